@@ -1,0 +1,318 @@
+"""The backbone: one network with its schedule and its checkpoint, and the denoisers it gives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from restore import schedule as schedules
+from restore.errors import WeightsError
+from restore.tiling import padded, tiled
+from restore.types import Denoiser
+from restore.unet import UNet, UNetConfig
+
+FORMAT = "restore-backbone-1"
+Prediction = Literal["v", "eps", "x0"]
+
+# Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
+CONDITION_PLANES = 6
+UNKNOWN_NOISE = -1.0
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """What a checkpoint needs to be rebuilt.
+
+    prediction: what the network's output means. ``v`` with the hint as preconditioning is the default.
+    learned_variance: three more output planes, the interpolation of Nichol and Dhariwal (2021), eq. 15.
+    schedule, steps: the DDPM schedule that ladders in t are taken from; training is continuous in sigma.
+    sigma_min, sigma_max: the noise levels the network was trained on, [0, 1] units.
+    """
+
+    network: UNetConfig = field(default_factory=UNetConfig)
+    prediction: Prediction = "v"
+    learned_variance: bool = False
+    schedule: str = "linear"
+    steps: int = 1000
+    sigma_min: float = 0.5 / 255
+    sigma_max: float = 80.0
+
+    def __post_init__(self) -> None:
+        planes = (3 + CONDITION_PLANES, 6 if self.learned_variance else 3)
+        if (self.network.inputs, self.network.outputs) != planes:
+            # The planes follow from the rest, so nobody has to count them.
+            object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a conditional backbone sees beside x.
+
+    hint: guidance image ``(b, 3, h, w)`` in [0, 1]: an enlarged, a noisy or a pre-filled picture.
+    known: ``(b, 1, h, w)``, 1 where the hint is exact; absent means nowhere.
+    noise_std: the noise claimed to be in the hint, [0, 1] units; None means unknown (blind).
+    """
+
+    hint: Tensor
+    known: Tensor | None = None
+    noise_std: float | Tensor | None = 0.0
+
+    def planes(self) -> Tensor:
+        """The six planes ``(b, 6, h, w)`` the network sees: hint in [-1, 1], known, present, noise."""
+        one = torch.ones_like(self.hint[:, :1])
+        known = one * 0 if self.known is None else self.known
+        level = UNKNOWN_NOISE if self.noise_std is None else 2 * torch.as_tensor(self.noise_std)
+        if isinstance(level, Tensor) and level.ndim == 1:
+            level = level.view(-1, 1, 1, 1)
+        level = torch.as_tensor(level, device=one.device, dtype=one.dtype)
+        return torch.cat([2 * self.hint - 1, known, one, one * level], dim=1)
+
+
+def no_condition(like: Tensor) -> Tensor:
+    """All-zero planes: the same weights are then the unconditional prior."""
+    return like.new_zeros(like.shape[0], CONDITION_PLANES, *like.shape[-2:])
+
+
+def predict(
+    network: torch.nn.Module, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One network call: the clean picture X0 in [-1, 1] and the raw output, both ``(b, c, h, w)``.
+
+    The network sees ``a x_t``, the state scaled by its Wiener factor, so that pure noise does not swamp
+    the hint; a, s are the signal and noise scales of the level. With v prediction (Salimans and Ho 2022)
+    and the hint as preconditioning::
+
+        X0 = a x_t + s^2 hint - s F         that is, v = F - s hint
+
+    At high noise F is the residual to the hint, at low noise an error in F is scaled down by s. Without
+    a hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
+    sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
+    """
+    abar = schedules.alphas_cumprod_of(sigma)
+    a = abar.sqrt().to(x_t.dtype)[:, None, None, None]
+    s = (1 - abar).sqrt().to(x_t.dtype)[:, None, None, None]
+    raw = network(torch.cat([a * x_t, planes], dim=1), schedules.log_snr_of(sigma).float()).float()
+    output = raw[:, :3]
+    if config.prediction == "v":
+        return a * x_t + s * s * planes[:, :3] - s * output, raw
+    if config.prediction == "eps":
+        return (x_t - s * output) / a, raw
+    return output, raw
+
+
+class Backbone:
+    """A network with the configuration it was trained under; gives denoisers.
+
+    facts: what the checkpoint says of its training, free form.
+    """
+
+    def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
+        self.network = network.eval().requires_grad_(False)
+        self.config = config
+        self.facts = dict(facts or {})
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.stem.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.stem.weight.dtype
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Backbone:
+        """Move the weights; channels_last is the fast layout on every machine measured."""
+        self.network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        return self
+
+    def denoiser(self, condition: Condition | None = None, *, tile: int | None = 1024) -> Denoiser:
+        """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
+
+        x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back. Large
+        pictures are computed in tiles of ``tile`` pixels (None: in one piece) with the same result.
+        """
+        planes = None if condition is None else condition.planes().to(self.device)
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            if sigma <= 0:
+                return x
+            return self._call(x, planes, sigma, tile)[0]
+
+        return denoise
+
+    def variance_denoiser(self, condition: Condition | None = None) -> VarianceDenoiser:
+        """The same for a checkpoint with learned variances, for ancestral sampling that uses them."""
+        if not self.config.learned_variance:
+            raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
+        return VarianceDenoiser(self, condition)
+
+    def _call(self, x: Tensor, planes: Tensor | None, sigma: float, tile: int | None) -> tuple[Tensor, Tensor]:
+        config = self.config
+        level = torch.tensor(
+            [min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64, device=self.device
+        )
+        x_t = schedules.to_network(x.to(self.device), level.float())
+        if planes is None:
+            planes = no_condition(x_t)
+
+        def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
+            def run(piece: Tensor) -> Tensor:
+                piece = piece.to(self.dtype).contiguous(memory_format=torch.channels_last)
+                return self.network(piece, log_snr).float()
+
+            multiple = config.network.multiple
+            if tile is None:
+                return padded(run, inputs, multiple=multiple)
+            return tiled(run, inputs, tile=tile, halo=self.network.halo, multiple=multiple)
+
+        with torch.inference_mode():
+            clean, raw = predict(network, config, x_t, planes, level)  # type: ignore[arg-type]
+            return ((clean + 1) / 2).to(x.device, x.dtype), raw.to(x.device)
+
+
+class VarianceDenoiser:
+    """A denoiser that also tells the reverse variance, as ``samplers.ddpm(variance="learned")`` asks."""
+
+    def __init__(self, backbone: Backbone, condition: Condition | None):
+        self._backbone = backbone
+        self._planes = None if condition is None else condition.planes().to(backbone.device)
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.with_variance(x, sigma)[0]
+
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """(E[x0 | x], the interpolation in [0, 1] between the small and the large log variance)."""
+        clean, raw = self._backbone._call(x, self._planes, sigma, None)
+        return clean, ((raw[:, 3:] + 1) / 2).clamp(0, 1)
+
+
+def best_dtype(device: str | torch.device) -> torch.dtype:
+    """The fastest precision whose result is the same to 0.02 dB: bfloat16 where the machine computes it."""
+    if torch.device(device).type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if torch.device(device).type == "cpu":
+        capability = torch.backends.cpu.get_cpu_capability()
+        native = "AVX512" in capability and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.bfloat16 if native else torch.float32
+    return torch.float32
+
+
+def best_device() -> str:
+    """``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+# Checkpoints
+
+
+def shipped_weights() -> Path:
+    """The checkpoint inside the package."""
+    return Path(__file__).parent / "weights" / "restore.safetensors"
+
+
+def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes of all tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.float16) -> str:
+    """Write the weights as safetensors with configuration, facts and hash in the metadata; return the hash.
+
+    Written beside the target and renamed, so that an old checkpoint is never lost to a full disk.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in backbone.network.state_dict().items()}
+    digest = tensors_hash(tensors)
+    metadata = {
+        "format": FORMAT,
+        "sha256": digest,
+        "config": json.dumps(asdict(backbone.config)),
+        "facts": json.dumps(backbone.facts),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        save_file(tensors, part, metadata=metadata)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return digest
+
+
+def load(
+    path: str | Path | None = None, *, device: str | None = None, dtype: torch.dtype | None = None
+) -> Backbone:
+    """Load a checkpoint (None: the one in the package) and check it; never runs pickled code.
+
+    Checks the format version, every tensor's name and shape, the hash, and that all numbers are finite.
+    device None: the best there is; dtype None: ``best_dtype``. Raises WeightsError.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = shipped_weights() if path is None else Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: expected a checkpoint of format {FORMAT}, got {metadata.get('format', 'none named')}; "
+            "foreign weights cannot be loaded"
+        )
+    try:
+        config = config_from_dict(json.loads(metadata["config"]))
+        facts = json.loads(metadata["facts"])
+        network = UNet(config.network)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({error})") from None
+    _check_tensors(path, tensors, network, metadata.get("sha256", ""))
+    network.load_state_dict(tensors)
+    facts["sha256"] = metadata["sha256"]
+    device = device or best_device()
+    return Backbone(network, config, facts).to(device, dtype or best_dtype(device))
+
+
+def _check_tensors(path: Path, tensors: Mapping[str, Tensor], network: UNet, digest: str) -> None:
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors or name not in expected:
+            raise WeightsError(f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {name}")
+        if tensors[name].shape != expected[name].shape:
+            raise WeightsError(
+                f"{path}: tensor {name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
+            )
+    if (found := tensors_hash(tensors)) != digest:
+        raise WeightsError(f"{path}: damaged: its contents hash to {found[:12]}, it says {digest[:12] or 'none'}")
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"{path}: tensor {name} holds numbers that are not finite")
+
+
+def config_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
+    """Rebuild a configuration from what ``asdict`` and JSON made of it."""
+    values = dict(values)
+    network = dict(values.pop("network"))
+    network["channels"] = tuple(int(c) for c in network["channels"])
+    config = BackboneConfig(network=UNetConfig(**network), **values)
+    if not 0 < config.sigma_min < config.sigma_max or not math.isfinite(config.sigma_max):
+        raise ValueError(f"sigma range {config.sigma_min} to {config.sigma_max}")
+    return config

@@ -1,0 +1,285 @@
+"""What damages pictures, in batches on any device: down-sampling, noise, JPEG, holes."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bicubic resize to ``size`` (h, w), antialiased when it shrinks, as MATLAB and Pillow do it.
+
+    Keys' kernel with a = -0.5, widened by the reduction. image ``(b, c, h, w)``.
+    """
+    return F.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
+
+
+def small_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """The size of a picture of ``size`` (h, w) reduced by ``scale``, rounded, at least one pixel."""
+    return max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
+
+
+def gaussian_noise(image: Tensor, noise_std: Tensor, generator: Generator | None = None) -> Tensor:
+    """Add white Gaussian noise, neither clipped nor quantised; noise_std ``(b,)`` in [0, 1] units."""
+    return image + noise_std[:, None, None, None] * _normal(image, generator)
+
+
+def poisson_gaussian_noise(
+    image: Tensor, gain: Tensor, read_std: Tensor, generator: Generator | None = None
+) -> Tensor:
+    """Add signal-dependent noise of variance ``gain * signal + read_std^2`` (Foi et al. 2008, eq. 3).
+
+    The Poisson part is taken as Gaussian of the same variance. gain, read_std ``(b,)`` in [0, 1] units.
+    """
+    variance = gain[:, None, None, None] * image.clamp(0, 1) + read_std[:, None, None, None] ** 2
+    return image + variance.sqrt() * _normal(image, generator)
+
+
+def correlated_noise(
+    image: Tensor, noise_std: Tensor, radius: float, generator: Generator | None = None
+) -> Tensor:
+    """Add Gaussian noise blurred by a Gaussian of ``radius`` pixels and rescaled to ``noise_std``.
+
+    As demosaicking and JPEG leave it in real photographs.
+    """
+    taps = 2 * math.ceil(2 * radius) + 1
+    grid = torch.arange(taps, device=image.device, dtype=image.dtype) - taps // 2
+    line = torch.exp(-0.5 * (grid / radius) ** 2)
+    kernel = line[:, None] * line
+    kernel = kernel / kernel.square().sum().sqrt()
+    noise = F.pad(_normal(image, generator), (taps // 2,) * 4, mode="reflect")
+    channels = image.shape[1]
+    noise = F.conv2d(noise, kernel.expand(channels, 1, taps, taps), groups=channels)
+    return image + noise_std[:, None, None, None] * noise
+
+
+_LUMA = (16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+         14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+         49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99)  # fmt: skip
+_CHROMA = (17, 18, 24, 47, 18, 21, 26, 66, 24, 26, 56, 99, 47, 66, 99, 99)
+
+
+@cache
+def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor]:
+    """The 8x8 DCT-II matrix, the two quantisation tables of ITU-T T.81 annex K, and RGB to YCbCr."""
+    k = torch.arange(8, dtype=torch.float32)
+    dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
+    dct[0] /= math.sqrt(2)
+    chroma = torch.full((8, 8), 99.0)
+    chroma[:4, :4] = torch.tensor(_CHROMA, dtype=torch.float32).view(4, 4)
+    tables = torch.stack([torch.tensor(_LUMA, dtype=torch.float32).view(8, 8), chroma, chroma])
+    ycc = torch.tensor(
+        [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
+    )
+    return dct, tables, ycc
+
+
+def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor:
+    """What JPEG compression of ``quality`` ``(b,)`` in 1..100 leaves of an image in [0, 1].
+
+    Transform, quantisation and 4:2:0 chroma as in ITU-T T.81 with the IJG's quality scale; entropy
+    coding is lossless and left out. h and w are padded to multiples of 16 inside.
+    """
+    dct, tables, ycc = (c.to(image.device) for c in _jpeg_constants())
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
+    tables = (tables * scale[:, None, None, None]).round().clamp(1, 255)
+    b, _, h, w = image.shape
+    padded = F.pad(image, (0, -w % 16, 0, -h % 16), mode="replicate") * 255 - 128
+    luma = torch.einsum("ij,bjhw->bihw", ycc, padded)
+    luma[:, 1:] += 128 * ycc[1:].sum(1).view(1, 2, 1, 1)  # chroma has no level shift
+    coded = []
+    for channel in range(3):
+        plane = luma[:, channel : channel + 1]
+        small = halve_chroma and channel > 0
+        if small:
+            plane = F.avg_pool2d(plane, 2)
+        ph, pw = plane.shape[-2:]
+        blocks = plane.view(b, ph // 8, 8, pw // 8, 8).transpose(2, 3)
+        table = tables[:, channel, None, None]
+        coefficients = (dct @ blocks @ dct.T / table).round() * table
+        plane = (dct.T @ coefficients @ dct).transpose(2, 3).reshape(b, 1, ph, pw)
+        coded.append(F.interpolate(plane, scale_factor=2, mode="bilinear") if small else plane)
+    rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(ycc), torch.cat(coded, 1))
+    return ((rgb + 128) / 255)[..., :h, :w].clamp(0, 1)
+
+
+def scan_dirt(image: Tensor, count: int, generator: Generator | None = None) -> Tensor:
+    """Put ``count`` small dark or bright specks and hairs on each picture, as dust on a scanner's glass."""
+    b, _, h, w = image.shape
+    hole = _segments((b, h, w), count, 0.01, 0.06, 0.4, 1.2, image.device, generator)
+    tone = torch.rand(b, 1, 1, 1, device=image.device, generator=generator).round() * 0.8 + 0.1
+    return image * (1 - hole) + tone * hole
+
+
+# Holes. Each family returns (b, 1, h, w) float, 1 where content is missing.
+
+
+def stroke_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """Free-hand strokes: a few connected lines of random width. shape is (b, h, w)."""
+    b, h, w = shape
+    points, side = 8, min(h, w)
+    start = torch.rand(b, 1, 2, device=device, generator=generator)
+    steps = (torch.rand(b, points, 2, device=device, generator=generator) - 0.5) * 0.7
+    path = torch.cat([start, start + steps.cumsum(1)], 1).remainder(2)
+    path = torch.where(path > 1, 2 - path, path) * torch.tensor([h, w], device=device)
+    width = (torch.rand(b, 1, device=device, generator=generator) * 0.05 + 0.01) * side + 1
+    return _distance_below(path[:, :-1], path[:, 1:], width.expand(b, points), h, w)
+
+
+def scratch_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """Thin long scratches, as on film and prints. shape is (b, h, w)."""
+    return _segments(shape, 5, 0.3, 1.0, 0.6, 1.6, torch.device(device), generator)
+
+
+def box_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """One rectangle, each side from an eighth to a half of the picture's. shape is (b, h, w)."""
+    b, h, w = shape
+    u = torch.rand(4, b, 1, 1, 1, device=device, generator=generator)
+    height, width = h * (0.125 + 0.375 * u[0]), w * (0.125 + 0.375 * u[1])
+    top, left = u[2] * (h - height), u[3] * (w - width)
+    y = torch.arange(h, device=device).view(1, 1, h, 1)
+    x = torch.arange(w, device=device).view(1, 1, 1, w)
+    return ((y >= top) & (y < top + height) & (x >= left) & (x < left + width)).float()
+
+
+def random_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """Independent pixels, a share of 20 to 80 percent of them. shape is (b, h, w)."""
+    b, h, w = shape
+    share = 0.2 + 0.6 * torch.rand(b, 1, 1, 1, device=device, generator=generator)
+    return (torch.rand(b, 1, h, w, device=device, generator=generator) < share).float()
+
+
+def grid_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """Every other line, every other column, or all but one pixel of each 2x2. shape is (b, h, w)."""
+    b, h, w = shape
+    kind = torch.randint(3, (b, 1, 1, 1), device=device, generator=generator)
+    row = (torch.arange(h, device=device) % 2).view(1, 1, h, 1)
+    column = (torch.arange(w, device=device) % 2).view(1, 1, 1, w)
+    both = 1 - (1 - row) * (1 - column)
+    hole = torch.where(kind == 0, row, torch.where(kind == 1, column, both))
+    return hole.expand(b, 1, h, w).float()
+
+
+def text_holes(
+    shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
+) -> Tensor:
+    """Printed letters over the picture: crops of a rendered page of text. shape is (b, h, w)."""
+    b, h, w = shape
+    pages = text_pages().to(device)
+    size = pages.shape[-1]
+    if h > size or w > size:
+        raise ValueError(f"text holes are at most {size}x{size}, got {h}x{w}")
+    page = torch.randint(len(pages), (b,), generator=generator, device=device)
+    top = torch.randint(size - h + 1, (b, 1), generator=generator, device=device)
+    left = torch.randint(size - w + 1, (b, 1), generator=generator, device=device)
+    rows = top + torch.arange(h, device=device)
+    columns = left + torch.arange(w, device=device)
+    return (pages[page[:, None, None], rows[:, :, None], columns[:, None, :]] > 127).float()[:, None]
+
+
+HOLES = {
+    "strokes": stroke_holes,
+    "scratches": scratch_holes,
+    "box": box_holes,
+    "text": text_holes,
+    "random": random_holes,
+    "grid": grid_holes,
+}
+
+
+@cache
+def text_pages(count: int = 6, size: int = 768) -> Tensor:
+    """Rendered pages of nonsense words, uint8 ``(count, size, size)``, 255 where there is ink.
+
+    Letter heights of 10 to 40 pixels, in Pillow's own font (Aileron) and in the system's fonts
+    where there are any. The same pages every time.
+    """
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    dice = random.Random(0)
+    pages = []
+    for number in range(count):
+        height = round(10 * 4 ** (number / max(1, count - 1)))
+        page = Image.new("L", (size, size))
+        draw = ImageDraw.Draw(page)
+        font = _font(height, number)
+        for top in range(4, size, round(height * 1.3)):
+            words = (_word(dice) for _ in range(6 + 3 * size // (2 * height)))
+            draw.text((4, top), " ".join(words), fill=255, font=font)
+        pages.append(torch.from_numpy(np.array(page)))
+    return torch.stack(pages)
+
+
+def _word(dice: random.Random) -> str:
+    letters = "etaoinshrdlucmfwypvbgkqjxzETAOINSHRD0123456789.,;:-()&%"
+    weights = [12] * 12 + [5] * 14 + [1] * 10 + [1] * 10 + [1] * 9
+    return "".join(dice.choices(letters, weights, k=dice.randint(2, 10)))
+
+
+def _font(height: int, number: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font of the system's, or Pillow's own every second time and where there is none."""
+    from PIL import ImageFont
+
+    found = sorted(p for folder in ("/usr/share/fonts", "/Library/Fonts") for p in Path(folder).rglob("*.ttf"))
+    if found and number % 2:
+        return ImageFont.truetype(str(found[number * 7919 % len(found)]), height)
+    return ImageFont.load_default(height)
+
+
+def _normal(like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+
+
+def _segments(
+    shape: tuple[int, int, int],
+    count: int,
+    shortest: float,
+    longest: float,
+    thinnest: float,
+    thickest: float,
+    device: torch.device,
+    generator: Generator | None,
+) -> Tensor:
+    """Straight lines at random: lengths as shares of the shorter side, widths in pixels."""
+    b, h, w = shape
+    u = torch.rand(5, b, count, device=device, generator=generator)
+    start = torch.stack([u[0] * h, u[1] * w], -1)
+    length = (shortest + (longest - shortest) * u[2]) * min(h, w)
+    angle = u[3] * math.pi
+    end = start + length[..., None] * torch.stack([angle.sin(), angle.cos()], -1)
+    return _distance_below(start, end, thinnest + (thickest - thinnest) * u[4], h, w)
+
+
+def _distance_below(start: Tensor, end: Tensor, radius: Tensor, h: int, w: int) -> Tensor:
+    """1 where a pixel is within ``radius`` (b, n) of one of the segments start-end (b, n, 2), in (y, x)."""
+    y = torch.arange(h, device=start.device, dtype=torch.float32)
+    x = torch.arange(w, device=start.device, dtype=torch.float32)
+    hole = torch.zeros(len(start), h, w, dtype=torch.bool, device=start.device)
+    for i in range(start.shape[1]):
+        a, d = start[:, i, :, None, None], (end - start)[:, i, :, None, None]
+        py, px = y[None, :, None] - a[:, 0], x[None, None, :] - a[:, 1]
+        along = ((py * d[:, 0] + px * d[:, 1]) / (d * d).sum(1).clamp_min(1e-6)).clamp(0, 1)
+        distance = (py - along * d[:, 0]).square() + (px - along * d[:, 1]).square()
+        hole |= distance <= radius[:, i, None, None] ** 2
+    return hole.float()[:, None]

@@ -1,0 +1,43 @@
+"""Fill a hole smoothly from its surroundings: where every inpainting method starts."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def push_pull(image: Tensor, hole: Tensor) -> Tensor:
+    """Fill holes by normalised convolution on a pyramid.
+
+    Pull: average the known pixels into ever coarser levels, each weighted by how much of it is
+    known. Push: from coarse to fine, blend every pixel towards the coarser level by what it lacks
+    (Gortler et al. 1996, "The Lumigraph", sec. 3.5; Knutsson and Westin 1993).
+
+    image ``(b, c, h, w)``; hole ``(b, 1, h, w)``, 1 where content is missing. Known pixels come back
+    unchanged. An image without a single known pixel comes back as its mid-grey, 0.5.
+    """
+    known = 1 - hole
+    filled, _ = _pull_push(image * known, known)
+    return image * known + filled * hole
+
+
+def _pull_push(weighted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (values, weight) at this level, with no pixel left empty; input is value times weight."""
+    h, w = weight.shape[-2:]
+    values = weighted / weight.clamp_min(1e-6)
+    if h == 1 and w == 1:
+        return values.where(weight > 0, values.new_tensor(0.5)), weight
+    pad = (1, 1 + w % 2, 1, 1 + h % 2)
+    # A tent over 4x4 pixels, halved in size: smoother than the 2x2 mean, no blocks in the fill.
+    kernel = weight.new_tensor([0.25, 0.75, 0.75, 0.25])
+    kernel = (kernel[:, None] * kernel / 4).expand(weighted.shape[1], 1, 4, 4)
+    coarse_weighted = F.conv2d(F.pad(weighted, pad), kernel, stride=2, groups=weighted.shape[1])
+    coarse_weight = F.conv2d(F.pad(weight, pad), kernel[:1], stride=2)
+    # More than one known pixel is no more than known: saturate, or a far average outweighs a near pixel.
+    saturated = coarse_weight.clamp_max(1)
+    scale = saturated / coarse_weight.clamp_min(1e-6)
+    coarse, _ = _pull_push(coarse_weighted * scale, saturated)
+    size = (2 * coarse.shape[-2], 2 * coarse.shape[-1])
+    up = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)[..., :h, :w]
+    own = weight.clamp_max(1)
+    return values * own + up * (1 - own), weight

@@ -1,0 +1,329 @@
+"""Samplers: plain functions that walk a ladder of noise levels with a denoiser.
+
+A sampler is called ``sampler(denoise, x, sigmas, noise=..., progress=...)``. ``x`` starts as
+``x0 + sigmas[0] * n``, sigmas are those of `restore.schedule` (in [0, 1] units, as a rule ending with
+0.0), and every pair (s, s') of neighbours is one step. A step up the ladder (s' > s) re-noises,
+``x + sqrt(s'^2 - s^2) z``, and costs no network call, so RePaint's ladder works with every sampler
+but `annealed_langevin`. All raise ValueError for a ladder that cannot be walked or when noise is
+needed and not given, and RestoreError when the result is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
+from typing import Literal, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from restore.errors import RestoreError
+from restore.schedule import network_calls
+from restore.types import Denoiser, Noise, Progress
+
+Answer = TypeVar("Answer")
+StepSize = Callable[[Tensor, Tensor, float], float | Tensor]
+"""``step_size(score, z, sigma)``: Langevin's alpha, one number or one for each picture ``(b, 1, 1, 1)``."""
+
+
+class Sampler(Protocol):
+    """What the command line can choose between."""
+
+    def __call__(
+        self,
+        denoise: Denoiser,
+        x: Tensor,
+        sigmas: Sequence[float],
+        *,
+        noise: Noise | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor: ...
+
+
+@runtime_checkable
+class LearnedVariance(Protocol):
+    """A denoiser that also says where its variance lies between the two bounds of `ddpm`, 0 to 1."""
+
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]: ...
+
+
+def learned_variance(denoise: Denoiser) -> LearnedVariance:
+    """Give the denoiser back when it has learned variances; ValueError when it has not."""
+    if not isinstance(denoise, LearnedVariance):
+        raise ValueError(f"{denoise!r} has no with_variance; choose the variance small or large")
+    return denoise
+
+
+def seeded_noise(seed: int) -> Noise:
+    """Give standard normal noise that is the same on every device: drawn on the CPU in float32.
+
+    Each call goes on where the last one stopped; every seed counts, 0 included. Raises ValueError for
+    a seed outside 0..2^63 - 1.
+    """
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return lambda like: torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
+
+
+@torch.no_grad()
+def ddim(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    eta: float = 0.0,
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Step along the direction to x0, with a share eta of DDPM's noise (Song et al. 2021, eq. 12, 16).
+
+    ``up = eta s' sqrt(1 - (s'/s)^2)``, ``x' = x0 + sqrt(s'^2 - up^2)/s (x - x0) + up z``. eta 0 is
+    deterministic, eta 1 is `ddpm` with the small variance. Raises ValueError unless 0 <= eta <= 1.
+    """
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must lie in 0..1; got {eta}")
+    steps = _steps(sigmas)
+    denoise = _counted(denoise, progress, network_calls(sigmas))
+    for sigma, below in steps:
+        if below > sigma:
+            x = _climb(x, sigma, below, noise)
+            continue
+        x0 = denoise(x, sigma)
+        up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
+        x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0)
+        if up > 0:
+            x = x + up * _draw(noise, x)
+    return _finite(x, sigmas)
+
+
+@torch.no_grad()
+def ddpm(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    variance: Literal["small", "large", "learned"] = "small",
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Draw every x' from the reverse process (Ho et al. 2020, algorithm 2), ``x' = mean + up z``.
+
+    ``mean = x0 + (s'/s)^2 (x - x0)``. With S = 2 s the variance up^2 is, in [-1, 1] units,
+    ``small``: beta tilde / abar' = S'^2 (S^2 - S'^2) / S^2, that of q(x' | x, x0);
+    ``large``: beta / abar' = (1 + S'^2) (S^2 - S'^2) / (1 + S^2);
+    ``learned``: geometrically between the two, where ``denoise.with_variance(x, s) -> (x0, v)`` says:
+    log up^2 = v log large + (1 - v) log small (Nichol & Dhariwal 2021, eq. 15). The step to s' = 0
+    draws nothing. Raises ValueError for ``learned`` when the denoiser has no such method.
+    """
+    steps = _steps(sigmas)
+    answer = _counted(_variance_answer(denoise, variance), progress, network_calls(sigmas))
+    for sigma, below in steps:
+        if below > sigma:
+            x = _climb(x, sigma, below, noise)
+            continue
+        x0, between = answer(x, sigma)
+        x = x0 + (below / sigma) ** 2 * (x - x0)
+        if below > 0:
+            down = math.sqrt(sigma**2 - below**2)
+            small = below / sigma * down
+            large = math.sqrt((1 + 4 * below**2) / (1 + 4 * sigma**2)) * down
+            x = x + small * (large / small) ** between * _draw(noise, x)
+    return _finite(x, sigmas)
+
+
+def _variance_answer(
+    denoise: Denoiser, variance: Literal["small", "large", "learned"]
+) -> Callable[[Tensor, float], tuple[Tensor, float | Tensor]]:
+    """Give x0 and where the log variance lies between small, 0, and large, 1."""
+    if variance == "learned":
+        return learned_variance(denoise).with_variance
+    between = {"small": 0.0, "large": 1.0}.get(variance)
+    if between is None:
+        raise ValueError(f"there is no variance {variance!r}; choose one of small, large, learned")
+    return lambda x, sigma: (denoise(x, sigma), between)
+
+
+@torch.no_grad()
+def heun(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Follow dx/ds = (x - x0)/s with Heun's second-order steps (Karras et al. 2022, algorithm 1).
+
+    Two network calls a step; one, Euler's, in a step to 0. noise is drawn where the ladder climbs.
+    """
+    steps = _steps(sigmas)
+    to_zero = sum(below == 0 for _, below in steps)
+    denoise = _counted(denoise, progress, 2 * network_calls(sigmas) - to_zero)
+    for sigma, below in steps:
+        if below > sigma:
+            x = _climb(x, sigma, below, noise)
+            continue
+        slope = (x - denoise(x, sigma)) / sigma
+        euler = x + (below - sigma) * slope
+        if below == 0:
+            x = euler
+            continue
+        slope_below = (euler - denoise(euler, below)) / below
+        x = x + (below - sigma) * (slope + slope_below) / 2
+    return _finite(x, sigmas)
+
+
+@torch.no_grad()
+def dpmpp_2m(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Step as DDIM does, towards an x0 carried on from the last two (Lu et al. 2022, algorithm 2).
+
+    DPM-Solver++(2M): with h = log(s/s') and r = h_last/h, ``D = x0 + (x0 - x0_last) / (2 r)`` and
+    ``x' = D + (s'/s) (x - D)``. Second order, one network call a step. The first step, one to 0 and
+    one after a climb are of first order. noise is drawn where the ladder climbs.
+    """
+    steps = _steps(sigmas)
+    denoise = _counted(denoise, progress, network_calls(sigmas))
+    last: tuple[Tensor, float] | None = None
+    for sigma, below in steps:
+        if below > sigma:
+            x, last = _climb(x, sigma, below, noise), None
+            continue
+        x0 = denoise(x, sigma)
+        if below == 0:
+            x, last = x0, None
+            continue
+        h = math.log(sigma / below)
+        ahead = x0 if last is None else x0 + h / (2 * last[1]) * (x0 - last[0])
+        x, last = ahead + below / sigma * (x - ahead), (x0, h)
+    return _finite(x, sigmas)
+
+
+def step_by_ratio(ratio: float = 0.16) -> StepSize:
+    """Give ``alpha = 4 (ratio |z| / |score|)^2``, each picture its own (Song et al. 2021b, algorithm 4).
+
+    ratio is the signal-to-noise ratio of one step, score against noise. (Their epsilon is alpha / 2.)
+    """
+    if not ratio > 0:
+        raise ValueError(f"the signal-to-noise ratio must be positive; got {ratio}")
+
+    def step_size(score: Tensor, z: Tensor, sigma: float) -> Tensor:
+        lengths = z.flatten(1).norm(dim=1) / score.flatten(1).norm(dim=1)
+        alpha: Tensor = 4 * (ratio * lengths) ** 2
+        return alpha.reshape(-1, 1, 1, 1)
+
+    return step_size
+
+
+def step_by_level(epsilon: float, last_sigma: float) -> StepSize:
+    """Give ``alpha = epsilon (s / s_L)^2`` (Song & Ermon 2019, algorithm 1); s_L is the lowest level above 0.
+
+    Stable while alpha stays below 4 s^2, that is ``epsilon < 4 s_L^2``; theirs is 0.2 s_L^2.
+    """
+    if not (epsilon > 0 and last_sigma > 0):
+        raise ValueError(f"epsilon and last_sigma must be positive; got {epsilon} and {last_sigma}")
+    return lambda score, z, sigma: epsilon * (sigma / last_sigma) ** 2
+
+
+@torch.no_grad()
+def annealed_langevin(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+    steps_per_level: int = 3,
+    step_size: StepSize | None = None,
+) -> Tensor:
+    """Walk at random around each noise level, one after the other (Song & Ermon 2019, algorithm 1).
+
+    ``x <- x + alpha/2 score + sqrt(alpha) z`` with ``score = (x0 - x)/s^2``, steps_per_level times at
+    every level above 0. A ladder that ends with 0 ends with one more network call, x0 at the lowest
+    level (Jolicoeur-Martineau et al. 2021). alpha comes from step_size, `step_by_ratio` unless given.
+    """
+    if steps_per_level < 1:
+        raise ValueError(f"steps_per_level must be at least 1; got {steps_per_level}")
+    if climb := next((pair for pair in _steps(sigmas) if pair[1] > pair[0]), None):
+        raise ValueError(f"annealed Langevin cannot climb from sigma {climb[0]} to {climb[1]}; use ddim")
+    levels = [sigma for sigma in sigmas if sigma > 0]
+    to_zero = sigmas[-1] == 0
+    step_size = step_size or step_by_ratio()
+    denoise = _counted(denoise, progress, len(levels) * steps_per_level + to_zero)
+    for sigma in levels:
+        for _ in range(steps_per_level):
+            score = (denoise(x, sigma) - x) / sigma**2
+            z = _draw(noise, x)
+            alpha = step_size(score, z, sigma)
+            x = x + alpha / 2 * score + alpha**0.5 * z
+    return _finite(denoise(x, levels[-1]) if to_zero else x, sigmas)
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "ddim": ddim,
+    "ddpm": ddpm,
+    "heun": heun,
+    "dpmpp-2m": dpmpp_2m,
+    "langevin": annealed_langevin,
+}
+
+
+def _steps(sigmas: Sequence[float]) -> list[tuple[float, float]]:
+    """Give the pairs (s, s') of a ladder that can be walked; ValueError says why another cannot."""
+    if len(sigmas) < 2:
+        raise ValueError(f"a ladder needs at least two sigmas, one step; got {list(sigmas)}")
+    for i, sigma in enumerate(sigmas):
+        if not 0 <= sigma < math.inf:
+            raise ValueError(f"sigmas must be finite and 0 or more; number {i} of {len(sigmas)} is {sigma}")
+        if sigma == 0 and i < len(sigmas) - 1:
+            raise ValueError(f"a ladder may reach 0 at its end only; number {i} of {len(sigmas)} is 0")
+    pairs = list(pairwise(sigmas))
+    for i, (sigma, below) in enumerate(pairs):
+        if sigma == below:
+            raise ValueError(f"neighbours on a ladder must differ; step {i} of {len(pairs)} stays at {sigma}")
+    return pairs
+
+
+def _counted(
+    answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
+) -> Callable[[Tensor, float], Answer]:
+    """Report every network call."""
+    if progress is None:
+        return answer
+    calls = count(1)
+
+    def counted(x: Tensor, sigma: float) -> Answer:
+        result = answer(x, sigma)
+        progress(next(calls), total)
+        return result
+
+    return counted
+
+
+def _climb(x: Tensor, sigma: float, above: float, noise: Noise | None) -> Tensor:
+    """Re-noise from one level up to another: ``x + sqrt(s'^2 - s^2) z`` (Lugmayr et al. 2022)."""
+    return x + math.sqrt(above**2 - sigma**2) * _draw(noise, x)
+
+
+def _draw(noise: Noise | None, like: Tensor) -> Tensor:
+    if noise is None:
+        raise ValueError("this walk draws random numbers; pass noise=seeded_noise(seed)")
+    return noise(like)
+
+
+def _finite(x: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """Check once, at the end: a check every step would make the device wait."""
+    if not torch.isfinite(x).all():
+        raise RestoreError(
+            f"the result holds values that are not finite after {len(sigmas) - 1} steps from sigma "
+            f"{sigmas[0]:g} to {sigmas[-1]:g}; check the input and the weights, or use --precision fp32"
+        )
+    return x

@@ -1,0 +1,186 @@
+"""Training configuration: one TOML file, checked key by key."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from restore.backbone import BackboneConfig
+from restore.errors import ConfigError
+from restore.training.mix import Mix
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the pictures are.
+
+    train: folders, .tar shards or single pictures. val: a folder of pictures never trained on.
+    crop: side of a training crop, a multiple of the network's coarsest cell.
+    half_size: also use every picture at half size, which is sharper.
+    text: share of crops taken from rendered pages of text.
+    """
+
+    train: tuple[str, ...] = ()
+    val: str = ""
+    crop: int = 96
+    half_size: bool = True
+    text: float = 0.06
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimised.
+
+    kind: ``v`` (Salimans and Ho 2022), ``eps`` (the simple loss of Ho et al. 2020), ``x0``, or ``hybrid``
+        (simple loss plus 0.001 of the variational bound, for learned variances; Nichol and Dhariwal 2021).
+    min_snr_gamma: weight noise levels as Hang et al. (2023); 0 turns it off.
+    balance: divide each (task, noise level) by the running mean of its own loss.
+    """
+
+    kind: Literal["v", "eps", "x0", "hybrid"] = "v"
+    min_snr_gamma: float = 0.0
+    balance: bool = True
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW with warm-up, gradient clipping and a schedule.
+
+    schedule: ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
+        ``cosine`` lowers it along half a cosine from the start.
+    clip: largest norm of the gradient; 0 turns clipping off.
+    """
+
+    lr: float = 1e-3
+    betas: tuple[float, ...] = (0.9, 0.98)
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    decay: float = 0.4
+    warmup_steps: int = 200
+    clip: float = 1.0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How long, how large, where to.
+
+    steps, minutes: the run ends at whichever comes first; 0 means no such limit.
+    ema: decay of the averaged weights, which are the ones that are saved and shipped.
+    compile: torch.compile the network (twice as fast on a CPU, a minute to start).
+    """
+
+    out: str = "runs/restore"
+    steps: int = 0
+    minutes: float = 0.0
+    batch: int = 16
+    ema: float = 0.999
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    compile: bool = True
+    log_every: int = 50
+    validate_every: int = 1000
+    save_every: int = 500
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole training run; each field is a table of the TOML file."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    mix: Mix = field(default_factory=Mix)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+def read_config(path: str | Path) -> TrainConfig:
+    """Read and check a training configuration; every error names the file and the key."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    config: TrainConfig = _build(TrainConfig, values, str(path), "")
+    _check_ranges(config, str(path))
+    return config
+
+
+def with_run(config: TrainConfig, **changes: Any) -> TrainConfig:
+    """The same configuration with fields of its run table changed (out, minutes, device, ...)."""
+    changed = dataclasses.replace(config, run=dataclasses.replace(config.run, **changes))
+    _check_ranges(changed, "options")
+    return changed
+
+
+def _build(cls: type[Any], values: Any, file: str, prefix: str) -> Any:
+    """Build a dataclass from a TOML table, refusing unknown keys and wrong types."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: {prefix.rstrip('.')} must be a table, got {values!r}")
+    hints = typing.get_type_hints(cls)
+    names = [f.name for f in dataclasses.fields(cls)]
+    for key in values:
+        if key not in names:
+            raise ConfigError(f"{file}: unknown key {prefix}{key}; expected one of {', '.join(names)}")
+    arguments = {k: _value(hints[k], v, file, prefix + k) for k, v in values.items()}
+    try:
+        return cls(**arguments)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{file}: {prefix.rstrip('.') or 'configuration'}: {error}") from None
+
+
+def _value(hint: Any, value: Any, file: str, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(type[Any], hint), value, file, key + ".")
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        if value not in typing.get_args(hint):
+            allowed = ", ".join(map(repr, typing.get_args(hint)))
+            raise ConfigError(f"{file}: {key} must be one of {allowed}, got {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ConfigError(f"{file}: {key} must be a list, got {value!r}")
+        return tuple(_value(typing.get_args(hint)[0], v, file, key) for v in value)
+    if origin in (typing.Union, types.UnionType):  # pragma: no cover, none in use
+        raise TypeError(f"{key}: unions are not supported in configurations")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"{file}: {key} must be of type {hint.__name__}, got {value!r}")
+    return value
+
+
+def _check_ranges(config: TrainConfig, file: str) -> None:
+    multiple = config.backbone.network.multiple
+    rules = [
+        (bool(config.data.train), "data.train", "name at least one folder, shard or picture"),
+        (config.data.crop > 0 and config.data.crop % multiple == 0, "data.crop", f"a multiple of {multiple}"),
+        (0 <= config.data.text < 1, "data.text", "a share from 0 up to 1"),
+        (config.run.batch >= 1, "run.batch", "at least 1"),
+        (config.run.steps > 0 or config.run.minutes > 0, "run.steps", "give steps or minutes, above 0"),
+        (0 <= config.run.ema < 1, "run.ema", "a decay from 0 up to 1"),
+        (config.optim.lr > 0, "optim.lr", "above 0"),
+        (len(config.optim.betas) == 2 and all(0 <= b < 1 for b in config.optim.betas), "optim.betas", "two in [0, 1)"),
+        (0 <= config.optim.decay <= 1, "optim.decay", "a share from 0 to 1"),
+        (config.loss.min_snr_gamma >= 0, "loss.min_snr_gamma", "at least 0"),
+        (
+            (config.loss.kind == "hybrid") == config.backbone.learned_variance,
+            "loss.kind",
+            "'hybrid' exactly when backbone.learned_variance is true",
+        ),
+    ]
+    for ok, key, expected in rules:
+        if not ok:
+            section, name = key.split(".")
+            got = getattr(getattr(config, section), name)
+            raise ConfigError(f"{file}: {key} is {got!r}; expected {expected}")

@@ -1,0 +1,129 @@
+"""Training pictures: decoded once, kept as uint8 on the device, cropped there in batches."""
+
+from __future__ import annotations
+
+import math
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from restore.degradations import text_pages
+from restore.errors import ConfigError, ImageError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+
+
+class PictureStore:
+    """All pictures of a training set in one flat uint8 tensor, for random crops on the device.
+
+    Pictures smaller than ``crop`` are left out. A picture is drawn with probability proportional to
+    ``area ** 0.75``, so that large landscapes count more than small pictures but do not drown them.
+    """
+
+    def __init__(self, pictures: Sequence[np.ndarray], crop: int, device: str | torch.device = "cpu"):
+        fitting = [p for p in pictures if min(p.shape[:2]) >= crop]
+        if not fitting:
+            raise ConfigError(
+                f"no training picture is as large as the crop of {crop}x{crop} pixels "
+                f"({len(pictures)} pictures read); use larger pictures or a smaller crop"
+            )
+        self.crop = crop
+        self.count = len(fitting)
+        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in fitting])).to(device)
+        shapes = torch.tensor([p.shape[:2] for p in fitting])
+        areas = shapes.prod(1)
+        self._starts = (areas.cumsum(0) - areas).to(device)
+        self._shapes = shapes.to(device)
+        self._odds = areas.double().pow(0.75).float().to(device)
+
+    def crops(self, n: int, generator: Generator | None = None) -> Tensor:
+        """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], mirrored and turned at random."""
+        device = self.pixels.device
+        which = torch.multinomial(self._odds, n, replacement=True, generator=generator)
+        room = self._shapes[which] - self.crop + 1
+        corner = (torch.rand(n, 2, device=device, generator=generator) * room).long()
+        line = torch.arange(self.crop, device=device)
+        rows, columns = corner[:, :1] + line, corner[:, 1:] + line
+        width = self._shapes[which, 1]
+        index = self._starts[which, None, None] + rows[:, :, None] * width[:, None, None] + columns[:, None, :]
+        crops = self.pixels[index].permute(0, 3, 1, 2).float() / 255
+        turn = torch.rand(3, n, 1, 1, 1, device=device, generator=generator) < 0.5
+        crops = torch.where(turn[0], crops.flip(3), crops)
+        crops = torch.where(turn[1], crops.flip(2), crops)
+        return torch.where(turn[2], crops.transpose(2, 3), crops)
+
+
+def read_pictures(sources: Sequence[str | Path]) -> Iterator[np.ndarray]:
+    """Decode all pictures of folders, tar shards and single files as uint8 RGB ``(h, w, 3)``.
+
+    Raises ImageError naming the file for one that cannot be decoded, ConfigError for a missing source.
+    """
+    for source in map(Path, sources):
+        if source.is_dir():
+            for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
+                yield _decode(path.read_bytes(), str(path))
+        elif source.suffix == ".tar" and source.is_file():
+            with tarfile.open(source) as shard:
+                for member in shard:
+                    if Path(member.name).suffix.lower() in SUFFIXES and (file := shard.extractfile(member)):
+                        yield _decode(file.read(), f"{source}:{member.name}")
+        elif source.is_file():
+            yield _decode(source.read_bytes(), str(source))
+        else:
+            raise ConfigError(f"{source}: expected a folder, a .tar shard or a picture, found nothing there")
+
+
+def _decode(content: bytes, name: str) -> np.ndarray:
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ImageError(f"{name}: cannot be decoded as a picture; take it out of the training set")
+    return np.ascontiguousarray(picture[:, :, ::-1])
+
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    """The picture at half size by area: sharper texture, and the compression's traces averaged out."""
+    import cv2
+
+    h, w = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+    return cv2.resize(picture[:h, :w], (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+
+
+def page_pictures(seed: int = 0) -> list[np.ndarray]:
+    """Rendered pages of text in several inks and papers, uint8: without them documents would be ruined."""
+    rng = np.random.default_rng(seed)
+    pictures = []
+    for page in text_pages().numpy():
+        ink_share = (page.astype(np.float32) / 255)[..., None]
+        for paper, ink in ((255, 0), (rng.uniform(200, 255, 3), rng.uniform(0, 90, 3)), (20, 235)):
+            shade = np.broadcast_to(paper * (1 - ink_share) + ink * ink_share, (*page.shape, 3))
+            pictures.append(np.round(shade).astype(np.uint8))
+    return pictures
+
+
+def validation_crops(source: str | Path, *, count: int = 16, size: int = 256) -> Tensor:
+    """Centre crops of the first ``count`` pictures, ``(n, 3, size, size)`` in [0, 1], always the same."""
+    crops = []
+    for picture in read_pictures([source]):
+        top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
+        if min(top, left) >= 0:
+            crops.append(picture[top : top + size, left : left + size])
+        if len(crops) == count:
+            break
+    if not crops:
+        raise ConfigError(f"{source}: no validation picture of at least {size}x{size} pixels")
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+
+
+def psnr(a: Tensor, b: Tensor, weight: Tensor | None = None) -> list[float]:
+    """PSNR in dB of each picture of a batch ``(b, c, h, w)`` in [0, 1], where weight is 1 (None: all)."""
+    error = (a.clamp(0, 1) - b).square().mean(1, keepdim=True)
+    if weight is None:
+        weight = torch.ones_like(error)
+    mse = (error * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+    return [-10 * math.log10(max(m, 1e-12)) for m in mse.tolist()]

@@ -1,0 +1,56 @@
+"""Scores during training: one call of each kind on fixed pictures with fixed damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from restore import degradations as damage
+from restore.backbone import Backbone, Condition
+from restore.fill import push_pull
+from restore.training.data import psnr, validation_crops
+
+COUNT, SIZE = 12, 192
+
+
+def prepare(source: str | Path) -> Tensor:
+    """The validation crops, ``(n, 3, h, w)`` in [0, 1]; raises ConfigError where there are none."""
+    return validation_crops(source, count=COUNT, size=SIZE)
+
+
+def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor]:
+    """PSNR in dB of denoising (prior, one call), upscaling and inpainting (conditional, one call).
+
+    Also a picture ``(3, h, w)`` with a row of each: damaged, restored, clean.
+    """
+    generator = torch.Generator().manual_seed(0)
+    clean = clean.to(backbone.device)
+    noise = torch.randn(clean.shape, generator=generator).to(clean)
+    scores: dict[str, float] = {}
+    prior = backbone.denoiser(tile=None)
+    for level in (15, 25, 50):
+        noisy = clean + level / 255 * noise
+        denoised = prior(noisy, level / 255)
+        scores[f"denoise {level}"] = _mean(psnr(denoised, clean))
+    size = (clean.shape[-2], clean.shape[-1])
+    hint = damage.resize(damage.resize(clean, damage.small_size(size, 4)), size)
+    top = backbone.config.sigma_max
+    upscaled = backbone.denoiser(Condition(hint), tile=None)(hint + top * noise, top)
+    scores["bicubic x4"], scores["upscale x4"] = _mean(psnr(hint, clean)), _mean(psnr(upscaled, clean))
+    hole = damage.stroke_holes((len(clean), *size), generator=generator).to(clean)
+    filled = push_pull(clean, hole)
+    inpainted = backbone.denoiser(Condition(filled, known=1 - hole), tile=None)(filled + top * noise, top)
+    scores["push-pull strokes"] = _mean(psnr(filled, clean, hole))
+    scores["inpaint strokes"] = _mean(psnr(inpainted, clean, hole))
+    hint = clean + 25 / 255 * noise
+    blind = backbone.denoiser(Condition(hint, noise_std=None), tile=None)(hint + top * noise.flip(0), top)
+    scores["blind 25"] = _mean(psnr(blind, clean))
+    rows = [noisy[:4], denoised[:4], hint[:4], upscaled[:4], filled[:4], inpainted[:4], clean[:4]]
+    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    return scores, grid.clamp(0, 1).cpu()
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,35 @@
+"""Words and units, decided once and used everywhere.
+
+====================  =============================================================================
+image                 float32 tensor ``(b, 3, h, w)``, RGB, nominal range [0, 1]
+sigma, noise_std      standard deviation in the same [0, 1] units
+x                     noisy state ``x = x0 + sigma * n`` (variance-exploding coordinates)
+hole                  ``(b, 1, h, w)``, 1 where content must be invented; ``known = 1 - hole``
+estimate              ``mean`` (posterior mean, best PSNR) or ``sample`` (a draw, best LPIPS)
+====================  =============================================================================
+
+The DDPM's own coordinates (``t``, betas, alphas_cumprod, pictures in [-1, 1]) live in
+``restore.schedule``, the backbone and training only. The dictionary between the two::
+
+    sigma = sqrt((1 - abar) / abar) / 2          abar = 1 / (1 + 4 sigma^2)
+    x_t   = (2 x - 1) * sqrt(abar)               log SNR = -2 log(2 sigma)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Estimate = Literal["mean", "sample"]
+
+Denoiser = Callable[["Tensor", float], "Tensor"]
+"""``denoise(x, sigma) -> E[x0 | x]``: the only thing samplers know. sigma is a plain float."""
+
+Noise = Callable[["Tensor"], "Tensor"]
+"""``noise(like) -> z``: fresh standard normal numbers of the shape, dtype and device of ``like``."""
+
+Progress = Callable[[int, int], None]
+"""``progress(done, total)`` is called after every network call."""

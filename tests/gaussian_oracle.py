@@ -1,0 +1,62 @@
+"""The exact denoiser of a Gaussian prior, and what follows from it in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Noise = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class GaussianPrior:
+    """Pictures whose pixels are independent draws from N(mean, std^2)."""
+
+    mean: float
+    std: float
+
+    def denoise(self, x: Tensor, sigma: float) -> Tensor:
+        """E[x0 | x] for ``x = x0 + sigma n``."""
+        return (self.std**2 * x + sigma**2 * self.mean) / (self.std**2 + sigma**2)
+
+    def posterior_variance(self, sigma: float) -> float:
+        """Var[x0 | x]."""
+        return self.std**2 * sigma**2 / (self.std**2 + sigma**2)
+
+    def posterior_draws(self, noise: Noise) -> Callable[[Tensor, float], Tensor]:
+        """A "denoiser" that draws x0 from p(x0 | x).
+
+        With it every step of DDIM and of DDPM with the small variance keeps the exact distribution of x
+        at its noise level, on any ladder, however coarse.
+        """
+
+        def draw(x: Tensor, sigma: float) -> Tensor:
+            return self.denoise(x, sigma) + self.posterior_variance(sigma) ** 0.5 * noise(x)
+
+        return draw
+
+    def noisy(self, sigma: float, noise: Noise, *, like: Tensor) -> Tensor:
+        """Draws of x at a noise level: N(mean, std^2 + sigma^2)."""
+        return self.mean + (self.std**2 + sigma**2) ** 0.5 * noise(like)
+
+    def flow(self, x: Tensor, sigma: float, below: float) -> Tensor:
+        """Where the probability-flow equation carries x from one noise level to another."""
+        return self.mean + (x - self.mean) * ((self.std**2 + below**2) / (self.std**2 + sigma**2)) ** 0.5
+
+
+def generator_noise(seed: int) -> Noise:
+    """Float64 normal numbers that do not depend on the code under test."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda like: torch.randn(like.shape, generator=generator, dtype=torch.float64)
+
+
+def assert_moments(x: Tensor, *, mean: float, variance: float, errors: float = 4.5) -> None:
+    """Mean and variance of independent normal draws agree to so many standard errors."""
+    n = x.numel()
+    got_mean, got_variance = x.mean().item(), x.var().item()
+    assert abs(got_mean - mean) < errors * (variance / n) ** 0.5, f"mean {got_mean}, expected {mean}"
+    tolerance = errors * variance * (2 / n) ** 0.5
+    assert abs(got_variance - variance) < tolerance, f"variance {got_variance}, expected {variance}"
