@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from restore import schedule as schedules
-from restore.errors import WeightsError
+from restore.errors import OutputError, WeightsError
+from restore.schedule import Prediction
 from restore.tiling import padded, tiled
 from restore.types import Denoiser
 from restore.unet import UNet, UNetConfig
 
 FORMAT = "restore-backbone-1"
-Prediction = Literal["v", "eps", "x0"]
+
+Network = Callable[[Tensor, Tensor], Tensor]
+"""``network(planes, log_snr) -> raw output``, a module or a function around one."""
 
 # Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
 CONDITION_PLANES = 6
@@ -35,6 +39,8 @@ class BackboneConfig:
     learned_variance: three more output planes, the interpolation of Nichol and Dhariwal (2021), eq. 15.
     schedule, steps: the DDPM schedule that ladders in t are taken from; training is continuous in sigma.
     sigma_min, sigma_max: the noise levels the network was trained on, [0, 1] units.
+
+    Raises ValueError for values out of range.
     """
 
     network: UNetConfig = field(default_factory=UNetConfig)
@@ -46,10 +52,22 @@ class BackboneConfig:
     sigma_max: float = 80.0
 
     def __post_init__(self) -> None:
+        if self.prediction not in get_args(Prediction):
+            raise ValueError(f"prediction is one of v, eps, x0; got {self.prediction!r}")
+        if self.schedule not in schedules.SCHEDULES:
+            raise ValueError(f"schedule is one of {', '.join(schedules.SCHEDULES)}; got {self.schedule!r}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1; got {self.steps}")
+        if not 0 < self.sigma_min < self.sigma_max < math.inf:
+            raise ValueError(
+                f"sigma_min and sigma_max must rise from above 0; got {self.sigma_min} and {self.sigma_max}"
+            )
         planes = (3 + CONDITION_PLANES, 6 if self.learned_variance else 3)
-        if (self.network.inputs, self.network.outputs) != planes:
-            # The planes follow from the rest, so nobody has to count them.
-            object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
+        given = (self.network.inputs, self.network.outputs)
+        if given not in (planes, (UNetConfig.inputs, UNetConfig.outputs)):
+            raise ValueError(f"the network needs {planes[0]} inputs and {planes[1]} outputs; got {given}")
+        # The planes follow from the rest, so nobody has to count them.
+        object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
 
 
 @dataclass(frozen=True)
@@ -82,7 +100,7 @@ def no_condition(like: Tensor) -> Tensor:
 
 
 def predict(
-    network: torch.nn.Module, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
+    network: Network, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One network call: the clean picture X0 in [-1, 1] and the raw output, both ``(b, c, h, w)``.
 
@@ -96,16 +114,20 @@ def predict(
     a hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
     sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
     """
-    abar = schedules.alphas_cumprod_of(sigma)
-    a = abar.sqrt().to(x_t.dtype)[:, None, None, None]
-    s = (1 - abar).sqrt().to(x_t.dtype)[:, None, None, None]
-    raw = network(torch.cat([a * x_t, planes], dim=1), schedules.log_snr_of(sigma).float()).float()
+    a, s = (schedules.per_picture(scale, x_t) for scale in schedules.signal_and_noise_of(sigma))
+    raw = network(torch.cat([a * x_t, planes], dim=1), schedules.log_snr_of(sigma).to(x_t)).float()
     output = raw[:, :3]
     if config.prediction == "v":
-        return a * x_t + s * s * planes[:, :3] - s * output, raw
-    if config.prediction == "eps":
-        return (x_t - s * output) / a, raw
-    return output, raw
+        output = output - s * planes[:, :3]
+    return schedules.x0_from(config.prediction, x_t, output, a, s), raw
+
+
+def interpolation(raw: Tensor) -> Tensor:
+    """Where the learned log variance lies between the small, 0, and the large one, 1; ``(b, 3, h, w)``.
+
+    ``(v + 1) / 2`` of the last three planes of a raw output (Nichol and Dhariwal 2021, eq. 15).
+    """
+    return (raw[:, 3:] + 1) / 2
 
 
 class Backbone:
@@ -153,27 +175,34 @@ class Backbone:
             raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
         return VarianceDenoiser(self, condition)
 
-    def _call(self, x: Tensor, planes: Tensor | None, sigma: float, tile: int | None) -> tuple[Tensor, Tensor]:
+    def _call(
+        self, x: Tensor, planes: Tensor | None, sigma: float, tile: int | None
+    ) -> tuple[Tensor, Tensor]:
         config = self.config
-        level = torch.tensor(
-            [min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64, device=self.device
-        )
-        x_t = schedules.to_network(x.to(self.device), level.float())
+        # Double precision on the CPU: not every device has it.
+        level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
+        x_t = schedules.to_network(x.to(self.device, torch.float32), level)
         if planes is None:
             planes = no_condition(x_t)
+        if (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
+            raise ValueError(
+                f"the condition is for {planes.shape[0]} pictures of {planes.shape[-1]}x{planes.shape[-2]}, "
+                f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
+            )
 
         def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
             def run(piece: Tensor) -> Tensor:
                 piece = piece.to(self.dtype).contiguous(memory_format=torch.channels_last)
-                return self.network(piece, log_snr).float()
+                output: Tensor = self.network(piece, log_snr)
+                return output.float()
 
             multiple = config.network.multiple
             if tile is None:
                 return padded(run, inputs, multiple=multiple)
             return tiled(run, inputs, tile=tile, halo=self.network.halo, multiple=multiple)
 
-        with torch.inference_mode():
-            clean, raw = predict(network, config, x_t, planes, level)  # type: ignore[arg-type]
+        with torch.no_grad():
+            clean, raw = predict(network, config, x_t, planes, level)
             return ((clean + 1) / 2).to(x.device, x.dtype), raw.to(x.device)
 
 
@@ -190,7 +219,7 @@ class VarianceDenoiser:
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """(E[x0 | x], the interpolation in [0, 1] between the small and the large log variance)."""
         clean, raw = self._backbone._call(x, self._planes, sigma, None)
-        return clean, ((raw[:, 3:] + 1) / 2).clamp(0, 1)
+        return clean, interpolation(raw).clamp(0, 1)
 
 
 def best_dtype(device: str | torch.device) -> torch.dtype:
@@ -198,9 +227,7 @@ def best_dtype(device: str | torch.device) -> torch.dtype:
     if torch.device(device).type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if torch.device(device).type == "cpu":
-        capability = torch.backends.cpu.get_cpu_capability()
-        native = "AVX512" in capability and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return torch.bfloat16 if native else torch.float32
+        return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
     return torch.float32
 
 
@@ -219,6 +246,12 @@ def shipped_weights() -> Path:
     return Path(__file__).parent / "weights" / "restore.safetensors"
 
 
+@cache
+def shipped() -> Backbone:
+    """The backbone in the package, loaded once for all tasks."""
+    return load()
+
+
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of all tensors, in the order of their names."""
     digest = hashlib.sha256()
@@ -232,12 +265,11 @@ def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
 def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.float16) -> str:
     """Write the weights as safetensors with configuration, facts and hash in the metadata; return the hash.
 
-    Written beside the target and renamed, so that an old checkpoint is never lost to a full disk.
+    Raises WeightsError for weights that are not finite in ``dtype``, OutputError when it cannot be written.
     """
-    from safetensors.torch import save_file
-
     path = Path(path)
     tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in backbone.network.state_dict().items()}
+    check_finite(path, tensors)
     digest = tensors_hash(tensors)
     metadata = {
         "format": FORMAT,
@@ -245,13 +277,26 @@ def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.flo
         "config": json.dumps(asdict(backbone.config)),
         "facts": json.dumps(backbone.facts),
     }
+    write_tensors(path, tensors, metadata)
+    return digest
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside its target and rename it: a full disk never costs an old one.
+
+    Raises OutputError.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     part = path.with_name(path.name + ".part")
     try:
         save_file(tensors, part, metadata=metadata)
         part.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise OutputError(f"{path}: cannot be written ({error}); free some space or name another") from None
     finally:
         part.unlink(missing_ok=True)
-    return digest
 
 
 def load(
@@ -280,12 +325,13 @@ def load(
         )
     try:
         config = config_from_dict(json.loads(metadata["config"]))
-        facts = json.loads(metadata["facts"])
-        network = UNet(config.network)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: its configuration cannot be read ({error})") from None
+        facts = dict(json.loads(metadata["facts"]))
+        with torch.device("meta"):  # no memory before the tensors are known to fit
+            network = UNet(config.network)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
     _check_tensors(path, tensors, network, metadata.get("sha256", ""))
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=True)
     facts["sha256"] = metadata["sha256"]
     device = device or best_device()
     return Backbone(network, config, facts).to(device, dtype or best_dtype(device))
@@ -297,11 +343,17 @@ def _check_tensors(path: Path, tensors: Mapping[str, Tensor], network: UNet, dig
         if name not in tensors or name not in expected:
             raise WeightsError(f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {name}")
         if tensors[name].shape != expected[name].shape:
-            raise WeightsError(
-                f"{path}: tensor {name} is {tuple(tensors[name].shape)}, expected {tuple(expected[name].shape)}"
-            )
+            shapes = tuple(tensors[name].shape), tuple(expected[name].shape)
+            raise WeightsError(f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}")
     if (found := tensors_hash(tensors)) != digest:
-        raise WeightsError(f"{path}: damaged: its contents hash to {found[:12]}, it says {digest[:12] or 'none'}")
+        raise WeightsError(
+            f"{path}: damaged: its contents hash to {found[:12]}, it says {digest[:12] or 'none'}"
+        )
+    check_finite(path, tensors)
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise WeightsError, naming the tensor, when one holds NaN or infinity."""
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name} holds numbers that are not finite")
@@ -312,7 +364,4 @@ def config_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
     values = dict(values)
     network = dict(values.pop("network"))
     network["channels"] = tuple(int(c) for c in network["channels"])
-    config = BackboneConfig(network=UNetConfig(**network), **values)
-    if not 0 < config.sigma_min < config.sigma_max or not math.isfinite(config.sigma_max):
-        raise ValueError(f"sigma range {config.sigma_min} to {config.sigma_max}")
-    return config
+    return BackboneConfig(network=UNetConfig(**network), **values)

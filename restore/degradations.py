@@ -52,14 +52,14 @@ def correlated_noise(
 
     As demosaicking and JPEG leave it in real photographs.
     """
-    taps = 2 * math.ceil(2 * radius) + 1
-    grid = torch.arange(taps, device=image.device, dtype=image.dtype) - taps // 2
+    b, channels, h, w = image.shape
+    margin = math.ceil(2 * radius)
+    grid = torch.arange(-margin, margin + 1, device=image.device, dtype=image.dtype)
     line = torch.exp(-0.5 * (grid / radius) ** 2)
     kernel = line[:, None] * line
     kernel = kernel / kernel.square().sum().sqrt()
-    noise = F.pad(_normal(image, generator), (taps // 2,) * 4, mode="reflect")
-    channels = image.shape[1]
-    noise = F.conv2d(noise, kernel.expand(channels, 1, taps, taps), groups=channels)
+    white = _normal(image.new_empty(b, channels, h + 2 * margin, w + 2 * margin), generator)
+    noise = F.conv2d(white, kernel.expand(channels, 1, -1, -1), groups=channels)
     return image + noise_std[:, None, None, None] * noise
 
 
@@ -70,18 +70,16 @@ _CHROMA = (17, 18, 24, 47, 18, 21, 26, 66, 24, 26, 56, 99, 47, 66, 99, 99)
 
 
 @cache
-def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor]:
-    """The 8x8 DCT-II matrix, the two quantisation tables of ITU-T T.81 annex K, and RGB to YCbCr."""
+def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The 8x8 DCT-II matrix, the quantisation tables of ITU-T T.81 annex K, RGB to YCbCr and back."""
     k = torch.arange(8, dtype=torch.float32)
     dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
     dct[0] /= math.sqrt(2)
     chroma = torch.full((8, 8), 99.0)
     chroma[:4, :4] = torch.tensor(_CHROMA, dtype=torch.float32).view(4, 4)
     tables = torch.stack([torch.tensor(_LUMA, dtype=torch.float32).view(8, 8), chroma, chroma])
-    ycc = torch.tensor(
-        [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
-    )
-    return dct, tables, ycc
+    ycc = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+    return dct, tables, ycc, torch.linalg.inv(ycc)
 
 
 def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor:
@@ -90,16 +88,16 @@ def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor
     Transform, quantisation and 4:2:0 chroma as in ITU-T T.81 with the IJG's quality scale; entropy
     coding is lossless and left out. h and w are padded to multiples of 16 inside.
     """
-    dct, tables, ycc = (c.to(image.device) for c in _jpeg_constants())
+    dct, tables, ycc, rgb = (c.to(image.device) for c in _jpeg_constants())
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
     tables = (tables * scale[:, None, None, None]).round().clamp(1, 255)
     b, _, h, w = image.shape
-    padded = F.pad(image, (0, -w % 16, 0, -h % 16), mode="replicate") * 255 - 128
-    luma = torch.einsum("ij,bjhw->bihw", ycc, padded)
-    luma[:, 1:] += 128 * ycc[1:].sum(1).view(1, 2, 1, 1)  # chroma has no level shift
+    # The level shift of luma; it leaves chroma as it is, whose weights sum to zero.
+    shifted = F.pad(image, (0, -w % 16, 0, -h % 16), mode="replicate") * 255 - 128
+    planes = torch.einsum("ij,bjhw->bihw", ycc, shifted)
     coded = []
     for channel in range(3):
-        plane = luma[:, channel : channel + 1]
+        plane = planes[:, channel : channel + 1]
         small = halve_chroma and channel > 0
         if small:
             plane = F.avg_pool2d(plane, 2)
@@ -109,8 +107,8 @@ def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor
         coefficients = (dct @ blocks @ dct.T / table).round() * table
         plane = (dct.T @ coefficients @ dct).transpose(2, 3).reshape(b, 1, ph, pw)
         coded.append(F.interpolate(plane, scale_factor=2, mode="bilinear") if small else plane)
-    rgb = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(ycc), torch.cat(coded, 1))
-    return ((rgb + 128) / 255)[..., :h, :w].clamp(0, 1)
+    decoded = torch.einsum("ij,bjhw->bihw", rgb, torch.cat(coded, 1))
+    return ((decoded + 128) / 255)[..., :h, :w].clamp(0, 1)
 
 
 def scan_dirt(image: Tensor, count: int, generator: Generator | None = None) -> Tensor:
@@ -120,6 +118,9 @@ def scan_dirt(image: Tensor, count: int, generator: Generator | None = None) -> 
     tone = torch.rand(b, 1, 1, 1, device=image.device, generator=generator).round() * 0.8 + 0.1
     return image * (1 - hole) + tone * hole
 
+
+PAGE_SIZE = 768
+"""Side of a rendered page of text, and so of the largest text hole."""
 
 # Holes. Each family returns (b, 1, h, w) float, 1 where content is missing.
 
@@ -185,8 +186,8 @@ def text_holes(
 ) -> Tensor:
     """Printed letters over the picture: crops of a rendered page of text. shape is (b, h, w)."""
     b, h, w = shape
-    pages = text_pages().to(device)
-    size = pages.shape[-1]
+    pages = _pages_on(torch.device(device))
+    size = PAGE_SIZE
     if h > size or w > size:
         raise ValueError(f"text holes are at most {size}x{size}, got {h}x{w}")
     page = torch.randint(len(pages), (b,), generator=generator, device=device)
@@ -208,7 +209,12 @@ HOLES = {
 
 
 @cache
-def text_pages(count: int = 6, size: int = 768) -> Tensor:
+def _pages_on(device: torch.device) -> Tensor:
+    return text_pages().to(device)
+
+
+@cache
+def text_pages(count: int = 6, size: int = PAGE_SIZE) -> Tensor:
     """Rendered pages of nonsense words, uint8 ``(count, size, size)``, 255 where there is ink.
 
     Letter heights of 10 to 40 pixels, in Pillow's own font (Aileron) and in the system's fonts
@@ -241,7 +247,8 @@ def _font(height: int, number: int) -> ImageFont.FreeTypeFont | ImageFont.ImageF
     """A font of the system's, or Pillow's own every second time and where there is none."""
     from PIL import ImageFont
 
-    found = sorted(p for folder in ("/usr/share/fonts", "/Library/Fonts") for p in Path(folder).rglob("*.ttf"))
+    folders = map(Path, ("/usr/share/fonts", "/Library/Fonts"))
+    found = sorted(path for folder in folders for path in folder.rglob("*.ttf"))
     if found and number % 2:
         return ImageFont.truetype(str(found[number * 7919 % len(found)]), height)
     return ImageFont.load_default(height)

@@ -20,6 +20,7 @@ Nothing heavy is imported before a picture is read.
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import os
 import re
@@ -284,6 +285,7 @@ def _check_finite(picture: Picture, name: str) -> None:
 def _decode_with_pillow(data: bytes, name: str) -> Picture:
     """PNG, JPEG, WebP and BMP; 16-bit PNG pixels through OpenCV, since Pillow cuts them to 8 bits."""
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+    from PIL.Image import DecompressionBombError
 
     kind = _sniffed(data, name)
     openers: dict[str, Callable[..., Any]] = {
@@ -294,7 +296,11 @@ def _decode_with_pillow(data: bytes, name: str) -> Picture:
     }
     chunks = list(_png_chunks(data)) if kind == "png" else []
     # Opened by its own class: Image.open has a size limit that can only be moved for the whole process.
-    image = openers[kind](BytesIO(data))
+    try:
+        image = openers[kind](BytesIO(data))
+    except DecompressionBombError as error:  # WebP measures before it opens, by that limit
+        reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
+        raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
     _check_size(image.width, image.height, name)
     image.load()
     deep = bool(chunks) and chunks[0][1][8] == 16
@@ -673,11 +679,11 @@ def _encode_with_pillow(picture: Picture) -> bytes:
 
     channels = _channels(picture)
     image = Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
-    options: dict[str, Any] = {}
-    if picture.format == "jpeg":
-        options = {"quality": JPEG_QUALITY, "subsampling": 0}
-    else:
-        options = {"lossless": True, "exact": True}
+    options: dict[str, Any] = {
+        "jpeg": {"quality": JPEG_QUALITY, "subsampling": 0},
+        "webp": {"lossless": True, "exact": True},
+        "bmp": {"dpi": (0, 0)},  # unknown; without it Pillow would write 96
+    }[picture.format]
     for key, value in (("icc_profile", picture.icc), ("xmp", picture.xmp), ("dpi", picture.dpi)):
         if value:
             options[key] = value
@@ -689,19 +695,16 @@ def _encode_with_pillow(picture: Picture) -> bytes:
 
 
 def _encode_bmp(picture: Picture) -> bytes:
-    """BMP through OpenCV: Pillow writes no alpha that it, or anyone, would read back."""
-    import cv2
-    import numpy as np
-
-    channels = _channels(picture)
-    order = {1: [0], 2: [0, 0, 0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels.shape[2]]
-    done, encoded = cv2.imencode(".bmp", np.ascontiguousarray(channels[..., order]))
-    if not done:
-        raise ValueError("the encoder gave up")
-    data = bytearray(encoded.tobytes())
-    if picture.dpi:
-        struct.pack_into("<ii", data, 38, *(round(v / 0.0254) for v in picture.dpi))
-    return bytes(data)
+    """BMP; with alpha as BITMAPV4HEADER, since what Pillow writes without it is read as having none."""
+    if picture.alpha is None:
+        return _encode_with_pillow(picture)
+    h, w = picture.size
+    rows = _channels(replace(picture, gray=False))[::-1, :, [2, 1, 0, 3]].tobytes()
+    per_metre = [round(v / 0.0254) for v in picture.dpi or (0.0, 0.0)]
+    header = struct.pack("<IiiHHIIiiII", 108, w, h, 1, 32, 3, len(rows), *per_metre, 0, 0)
+    header += struct.pack("<4I4s48x", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs")
+    start = 14 + len(header)
+    return struct.pack("<2sI4xI", b"BM", start + len(rows), start) + header + rows
 
 
 # -------------------------------------------------------------------------------------------- PNG
@@ -803,10 +806,15 @@ def _png_rows(channels: NDArray[Any]) -> Iterator[bytes]:
 # ------------------------------------------------------------------------------------------- TIFF
 
 
+_SILENT = logging.NullHandler()
+"""Without any handler tifffile's complaints would go to stderr; what matters is said by our errors."""
+
+
 def _decode_tiff(data: bytes, name: str) -> Picture:
     """TIFF, also BigTIFF; the pixels by tifffile, or by Pillow and OpenCV where it lacks the codec."""
     import tifffile
 
+    logging.getLogger("tifffile").addHandler(_SILENT)
     with tifffile.TiffFile(BytesIO(data)) as tif:
         page = tif.pages.first
         _check_size(page.imagewidth, page.imagelength, name)
@@ -872,7 +880,7 @@ def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
 
     top = _TOP[channels.dtype.name]
     alpha = channels[..., -1:]
-    colour = channels[..., :-1] * (top / np.where(alpha > 0, alpha, top).astype(np.float64))
+    colour = channels[..., :-1].astype(np.float64) * top / np.where(alpha > 0, alpha, top)
     if channels.dtype.kind == "u":
         colour = np.clip(np.rint(colour), 0, top)
     return np.concatenate([colour.astype(channels.dtype), alpha], axis=2)
@@ -880,12 +888,13 @@ def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
 
 def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """8-bit TIFF of every compression and colour model that libtiff knows."""
-    from PIL import TiffImagePlugin
+    from PIL import ImageFile, TiffImagePlugin
 
     if data[2:4] in (b"+\0", b"\0+"):
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
     # Pillow turns TIFFs by itself and drops or divides by an extra channel; here all of that comes later.
     image = TiffImagePlugin.TiffImageFile(BytesIO(_patched(data, {_ORIENTATION: 1, _EXTRA_SAMPLES: 2})))
+    ImageFile.ImageFile.load_prepare(image)  # the TIFF class measures here, by the limit of the whole process
     image.load()
     return _channels_of(image, name)
 
@@ -895,15 +904,14 @@ def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
     import cv2
     import numpy as np
 
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # what is wrong with the file is said once, by the caller
+    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
+    level = log.getLogLevel()
+    log.setLogLevel(0)  # what is wrong with the file is said once, by the caller
     try:
         flat = np.frombuffer(_patched(data, {_ORIENTATION: 1}), np.uint8)
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
     if decoded is None or count != page.samplesperpixel or decoded.dtype != page.dtype:
         raise ValueError(f"{page.bitspersample}-bit pixels with compression {page.compression} not decoded")
@@ -971,11 +979,12 @@ _ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 """field type -> bytes of one value (TIFF 6.0, section 2)"""
 _ORIENTATION, _EXTRA_SAMPLES = 0x0112, 0x0152
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
-_PIXEL_TAGS = frozenset(
-    [*range(254, 260), *range(262, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301]
-    # the last are XMP, the colour profile, and Photoshop's thumbnails and layers, which show the old pixels
-    + [*range(317, 344), 346, 347, 351, *range(512, 522), *range(529, 533), 700, 34675, 34377, 37724]
-)
+_PIXEL_TAGS = {
+    *(*range(254, 260), *range(262, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301),
+    *(*range(317, 344), 346, 347, 351, *range(512, 522), *range(529, 533)),
+    *(700, 34675),  # XMP and the colour profile have their own fields
+    *(34377, 37724),  # Photoshop's thumbnails and layers show the picture as it was
+}
 """Tags that describe how the pixels are stored; the rest describes the picture and is kept."""
 
 _Fields = dict[int, Any]

@@ -324,6 +324,6 @@ def _finite(x: Tensor, sigmas: Sequence[float]) -> Tensor:
     if not torch.isfinite(x).all():
         raise RestoreError(
             f"the result holds values that are not finite after {len(sigmas) - 1} steps from sigma "
-            f"{sigmas[0]:g} to {sigmas[-1]:g}; check the input and the weights, or use --precision fp32"
+            f"{sigmas[0]:g} to {sigmas[-1]:g}; check the input and the weights, or compute in float32"
         )
     return x

@@ -383,7 +383,7 @@ def _between(sigma_max: float, sigma_min: float, n: int, *, into: Map, back: Map
 def repaint(t_T: int, jump_length: int, jump_repeats: int) -> list[int]:
     """Give the timesteps of RePaint's climbing walk, from ``t_T - 1`` down to -1 (clean).
 
-    Lugmayr et al. (2022), appendix B and released scheduler: at every jump_length-th timestep the walk
+    Lugmayr et al. (2022), as in their released scheduler: at every jump_length-th timestep the walk
     climbs back jump_length steps, so that each stretch but the topmost is walked jump_repeats times.
     ``(250, 10, 10)`` is their setting: 2410 network calls, 2160 re-noisings. Raises ValueError unless
     ``1 <= jump_length < t_T`` and ``jump_repeats >= 1``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,10 @@ class UNetConfig:
 
     channels: width at 1/2, 1/4, 1/8, ... of the full resolution.
     blocks: residual blocks per level, each way.
-    embedding: width of the noise-level embedding.
+    embedding: width of the noise-level embedding, a multiple of 4.
     inputs, outputs: planes per full-resolution pixel.
+
+    Raises ValueError for a shape that no network has.
     """
 
     channels: tuple[int, ...] = (48, 96, 128, 160)
@@ -25,6 +28,17 @@ class UNetConfig:
     embedding: int = 128
     inputs: int = 9
     outputs: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.channels or min(self.channels) < 1:
+            raise ValueError(f"channels must be a list of widths, each at least 1; got {list(self.channels)}")
+        if min(self.blocks, self.inputs, self.outputs) < 1:
+            raise ValueError(
+                f"blocks, inputs and outputs must be at least 1; "
+                f"got {self.blocks}, {self.inputs} and {self.outputs}"
+            )
+        if self.embedding < 4 or self.embedding % 4:
+            raise ValueError(f"embedding must be a multiple of 4; got {self.embedding}")
 
     @property
     def multiple(self) -> int:
@@ -44,10 +58,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.film = nn.Linear(embedding, 2 * channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        _start_at_zero(self.film, self.conv2)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         gain, shift = self.film(level).chunk(2, dim=1)
@@ -59,7 +70,24 @@ class ResidualBlock(nn.Module):
             h = F.conv2d(x, self.conv1.weight * gain[0, :, None, None, None], bias, padding=1)
         else:
             h = self.conv1(x) * gain[:, :, None, None] + shift[:, :, None, None]
-        return x + self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
+        change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
+        return x + change
+
+
+class Level(nn.ModuleList):
+    """The residual blocks of one resolution, one after the other."""
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, level)
+        return x
+
+
+def _start_at_zero(*layers: nn.Module) -> None:
+    """At first a residual block passes its input on and the network answers 0."""
+    for layer in layers:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
 
 
 class UNet(nn.Module):
@@ -70,35 +98,42 @@ class UNet(nn.Module):
     ``config.multiple``.
     """
 
+    frequencies: Tensor
+
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config
         width = config.embedding
-        self.register_buffer("frequencies", torch.exp(torch.linspace(math.log(0.05), math.log(2.0), width // 4)))
-        self.embed = nn.Sequential(nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4)
+        self.register_buffer("frequencies", torch.exp(log_frequencies))
+        self.embed = nn.Sequential(
+            nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
         ch = config.channels
         self.stem = nn.Conv2d(4 * config.inputs, ch[0], 3, padding=1)
         self.encoder = nn.ModuleList(self._level(c) for c in ch)
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(ch[:-1], ch[1:], strict=True))
-        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(ch[:-1], ch[1:], strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
+        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
         self.decoder = nn.ModuleList(self._level(c) for c in ch[:-1])
         self.head = nn.Conv2d(ch[0], 4 * config.outputs, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        _start_at_zero(self.head)
 
-    def _level(self, channels: int) -> nn.ModuleList:
-        return nn.ModuleList(ResidualBlock(channels, self.config.embedding) for _ in range(self.config.blocks))
+    def _level(self, channels: int) -> Level:
+        return Level(ResidualBlock(channels, self.config.embedding) for _ in range(self.config.blocks))
 
     @property
     def halo(self) -> int:
-        """Radius in pixels outside of which nothing influences an output pixel."""
-        per_level = 2 * self.config.blocks
+        """Radius in pixels outside of which nothing influences an output pixel.
+
+        One cell of its level for each 3x3 convolution on the longest way, and what a pixel can lie off
+        the middle of its coarsest cell. The distance is reached: with a smaller halo tiles would differ.
+        """
         levels = len(self.config.channels)
         radius = 2 * 2  # stem and head at half resolution
         for i in range(levels):
             ways = 1 if i == levels - 1 else 2
-            radius += (ways * per_level + 1) * 2 ** (i + 1)  # +1: the coarse cell a pixel falls in
-        return radius
+            radius += ways * 2 * self.config.blocks * 2 ** (i + 1)
+        return radius + self.config.multiple - 1
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
         phase = log_snr[:, None].float() * self.frequencies.float()
@@ -108,11 +143,8 @@ class UNet(nn.Module):
         for i, blocks in enumerate(self.encoder):
             if i:
                 h = self.down[i - 1](h)
-            for block in blocks:
-                h = block(h, level)
+            h = blocks(h, level)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = skips[i] + F.pixel_shuffle(self.up[i](h), 2)
-            for block in self.decoder[i]:
-                h = block(h, level)
+            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level)
         return F.pixel_shuffle(self.head(h), 2)

@@ -18,7 +18,7 @@ from restore import schedule as schedules
 
 NAMES = sorted(schedules.SCHEDULES)
 KINDS = ("eps", "x0", "v")
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 sigmas_01 = st.floats(1e-3, 100)
 
 
@@ -266,7 +266,8 @@ def test_coordinates_take_one_sigma_for_each_picture() -> None:
     apart = torch.cat([schedules.to_network(x[:1], 0.2), schedules.to_network(x[1:], 2.0)])
     torch.testing.assert_close(together, apart, rtol=0, atol=1e-15)
     torch.testing.assert_close(schedules.to_network(x, 0.0), 2 * x - 1, rtol=0, atol=0)
-    assert schedules.to_network(x.float(), torch.tensor([0.2, 2.0], dtype=torch.float64)).dtype == torch.float32
+    levels = torch.tensor([0.2, 2.0], dtype=torch.float64)
+    assert schedules.to_network(x.float(), levels).dtype == torch.float32
 
 
 @quick
@@ -280,10 +281,10 @@ def test_predictions_round_trip(sigma: float, kind: str, other: str) -> None:
     torch.testing.assert_close(back, prediction, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("convert", [schedules.x0_from, schedules.eps_from, schedules.v_from, schedules.target])
-def test_an_unknown_prediction_is_refused(convert) -> None:
+@pytest.mark.parametrize("convert", ["x0_from", "eps_from", "v_from", "target"])
+def test_an_unknown_prediction_is_refused(convert: str) -> None:
     with pytest.raises(ValueError, match="no prediction 'score'; choose one of eps, x0, v"):
-        convert("score", pictures(), pictures(), 0.6, 0.8)
+        getattr(schedules, convert)("score", pictures(), pictures(), 0.6, 0.8)
 
 
 # --- ladders --------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""The tasks: from the user's image to a problem, and back to a finished image."""
+"""The tasks: from a user's picture to a restoration problem, and back to a finished picture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from restore.backbone import BackboneConfig
+from restore.degradations import PAGE_SIZE
 from restore.errors import ConfigError
-from restore.training.mix import Mix
+from restore.training.mix import TASKS, Mix
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def read_config(path: str | Path) -> TrainConfig:
     try:
         with path.open("rb") as file:
             values = tomllib.load(file)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     config: TrainConfig = _build(TrainConfig, values, str(path), "")
@@ -161,25 +163,38 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
 
 
 def _check_ranges(config: TrainConfig, file: str) -> None:
+    data, levels, loss = config.data, config.backbone, config.loss
+    optim, run = config.optim, config.run
     multiple = config.backbone.network.multiple
-    rules = [
-        (bool(config.data.train), "data.train", "name at least one folder, shard or picture"),
-        (config.data.crop > 0 and config.data.crop % multiple == 0, "data.crop", f"a multiple of {multiple}"),
-        (0 <= config.data.text < 1, "data.text", "a share from 0 up to 1"),
-        (config.run.batch >= 1, "run.batch", "at least 1"),
-        (config.run.steps > 0 or config.run.minutes > 0, "run.steps", "give steps or minutes, above 0"),
-        (0 <= config.run.ema < 1, "run.ema", "a decay from 0 up to 1"),
-        (config.optim.lr > 0, "optim.lr", "above 0"),
-        (len(config.optim.betas) == 2 and all(0 <= b < 1 for b in config.optim.betas), "optim.betas", "two in [0, 1)"),
-        (0 <= config.optim.decay <= 1, "optim.decay", "a share from 0 to 1"),
-        (config.loss.min_snr_gamma >= 0, "loss.min_snr_gamma", "at least 0"),
-        (
-            (config.loss.kind == "hybrid") == config.backbone.learned_variance,
-            "loss.kind",
+    fits = 0 < data.crop <= PAGE_SIZE and data.crop % multiple == 0
+    counts = config.mix.counts(max(0, run.batch))
+    starved = [task for task, n in zip(TASKS, counts, strict=True) if getattr(config.mix, task) and not n]
+    rules = {
+        "data.train": (bool(data.train), "at least one folder, shard or picture"),
+        "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
+        "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
+        "mix.sigma_low": (levels.sigma_min <= config.mix.sigma_low, f"at least {levels.sigma_min:g}"),
+        "mix.sigma_mid": (config.mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
+        "loss.min_snr_gamma": (0 <= loss.min_snr_gamma < math.inf, "at least 0"),
+        "loss.kind": (
+            (loss.kind == "hybrid") == config.backbone.learned_variance,
             "'hybrid' exactly when backbone.learned_variance is true",
         ),
-    ]
-    for ok, key, expected in rules:
+        "optim.lr": (0 < optim.lr < math.inf, "above 0"),
+        "optim.betas": (len(optim.betas) == 2 and all(0 <= b < 1 for b in optim.betas), "two in [0, 1)"),
+        "optim.weight_decay": (0 <= optim.weight_decay < math.inf, "at least 0"),
+        "optim.decay": (0 <= optim.decay <= 1, "a share from 0 to 1"),
+        "optim.warmup_steps": (optim.warmup_steps >= 0, "at least 0"),
+        "optim.clip": (0 <= optim.clip < math.inf, "at least 0"),
+        "run.batch": (not starved, f"enough for one crop of {' and '.join(starved)} in every step"),
+        "run.steps": (run.steps >= 0 and (run.steps or run.minutes > 0), "steps or minutes above 0"),
+        "run.minutes": (0 <= run.minutes < math.inf, "at least 0"),
+        "run.ema": (0 <= run.ema < 1, "a decay from 0 up to 1"),
+        "run.log_every": (run.log_every >= 1, "at least 1"),
+        "run.validate_every": (run.validate_every >= 1, "at least 1"),
+        "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),
+    }
+    for key, (ok, expected) in rules.items():
         if not ok:
             section, name = key.split(".")
             got = getattr(getattr(config, section), name)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from restore import images
 from restore.degradations import text_pages
 from restore.errors import ConfigError, ImageError
 
@@ -49,7 +50,8 @@ class PictureStore:
         line = torch.arange(self.crop, device=device)
         rows, columns = corner[:, :1] + line, corner[:, 1:] + line
         width = self._shapes[which, 1]
-        index = self._starts[which, None, None] + rows[:, :, None] * width[:, None, None] + columns[:, None, :]
+        first = self._starts[which, None, None]
+        index = first + rows[:, :, None] * width[:, None, None] + columns[:, None, :]
         crops = self.pixels[index].permute(0, 3, 1, 2).float() / 255
         turn = torch.rand(3, n, 1, 1, 1, device=device, generator=generator) < 0.5
         crops = torch.where(turn[0], crops.flip(3), crops)
@@ -60,30 +62,39 @@ class PictureStore:
 def read_pictures(sources: Sequence[str | Path]) -> Iterator[np.ndarray]:
     """Decode all pictures of folders, tar shards and single files as uint8 RGB ``(h, w, 3)``.
 
-    Raises ImageError naming the file for one that cannot be decoded, ConfigError for a missing source.
+    Raises ImageError naming the file, and the shard it is in, for one that is damaged; ConfigError for a
+    missing source.
     """
     for source in map(Path, sources):
         if source.is_dir():
             for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
                 yield _decode(path.read_bytes(), str(path))
         elif source.suffix == ".tar" and source.is_file():
-            with tarfile.open(source) as shard:
-                for member in shard:
-                    if Path(member.name).suffix.lower() in SUFFIXES and (file := shard.extractfile(member)):
-                        yield _decode(file.read(), f"{source}:{member.name}")
+            for name, content in _members(source):
+                yield _decode(content, f"{source}:{name}")
         elif source.is_file():
             yield _decode(source.read_bytes(), str(source))
         else:
             raise ConfigError(f"{source}: expected a folder, a .tar shard or a picture, found nothing there")
 
 
-def _decode(content: bytes, name: str) -> np.ndarray:
-    import cv2
+def _members(source: Path) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a tar shard, still encoded, with their names."""
+    try:
+        with tarfile.open(source) as shard:
+            for member in shard:
+                if Path(member.name).suffix.lower() in SUFFIXES and (file := shard.extractfile(member)):
+                    yield member.name, file.read()
+    except tarfile.TarError as error:
+        raise ImageError(f"{source}: expected a whole .tar shard, got a damaged one ({error})") from None
 
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ImageError(f"{name}: cannot be decoded as a picture; take it out of the training set")
-    return np.ascontiguousarray(picture[:, :, ::-1])
+
+def _decode(content: bytes, name: str) -> np.ndarray:
+    pixels = images.decode(content, name=name).pixels
+    if pixels.dtype == np.uint8:
+        return pixels
+    top = 65535 if pixels.dtype == np.uint16 else 1
+    return np.round(pixels.clip(0, top) * (255 / top)).astype(np.uint8)
 
 
 def halved(picture: np.ndarray) -> np.ndarray:

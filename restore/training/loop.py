@@ -9,6 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 from restore import backbone as backbones
 from restore import schedule as schedules
 from restore.backbone import Backbone
-from restore.errors import ConfigError, RestoreError
+from restore.errors import ConfigError, OutputError, RestoreError
+from restore.training import loss as losses
 from restore.training import validation
 from restore.training.config import TrainConfig
 from restore.training.data import PictureStore, halved, page_pictures, read_pictures
@@ -38,15 +40,19 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, *, say: Callable[[str], None] = print):
-        self.config, self.say = config, say
-        self.rank, self.world = _join_group(config.run.device)
-        self.device = torch.device(_device(config.run.device, self.rank))
+        self.config = config
+        self.device = _device(config.run.device)
+        self.rank, self.world = _join_group(self.device)
+        self.say = say if self.rank == 0 else _silent
         self.out = Path(config.run.out)
-        torch.manual_seed(config.run.seed)  # initial weights only; data draw from their own generators
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
-        self.network = UNet(config.backbone.network).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.run.seed)  # initial weights only; data draw from their own generators
+            network = UNet(config.backbone.network)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.schedule = schedules.named(config.backbone.schedule, config.backbone.steps)
         self.average = {n: t.detach().clone() for n, t in self.network.state_dict().items()}
         betas = (config.optim.betas[0], config.optim.betas[1])
         self.optimizer = torch.optim.AdamW(
@@ -56,7 +62,7 @@ class Trainer:
             weight_decay=config.optim.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.resumed = 0, 0.0, False
         self.running = torch.zeros(2, len(TASKS), LEVELS, device=self.device)
         self.generator = torch.Generator(self.device)
         self.dice = random.Random()
@@ -66,29 +72,23 @@ class Trainer:
     def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """(the number to minimise, the unweighted loss of each picture ``(b,)``)."""
         config, loss = self.config.backbone, self.config.loss
-        abar = schedules.alphas_cumprod_of(batch.sigma)
         clean = schedules.to_network(batch.clean, 0.0)
         noise = torch.randn(clean.shape, device=self.device, generator=self.generator)
-        scales = (abar.sqrt()[:, None, None, None], (1 - abar).sqrt()[:, None, None, None])
-        x_t = scales[0] * clean + scales[1] * noise
+        state = losses.noised(clean, noise, batch.sigma)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16()):
-            predicted, raw = backbones.predict(forward, config, x_t, batch.planes, batch.sigma)
-        squared = (predicted - clean).square().mean(1, keepdim=True) * batch.weight
-        # The error of X0 in the units of the chosen prediction: v by 1/s^2, eps by a^2/s^2.
-        units = {"v": 1 / (1 - abar), "eps": abar / (1 - abar), "hybrid": abar / (1 - abar)}
-        each = squared.sum((1, 2, 3)) / batch.weight.sum((1, 2, 3)) * units.get(loss.kind, torch.ones_like(abar))
+            predicted, raw = backbones.predict(forward, config, state.x_t, batch.planes, batch.sigma)
+        kind = "eps" if loss.kind == "hybrid" else loss.kind
+        each = _error(kind, predicted, state, batch.weight)
         weights = torch.ones_like(each)
         if loss.min_snr_gamma:
-            # Hang et al. (2023), eq. 5, relative to the weight that this kind has by itself.
-            snr = abar / (1 - abar)
-            weights = snr.clamp_max(loss.min_snr_gamma) / (units.get(loss.kind, torch.ones_like(abar)))
+            weights = losses.min_snr_weight(kind, state.snr, gamma=loss.min_snr_gamma)
         if loss.balance:
             weights = weights / self._balance(batch, each.detach())
         total = (weights * each).mean()
         if loss.kind == "hybrid":
-            from restore.training.loss import hybrid_extra
-
-            total = total + hybrid_extra(clean, x_t, predicted.detach(), raw[:, 3:], batch.sigma, config)
+            t = schedules.nearest_timestep(self.schedule, batch.sigma)
+            between = backbones.interpolation(raw)
+            total = total + losses.hybrid_extra(self.schedule, clean, predicted, between, t).mean()
         return total, each.detach()
 
     def _bf16(self) -> bool:
@@ -144,81 +144,90 @@ class Trainer:
         checks = validation.prepare(self.config.data.val) if self.config.data.val else None
         forward: Any = self.network
         if self.world > 1:
-            forward = nn.parallel.DistributedDataParallel(self.network)
+            forward = nn.parallel.DistributedDataParallel(self.network, broadcast_buffers=False)
         if run.compile:
             forward = torch.compile(forward, dynamic=False)
-        log = _Log(self.out, self.step) if self.rank == 0 else None
         interrupted = False
-        try:
-            self._loop(forward, photos, pages, checks, log)
-        except KeyboardInterrupt:
-            interrupted = True
+        with ExitStack() as stack:
+            log = stack.enter_context(closing(_Log(self.out, self.step))) if self.rank == 0 else None
+            try:
+                self._loop(forward, photos, pages, checks, log)
+            except KeyboardInterrupt:
+                interrupted = True
         if self.rank == 0:
-            weights = self.save()
-            if log:
-                log.close()
-            if interrupted:
-                raise RestoreError(
-                    f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on"
-                )
-            self.say(f"trained {self.step} steps, {self.step * run.batch * self.world} crops: {weights}")
+            self.save()
         if self.world > 1:
             torch.distributed.destroy_process_group()
-        return self.out / "weights.safetensors"
+        if interrupted:
+            raise RestoreError(
+                f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on"
+            )
+        weights = self.out / "weights.safetensors"
+        self.say(f"trained {self.step} steps, {self.step * run.batch * self.world} crops: {weights}")
+        return weights
 
     def _loop(
-        self, forward: Any, photos: PictureStore, pages: PictureStore | None, checks: Tensor | None, log: _Log | None
+        self,
+        forward: nn.Module,
+        photos: PictureStore,
+        pages: PictureStore | None,
+        checks: Tensor | None,
+        log: _Log | None,
     ) -> None:
-        from tqdm import tqdm
-
-        run, optim = self.config.run, self.config.optim
+        run = self.config.run
         sums = torch.zeros(2, len(TASKS), device=self.device)
-        bar = tqdm(total=100.0, unit="%", disable=None if self.rank == 0 else True, desc="train",
-                   bar_format="{desc} {percentage:5.1f}%|{bar}| {elapsed}<{remaining} {postfix}")  # fmt: skip
         started, before = time.monotonic(), self.seconds
-        while self.progress() < 1:
-            self.generator.manual_seed(self._seed())
-            self.dice.seed(self._seed())
-            batch = make_batch(
-                self._crops(photos, pages),
-                self.config.mix,
-                self.config.backbone.sigma_max,
-                generator=self.generator,
-                dice=self.dice,
-            )
-            loss, each = self.loss(forward, batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if optim.clip:
-                nn.utils.clip_grad_norm_(self.network.parameters(), optim.clip)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate()
-            self.optimizer.step()
-            self.step += 1
-            self._update_average()
-            sums[0].index_add_(0, batch.task, each)
-            sums[1].index_add_(0, batch.task, torch.ones_like(each))
-            self.seconds = before + time.monotonic() - started
-            bar.n = round(100 * self.progress(), 1)
-            bar.refresh(nolock=False) if self.step % 10 == 0 else None
-            if self.rank == 0 and self.step % run.log_every == 0 and log:
-                means = (sums[0] / sums[1]).tolist()
-                sums.zero_()
-                if not all(m == m for m, share in zip(means, self._shares(), strict=True) if share):
-                    raise RestoreError(f"the loss is not a number at step {self.step}; lower optim.lr")
-                log.losses(self.step, self.seconds, self.step * run.batch * self.world, self.rate(), means)
-                bar.set_postfix_str(" ".join(f"{m:.4f}" for m in means), refresh=False)
-            if self.rank == 0 and run.save_every and self.step % run.save_every == 0:
-                self.save()
-            if self.rank == 0 and checks is not None and self.step % run.validate_every == 0:
-                scores, grid = validation.measure(self.averaged(), checks)
-                if log:
+        with _bar(quiet=self.rank > 0) as bar:
+            while self.progress() < 1:
+                batch, each = self._train_step(forward, photos, pages)
+                sums[0].index_add_(0, batch.task, each)
+                sums[1].index_add_(0, batch.task, torch.ones_like(each))
+                self.seconds = _agreed(before + time.monotonic() - started, self.world)
+                bar.n = round(100 * self.progress(), 1)
+                if self.step % 10 == 0:
+                    bar.refresh()
+                if log and self.step % run.log_every == 0:
+                    bar.set_postfix_str(self._log_losses(log, sums), refresh=False)
+                    sums.zero_()
+                if self.rank == 0 and run.save_every and self.step % run.save_every == 0:
+                    self.save()
+                if log and checks is not None and self.step % run.validate_every == 0:
+                    scores, grid = validation.measure(self.averaged(), checks)
                     log.validation(self.step, scores, grid)
-                self.say(f"step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items()))
-        bar.close()
+                    self.say(f"step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items()))
 
-    def _shares(self) -> list[int]:
-        return self.config.mix.counts(self.config.run.batch)
+    def _train_step(
+        self, forward: nn.Module, photos: PictureStore, pages: PictureStore | None
+    ) -> tuple[Batch, Tensor]:
+        """(the crops of this step, their losses ``(b,)``)."""
+        self.generator.manual_seed(self._seed())
+        self.dice.seed(self._seed())
+        top = self.config.backbone.sigma_max
+        crops = self._crops(photos, pages)
+        batch = make_batch(crops, self.config.mix, top, generator=self.generator, dice=self.dice)
+        loss, each = self.loss(forward, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.optim.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optim.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.optimizer.step()
+        self.step += 1
+        self._update_average()
+        return batch, each
+
+    def _log_losses(self, log: _Log, sums: Tensor) -> str:
+        """Log the mean loss of each task since the last time; return it in a few characters."""
+        run = self.config.run
+        seen = {task: s / n for task, s, n in zip(TASKS, *sums.tolist(), strict=True) if n}
+        if not all(map(math.isfinite, seen.values())):
+            raise RestoreError(
+                f"the loss is not a number at step {self.step} ({seen}); lower optim.lr, and go on from the "
+                f"last good state with --resume"
+            )
+        log.losses(self.step, self.seconds, self.step * run.batch * self.world, self.rate(), seen)
+        return " ".join(f"{mean:.4f}" for mean in seen.values())
 
     def _seed(self) -> int:
         """Each step and each process draws its own numbers, the same ones after a resume."""
@@ -248,7 +257,7 @@ class Trainer:
         pictures = list(read_pictures(data.train))
         count, pixels = len(pictures), sum(p.shape[0] * p.shape[1] for p in pictures)
         if data.half_size:
-            pictures += [halved(p) for p in pictures]
+            pictures += [halved(p) for p in pictures if min(p.shape[:2]) >= 2 * data.crop]
         photos = PictureStore(pictures, data.crop, self.device)
         self.say(f"{count} pictures, {pixels / 1e6:.0f} megapixels, on {self.device}")
         self.facts = {"pictures": count, "megapixels": round(pixels / 1e6)}
@@ -260,8 +269,8 @@ class Trainer:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RestoreError(f"{self.out}: cannot make the run's folder ({error.strerror})") from None
-        if self.step == 0 and (self.out / "state.safetensors").exists() and self.rank == 0:
+            raise OutputError(f"{self.out}: cannot make the run's folder ({error.strerror})") from None
+        if not self.resumed and self.rank == 0 and (self.out / "state.safetensors").exists():
             raise ConfigError(f"{self.out} holds a run already: go on with --resume, or name another run.out")
 
     def averaged(self, dtype: torch.dtype | None = None) -> Backbone:
@@ -283,12 +292,11 @@ class Trainer:
         dtype = dtype or (torch.bfloat16 if self._bf16() else torch.float32)
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype)
 
-    def save(self) -> Path:
-        """Write the averaged weights and the state to go on from, each beside its target and renamed."""
-        from safetensors.torch import save_file
+    def save(self) -> None:
+        """Write the averaged weights and the state to go on from, each beside its target and renamed.
 
-        weights = self.out / "weights.safetensors"
-        backbones.save(self.averaged(torch.float32), weights)
+        Raises WeightsError when they are not finite; what was saved before then stays.
+        """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
         tensors["running"] = self.running
@@ -300,10 +308,10 @@ class Trainer:
             "backbone": json.dumps(asdict(self.config.backbone)),
         }
         path = self.out / "state.safetensors"
-        part = path.with_suffix(".part")
-        save_file({n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}, part, metadata=metadata)
-        part.replace(path)
-        return weights
+        backbones.check_finite(path, tensors)
+        backbones.save(self.averaged(torch.float32), self.out / "weights.safetensors")
+        copies = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
+        backbones.write_tensors(path, copies, metadata)
 
     def resume(self, path: str | Path | None = None, *, restart_schedule: bool = False) -> None:
         """Go on from a saved state (None: this run's own).
@@ -320,21 +328,34 @@ class Trainer:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-        except (SafetensorError, OSError) as error:
-            raise ConfigError(f"{path}: damaged, or not a saved state ({error})") from None
-        saved = backbones.config_from_dict(json.loads(metadata.get("backbone", "{}") or "{}"))
+            saved = backbones.config_from_dict(json.loads(metadata["backbone"]))
+            step, seconds = int(metadata["step"]), float(metadata["seconds"])
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
         if saved != self.config.backbone:
             raise ConfigError(f"{path} was trained as {saved}, the configuration says {self.config.backbone}")
         self.network.load_state_dict(_part(tensors, "network."))
-        self.average = {n: t.to(self.device) for n, t in _part(tensors, "average.").items()}
+        for name, tensor in _part(tensors, "average.").items():
+            self.average[name].copy_(tensor)
         self.running = tensors["running"].to(self.device)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _part(tensors, "optimizer.").items():
-            index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        self._load_optimizer(_part(tensors, "optimizer."))
         if not restart_schedule:
-            self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
+            self.step, self.seconds, self.resumed = step, seconds, True
+
+    def _load_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        """Put the saved moments back in the memory layout of their weights.
+
+        The fused optimiser reads weights, gradients and moments as flat memory: moments in another layout
+        than channels_last would silently belong to other weights.
+        """
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            index, key = name.split(".", 1)
+            like = parameters[int(index)]
+            fitted = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            state.setdefault(int(index), {})[key] = fitted
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
 
 class _Log:
@@ -351,16 +372,17 @@ class _Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(out)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(out)
         except ImportError:
             pass  # an extra: restore[train]
 
-    def losses(self, step: int, seconds: float, crops: int, rate: float, means: list[float]) -> None:
-        self._csv.writerow([step, f"{seconds / 60:.2f}", crops, f"{rate:.3g}", *(f"{m:.5f}" for m in means)])
+    def losses(self, step: int, seconds: float, crops: int, rate: float, means: dict[str, float]) -> None:
+        cells = [f"{means[task]:.5f}" if task in means else "" for task in TASKS]
+        self._csv.writerow([step, f"{seconds / 60:.2f}", crops, f"{rate:.3g}", *cells])
         self._file.flush()
         if self._board:
             self._board.add_scalar("rate", rate, step)
-            for task, mean in zip(TASKS, means, strict=True):
+            for task, mean in means.items():
                 self._board.add_scalar(f"loss/{task}", mean, step)
 
     def validation(self, step: int, scores: dict[str, float], grid: Tensor) -> None:
@@ -389,21 +411,60 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def _join_group(device: str) -> tuple[int, int]:
+def _error(kind: schedules.Prediction, x0_hat: Tensor, state: losses.Noised, where: Tensor) -> Tensor:
+    """The squared error of X0_hat in units of a prediction, averaged where it counts, ``(b,)``."""
+    answer = {"v": schedules.v_from, "eps": schedules.eps_from, "x0": schedules.x0_from}[kind]
+    wanted = schedules.target(kind, state.x0, state.eps, state.a, state.s)
+    squared = (answer("x0", state.x_t, x0_hat, state.a, state.s) - wanted).square().mean(1, keepdim=True)
+    return (squared * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+
+
+def _silent(line: str) -> None:
+    """What processes other than the first say."""
+
+
+def _bar(*, quiet: bool) -> Any:
+    """The progress bar, on a terminal only."""
+    from tqdm import tqdm
+
+    shape = "{desc} {percentage:5.1f}%|{bar}| {elapsed}<{remaining} {postfix}"
+    return tqdm(total=100.0, unit="%", disable=True if quiet else None, desc="train", bar_format=shape)
+
+
+def _join_group(device: torch.device) -> tuple[int, int]:
     """(rank, world size) as torchrun and Accelerate set them; joins the process group when there is one."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return 0, 1
-    cuda = torch.cuda.is_available() and not device.startswith("cpu")
-    torch.distributed.init_process_group("nccl" if cuda else "gloo")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    # Networks are averaged over the devices' own links, clocks over the CPU, which waits for no device.
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return torch.distributed.get_rank(), world
 
 
-def _device(name: str, rank: int) -> str:
+def _agreed(seconds: float, world: int) -> float:
+    """The first process's clock: all must have the same learning rate and end at the same step."""
+    if world == 1:
+        return seconds
+    clock = torch.tensor(seconds, dtype=torch.float64)
+    torch.distributed.broadcast(clock, 0)
+    return clock.item()
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name, this process's own card where there are several; raises ConfigError."""
     if name == "auto":
         name = backbones.best_device()
-    local = int(os.environ.get("LOCAL_RANK", rank))
-    return f"cuda:{local}" if name == "cuda" else name
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"run.device {name!r} cannot be used ({reason}); expected auto, cpu or cuda"
+        ) from None
 
 
 def train(
@@ -421,4 +482,3 @@ def train(
     elif start_from:
         trainer.resume(start_from, restart_schedule=True)
     return trainer.run()
-

@@ -81,7 +81,7 @@ def min_snr(
 ) -> Tensor:
     """Give the error in what the network predicts, times `min_snr_weight`; for v, the v loss.
 
-    Whatever the kind, the value is ``min(SNR, gamma) mean |X0_hat - X0|^2`` (Hang et al. 2023, sec. 3.4).
+    Whatever the kind, the value is ``min(SNR, gamma) mean |X0_hat - X0|^2`` (Hang et al. 2023).
     """
     wanted = target(kind, state.x0, state.eps, state.a, state.s)
     return min_snr_weight(kind, state.snr, gamma=gamma) * _mean((prediction - wanted) ** 2, where)
@@ -90,7 +90,7 @@ def min_snr(
 def min_snr_weight(kind: Prediction, snr: Tensor, *, gamma: float = 5.0) -> Tensor:
     """Give the weight of a squared error: ``min(SNR, gamma)`` over 1 for x0, SNR for eps, SNR + 1 for v.
 
-    Hang et al. (2023), section 3.4. snr and the result ``(b,)``. Raises ValueError unless gamma > 0, and
+    Hang et al. (2023). snr and the result ``(b,)``. Raises ValueError unless gamma > 0, and
     for an unknown kind.
     """
     if not gamma > 0:

@@ -37,14 +37,28 @@ class Mix:
     sigma_low: float = 2 / 255
     sigma_mid: float = 0.5
 
+    def __post_init__(self) -> None:
+        shares = [getattr(self, task) for task in TASKS]
+        if min(shares) < 0 or not 0 < sum(shares) < math.inf:
+            raise ValueError(f"{', '.join(TASKS)} are shares of at least 0, not all 0; got {shares}")
+        if not (0 <= self.prior_share <= 1 and 0 <= self.top_share <= 1):
+            raise ValueError(
+                f"prior_share and top_share lie in 0..1; got {self.prior_share} and {self.top_share}"
+            )
+        if not 0 < self.sigma_low < self.sigma_mid < math.inf:
+            raise ValueError(
+                f"sigma_low and sigma_mid must rise from above 0; got {self.sigma_low} and {self.sigma_mid}"
+            )
+
     def counts(self, batch: int) -> list[int]:
         """How many of ``batch`` crops go to each task, by largest remainder."""
-        shares = torch.tensor([self.unconditional, self.upscale, self.inpaint, self.denoise]).double()
-        exact = shares / shares.sum() * batch
-        counts = exact.floor().long()
-        rest = (exact - counts).argsort(descending=True)[: batch - int(counts.sum())]
-        counts[rest] += 1
-        return counts.tolist()  # type: ignore[no-any-return]
+        shares = [getattr(self, task) for task in TASKS]
+        exact = [share / sum(shares) * batch for share in shares]
+        counts = [int(number) for number in exact]
+        by_remainder = sorted(range(len(TASKS)), key=lambda task: counts[task] - exact[task])
+        for task in by_remainder[: batch - sum(counts)]:
+            counts[task] += 1
+        return counts
 
 
 @dataclass(frozen=True)
@@ -67,8 +81,8 @@ def make_batch(
     generator draws on the crops' device; dice makes the decisions for a whole part of the batch on the
     CPU, so that the device is never waited for.
     """
-    parts, planes, sigmas, weights, tasks = clean.split(mix.counts(len(clean))), [], [], [], []
-    for index, part in enumerate(parts):
+    planes, sigmas, weights, tasks = [], [], [], []
+    for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
         if not len(part):
             continue
         part_planes, weight = _DAMAGE[index](part, generator, dice)
@@ -91,7 +105,7 @@ def _sigmas(
     if prior:
         useful = low + (mid - low) * strata
         return torch.where(choose < mix.prior_share, useful, mid + (top - mid) * strata**2).exp()
-    everywhere = low + (math.log(10 * mix.sigma_mid) - low) * strata
+    everywhere = low + (min(top, math.log(10 * mix.sigma_mid)) - low) * strata
     return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
 
 
@@ -111,10 +125,13 @@ def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) ->
     return Condition(hint).planes(), torch.ones_like(clean[:, :1])
 
 
+_FAMILIES = ("strokes", "strokes", "text", "text", "scratches", "box", "random", "grid")
+
+
 def _inpaint(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
     """A hole of one family for this batch, filled smoothly; the loss counts inside the hole only."""
     b, _, h, w = clean.shape
-    family = ("strokes", "strokes", "text", "text", "scratches", "box", "random", "grid")[int(dice.random() * 8)]
+    family = _FAMILIES[int(dice.random() * len(_FAMILIES))]
     hole = damage.HOLES[family]((b, h, w), clean.device, generator)
     if dice.random() < 0.1:
         hole = 1 - hole
@@ -155,4 +172,3 @@ _DAMAGE: tuple[Callable[[Tensor, Generator | None, random.Random], tuple[Tensor,
 def _uniform(like: Tensor, low: float, high: float, generator: Generator | None) -> Tensor:
     """One number per picture of the batch, ``(b,)``."""
     return low + (high - low) * torch.rand(len(like), device=like.device, generator=generator)
-

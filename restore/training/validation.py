@@ -44,8 +44,8 @@ def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor
     inpainted = backbone.denoiser(Condition(filled, known=1 - hole), tile=None)(filled + top * noise, top)
     scores["push-pull strokes"] = _mean(psnr(filled, clean, hole))
     scores["inpaint strokes"] = _mean(psnr(inpainted, clean, hole))
-    hint = clean + 25 / 255 * noise
-    blind = backbone.denoiser(Condition(hint, noise_std=None), tile=None)(hint + top * noise.flip(0), top)
+    grainy = clean + 25 / 255 * noise
+    blind = backbone.denoiser(Condition(grainy, noise_std=None), tile=None)(grainy + top * noise.flip(0), top)
     scores["blind 25"] = _mean(psnr(blind, clean))
     rows = [noisy[:4], denoised[:4], hint[:4], upscaled[:4], filled[:4], inpainted[:4], clean[:4]]
     grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)

@@ -1,0 +1,298 @@
+"""Many pictures at once: which output belongs to which input, and one bad file never stops the rest."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restore import images
+from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
+
+STDIO = "-"
+"""What stands for standard input and standard output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture: where it is read and where the result goes; None is standard input or output."""
+
+    source: Path | None
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """What messages call the picture."""
+        return "standard input" if self.source is None else str(self.source)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a command. folder: where results go and what may be created; None: beside the inputs."""
+
+    jobs: tuple[Job, ...]
+    folder: Path | None = None
+
+
+@dataclass
+class Tally:
+    """How the jobs went. stopped: what ended the run before its last job."""
+
+    done: int = 0
+    failed: int = 0
+    stopped: KeyboardInterrupt | RestoreError | None = None
+
+
+# ------------------------------------------------------------------------------------------- plan
+
+
+def plan(inputs: Sequence[str], output: str | None, *, ending: str, recursive: bool = False) -> Plan:
+    """Pair every input with its output.
+
+    One file goes to ``output``, or into it where that is a folder. Many files, and the pictures of
+    folders, go into ``output`` under their own names; with ``recursive`` folders are entered and their
+    structure is kept. Without ``output`` the result stands beside the input with ``-ending`` in its name;
+    ``-`` goes to ``-``. Pictures that are themselves outputs of this plan, as an earlier run leaves them in
+    the folder, are left out.
+
+    Raises ValueError where inputs and output do not go together, ImageError for a folder without pictures,
+    OutputError where two inputs would go to one output.
+    """
+    many = len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
+    if STDIO in inputs:
+        if many:
+            raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
+        return Plan((Job(None, _piped(output)),))
+    if output == STDIO:
+        if many:
+            raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
+        return Plan((Job(Path(inputs[0]), None),))
+    folder = _folder(output, many=many)
+    found = _found(inputs, folder, recursive=recursive)
+    jobs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
+    walked = {_place(path) for path, inside in found.items() if inside is not None}
+    owners = {_place(job.target): job.source for job in jobs if job.target}
+    jobs = [job for job in jobs if not (job.source and _is_result(job.source, walked, owners))]
+    _check_collisions(jobs)
+    return Plan(tuple(jobs), folder)
+
+
+def _piped(output: str | None) -> Path | None:
+    if output is None or output == STDIO:
+        return None
+    if _is_folder(output):
+        raise ValueError(f"-o {output} is a folder, but standard input has no name; give a file name")
+    return Path(output)
+
+
+def _folder(output: str | None, *, many: bool) -> Path | None:
+    """The output where it is a folder, there already or to be created; None where it is a file."""
+    if output is None or not (many or _is_folder(output)):
+        return None
+    names_file = Path(output).is_file() or Path(output).suffix.lower() in images.SUFFIXES
+    if names_file and not _is_folder(output):
+        raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
+    return Path(output)
+
+
+def _is_folder(output: str) -> bool:
+    return Path(output).is_dir() or output.endswith(("/", os.sep))
+
+
+def _found(inputs: Sequence[str], output: Path | None, *, recursive: bool) -> dict[Path, Path | None]:
+    """Every picture once -> its path within the folder it was found in; None where it was named itself."""
+    found: dict[Path, Path | None] = {}
+    for given in map(Path, inputs):
+        if not given.is_dir():  # a missing file is reported when its turn comes, the others are restored
+            found[given] = None
+            continue
+        # An output folder within an input folder holds results, not inputs.
+        results = None if output is None or output.resolve() == given.resolve() else output.resolve()
+        for path in _pictures_in(given, recursive=recursive):
+            if results is None or not path.resolve().is_relative_to(results):
+                found.setdefault(path, path.relative_to(given))
+    return found
+
+
+def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
+    try:
+        return images.list_inputs([folder], recursive=recursive)
+    except ImageError as error:
+        if recursive:
+            raise
+        try:
+            deeper = images.list_inputs([folder], recursive=True)
+        except ImageError:
+            raise error from None
+        raise ImageError(
+            f"{folder}: expected pictures, found {len(deeper)} in its sub-folders only; pass --recursive"
+        ) from error
+
+
+def _target(
+    path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str
+) -> Path:
+    if output is None:
+        return path.with_name(f"{path.stem}-{ending}{path.suffix}")
+    return Path(output) if folder is None else folder / (inside or path.name)
+
+
+def _place(path: Path) -> str:
+    """One spelling for each place, whether or not there is a file."""
+    return os.path.normcase(path.parent.resolve() / path.name)
+
+
+def _is_result(source: Path, walked: set[str], owners: dict[str, Path | None]) -> bool:
+    """A picture found in a folder, not named by the user, that another picture's result will replace."""
+    place = _place(source)
+    owner = owners.get(place)
+    return place in walked and owner is not None and _place(owner) != place
+
+
+def _check_collisions(jobs: Iterable[Job]) -> None:
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        if job.target is None:
+            continue
+        other = taken.setdefault(_place(job.target), job)
+        if other is not job:
+            raise OutputError(
+                f"{other.name} and {job.name} would both be written to {job.target}; rename one, or restore them "
+                "into different folders"
+            )
+
+
+# ----------------------------------------------------------------------------------------- checks
+
+
+def sort_out(
+    planned: Plan, *, overwrite: bool, skip_existing: bool, reads: Iterable[Path] = ()
+) -> tuple[list[Job], list[Job]]:
+    """Check all outputs before anything is computed; give the jobs to do and those that are done already.
+
+    reads: further files that are read, such as a mask; no output may replace them.
+    Raises OutputError where an output would replace an input, is there already, or cannot be written.
+    """
+    jobs = planned.jobs
+    inputs = {mark: path for path in (*(job.source for job in jobs), *reads) if path and (mark := _mark(path))}
+    todo, done = [], []
+    for job in jobs:
+        mark = _mark(job.target) if job.target else None
+        if mark is None or job.target is None:
+            todo.append(job)
+            continue
+        _check_not_an_input(job, inputs.get(mark), mark, overwrite=overwrite)
+        (todo if overwrite else done).append(job)
+    if done and not skip_existing:
+        raise _already_there(done, len(jobs))
+    for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
+        _check_writable(parent, planned.folder)
+    return todo, done
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """What a symbolic or hard link shares with its file; None where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, overwrite: bool) -> None:
+    if job.source is not None and _mark(job.source) == mark:
+        if not overwrite:
+            raise OutputError(
+                f"{job.target}: the output is the input {job.name} itself; choose another name, or pass "
+                "--overwrite to replace it"
+            )
+    elif owner is not None:
+        raise OutputError(
+            f"{job.target}: the output of {job.name} would replace {owner}, which is read too; choose another "
+            "name or folder"
+        )
+
+
+def _already_there(done: Sequence[Job], jobs: int) -> OutputError:
+    first = done[0].target
+    if jobs == 1:
+        return OutputError(f"{first}: the file is already there; choose another name or pass --overwrite")
+    return OutputError(
+        f"{len(done)} of {jobs} outputs are already there, the first is {first}; pass --skip-existing to do the "
+        "others, or --overwrite"
+    )
+
+
+def _check_writable(parent: Path, folder: Path | None) -> None:
+    there = next(place for place in (parent, *parent.absolute().parents) if _mark(place))
+    if not there.is_dir():
+        raise OutputError(f"{parent}: cannot write there, {there} is a file; choose another folder")
+    if there != parent and folder is None:
+        raise OutputError(f"{parent}: the output folder does not exist; create it first")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{there}: no permission to write in this folder; choose another one")
+
+
+# -------------------------------------------------------------------------------------------- run
+
+
+def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, str], None]) -> Tally:
+    """Do the work for each job; a bad one is told to ``fail`` with its message and the next begins.
+
+    Ctrl-C, a full disk, unusable weights and an unusable device end the run: no later job could do better.
+    With many jobs a fault of the program itself is reported with its traceback as that job's failure; a
+    single job raises it.
+    """
+    tally = Tally()
+    for job in jobs:
+        try:
+            work(job)
+        except (KeyboardInterrupt, WeightsError, ConfigError) as stop:
+            tally.stopped = stop
+            return tally
+        except BrokenPipeError:  # nobody listens to us any more
+            raise
+        except RestoreError as error:
+            tally.failed += 1
+            fail(job, _named(job, str(error)))
+            if _disk_is_full(error):
+                tally.stopped = error
+                return tally
+        except Exception as error:
+            if len(jobs) == 1:
+                raise
+            tally.failed += 1
+            fail(job, f"{job.name}: {type(error).__name__}, a fault in this program:\n{traceback.format_exc()}")
+        else:
+            tally.done += 1
+    return tally
+
+
+def _named(job: Job, message: str) -> str:
+    names = [str(path) for path in (job.source, job.target) if path]
+    return message if any(name in message for name in names) else f"{job.name}: {message}"
+
+
+def _disk_is_full(error: RestoreError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def read(job: Job, standard_input: Callable[[], bytes]) -> images.Picture:
+    """The picture of a job. Raises ImageError."""
+    if job.source is None:
+        return images.decode(standard_input(), name=job.name)
+    return images.read(job.source)
+
+
+def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:
+    """Write a job's result to its file, creating the folder of a tree. Raises OutputError."""
+    if job.target is None:
+        raise ValueError("the target is standard output, which is not a file")
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
+    images.write(job.target, picture, overwrite=overwrite)

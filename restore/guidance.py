@@ -1,0 +1,56 @@
+"""Wrappers that steer a denoiser: known pixels injected, measurements enforced, noise left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from restore.operators import Operator, consistent
+from restore.types import Denoiser, Noise, Progress
+
+
+def inject_known(denoise: Denoiser, y: Tensor, hole: Tensor, noise: Noise) -> Denoiser:
+    """Replace the known pixels of the state by the measurement at the state's own noise level.
+
+    RePaint (Lugmayr et al. 2022, eq. 8): ``x <- known (y + sigma z) + hole x`` before every network
+    call, with fresh z. The answer's known pixels are y itself.
+    """
+
+    def injected(x: Tensor, sigma: float) -> Tensor:
+        x = torch.where(hole > 0, x, y + sigma * noise(y))
+        return torch.where(hole > 0, denoise(x, sigma), y)
+
+    return injected
+
+
+def enforce(denoise: Denoiser, y: Tensor, operator: Operator, *, noise_std: float = 0.0) -> Denoiser:
+    """Make every clean estimate agree with the measurement before the sampler goes on from it.
+
+    DDNM (Wang et al. 2023) for noise_std 0; for a noisy measurement the correction trusts y as much as
+    the noise allows at the present level, ``damping = (noise_std / sigma)^2``.
+    """
+
+    def enforced(x: Tensor, sigma: float) -> Tensor:
+        return consistent(denoise(x, sigma), y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)
+
+    return enforced
+
+
+def half_quadratic_splitting(
+    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], *, progress: Progress | None = None
+) -> Tensor:
+    """Denoise again and again at a falling noise level, adding no noise: a posterior mean, not a sample.
+
+    Plug-and-play splitting (Zhang et al. 2021, DPIR, eq. 6): ``x <- D(x, sigma)`` for each sigma > 0,
+    with D wrapped by `enforce`. Deterministic.
+    """
+    levels = [sigma for sigma in sigmas if sigma > 0]
+    for done, sigma in enumerate(levels, 1):
+        x = denoise(x, sigma)
+        if progress:
+            progress(done, len(levels))
+    return x
+
+

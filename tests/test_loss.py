@@ -1,0 +1,324 @@
+"""Losses against independent formulations and the closed forms of a Gaussian prior."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import pytest
+import torch
+from gaussian_oracle import GaussianPrior, generator_noise
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from restore import schedule as schedules
+from restore.training import loss
+
+KINDS = ("eps", "x0", "v")
+PRIOR = GaussianPrior(mean=0.45, std=0.1)
+SHORT = schedules.linear(40, start=0.01, end=0.3)
+
+
+def eight_bit(b: int = 2, h: int = 4, w: int = 5, *, seed: int = 0) -> Tensor:
+    """Draws from PRIOR, rounded to values k / 255."""
+    x0 = PRIOR.noisy(0.0, generator_noise(seed), like=torch.zeros(b, 3, h, w))
+    return (255 * x0).round().clamp(0, 255) / 255
+
+
+def normal(mean: float, std: float) -> Normal:
+    return Normal(torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64))
+
+
+def states(module: ModuleType = loss, seed: int = 1) -> tuple[loss.Noised, dict[str, Tensor]]:
+    """Two noised pictures, and one imperfect prediction of X0 said in the three ways."""
+    x0 = 2 * eight_bit() - 1
+    sigma = torch.tensor([0.05, 1.3], dtype=torch.float64)
+    state = module.noised(x0, generator_noise(seed)(x0), sigma)
+    x0_hat = x0 + 0.3 * generator_noise(seed + 1)(x0)
+    names = {"eps": schedules.eps_from, "x0": schedules.x0_from, "v": schedules.v_from}
+    return state, {
+        kind: convert("x0", state.x_t, x0_hat, state.a, state.s) for kind, convert in names.items()
+    }
+
+
+# --- checks shared with the mutants ---------------------------------------------------------------
+
+
+def check_squared_errors(loss: ModuleType) -> None:
+    """One imperfect answer costs the same in whichever way it is given, and what the papers say."""
+    state, predictions = states(loss)
+    snr = (1 / (2 * torch.tensor([0.05, 1.3], dtype=torch.float64))) ** 2
+    torch.testing.assert_close(state.snr, snr)
+    x0_error = ((predictions["x0"] - state.x0) ** 2).mean(dim=(1, 2, 3))
+    v = state.a.reshape(2, 1, 1, 1) * state.eps - state.s.reshape(2, 1, 1, 1) * state.x0
+    v_error = ((predictions["v"] - v) ** 2).mean(dim=(1, 2, 3))
+    for kind in KINDS:
+        torch.testing.assert_close(loss.simple(kind, predictions[kind], state), snr * x0_error)
+        for gamma in (0.01, 5.0, 1e9):
+            ours = loss.min_snr(kind, predictions[kind], state, gamma=gamma)
+            torch.testing.assert_close(ours, snr.clamp(max=gamma) * x0_error)
+    torch.testing.assert_close(
+        loss.min_snr("v", predictions["v"], state), snr.clamp(max=5) / (snr + 1) * v_error
+    )
+
+
+def check_kl(loss: ModuleType) -> None:
+    """torch.distributions says the same."""
+    noise = generator_noise(3)
+    gap, log_p, log_q = (2 * noise(torch.zeros(50)) for _ in range(3))
+    q = Normal(torch.zeros_like(gap), (log_q / 2).exp())
+    expected = kl_divergence(q, Normal(gap, (log_p / 2).exp()))
+    torch.testing.assert_close(loss.normal_kl(gap, log_p, log_q), expected)
+
+
+def check_likelihood(loss: ModuleType) -> None:
+    """The 256 bins hold all probability, each what the distribution function says."""
+    x0 = 2 * torch.arange(256, dtype=torch.float64) / 255 - 1
+    for mean, std in ((0.1, 0.3), (-0.99, 0.02), (0.7, 2.0), (0.0, 0.003)):
+        log_variance = torch.full_like(x0, 2 * math.log(std))
+        log_p = loss.log_likelihood(x0, torch.full_like(x0, mean), log_variance)
+        assert torch.isfinite(log_p).all()
+        assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-12)
+        edges = normal(mean, std).cdf((2 * torch.arange(255, dtype=torch.float64) + 1) / 255 - 1)
+        expected = torch.cat([edges[:1], edges.diff(), 1 - edges[-1:]])
+        torch.testing.assert_close(log_p.exp(), expected, rtol=1e-9, atol=1e-14)
+
+
+def check_prior_term(loss: ModuleType) -> None:
+    """What is left of the picture at the end of the schedule, by torch.distributions."""
+    x0 = 2 * eight_bit() - 1
+    for steps in (10, 40):
+        schedule = schedules.linear(steps, start=0.01, end=0.3)
+        abar = schedule.alphas_cumprod[-1]
+        last = Normal(abar.sqrt() * x0, (1 - abar).sqrt())
+        nats = kl_divergence(last, Normal(torch.zeros_like(x0), torch.ones_like(x0)))
+        torch.testing.assert_close(loss.prior_term(schedule, x0), nats.mean(dim=(1, 2, 3)) / math.log(2))
+    assert loss.prior_term(schedules.linear(1000), x0).max() < 1e-4
+
+
+class ExactReverse:
+    """The oracle with the exact reverse variance at every timestep of a schedule."""
+
+    def __init__(self, prior: GaussianPrior, schedule: schedules.Schedule):
+        self.prior, self.schedule = prior, schedule
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.prior.denoise(x, sigma)
+
+    def interpolation(self, t: int) -> float:
+        posterior, sigma = self.schedule.posterior, self.schedule.sigmas[t].item()
+        spread = 4 * self.prior.posterior_variance(sigma)  # of X0, in [-1, 1]
+        exact = (posterior.variance[t] + posterior.x0_weight[t] ** 2 * spread).item()
+        small, large = posterior.log_variance[t].exp().item(), self.schedule.betas[t].item()
+        return math.log(exact / small) / math.log(large / small)
+
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        t = self.schedule.sigmas.tolist().index(sigma)
+        return self(x, sigma), torch.full_like(x, self.interpolation(t))
+
+
+def check_bound_is_tight(loss: ModuleType) -> None:
+    """With the exact reverse process the bound is the entropy, but for what the schedule leaves unhidden.
+
+    E[bound] = H(x0) + KL(q(x_T) || N(0, 1)); the fixed variances can only be worse.
+    """
+    schedule = schedules.linear(16, start=0.01, end=0.7)
+    images = eight_bit(32, 12, 12)
+    bins = (torch.arange(257, dtype=torch.float64) - 0.5) / 255
+    bins[0], bins[-1] = -math.inf, math.inf
+    log_p = normal(PRIOR.mean, PRIOR.std).cdf(bins).diff().log2()
+    surprise = -log_p[(255 * images).round().long()].mean(dim=(1, 2, 3))
+    abar = schedule.alphas_cumprod[-1]
+    last = Normal(abar.sqrt() * (2 * PRIOR.mean - 1), (4 * abar * PRIOR.std**2 + 1 - abar).sqrt())
+    left = kl_divergence(last, Normal(torch.zeros_like(abar), torch.ones_like(abar))).item() / math.log(2)
+
+    denoise, means = ExactReverse(PRIOR, schedule), {}
+    for variance in ("learned", "small", "large"):
+        bound = loss.variational_bound(denoise, images, schedule, noise=generator_noise(4), variance=variance)
+        torch.testing.assert_close(bound.total, bound.prior + bound.terms.sum(dim=1))
+        gap = bound.total - surprise - left
+        means[variance] = gap.mean().item()
+        error = gap.std().item() / math.sqrt(len(gap))
+        if variance == "learned":
+            assert error < 0.01
+            assert abs(means[variance]) < 4.5 * error, f"{means[variance]} bits, standard error {error}"
+    assert means["small"] > means["learned"] + 0.02
+    assert means["large"] > means["learned"] + 0.02
+
+
+def check_bound_terms(loss: ModuleType) -> None:
+    """Each term of the oracle's bound: the weight of X0 squared, Var[X0 | x_t], over twice the variance."""
+    images = eight_bit(16, 16, 16)
+    n = images.numel()
+    bound = loss.variational_bound(PRIOR.denoise, images, SHORT, noise=generator_noise(5))
+    posterior = SHORT.posterior
+    for t in (1, 10, 39):
+        spread = 4 * PRIOR.posterior_variance(SHORT.sigmas[t].item())
+        nats = (posterior.x0_weight[t] ** 2 * spread / (2 * posterior.variance[t])).item()
+        # The mean of n squares of normal numbers; rounding to 8 bits adds 1e-4 to their variance.
+        tolerance = 4.5 * math.sqrt(2 / n) + 3e-4
+        assert bound.terms[:, t].mean().item() == pytest.approx(nats / math.log(2), rel=tolerance)
+
+
+def check_hybrid(loss: ModuleType) -> None:
+    """The bound teaches the variance alone, L_simple the mean; the optimum is the exact variance."""
+    t = torch.tensor([7, 25])
+    x0 = 2 * eight_bit(2, 64, 64) - 1
+    state = loss.noised_at(SHORT, x0, generator_noise(6)(x0), t)
+    oracle = ExactReverse(PRIOR, SHORT)
+    sigmas = SHORT.sigmas[t].reshape(2, 1, 1, 1)
+    x = schedules.from_network(state.x_t, SHORT.sigmas[t])
+    x0_hat = 2 * (PRIOR.std**2 * x + sigmas**2 * PRIOR.mean) / (PRIOR.std**2 + sigmas**2) - 1
+    prediction = schedules.v_from("x0", state.x_t, x0_hat, state.a, state.s).requires_grad_()
+    optimum = torch.tensor([oracle.interpolation(7), oracle.interpolation(25)], dtype=torch.float64)
+    interpolation = optimum.reshape(2, 1, 1, 1).expand_as(x0).clone().requires_grad_()
+
+    each = loss.hybrid(SHORT, "v", prediction, interpolation, state, t)
+    assert each.shape == (2,)
+    simple = loss.simple("v", prediction, state)
+    wanted, _ = torch.autograd.grad(simple.sum(), (prediction, interpolation), allow_unused=True)
+    got, slope = torch.autograd.grad(each.sum(), (prediction, interpolation))
+    torch.testing.assert_close(got, wanted)
+    _, curvature = (
+        loss.hybrid(SHORT, "v", prediction.detach(), interpolation.detach() + shift, state, t) - each
+        for shift in (-0.1, 0.1)
+    )
+    assert (curvature > 0).all()
+    # At the optimum the slope is a mean of n zero-mean numbers; away from it, a hundred times that.
+    away = (optimum + 0.3).reshape(2, 1, 1, 1).expand_as(x0).clone().requires_grad_()
+    (steep,) = torch.autograd.grad(
+        loss.hybrid(SHORT, "v", prediction.detach(), away, state, t).sum(), (away,)
+    )
+    assert (slope.sum(dim=(1, 2, 3)).abs() < 0.1 * steep.sum(dim=(1, 2, 3)).abs()).all()
+
+    term = loss.bound_term(SHORT, x0, x0_hat, t, loss.learned_log_variance(SHORT, t, interpolation))
+    torch.testing.assert_close(each - simple, 0.001 * 40 * term)
+
+
+CHECKS = [
+    check_squared_errors,
+    check_kl,
+    check_likelihood,
+    check_prior_term,
+    check_bound_is_tight,
+    check_bound_terms,
+    check_hybrid,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_loss(check) -> None:
+    check(loss)
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+def test_a_perfect_denoiser_pays_for_the_decoder_alone() -> None:
+    images = eight_bit()
+    assert images.min() > 0
+    assert images.max() < 1
+    bound = loss.variational_bound(lambda x, sigma: images, images, SHORT, noise=generator_noise(7))
+    assert bound.terms[:, 1:].abs().max() < 1e-12
+    std = SHORT.posterior.variance[1].sqrt().item()
+    bits = -math.log2(math.erf(1 / 255 / std / math.sqrt(2)))  # the share within half a bin of the mean
+    torch.testing.assert_close(bound.terms[:, 0], torch.full((2,), bits, dtype=torch.float64))
+
+
+def test_kl_agrees_with_numerical_integration() -> None:
+    x = torch.linspace(-12, 12, 20001, dtype=torch.float64)
+    q, p = normal(0.0, 0.8), normal(0.5, 1.7)
+    integral = torch.trapezoid(q.log_prob(x).exp() * (q.log_prob(x) - p.log_prob(x)), x).item()
+    one = torch.ones(1, dtype=torch.float64)
+    ours = loss.normal_kl(0.5 * one, 2 * math.log(1.7) * one, 2 * math.log(0.8) * one)
+    assert ours.item() == pytest.approx(integral, rel=1e-9)
+
+
+@given(log_std=st.floats(-8, 1), mean=st.floats(-3, 3), level=st.integers(0, 255))
+def test_likelihood_and_its_slope_are_finite(log_std: float, mean: float, level: int) -> None:
+    x0 = torch.full((1,), 2 * level / 255 - 1)
+    at = torch.full((1,), mean, requires_grad=True)
+    log_variance = torch.full((1,), 2 * log_std, requires_grad=True)
+    log_p = loss.log_likelihood(x0, at, log_variance)
+    assert -math.inf < log_p.item() <= 0
+    log_p.sum().backward()
+    assert torch.isfinite(at.grad).all()
+    assert torch.isfinite(log_variance.grad).all()
+    # A mean farther than half a bin below or above the value is pulled towards it.
+    if abs(mean - x0.item()) > 0.1 and 0 < level < 255:
+        assert (at.grad.item() > 0) == (mean < x0.item())
+
+
+def test_fixed_variances() -> None:
+    t = torch.tensor([0, 1, 30])
+    small = loss.fixed_log_variance(SHORT, t, "small").exp()
+    large = loss.fixed_log_variance(SHORT, t, "large").exp()
+    variance = SHORT.posterior.variance
+    torch.testing.assert_close(small, variance[[1, 1, 30]])
+    torch.testing.assert_close(large, torch.stack([variance[1], SHORT.betas[1], SHORT.betas[30]]))
+    with pytest.raises(ValueError, match="no fixed variance 'learned'; choose one of small, large"):
+        loss.fixed_log_variance(SHORT, t, "learned")
+
+
+def test_learned_variance_meets_both_ends() -> None:
+    t = torch.tensor([5])
+    one = torch.ones(1, 3, 2, 2, dtype=torch.float64)
+    for value, variance in ((0.0, SHORT.posterior.variance[5]), (1.0, SHORT.betas[5])):
+        torch.testing.assert_close(loss.learned_log_variance(SHORT, t, value * one).exp(), variance * one)
+
+
+def test_both_ways_of_noising_agree() -> None:
+    x0 = 2 * eight_bit() - 1
+    eps, t = generator_noise(8)(x0), torch.tensor([0, 39])
+    by_step, by_sigma = loss.noised_at(SHORT, x0, eps, t), loss.noised(x0, eps, SHORT.sigmas[t])
+    torch.testing.assert_close(by_step.x_t, by_sigma.x_t)
+    torch.testing.assert_close(by_step.x_t, schedules.add_noise(SHORT, x0, eps, t))
+    torch.testing.assert_close(by_step.snr, by_sigma.snr)
+
+
+@pytest.mark.parametrize("name", ["simple", "min_snr"])
+def test_losses_count_where_they_are_told(name: str) -> None:
+    state, predictions = states()
+    where = torch.zeros(2, 1, 4, 5, dtype=torch.float64)
+    where[0, :, 1:3, 2:4] = 1
+    inside = loss.Noised(state.x0[:1, :, 1:3, 2:4], state.eps[:1, :, 1:3, 2:4], a=state.a[:1], s=state.s[:1])
+    each = getattr(loss, name)("v", predictions["v"], state, where=where)
+    alone = getattr(loss, name)("v", predictions["v"][:1, :, 1:3, 2:4], inside)
+    torch.testing.assert_close(each, torch.cat([alone, torch.zeros(1, dtype=torch.float64)]))
+
+
+def test_the_bound_reports_every_call_and_leaves_the_images_alone() -> None:
+    images = eight_bit().float()
+    before, reports = images.clone(), []
+    noise = generator_noise(9)
+    bound = loss.variational_bound(
+        PRIOR.denoise,
+        images,
+        schedules.cosine(6),
+        noise=lambda like: noise(like).float(),
+        progress=lambda done, total: reports.append((done, total)),
+    )
+    assert reports == [(done, 6) for done in range(1, 7)]
+    assert images.equal(before)
+    assert bound.terms.shape == (2, 6)
+    assert torch.isfinite(bound.total).all()
+
+
+@pytest.mark.parametrize("images", [torch.full((1, 3, 2, 2), 0.001), torch.full((1, 3, 2, 2), 2.0)])
+def test_the_bound_needs_eight_bit_pictures(images: Tensor) -> None:
+    with pytest.raises(ValueError, match="bits per dimension need 8-bit pictures"):
+        loss.variational_bound(PRIOR.denoise, images, SHORT, noise=generator_noise(0))
+
+
+def test_wrong_arguments_say_why() -> None:
+    state, predictions = states()
+    with pytest.raises(ValueError, match="gamma must be positive; got 0"):
+        loss.min_snr("v", predictions["v"], state, gamma=0)
+    with pytest.raises(ValueError, match="no prediction 'score'; choose one of eps, x0, v"):
+        loss.min_snr_weight("score", state.snr)
+    with pytest.raises(ValueError, match="has no with_variance"):
+        loss.variational_bound(
+            PRIOR.denoise, eight_bit(), SHORT, noise=generator_noise(0), variance="learned"
+        )

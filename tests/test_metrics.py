@@ -1,0 +1,300 @@
+"""PSNR, luma, SSIM and LPIPS: exact on tiny arrays, against closed forms, against published numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from restore.errors import RestoreError, WeightsError
+from restore.metrics import Lpips, luma, psnr, ssim
+
+
+def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- PSNR -----------------------------------------------------------------------------------------
+
+
+@given(st.floats(1e-4, 1))
+def test_psnr_of_a_constant_error(error: float) -> None:
+    a = torch.zeros(1, 3, 2, 2, dtype=torch.float64)
+    assert psnr(a, a + error).item() == pytest.approx(-20 * math.log10(error), abs=1e-9)
+
+
+def test_psnr_is_one_number_for_each_picture() -> None:
+    a = torch.zeros(3, 3, 4, 4)
+    b = torch.stack([torch.zeros(3, 4, 4), torch.full((3, 4, 4), 0.5), torch.ones(3, 4, 4)])
+    scores = psnr(a, b)
+    assert scores.dtype == torch.float64
+    assert scores.tolist() == [math.inf, pytest.approx(6.0205999), 0.0]
+
+
+def test_psnr_is_that_of_scikit_image() -> None:
+    from skimage.metrics import peak_signal_noise_ratio
+
+    a, b = pictures(0), pictures(1)
+    expected = [
+        peak_signal_noise_ratio(x.double().numpy(), y.double().numpy(), data_range=1)
+        for x, y in zip(a, b, strict=True)
+    ]
+    assert psnr(a, b).tolist() == pytest.approx(expected, abs=1e-9)
+
+
+def test_psnr_where_sees_nothing_else() -> None:
+    a, b = torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)
+    b[..., 0, 0], b[..., 0, 1] = 0.1, 0.2
+    one, two = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
+    one[..., 0, 0] = 1
+    two[..., 0, :] = 1
+    assert psnr(a, b, where=one).item() == pytest.approx(20, abs=1e-6)
+    assert psnr(a, b, where=two > 0).item() == pytest.approx(-10 * math.log10(0.025), abs=1e-6)
+    assert psnr(a, b, where=torch.ones(1, 1, 2, 2)).item() == pytest.approx(psnr(a, b).item(), abs=1e-12)
+
+
+@given(st.integers(0, 2**30), st.floats(0.05, 0.95))
+def test_psnr_of_a_hole_and_of_the_rest_make_the_whole(seed: int, share: float) -> None:
+    a, b = pictures(seed), pictures(seed + 1)
+    hole = (pictures(seed + 2, (2, 1, 19, 14)) < share).double()
+    part = hole.mean((1, 2, 3))
+    error = part * 10 ** (-psnr(a, b, where=hole) / 10) + (1 - part) * 10 ** (
+        -psnr(a, b, where=1 - hole) / 10
+    )
+    torch.testing.assert_close(-10 * error.log10(), psnr(a, b), rtol=0, atol=1e-9)
+
+
+def test_psnr_refuses_what_does_not_fit() -> None:
+    a = pictures(0)
+    with pytest.raises(ValueError, match=r"got \(2, 3, 19, 14\) and \(2, 3, 14, 19\)"):
+        psnr(a, a.mT)
+    with pytest.raises(ValueError, match=r"got \(3, 19, 14\)"):
+        psnr(a[0], a[0])
+    with pytest.raises(TypeError, match=r"got torch\.uint8"):
+        psnr((255 * a).byte(), a)
+    with pytest.raises(ValueError, match=r"where is \(1, 1, 19, 14\), expected \(2, 1, 19, 14\)"):
+        psnr(a, a, where=torch.ones(1, 1, 19, 14))
+    where = torch.ones(2, 1, 19, 14)
+    where[1] = 0
+    with pytest.raises(ValueError, match="selects no pixel of picture 1"):
+        psnr(a, a, where=where)
+
+
+# --- luma -----------------------------------------------------------------------------------------
+
+
+def test_luma_of_the_corners_of_the_colour_cube() -> None:
+    corners = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=torch.float64)
+    y = 255 * luma(corners.view(5, 3, 1, 1))
+    assert y.shape == (5, 1, 1, 1)
+    assert y.flatten().tolist() == pytest.approx([16, 81.481, 144.553, 40.966, 235], abs=1e-9)
+
+
+def test_luma_is_that_of_scikit_image() -> None:
+    from skimage.color import rgb2ycbcr
+
+    image = pictures(3, (1, 3, 5, 4)).double()
+    expected = rgb2ycbcr(image[0].permute(1, 2, 0).numpy())[..., 0] / 255
+    torch.testing.assert_close(luma(image)[0, 0], torch.from_numpy(expected), rtol=0, atol=1e-9)
+
+
+def test_luma_refuses_other_channels() -> None:
+    with pytest.raises(ValueError, match=r"got \(1, 1, 4, 4\)"):
+        luma(torch.zeros(1, 1, 4, 4))
+
+
+# --- SSIM -----------------------------------------------------------------------------------------
+
+
+def ssim_by_hand(a: Tensor, b: Tensor) -> Tensor:
+    """Wang et al. (2004), eq. 13, over every full 11x11 window."""
+    line = torch.exp(-0.5 * (torch.arange(-5, 6, dtype=torch.float64) / 1.5) ** 2)
+    window = (line[:, None] * line)[None, None] / line.sum() ** 2
+    a, b = (x.double().flatten(0, 1)[:, None] for x in (a, b))
+
+    def mean(x: Tensor) -> Tensor:
+        return F.conv2d(x, window)
+
+    var_a, var_b = mean(a * a) - mean(a) ** 2, mean(b * b) - mean(b) ** 2
+    covariance = mean(a * b) - mean(a) * mean(b)
+    numerator = (2 * mean(a) * mean(b) + 0.01**2) * (2 * covariance + 0.03**2)
+    denominator = (mean(a) ** 2 + mean(b) ** 2 + 0.01**2) * (var_a + var_b + 0.03**2)
+    return (numerator / denominator).mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_ssim_is_the_paper_s(channels: int) -> None:
+    a = pictures(4, (2, channels, 19, 14))
+    b = (a + 0.2 * pictures(5, (2, channels, 19, 14))).clamp(0, 1)
+    expected = ssim_by_hand(a, b).view(2, channels).mean(1)
+    torch.testing.assert_close(ssim(a, b), expected, rtol=0, atol=1e-6)
+
+
+def test_ssim_of_equal_pictures_is_one() -> None:
+    assert ssim(pictures(6), pictures(6)).tolist() == pytest.approx([1, 1], abs=1e-12)
+
+
+def test_ssim_of_flat_pictures_compares_their_means() -> None:
+    a, b = torch.full((1, 3, 11, 11), 0.2), torch.full((1, 3, 11, 11), 0.6)
+    expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
+    assert ssim(a, b).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_refuses_small_pictures() -> None:
+    with pytest.raises(ValueError, match=r"at least 11x11 pixels, got 10x14"):
+        ssim(torch.zeros(1, 3, 10, 14), torch.zeros(1, 3, 10, 14))
+
+
+# --- LPIPS ----------------------------------------------------------------------------------------
+
+
+def random_trunk(net: str) -> dict[str, Tensor]:
+    """A whole torchvision network's weights, classifier included, drawn at random."""
+    import torchvision
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        build = {"squeeze": torchvision.models.squeezenet1_1, "alex": torchvision.models.alexnet}[net]
+        weights: dict[str, Tensor] = build(weights=None).state_dict()
+    return weights
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trunk") / "random.pth"
+    torch.save(random_trunk("squeeze"), path)
+    return path
+
+
+def test_lpips_gives_the_published_number(shared_data: Path) -> None:
+    """The example of torchmetrics' learned_perceptual_image_patch_similarity: seed 123 gives 0.1008."""
+    generator = torch.Generator().manual_seed(123)
+    a = torch.rand(10, 3, 100, 100, generator=generator)
+    b = torch.rand(10, 3, 100, 100, generator=generator)
+    scores = Lpips(shared_data / "metrics" / "squeezenet1_1_features.pth")(a, b)
+    assert scores.shape == (10,)
+    assert scores.mean().item() == pytest.approx(0.1008, abs=5e-5)
+
+
+def test_lpips_is_a_distance_of_each_picture(trunk: Path) -> None:
+    distance = Lpips(trunk)
+    a, b = pictures(7, (2, 3, 37, 32)), pictures(8, (2, 3, 37, 32))
+    assert distance(a, a).tolist() == [0, 0]
+    torch.testing.assert_close(distance(a, b), distance(b, a))
+    torch.testing.assert_close(distance(a, b)[1:], distance(a[1:], b[1:]))
+    assert (distance(a, b) > 1e-3).all()
+    half = torch.cat([a[:1], (a[1:] + b[1:]) / 2])
+    assert distance(a, half)[0] == 0 < distance(a, half)[1] < distance(a, b)[1]
+
+
+@pytest.mark.parametrize("net", ["squeeze", "alex"])
+def test_lpips_loads_every_layer_of_the_trunk(net: str, tmp_path: Path) -> None:
+    """The distance by hand: torchvision's own network, unit features, the heads in the wheel."""
+    import lpips
+    import torchvision
+
+    weights = random_trunk(net)
+    torch.save(weights, tmp_path / "trunk.pth")
+    a, b = pictures(9, (1, 3, 40, 40)), pictures(10, (1, 3, 40, 40))
+    build = {"squeeze": torchvision.models.squeezenet1_1, "alex": torchvision.models.alexnet}[net]
+    network = build(weights=None).eval()
+    network.load_state_dict(weights)
+    wheel = Path(lpips.__file__).parent
+    heads = torch.load(wheel / "weights" / "v0.1" / f"{net}.pth", map_location="cpu", weights_only=True)
+    taps = {"squeeze": (1, 4, 7, 9, 10, 11, 12), "alex": (1, 4, 7, 9, 11)}[net]
+
+    def features(x: Tensor) -> list[Tensor]:
+        x = (2 * x - 1 - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor(
+            [0.458, 0.448, 0.450]
+        ).view(3, 1, 1)
+        found = []
+        for number, layer in enumerate(network.features[: taps[-1] + 1]):
+            x = layer(x)
+            if number in taps:
+                found.append(F.normalize(x, dim=1).clone())
+        return found
+
+    with torch.inference_mode():
+        expected = sum(
+            F.conv2d((x - y) ** 2, heads[f"lin{k}.model.1.weight"]).mean()
+            for k, (x, y) in enumerate(zip(features(a), features(b), strict=True))
+        )
+    torch.testing.assert_close(
+        Lpips(tmp_path / "trunk.pth", net=net)(a, b)[0], expected, rtol=1e-4, atol=1e-7
+    )
+
+
+def test_lpips_leaves_the_random_numbers_alone(trunk: Path) -> None:
+    before = torch.random.get_rng_state()
+    Lpips(trunk)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_lpips_looks_in_three_places(trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESTORE_LPIPS_TRUNK", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(
+        RestoreError, match=r"no squeezenet1_1-\*\.pth in .*checkpoints; set RESTORE_LPIPS_TRUNK"
+    ):
+        Lpips()
+    cached = tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(trunk.read_bytes())
+    assert Lpips().trunk == cached
+    named = tmp_path / "named.pth"
+    named.write_bytes(trunk.read_bytes())
+    monkeypatch.setenv("RESTORE_LPIPS_TRUNK", str(named))
+    assert Lpips().trunk == named
+    assert Lpips(trunk).trunk == trunk
+    named.unlink()
+    # A name that leads nowhere is said so; the cache does not step in.
+    with pytest.raises(WeightsError, match=r"named\.pth: no such file, named by RESTORE_LPIPS_TRUNK"):
+        Lpips()
+    with pytest.raises(WeightsError, match=r"gone\.pth: no such file; expected torchvision's squeeze"):
+        Lpips(tmp_path / "gone.pth")
+
+
+def test_lpips_refuses_another_trunk(tmp_path: Path) -> None:
+    path = tmp_path / "trunk.pth"
+    weights = random_trunk("squeeze")
+
+    def refusal(content: object) -> str:
+        torch.save(content, path)
+        with pytest.raises(WeightsError) as caught:
+            Lpips(path)
+        return str(caught.value)
+
+    lacking = {name: weight for name, weight in weights.items() if name != "features.7.squeeze.bias"}
+    assert "lacks tensor features.7.squeeze.bias" in refusal(lacking)
+    assert "has an unknown tensor features.99.weight" in refusal(
+        weights | {"features.99.weight": torch.ones(1)}
+    )
+    wide = weights | {"features.0.weight": torch.zeros(64, 3, 5, 5)}
+    assert "features.0.weight is (64, 3, 5, 5), expected (64, 3, 3, 3)" in refusal(wide)
+    assert "expected named weights, got list" in refusal([1, 2])
+    assert "damaged, or not a file of weights" in refusal(Path())  # needs code of pathlib to be rebuilt
+    path.write_bytes(b"")
+    with pytest.raises(WeightsError, match="damaged"):
+        Lpips(path)
+    path.write_bytes(b"not weights at all, only some bytes")
+    with pytest.raises(WeightsError, match="damaged"):
+        Lpips(path)
+    torch.save(weights, path)
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(WeightsError, match="damaged"):
+        Lpips(path)
+
+
+def test_lpips_refuses_wrong_arguments(trunk: Path) -> None:
+    with pytest.raises(ValueError, match="one of squeeze, alex, vgg; got 'resnet'"):
+        Lpips(trunk, net="resnet")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"at least 32x32 pixels .* got \(1, 3, 31, 40\)"):
+        Lpips(trunk)(torch.zeros(1, 3, 31, 40), torch.zeros(1, 3, 31, 40))
+    with pytest.raises(ValueError, match=r"got \(1, 1, 40, 40\)"):
+        Lpips(trunk)(torch.zeros(1, 1, 40, 40), torch.zeros(1, 1, 40, 40))
