@@ -42,7 +42,9 @@ def _arrays(path: Path, device: str) -> dict[str, Tensor]:
     with np.load(path, allow_pickle=False) as arrays:
         tensors = {name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files}
     # The layout that convolutions are fastest in; it changes no number of the definition.
-    return {n: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for n, t in tensors.items()}
+    return {
+        n: t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for n, t in tensors.items()
+    }
 
 
 # Denoising
@@ -59,7 +61,9 @@ def ffdnet(path: Path, device: str = "cpu") -> Callable[[Tensor, float], Tensor]
         n, c, eh, ew = even.shape
         # Channel by channel, the four phases with the row offset running fastest: torch's pixel_unshuffle
         # has the column offset running fastest.
-        phases = even.view(n, c, eh // 2, 2, ew // 2, 2).permute(0, 1, 5, 3, 2, 4).reshape(n, 4 * c, eh // 2, -1)
+        phases = (
+            even.view(n, c, eh // 2, 2, ew // 2, 2).permute(0, 1, 5, 3, 2, 4).reshape(n, 4 * c, eh // 2, -1)
+        )
         x = torch.cat([phases, torch.full_like(phases[:, :1], sigma / 255)], 1)
         for number, (weight, bias) in enumerate(layers):
             x = F.conv2d(x if number == 0 else F.relu(x), weight, bias, padding=1)
@@ -69,12 +73,16 @@ def ffdnet(path: Path, device: str = "cpu") -> Callable[[Tensor, float], Tensor]
     return torch.inference_mode()(denoise)
 
 
+# Strength of non-local means at each sigma: of 0.4 to 1.2 times sigma in steps of 0.2, the best PSNR on four
+# validation pictures. The Lab variant, fastNlMeansDenoisingColored, is 2 dB below at its best.
+NLM_STRENGTH = {15: 18, 25: 25, 50: 40}
+
+
 def non_local_means(noisy: Tensor, sigma: float) -> Tensor:
-    """OpenCV's fastNlMeansDenoisingColored (Buades et al. 2005), strengths chosen on validation pictures."""
+    """OpenCV's fastNlMeansDenoising (Buades et al. 2005) over all three channels at once."""
     import cv2
 
-    strength = NLM_STRENGTH * sigma
-    return from_bytes(cv2.fastNlMeansDenoisingColored(to_bytes(noisy), None, strength, strength, 7, 21))
+    return from_bytes(cv2.fastNlMeansDenoising(to_bytes(noisy), None, NLM_STRENGTH[round(sigma)], 7, 21))
 
 
 def bm3d(noisy: Tensor, sigma: float) -> Tensor:
@@ -154,7 +162,3 @@ def biharmonic(damaged: Tensor, hole: Tensor) -> Tensor:
     pixels = damaged[0].permute(1, 2, 0).double().numpy()
     filled = inpaint_biharmonic(pixels, (hole[0, 0] > 0).numpy(), channel_axis=-1)
     return torch.from_numpy(filled).permute(2, 0, 1)[None].float()
-
-
-# Of 0.4 to 1.2 times sigma, the best mean PSNR over sigma 15, 25 and 50 on validation pictures.
-NLM_STRENGTH = 0.8

@@ -104,18 +104,20 @@ def predict(
 ) -> tuple[Tensor, Tensor]:
     """One network call: the clean picture X0 in [-1, 1] and the raw output, both ``(b, c, h, w)``.
 
-    The network sees ``a x_t``, the state scaled by its Wiener factor, so that pure noise does not swamp
-    the hint; a, s are the signal and noise scales of the level. With v prediction (Salimans and Ho 2022)
-    and the hint as preconditioning::
+    The network sees a first guess and answers, with v prediction (Salimans and Ho 2022), what is wrong with
+    it; a, s are the signal and noise scales of the level::
 
-        X0 = a x_t + s^2 hint - s F         that is, v = F - s hint
+        guess = a x_t + s^2 hint            X0 = guess - s F            that is, v = F - s hint
 
-    At high noise F is the residual to the hint, at low noise an error in F is scaled down by s. Without
+    The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F is
+    the residual to the hint, and the filters that clean a noisy picture are those that sharpen a hint. Without
     a hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
     sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
     """
     a, s = (schedules.per_picture(scale, x_t) for scale in schedules.signal_and_noise_of(sigma))
-    raw = network(torch.cat([a * x_t, planes], dim=1), schedules.log_snr_of(sigma).to(x_t)).float()
+    # What is known of X0 before the call: all of the hint at the top, all of the state at the bottom.
+    guess = a * x_t + s * s * planes[:, :3]
+    raw = network(torch.cat([guess, planes], dim=1), schedules.log_snr_of(sigma).to(x_t)).float()
     output = raw[:, :3]
     if config.prediction == "v":
         output = output - s * planes[:, :3]

@@ -28,9 +28,10 @@ def _pull_push(weighted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     if h == 1 and w == 1:
         return values.where(weight > 0, values.new_tensor(0.5)), weight
     pad = (1, 1 + w % 2, 1, 1 + h % 2)
-    # A tent over 4x4 pixels, halved in size: smoother than the 2x2 mean, no blocks in the fill.
+    # A tent over 4x4 pixels, halved in size: smoother than 2x2, no blocks in the fill. Its taps sum to
+    # four, so that one known pixel of four makes a known coarse pixel.
     kernel = weight.new_tensor([0.25, 0.75, 0.75, 0.25])
-    kernel = (kernel[:, None] * kernel / 4).expand(weighted.shape[1], 1, 4, 4)
+    kernel = (kernel[:, None] * kernel).expand(weighted.shape[1], 1, 4, 4)
     coarse_weighted = F.conv2d(F.pad(weighted, pad), kernel, stride=2, groups=weighted.shape[1])
     coarse_weight = F.conv2d(F.pad(weight, pad), kernel[:1], stride=2)
     # More than one known pixel is no more than known: saturate, or a far average outweighs a near pixel.

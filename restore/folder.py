@@ -39,11 +39,11 @@ class Plan:
 
 @dataclass
 class Tally:
-    """How the jobs went. stopped: what ended the run before its last job."""
+    """How the jobs went. interrupted: the user ended the run before its last job."""
 
     done: int = 0
     failed: int = 0
-    stopped: KeyboardInterrupt | RestoreError | None = None
+    interrupted: bool = False
 
 
 # ------------------------------------------------------------------------------------------- plan
@@ -76,6 +76,8 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str, recursive: b
     walked = {_place(path) for path, inside in found.items() if inside is not None}
     owners = {_place(job.target): job.source for job in jobs if job.target}
     jobs = [job for job in jobs if not (job.source and _is_result(job.source, walked, owners))]
+    if not jobs:
+        raise ImageError(f"{', '.join(inputs)}: expected pictures, found only results in {output}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder)
 
@@ -132,9 +134,7 @@ def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
         ) from error
 
 
-def _target(
-    path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str
-) -> Path:
+def _target(path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str) -> Path:
     if output is None:
         return path.with_name(f"{path.stem}-{ending}{path.suffix}")
     return Path(output) if folder is None else folder / (inside or path.name)
@@ -160,8 +160,8 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
         other = taken.setdefault(_place(job.target), job)
         if other is not job:
             raise OutputError(
-                f"{other.name} and {job.name} would both be written to {job.target}; rename one, or restore them "
-                "into different folders"
+                f"{other.name} and {job.name} would both be written to {job.target}; rename one, or choose "
+                "another folder for it"
             )
 
 
@@ -177,8 +177,10 @@ def sort_out(
     Raises OutputError where an output would replace an input, is there already, or cannot be written.
     """
     jobs = planned.jobs
-    inputs = {mark: path for path in (*(job.source for job in jobs), *reads) if path and (mark := _mark(path))}
-    todo, done = [], []
+    read = [*(job.source for job in jobs if job.source), *reads]
+    inputs = {mark: path for path in read if (mark := _mark(path))}
+    todo: list[Job] = []
+    done: list[Job] = []
     for job in jobs:
         mark = _mark(job.target) if job.target else None
         if mark is None or job.target is None:
@@ -191,6 +193,20 @@ def sort_out(
     for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
         _check_writable(parent, planned.folder)
     return todo, done
+
+
+def check_new(paths: Sequence[Path], folder: Path, *, overwrite: bool) -> None:
+    """Check files that will be written into a folder, which may be missing, before anything is computed.
+
+    Raises OutputError where one is there already, or cannot be written.
+    """
+    there = [path for path in paths if _mark(path)]
+    if there and not overwrite:
+        raise OutputError(
+            f"{len(there)} of {len(paths)} files are already there, the first is {there[0]}; choose another "
+            "folder or pass --overwrite"
+        )
+    _check_writable(folder, folder)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
@@ -211,8 +227,8 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
             )
     elif owner is not None:
         raise OutputError(
-            f"{job.target}: the output of {job.name} would replace {owner}, which is read too; choose another "
-            "name or folder"
+            f"{job.target}: the output of {job.name} would replace {owner}, which is read too; choose "
+            "another name or folder"
         )
 
 
@@ -221,8 +237,8 @@ def _already_there(done: Sequence[Job], jobs: int) -> OutputError:
     if jobs == 1:
         return OutputError(f"{first}: the file is already there; choose another name or pass --overwrite")
     return OutputError(
-        f"{len(done)} of {jobs} outputs are already there, the first is {first}; pass --skip-existing to do the "
-        "others, or --overwrite"
+        f"{len(done)} of {jobs} outputs are already there, the first is {first}; pass --skip-existing to do "
+        "the others, or --overwrite"
     )
 
 
@@ -242,32 +258,31 @@ def _check_writable(parent: Path, folder: Path | None) -> None:
 def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, str], None]) -> Tally:
     """Do the work for each job; a bad one is told to ``fail`` with its message and the next begins.
 
-    Ctrl-C, a full disk, unusable weights and an unusable device end the run: no later job could do better.
-    With many jobs a fault of the program itself is reported with its traceback as that job's failure; a
+    Ctrl-C and a full disk end the run. Unusable weights and devices are raised: no other job could do
+    better. With many jobs a fault of the program itself is that job's failure, told with its traceback; a
     single job raises it.
     """
     tally = Tally()
     for job in jobs:
         try:
             work(job)
-        except (KeyboardInterrupt, WeightsError, ConfigError) as stop:
-            tally.stopped = stop
-            return tally
-        except BrokenPipeError:  # nobody listens to us any more
+            tally.done += 1
+        except KeyboardInterrupt:
+            tally.interrupted = True
+            break
+        except (WeightsError, ConfigError, BrokenPipeError):
             raise
         except RestoreError as error:
             tally.failed += 1
             fail(job, _named(job, str(error)))
             if _disk_is_full(error):
-                tally.stopped = error
-                return tally
+                break
         except Exception as error:
             if len(jobs) == 1:
                 raise
             tally.failed += 1
-            fail(job, f"{job.name}: {type(error).__name__}, a fault in this program:\n{traceback.format_exc()}")
-        else:
-            tally.done += 1
+            kind = f"{type(error).__name__}, a fault in this program"
+            fail(job, f"{job.name}: {kind}:\n{traceback.format_exc()}")
     return tally
 
 

@@ -52,5 +52,3 @@ def half_quadratic_splitting(
         if progress:
             progress(done, len(levels))
     return x
-
-

@@ -679,11 +679,12 @@ def _encode_with_pillow(picture: Picture) -> bytes:
 
     channels = _channels(picture)
     image = Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
-    options: dict[str, Any] = {
+    defaults: dict[str, dict[str, Any]] = {
         "jpeg": {"quality": JPEG_QUALITY, "subsampling": 0},
         "webp": {"lossless": True, "exact": True},
         "bmp": {"dpi": (0, 0)},  # unknown; without it Pillow would write 96
-    }[picture.format]
+    }
+    options = defaults[picture.format]
     for key, value in (("icc_profile", picture.icc), ("xmp", picture.xmp), ("dpi", picture.dpi)):
         if value:
             options[key] = value
@@ -922,23 +923,18 @@ def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
 
 def _encode_tiff(picture: Picture) -> bytes:
     """TIFF 6.0 with Deflate strips; written here so that all EXIF tags keep their type and bytes."""
-    import numpy as np
-
     order: Literal["<", ">"] = ">" if picture.exif[:2] == b"MM" else "<"
     channels = _channels(picture)
     h, w, count = channels.shape
-    integer = channels.dtype.kind == "u"
     rows = min(h, max(1, 2**18 // (w * count * channels.itemsize)))
     out = bytearray(8)
     offsets, sizes = [], []
     for y in range(0, h, rows):
-        strip = channels[y : y + rows]
-        if integer:  # predictor 2: differences along the row
-            strip = np.diff(strip, axis=1, prepend=np.zeros_like(strip[:, :1]))
-        coded = zlib.compress(strip.astype(strip.dtype.newbyteorder(order)).tobytes())
+        strip = _strip(channels[y : y + rows], order)
         offsets.append(len(out))
-        sizes.append(len(coded))
-        out += coded + b"\0" * (len(coded) % 2)
+        sizes.append(len(strip))
+        out += strip + b"\0" * (len(strip) % 2)
+    integer = channels.dtype.kind == "u"
     tags = {} if not picture.exif else _tree(picture.exif)
     tags = {tag: field for tag, field in tags.items() if tag not in _PIXEL_TAGS}
 
@@ -970,6 +966,15 @@ def _encode_tiff(picture: Picture) -> bytes:
     mark = b"II" if order == "<" else b"MM"
     out[:8] = mark + struct.pack(order + "HI", 42, len(out))
     return bytes(out) + _directory(tags, order, len(out))
+
+
+def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:
+    """Deflated rows; integers as differences along the row (TIFF 6.0, section 14: predictor 2)."""
+    import numpy as np
+
+    if block.dtype.kind == "u":
+        block = np.diff(block, axis=1, prepend=np.zeros_like(block[:, :1]))
+    return zlib.compress(block.astype(block.dtype.newbyteorder(order)).tobytes())
 
 
 # ------------------------------------------------- EXIF: a TIFF structure without a picture in it

@@ -289,6 +289,12 @@ def test_cmyk_becomes_rgb_and_says_so(tmp_path: Path, profile: bytes | None) -> 
     assert picture.notes == ("CMYK became RGB without a colour profile; colours are approximate",)
 
 
+def test_a_bmp_without_resolution_gets_none(tmp_path: Path) -> None:
+    for count in (3, 4):
+        write(tmp_path / "out.bmp", picture_of(noise((H, W, count))), overwrite=True)
+        assert read(tmp_path / "out.bmp").dpi is None
+
+
 def test_cmyk_goes_through_its_own_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     converted = Image.fromarray(noise((8, 8, 3)))
     monkeypatch.setattr(ImageCms, "profileToProfile", lambda *_, **__: converted)
@@ -327,7 +333,8 @@ def test_lzw_tiff(tmp_path: Path, dtype: str, count: int) -> None:
         order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]
         cv2.imwrite(str(path), channels[..., order], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     with tifffile.TiffFile(path) as tif:
-        assert tif.pages.first.compression == 5
+        old = [1] if dtype == "float32" else []  # OpenCV 4 does not compress floats
+        assert tif.pages.first.compression in [5, *old]
     picture = read(path)
     np.testing.assert_array_equal(
         picture.pixels, channels[..., :3] if count > 2 else channels[..., [0, 0, 0]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from restore import samplers, schedule
 from restore.arrays import Picture, canvas, hole_of
@@ -14,7 +14,7 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.fill import push_pull
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
 from restore.operators import Hole
-from restore.types import Estimate, Progress
+from restore.types import Estimate, Noise, Progress
 
 Method = Literal["conditional", "repaint", "ddnm", "splitting"]
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "splitting", "sample": "ddnm"}
@@ -26,15 +26,25 @@ STEPS: dict[tuple[Method, Estimate], int] = {
     ("splitting", "mean"): 20,
 }
 START_SIGMA, LAST_SIGMA = 0.125, 0.01  # ddnm and splitting start from a fill, in the middle
-CONTEXT = 96  # pixels around a hole that are computed with it
+CONTEXT = 96  # pixels around a hole that are computed with it, at least
+GRID = 16  # boxes around holes lie on the grid of the network's coarsest cells
 
 
 @dataclass(frozen=True)
 class Jumps:
-    """RePaint's resampling: climb back ``length`` steps, walk each stretch ``repeats`` times."""
+    """RePaint's resampling: climb back ``length`` steps, walk each stretch ``repeats`` times.
+
+    Raises ValueError for numbers below 1.
+    """
 
     length: int = 10
     repeats: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.length, self.repeats) < 1:
+            raise ValueError(
+                f"jumps need length and repeats of 1 or more, got {self.length} and {self.repeats}"
+            )
 
 
 def inpaint(
@@ -62,36 +72,32 @@ def inpaint(
         estimate projected (Wang et al. 2023). ``splitting``: half-quadratic splitting from the fill
         (Zhang et al. 2021). None: whichever measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
-    steps: steps of the ladder. jumps: RePaint's climbs. seed: of the random numbers.
+    steps: steps of the ladder. jumps: RePaint's climbs. seed: of the random numbers; the pictures of a
+        batch draw different ones.
 
-    Raises ValueError for options out of range, a method that cannot give the estimate, a mask of
-    another size, and a mask without a single known pixel.
+    An empty hole gives a copy. Raises ValueError for options out of range, a method that cannot give the
+    estimate, a mask of another size, and a mask without a single known pixel.
     """
-    if estimate not in DEFAULT_METHOD:
-        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    method = method or DEFAULT_METHOD[estimate]
-    if (method, estimate) not in STEPS:
-        able = ", ".join(m for m, e in STEPS if e == estimate)
-        raise ValueError(f"method for estimate {estimate!r} is one of {able}, got {method!r}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    if jumps is not None and method != "repaint":
-        raise ValueError(f"jumps belong to method 'repaint', got method {method!r}")
+    plan = _plan(estimate, method, steps, jumps)
+    noise = samplers.seeded_noise(seed)
     picture = canvas(image)
     batch = picture.batch
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
+    if len(hole) not in (1, len(batch)):
+        raise ValueError(f"there are {len(hole)} masks for {len(batch)} pictures; pass one, or one for each")
     if not hole.any():
-        return picture.paste(batch, hole)  # type: ignore[no-any-return]
-    if hole.flatten(1).amin(1).any():
+        return picture.unchanged()  # type: ignore[no-any-return]
+    if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
-    plan = _Plan(method, estimate, steps or STEPS[method, estimate], jumps or Jumps(), seed)
+    backbone = backbone or shipped()
     result = batch.clone()
     boxes = surroundings(hole, CONTEXT)
     for number, (top, bottom, left, right) in enumerate(boxes):
         piece = (..., slice(top, bottom), slice(left, right))
         part = _part_progress(progress, number, len(boxes))
-        result[piece] = _fill(batch[piece], hole[piece], plan, backbone or shipped(), part)
+        inside = batch[piece].to(backbone.device), hole[piece].to(backbone.device)
+        result[piece] = _fill(*inside, plan, noise, backbone, part).to(batch.device)
     return picture.paste(result, hole)  # type: ignore[no-any-return]
 
 
@@ -101,14 +107,37 @@ class _Plan:
     estimate: Estimate
     steps: int
     jumps: Jumps
-    seed: int
+
+
+def _plan(estimate: Estimate, method: Method | None, steps: int | None, jumps: Jumps | None) -> _Plan:
+    """Complete the options by their defaults, and refuse what cannot be walked."""
+    if estimate not in DEFAULT_METHOD:
+        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
+    method = method or DEFAULT_METHOD[estimate]
+    if (method, estimate) not in STEPS:
+        able = ", ".join(m for m, e in STEPS if e == estimate)
+        raise ValueError(f"method for estimate {estimate!r} is one of {able}, got {method!r}")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if STEPS[method, estimate] == 1 and steps not in (None, 1):
+        raise ValueError(
+            f"method {method!r} gives the mean in one network call, got steps={steps}; leave it out"
+        )
+    if jumps is not None and method != "repaint":
+        raise ValueError(f"jumps belong to method 'repaint', got method {method!r}")
+    plan = _Plan(method, estimate, steps or STEPS[method, estimate], jumps or Jumps())
+    if method == "repaint" and plan.jumps.length >= plan.steps:
+        raise ValueError(
+            f"jumps of {plan.jumps.length} steps need a ladder of more, got {plan.steps} steps; "
+            "pass shorter jumps or more steps"
+        )
+    return plan
 
 
 def _fill(
-    image: Tensor, hole: Tensor, plan: _Plan, backbone: Backbone, progress: Progress | None
+    image: Tensor, hole: Tensor, plan: _Plan, noise: Noise, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
     fill = push_pull(image, hole)
-    noise = samplers.seeded_noise(plan.seed)
     top, lowest = backbone.config.sigma_max, backbone.config.sigma_min
     if plan.method == "conditional":
         condition = Condition(fill, known=1 - hole)
@@ -119,12 +148,10 @@ def _fill(
         return samplers.ddim(denoiser, fill + top * noise(fill), ladder, noise=noise, progress=progress)
     if plan.method == "repaint":
         betas = schedule.named(backbone.config.schedule, backbone.config.steps)
-        jumps = plan.jumps
-        if jumps.length >= plan.steps:
-            raise ValueError(f"jumps of {jumps.length} steps need a ladder of more, got {plan.steps} steps")
-        ladder = schedule.repaint_sigmas(betas, plan.steps, jumps.length, jumps.repeats)
+        ladder = schedule.repaint_sigmas(betas, plan.steps, plan.jumps.length, plan.jumps.repeats)
         denoiser = inject_known(backbone.denoiser(), image, hole, noise)
-        return samplers.ddpm(denoiser, ladder[0] * noise(image), ladder, noise=noise, progress=progress)
+        start = 0.5 + ladder[0] * noise(image)  # what the schedule ends in: mid-grey and noise
+        return samplers.ddpm(denoiser, start, ladder, noise=noise, progress=progress)
     ladder = schedule.log_sigma(START_SIGMA, LAST_SIGMA, plan.steps)
     prior = enforce(backbone.denoiser(), fill, Hole(hole))
     if plan.method == "splitting":
@@ -134,31 +161,22 @@ def _fill(
 
 
 def surroundings(hole: Tensor, context: int) -> list[tuple[int, int, int, int]]:
-    """Boxes (top, bottom, left, right) that cover every hole with ``context`` pixels around it.
+    """Boxes (top, bottom, left, right) that cover every hole with at least ``context`` pixels around it.
 
-    Boxes that overlap are merged, so no pixel is computed twice. hole ``(b, 1, h, w)``.
+    Boxes lie on the grid and do not overlap, so no pixel is computed twice, and the network sees in a
+    box what it would see in the whole picture. hole ``(b, 1, h, w)``.
     """
-    from scipy import ndimage
+    import cv2
 
-    flat = hole.amax((0, 1)).cpu().numpy() > 0
-    h, w = flat.shape
-    # Holes closer than the context see each other anyway: join them before the boxes are drawn.
-    cell = 16
-    coarse = torch.nn.functional.max_pool2d(hole.amax((0, 1), keepdim=True), cell, ceil_mode=True)[0, 0] > 0
-    labels, _ = ndimage.label(coarse.cpu().numpy(), structure=[[1] * 3] * 3)
+    h, w = hole.shape[-2:]
+    # Holes whose surroundings meet are one from the start: ten thousand specks cost no more than one hole.
+    cells = max_pool2d(hole.amax((0, 1), keepdim=True), GRID, ceil_mode=True)
+    reach = -(-context // GRID)
+    near = max_pool2d(cells, 2 * reach + 1, stride=1, padding=reach)[0, 0] > 0
+    _, _, found, _ = cv2.connectedComponentsWithStats(near.byte().cpu().numpy(), connectivity=4)
     boxes = []
-    for rows, columns in ndimage.find_objects(labels):
-        inside = flat[rows.start * cell : rows.stop * cell, columns.start * cell : columns.stop * cell]
-        ys, xs = inside.any(1).nonzero()[0], inside.any(0).nonzero()[0]
-        top, left = rows.start * cell, columns.start * cell
-        boxes.append(
-            (
-                max(0, top + int(ys[0]) - context),
-                min(h, top + int(ys[-1]) + 1 + context),
-                max(0, left + int(xs[0]) - context),
-                min(w, left + int(xs[-1]) + 1 + context),
-            )
-        )
+    for left, top, width, height, _ in (found[1:] * GRID).tolist():  # the first is what is far from holes
+        boxes.append((top, min(h, top + height), left, min(w, left + width)))
     return _merged(boxes)
 
 

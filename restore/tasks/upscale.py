@@ -12,7 +12,7 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.guidance import enforce, half_quadratic_splitting
 from restore.operators import Resize
-from restore.types import Denoiser, Estimate, Progress
+from restore.types import Denoiser, Estimate, Noise, Progress
 
 Method = Literal["conditional", "projection"]
 SCALES = (1.5, 4.0)
@@ -48,7 +48,7 @@ def upscale(
         projected onto the pictures that reduce to the input (DDNM, Wang et al. 2023); for the mean
         half-quadratic splitting (Zhang et al. 2021). None: whichever measured best for the estimate.
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
-    steps: network calls. seed: of the random numbers.
+    steps: network calls. seed: of the random numbers; the pictures of a batch draw different ones.
 
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
     """
@@ -61,25 +61,34 @@ def upscale(
         raise ValueError(f"method is 'conditional' or 'projection', got {method!r}")
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
+    if STEPS[method, estimate] == 1 and steps not in (None, 1):
+        raise ValueError(
+            f"method {method!r} gives the mean in one network call, got steps={steps}; leave it out"
+        )
     steps = steps or STEPS[method, estimate]
+    noise = samplers.seeded_noise(seed)
     picture = canvas(image)
-    small = picture.batch
+    backbone = backbone or shipped()
+    small = picture.batch.to(backbone.device)
     size = (round(small.shape[-2] * scale), round(small.shape[-1] * scale))
     bicubic = resize(small, size)
-    backbone = backbone or shipped()
     if method == "conditional":
-        result = _conditional(bicubic, estimate, steps, seed, backbone, progress)
+        result = _conditional(bicubic, estimate, steps, noise, backbone, progress)
     else:
         operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
         prior = enforce(backbone.denoiser(), small, operator, noise_std=ROUNDING_STD)
-        result = _projection(prior, bicubic, estimate, steps, seed, progress)
+        result = _projection(prior, bicubic, estimate, steps, noise, progress)
     return picture.like_original(result)  # type: ignore[no-any-return]
 
 
 def _conditional(
-    bicubic: Tensor, estimate: Estimate, steps: int, seed: int, backbone: Backbone, progress: Progress | None
+    bicubic: Tensor,
+    estimate: Estimate,
+    steps: int,
+    noise: Noise,
+    backbone: Backbone,
+    progress: Progress | None,
 ) -> Tensor:
-    noise = samplers.seeded_noise(seed)
     top = backbone.config.sigma_max
     denoiser = backbone.denoiser(Condition(bicubic))
     if estimate == "mean":
@@ -89,10 +98,10 @@ def _conditional(
 
 
 def _projection(
-    prior: Denoiser, bicubic: Tensor, estimate: Estimate, steps: int, seed: int, progress: Progress | None
+    prior: Denoiser, bicubic: Tensor, estimate: Estimate, steps: int, noise: Noise, progress: Progress | None
 ) -> Tensor:
     ladder = schedule.log_sigma(START_SIGMA, LAST_SIGMA, steps)
     if estimate == "mean":
         return half_quadratic_splitting(prior, bicubic, ladder, progress=progress)
-    noise = samplers.seeded_noise(seed)
-    return samplers.ddim(prior, bicubic + START_SIGMA * noise(bicubic), ladder, noise=noise, progress=progress)
+    start = bicubic + START_SIGMA * noise(bicubic)
+    return samplers.ddim(prior, start, ladder, noise=noise, progress=progress)

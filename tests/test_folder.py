@@ -1,0 +1,323 @@
+"""Many inputs: the plan of outputs, the checks before anything is computed, one bad file alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restore import folder, images
+from restore.errors import ConfigError, ImageError, OutputError, WeightsError
+from restore.folder import Job, plan, run, sort_out
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, so that names are short and relative."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"x")
+
+
+def pairs(
+    inputs: list[str], output: str | None = None, *, ending: str = "done", recursive: bool = False
+) -> list[tuple[str, str]]:
+    planned = plan(inputs, output, ending=ending, recursive=recursive)
+    return [(str(job.source or "-"), str(job.target or "-")) for job in planned.jobs]
+
+
+# ------------------------------------------------------------------------------------------- plan
+
+
+def test_one_file_goes_beside_itself_or_where_it_is_told() -> None:
+    touch("in/a.b.JPG")
+    Path("out").mkdir()
+    assert pairs(["in/a.b.JPG"], ending="x2.5") == [("in/a.b.JPG", "in/a.b-x2.5.JPG")]
+    assert pairs(["in/a.b.JPG"], "new.png") == [("in/a.b.JPG", "new.png")]
+    assert pairs(["in/a.b.JPG"], "out") == [("in/a.b.JPG", "out/a.b.JPG")]
+    assert pairs(["in/a.b.JPG"], "missing/") == [("in/a.b.JPG", "missing/a.b.JPG")]
+    assert pairs(["in/a.b.JPG"], "-") == [("in/a.b.JPG", "-")]
+    assert plan(["in/a.b.JPG"], "new.png", ending="done").folder is None
+    assert plan(["in/a.b.JPG"], "missing/", ending="done").folder == Path("missing")
+
+
+def test_standard_input() -> None:
+    Path("out").mkdir()
+    assert pairs(["-"]) == [("-", "-")]
+    assert pairs(["-"], "-") == [("-", "-")]
+    assert pairs(["-"], "a.png") == [("-", "a.png")]
+    assert plan(["-"], None, ending="done").jobs[0].name == "standard input"
+    with pytest.raises(ValueError, match=r"^-o out is a folder, but standard input has no name; give a file"):
+        plan(["-"], "out", ending="done")
+    with pytest.raises(ValueError, match=r"^- \(standard input\) stands alone"):
+        plan(["-", "a.png"], "out", ending="done")
+
+
+def test_many_files_go_into_a_folder_under_their_names() -> None:
+    touch("a.png", "in/b.tif", "file", "there.png")
+    assert pairs(["a.png", "in/b.tif"], "new") == [("a.png", "new/a.png"), ("in/b.tif", "new/b.tif")]
+    assert pairs(["a.png", "in/b.tif"]) == [("a.png", "a-done.png"), ("in/b.tif", "in/b-done.tif")]
+    assert pairs(["a.png", "./a.png"], "new") == [("a.png", "new/a.png")]
+    assert pairs(["a.png", "missing.png"], "new")[1] == ("missing.png", "new/missing.png")
+    for name in ("new.png", "there.png", "file"):
+        with pytest.raises(ValueError, match=f"^-o {name} is a file name, but many inputs need a folder$"):
+            plan(["a.png", "in/b.tif"], name, ending="done")
+    with pytest.raises(ValueError, match=r"^-o - \(standard output\) takes one picture, got many"):
+        plan(["a.png", "in/b.tif"], "-", ending="done")
+
+
+def test_a_folder_is_mirrored() -> None:
+    touch("in/b10.png", "in/b2.png", "in/notes.txt", "in/.hidden.png", "in/deep/er/c.jpg")
+    flat = [("in/b2.png", "out/b2.png"), ("in/b10.png", "out/b10.png")]
+    assert pairs(["in"], "out") == flat
+    assert sorted(pairs(["in"], "out", recursive=True)) == sorted(
+        [*flat, ("in/deep/er/c.jpg", "out/deep/er/c.jpg")]
+    )
+    assert pairs(["in/deep/"], recursive=True) == [("in/deep/er/c.jpg", "in/deep/er/c-done.jpg")]
+    assert pairs(["in", "in/b2.png"], "out") == flat
+
+
+def test_a_folder_without_pictures() -> None:
+    touch("in/notes.txt")
+    with pytest.raises(ImageError, match=r"^in: expected a folder with pictures \(.*\), got none$"):
+        plan(["in"], "out", ending="done")
+    touch("in/deep/a.png", "in/deep/b.png")
+    expected = "^in: expected pictures, found 2 in its sub-folders only; pass --recursive$"
+    with pytest.raises(ImageError, match=expected):
+        plan(["in"], "out", ending="done")
+
+
+def test_results_of_an_earlier_run_are_not_inputs() -> None:
+    touch("in/a.png", "in/a-done.png", "in/a-done-done.png", "in/out/a.png", "in/out/deep/b.png")
+    assert pairs(["in"]) == [("in/a.png", "in/a-done.png")]
+    assert {target for _, target in pairs(["in"], "in/out", recursive=True)} == {
+        "in/out/a.png",
+        "in/out/a-done.png",
+        "in/out/a-done-done.png",
+    }
+    # Named by the user, it is an input like any other.
+    assert pairs(["in/a-done.png"]) == [("in/a-done.png", "in/a-done-done.png")]
+    with pytest.raises(ImageError, match=r"^in: expected pictures, found only results in in/out$"):
+        Path("in/a.png").unlink()
+        Path("in/a-done.png").unlink()
+        Path("in/a-done-done.png").unlink()
+        plan(["in"], "in/out", ending="done", recursive=True)
+
+
+def test_two_inputs_with_one_output() -> None:
+    touch("in/a.png", "other/a.png")
+    expected = (
+        "^in/a.png and other/a.png would both be written to out/a.png; rename one, or choose another folder "
+        "for it$"
+    )
+    with pytest.raises(OutputError, match=expected):
+        plan(["in/a.png", "other/a.png"], "out", ending="done")
+    with pytest.raises(OutputError, match=expected):
+        plan(["in", "other"], "out", ending="done")
+    Path("link").symlink_to("in")  # the same place under another name
+    with pytest.raises(OutputError, match=r"^in/a.png and link/a.png would both be written to link/a-done"):
+        plan(["in/a.png", "link/a.png"], None, ending="done")
+
+
+@given(
+    names=st.lists(
+        st.tuples(
+            st.sampled_from(["in", "in/x", "in/y"]), st.sampled_from("abc"), st.sampled_from(["png", "jpg"])
+        ),
+        unique=True,
+        min_size=1,
+    )
+)
+def test_no_output_twice_and_none_lost(names: list[tuple[str, str, str]], tmp_path_factory: object) -> None:
+    root = tmp_path_factory.mktemp("tree")  # type: ignore[attr-defined]
+    files = {root / where / f"{name}.{suffix}" for where, name, suffix in names}
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    jobs = plan([str(root / "in")], str(root / "out"), ending="done", recursive=True).jobs
+    assert {job.source for job in jobs} == files
+    targets = [job.target for job in jobs]
+    assert len(set(targets)) == len(files)
+    for job in jobs:
+        assert job.source and job.target
+        assert job.source.relative_to(root / "in") == job.target.relative_to(root / "out")
+
+
+# ----------------------------------------------------------------------------------------- checks
+
+
+def check(
+    inputs: list[str], output: str | None = None, *, overwrite: bool = False, skip: bool = False
+) -> tuple[list[str], list[str]]:
+    planned = plan(inputs, output, ending="done", recursive=True)
+    todo, done = sort_out(planned, overwrite=overwrite, skip_existing=skip)
+    return [str(job.target) for job in todo], [str(job.target) for job in done]
+
+
+def test_outputs_that_are_there_already() -> None:
+    touch("a.png", "b.png", "c.png", "out/b.png")
+    with pytest.raises(OutputError) as one:
+        check(["b.png"], "out")
+    assert str(one.value) == "out/b.png: the file is already there; choose another name or pass --overwrite"
+    with pytest.raises(OutputError) as many:
+        check(["a.png", "b.png", "c.png"], "out")
+    assert str(many.value) == (
+        "1 of 3 outputs are already there, the first is out/b.png; pass --skip-existing to do the others, or "
+        "--overwrite"
+    )
+    assert check(["a.png", "b.png", "c.png"], "out", skip=True) == (["out/a.png", "out/c.png"], ["out/b.png"])
+    assert check(["a.png", "b.png"], "out", overwrite=True) == (["out/a.png", "out/b.png"], [])
+
+
+@pytest.mark.parametrize("kind", ["same", "symlink", "hardlink", "other spelling"])
+def test_the_output_is_the_input(kind: str) -> None:
+    touch("a.png")
+    target = {"same": "a.png", "other spelling": "../" + Path.cwd().name + "/a.png"}.get(kind, "b.png")
+    if kind == "symlink":
+        Path("b.png").symlink_to("a.png")
+    if kind == "hardlink":
+        Path("b.png").hardlink_to("a.png")
+    for skip in (False, True):
+        with pytest.raises(OutputError) as caught:
+            check(["a.png"], target, skip=skip)
+        assert str(caught.value) == (
+            f"{target}: the output is the input a.png itself; choose another name, or pass --overwrite to "
+            "replace it"
+        )
+    assert check(["a.png"], target, overwrite=True) == ([target], [])
+
+
+def test_an_output_never_replaces_another_input() -> None:
+    touch("in/a.png", "b.png", "mask.png")
+    Path("out").mkdir()
+    Path("out/a.png").symlink_to("../b.png")
+    with pytest.raises(OutputError) as caught:
+        check(["in/a.png", "b.png"], "out", overwrite=True)
+    assert str(caught.value) == (
+        "out/a.png: the output of in/a.png would replace b.png, which is read too; choose another name or "
+        "folder"
+    )
+    planned = plan(["b.png"], "mask.png", ending="done")
+    with pytest.raises(OutputError, match=r"^mask.png: the output of b.png would replace mask.png, which"):
+        sort_out(planned, overwrite=True, skip_existing=False, reads=[Path("mask.png")])
+
+
+def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("a.png", "b.png", "file")
+    with pytest.raises(OutputError) as caught:
+        check(["a.png"], "new/a.png")
+    assert str(caught.value) == "new: the output folder does not exist; create it first"
+    with pytest.raises(OutputError) as caught:
+        check(["a.png", "b.png"], "file/new")
+    assert str(caught.value) == "file/new: cannot write there, file is a file; choose another folder".replace(
+        "file is", f"{Path.cwd() / 'file'} is"
+    )
+    assert check(["a.png", "b.png"], "new/er") == (["new/er/a.png", "new/er/b.png"], [])
+    assert not Path("new").exists()
+    Path("locked").mkdir()
+    # The mode alone would not stop a test that runs as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked")
+    with pytest.raises(OutputError) as caught:
+        check(["a.png"], "locked/a.png")
+    assert str(caught.value) == "locked: no permission to write in this folder; choose another one"
+
+
+def test_new_files() -> None:
+    paths = [Path("out/a.png"), Path("out/b.png")]
+    folder.check_new(paths, Path("out"), overwrite=False)
+    touch("out/b.png")
+    with pytest.raises(OutputError) as caught:
+        folder.check_new(paths, Path("out"), overwrite=False)
+    assert str(caught.value) == (
+        "1 of 2 files are already there, the first is out/b.png; choose another folder or pass --overwrite"
+    )
+    folder.check_new(paths, Path("out"), overwrite=True)
+
+
+# -------------------------------------------------------------------------------------------- run
+
+JOBS = [Job(Path(f"{name}.png"), Path(f"out/{name}.png")) for name in "abcd"]
+
+
+def results(
+    errors: dict[str, BaseException], jobs: list[Job] = JOBS
+) -> tuple[folder.Tally, list[str], list[str]]:
+    """Run the jobs, these ones failing; the tally, the jobs begun, the messages."""
+    begun: list[str] = []
+    said: list[str] = []
+
+    def work(job: Job) -> None:
+        begun.append(job.name[0])
+        if job.name[0] in errors:
+            raise errors[job.name[0]]
+
+    tally = run(jobs, work, lambda job, message: said.append(message))
+    return tally, begun, said
+
+
+def test_one_bad_file_alone() -> None:
+    tally, begun, said = results({"b": ImageError("b.png: truncated"), "c": ImageError("hollow")})
+    assert (tally.done, tally.failed, tally.interrupted) == (2, 2, False)
+    assert begun == list("abcd")
+    assert said == ["b.png: truncated", "c.png: hollow"]
+
+
+def test_a_fault_of_the_program_is_told_with_its_traceback() -> None:
+    tally, begun, said = results({"b": ZeroDivisionError("oh")})
+    assert (tally.done, tally.failed, begun) == (3, 1, list("abcd"))
+    assert said[0].startswith("b.png: ZeroDivisionError, a fault in this program:\nTraceback")
+    with pytest.raises(ZeroDivisionError):
+        results({"a": ZeroDivisionError("oh")}, JOBS[:1])
+
+
+@pytest.mark.parametrize("error", [WeightsError("bad"), ConfigError("no card"), BrokenPipeError()])
+def test_what_no_other_job_could_escape_is_raised(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        results({"b": error})
+
+
+def test_interrupt() -> None:
+    tally, begun, said = results({"b": ImageError("b.png"), "c": KeyboardInterrupt()})
+    assert (tally.done, tally.failed, tally.interrupted) == (1, 1, True)
+    assert begun == list("abc")
+    assert said == ["b.png"]
+
+
+def test_a_full_disk_ends_the_run() -> None:
+    full, locked = OutputError("out/b.png: no space"), OutputError("out/b.png: locked")
+    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    locked.__cause__ = OSError(errno.EACCES, "Permission denied")
+    assert results({"b": full})[1] == list("ab")
+    assert results({"b": locked})[1] == list("abcd")
+
+
+# ------------------------------------------------------------------------------------ read, write
+
+
+def test_read_and_write() -> None:
+    picture = images.Picture(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
+    job = Job(Path("a.png"), Path("out/deep/a.png"))
+    folder.write(job, picture, overwrite=False)
+    written = folder.read(Job(Path("out/deep/a.png"), None), lambda: b"")
+    assert np.array_equal(written.pixels, picture.pixels)
+    piped = folder.read(Job(None, None), lambda: images.encode(picture, "png"))
+    assert np.array_equal(piped.pixels, picture.pixels)
+    with pytest.raises(ImageError, match=r"^standard input: expected a picture, got an empty file"):
+        folder.read(Job(None, None), lambda: b"")
+    with pytest.raises(OutputError, match=r"^out/deep/a.png: the file is already there"):
+        folder.write(job, picture, overwrite=False)
+    with pytest.raises(ValueError, match="standard output"):
+        folder.write(Job(None, None), picture, overwrite=False)
+    touch("file")
+    with pytest.raises(OutputError, match=r"^file/new: cannot create the folder \(Not a directory\)$"):
+        folder.write(Job(None, Path("file/new/a.png")), picture, overwrite=False)

@@ -1,0 +1,107 @@
+"""Tiles give what the whole picture gives, at any size."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from test_unet import random_network, random_planes
+from torch import Tensor
+from torch.nn import functional as F
+
+from restore.backbone import Backbone, BackboneConfig, Condition
+from restore.tiling import padded, tiled
+from restore.unet import UNetConfig
+
+
+def highest(radius: int, multiple: int):  # type: ignore[no-untyped-def]
+    """A network that sees exactly ``radius`` pixels: the highest value there; exact in any arithmetic."""
+
+    def network(planes: Tensor) -> Tensor:
+        assert planes.shape[-2] % multiple == 0
+        assert planes.shape[-1] % multiple == 0
+        return F.max_pool2d(planes, 2 * radius + 1, stride=1, padding=radius)
+
+    return network
+
+
+@given(
+    h=st.integers(1, 70),
+    w=st.integers(1, 70),
+    tile=st.integers(1, 40),
+    radius=st.integers(0, 9),
+    multiple=st.sampled_from([1, 2, 8]),
+    seed=st.integers(0, 99),
+)
+def test_tiled_equals_whole(h: int, w: int, tile: int, radius: int, multiple: int, seed: int) -> None:
+    planes, network = random_planes(1, 2, h, w, seed=seed), highest(radius, multiple)
+    whole = padded(network, planes, multiple=multiple)
+    result = tiled(network, planes, tile=tile, halo=radius, multiple=multiple)
+    assert result.shape == planes.shape
+    assert torch.equal(result, whole)
+
+
+def test_a_halo_too_small_is_seen() -> None:
+    planes, network = random_planes(1, 2, 37, 31), highest(4, 1)
+    whole = padded(network, planes, multiple=1)
+    assert torch.equal(tiled(network, planes, tile=8, halo=4, multiple=1), whole)
+    assert not torch.equal(tiled(network, planes, tile=8, halo=3, multiple=1), whole)
+
+
+def test_memory_is_bounded_by_the_tile() -> None:
+    sizes = []
+
+    def network(planes: Tensor) -> Tensor:
+        sizes.append(tuple(planes.shape[-2:]))
+        return planes
+
+    planes = random_planes(1, 3, 100, 131)
+    assert torch.equal(tiled(network, planes, tile=30, halo=5, multiple=8), planes)
+    assert max(max(size) for size in sizes) == 32 + 2 * 8
+    assert len(sizes) == 4 * 5
+
+
+def test_network_in_tiles_equals_network_in_one_piece() -> None:
+    network = random_network()
+    for h, w, tile in ((37, 131, 16), (97, 61, 33), (61, 64, 64), (1, 90, 20)):
+        planes = random_planes(2, 9, h, w, seed=h)
+
+        def run(piece: Tensor) -> Tensor:
+            return network(piece, torch.tensor([0.7]))
+
+        whole = padded(run, planes, multiple=4)
+        pieces = tiled(run, planes, tile=tile, halo=network.halo, multiple=4)
+        torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-5)
+        assert whole.shape == (2, 3, h, w)
+        assert whole.std() > 0.1
+
+
+def test_denoiser_in_tiles_equals_denoiser_in_one_piece() -> None:
+    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
+    backbone = Backbone(random_network(config.network), config)
+    x, hint = random_planes(1, 3, 75, 101), random_planes(1, 3, 75, 101, seed=1)
+    for condition in (None, Condition(hint)):
+        whole = backbone.denoiser(condition, tile=None)(x, 0.4)
+        pieces = backbone.denoiser(condition, tile=24)(x, 0.4)
+        torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-5)
+
+
+def test_padding_mirrors_and_crops() -> None:
+    seen = []
+
+    def network(planes: Tensor) -> Tensor:
+        seen.append(planes[0, 0])
+        return planes
+
+    planes = torch.arange(6.0).view(1, 1, 2, 3)
+    assert torch.equal(padded(network, planes, multiple=2), planes)
+    assert seen[-1].tolist() == [[0, 1, 2, 1], [3, 4, 5, 4]]
+    assert torch.equal(padded(network, planes, multiple=4), planes)  # too small to be mirrored
+    assert seen[-1].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
+    assert padded(network, planes[..., :2, :2], multiple=2).shape == (1, 1, 2, 2)
+
+
+def test_a_tile_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="tile must be at least 1 pixel, got 0"):
+        tiled(lambda planes: planes, random_planes(1, 3, 8, 8), tile=0, halo=1, multiple=1)
