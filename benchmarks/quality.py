@@ -19,13 +19,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import peers
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
@@ -39,16 +40,11 @@ SIGMAS = (15, 25, 50)
 SCALES = (2, 3, 4)
 FAMILIES = ("strokes", "text", "box", "half")
 
+NOISE = "numpy's legacy generator seeded with 0 before each picture, N(0, sigma/255) added to [0, 1] floats, "
+DENOISED = "whole picture; result clamped and rounded to 8 bits; PSNR and SSIM on RGB, no border cropped"
 PROTOCOLS = {
-    "denoise float": (
-        "numpy's legacy generator seeded with 0 before each picture, N(0, sigma/255) added to [0, 1] floats, "
-        "neither clipped nor quantised; whole picture; result clamped and rounded to 8 bits; "
-        "PSNR and SSIM on RGB, no border cropped"
-    ),
-    "denoise 8 bit": (
-        "the same noise, but the noisy picture is clamped and rounded to 8 bits before anybody sees it, "
-        "as every file on disk is; otherwise as the other denoising lines"
-    ),
+    "denoise float": f"{NOISE}neither clipped nor quantised; {DENOISED}",
+    "denoise 8 bit": f"{NOISE}then clamped and rounded to 8 bits, as every file on disk is; {DENOISED}",
     "upscale": (
         "picture cropped at the bottom and right to a multiple of the scale, reduced by Pillow BICUBIC and "
         "rounded to 8 bits; result clamped and rounded to 8 bits; PSNR and SSIM on Y (BT.601, MATLAB's "
@@ -105,6 +101,8 @@ class Table:
 
 
 Score = Callable[[Tensor, Case], dict[str, float]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Point = np.ndarray[Any, np.dtype[np.float64]]
 
 
 # Pictures and their damage
@@ -166,31 +164,52 @@ def holed_cases(paths: Iterable[Path], family: str, crop: int) -> Iterator[Case]
         yield Case(clean, clean * (1 - hole) + 0.5 * hole, told=hole)
 
 
-def draw_hole(family: str, number: int, h: int, w: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """A hole ``(h, w)``, True where content is missing; the same on every machine.
+def draw_hole(family: str, number: int, h: int, w: int) -> Mask:
+    """A hole ``(h, w)``, True where content is missing; the same with every version of every library.
 
-    Not the holes that training draws: lines and letters are OpenCV's own, which need no fonts.
+    Not by the code that draws holes in training.
     """
-    import cv2
-
     rng = np.random.RandomState([FAMILIES.index(family), number])
+    unit = min(h, w)
     if family == "half":
         return np.asarray(rng.random_sample((h, w)) < 0.5)
-    canvas = np.zeros((h, w), np.uint8)
-    unit = min(h, w)
+    hole = np.zeros((h, w), np.bool_)
     if family == "box":
         top, left = rng.randint(unit // 8, h - 3 * unit // 8), rng.randint(unit // 8, w - 3 * unit // 8)
-        canvas[top : top + unit // 4, left : left + unit // 4] = 1
+        hole[top : top + unit // 4, left : left + unit // 4] = True
     elif family == "strokes":
         for _ in range(4):
-            points = rng.rand(1, 2) * (w, h) + np.cumsum(rng.uniform(-0.3, 0.3, (6, 2)) * unit, axis=0)
-            cv2.polylines(canvas, [points.astype(np.int32)], False, 1, thickness=int(rng.randint(3, 13)))
+            path = rng.rand(1, 2) * (h, w) + np.cumsum(rng.uniform(-0.3, 0.3, (6, 2)) * unit, axis=0)
+            size = np.array([h, w])
+            path = np.abs(np.mod(path + size, 2 * size) - size)  # mirrored back into the picture
+            radius = rng.uniform(1.5, 6) * unit / 256
+            for start, end in pairwise(path):
+                hole |= segment(start, end, radius, h, w)
     else:
-        letters = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;&"))
-        for bottom in range(int(rng.randint(20, 30)), h, int(rng.randint(36, 48))):
-            words = ("".join(rng.choice(letters, rng.randint(2, 9))) for _ in range(w // 24))
-            cv2.putText(canvas, " ".join(words), (4, bottom), cv2.FONT_HERSHEY_DUPLEX, 0.7, 1, thickness=2)
-    return canvas > 0
+        for top in range(int(rng.randint(2, 12)), h, int(rng.randint(32, 44))):
+            line = print_line(rng, w)[: h - top, :w]
+            hole[top : top + line.shape[0]] |= line
+    return hole
+
+
+def segment(start: Point, end: Point, radius: float, h: int, w: int) -> Mask:
+    """True within ``radius`` pixels of the segment from start to end, both (y, x)."""
+    y, x = np.ogrid[:h, :w]
+    dy, dx = end - start
+    along = ((y - start[0]) * dy + (x - start[1]) * dx) / max(dy * dy + dx * dx, 1e-9)
+    along = np.clip(along, 0, 1)
+    return np.asarray((y - start[0] - along * dy) ** 2 + (x - start[1] - along * dx) ** 2 <= radius**2)
+
+
+def print_line(rng: np.random.RandomState, w: int) -> Mask:
+    """A line of nonsense at least w pixels long, in Pillow's bitmap font at twice its size."""
+    font = ImageFont.load_default_imagefont()
+    letters = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;&")
+    text = " ".join("".join(rng.choice(letters, rng.randint(2, 9))) for _ in range(w // 24 + 1))
+    left, top, right, bottom = (int(side) for side in font.getbbox(text))
+    page = Image.new("1", (right, bottom))
+    ImageDraw.Draw(page).text((-left, -top), text, fill=1, font=font)
+    return np.kron(np.asarray(page), np.ones((2, 2), np.bool_))
 
 
 # Methods
@@ -295,7 +314,8 @@ def measure(
     digest, count = hashlib.sha256(), 0
     for case in tqdm(cases, desc=title, unit="picture", file=sys.stderr, leave=False):
         count += 1
-        digest.update(peers.to_bytes(case.given).tobytes())
+        # To a sixteenth of a grey level: what two machines' arithmetic may differ by does not count.
+        digest.update((case.given * 255 * 16).round().short().numpy().tobytes())
         for method, row in zip(methods, rows, strict=True):
             start = time.perf_counter()
             result = method.run(case.given, case.told).float().cpu()
@@ -322,7 +342,7 @@ def markdown(table: Table) -> str:
             f"{m:.2f}" if n.startswith("PSNR") else f"{m:.4f}" for n, m in zip(names, means, strict=True)
         )
         cells = [table.title, str(table.pictures), row.method, *scores]
-        cells += [f"{statistics.median(row.seconds):.3g}", row.device, row.weights]
+        cells += [f"{statistics.median(row.seconds):.3f}", row.device, row.weights]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -134,10 +134,11 @@ def report(speeds: list[Speed], backbone: Backbone) -> str:
         f"Machine: {machine()}, on {backbone.device.type}. Weights {backbone.facts['sha256'][:12]}, "
         f"{speeds[0].operations / 2 / SIDE**2 / 1e3:.1f} kMAC per pixel.",
         "",
-        f"Protocol: restore.denoise(tensor, sigma={SIGMA:g}, backbone=loaded) on {SIDE}x{SIDE} pixels, median of "
-        f"{RUNS} calls after one that is not counted. TFLOP/s: two for each multiply-add of the network. Plain: "
-        f"3x3 convolutions, {width} to {width} channels at {SIDE // 2}x{SIDE // 2}, channels_last, same "
-        "precision, timed by turns with the calls. PSNR of the result, to compare precisions.",
+        f"Protocol: restore.denoise(tensor, sigma={SIGMA:g}, backbone=loaded) on {SIDE}x{SIDE} pixels, "
+        f"median of {RUNS} calls after one that is not counted. TFLOP/s: two for each multiply-add of the "
+        f"network. Plain: 3x3 convolutions, {width} to {width} channels at {SIDE // 2}x{SIDE // 2}, "
+        "channels_last, same precision, timed by turns with the calls. PSNR of the result, to compare "
+        "precisions.",
         "",
         "| precision | loading s | denoise s | TFLOP/s | plain TFLOP/s | ratio | PSNR |",
         "|---|---|---|---|---|---|---|",

@@ -159,7 +159,8 @@ def _from_tensor(image: Tensor) -> Tensor:
             f"tensors are expected as (c, h, w) or (b, c, h, w) with channels {CHANNELS}, "
             f"got {tuple(image.shape)}"
         )
-    return batch.detach()[:, : _colours(batch.shape[1])].float().expand(-1, 3, -1, -1)
+    colours = batch.detach()[:, : _colours(batch.shape[1])].float()
+    return colours.expand(-1, 3, -1, -1).contiguous()
 
 
 def _to_tensor(result: Tensor, like: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -49,10 +50,10 @@ DENOISE_STEPS = {
 UPSCALE_STEPS = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
-    ("projection", "mean"): 15,
-    ("projection", "sample"): 15,
+    ("projection", "mean"): 20,
+    ("projection", "sample"): 10,
 }
-UPSCALE_METHOD = {"mean": "conditional", "sample": "projection"}
+UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)
 SAMPLE_STEPS = 50
 
@@ -257,7 +258,7 @@ def _check_walk(table: Mapping[tuple[str, str], int], method: str, estimate: str
         raise click.UsageError(
             f"--method {method} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
         )
-    if steps is not None and table[method, estimate] == 1:
+    if table[method, estimate] == 1 and steps not in (None, 1):
         raise click.UsageError(
             f"--steps has no effect with --method {method} --estimate {estimate}, which is one network call; "
             "leave it out"
@@ -315,13 +316,14 @@ class Session:
 
     def result(self, text: str, **facts: Any) -> None:
         """A line on standard output: a path, or all facts as JSON."""
-        self._say(json.dumps(facts | self.facts) if self.settings.json else text, err=False)
+        line = json.dumps(facts | self.facts) if self.settings.json else text
+        self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _say(self, text: str, *, err: bool) -> None:
+    def _say(self, text: str | bytes, *, err: bool) -> None:
         if self._bar is not None:
             self._bar.clear()
         click.echo(text, err=err)
@@ -391,12 +393,11 @@ def _restore(
     )
     session = Session(settings, len(todo))
     try:
+        for job in skipped if settings.json else []:
+            session.result("", input=job.name, output=str(job.target), status="skipped")
         tally = folder.run(todo, lambda job: _restore_one(job, task, session), _reporter(session))
     finally:
         session.close()
-    for job in skipped:
-        if settings.json:
-            session.result("", input=job.name, output=str(job.target), status="skipped")
     _finish(tally, session, len(planned.jobs), len(skipped))
 
 
@@ -421,6 +422,7 @@ def _restore_one(job: Job, task: Task, session: Session) -> None:
     result = _in_memory(prepared, job)
     if job.target is None:
         sys.stdout.buffer.write(images.encode(result, result.format))
+        sys.stdout.buffer.flush()
     else:
         folder.write(job, result, overwrite=session.settings.overwrite)
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
@@ -454,8 +456,12 @@ def _finish(tally: folder.Tally, session: Session, jobs: int, skipped: int) -> N
     """Report on all jobs and end with the exit code."""
     left = jobs - skipped - tally.done - tally.failed
     if tally.interrupted:
-        again = "run it again with --skip-existing to go on" if jobs > 1 else "nothing was written"
-        session.error(f"interrupted with {tally.done} of {jobs} done; {again}")
+        again = "nothing was written"
+        if jobs > 1:
+            # With --overwrite an old output cannot be told from a new one.
+            resumable = not session.settings.overwrite
+            again = "run it again" + (" with --skip-existing to go on" if resumable else " to do all of them")
+        session.error(f"interrupted with {tally.done + skipped} of {jobs} done; {again}")
         click.get_current_context().exit(CANCELLED)
     if jobs > 1:
         parts = [f"{tally.done} {'planned' if session.settings.dry_run else 'restored'}"]
@@ -470,41 +476,27 @@ def _finish(tally: folder.Tally, session: Session, jobs: int, skipped: int) -> N
         click.get_current_context().exit(1)
 
 
-def _pixels(picture: images.Picture, name: str) -> NDArray[Any]:
-    """What the tasks are given: (h, w, 3), or (h, w) for gray. Raises ImageError for floats out of range."""
-    pixels = picture.pixels[..., 0] if picture.gray else picture.pixels
-    if pixels.dtype.kind == "f":
+def _channels(picture: images.Picture, name: str) -> NDArray[Any]:
+    """What the tasks are given: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for odd floats."""
+    import numpy as np
+
+    colour = picture.pixels[..., :1] if picture.gray else picture.pixels
+    if picture.bits == 32:
         from restore.arrays import canvas
 
         try:
-            canvas(pixels)
+            canvas(colour)
         except ValueError as error:
             raise ImageError(f"{name}: {error}") from error
-    return pixels
+    return colour if picture.alpha is None else np.dstack([colour, picture.alpha])
 
 
-def _with_pixels(picture: images.Picture, pixels: NDArray[Any]) -> images.Picture:
-    """The same kind of picture with the task's result; alpha is resized where the size is another."""
+def _with_channels(picture: images.Picture, channels: NDArray[Any]) -> images.Picture:
+    """The same kind of picture with a task's result, which may have another size."""
     import numpy as np
 
-    colour = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
-    alpha = picture.alpha
-    if alpha is not None and alpha.shape != colour.shape[:2]:
-        alpha = _resized(alpha, (colour.shape[0], colour.shape[1]))
-    return picture.with_pixels(colour, alpha=alpha)
-
-
-def _resized(alpha: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Bicubic, at its own depth: 8 bits as Pillow does it, more through float."""
-    import numpy as np
-    from PIL import Image
-
-    deep = alpha.dtype != np.uint8
-    image = Image.fromarray(alpha.astype(np.float32) if deep else alpha)
-    values = np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
-    if alpha.dtype.kind == "u":
-        values = np.rint(values.clip(0, np.iinfo(alpha.dtype).max))
-    return values.clip(alpha.min(), alpha.max()).astype(alpha.dtype)
+    colour = channels[..., :3] if channels.shape[2] > 2 else np.repeat(channels[..., :1], 3, axis=2)
+    return picture.with_pixels(colour, alpha=None if picture.alpha is None else channels[..., -1])
 
 
 # --------------------------------------------------------------------------------------- commands
@@ -587,6 +579,8 @@ def inpaint(
     restore inpaint photo.jpg --mask mask.png -o whole.png --seed 7
     restore inpaint photo.png --mask mask.png --estimate mean
     """
+    if Path(photo).is_dir():
+        raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     walk["method"] = walk["method"] or INPAINT_METHOD[walk["estimate"]]
     _check_walk(INPAINT_STEPS, walk["method"], walk["estimate"], walk["steps"])
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
@@ -605,10 +599,10 @@ def inpaint(
             from restore.tasks.inpaint import Jumps, inpaint
 
             filled = inpaint(
-                _pixels(picture, job.name), hole, jumps=jumps and Jumps(*jumps), backbone=session.backbone,
+                _channels(picture, job.name), hole, jumps=jumps and Jumps(*jumps), backbone=session.backbone,
                 progress=session.progress, **walk,
             )  # fmt: skip
-            return _with_pixels(picture, filled)
+            return _with_channels(picture, filled)
 
         return Prepared(picture.size, finish)
 
@@ -689,33 +683,32 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
         def finish() -> images.Picture:
             from restore.tasks.denoise import denoise
 
-            pixels = _pixels(picture, job.name)
-            level = sigma
+            pixels = _channels(picture, job.name)
             if sigma is None and walk["method"] == "gaussian":
-                level = _estimated_sigma(pixels, job, session)
-            clean = denoise(pixels, sigma=level, backbone=session.backbone, progress=session.progress, **walk)
-            return _with_pixels(picture, clean)
+                _tell_noise(pixels, job, session)
+            clean = denoise(pixels, sigma=sigma, backbone=session.backbone, progress=session.progress, **walk)
+            return _with_channels(picture, clean)
 
         return Prepared(picture.size, finish)
 
     _restore(inputs, task, settings, ending="denoised")
 
 
-def _estimated_sigma(pixels: NDArray[Any], job: Job, session: Session) -> float:
-    """The noise level on the 0..255 scale, told to the user together with what kind of noise it is."""
+def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
+    """Say how much noise will be removed, and whether it is of the kind that can be."""
     from restore.arrays import canvas
     from restore.noise import measure
 
-    report = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
-    sigma = 255 * report.sigma
-    session.facts["sigma"] = round(sigma, 3)
-    session.note(f"{job.name}: noise sigma estimated at {sigma:.1f} (of 255)")
-    if abs(report.correlation) > CORRELATED:
+    found = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
+    session.facts["sigma"] = round(255 * found.sigma, 3)
+    session.note(f"{job.name}: noise sigma estimated at {255 * found.sigma:.1f} (of 255)")
+    if found.sigma < session.backbone.config.sigma_min / 2:
+        session.note(f"{job.name}: that is no noise worth removing, the picture is copied")
+    elif found.correlation > CORRELATED:
         session.note(
-            f"{job.name}: neighbouring pixels share noise (correlation {report.correlation:.2f}), which "
-            "is taken for detail; --method blind removes more of it"
+            f"{job.name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
+            "taken for detail; --method blind removes more of it"
         )
-    return sigma
 
 
 @main.command()
@@ -755,9 +748,9 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
         def finish() -> images.Picture:
             from restore.tasks.upscale import upscale
 
-            pixels = _pixels(picture, job.name)
+            pixels = _channels(picture, job.name)
             large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **walk)
-            return _with_pixels(picture, large)
+            return _with_channels(picture, large)
 
         return Prepared((h, w), finish)
 
@@ -786,7 +779,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **walk: Any) -
 
     \b
     restore sample -n 16 -o drawn
-    restore sample -n 4 -o drawn --size 192x128 --sampler dpmpp-2m --steps 25 --seed 7
+    restore sample -n 4 -o drawn --size 192x128 --sampler dpmpp-2m --steps 25
     """
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]

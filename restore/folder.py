@@ -274,7 +274,8 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             raise
         except RestoreError as error:
             tally.failed += 1
-            fail(job, _named(job, str(error)))
+            # Only an error that is about no file in particular does not name one.
+            fail(job, f"{job.name}: {error}" if type(error) is RestoreError else str(error))
             if _disk_is_full(error):
                 break
         except Exception as error:
@@ -284,11 +285,6 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             kind = f"{type(error).__name__}, a fault in this program"
             fail(job, f"{job.name}: {kind}:\n{traceback.format_exc()}")
     return tally
-
-
-def _named(job: Job, message: str) -> str:
-    names = [str(path) for path in (job.source, job.target) if path]
-    return message if any(name in message for name in names) else f"{job.name}: {message}"
 
 
 def _disk_is_full(error: RestoreError) -> bool:

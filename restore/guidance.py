@@ -49,6 +49,6 @@ def half_quadratic_splitting(
     levels = [sigma for sigma in sigmas if sigma > 0]
     for done, sigma in enumerate(levels, 1):
         x = denoise(x, sigma)
-        if progress:
+        if progress is not None:
             progress(done, len(levels))
     return x

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restore import folder, images
-from restore.errors import ConfigError, ImageError, OutputError, WeightsError
+from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
 from restore.folder import Job, plan, run, sort_out
 
 
@@ -266,7 +266,7 @@ def results(
 
 
 def test_one_bad_file_alone() -> None:
-    tally, begun, said = results({"b": ImageError("b.png: truncated"), "c": ImageError("hollow")})
+    tally, begun, said = results({"b": ImageError("b.png: truncated"), "c": RestoreError("hollow")})
     assert (tally.done, tally.failed, tally.interrupted) == (2, 2, False)
     assert begun == list("abcd")
     assert said == ["b.png: truncated", "c.png: hollow"]

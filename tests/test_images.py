@@ -493,6 +493,30 @@ def test_orientation_is_applied_once(tmp_path: Path, suffix: str, orientation: i
     np.testing.assert_array_equal(read(result).size, expected.shape[:2])
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once_by_every_tiff_decoder(tmp_path: Path, orientation: int) -> None:
+    """Pillow and OpenCV turn TIFFs by themselves, tifffile does not."""
+    path = tmp_path / "in.tif"
+    byte = noise((H, W, 3))
+    Image.fromarray(byte).save(path, compression="tiff_lzw", tiffinfo={0x0112: orientation})
+    np.testing.assert_array_equal(read(path).pixels, seen(byte, orientation))
+
+    deep = noise((H, W, 3), "uint16")
+    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    with tifffile.TiffFile(path) as tif:
+        page, whole = tif.pages.first, path.read_bytes()
+        strips = [whole[at : at + n] for at, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        rows = page.rowsperstrip
+    tags = [(0x0112, 3, 1, orientation, True)]
+    # the same strips, declared as Deflate since tifffile has no LZW, then called LZW again
+    options = {"compression": "zlib", "predictor": True, "rowsperstrip": rows, "extratags": tags}
+    tifffile.imwrite(path, iter(strips), shape=deep.shape, dtype=deep.dtype, photometric="rgb", **options)
+    deflate, lzw = (struct.pack("<HHIH", 259, 3, 1, code) for code in (8, 5))
+    assert path.read_bytes().count(deflate) == 1
+    path.write_bytes(path.read_bytes().replace(deflate, lzw))
+    np.testing.assert_array_equal(read(path).pixels, seen(deep, orientation))
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
 def test_icc_and_xmp_are_kept_byte_for_byte(tmp_path: Path, suffix: str) -> None:
     source, result = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"

@@ -118,7 +118,7 @@ def test_complaints_of_decoders_do_not_reach_the_terminal(tmp_path: Path) -> Non
         whole = bytearray(bytes_of(name))
         whole[len(whole) // 3 :] = bytes(len(whole) - len(whole) // 3)
         (tmp_path / f"{name}.tif").write_bytes(whole)
-        (tmp_path / f"{name}-cut.tif").write_bytes(whole[:-60])
+        (tmp_path / f"{name}-cut.tif").write_bytes(whole[:150])
     (tmp_path / "deep.png").write_bytes(bytes_of("png16")[:-200])
     code = """
 import pathlib, sys
@@ -174,6 +174,22 @@ def test_nan_in_a_float_tiff(tmp_path: Path) -> None:
     assert message_for(path) == (
         "expected numbers, got NaN or infinity at 2 of 63 pixels, first at x=5, y=2; replace them first"
     )
+
+
+def test_nan_in_the_alpha_of_a_float_tiff(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", np.ones((3, 4, 4), np.float32)
+    values[1, 2, 3] = np.nan
+    tifffile.imwrite(path, values, photometric="rgb", extrasamples=["unassalpha"])
+    assert "NaN or infinity at 1 of 12 pixels, first at x=2, y=1" in message_for(path)
+
+
+def test_missing_strips_of_a_tiff_are_not_filled_with_black(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(bytes_of("tiff-deflate"))
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        counts = tif.pages.first.tags["StripByteCounts"]
+        counts.overwrite([0, *counts.value[1:]])
+    assert "(parts of the pixels are missing)" in message_for(path)
 
 
 def test_values_outside_the_range_of_a_float_tiff_are_no_error(tmp_path: Path) -> None:

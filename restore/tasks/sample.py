@@ -50,7 +50,7 @@ def sample(
         grey = torch.full((len(streams), 3, *size), 0.5, device=backbone.device)
 
         def part(done: int, total: int, first: int = first) -> None:
-            if progress:
+            if progress is not None:
                 progress((first // BATCH) * total + done, -(-n // BATCH) * total)
 
         start = grey + top * noise(grey)

@@ -64,6 +64,7 @@ class Trainer:
         )
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self.running = torch.zeros(2, len(TASKS), LEVELS, device=self.device)
+        self.facts: dict[str, Any] = {}
         self.generator = torch.Generator(self.device)
         self.dice = random.Random()
 
@@ -144,7 +145,7 @@ class Trainer:
         checks = validation.prepare(self.config.data.val) if self.config.data.val else None
         forward: Any = self.network
         if self.world > 1:
-            forward = nn.parallel.DistributedDataParallel(self.network, broadcast_buffers=False)
+            forward = nn.parallel.DistributedDataParallel(self.network)
         if run.compile:
             forward = torch.compile(forward, dynamic=False)
         interrupted = False
@@ -275,10 +276,11 @@ class Trainer:
 
     def averaged(self, dtype: torch.dtype | None = None) -> Backbone:
         """The averaged weights as a backbone in their own copy of the network."""
-        network = UNet(self.config.backbone.network).to(self.device)
-        network.load_state_dict(self.average)
+        with torch.device("meta"):
+            network = UNet(self.config.backbone.network)
+        network.load_state_dict({n: t.clone() for n, t in self.average.items()}, assign=True)
         facts = {
-            **getattr(self, "facts", {}),
+            **self.facts,
             "steps": self.step,
             "crops": self.step * self.config.run.batch * self.world,
             "crop": self.config.data.crop,

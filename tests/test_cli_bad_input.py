@@ -1,0 +1,431 @@
+"""Bad input on the command line: one clear line, exit 1 or 2, no output file, no traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from test_cli import HOLE, PHOTO, H, W, files, run, tiny_weights
+
+from restore import images
+from restore.tasks import denoise
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    return tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a photo and a mask in it."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("photo.png")
+    Image.fromarray(HOLE).save("mask.png")
+    return tmp_path
+
+
+def failure(*arguments: object) -> str:
+    """The one line of a command that fails with exit 1 and writes nothing."""
+    before = {name: Path(name).read_bytes() for name in files() if Path(name).is_file()}
+    done = run(*arguments)
+    after = {name: Path(name).read_bytes() for name in files() if Path(name).is_file()}
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert after == before
+    assert done.stderr.startswith("error: ") and done.stderr.endswith("\n")
+    line = done.stderr.removeprefix("error: ").removesuffix("\n")
+    assert "\n" not in line
+    return line
+
+
+def misuse(*arguments: object) -> str:
+    """What a command says after its usage when it ends with exit 2 and writes nothing."""
+    before = files()
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert files() == before
+    usage, hint, empty, message = done.stderr.splitlines()
+    assert usage.startswith(f"Usage: restore {arguments[0]} [OPTIONS]")
+    assert hint.startswith(f"Try 'restore {arguments[0]} -") and empty == ""
+    return message.removeprefix("Error: ")
+
+
+INPAINT = ["inpaint", "photo.png", "--mask", "mask.png"]
+
+
+# -------------------------------------------------------------------------------------------- pictures
+
+
+def test_missing_files() -> None:
+    assert failure("denoise", "no.png") == "no.png: no such file; check the name"
+    assert failure("inpaint", "photo.png", "--mask", "no.png") == "no.png: no such file; check the name"
+
+
+def test_no_picture() -> None:
+    Path("notes.png").write_text("dear diary")
+    expected = (
+        "expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with b'dear dia'; convert"
+    )
+    assert failure("denoise", "notes.png").startswith(f"notes.png: {expected}")
+    assert failure("inpaint", "photo.png", "--mask", "notes.png").startswith(f"notes.png: {expected}")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_truncated_file(suffix: str) -> None:
+    name = f"half.{suffix}"
+    Image.fromarray(PHOTO).save(name)
+    whole = Path(name).read_bytes()
+    Path(name).write_bytes(whole[: len(whole) // 2])
+    expected = f"{name}: expected a whole picture, got a damaged or truncated file ("
+    assert failure("upscale", name, "--scale", 2).startswith(expected)
+    assert failure("upscale", name, "--scale", 2, "--dry-run").startswith(expected)
+
+
+def test_floats_that_are_no_picture(tiny: Path) -> None:
+    pixels = (PHOTO / 255).astype(np.float32)
+    pixels[3, 5] = np.nan
+    tifffile.imwrite("nan.tif", pixels, photometric="rgb")
+    assert failure("denoise", "nan.tif") == (
+        f"nan.tif: expected numbers, got NaN or infinity at 1 of {H * W} pixels, first at x=5, y=3; replace "
+        "them first"
+    )
+    tifffile.imwrite("wide.tif", PHOTO.clip(0, 200).astype(np.float32), photometric="rgb")
+    assert failure("denoise", "wide.tif", "--sigma", 9, "--weights", tiny) == (
+        "wide.tif: float pictures are expected in [0, 1], got values up to 200; divide by 255"
+    )
+
+
+def test_a_result_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 2_000_000)
+    Image.fromarray(np.zeros((600, 500, 3), np.uint8)).save("large.png")
+    assert failure("upscale", "large.png", "--scale", 4) == (
+        "large.png: 2000x2400 (w x h) would be 5 megapixels, more than the 2 that can be written; crop it or "
+        "lower --scale"
+    )
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_not_enough_memory(error: Exception, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(denoise, "denoise", fails)
+    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", tiny]
+    assert failure(*arguments) == "photo.png: not enough memory for this picture; crop it first"
+    error = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(*arguments)
+
+
+def test_no_inputs() -> None:
+    Path("in").mkdir()
+    assert failure("denoise", "in") == (
+        "in: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none"
+    )
+    assert misuse("denoise") == "Missing argument 'INPUT...'."
+
+
+# ----------------------------------------------------------------------------------------------- masks
+
+
+def save_mask(values: Any) -> None:
+    Image.fromarray((np.asarray(values) * 255).astype(np.uint8)).save("mask.png")
+
+
+def test_a_mask_of_another_size() -> None:
+    save_mask(np.zeros((10, 20)))
+    assert failure(*INPAINT) == "mask.png is 20x10 but photo.png is 37x31 (w x h); resize the mask"
+    assert (
+        failure(*INPAINT, "--dry-run") == "mask.png is 20x10 but photo.png is 37x31 (w x h); resize the mask"
+    )
+
+
+def test_an_empty_mask_copies() -> None:
+    save_mask(HOLE * 0)
+    done = run(*INPAINT)
+    assert (done.exit_code, done.stdout) == (0, "photo-inpainted.png\n")
+    assert done.stderr == "note: mask.png: the hole is empty, photo.png is copied\n"
+    assert np.array_equal(images.read("photo-inpainted.png").pixels, PHOTO)
+
+
+def test_a_full_mask() -> None:
+    save_mask(HOLE * 0 + 1)
+    for means, turned in (("fill", "keep"), ("keep", "fill")):
+        save_mask(HOLE * 0 + (means == "fill"))
+        assert failure(*INPAINT, "--mask-means", means) == (
+            "mask.png: the hole is the whole picture, nothing is left to fill it from; paint only what "
+            f"to fill white, or pass --mask-means {turned}"
+        )
+
+
+def test_a_mask_that_looks_inverted(tiny: Path) -> None:
+    save_mask(~HOLE)
+    share = f"{(~HOLE).mean():.0%}"
+    done = run(*INPAINT, "--dry-run")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        f"note: mask.png: the hole is {share} of the picture and 100% of its border, which looks inverted; "
+        "if it is, pass --mask-means keep\n",
+    )
+    assert run(*INPAINT, "--dry-run", "--mask-means", "keep").stderr == ""
+    # Half of the picture is no sign of anything, nor is a large hole inside a frame that is kept.
+    for hole in (np.arange(W) < W // 2, np.pad(np.ones((H - 2, W - 2)), 1)):
+        save_mask(np.broadcast_to(hole, (H, W)))
+        assert run(*INPAINT, "--dry-run").stderr == ""
+
+
+def test_a_mask_with_many_grays() -> None:
+    save_mask(np.linspace(0, 1, W)[None].repeat(H, axis=0))
+    done = run(*INPAINT, "--dry-run")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("note: mask.png: 8")
+    assert done.stderr.endswith(
+        "% of the mask is neither black nor white (a JPEG, or a soft brush); what is at least half white "
+        "counts as white\n"
+    )
+    Image.fromarray(HOLE).convert("L").save("mask.jpg", quality=95)
+    assert run("inpaint", "photo.png", "--mask", "mask.jpg", "--dry-run").stderr == ""
+
+
+# --------------------------------------------------------------------------------------------- options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["upscale", "photo.png"], "Missing option '--scale'."),
+        (["upscale", "photo.png", "--scale", "1.4"], "'--scale': 1.4 is not in the range 1.5<=x<=4.0."),
+        (["upscale", "photo.png", "--scale", "4.1"], "'--scale': 4.1 is not in the range 1.5<=x<=4.0."),
+        (["upscale", "photo.png", "--scale", "nan"], "'--scale': nan is not a number"),
+        (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.5<=x<=4.0."),
+        (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid float range."),
+        (["denoise", "photo.png", "--sigma", "-1"], "'--sigma': -1.0 is not in the range 0<=x<=255."),
+        (["denoise", "photo.png", "--sigma", "256"], "'--sigma': 256.0 is not in the range 0<=x<=255."),
+        (["denoise", "photo.png", "--sigma", "nan"], "'--sigma': nan is not a number"),
+        (["denoise", "photo.png", "--seed", "-1"], "'--seed': -1 is not in the range 0<=x<=4294967295."),
+        ([*INPAINT, "--steps", "0"], "'--steps': 0 is not in the range 1<=x<=1000."),
+        ([*INPAINT, "--steps", "1001"], "'--steps': 1001 is not in the range 1<=x<=1000."),
+        (
+            [*INPAINT, "--method", "magic"],
+            "'--method': 'magic' is not one of 'conditional', 'repaint', 'ddnm', 'splitting'.",
+        ),
+        ([*INPAINT, "--estimate", "both"], "'--estimate': 'both' is not one of 'sample', 'mean'."),
+        (["inpaint", "photo.png"], "Missing option '--mask'."),
+        (["inpaint", ".", "--mask", "mask.png"], ". is a folder; inpaint takes one picture and its mask"),
+        (
+            [*INPAINT, "--method", "splitting"],
+            "--method splitting cannot give --estimate sample; pass another estimate, or --method "
+            "conditional or repaint or ddnm",
+        ),
+        (
+            [*INPAINT, "--method", "repaint", "--estimate", "mean"],
+            "--method repaint cannot give --estimate mean; pass another estimate, or --method conditional or "
+            "splitting",
+        ),
+        (
+            [*INPAINT, "--jump-length", "3"],
+            "--jump-length and --jump-repeats need --method repaint, got ddnm",
+        ),
+        (
+            [*INPAINT, "--method", "repaint", "--steps", "10"],
+            "--jump-length 10 must be less than --steps, which is 10",
+        ),
+        (
+            ["denoise", "photo.png", "--steps", "5"],
+            "--steps has no effect with --method gaussian --estimate mean, which is one network call; leave "
+            "it out",
+        ),
+        (
+            ["denoise", "photo.png", "--overwrite", "--skip-existing"],
+            "--overwrite and --skip-existing exclude each other; choose one",
+        ),
+        (
+            ["denoise", "photo.png", "--device", "gpu"],
+            "'--device': 'gpu' is not one of auto, cpu, cuda, cuda:N, mps",
+        ),
+        (
+            ["denoise", "photo.png", "--precision", "int8"],
+            "'--precision': 'int8' is not one of 'auto', 'bf16', 'fp32'.",
+        ),
+        (
+            ["denoise", "photo.png", "mask.png", "-o", "out.png"],
+            "-o out.png is a file name, but many inputs need a folder",
+        ),
+        (["sample"], "Missing option '-o' / '--output'."),
+        (["sample", "-o", "out", "-n", "0"], "'-n' / '--count': 0 is not in the range 1<=x<=1000."),
+        *(
+            (
+                ["sample", "-o", "out", "--size", size],
+                f"'--size': {size!r} is no size from 8 to 4096 pixels, such as 128x192 (w x h)",
+            )
+            for size in ("7", "4097", "64x", "64x64x3", "1e3", "-64")
+        ),
+        (["denoise", "photo.png", "--strength", "2"], "No such option '--strength'."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_wrong_usage(arguments: list[str], message: str) -> None:
+    said = misuse(*arguments)
+    assert said.removeprefix("Invalid value for ") == message
+
+
+def test_a_device_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", tiny, "--device"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    expected = (
+        f"torch {torch.__version__} finds {{}} usable CUDA cards here; pass --device cpu, or check the "
+    )
+    expected += "driver with nvidia-smi"
+    assert failure(*arguments, "cuda") == f"--device cuda: {expected.format(0)}"
+    assert failure(*arguments, "mps") == (
+        "--device mps: this is no Mac with a usable graphics processor; pass --device cpu"
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert failure(*arguments, "cuda:1") == f"--device cuda:1: {expected.format(1)}"
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("step = 3", "unknown key step; expected one of sigma, estimate, method, steps, seed, output, "),
+        ("config = 'a'", "unknown key config; expected one of "),
+        ("[denoise]\nsteps = 3", "unknown key denoise; expected one of "),
+        ("steps = '3'", "steps must be an integer, got '3'"),
+        ("steps = true", "steps must be an integer, got True"),
+        ("steps = 0", "steps: 0 is not in the range 1<=x<=1000"),
+        ("sigma = 'high'", "sigma must be a number, got 'high'"),
+        ("sigma = nan", "sigma: nan is not a number"),
+        ("quiet = 1", "quiet must be true or false, got 1"),
+        ("method = 'magic'", "method: 'magic' is not one of 'gaussian', 'blind'"),
+        ("weights = 3", "weights must be a string, got 3"),
+        ("device = 'gpu'", "device: 'gpu' is not one of auto, cpu, cuda, cuda:N, mps"),
+        ("dry-run = true\ndry_run = true", "dry_run is there twice, with - and with _; keep one"),
+        ("steps = ", "not valid TOML: "),
+        ("\xff", "not valid TOML: "),
+    ],
+)
+def test_a_wrong_config(toml: str, message: str) -> None:
+    Path("my.toml").write_bytes(toml.encode("latin-1"))
+    assert failure("denoise", "photo.png", "--config", "my.toml").startswith(f"my.toml: {message}")
+
+
+def test_a_config_that_is_not_there() -> None:
+    assert failure("denoise", "photo.png", "--config", "my.toml") == (
+        "my.toml: cannot read the configuration file (No such file or directory)"
+    )
+    assert failure("train", "my.toml").startswith("my.toml: cannot read the configuration (No such file")
+
+
+# --------------------------------------------------------------------------------------------- weights
+
+
+def test_weights_that_cannot_be_used(tiny: Path) -> None:
+    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights"]
+    assert failure(*arguments, "no.safetensors") == "no.safetensors: no such weights file"
+    damaged = bytearray(tiny.read_bytes())
+    damaged[-5] ^= 1
+    Path("damaged.safetensors").write_bytes(damaged)
+    assert failure(*arguments, "damaged.safetensors").startswith(
+        "damaged.safetensors: damaged: its contents hash to "
+    )
+    Path("half.safetensors").write_bytes(damaged[: len(damaged) // 2])
+    assert failure(*arguments, "half.safetensors").startswith(
+        "half.safetensors: damaged, or not a safetensors file ("
+    )
+    torch.save({"weight": torch.zeros(3)}, "pickled.pt")
+    assert failure(*arguments, "pickled.pt").startswith("pickled.pt: damaged, or not a safetensors file (")
+    save_file({"weight": torch.zeros(3)}, "foreign.safetensors")
+    assert failure(*arguments, "foreign.safetensors").startswith(
+        "foreign.safetensors: expected a checkpoint of format restore-backbone-1, got none named"
+    )
+
+
+def test_unusable_weights_end_a_folder_at_once(tiny: Path) -> None:
+    Path("in").mkdir()
+    for k in range(3):
+        Image.fromarray(PHOTO[:8, :9]).save(f"in/{k}.png")
+    done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", "no.safetensors")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "error: no.safetensors: no such weights file\n"
+    assert not Path("out").exists()
+
+
+# --------------------------------------------------------------------------------------------- outputs
+
+
+def test_the_output_is_the_input_or_the_mask(tiny: Path) -> None:
+    itself = (
+        "the output is the input photo.png itself; choose another name, or pass --overwrite to replace it"
+    )
+    assert failure("denoise", "photo.png", "-o", "photo.png") == f"photo.png: {itself}"
+    Path("link.png").symlink_to("photo.png")
+    assert failure("denoise", "photo.png", "-o", "link.png") == f"link.png: {itself}"
+    Path("hard.png").hardlink_to("photo.png")
+    assert failure("denoise", "photo.png", "-o", "hard.png") == f"hard.png: {itself}"
+    assert failure(*INPAINT, "-o", "mask.png", "--overwrite") == (
+        "mask.png: the output of photo.png would replace mask.png, which is read too; choose another name or "
+        "folder"
+    )
+    done = run("denoise", "photo.png", "-o", "photo.png", "--overwrite", "--sigma", 9, "--weights", tiny)
+    assert (done.exit_code, done.stdout) == (0, "photo.png\n")
+    assert not np.array_equal(images.read("photo.png").pixels, PHOTO)
+
+
+def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("there.png").touch()
+    assert failure("denoise", "photo.png", "-o", "there.png") == (
+        "there.png: the file is already there; choose another name or pass --overwrite"
+    )
+    assert failure("denoise", "photo.png", "-o", "no/out.png") == (
+        "no: the output folder does not exist; create it first"
+    )
+    for name, got in (("out.gif", "'.gif'"), ("out", "none")):
+        assert failure("denoise", "photo.png", "-o", name) == (
+            f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
+        )
+    Path("other").mkdir()
+    Image.fromarray(PHOTO).save("other/photo.png")
+    assert failure("denoise", "photo.png", "other/photo.png", "-o", "out") == (
+        "photo.png and other/photo.png would both be written to out/photo.png; rename one, or choose another "
+        "folder for it"
+    )
+    # The mode alone would not stop a test that runs as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "other")
+    assert failure("denoise", "photo.png", "-o", "other/new.png") == (
+        "other: no permission to write in this folder; choose another one"
+    )
+
+
+def no_space(*_: object) -> NoReturn:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_no_space_left(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(PHOTO).save("second.png")
+    monkeypatch.setattr(os, "fsync", no_space)
+    options = ["--sigma", 9, "--weights", tiny]
+    full = "cannot write (No space left on device); free some space or write elsewhere"
+    assert failure("denoise", "photo.png", *options) == f"photo-denoised.png: {full}"
+    Path("out").mkdir()
+    done = run("denoise", "photo.png", "second.png", "-o", "out", *options)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: out/photo.png: {full}\nerror: 0 restored, 1 failed, 1 not tried (of 2 pictures)\n"
+    )
+    assert files("out") == []
+    assert run("sample", "-o", "drawn", "--size", 8, "--steps", 1, "--weights", tiny).stderr == (
+        f"error: drawn/sample-000.png: {full}\n"
+    )
+    assert files("drawn") == []

@@ -1,0 +1,724 @@
+"""The tasks, with backbones whose answers are known: what is asked of the network, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import test_arrays
+import torch
+from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from test_unet import random_network
+from torch import Tensor
+
+from restore import samplers
+from restore.backbone import Backbone, BackboneConfig, Condition
+from restore.degradations import resize
+from restore.fill import push_pull
+from restore.operators import Resize
+from restore.tasks import denoise as denoise_task
+from restore.tasks import inpaint as inpaint_task
+from restore.tasks import sample as sample_task
+from restore.tasks import upscale as upscale_task
+from restore.tasks.denoise import denoise
+from restore.tasks.inpaint import Jumps, inpaint, surroundings
+from restore.tasks.sample import sample
+from restore.tasks.upscale import upscale
+from restore.types import Denoiser
+from restore.unet import UNetConfig
+
+CONFIG = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
+PRIOR = GaussianPrior(mean=0.5, std=0.25)
+INPAINT_METHODS = list(inpaint_task.STEPS)
+UPSCALE_METHODS = list(upscale_task.STEPS)
+
+
+class Recorder:
+    """A backbone that answers by a formula and remembers what it was asked."""
+
+    def __init__(self, answer: Denoiser = PRIOR.denoise) -> None:
+        self.config = CONFIG
+        self.device = torch.device("cpu")
+        self.answer = answer
+        self.states: list[Tensor] = []
+        self.sigmas: list[float] = []
+        self.condition: Condition | None = None
+
+    def denoiser(self, condition: Condition | None = None) -> Denoiser:
+        self.condition = condition
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            self.states.append(x)
+            self.sigmas.append(sigma)
+            return self.answer(x, sigma)
+
+        return denoise
+
+    @property
+    def pixels(self) -> int:
+        return sum(x.shape[0] * x.shape[-2] * x.shape[-1] for x in self.states)
+
+
+class Reports(list[tuple[int, int]]):
+    """What a progress bar is told."""
+
+    def __call__(self, done: int, total: int) -> None:
+        self.append((done, total))
+
+    def assert_complete(self, calls: int) -> None:
+        assert self == [(done, calls) for done in range(1, calls + 1)]
+
+
+def random_backbone() -> Backbone:
+    return Backbone(random_network(CONFIG.network), CONFIG)
+
+
+def picture(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def box_mask(h: int, w: int, top: int, bottom: int, left: int, right: int) -> np.ndarray[Any, Any]:
+    mask = np.zeros((h, w), np.uint8)
+    mask[top:bottom, left:right] = 255
+    return mask
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for the shipped weights is an error."""
+
+    def shipped() -> Backbone:
+        raise AssertionError("the weights were loaded for nothing")
+
+    for module in (denoise_task, inpaint_task, upscale_task, sample_task):
+        monkeypatch.setattr(module, "shipped", shipped)
+
+
+# --- denoise --------------------------------------------------------------------------------------
+
+
+def check_denoise_mean(module: ModuleType) -> None:
+    """The mean is one call, the picture itself being the state at its own noise level."""
+    image, backbone, reports = picture(1, 3, 37, 31), Recorder(), Reports()
+    found = module.denoise(image, sigma=25, backbone=backbone, progress=reports)
+    assert backbone.sigmas == [25 / 255]
+    assert torch.equal(backbone.states[0], image)
+    torch.testing.assert_close(found, PRIOR.denoise(image, 25 / 255), rtol=0, atol=1e-6)
+    reports.assert_complete(1)
+
+
+def check_denoise_sample(module: ModuleType) -> None:
+    """With exact draws for answers, what comes out is a draw from the posterior."""
+    level = 50 / 255
+    backbone, reports = Recorder(PRIOR.posterior_draws(generator_noise(1))), Reports()
+    image = torch.full((1, 3, 64, 48), 0.8)
+    found = module.denoise(
+        image, sigma=50, estimate="sample", steps=5, backbone=backbone, progress=reports
+    ).double()
+    assert_moments(found, mean=PRIOR.denoise(image, level)[0, 0, 0, 0].item(),
+                   variance=PRIOR.posterior_variance(level))  # fmt: skip
+    assert backbone.sigmas[0] == level
+    assert backbone.sigmas == sorted(backbone.sigmas, reverse=True)
+    reports.assert_complete(5)
+
+
+def check_denoise_seeds(module: ModuleType) -> None:
+    assert_seeds(
+        lambda **options: module.denoise(picture(1, 3, 9, 8), sigma=50, estimate="sample", steps=3, **options)
+    )
+
+
+def assert_seeds(run: Callable[..., Tensor]) -> None:
+    """The same seed gives the same bytes, another one others, and 0 is a seed like all."""
+    first, again = run(seed=0, backbone=Recorder()), run(seed=0, backbone=Recorder())
+    assert torch.equal(first, again)
+    assert torch.equal(first, run(backbone=Recorder()))  # the default
+    assert not torch.equal(first, run(seed=1, backbone=Recorder()))
+    largest = run(seed=2**63 - 1, backbone=Recorder())
+    assert torch.isfinite(largest).all()
+    for seed in (-1, 2**63):
+        with pytest.raises(ValueError, match=r"seed must lie in 0\.\.2\^63 - 1"):
+            run(seed=seed, backbone=Recorder())
+
+
+def test_denoise_mean() -> None:
+    check_denoise_mean(denoise_task)
+
+
+def test_denoise_sample() -> None:
+    check_denoise_sample(denoise_task)
+
+
+def test_denoise_seeds() -> None:
+    check_denoise_seeds(denoise_task)
+
+
+def test_denoise_sample_takes_its_default_steps() -> None:
+    backbone = Recorder()
+    denoise(picture(3, 5, 4), sigma=25, estimate="sample", backbone=backbone)
+    assert len(backbone.sigmas) == denoise_task.STEPS
+    assert backbone.sigmas[-1] == pytest.approx(CONFIG.sigma_min)
+
+
+@pytest.mark.parametrize("sigma", [0, 0.2])
+@pytest.mark.parametrize("estimate", ["mean", "sample"])
+def test_denoise_without_noise_gives_a_copy(sigma: float, estimate: Any) -> None:
+    image = picture(1, 3, 8, 8).double() / 3
+    backbone = Recorder()
+    found = denoise(image, sigma=sigma, estimate=estimate, backbone=backbone)
+    assert torch.equal(found, image)
+    found.zero_()
+    assert image.any()
+    assert not backbone.sigmas
+
+
+def test_denoise_of_little_noise_is_one_call() -> None:
+    backbone = Recorder()
+    denoise(picture(1, 3, 8, 8), sigma=0.4, estimate="sample", backbone=backbone)
+    assert backbone.sigmas == [0.4 / 255]
+
+
+def test_denoise_estimates_each_picture_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def estimate_sigma(pixels: np.ndarray[Any, Any]) -> float:
+        seen.append((pixels.shape, pixels.dtype))
+        return float(pixels.mean())
+
+    monkeypatch.setattr(denoise_task, "estimate_sigma", estimate_sigma)
+    batch = torch.stack([torch.full((3, 8, 6), level) for level in (0.2, 0.0, 0.4)])
+    backbone, reports = Recorder(), Reports()
+    found = denoise(batch, backbone=backbone, progress=reports)
+    assert backbone.sigmas == pytest.approx([0.2, 0.4])
+    assert seen == [((8, 6, 3), np.float32)] * 3
+    reports.assert_complete(2)
+    for one, whole in zip(batch, found, strict=True):
+        assert torch.equal(denoise(one, backbone=Recorder()), whole)
+    reports.clear()
+    denoise(batch, estimate="sample", steps=4, backbone=Recorder(), progress=reports)
+    reports.assert_complete(8)
+
+
+def test_denoise_blind_shows_the_picture_as_a_hint() -> None:
+    image = picture(1, 3, 9, 7)
+    for sigma, told in ((None, None), (51, 0.2)):
+        backbone, reports = Recorder(), Reports()
+        found = denoise(image, sigma=sigma, method="blind", backbone=backbone, progress=reports)
+        assert backbone.condition is not None
+        assert torch.equal(backbone.condition.hint, image)
+        assert backbone.condition.known is None
+        assert backbone.condition.noise_std == told
+        assert backbone.sigmas == [CONFIG.sigma_max]
+        assert torch.equal(found, PRIOR.denoise(image, CONFIG.sigma_max))
+        reports.assert_complete(1)
+    backbone = Recorder()
+    denoise(image, method="blind", estimate="sample", backbone=backbone)
+    assert len(backbone.sigmas) == denoise_task.STEPS
+    assert backbone.sigmas[0] == CONFIG.sigma_max
+    assert_moments((backbone.states[0] - image) / CONFIG.sigma_max, mean=0, variance=1)
+
+
+# --- upscale --------------------------------------------------------------------------------------
+
+
+def check_upscale_conditional(module: ModuleType) -> None:
+    """The hint is the bicubic enlargement; the mean is one call at the top of the ladder."""
+    image, backbone, reports = picture(1, 3, 9, 7), Recorder(), Reports()
+    found = module.upscale(image, 2, estimate="mean", method="conditional", backbone=backbone, progress=reports)
+    bicubic = resize(image, (18, 14))
+    assert backbone.sigmas == [CONFIG.sigma_max]
+    assert backbone.condition is not None
+    assert torch.equal(backbone.condition.hint, bicubic)
+    assert backbone.condition.known is None
+    assert backbone.condition.noise_std == 0
+    assert torch.equal(found, PRIOR.denoise(bicubic, CONFIG.sigma_max))
+    reports.assert_complete(1)
+    backbone = Recorder()
+    module.upscale(image, 2, estimate="sample", method="conditional", backbone=backbone)
+    assert len(backbone.sigmas) == 30
+    assert backbone.sigmas[0] == CONFIG.sigma_max
+    assert backbone.sigmas[-1] == CONFIG.sigma_min
+    assert_moments((backbone.states[0] - bicubic) / CONFIG.sigma_max, mean=0, variance=1)
+
+
+def check_upscale_projection(module: ModuleType) -> None:
+    """It starts from the enlargement in the middle, and ends at the pictures that reduce to the input."""
+    image = picture(1, 3, 9, 7) * 0.5 + 0.25
+    for estimate in ("mean", "sample"):
+        backbone = Recorder()
+        found = module.upscale(image, 2, estimate=estimate, method="projection", backbone=backbone)
+        assert backbone.condition is None
+        assert backbone.sigmas[0] == pytest.approx(0.125)
+        assert backbone.sigmas[-1] == pytest.approx(0.01)
+        assert len(backbone.sigmas) == 15
+        spread = (backbone.states[0] - resize(image, (18, 14))).std().item()
+        assert spread == (0 if estimate == "mean" else pytest.approx(0.125, rel=0.2))
+        # The prior knows nothing of the picture; all likeness is the projection's.
+        assert (Resize((18, 14), (9, 7)).forward(found) - image).abs().max() < 0.5 / 255
+
+
+def check_upscale_seeds(module: ModuleType) -> None:
+    for method in ("projection", "conditional"):
+        assert_seeds(lambda method=method, **o: module.upscale(picture(1, 3, 5, 4), 2, method=method, steps=3, **o))
+
+
+def test_upscale_conditional() -> None:
+    check_upscale_conditional(upscale_task)
+
+
+def test_upscale_projection() -> None:
+    check_upscale_projection(upscale_task)
+
+
+def test_upscale_seeds() -> None:
+    check_upscale_seeds(upscale_task)
+
+
+@pytest.mark.parametrize(("method", "estimate"), UPSCALE_METHODS)
+@pytest.mark.parametrize("scale", [1.5, 1.7, 2, 2.25, 10 / 3, 4])
+def test_upscale_sizes(method: Any, estimate: Any, scale: float) -> None:
+    image = np.zeros((7, 5, 3), np.uint8)
+    steps = None if (method, estimate) == ("conditional", "mean") else 2
+    found = upscale(image, scale, method=method, estimate=estimate, steps=steps, backbone=Recorder())  # type: ignore[arg-type]
+    assert found.shape == (round(7 * scale), round(5 * scale), 3)
+    assert found.dtype == np.uint8
+
+
+def test_upscale_reports_every_call() -> None:
+    for method, estimate in UPSCALE_METHODS:
+        reports = Reports()
+        upscale(picture(3, 4, 4), 2, method=method, estimate=estimate, backbone=Recorder(), progress=reports)  # type: ignore[arg-type]
+        reports.assert_complete(upscale_task.STEPS[method, estimate])
+
+
+# --- inpaint --------------------------------------------------------------------------------------
+
+
+def run_inpaint(image: Any, mask: Any, method: str, estimate: str, module: ModuleType = inpaint_task, **options: Any) -> Any:
+    """One call with few steps."""
+    options.setdefault("backbone", Recorder())
+    if method == "repaint":
+        options.setdefault("steps", 6)
+        options.setdefault("jumps", module.Jumps(2, 2))
+    return module.inpaint(image, mask, method=method, estimate=estimate, **options)
+
+
+def check_inpaint_keeps_the_rest(module: ModuleType) -> None:
+    """Outside the hole every number is the input's own; inside, it is the network's."""
+    image = np.random.default_rng(0).integers(0, 65536, (37, 31, 3)).astype(np.uint16)
+    mask = box_mask(37, 31, 5, 30, 20, 24)
+    before = image.copy()
+    for method, estimate in INPAINT_METHODS:
+        for means, white in (("fill", mask > 0), ("keep", mask == 0)):
+            backbone = Recorder(lambda x, sigma: torch.full_like(x, 0.25))
+            found = run_inpaint(image, white, method, estimate, module, mask_means=means, backbone=backbone)
+            np.testing.assert_array_equal(found[mask == 0], image[mask == 0])
+            assert (found[mask > 0] == round(0.25 * 65535)).all()
+            assert found.dtype == np.uint16
+    np.testing.assert_array_equal(image, before)
+
+
+def check_inpaint_conditional(module: ModuleType) -> None:
+    """The hint is the filled picture, exact outside the hole; what the hole held is not shown."""
+    image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 15, 20, 24)
+    hole = torch.from_numpy(mask > 0).float()[None, None]
+    backbone = Recorder()
+    run_inpaint(image, mask, "conditional", "mean", module, backbone=backbone)
+    assert backbone.sigmas == [CONFIG.sigma_max]
+    assert backbone.condition is not None
+    assert backbone.condition.known is not None
+    assert torch.equal(backbone.condition.known, 1 - hole)
+    assert torch.equal(backbone.condition.hint, push_pull(image, hole))
+    backbone = Recorder()
+    run_inpaint(image, mask, "conditional", "sample", module, backbone=backbone)
+    assert len(backbone.sigmas) == 30
+    for x, sigma in zip(backbone.states, backbone.sigmas, strict=True):
+        # Known pixels are at the state's own noise level all the way.
+        noise = ((x - image) / sigma)[(hole == 0).expand_as(x)]
+        if sigma > 0.05:  # below, rounding of the first, far noisier state shows
+            assert_moments(noise, mean=0, variance=1)
+
+
+def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
+    image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
+    hole = torch.from_numpy(mask > 0).float()[None, None]
+    for method, estimate, spread in (("splitting", "mean", 0.0), ("ddnm", "sample", 0.125)):
+        backbone = Recorder()
+        run_inpaint(image, mask, method, estimate, module, backbone=backbone)
+        noise = backbone.states[0] - push_pull(image, hole)
+        if spread:
+            assert_moments(noise, mean=0, variance=spread**2)
+        else:
+            assert not noise.any()
+        assert backbone.sigmas[0] == pytest.approx(0.125)
+        assert backbone.sigmas[-1] == pytest.approx(0.01)
+        assert backbone.condition is None
+
+
+def check_inpaint_seeds(module: ModuleType) -> None:
+    mask = box_mask(9, 8, 2, 5, 2, 5)
+    for method in ("ddnm", "conditional", "repaint"):
+        assert_seeds(
+            lambda method=method, **o: run_inpaint(picture(1, 3, 9, 8), mask, method, "sample", module, **o)
+        )
+
+
+def check_inpaint_computes_only_the_surroundings(module: ModuleType) -> None:
+    image = picture(3, 1000, 1000)
+    mask = box_mask(1000, 1000, 500, 510, 300, 320)
+    backbone = Recorder()
+    module.inpaint(image, mask, estimate="mean", steps=2, backbone=backbone)
+    assert len(backbone.states) == 2
+    assert backbone.pixels <= 2 * (10 + 2 * 112) * (20 + 2 * 112)
+    mask[900:910, 900:910] = 255  # far from the first: two boxes
+    backbone, reports = Recorder(), Reports()
+    found = module.inpaint(image, mask, estimate="mean", steps=2, backbone=backbone, progress=reports)
+    assert len(backbone.states) == 4
+    assert backbone.pixels <= 2 * 2 * (20 + 2 * 112) ** 2
+    reports.assert_complete(4)
+    inside = torch.from_numpy(mask > 0).expand_as(image)
+    assert torch.equal(found[~inside], image[~inside])
+    assert (found[inside] != image[inside]).all()
+
+
+def test_inpaint_keeps_the_rest() -> None:
+    check_inpaint_keeps_the_rest(inpaint_task)
+
+
+def test_inpaint_conditional() -> None:
+    check_inpaint_conditional(inpaint_task)
+
+
+def test_inpaint_starts_from_the_fill() -> None:
+    check_inpaint_starts_from_the_fill(inpaint_task)
+
+
+def test_inpaint_seeds() -> None:
+    check_inpaint_seeds(inpaint_task)
+
+
+def test_inpaint_computes_only_the_surroundings() -> None:
+    check_inpaint_computes_only_the_surroundings(inpaint_task)
+
+
+@test_arrays.EVERY_KIND
+def test_inpaint_keeps_every_kind(image: Any) -> None:
+    mask = box_mask(test_arrays.H, test_arrays.W, 2, 4, 1, 3)
+    found = inpaint(image, mask, steps=2, backbone=Recorder())  # type: ignore[arg-type]
+    test_arrays.assert_same_kind(found, image)
+    exact = test_arrays.numbers(test_arrays.expected_kind(image))
+    pasted, known = test_arrays.numbers(found), mask == 0
+    if isinstance(image, Tensor):
+        np.testing.assert_array_equal(pasted[..., known], exact[..., known])
+    else:
+        np.testing.assert_array_equal(pasted[known], exact[known])
+
+
+@test_arrays.EVERY_KIND
+def test_denoise_and_upscale_keep_every_kind(image: Any) -> None:
+    before = test_arrays.numbers(image).copy()
+    test_arrays.assert_same_kind(denoise(image, sigma=9, backbone=Recorder()), image)  # type: ignore[arg-type]
+    large = upscale(image, 2, steps=2, backbone=Recorder())  # type: ignore[arg-type]
+    test_arrays.assert_same_kind(large, image, (2 * test_arrays.H, 2 * test_arrays.W))
+    np.testing.assert_array_equal(test_arrays.numbers(image), before)
+
+
+def test_repaint_calls_as_in_the_paper() -> None:
+    mask, backbone, reports = np.array([[1, 0]]), Recorder(), Reports()
+    inpaint(picture(3, 1, 2), mask, method="repaint", backbone=backbone, progress=reports)  # type: ignore[arg-type]
+    assert len(backbone.sigmas) == 2410
+    assert backbone.sigmas[0] > 75
+    reports.assert_complete(2410)
+
+
+def test_repaint_starts_from_gray_and_noise() -> None:
+    mask = box_mask(48, 64, 0, 48, 0, 60)
+    backbone = Recorder()
+    run_inpaint(picture(1, 3, 48, 64), mask, "repaint", "sample", backbone=backbone)
+    x, sigma = backbone.states[0][..., :60], backbone.sigmas[0]
+    assert_moments((x - 0.5) / sigma, mean=0, variance=1)
+    # Put there at the level of the state, the known pixels are as noisy.
+    known = (backbone.states[0] - picture(1, 3, 48, 64))[..., 60:] / sigma
+    assert_moments(known, mean=0, variance=1)
+
+
+def test_repaint_draws_the_posterior_of_independent_pixels() -> None:
+    backbone = Recorder(PRIOR.posterior_draws(generator_noise(1)))
+    mask = box_mask(64, 40, 0, 64, 0, 32)
+    image = torch.full((1, 3, 64, 40), 0.9)
+    found = run_inpaint(image, mask, "repaint", "sample", backbone=backbone)
+    assert_moments(found[..., :32].double(), mean=0.5, variance=0.25**2)
+
+
+@pytest.mark.parametrize(("method", "estimate"), INPAINT_METHODS)
+def test_inpaint_reports_every_call(method: str, estimate: str) -> None:
+    reports, backbone = Reports(), Recorder()
+    run_inpaint(picture(3, 5, 4), box_mask(5, 4, 1, 3, 1, 3), method, estimate, backbone=backbone, progress=reports)
+    reports.assert_complete(len(backbone.sigmas))
+    if method != "repaint":
+        assert len(backbone.sigmas) == inpaint_task.STEPS[method, estimate]  # type: ignore[index]
+
+
+def test_an_empty_hole_gives_a_copy(no_weights: None) -> None:
+    for image in (picture(2, 3, 7, 5).double(), np.zeros((7, 5), np.uint8), Image.new("P", (5, 7), 3)):
+        found = inpaint(image, np.zeros((7, 5), np.uint8))
+        assert found is not image
+        assert type(found) is type(image)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(image))
+
+
+def test_a_hole_without_surroundings_is_refused(no_weights: None) -> None:
+    for image, mask in (
+        (picture(3, 7, 5), np.ones((7, 5))),
+        (picture(3, 1, 1), np.ones((1, 1))),
+        (picture(2, 3, 7, 5), torch.stack([torch.zeros(1, 7, 5), torch.ones(1, 7, 5)])),
+    ):
+        with pytest.raises(ValueError, match=r"no known pixel to start from; is it inverted\? \(mask_means\)"):
+            inpaint(image, mask)
+
+
+def test_one_mask_for_all_or_one_for_each() -> None:
+    images = picture(2, 3, 40, 30)
+    masks = torch.zeros(2, 1, 40, 30)
+    masks[0, :, 3:6, 4:9] = 1
+    masks[1, :, 20:33] = 1
+    found = inpaint(images, masks, estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+    for image, mask, both in zip(images, masks, found, strict=True):
+        alone = inpaint(image, mask, estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+        torch.testing.assert_close(both, alone, rtol=0, atol=1e-6)
+    found = inpaint(images, masks[:1], estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+    outside = (masks[:1] == 0).expand_as(images)
+    assert torch.equal(found[outside], images[outside])
+    assert (found[~outside] != images[~outside]).all()
+    with pytest.raises(ValueError, match="there are 2 masks for 3 pictures; pass one, or one for each"):
+        inpaint(picture(3, 3, 40, 30), masks)
+    with pytest.raises(ValueError, match="there are 2 masks for 1 pictures"):
+        inpaint(np.zeros((40, 30, 3)), masks)
+
+
+def test_pictures_of_a_batch_draw_different_noise() -> None:
+    image = picture(1, 3, 9, 8)
+    mask = box_mask(9, 8, 2, 5, 2, 5)
+    twice = image.expand(2, -1, -1, -1)
+    for first, second in (
+        inpaint(twice, mask, backbone=Recorder()),  # type: ignore[arg-type]
+        denoise(twice, sigma=50, estimate="sample", backbone=Recorder()),  # type: ignore[arg-type]
+        upscale(twice, 2, backbone=Recorder()),  # type: ignore[arg-type]
+    ):
+        assert not torch.equal(first, second)
+    for first, second in (
+        inpaint(twice, mask, estimate="mean", backbone=Recorder()),  # type: ignore[arg-type]
+        denoise(twice, sigma=50, backbone=Recorder()),  # type: ignore[arg-type]
+        upscale(twice, 2, estimate="mean", backbone=Recorder()),  # type: ignore[arg-type]
+    ):
+        assert torch.equal(first, second)
+
+
+def test_two_holes_draw_different_noise() -> None:
+    mask = box_mask(20, 1000, 5, 15, 32, 42) + box_mask(20, 1000, 5, 15, 832, 842)
+    found = inpaint(torch.full((3, 20, 1000), 0.5), mask, backbone=Recorder())  # type: ignore[arg-type]
+    assert not torch.equal(found[..., 32:42], found[..., 832:842])
+
+
+def test_a_box_gives_what_the_whole_picture_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one call, where the surroundings are as wide as the network sees."""
+    backbone = random_backbone()
+    assert backbone.network.halo < inpaint_task.CONTEXT
+    image, mask = picture(3, 40, 500), box_mask(40, 500, 11, 20, 250, 259)
+
+    def run() -> Tensor:
+        return inpaint(image, mask, method="conditional", estimate="mean", backbone=backbone)
+
+    part = run()
+    monkeypatch.setattr(inpaint_task, "CONTEXT", 500)
+    torch.testing.assert_close(part, run(), rtol=0, atol=1e-5)
+    monkeypatch.setattr(inpaint_task, "CONTEXT", 0)
+    assert (part - run()).abs().max() > 1e-3
+
+
+@settings(max_examples=30)
+@given(
+    h=st.integers(1, 90),
+    w=st.integers(1, 90),
+    holes=st.lists(st.tuples(st.integers(0, 89), st.integers(0, 89)), min_size=1, max_size=5),
+    context=st.integers(0, 40),
+)
+def test_boxes_cover_every_hole_and_its_surroundings(
+    h: int, w: int, holes: list[tuple[int, int]], context: int
+) -> None:
+    hole = torch.zeros(1, 1, h, w)
+    for y, x in holes:
+        hole[..., y % h, x % w] = 1
+    boxes = surroundings(hole, context)
+    covered = torch.zeros(h, w)
+    for top, bottom, left, right in boxes:
+        covered[top:bottom, left:right] += 1
+        assert hole[..., top:bottom, left:right].any()
+        assert top % 16 == left % 16 == 0
+        assert bottom % 16 == 0 or bottom == h
+        assert right % 16 == 0 or right == w
+    assert covered.max() == 1  # nothing is computed twice
+    for y, x in holes:
+        near = covered[max(0, y % h - context) : y % h + context + 1, max(0, x % w - context) : x % w + context + 1]
+        assert near.min() == 1
+
+
+def test_many_specks_are_few_boxes() -> None:
+    hole = (picture(1, 1, 2000, 1500) < 0.003).float()
+    assert hole.sum() > 8000
+    assert surroundings(hole, 96) == [(0, 2000, 0, 1500)]
+
+
+# --- sample ---------------------------------------------------------------------------------------
+
+
+def check_sample(module: ModuleType) -> None:
+    """Noise at the top of the ladder around mid-gray; a picture does not depend on its neighbours."""
+    backbone, reports = Recorder(), Reports()
+    many = module.sample(10, size=(9, 6), steps=3, backbone=backbone, progress=reports)
+    assert many.shape == (10, 3, 9, 6)
+    reports.assert_complete(6)  # in two batches
+    assert backbone.sigmas[:3] == [CONFIG.sigma_max, pytest.approx(3.2, rel=0.3), CONFIG.sigma_min]
+    assert_moments((torch.cat(backbone.states[::3]) - 0.5) / CONFIG.sigma_max, mean=0, variance=1)
+    assert 0 <= many.amin() <= many.amax() <= 1
+    for n in (1, 3, 9):
+        assert torch.equal(module.sample(n, size=(9, 6), steps=3, backbone=Recorder()), many[:n])
+    for first in range(10):
+        for second in range(first):
+            assert not torch.equal(many[first], many[second])
+
+
+def check_sample_seeds(module: ModuleType) -> None:
+    for sampler in ("ddim", "ddpm"):
+        assert_seeds(
+            lambda sampler=sampler, **o: module.sample(2, size=(8, 8), steps=3, sampler=sampler, **o)
+        )
+
+
+def test_sample() -> None:
+    check_sample(sample_task)
+
+
+def test_sample_seeds() -> None:
+    check_sample_seeds(sample_task)
+
+
+def test_pictures_of_neighbouring_seeds_are_all_different() -> None:
+    drawn = torch.cat([sample(9, size=(4, 4), steps=1, seed=seed, backbone=Recorder()) for seed in range(4)])  # type: ignore[arg-type]
+    assert len({each.numpy().tobytes() for each in drawn}) == 36
+
+
+@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+def test_sample_with_every_sampler(sampler: str) -> None:
+    reports, backbone = Reports(), Recorder()
+    found = sample(9, size=(5, 4), sampler=sampler, steps=4, backbone=backbone, progress=reports)  # type: ignore[arg-type]
+    assert found.shape == (9, 3, 5, 4)
+    reports.assert_complete(len(backbone.sigmas))
+    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "langevin": 13}
+    assert len(backbone.sigmas) == 2 * calls[sampler]
+
+
+# --- all tasks ------------------------------------------------------------------------------------
+
+IMAGE = np.zeros((7, 5, 3), np.uint8)
+MASK = np.eye(7, 5)
+WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
+    "sigma": (lambda: denoise(IMAGE, sigma=256), "sigma is a noise level from 0 to 255, got 256"),
+    "negative sigma": (lambda: denoise(IMAGE, sigma=-1), "from 0 to 255, got -1"),
+    "sigma NaN": (lambda: denoise(IMAGE, sigma=float("nan")), "from 0 to 255, got nan"),
+    "denoise estimate": (lambda: denoise(IMAGE, estimate="best"), "estimate is 'mean' or 'sample', got 'best'"),
+    "denoise method": (lambda: denoise(IMAGE, method="x"), "method is 'gaussian' or 'blind', got 'x'"),
+    "denoise steps": (lambda: denoise(IMAGE, estimate="sample", steps=0), "steps must be at least 1, got 0"),
+    "denoise mean steps": (lambda: denoise(IMAGE, steps=5), "one network call, got steps=5; leave it out"),
+    "scale": (lambda: upscale(IMAGE, 1.4), "scale is a factor from 1.5 to 4, got 1.4"),
+    "large scale": (lambda: upscale(IMAGE, 4.1), "from 1.5 to 4, got 4.1"),
+    "scale NaN": (lambda: upscale(IMAGE, float("nan")), "from 1.5 to 4, got nan"),
+    "upscale estimate": (lambda: upscale(IMAGE, 2, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
+    "upscale method": (lambda: upscale(IMAGE, 2, method="x"), "'conditional' or 'projection', got 'x'"),
+    "upscale steps": (lambda: upscale(IMAGE, 2, steps=-3), "steps must be at least 1, got -3"),
+    "upscale mean steps": (
+        lambda: upscale(IMAGE, 2, estimate="mean", method="conditional", steps=5), "one network call, got steps=5",
+    ),
+    "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
+    "inpaint method": (
+        lambda: inpaint(IMAGE, MASK, method="x"),
+        "method for estimate 'sample' is one of conditional, repaint, ddnm, got 'x'",
+    ),
+    "method of the other estimate": (
+        lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
+        "method for estimate 'mean' is one of conditional, splitting, got 'repaint'",
+    ),
+    "inpaint steps": (lambda: inpaint(IMAGE, MASK, steps=0), "steps must be at least 1, got 0"),
+    "inpaint mean steps": (
+        lambda: inpaint(IMAGE, MASK, method="conditional", estimate="mean", steps=5), "one network call, got steps=5",
+    ),
+    "jumps of another method": (
+        lambda: inpaint(IMAGE, MASK, jumps=Jumps()), "jumps belong to method 'repaint', got method 'ddnm'",
+    ),
+    "long jumps": (
+        lambda: inpaint(IMAGE, MASK, method="repaint", steps=10),
+        "jumps of 10 steps need a ladder of more, got 10 steps; pass shorter jumps or more steps",
+    ),
+    "jump length": (lambda: Jumps(0, 1), "length and repeats of 1 or more, got 0 and 1"),
+    "jump repeats": (lambda: Jumps(1, 0), "length and repeats of 1 or more, got 1 and 0"),
+    "mask means": (lambda: inpaint(IMAGE, MASK, mask_means="x"), "mask_means is 'fill' or 'keep', got 'x'"),
+    "mask size": (
+        lambda: inpaint(IMAGE, np.zeros((6, 5))), r"mask is 5x6 but the picture is 5x7 \(w x h\); resize the mask",
+    ),
+    "no pictures": (lambda: sample(0), "n, size and steps must be at least 1, got 0"),
+    "no size": (lambda: sample(1, size=(0, 8)), r"got 1, \(0, 8\) and 50"),
+    "no steps": (lambda: sample(1, steps=0), r"at least 1, got 1, \(128, 128\) and 0"),
+    "sampler": (
+        lambda: sample(1, sampler="euler"), "sampler is one of ddim, ddpm, heun, dpmpp-2m, langevin, got 'euler'",
+    ),
+    "sample seed": (lambda: sample(1, seed=-1), r"seed must lie in 0\.\.2\^63 - 1; got -1"),
+    "picture": (lambda: denoise(np.full((4, 4), np.nan), sigma=3), "not finite"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG_OPTIONS)
+def test_wrong_options_are_refused_before_the_weights_are_loaded(case: str, no_weights: None) -> None:
+    run, message = WRONG_OPTIONS[case]
+    with pytest.raises(ValueError, match=message):
+        run()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 5)], ids=str)
+def test_the_smallest_pictures(size: tuple[int, int]) -> None:
+    backbone, image = random_backbone(), picture(1, 3, *size)
+    for options in ({}, {"estimate": "sample", "steps": 2}, {"method": "blind"}):
+        found = denoise(image, sigma=25, backbone=backbone, **options)  # type: ignore[arg-type]
+        assert found.shape == image.shape
+    h, w = size
+    for method, estimate in UPSCALE_METHODS:
+        steps = None if (method, estimate) == ("conditional", "mean") else 2
+        for scale in (1.5, 2.5):
+            found = upscale(image, scale, method=method, estimate=estimate, steps=steps, backbone=backbone)
+            assert found.shape == (1, 3, round(scale * h), round(scale * w))
+            assert torch.isfinite(found).all()
+    if h * w > 1:
+        mask = np.zeros(size)
+        mask[0, 0] = 1
+        for method, estimate in INPAINT_METHODS:
+            found = run_inpaint(image, mask, method, estimate, backbone=backbone)
+            assert torch.isfinite(found).all()
+            assert torch.equal(found.flatten(2)[..., 1:], image.flatten(2)[..., 1:])
+    assert sample(1, size=size, steps=2, backbone=backbone).shape == (1, 3, *size)
+
+
+def test_pictures_of_any_numbers_type_give_nearly_the_same() -> None:
+    image, backbone = picture(1, 3, 9, 7), random_backbone()
+    expected = denoise(image, sigma=25, backbone=backbone)
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float16, 2e-3), (torch.bfloat16, 2e-2)):
+        found = denoise(image.to(dtype), sigma=25, backbone=backbone)
+        assert found.dtype == dtype
+        torch.testing.assert_close(found.float(), expected, rtol=tolerance, atol=tolerance)
+    learns = denoise(image.clone().requires_grad_(), sigma=25, backbone=backbone)
+    assert torch.equal(learns, expected)
+    assert not learns.requires_grad

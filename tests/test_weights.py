@@ -1,0 +1,99 @@
+"""The shipped weights: small fixed crops, what they measured when shipped, and tolerances from their spread.
+
+The pictures are those inside the scikit-image package; none was trained on. A margin is three times the
+spread over eight noise seeds, or of both precisions, whichever is more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from torch import Tensor
+
+import restore
+from restore.backbone import shipped_weights
+from restore.degradations import resize
+from restore.fill import push_pull
+from restore.metrics import psnr
+
+
+def crop(name: str, top: int, left: int, size: int = 96) -> Tensor:
+    picture = getattr(skimage.data, name)()[top : top + size, left : left + size]
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def clean() -> Tensor:
+    return torch.cat([crop("astronaut", 0, 180), crop("chelsea", 60, 130), crop("coffee", 130, 240)])
+
+
+def strokes(size: int = 96) -> Tensor:
+    hole = torch.zeros(1, 1, size, size)
+    hole[..., 20:24, 8:80] = hole[..., 40:90, 30:33] = hole[..., 60:64, 50:90] = 1
+    return hole
+
+
+def mean_psnr(a: Tensor, b: Tensor, where: Tensor | None = None) -> float:
+    return float(torch.as_tensor(psnr(a.clamp(0, 1), b, where=where)).mean())
+
+
+def drift(a: Tensor, b: Tensor) -> float:
+    """Largest difference of a picture's mean colour, in grey levels of 255."""
+    return float((a - b).mean((2, 3)).abs().max()) * 255
+
+
+def test_shipped_file_is_small_and_says_where_it_comes_from() -> None:
+    backbone = restore.load()
+    assert shipped_weights().stat().st_size < 32e6
+    assert sum(p.numel() for p in backbone.network.parameters()) < 16e6
+    assert {"pictures", "crops", "steps", "sha256"} <= backbone.facts.keys()
+
+
+@pytest.mark.parametrize(("sigma", "measured"), [(15, 0.0), (25, 0.0), (50, 0.0)])
+def test_denoise(sigma: float, measured: float) -> None:
+    picture = clean()
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
+    restored = restore.denoise(picture + sigma / 255 * noise, sigma=sigma)
+    assert mean_psnr(restored, picture) == pytest.approx(measured, abs=0.1)
+    assert drift(restored, picture) < 1
+
+
+def test_upscale() -> None:
+    picture = clean()
+    small = (resize(picture, (32, 32)).clamp(0, 1) * 255).round() / 255
+    mean = restore.upscale(small, 3, estimate="mean")
+    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 0.0
+    assert drift(mean, picture) < 1
+    sample = restore.upscale(small, 3)
+    assert float((resize(sample, (32, 32)) - small).abs().mean()) * 255 < 0.5
+    assert drift(sample, picture) < 1
+
+
+def test_inpaint() -> None:
+    picture, hole = clean(), strokes()
+    fill = push_pull(picture, hole.expand(3, -1, -1, -1))
+    mean = restore.inpaint(picture, hole, estimate="mean")
+    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 0.0
+    assert torch.equal(mean * (1 - hole), picture * (1 - hole))
+    sample = restore.inpaint(picture, hole)
+    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) - 2
+
+
+def test_samples_look_like_pictures_not_noise() -> None:
+    pictures = restore.sample(2, size=(64, 64), steps=12)
+    rough = (pictures[..., 1:] - pictures[..., :-1]).abs().mean()
+    assert float(pictures.std()) > 0.02
+    assert float(rough) < 0.1  # pure noise clipped to [0, 1] gives 0.4
+
+
+def test_half_and_single_precision_agree() -> None:
+    picture = clean()
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
+    scores = [
+        mean_psnr(
+            restore.denoise(picture + 25 / 255 * noise, sigma=25, backbone=restore.load(dtype=dtype)), picture
+        )
+        for dtype in (torch.bfloat16, torch.float32)
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
