@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 import restore
 from restore.backbone import Backbone
-from restore.errors import RestoreError
+from restore.errors import ConfigError, RestoreError
 from restore.fill import push_pull
 from restore.metrics import Lpips, luma, psnr, ssim
 
@@ -157,6 +157,10 @@ def holed_cases(paths: Iterable[Path], family: str, crop: int) -> Iterator[Case]
     for number, path in enumerate(paths):
         clean = read(path)
         if crop:
+            if crop > min(clean.shape[-2:]):
+                raise ConfigError(
+                    f"{path}: smaller than the crop of {crop}x{crop} pixels; use a smaller --crop"
+                )
             top, left = ((side - crop) // 2 for side in clean.shape[-2:])
             clean = clean[..., top : top + crop, left : left + crop]
         h, w = clean.shape[-2:]
@@ -361,11 +365,13 @@ class Run:
         for name in ("cid22_val",) if self.options.split == "val" else test:
             yield name, pictures(self.data, name)[: self.options.limit]
 
-    def methods(self, task: str, others: list[Method]) -> list[Method]:
-        ours = self.backbone and restore_methods(
-            task, self.backbone, self.options.methods, self.options.steps
-        )
-        return ([] if self.options.no_peers else others) + (ours or [])
+    def methods(self, task: str, others: Callable[[], list[Method]]) -> list[Method]:
+        rows = [] if self.options.no_peers else others()
+        if self.backbone:
+            rows += restore_methods(task, self.backbone, self.options.methods, self.options.steps)
+        if not rows:
+            raise ConfigError(f"{task} has no method called {' or '.join(self.options.methods)}")
+        return rows
 
     def lpips(self) -> Lpips:
         trunk = self.data / "metrics" / "squeezenet1_1_features.pth"
@@ -375,7 +381,7 @@ class Run:
 def denoise_tables(run: Run) -> Iterator[Table]:
     for name, paths in run.sets("cbsd68", "kodak24"):
         for as_file in (False, True):
-            methods = run.methods("denoise", denoise_peers(run.data, run.device, as_file=as_file))
+            methods = run.methods("denoise", partial(denoise_peers, run.data, run.device, as_file=as_file))
             kind, words = ("denoise 8 bit", "8-bit") if as_file else ("denoise float", "unclipped")
             for sigma in run.options.sigma:
                 title = f"{name} sigma {sigma}, {words} input"
@@ -384,7 +390,7 @@ def denoise_tables(run: Run) -> Iterator[Table]:
 
 
 def upscale_tables(run: Run) -> Iterator[Table]:
-    methods = run.methods("upscale", upscale_peers(run.data, run.device))
+    methods = run.methods("upscale", partial(upscale_peers, run.data, run.device))
     score = partial(score_upscaled, lpips=run.lpips())
     for name, paths in run.sets("set5", "set14"):
         for scale in run.options.scale:
@@ -393,7 +399,7 @@ def upscale_tables(run: Run) -> Iterator[Table]:
 
 
 def inpaint_tables(run: Run) -> Iterator[Table]:
-    methods, crop = run.methods("inpaint", inpaint_peers()), run.options.crop
+    methods, crop = run.methods("inpaint", inpaint_peers), run.options.crop
     score = partial(score_inpainted, lpips=run.lpips())
     protocol = PROTOCOLS["inpaint"].format(crop=f"centre crop of {crop}x{crop}" if crop else "whole picture")
     for name, paths in run.sets("kodak24"):
@@ -439,9 +445,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--crop", type=int, default=256, metavar="PIXELS", help="inpaint centre crops of this size; 0: whole")
     add("--json", type=Path, metavar="FILE", help="write every picture's scores there as well")
     options = parser.parse_args(arguments)
-    known = {"default", "all", "none", *KNOWN_METHODS}
-    if unknown := set(options.methods) - known or ({"none"} & set(options.methods[1:])):
-        parser.error(f"--methods: {', '.join(sorted(unknown))}: choose from {', '.join(sorted(known))}")
+    known = ["default", "all", "none", *KNOWN_METHODS]
+    if unknown := [name for name in options.methods if name not in known]:
+        parser.error(f"--methods: {', '.join(unknown)}: choose from {', '.join(known)}")
+    if "none" in options.methods and (len(options.methods) > 1 or options.no_peers):
+        parser.error(
+            "--methods none leaves the others only; it goes with no other name and not with --no-peers"
+        )
+    if options.limit is not None and options.limit < 1:
+        parser.error(f"--limit: expected at least 1, got {options.limit}")
     if not (options.data / "test").is_dir():
         parser.error(
             f"--data: {options.data} has no folder 'test'; benchmarks/README.md says what must be there"

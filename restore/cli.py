@@ -36,7 +36,7 @@ INPAINT_STEPS = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("repaint", "sample"): 250,
-    ("ddnm", "sample"): 20,
+    ("ddnm", "sample"): 24,
     ("splitting", "mean"): 20,
 }
 INPAINT_METHOD = {"mean": "splitting", "sample": "ddnm"}

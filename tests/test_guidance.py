@@ -156,9 +156,7 @@ def test_projection_gives_the_posterior_mean_of_independent_pixels(noise_std: fl
     mean = torch.full((1, 3, 12, 10), 0.4)
     prior = GaussianPrior(mean=0.4, std=0.3)
     denoise = guidance.enforce(prior.denoise, y, operator, noise_std=noise_std)
-    expected = mean + operator.adjoint(
-        operator.solve(y - operator.forward(mean), (noise_std / sigma) ** 2)
-    )
+    expected = mean + operator.adjoint(operator.solve(y - operator.forward(mean), (noise_std / sigma) ** 2))
     torch.testing.assert_close(denoise(mean, sigma), expected, rtol=0, atol=1e-6)
     if noise_std == 0:
         x = samplers.ddim(denoise, mean, schedule.log_sigma(20.0, 0.01, 15))

@@ -48,10 +48,10 @@ class Recorder:
         self.answer = answer
         self.states: list[Tensor] = []
         self.sigmas: list[float] = []
-        self.condition: Condition | None = None
+        self.conditions: list[Condition | None] = []
 
     def denoiser(self, condition: Condition | None = None) -> Denoiser:
-        self.condition = condition
+        self.conditions.append(condition)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             self.states.append(x)
@@ -210,10 +210,10 @@ def test_denoise_blind_shows_the_picture_as_a_hint() -> None:
     for sigma, told in ((None, None), (51, 0.2)):
         backbone, reports = Recorder(), Reports()
         found = denoise(image, sigma=sigma, method="blind", backbone=backbone, progress=reports)
-        assert backbone.condition is not None
-        assert torch.equal(backbone.condition.hint, image)
-        assert backbone.condition.known is None
-        assert backbone.condition.noise_std == told
+        (condition,) = backbone.conditions
+        assert torch.equal(condition.hint, image)
+        assert condition.known is None
+        assert condition.noise_std == told
         assert backbone.sigmas == [CONFIG.sigma_max]
         assert torch.equal(found, PRIOR.denoise(image, CONFIG.sigma_max))
         reports.assert_complete(1)
@@ -230,13 +230,16 @@ def test_denoise_blind_shows_the_picture_as_a_hint() -> None:
 def check_upscale_conditional(module: ModuleType) -> None:
     """The hint is the bicubic enlargement; the mean is one call at the top of the ladder."""
     image, backbone, reports = picture(1, 3, 9, 7), Recorder(), Reports()
-    found = module.upscale(image, 2, estimate="mean", method="conditional", backbone=backbone, progress=reports)
+    found = module.upscale(
+        image, 2, estimate="mean", method="conditional", backbone=backbone, progress=reports
+    )
     bicubic = resize(image, (18, 14))
     assert backbone.sigmas == [CONFIG.sigma_max]
-    assert backbone.condition is not None
-    assert torch.equal(backbone.condition.hint, bicubic)
-    assert backbone.condition.known is None
-    assert backbone.condition.noise_std == 0
+    (condition,) = backbone.conditions
+    assert condition is not None
+    assert torch.equal(condition.hint, bicubic)
+    assert condition.known is None
+    assert condition.noise_std == 0
     assert torch.equal(found, PRIOR.denoise(bicubic, CONFIG.sigma_max))
     reports.assert_complete(1)
     backbone = Recorder()
@@ -248,24 +251,37 @@ def check_upscale_conditional(module: ModuleType) -> None:
 
 
 def check_upscale_projection(module: ModuleType) -> None:
-    """It starts from the enlargement in the middle, and ends at the pictures that reduce to the input."""
+    """One conditional answer, then the prior from the middle; it ends where pictures reduce to the input."""
     image = picture(1, 3, 9, 7) * 0.5 + 0.25
+    operator = Resize((18, 14), (9, 7))
     for estimate in ("mean", "sample"):
-        backbone = Recorder()
-        found = module.upscale(image, 2, estimate=estimate, method="projection", backbone=backbone)
-        assert backbone.condition is None
-        assert backbone.sigmas[0] == pytest.approx(0.125)
-        assert backbone.sigmas[-1] == pytest.approx(0.01)
-        assert len(backbone.sigmas) == 15
-        spread = (backbone.states[0] - resize(image, (18, 14))).std().item()
-        assert spread == (0 if estimate == "mean" else pytest.approx(0.125, rel=0.2))
+        backbone, other, reports = Recorder(), Recorder(), Reports()
+        options = {"estimate": estimate, "method": "projection"}
+        found = module.upscale(image, 2, backbone=backbone, progress=reports, **options)
+        reports.assert_complete(1 + module.STEPS["projection", estimate])
+        hint, prior = backbone.conditions
+        assert torch.equal(hint.hint, resize(image, (18, 14)))
+        assert prior is None
+        highest, lowest = module.LADDER[estimate]
+        assert backbone.sigmas[:2] == [CONFIG.sigma_max, pytest.approx(highest)]
+        assert backbone.sigmas[-1] == pytest.approx(lowest)
+        assert len(backbone.sigmas) == len(reports)
+        module.upscale(image, 2, seed=1, backbone=other, **options)
+        noise = (backbone.states[1] - other.states[1]) / 2**0.5
+        if estimate == "mean":
+            assert not noise.any()
+            assert (operator.forward(backbone.states[1]) - image).abs().max() < 1e-4
+        else:
+            assert_moments(noise, mean=0, variance=highest**2)
         # The prior knows nothing of the picture; all likeness is the projection's.
-        assert (Resize((18, 14), (9, 7)).forward(found) - image).abs().max() < 0.5 / 255
+        assert (operator.forward(found) - image).abs().max() < 0.5 / 255
 
 
 def check_upscale_seeds(module: ModuleType) -> None:
     for method in ("projection", "conditional"):
-        assert_seeds(lambda method=method, **o: module.upscale(picture(1, 3, 5, 4), 2, method=method, steps=3, **o))
+        assert_seeds(
+            lambda method=method, **o: module.upscale(picture(1, 3, 5, 4), 2, method=method, steps=3, **o)
+        )
 
 
 def test_upscale_conditional() -> None:
@@ -285,7 +301,7 @@ def test_upscale_seeds() -> None:
 def test_upscale_sizes(method: Any, estimate: Any, scale: float) -> None:
     image = np.zeros((7, 5, 3), np.uint8)
     steps = None if (method, estimate) == ("conditional", "mean") else 2
-    found = upscale(image, scale, method=method, estimate=estimate, steps=steps, backbone=Recorder())  # type: ignore[arg-type]
+    found = upscale(image, scale, method=method, estimate=estimate, steps=steps, backbone=Recorder())
     assert found.shape == (round(7 * scale), round(5 * scale), 3)
     assert found.dtype == np.uint8
 
@@ -293,14 +309,17 @@ def test_upscale_sizes(method: Any, estimate: Any, scale: float) -> None:
 def test_upscale_reports_every_call() -> None:
     for method, estimate in UPSCALE_METHODS:
         reports = Reports()
-        upscale(picture(3, 4, 4), 2, method=method, estimate=estimate, backbone=Recorder(), progress=reports)  # type: ignore[arg-type]
-        reports.assert_complete(upscale_task.STEPS[method, estimate])
+        upscale(picture(3, 4, 4), 2, method=method, estimate=estimate, backbone=Recorder(), progress=reports)
+        more = method == "projection"  # the conditional answer that it starts from
+        reports.assert_complete(upscale_task.STEPS[method, estimate] + more)
 
 
 # --- inpaint --------------------------------------------------------------------------------------
 
 
-def run_inpaint(image: Any, mask: Any, method: str, estimate: str, module: ModuleType = inpaint_task, **options: Any) -> Any:
+def run_inpaint(
+    image: Any, mask: Any, method: str, estimate: str, module: ModuleType = inpaint_task, **options: Any
+) -> Any:
     """One call with few steps."""
     options.setdefault("backbone", Recorder())
     if method == "repaint":
@@ -311,17 +330,20 @@ def run_inpaint(image: Any, mask: Any, method: str, estimate: str, module: Modul
 
 def check_inpaint_keeps_the_rest(module: ModuleType) -> None:
     """Outside the hole every number is the input's own; inside, it is the network's."""
-    image = np.random.default_rng(0).integers(0, 65536, (37, 31, 3)).astype(np.uint16)
+    rng = np.random.default_rng(0)
     mask = box_mask(37, 31, 5, 30, 20, 24)
-    before = image.copy()
-    for method, estimate in INPAINT_METHODS:
-        for means, white in (("fill", mask > 0), ("keep", mask == 0)):
-            backbone = Recorder(lambda x, sigma: torch.full_like(x, 0.25))
-            found = run_inpaint(image, white, method, estimate, module, mask_means=means, backbone=backbone)
-            np.testing.assert_array_equal(found[mask == 0], image[mask == 0])
-            assert (found[mask > 0] == round(0.25 * 65535)).all()
-            assert found.dtype == np.uint16
-    np.testing.assert_array_equal(image, before)
+    for image in (rng.integers(0, 65536, (37, 31, 3)).astype(np.uint16), rng.random((37, 31))):
+        before, quarter = image.copy(), round(0.25 * 65535) if image.dtype == np.uint16 else 0.25
+        for method, estimate in INPAINT_METHODS:
+            for means, white in (("fill", mask > 0), ("keep", mask == 0)):
+                backbone = Recorder(lambda x, sigma: torch.full_like(x, 0.25))
+                found = run_inpaint(
+                    image, white, method, estimate, module, mask_means=means, backbone=backbone
+                )
+                np.testing.assert_array_equal(found[mask == 0], image[mask == 0])
+                assert (found[mask > 0] == quarter).all()
+                assert found.dtype == image.dtype
+        np.testing.assert_array_equal(image, before)
 
 
 def check_inpaint_conditional(module: ModuleType) -> None:
@@ -331,10 +353,9 @@ def check_inpaint_conditional(module: ModuleType) -> None:
     backbone = Recorder()
     run_inpaint(image, mask, "conditional", "mean", module, backbone=backbone)
     assert backbone.sigmas == [CONFIG.sigma_max]
-    assert backbone.condition is not None
-    assert backbone.condition.known is not None
-    assert torch.equal(backbone.condition.known, 1 - hole)
-    assert torch.equal(backbone.condition.hint, push_pull(image, hole))
+    (condition,) = backbone.conditions
+    assert torch.equal(condition.known, 1 - hole)
+    assert torch.equal(condition.hint, push_pull(image, hole))
     backbone = Recorder()
     run_inpaint(image, mask, "conditional", "sample", module, backbone=backbone)
     assert len(backbone.sigmas) == 30
@@ -358,7 +379,7 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
             assert not noise.any()
         assert backbone.sigmas[0] == pytest.approx(0.125)
         assert backbone.sigmas[-1] == pytest.approx(0.01)
-        assert backbone.condition is None
+        assert backbone.conditions == [None]
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:
@@ -410,7 +431,7 @@ def test_inpaint_computes_only_the_surroundings() -> None:
 @test_arrays.EVERY_KIND
 def test_inpaint_keeps_every_kind(image: Any) -> None:
     mask = box_mask(test_arrays.H, test_arrays.W, 2, 4, 1, 3)
-    found = inpaint(image, mask, steps=2, backbone=Recorder())  # type: ignore[arg-type]
+    found = inpaint(image, mask, steps=2, backbone=Recorder())
     test_arrays.assert_same_kind(found, image)
     exact = test_arrays.numbers(test_arrays.expected_kind(image))
     pasted, known = test_arrays.numbers(found), mask == 0
@@ -423,29 +444,33 @@ def test_inpaint_keeps_every_kind(image: Any) -> None:
 @test_arrays.EVERY_KIND
 def test_denoise_and_upscale_keep_every_kind(image: Any) -> None:
     before = test_arrays.numbers(image).copy()
-    test_arrays.assert_same_kind(denoise(image, sigma=9, backbone=Recorder()), image)  # type: ignore[arg-type]
-    large = upscale(image, 2, steps=2, backbone=Recorder())  # type: ignore[arg-type]
+    test_arrays.assert_same_kind(denoise(image, sigma=9, backbone=Recorder()), image)
+    large = upscale(image, 2, steps=2, backbone=Recorder())
     test_arrays.assert_same_kind(large, image, (2 * test_arrays.H, 2 * test_arrays.W))
     np.testing.assert_array_equal(test_arrays.numbers(image), before)
 
 
 def test_repaint_calls_as_in_the_paper() -> None:
     mask, backbone, reports = np.array([[1, 0]]), Recorder(), Reports()
-    inpaint(picture(3, 1, 2), mask, method="repaint", backbone=backbone, progress=reports)  # type: ignore[arg-type]
+    inpaint(picture(3, 1, 2), mask, method="repaint", backbone=backbone, progress=reports)
     assert len(backbone.sigmas) == 2410
     assert backbone.sigmas[0] > 75
     reports.assert_complete(2410)
 
 
-def test_repaint_starts_from_gray_and_noise() -> None:
+def check_repaint_starts_from_noise(module: ModuleType) -> None:
     mask = box_mask(48, 64, 0, 48, 0, 60)
     backbone = Recorder()
-    run_inpaint(picture(1, 3, 48, 64), mask, "repaint", "sample", backbone=backbone)
+    run_inpaint(picture(1, 3, 48, 64), mask, "repaint", "sample", module, backbone=backbone)
     x, sigma = backbone.states[0][..., :60], backbone.sigmas[0]
     assert_moments((x - 0.5) / sigma, mean=0, variance=1)
     # Put there at the level of the state, the known pixels are as noisy.
     known = (backbone.states[0] - picture(1, 3, 48, 64))[..., 60:] / sigma
     assert_moments(known, mean=0, variance=1)
+
+
+def test_repaint_starts_from_noise() -> None:
+    check_repaint_starts_from_noise(inpaint_task)
 
 
 def test_repaint_draws_the_posterior_of_independent_pixels() -> None:
@@ -459,10 +484,12 @@ def test_repaint_draws_the_posterior_of_independent_pixels() -> None:
 @pytest.mark.parametrize(("method", "estimate"), INPAINT_METHODS)
 def test_inpaint_reports_every_call(method: str, estimate: str) -> None:
     reports, backbone = Reports(), Recorder()
-    run_inpaint(picture(3, 5, 4), box_mask(5, 4, 1, 3, 1, 3), method, estimate, backbone=backbone, progress=reports)
+    run_inpaint(
+        picture(3, 5, 4), box_mask(5, 4, 1, 3, 1, 3), method, estimate, backbone=backbone, progress=reports
+    )
     reports.assert_complete(len(backbone.sigmas))
     if method != "repaint":
-        assert len(backbone.sigmas) == inpaint_task.STEPS[method, estimate]  # type: ignore[index]
+        assert len(backbone.sigmas) == inpaint_task.STEPS[method, estimate]
 
 
 def test_an_empty_hole_gives_a_copy(no_weights: None) -> None:
@@ -479,7 +506,9 @@ def test_a_hole_without_surroundings_is_refused(no_weights: None) -> None:
         (picture(3, 1, 1), np.ones((1, 1))),
         (picture(2, 3, 7, 5), torch.stack([torch.zeros(1, 7, 5), torch.ones(1, 7, 5)])),
     ):
-        with pytest.raises(ValueError, match=r"no known pixel to start from; is it inverted\? \(mask_means\)"):
+        with pytest.raises(
+            ValueError, match=r"no known pixel to start from; is it inverted\? \(mask_means\)"
+        ):
             inpaint(image, mask)
 
 
@@ -488,11 +517,11 @@ def test_one_mask_for_all_or_one_for_each() -> None:
     masks = torch.zeros(2, 1, 40, 30)
     masks[0, :, 3:6, 4:9] = 1
     masks[1, :, 20:33] = 1
-    found = inpaint(images, masks, estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+    found = inpaint(images, masks, estimate="mean", backbone=Recorder())
     for image, mask, both in zip(images, masks, found, strict=True):
-        alone = inpaint(image, mask, estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+        alone = inpaint(image, mask, estimate="mean", backbone=Recorder())
         torch.testing.assert_close(both, alone, rtol=0, atol=1e-6)
-    found = inpaint(images, masks[:1], estimate="mean", backbone=Recorder())  # type: ignore[arg-type]
+    found = inpaint(images, masks[:1], estimate="mean", backbone=Recorder())
     outside = (masks[:1] == 0).expand_as(images)
     assert torch.equal(found[outside], images[outside])
     assert (found[~outside] != images[~outside]).all()
@@ -507,22 +536,22 @@ def test_pictures_of_a_batch_draw_different_noise() -> None:
     mask = box_mask(9, 8, 2, 5, 2, 5)
     twice = image.expand(2, -1, -1, -1)
     for first, second in (
-        inpaint(twice, mask, backbone=Recorder()),  # type: ignore[arg-type]
-        denoise(twice, sigma=50, estimate="sample", backbone=Recorder()),  # type: ignore[arg-type]
-        upscale(twice, 2, backbone=Recorder()),  # type: ignore[arg-type]
+        inpaint(twice, mask, backbone=Recorder()),
+        denoise(twice, sigma=50, estimate="sample", backbone=Recorder()),
+        upscale(twice, 2, backbone=Recorder()),
     ):
         assert not torch.equal(first, second)
     for first, second in (
-        inpaint(twice, mask, estimate="mean", backbone=Recorder()),  # type: ignore[arg-type]
-        denoise(twice, sigma=50, backbone=Recorder()),  # type: ignore[arg-type]
-        upscale(twice, 2, estimate="mean", backbone=Recorder()),  # type: ignore[arg-type]
+        inpaint(twice, mask, estimate="mean", backbone=Recorder()),
+        denoise(twice, sigma=50, backbone=Recorder()),
+        upscale(twice, 2, estimate="mean", backbone=Recorder()),
     ):
         assert torch.equal(first, second)
 
 
 def test_two_holes_draw_different_noise() -> None:
     mask = box_mask(20, 1000, 5, 15, 32, 42) + box_mask(20, 1000, 5, 15, 832, 842)
-    found = inpaint(torch.full((3, 20, 1000), 0.5), mask, backbone=Recorder())  # type: ignore[arg-type]
+    found = inpaint(torch.full((3, 20, 1000), 0.5), mask, backbone=Recorder())
     assert not torch.equal(found[..., 32:42], found[..., 832:842])
 
 
@@ -565,7 +594,9 @@ def test_boxes_cover_every_hole_and_its_surroundings(
         assert right % 16 == 0 or right == w
     assert covered.max() == 1  # nothing is computed twice
     for y, x in holes:
-        near = covered[max(0, y % h - context) : y % h + context + 1, max(0, x % w - context) : x % w + context + 1]
+        near = covered[
+            max(0, y % h - context) : y % h + context + 1, max(0, x % w - context) : x % w + context + 1
+        ]
         assert near.min() == 1
 
 
@@ -580,18 +611,19 @@ def test_many_specks_are_few_boxes() -> None:
 
 def check_sample(module: ModuleType) -> None:
     """Noise at the top of the ladder around mid-gray; a picture does not depend on its neighbours."""
-    backbone, reports = Recorder(), Reports()
-    many = module.sample(10, size=(9, 6), steps=3, backbone=backbone, progress=reports)
-    assert many.shape == (10, 3, 9, 6)
-    reports.assert_complete(6)  # in two batches
-    assert backbone.sigmas[:3] == [CONFIG.sigma_max, pytest.approx(3.2, rel=0.3), CONFIG.sigma_min]
-    assert_moments((torch.cat(backbone.states[::3]) - 0.5) / CONFIG.sigma_max, mean=0, variance=1)
-    assert 0 <= many.amin() <= many.amax() <= 1
-    for n in (1, 3, 9):
-        assert torch.equal(module.sample(n, size=(9, 6), steps=3, backbone=Recorder()), many[:n])
-    for first in range(10):
-        for second in range(first):
-            assert not torch.equal(many[first], many[second])
+    for sampler in ("ddim", "ddpm"):
+        options = {"size": (9, 6), "steps": 3, "sampler": sampler}
+        backbone, reports = Recorder(), Reports()
+        many = module.sample(10, backbone=backbone, progress=reports, **options)
+        assert many.shape == (10, 3, 9, 6)
+        reports.assert_complete(6)  # in two batches
+        assert [backbone.sigmas[0], backbone.sigmas[2]] == [CONFIG.sigma_max, CONFIG.sigma_min]
+        assert_moments((torch.cat(backbone.states[::3]) - 0.5) / CONFIG.sigma_max, mean=0, variance=1)
+        for n in (1, 3, 9):
+            assert torch.equal(module.sample(n, backbone=Recorder(), **options), many[:n])
+        assert len({each.numpy().tobytes() for each in many}) == 10
+    wild = module.sample(1, size=(9, 6), steps=1, backbone=Recorder(lambda x, sigma: x))
+    assert (wild.amin(), wild.amax()) == (0, 1)
 
 
 def check_sample_seeds(module: ModuleType) -> None:
@@ -610,14 +642,14 @@ def test_sample_seeds() -> None:
 
 
 def test_pictures_of_neighbouring_seeds_are_all_different() -> None:
-    drawn = torch.cat([sample(9, size=(4, 4), steps=1, seed=seed, backbone=Recorder()) for seed in range(4)])  # type: ignore[arg-type]
+    drawn = torch.cat([sample(9, size=(4, 4), steps=1, seed=seed, backbone=Recorder()) for seed in range(4)])
     assert len({each.numpy().tobytes() for each in drawn}) == 36
 
 
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_sample_with_every_sampler(sampler: str) -> None:
     reports, backbone = Reports(), Recorder()
-    found = sample(9, size=(5, 4), sampler=sampler, steps=4, backbone=backbone, progress=reports)  # type: ignore[arg-type]
+    found = sample(9, size=(5, 4), sampler=sampler, steps=4, backbone=backbone, progress=reports)
     assert found.shape == (9, 3, 5, 4)
     reports.assert_complete(len(backbone.sigmas))
     calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "langevin": 13}
@@ -632,7 +664,7 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "sigma": (lambda: denoise(IMAGE, sigma=256), "sigma is a noise level from 0 to 255, got 256"),
     "negative sigma": (lambda: denoise(IMAGE, sigma=-1), "from 0 to 255, got -1"),
     "sigma NaN": (lambda: denoise(IMAGE, sigma=float("nan")), "from 0 to 255, got nan"),
-    "denoise estimate": (lambda: denoise(IMAGE, estimate="best"), "estimate is 'mean' or 'sample', got 'best'"),
+    "denoise estimate": (lambda: denoise(IMAGE, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
     "denoise method": (lambda: denoise(IMAGE, method="x"), "method is 'gaussian' or 'blind', got 'x'"),
     "denoise steps": (lambda: denoise(IMAGE, estimate="sample", steps=0), "steps must be at least 1, got 0"),
     "denoise mean steps": (lambda: denoise(IMAGE, steps=5), "one network call, got steps=5; leave it out"),
@@ -643,9 +675,10 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "upscale method": (lambda: upscale(IMAGE, 2, method="x"), "'conditional' or 'projection', got 'x'"),
     "upscale steps": (lambda: upscale(IMAGE, 2, steps=-3), "steps must be at least 1, got -3"),
     "upscale mean steps": (
-        lambda: upscale(IMAGE, 2, estimate="mean", method="conditional", steps=5), "one network call, got steps=5",
+        lambda: upscale(IMAGE, 2, estimate="mean", method="conditional", steps=5),
+        "method 'conditional' gives the mean in one network call, got steps=5; leave it out",
     ),
-    "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
+    "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "is 'mean' or 'sample', got 'x'"),
     "inpaint method": (
         lambda: inpaint(IMAGE, MASK, method="x"),
         "method for estimate 'sample' is one of conditional, repaint, ddnm, got 'x'",
@@ -656,7 +689,8 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "inpaint steps": (lambda: inpaint(IMAGE, MASK, steps=0), "steps must be at least 1, got 0"),
     "inpaint mean steps": (
-        lambda: inpaint(IMAGE, MASK, method="conditional", estimate="mean", steps=5), "one network call, got steps=5",
+        lambda: inpaint(IMAGE, MASK, method="conditional", estimate="mean", steps=5),
+        "method 'conditional' gives the mean in one network call, got steps=5; leave it out",
     ),
     "jumps of another method": (
         lambda: inpaint(IMAGE, MASK, jumps=Jumps()), "jumps belong to method 'repaint', got method 'ddnm'",
@@ -669,13 +703,15 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "jump repeats": (lambda: Jumps(1, 0), "length and repeats of 1 or more, got 1 and 0"),
     "mask means": (lambda: inpaint(IMAGE, MASK, mask_means="x"), "mask_means is 'fill' or 'keep', got 'x'"),
     "mask size": (
-        lambda: inpaint(IMAGE, np.zeros((6, 5))), r"mask is 5x6 but the picture is 5x7 \(w x h\); resize the mask",
+        lambda: inpaint(IMAGE, np.zeros((6, 5))),
+        r"mask is 5x6 but the picture is 5x7 \(w x h\); resize the mask",
     ),
     "no pictures": (lambda: sample(0), "n, size and steps must be at least 1, got 0"),
     "no size": (lambda: sample(1, size=(0, 8)), r"got 1, \(0, 8\) and 50"),
     "no steps": (lambda: sample(1, steps=0), r"at least 1, got 1, \(128, 128\) and 0"),
     "sampler": (
-        lambda: sample(1, sampler="euler"), "sampler is one of ddim, ddpm, heun, dpmpp-2m, langevin, got 'euler'",
+        lambda: sample(1, sampler="euler"),
+        "sampler is one of ddim, ddpm, heun, dpmpp-2m, langevin, got 'euler'",
     ),
     "sample seed": (lambda: sample(1, seed=-1), r"seed must lie in 0\.\.2\^63 - 1; got -1"),
     "picture": (lambda: denoise(np.full((4, 4), np.nan), sigma=3), "not finite"),
@@ -693,7 +729,7 @@ def test_wrong_options_are_refused_before_the_weights_are_loaded(case: str, no_w
 def test_the_smallest_pictures(size: tuple[int, int]) -> None:
     backbone, image = random_backbone(), picture(1, 3, *size)
     for options in ({}, {"estimate": "sample", "steps": 2}, {"method": "blind"}):
-        found = denoise(image, sigma=25, backbone=backbone, **options)  # type: ignore[arg-type]
+        found = denoise(image, sigma=25, backbone=backbone, **options)
         assert found.shape == image.shape
     h, w = size
     for method, estimate in UPSCALE_METHODS:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from restore import backbone as backbones
 from restore.backbone import UNKNOWN_NOISE, BackboneConfig
 from restore.degradations import resize
-from restore.errors import ConfigError, ImageError, RestoreError, WeightsError
+from restore.errors import ConfigError, ImageError, RestoreError
 from restore.fill import push_pull
 from restore.training import data, loop, mix
 from restore.training.config import (
@@ -80,12 +80,15 @@ def tiny(photographs: Path, out: Path, **run: Any) -> TrainConfig:
         "compile": False,
         "device": "cpu",
         "precision": "fp32",
+        "log_every": 5,
+        "save_every": 0,
+        **run,
     }
     return TrainConfig(
         data=DataConfig(train=(str(photographs),), crop=16, text=0.0),
         backbone=BackboneConfig(network=SMALL),
         optim=OptimConfig(lr=0.01, warmup_steps=3),
-        run=RunConfig(out=str(out), log_every=5, save_every=0, **{**settings, **run}),
+        run=RunConfig(out=str(out), **settings),
     )
 
 
@@ -182,7 +185,7 @@ def test_a_sound_configuration_is_read(tmp_path: Path) -> None:
     assert config.optim.betas == (0.9, 0.99)
     assert config.backbone.network.channels == (8, 16)
     assert with_run(config, minutes=1.0).run == dataclasses.replace(config.run, minutes=1.0)
-    with pytest.raises(ConfigError, match="options: run.minutes is -1.0; expected at least 0"):
+    with pytest.raises(ConfigError, match=r"options: run\.minutes is -1\.0; expected at least 0"):
         with_run(config, minutes=-1.0)
 
 
@@ -297,19 +300,13 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
         list(data.read_pictures([tmp_path / "text.png"]))
 
 
-@pytest.mark.parametrize("keep", [0, 600, -2000])
+@pytest.mark.parametrize("keep", [0, 600, 8000])
 def test_a_damaged_shard_is_named(tmp_path: Path, keep: int) -> None:
-    path = shard(tmp_path / "some.tar", {"a.png": encoded(np.random.default_rng(0).bytes(12288), "PNG")
-                                         if False else encoded(noise_picture())})  # fmt: skip
-    path.write_bytes(
-        path.read_bytes()[:keep] if keep >= 0 else path.read_bytes()[: len(encoded(noise_picture()))]
-    )
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    path = shard(tmp_path / "some.tar", {"a.png": encoded(noise)})
+    path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ImageError, match=r"some\.tar: expected a whole \.tar shard"):
         list(data.read_pictures([path]))
-
-
-def noise_picture() -> np.ndarray[Any, Any]:
-    return np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
@@ -331,10 +328,10 @@ def test_pages_are_pictures_of_text() -> None:
     black_on_white, tinted, light_on_dark = pages[:3]
     assert black_on_white.dtype == np.uint8
     assert np.median(black_on_white) == 255
-    assert black_on_white.min() == 0
+    assert black_on_white.min() < 5
     assert (np.median(tinted, axis=(0, 1)) >= 200).all()
     assert np.median(light_on_dark) == 20
-    assert light_on_dark.max() == 235
+    assert light_on_dark.max() > 230
 
 
 def test_validation_crops_are_centred(tmp_path: Path) -> None:
@@ -426,8 +423,7 @@ def test_inpainting_sees_a_fill_and_counts_the_hole(seed: int) -> None:
 def test_upscaling_sees_a_softer_picture(seed: int) -> None:
     batch = batch_of(Mix(0, 1, 0, 0), 4, seed=seed, size=32)
     hint = (batch.planes[:, :3] + 1) / 2
-    assert 20 < min(data.psnr(hint, batch.clean))
-    assert max(data.psnr(hint, batch.clean)) < 70
+    assert all(12 < value < 70 for value in data.psnr(hint, batch.clean))
     assert not batch.planes[:, 5].any()
 
 
@@ -741,7 +737,8 @@ def test_validation_scores_and_pictures(photographs: Path, tmp_path: Path) -> No
     assert float(rows[0]["bicubic x4"]) > 30
     assert rows[0]["bicubic x4"] == rows[1]["bicubic x4"]
     assert rows[0]["denoise 25"] != rows[1]["denoise 25"]
-    assert Image.open(tmp_path / "run" / "validation.png").size == (192, 7 * 192)
+    with Image.open(tmp_path / "run" / "validation.png") as grid:
+        assert grid.size == (192, 7 * 192)
     assert any(line.startswith("step 2: denoise 15 ") for line in said)
     assert said[-1] == f"trained 4 steps, 24 crops: {tmp_path / 'run' / 'weights.safetensors'}"
 
@@ -807,8 +804,8 @@ def test_resuming_equals_never_stopping(
 
 
 def test_moments_come_back_in_the_layout_of_their_weights(photographs: Path, tmp_path: Path) -> None:
-    train(tiny(photographs, tmp_path, steps=2))
-    trainer = Trainer(tiny(photographs, tmp_path, steps=2))
+    train(tiny(photographs, tmp_path, steps=6))
+    trainer = Trainer(tiny(photographs, tmp_path, steps=6))
     trainer.resume()
     for parameter in trainer.network.parameters():
         moments = trainer.optimizer.state[parameter]
@@ -834,9 +831,7 @@ def test_a_new_run_from_an_old_state(photographs: Path, tmp_path: Path) -> None:
 def test_a_finished_run_is_not_overwritten(photographs: Path, tmp_path: Path) -> None:
     config = tiny(photographs, tmp_path, steps=1)
     train(config)
-    with pytest.raises(
-        ConfigError, match="holds a run already: go on with --resume, or name another run.out"
-    ):
+    with pytest.raises(ConfigError, match="holds a run already: go on with --resume, or name another"):
         train(config)
 
 
@@ -870,12 +865,12 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
         return total * value, each * value
 
     monkeypatch.setattr(Trainer, "loss", loss)
-    with pytest.raises(RestoreError, match=r"loss is not a number at step 5 .*lower optim\.lr"):
+    with pytest.raises(RestoreError, match=r"loss is not a number at step 5; lower optim\.lr"):
         train(tiny(photographs, tmp_path, steps=9), resume=True)
     assert (tmp_path / "state.safetensors").read_bytes() == good
     # Neither is it saved when the run stops before the next look at the losses.
-    with pytest.raises(WeightsError, match="holds numbers that are not finite"):
-        train(tiny(photographs, tmp_path, steps=9, save_every=1), resume=True)
+    with pytest.raises(RestoreError, match=r"weights are not finite at step 6; lower optim\.lr"):
+        train(tiny(photographs, tmp_path, steps=9, save_every=2, log_every=100), resume=True)
     assert (tmp_path / "state.safetensors").read_bytes() == good
 
 
@@ -908,6 +903,8 @@ def write_config(path: Path, photographs: Path, out: Path, **run: Any) -> Path:
     return path
 
 
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background the shell turns it off
@@ -930,7 +927,9 @@ def wait_for(path: Path, process: subprocess.Popen[str], lines: int) -> None:
 def test_an_interrupt_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) -> None:
     config = write_config(tmp_path / "recipe.toml", photographs, tmp_path / "run")
     command = [sys.executable, "-c", PROGRAM, "train", str(config)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ONE_THREAD
+    )
     wait_for(tmp_path / "run" / "log.csv", process, 3)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
@@ -949,7 +948,6 @@ WORKER = """
 import os, sys, time
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from restore.training import loop
 from restore.training.config import read_config
 
@@ -975,7 +973,7 @@ def port() -> Iterator[int]:
 def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port: int) -> None:
     """With the variables that torchrun and Accelerate set."""
     config = write_config(tmp_path / "recipe.toml", photographs, tmp_path / "run", steps=5, minutes=500.0)
-    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    common = {**ONE_THREAD, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     command = [sys.executable, "-c", WORKER, str(config)]
     processes = [
         subprocess.Popen(
@@ -988,7 +986,7 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port
         for rank in range(2)
     ]
     try:
-        results = [process.communicate(timeout=180) for process in processes]
+        results = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()

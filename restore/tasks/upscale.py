@@ -81,9 +81,9 @@ def upscale(
         def agreeing(denoise: Denoiser) -> Denoiser:
             return enforce(denoise, small, operator, noise_std=ROUNDING_STD)
 
-        one_more = (lambda done, total: progress(done + 1, total + 1)) if progress else None
+        one_more = None if progress is None else lambda done, total: progress(done + 1, total + 1)
         start = agreeing(backbone.denoiser(Condition(bicubic)))(bicubic, backbone.config.sigma_max)
-        if progress:
+        if progress is not None:
             progress(1, steps + 1)
         result = _projection(agreeing(backbone.denoiser()), start, estimate, steps, noise, one_more)
     return picture.like_original(result)  # type: ignore[no-any-return]

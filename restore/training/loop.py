@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from restore import backbone as backbones
 from restore import schedule as schedules
 from restore.backbone import Backbone
-from restore.errors import ConfigError, OutputError, RestoreError
+from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.training import loss as losses
 from restore.training import validation
 from restore.training.config import TrainConfig
@@ -223,10 +223,7 @@ class Trainer:
         run = self.config.run
         seen = {task: s / n for task, s, n in zip(TASKS, *sums.tolist(), strict=True) if n}
         if not all(map(math.isfinite, seen.values())):
-            raise RestoreError(
-                f"the loss is not a number at step {self.step} ({seen}); lower optim.lr, and go on from the "
-                f"last good state with --resume"
-            )
+            raise self._diverged("the loss is not a number")
         log.losses(self.step, self.seconds, self.step * run.batch * self.world, self.rate(), seen)
         return " ".join(f"{mean:.4f}" for mean in seen.values())
 
@@ -297,7 +294,7 @@ class Trainer:
     def save(self) -> None:
         """Write the averaged weights and the state to go on from, each beside its target and renamed.
 
-        Raises WeightsError when they are not finite; what was saved before then stays.
+        Raises RestoreError when they are not finite; what was saved before then stays.
         """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
@@ -310,10 +307,18 @@ class Trainer:
             "backbone": json.dumps(asdict(self.config.backbone)),
         }
         path = self.out / "state.safetensors"
-        backbones.check_finite(path, tensors)
+        try:
+            backbones.check_finite(path, tensors)
+        except WeightsError:
+            raise self._diverged("the weights are not finite") from None
         backbones.save(self.averaged(torch.float32), self.out / "weights.safetensors")
         copies = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
         backbones.write_tensors(path, copies, metadata)
+
+    def _diverged(self, what: str) -> RestoreError:
+        return RestoreError(
+            f"{what} at step {self.step}; lower optim.lr and go on from the last good state with --resume"
+        )
 
     def resume(self, path: str | Path | None = None, *, restart_schedule: bool = False) -> None:
         """Go on from a saved state (None: this run's own).

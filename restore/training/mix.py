@@ -120,7 +120,7 @@ def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) ->
     small = damage.resize(clean, damage.small_size(size, scale))
     if dice.random() < 0.15:
         small = damage.gaussian_noise(small, _uniform(small, 0, 8 / 255, generator), generator)
-        small = damage.jpeg(small, _uniform(small, 50, 98, generator))
+        small = damage.jpeg(small.clamp(0, 1), _uniform(small, 50, 98, generator))
     hint = damage.resize(small, size)
     return Condition(hint).planes(), torch.ones_like(clean[:, :1])
 

@@ -1,0 +1,118 @@
+"""How much noise is in a picture, and whether it is white: measured from the picture alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+SIDE = 8  # of a patch, in pixels
+PATCHES = 30_000  # looked at, at most
+FLAT = 0.2  # the share of patches with the least low-frequency energy
+LOW = 7  # orders u + v of the cosine transform up to which texture lives
+FEWEST = 300  # flat patches below which statistics mean little
+
+_order = np.arange(SIDE)
+_COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _order + 1) * _order[:, None] / (2 * SIDE))
+_COSINES[0] /= np.sqrt(2)
+_DCT = np.kron(_COSINES, _COSINES).astype(np.float32)  # rows are basis pictures, u-major
+_ORDER = (_order[:, None] + _order).ravel()
+
+
+@dataclass(frozen=True)
+class NoiseReport:
+    """sigma: standard deviation in [0, 1] units. correlation: of the noise between neighbours, -1 to 1."""
+
+    sigma: float
+    correlation: float
+
+
+def estimate_sigma(image: Floats) -> float:
+    """Give the standard deviation of white Gaussian noise in a picture, in [0, 1] units.
+
+    Eigenvalues of the covariance of patches (Chen, Zhu and Heng 2015): the smallest ones are the noise,
+    and they are where mean and median agree. Here the patches are the flattest fifth, and of them only
+    the high orders of the cosine transform, so that little texture is left to be mistaken for noise.
+
+    image: float ``(h, w)`` or ``(h, w, c)`` in [0, 1]. Patches that touch the ends of the range are left
+    out, since clipping hides noise. A picture without 300 patches is measured by the median absolute
+    diagonal difference (Donoho and Johnstone 1994). Raises ValueError for values that are not finite.
+    """
+    return measure(image).sigma
+
+
+def neighbour_correlation(image: Floats) -> float:
+    """Give the correlation of the noise between horizontal and vertical neighbours, -1 to 1.
+
+    0 for white noise; demosaicking, resizing and JPEG leave 0.2 and more. From the mean spectrum of the
+    flattest patches, each order weighted by its basis function's own autocorrelation. Without noise to
+    speak of (a grey level of 255) it is 0.
+    """
+    return measure(image).correlation
+
+
+def measure(image: Floats) -> NoiseReport:
+    """Give both: see `estimate_sigma` and `neighbour_correlation`."""
+    planes = image[..., None] if image.ndim == 2 else image
+    if planes.ndim != 3 or planes.size == 0:
+        raise ValueError(f"expected a picture (h, w) or (h, w, c), got shape {image.shape}")
+    if not np.isfinite(planes).all():
+        raise ValueError("the picture holds values that are not finite (NaN or infinity)")
+    if planes.shape[2] > 1 and np.ptp(planes, axis=2).max() < 0.5 / 255:
+        planes = planes[..., :1]  # grey in three equal channels: one measurement, not three
+    patches = _unclipped_patches(planes)
+    if len(patches) < FEWEST:
+        return NoiseReport(_median_difference(planes), 0.0)
+    spectra = patches @ _DCT.T
+    texture = (spectra[:, :, (_ORDER > 0) & (_ORDER <= LOW)] ** 2).sum((1, 2))
+    flat = spectra[np.argsort(texture)[: max(FEWEST, int(FLAT * len(texture)))]]
+    high = flat[:, :, _ORDER > LOW].reshape(len(flat), -1).astype(np.float64)
+    high -= high.mean(0)
+    sigma = _noise_eigenvalue(np.linalg.eigvalsh(high.T @ high / len(high))) ** 0.5
+    return NoiseReport(float(sigma), _correlation(flat) if sigma > 1 / 255 else 0.0)
+
+
+def _unclipped_patches(planes: Floats) -> NDArray[np.float32]:
+    """Patches ``(n, c, 64)`` on a grid, without those that touch black or white."""
+    h, w, channels = planes.shape
+    if min(h, w) < SIDE:
+        return np.empty((0, channels, SIDE**2), np.float32)
+    step = max(1, round(((h - SIDE + 1) * (w - SIDE + 1) / PATCHES) ** 0.5))
+    windows = sliding_window_view(planes, (SIDE, SIDE), axis=(0, 1))[::step, ::step]
+    patches = np.ascontiguousarray(windows.reshape(-1, channels, SIDE**2), dtype=np.float32)
+    inside = (patches > planes.min()) & (patches < planes.max())
+    # A constant picture touches both ends everywhere, and has no noise: keep its patches.
+    touching = (~inside).mean((1, 2))
+    return patches[touching <= max(0.02, float(np.quantile(touching, 0.3)))]
+
+
+def _noise_eigenvalue(values: NDArray[np.float64]) -> float:
+    """The mean of the smallest eigenvalues, as many as have a mean no larger than their median."""
+    for count in range(len(values), 0, -1):
+        mean = values[:count].mean()
+        if mean <= np.median(values[:count]):
+            return max(float(mean), 0.0)
+    return max(float(values[0]), 0.0)
+
+
+def _correlation(flat: NDArray[np.float32]) -> float:
+    power = (flat.astype(np.float64) ** 2).mean((0, 1)).reshape(SIDE, SIDE)
+    # What texture there is sits in the lowest orders; put there what their neighbours have.
+    order = _ORDER.reshape(SIDE, SIDE)
+    power[order < 3] = power[order == 3].mean()
+    own = (_COSINES[:, 1:] * _COSINES[:, :-1]).sum(1) * SIDE / (SIDE - 1)
+    both = (power * own).sum() + (power * own[:, None]).sum()
+    return float(np.clip(both / 2 / power.sum(), -1, 1))
+
+
+def _median_difference(planes: Floats) -> float:
+    """Median absolute diagonal second difference over that of the normal distribution."""
+    if min(planes.shape[:2]) < 2:
+        return 0.0
+    differences = (planes[1:, 1:] - planes[1:, :-1] - planes[:-1, 1:] + planes[:-1, :-1]) / 2
+    return float(np.median(np.abs(differences)) / 0.6744897501960817)

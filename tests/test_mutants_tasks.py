@@ -1,0 +1,152 @@
+"""Wrong versions of the tasks and of what steers them, each of which its check must find."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+import test_arrays
+import test_guidance
+import test_operators
+import test_tasks
+from test_mutants_core import mutate
+
+from restore import arrays, guidance, operators
+from restore.tasks import denoise, inpaint, sample, upscale
+
+Check = Callable[[ModuleType], None]
+
+IGNORED_SEEDS = [
+    ("samplers.seeded_noise(seed)", "samplers.seeded_noise(seed or 1)"),
+    ("samplers.seeded_noise(seed)", "samplers.seeded_noise(7)"),
+]
+MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
+    (operators, test_operators.check_adjoint): [
+        ("return self._rows.T @ y @ self._columns", "return 2 * self._rows.T @ y @ self._columns"),
+        # flipped holes
+        ("return x * (1 - self.hole)", "return x * self.hole"),
+        ("return y * (1 - self.hole)", "return y * self.hole"),
+    ],
+    (operators, test_operators.check_solve): [
+        ("max(damping, 1e-6)", "max(damping**2, 1e-6)"),
+        ("row_values[:, None] * column_values", "row_values[:, None] + column_values"),
+        ("return r / (1 + damping)", "return r"),
+    ],
+    (operators, test_operators.check_posterior_mean): [
+        ("solve(y - operator.forward(x0), damping)", "solve(y - operator.forward(x0), 0.0)"),
+        ("solve(y - operator.forward(x0), damping)", "solve(y, damping)"),
+        ("x0 + operator.adjoint", "operator.adjoint"),
+    ],
+    (operators, test_operators.check_agreement): [
+        ("max(damping, 1e-6)", "1"),
+        ("operator.solve(y - operator.forward(x0), damping)", "y - operator.forward(x0)"),
+    ],
+    (operators, test_operators.check_resizing): [
+        ("return resize(columns, (small, large))", "return 1.01 * resize(columns, (small, large))"),
+    ],
+    (guidance, test_guidance.check_injection): [
+        ("sigma * noise(y)", "sigma * noise(y) / 2**0.5"),
+        ("sigma * noise(y)", "noise(y)"),
+        ("torch.where(hole > 0, x, y + sigma * noise(y))", "torch.where(hole > 0, y + sigma * noise(y), x)"),
+        ("x = torch.where(hole > 0, x, y + sigma * noise(y))", "pass"),
+    ],
+    (guidance, test_guidance.check_damping): [
+        ("(noise_std / sigma) ** 2 if", "noise_std / sigma**2 if"),
+        ("(noise_std / sigma) ** 2 if", "(sigma / noise_std) ** 2 if"),
+        ("(noise_std / sigma) ** 2 if noise_std else 0.0", "0.0"),
+    ],
+    (guidance, test_guidance.check_splitting_converges): [
+        ("x = denoise(x, sigma)", "denoise(x, sigma)"),
+        ("consistent(denoise(x, sigma)", "(lambda x, *_: x)(denoise(x, sigma)"),
+    ],
+    (guidance, test_guidance.check_repaint): [
+        ("return torch.where(hole > 0, denoise(x, sigma), y)", "return denoise(x, sigma)"),
+    ],
+    (arrays, test_arrays.check_depth): [
+        ("values /= np.iinfo(image.dtype).max", "values /= np.iinfo(image.dtype).max + 1"),
+        ("values /= np.iinfo(image.dtype).max", "values /= 65535"),
+        ("np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
+    ],
+    (arrays, test_arrays.check_rounding): [
+        ("np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
+        ("values.clip(0, 1)", "values"),
+    ],
+    (arrays, test_arrays.check_mask): [
+        ('white if mask_means == "fill" else ~white', '~white if mask_means == "fill" else white'),
+        ("return np.iinfo(mask.dtype).max / 2", "return 0.5"),
+    ],
+    (denoise, test_tasks.check_denoise_mean): [
+        ("else sigma / 255", "else sigma / 510"),
+        ("else sigma / 255", "else 2 * sigma / 255"),
+        ('estimate == "mean" or', 'estimate != "mean" or'),
+    ],
+    (denoise, test_tasks.check_denoise_sample): [
+        ("schedule.karras(sigma, lowest, steps)", "schedule.karras(2 * sigma, lowest, steps)"),
+        ("schedule.karras(sigma, lowest, steps)", "schedule.karras(sigma, lowest, steps + 1)"),
+    ],
+    (denoise, test_tasks.check_denoise_seeds): IGNORED_SEEDS,
+    (upscale, test_tasks.check_upscale_conditional): [
+        ("bicubic + top * noise(bicubic)", "bicubic + top * noise(bicubic) / 2**0.5"),
+        ("denoiser = backbone.denoiser(Condition(bicubic))", "denoiser = backbone.denoiser()"),
+    ],
+    (upscale, test_tasks.check_upscale_projection): [
+        ("highest * noise(start)", "highest * noise(start) / 2**0.5"),
+        ("noise_std=ROUNDING_STD", "noise_std=0.5"),
+        ("progress(1, steps + 1)", "progress(1, steps)"),
+    ],
+    (upscale, test_tasks.check_upscale_seeds): IGNORED_SEEDS,
+    (inpaint, test_tasks.check_inpaint_keeps_the_rest): [
+        ("return picture.paste(result, hole)", "return picture.like_original(result)"),
+        ("mask_means).to(batch.device)", '"fill").to(batch.device)'),
+        ("hole = hole.expand(", "hole = (1 - hole).expand("),
+    ],
+    (inpaint, test_tasks.check_inpaint_conditional): [
+        ("known=1 - hole", "known=hole"),
+        ("Condition(fill,", "Condition(image,"),
+        ("fill + top * noise(fill)", "fill + top * noise(fill) / 2**0.5"),
+    ],
+    (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
+        ("START_SIGMA * noise(fill)", "START_SIGMA * noise(fill) / 2**0.5"),
+        ("fill = push_pull(image, hole)", "fill = image"),
+    ],
+    (inpaint, test_tasks.check_repaint_starts_from_noise): [
+        ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),
+    ],
+    (inpaint, test_tasks.check_inpaint_computes_only_the_surroundings): [
+        ("surroundings(hole, CONTEXT)", "[(0, batch.shape[-2], 0, batch.shape[-1])]"),
+        ("surroundings(hole, CONTEXT)", "surroundings(hole, CONTEXT)[:1]"),
+        ("number * total + done", "done"),
+    ],
+    (inpaint, test_tasks.check_inpaint_seeds): IGNORED_SEEDS,
+    (sample, test_tasks.check_sample): [
+        ("grey + top * noise(grey)", "grey + top * noise(grey) / 2**0.5"),
+        ("stream(like[:1]) for stream in streams", "streams[0](like[:1]) for stream in streams"),
+        ("SeedSequence((seed, picture))", "SeedSequence(seed)"),
+        (".clamp(0, 1)", ""),
+    ],
+    (sample, test_tasks.check_sample_seeds): [
+        ("SeedSequence((seed, picture))", "SeedSequence((seed or 1, picture))"),
+        ("SeedSequence((seed, picture))", "SeedSequence(picture)"),
+    ],
+}
+MUTANTS = [
+    pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")
+    for (module, check), exchanges in MUTATIONS.items()
+    for old, new in exchanges
+]
+
+
+@pytest.mark.parametrize(("module", "check", "old", "new"), MUTANTS)
+def test_the_check_finds_the_mutant(module: ModuleType, check: Check, old: str, new: str) -> None:
+    mutant = mutate(module, old, new)
+    with pytest.raises(AssertionError):
+        check(mutant)
+
+
+@pytest.mark.parametrize(("module", "check"), MUTATIONS, ids=lambda value: value.__name__)
+def test_an_exact_copy_passes(module: ModuleType, check: Check) -> None:
+    """Mutants are found for what was changed in them, not because they are copies."""
+    first = inspect.getsource(module).splitlines()[0]
+    check(mutate(module, first, first + " "))
