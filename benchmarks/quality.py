@@ -38,6 +38,7 @@ from restore.metrics import Lpips, luma, psnr, ssim
 
 SIGMAS = (15, 25, 50)
 SCALES = (2, 3, 4)
+METHODS = ("gaussian", "blind", "conditional", "projection", "repaint", "ddnm", "splitting")
 FAMILIES = ("strokes", "text", "box", "half")
 
 NOISE = "numpy's legacy generator seeded with 0 before each picture, N(0, sigma/255) added to [0, 1] floats, "
@@ -250,8 +251,9 @@ def calls(task: str, options: dict[str, Any]) -> dict[str, Callable[[Tensor, Any
             "": lambda given, sigma: restore.denoise(given, sigma=sigma, **options),
             ", sigma estimated": lambda given, _: restore.denoise(given, **options),
         }
-    function = {"upscale": restore.upscale, "inpaint": restore.inpaint}[task]
-    return {"": lambda given, told: function(given, told, **options)}
+    if task == "upscale":
+        return {"": lambda given, scale: restore.upscale(given, scale, **options)}
+    return {"": lambda given, hole: restore.inpaint(given, hole, **options)}
 
 
 def denoise_peers(data: Path, device: str, *, as_file: bool) -> list[Method]:
@@ -445,7 +447,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--crop", type=int, default=256, metavar="PIXELS", help="inpaint centre crops of this size; 0: whole")
     add("--json", type=Path, metavar="FILE", help="write every picture's scores there as well")
     options = parser.parse_args(arguments)
-    known = ["default", "all", "none", *KNOWN_METHODS]
+    known = ["default", "all", "none", *METHODS]
     if unknown := [name for name in options.methods if name not in known]:
         parser.error(f"--methods: {', '.join(unknown)}: choose from {', '.join(known)}")
     if "none" in options.methods and (len(options.methods) > 1 or options.no_peers):
@@ -459,9 +461,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             f"--data: {options.data} has no folder 'test'; benchmarks/README.md says what must be there"
         )
     return options
-
-
-KNOWN_METHODS = ("gaussian", "blind", "conditional", "projection", "repaint", "ddnm", "splitting")
 
 
 def main() -> None:

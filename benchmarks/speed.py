@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from quality import machine
 from torch import Tensor, nn
@@ -60,8 +59,9 @@ def picture() -> Tensor:
     """scikit-image's astronaut, mirrored to one megapixel, ``(1, 3, 1024, 1024)`` in [0, 1]."""
     from skimage.data import astronaut
 
-    pixels = np.pad(astronaut(), ((0, SIDE - 512), (0, SIDE - 512), (0, 0)), mode="symmetric")
-    return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] / 255
+    quarter = torch.from_numpy(astronaut()).permute(2, 0, 1)[None].float() / 255
+    half = torch.cat([quarter, quarter.flip(3)], 3)
+    return torch.cat([half, half.flip(2)], 2)
 
 
 def median_seconds(*calls: Callable[[], object], device: torch.device) -> list[float]:
@@ -89,7 +89,7 @@ def operations_per_megapixel(backbone: Backbone) -> float:
     side = 8 * backbone.config.network.multiple
     with FlopCounterMode(display=False) as counter:
         backbone.denoiser(tile=None)(torch.zeros(1, 3, side, side), SIGMA / 255)
-    return counter.get_total_flops() * (SIDE / side) ** 2
+    return float(counter.get_total_flops()) * (SIDE / side) ** 2
 
 
 def plain_convolution(backbone: Backbone) -> tuple[Callable[[], None], float]:

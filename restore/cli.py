@@ -57,7 +57,8 @@ UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)
 SAMPLE_STEPS = 50
 
-CORRELATED = 0.25  # of noise between neighbours; white noise measures below it
+CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
+FAINT = 2 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
 CANCELLED = 130  # 128 + SIGINT, as shells count
 
@@ -243,6 +244,13 @@ def _method(steps: Mapping[tuple[str, str], int], default: str | None, help: str
     return click.option("--method", type=click.Choice(names), default=default, show_default=True, help=help)
 
 
+def _default_method(methods: Mapping[str, str]) -> str:
+    sample, mean = methods["sample"], methods["mean"]
+    return (
+        f"Default: {sample}." if sample == mean else f"Default: {sample} for a sample, {mean} for the mean."
+    )
+
+
 def _steps(steps: Mapping[tuple[str, str], int]) -> Callable[[Any], Any]:
     defaults = ", ".join(f"{method} {n} ({estimate})" for (method, estimate), n in steps.items() if n > 1)
     return click.option(
@@ -290,7 +298,10 @@ class Session:
         settings = self.settings
         dtypes = {"auto": None, "bf16": torch.bfloat16, "fp32": torch.float32}
         device = None if settings.device == "auto" else _usable(settings.device)
-        return load(settings.weights, device=device, dtype=dtypes[settings.precision])
+        network = load(settings.weights, device=device, dtype=dtypes[settings.precision])
+        if self._bar is not None:
+            self._bar.unpause()  # the time left is for pictures, not for loading
+        return network
 
     def begin(self, name: str) -> None:
         self.facts = {}
@@ -547,12 +558,16 @@ def main() -> None:
     "--mask-means", type=click.Choice(["fill", "keep"]), default="fill", show_default=True,
     help="What white in the mask means.",
 )  # fmt: skip
+@click.option(
+    "--grow", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
+    help="Widen the hole by N pixels, where the mask leaves the rim of a scratch or a letter.",
+)  # fmt: skip
 @_estimate("sample")
 @_method(
     INPAINT_STEPS, None,
     "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels "
-    "put in at each step (thousands of network calls); ddnm, splitting: from a smooth fill. Default: "
-    f"{INPAINT_METHOD['sample']} for a sample, {INPAINT_METHOD['mean']} for the mean.",
+    "put in at each step (thousands of network calls); ddnm, splitting: from a smooth fill. "
+    f"{_default_method(INPAINT_METHOD)}",
 )  # fmt: skip
 @_steps(INPAINT_STEPS)
 @click.option(
@@ -566,7 +581,7 @@ def main() -> None:
 @_SEED
 @_with_settings(_OUTPUT, _OVERWRITE, _SKIP, *_MODEL)
 def inpaint(
-    settings: Settings, photo: str, mask: Path, mask_means: str, jump_length: int | None,
+    settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
 ) -> None:  # fmt: skip
     """Fill the masked part of PHOTO (- is standard input).
@@ -586,7 +601,7 @@ def inpaint(
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
-        hole = _hole(picture, job, mask, mask_means, session)
+        hole = _hole(picture, job, mask, mask_means, grow, session)
         kind = picture.format if job.target is None else job.target.suffix.lower()
         if kind in ("jpeg", ".jpg", ".jpeg"):
             session.note(
@@ -622,7 +637,7 @@ def _jumps(method: str, steps: int | None, length: int | None, repeats: int | No
 
 
 def _hole(
-    picture: images.Picture, job: Job, mask: Path, mask_means: str, session: Session
+    picture: images.Picture, job: Job, mask: Path, mask_means: str, grow: int, session: Session
 ) -> NDArray[np.bool_]:
     """The mask as a hole (h, w), checked before anything is computed. Raises MaskError."""
     found = images.read_mask(mask)
@@ -632,6 +647,12 @@ def _hole(
             f"{mask} is {white.shape[1]}x{white.shape[0]} but {job.name} is {w}x{h} (w x h); resize the mask"
         )
     hole = white if mask_means == "fill" else ~white
+    if grow:
+        import torch
+
+        from restore.tasks.inpaint import grown
+
+        hole = grown(torch.from_numpy(hole)[None, None].float(), grow)[0, 0].numpy() > 0
     turned = "keep" if mask_means == "fill" else "fill"
     if hole.all():
         raise MaskError(
@@ -702,8 +723,11 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     found = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
     session.facts["sigma"] = round(255 * found.sigma, 3)
     session.note(f"{job.name}: noise sigma estimated at {255 * found.sigma:.1f} (of 255)")
-    if found.sigma < session.backbone.config.sigma_min / 2:
-        session.note(f"{job.name}: that is no noise worth removing, the picture is copied")
+    if found.sigma < FAINT:
+        session.note(
+            f"{job.name}: hardly any white noise; if you do see noise, it is of another kind (JPEG, grain, a "
+            "resized picture): pass --method blind"
+        )
     elif found.correlation > CORRELATED:
         session.note(
             f"{job.name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
@@ -721,7 +745,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 @_method(
     UPSCALE_STEPS, None,
     "conditional: the network is shown the enlargement; projection: each step is made to agree with the "
-    f"input. Default: {UPSCALE_METHOD['sample']} for a sample, {UPSCALE_METHOD['mean']} for the mean.",
+    f"input. {_default_method(UPSCALE_METHOD)}",
 )  # fmt: skip
 @_steps(UPSCALE_STEPS)
 @_SEED

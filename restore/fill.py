@@ -18,11 +18,14 @@ def push_pull(image: Tensor, hole: Tensor) -> Tensor:
     """
     known = 1 - hole
     filled, _ = _pull_push(image * known, known)
-    return image * known + filled * hole
+    return filled
 
 
 def _pull_push(weighted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (values, weight) at this level, with no pixel left empty; input is value times weight."""
+    """Return (values, weight) at this level, with no pixel left empty; input is value times weight.
+
+    Where the weight is 1 the values come back as they are, bit for bit.
+    """
     h, w = weight.shape[-2:]
     values = weighted / weight.clamp_min(1e-6)
     if h == 1 and w == 1:

@@ -33,7 +33,7 @@ def scratch_mask(height: int, width: int) -> np.ndarray:
         x, drift = int(rng.integers(width)), int(rng.normal(0, 25))
         cv2.line(mask, (x, 0), (x + drift, height), 255, 1)
     cv2.putText(mask, "proof - do not copy", (12, height - 24), cv2.FONT_HERSHEY_SIMPLEX, 1.1, 255, 2)
-    return mask
+    return np.where(mask > 0, np.uint8(255), np.uint8(0))  # some versions of OpenCV draw soft edges
 
 
 def side_by_side(*pictures: np.ndarray) -> Image.Image:

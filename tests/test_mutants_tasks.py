@@ -80,11 +80,15 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
     (denoise, test_tasks.check_denoise_mean): [
         ("else sigma / 255", "else sigma / 510"),
         ("else sigma / 255", "else 2 * sigma / 255"),
-        ('estimate == "mean" or', 'estimate != "mean" or'),
+        ('1 if estimate == "mean" else', '2 if estimate == "mean" else'),
     ],
     (denoise, test_tasks.check_denoise_sample): [
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(2 * sigma, lowest, steps)"),
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(sigma, lowest, steps + 1)"),
+    ],
+    (denoise, test_tasks.check_denoise_gray): [
+        ("noise_std * 3**0.5 if gray", "noise_std if gray"),
+        ("noise_std * 3**0.5 if gray", "noise_std * 3 if gray"),
     ],
     (denoise, test_tasks.check_denoise_seeds): IGNORED_SEEDS,
     (upscale, test_tasks.check_upscale_conditional): [
@@ -108,7 +112,8 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("fill + top * noise(fill)", "fill + top * noise(fill) / 2**0.5"),
     ],
     (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
-        ("START_SIGMA * noise(fill)", "START_SIGMA * noise(fill) / 2**0.5"),
+        ("SAMPLE_SIGMA * noise(mean)", "SAMPLE_SIGMA * noise(mean) / 2**0.5"),
+        ("samplers.ddim(prior, start, ladder", "samplers.ddim(prior, fill, ladder"),
         ("fill = push_pull(image, hole)", "fill = image"),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [

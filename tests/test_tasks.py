@@ -117,15 +117,35 @@ def check_denoise_sample(module: ModuleType) -> None:
     """With exact draws for answers, what comes out is a draw from the posterior."""
     level = 50 / 255
     backbone, reports = Recorder(PRIOR.posterior_draws(generator_noise(1))), Reports()
-    image = torch.full((1, 3, 64, 48), 0.8)
-    found = module.denoise(
-        image, sigma=50, estimate="sample", steps=5, backbone=backbone, progress=reports
-    ).double()
-    assert_moments(found, mean=PRIOR.denoise(image, level)[0, 0, 0, 0].item(),
-                   variance=PRIOR.posterior_variance(level))  # fmt: skip
+    image = torch.tensor([0.8, 0.7, 0.2]).view(1, 3, 1, 1).expand(1, 3, 64, 48)
+    found = module.denoise(image, sigma=50, estimate="sample", steps=5, backbone=backbone, progress=reports)
+    error = (found - PRIOR.denoise(image, level)).double()
+    assert_moments(error, mean=0, variance=PRIOR.posterior_variance(level))
     assert backbone.sigmas[0] == level
     assert backbone.sigmas == sorted(backbone.sigmas, reverse=True)
     reports.assert_complete(5)
+
+
+def check_denoise_gray(module: ModuleType) -> None:
+    """The posterior mean of a gray picture under a prior of gray pictures, N(mean, std^2), exactly.
+
+    In three equal channels the prior has the covariance std^2 1 1^T; its denoiser at the noise level of the
+    picture would leave most of the noise, which for it is three times as likely to be picture.
+    """
+
+    def answer(x: Tensor, sigma: float) -> Tensor:
+        gray = (3 * PRIOR.std**2) / (3 * PRIOR.std**2 + sigma**2)
+        return (PRIOR.mean + gray * (x.mean(1, keepdim=True) - PRIOR.mean)).expand_as(x)
+
+    image = picture(1, 1, 9, 7)
+    expected = PRIOR.denoise(image, 25 / 255)
+    for kind in (image, image.expand(2, 3, 9, 7), image[0, 0].numpy(), image[0].permute(1, 2, 0).numpy()):
+        backbone = Recorder(answer)
+        found = torch.as_tensor(module.denoise(kind, sigma=25, backbone=backbone))
+        torch.testing.assert_close(
+            found.flatten(), expected.expand(found.numel() // 63, *image.shape[1:]).flatten()
+        )
+        assert backbone.sigmas == pytest.approx([3**0.5 * 25 / 255])
 
 
 def check_denoise_seeds(module: ModuleType) -> None:
@@ -153,6 +173,20 @@ def test_denoise_mean() -> None:
 
 def test_denoise_sample() -> None:
     check_denoise_sample(denoise_task)
+
+
+def test_denoise_gray() -> None:
+    check_denoise_gray(denoise_task)
+
+
+def test_denoise_of_gray_and_colour_in_one_batch() -> None:
+    colour, gray = picture(1, 3, 9, 7), picture(1, 1, 9, 7).expand(1, 3, 9, 7)
+    backbone, reports = Recorder(), Reports()
+    found = denoise(torch.cat([colour, gray]), sigma=25, backbone=backbone, progress=reports)
+    assert backbone.sigmas == pytest.approx([25 / 255, 3**0.5 * 25 / 255])
+    reports.assert_complete(2)
+    assert torch.equal(found[:1], denoise(colour, sigma=25, backbone=Recorder()))
+    assert torch.equal(found[1:], denoise(gray, sigma=25, backbone=Recorder()))
 
 
 def test_denoise_seeds() -> None:
@@ -192,7 +226,8 @@ def test_denoise_estimates_each_picture_of_a_batch(monkeypatch: pytest.MonkeyPat
         return float(pixels.mean())
 
     monkeypatch.setattr(denoise_task, "estimate_sigma", estimate_sigma)
-    batch = torch.stack([torch.full((3, 8, 6), level) for level in (0.2, 0.0, 0.4)])
+    tint = torch.tensor([0.9, 1.0, 1.1]).view(3, 1, 1)
+    batch = torch.stack([level * tint.expand(3, 8, 6) for level in (0.2, 0.0, 0.4)])
     backbone, reports = Recorder(), Reports()
     found = denoise(batch, backbone=backbone, progress=reports)
     assert backbone.sigmas == pytest.approx([0.2, 0.4])
@@ -367,19 +402,21 @@ def check_inpaint_conditional(module: ModuleType) -> None:
 
 
 def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
+    """Splitting starts from the smooth fill, a sample from what splitting found."""
     image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
     hole = torch.from_numpy(mask > 0).float()[None, None]
-    for method, estimate, spread in (("splitting", "mean", 0.0), ("ddnm", "sample", 0.125)):
+    for method, estimate in (("splitting", "mean"), ("ddnm", "sample")):
         backbone = Recorder()
         run_inpaint(image, mask, method, estimate, module, backbone=backbone)
-        noise = backbone.states[0] - push_pull(image, hole)
-        if spread:
-            assert_moments(noise, mean=0, variance=spread**2)
-        else:
-            assert not noise.any()
-        assert backbone.sigmas[0] == pytest.approx(0.125)
-        assert backbone.sigmas[-1] == pytest.approx(0.01)
+        assert torch.equal(backbone.states[0], push_pull(image, hole))
+        assert backbone.sigmas[0] == pytest.approx(module.START_SIGMA)
+        assert backbone.sigmas[-1] == pytest.approx(module.LAST_SIGMA)
         assert backbone.conditions == [None]
+    draws = module.STEPS["ddnm", "sample"] // 3
+    assert backbone.sigmas[-draws] == module.SAMPLE_SIGMA
+    # Pixel by pixel splitting has come to rest long before: what is added is noise.
+    noise = backbone.states[-draws] - PRIOR.denoise(backbone.states[-draws - 1], module.LAST_SIGMA)
+    assert_moments(noise[hole.expand_as(noise) > 0], mean=0, variance=module.SAMPLE_SIGMA**2)
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:
@@ -758,3 +795,16 @@ def test_pictures_of_any_numbers_type_give_nearly_the_same() -> None:
     learns = denoise(image.clone().requires_grad_(), sigma=25, backbone=backbone)
     assert torch.equal(learns, expected)
     assert not learns.requires_grad
+
+
+def test_grown_hole_is_a_disc_around_it() -> None:
+    from restore.tasks.inpaint import grown
+
+    hole = torch.zeros(1, 1, 7, 9)
+    hole[..., 3, 4] = 1
+    wide = grown(hole, 2)
+    distance = (torch.arange(7)[:, None] - 3) ** 2 + (torch.arange(9) - 4) ** 2
+    assert torch.equal(wide[0, 0], (distance <= 4).float())
+    assert torch.equal(grown(hole, 0), hole)
+    with pytest.raises(ValueError, match="0 pixels or more, got -1"):
+        grown(hole, -1)

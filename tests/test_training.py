@@ -29,7 +29,7 @@ from test_unet import SMALL, random_network, random_planes
 from torch import Tensor, nn
 
 from restore import backbone as backbones
-from restore.backbone import UNKNOWN_NOISE, BackboneConfig
+from restore.backbone import UNKNOWN_NOISE, BackboneConfig, load
 from restore.degradations import resize
 from restore.errors import ConfigError, ImageError, RestoreError
 from restore.fill import push_pull
@@ -826,6 +826,12 @@ def test_a_new_run_from_an_old_state(photographs: Path, tmp_path: Path) -> None:
     train(tiny(photographs, tmp_path / "third", steps=6), start_from=tmp_path / "first" / "state.safetensors")
     new = tensors_of(tmp_path / "third" / "state.safetensors")
     assert new["optimizer.0.step"] == 10
+    # What it took is told of all runs together, also after a resume.
+    train(tiny(photographs, tmp_path / "third", steps=7), resume=True)
+    facts = load(tmp_path / "third" / "weights.safetensors", device="cpu").facts
+    assert [run["steps"] for run in facts["runs"]] == [4, 7]
+    assert facts["steps"] == 11
+    assert facts["crops"] == sum(run["crops"] for run in facts["runs"])
 
 
 def test_a_finished_run_is_not_overwritten(photographs: Path, tmp_path: Path) -> None:

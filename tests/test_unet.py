@@ -105,6 +105,16 @@ def test_gradients_of_both_ways_agree() -> None:
     torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)
 
 
+def test_levels_are_seen_as_waves_of_the_log_snr() -> None:
+    """sin and cos at frequencies in geometric progression from 0.05 to 2."""
+    network = UNet(UNetConfig((4, 4), 1, embedding=12))
+    seen: list[Tensor] = []
+    network.embed.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    network(torch.zeros(2, 9, 4, 4), torch.tensor([-3.0, 0.5]))
+    phase = torch.tensor([[-3.0], [0.5]]) * torch.tensor([[0.05, 0.1**0.5, 2.0]])
+    torch.testing.assert_close(seen[0], torch.cat([phase.sin(), phase.cos()], 1))
+
+
 def test_a_fresh_network_answers_zero() -> None:
     assert not UNet(SMALL)(random_planes(1, 9, 8, 8), LEVEL).any()
 

@@ -35,8 +35,8 @@ def denoise(
     gives the posterior mean ``E[x0 | x]`` and ancestral sampling from there a draw from the posterior
     (Ho et al. 2020; Kawar et al. 2021).
 
-    sigma: standard deviation of the noise on the field's 0..255 scale; None estimates it for each picture
-        (`restore.noise.estimate_sigma`).
+    sigma: standard deviation of the noise in each channel on the field's 0..255 scale; None estimates it for
+        each picture (`restore.noise.estimate_sigma`).
     estimate: ``mean`` (one call, best PSNR) or ``sample`` (``steps`` calls, natural texture).
     method: ``gaussian`` uses the unconditional prior; ``blind`` the conditional branch with the noisy
         picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
@@ -60,9 +60,9 @@ def denoise(
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, steps or STEPS)
         result = _blind(noisy, given, ladder, noise, backbone, progress)
     else:
-        # A given level is that of all pictures; otherwise each walks from its own.
-        levels = estimated_sigmas(picture.batch) if given is None else [given]
-        ladders = [_ladder(level, lowest, estimate, steps or STEPS) for level in levels]
+        levels = estimated_sigmas(picture.batch) if given is None else [given] * len(noisy)
+        walk = 1 if estimate == "mean" else steps or STEPS
+        ladders = [_ladder(one, level, lowest, walk) for one, level in zip(noisy, levels, strict=True)]
         if not any(ladders):
             return picture.unchanged()  # type: ignore[no-any-return]
         result = _gaussian(noisy, ladders, noise, backbone, progress)
@@ -74,29 +74,35 @@ def estimated_sigmas(batch: Tensor) -> list[float]:
     return [estimate_sigma(picture.permute(1, 2, 0).cpu().numpy()) for picture in batch]
 
 
-def _ladder(sigma: float, lowest: float, estimate: Estimate, steps: int) -> list[float]:
-    """From the picture's own noise level down; empty when there is nothing to remove."""
-    if sigma < lowest / 2:
+def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> list[float]:
+    """From the picture's own noise level down; empty when there is nothing to remove.
+
+    Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
+    the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
+    sqrt(3) times its noise. For a prior of gray pictures that is exact. picture ``(3, h, w)``.
+    """
+    if noise_std < lowest / 2:
         return []
+    gray = bool((picture == picture[:1]).all())
+    sigma = noise_std * 3**0.5 if gray else noise_std
     # A ladder of one step is one call: the posterior mean.
-    single = estimate == "mean" or sigma <= 2 * lowest
-    return [sigma, 0.0] if single else schedule.karras(sigma, lowest, steps)
+    return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else schedule.karras(sigma, lowest, steps)
 
 
 def _gaussian(
     noisy: Tensor, ladders: list[list[float]], noise: Noise, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
-    """Walk down from the noisy pictures: all on one ladder, or each on its own."""
+    """Walk down from the noisy pictures: all on the same ladder, or each on its own."""
     prior = backbone.denoiser()
+    if all(ladder == ladders[0] for ladder in ladders):
+        return samplers.ddpm(prior, noisy, ladders[0], noise=noise, progress=progress)
     calls, total = count(1), sum(len(ladder) - 1 for ladder in ladders if ladder)
     report = None if progress is None else lambda *_: progress(next(calls), total)
-    pieces = noisy.chunk(len(ladders))
-    return torch.cat(
-        [
-            samplers.ddpm(prior, piece, ladder, noise=noise, progress=report) if ladder else piece
-            for piece, ladder in zip(pieces, ladders, strict=True)
-        ]
-    )
+    results = [
+        samplers.ddpm(prior, one, ladder, noise=noise, progress=report) if ladder else one
+        for one, ladder in zip(noisy.chunk(len(noisy)), ladders, strict=True)
+    ]
+    return torch.cat(results)
 
 
 def _blind(

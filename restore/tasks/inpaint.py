@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
@@ -54,6 +55,7 @@ def inpaint(
     mask: Any,
     *,
     mask_means: Literal["fill", "keep"] = "fill",
+    grow: int = 0,
     estimate: Estimate = "sample",
     method: Method | None = None,
     steps: int | None = None,
@@ -67,13 +69,14 @@ def inpaint(
     White in the mask means fill (``mask_means="keep"`` turns it round). Outside the hole every number of
     the result is the input's own, bit for bit; only the hole and its surroundings are computed.
 
+    grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``conditional``: the backbone sees the picture with a smooth fill and the mask, known pixels
         are put in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise
         on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10)
-        2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise level, half-quadratic
-        splitting (Zhang et al. 2021). ``ddnm``: the last third of the steps draws a sample around what
-        splitting found, every estimate projected (Wang et al. 2023). None: whichever measured best for
-        the estimate.
+        2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
+        half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third of the steps draws a sample
+        around what splitting found, every estimate projected (Wang et al. 2023). None: whichever measured
+        best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
     steps: steps of the ladder. jumps: RePaint's climbs. seed: of the random numbers; the pictures of a
         batch draw different ones.
@@ -88,6 +91,7 @@ def inpaint(
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
     if len(hole) not in (1, len(batch)):
         raise ValueError(f"there are {len(hole)} masks for {len(batch)} pictures; pass one, or one for each")
+    hole = grown(hole, grow)
     if not hole.any():
         return picture.unchanged()  # type: ignore[no-any-return]
     if hole.flatten(1).all(1).any():
@@ -162,7 +166,8 @@ def _fill(
     mean = _split(prior, fill, plan.steps - draws, _part_of(progress, 0, plan.steps))
     ladder = schedule.log_sigma(SAMPLE_SIGMA, LAST_SIGMA, draws)
     rest = _part_of(progress, plan.steps - draws, plan.steps)
-    return samplers.ddim(prior, mean + SAMPLE_SIGMA * noise(mean), ladder, eta=1.0, noise=noise, progress=rest)
+    start = mean + SAMPLE_SIGMA * noise(mean)
+    return samplers.ddim(prior, start, ladder, eta=1.0, noise=noise, progress=rest)
 
 
 def _split(prior: Denoiser, fill: Tensor, steps: int, progress: Progress | None) -> Tensor:
@@ -178,6 +183,20 @@ def _part_of(progress: Progress | None, before: int, total: int) -> Progress | N
     if progress is None:
         return None
     return lambda done, _: progress(before + done, total)
+
+
+def grown(hole: Tensor, pixels: int) -> Tensor:
+    """Widen a hole ``(b, 1, h, w)`` by a disc of radius ``pixels``; raises ValueError below 0."""
+    if pixels < 0:
+        raise ValueError(f"a hole grows by 0 pixels or more, got {pixels}")
+    if not pixels:
+        return hole
+    from kornia.morphology import dilation
+
+    reach = torch.arange(-pixels, pixels + 1, device=hole.device)
+    disc = (reach[:, None] ** 2 + reach**2 <= pixels**2).to(hole.dtype)
+    wider: Tensor = dilation(hole, disc)
+    return wider
 
 
 def surroundings(hole: Tensor, context: int) -> list[tuple[int, int, int, int]]:

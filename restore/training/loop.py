@@ -63,6 +63,7 @@ class Trainer:
             fused=self.device.type in ("cpu", "cuda"),
         )
         self.step, self.seconds, self.resumed = 0, 0.0, False
+        self.earlier: list[dict[str, float]] = []  # the runs that this one started from
         self.running = torch.zeros(2, len(TASKS), LEVELS, device=self.device)
         self.facts: dict[str, Any] = {}
         self.generator = torch.Generator(self.device)
@@ -164,7 +165,7 @@ class Trainer:
                 f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on"
             )
         weights = self.out / "weights.safetensors"
-        self.say(f"trained {self.step} steps, {self.step * run.batch * self.world} crops: {weights}")
+        self.say(f"trained {self.step} steps, {self._compute()['crops']} crops: {weights}")
         return weights
 
     def _loop(
@@ -276,12 +277,12 @@ class Trainer:
         with torch.device("meta"):
             network = UNet(self.config.backbone.network)
         network.load_state_dict({n: t.clone() for n, t in self.average.items()}, assign=True)
+        runs = [*self.earlier, self._compute()]
         facts = {
             **self.facts,
-            "steps": self.step,
-            "crops": self.step * self.config.run.batch * self.world,
+            **{key: sum(run[key] for run in runs) for key in runs[0]},
+            "runs": runs,
             "crop": self.config.data.crop,
-            "minutes": round(self.seconds / 60, 1),
             "device": str(self.device),
             "mix": asdict(self.config.mix),
             "loss": asdict(self.config.loss),
@@ -290,6 +291,11 @@ class Trainer:
         }
         dtype = dtype or (torch.bfloat16 if self._bf16() else torch.float32)
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype)
+
+    def _compute(self) -> dict[str, float]:
+        """What this run has taken so far."""
+        crops = self.step * self.config.run.batch * self.world
+        return {"steps": self.step, "crops": crops, "minutes": round(self.seconds / 60, 1)}
 
     def save(self) -> None:
         """Write the averaged weights and the state to go on from, each beside its target and renamed.
@@ -304,6 +310,7 @@ class Trainer:
         metadata = {
             "step": str(self.step),
             "seconds": repr(self.seconds),
+            "runs": json.dumps([*self.earlier, self._compute()]),
             "backbone": json.dumps(asdict(self.config.backbone)),
         }
         path = self.out / "state.safetensors"
@@ -337,6 +344,7 @@ class Trainer:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
             saved = backbones.config_from_dict(json.loads(metadata["backbone"]))
             step, seconds = int(metadata["step"]), float(metadata["seconds"])
+            runs = json.loads(metadata["runs"])
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
         if saved != self.config.backbone:
@@ -346,8 +354,10 @@ class Trainer:
             self.average[name].copy_(tensor)
         self.running = tensors["running"].to(self.device)
         self._load_optimizer(_part(tensors, "optimizer."))
-        if not restart_schedule:
-            self.step, self.seconds, self.resumed = step, seconds, True
+        if restart_schedule:
+            self.earlier = runs
+        else:
+            self.step, self.seconds, self.resumed, self.earlier = step, seconds, True, runs[:-1]
 
     def _load_optimizer(self, tensors: dict[str, Tensor]) -> None:
         """Put the saved moments back in the memory layout of their weights.
