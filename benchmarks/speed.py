@@ -88,7 +88,7 @@ def operations_per_megapixel(backbone: Backbone) -> float:
     """
     side = 8 * backbone.config.network.multiple
     with FlopCounterMode(display=False) as counter:
-        backbone.denoiser(tile=None)(torch.zeros(1, 3, side, side), SIGMA / 255)
+        backbone.denoiser()(torch.zeros(1, 3, side, side), SIGMA / 255)
     return float(counter.get_total_flops()) * (SIDE / side) ** 2
 
 

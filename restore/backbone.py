@@ -17,7 +17,7 @@ from torch import Tensor
 from restore import schedule as schedules
 from restore.errors import OutputError, WeightsError
 from restore.schedule import Prediction
-from restore.tiling import padded, tiled
+from restore.tiling import tiled
 from restore.types import Denoiser
 from restore.unet import UNet, UNetConfig
 
@@ -109,9 +109,9 @@ def predict(
 
         guess = a x_t + s^2 hint            X0 = guess - s F            that is, v = F - s hint
 
-    The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F is
-    the residual to the hint, and the filters that clean a noisy picture are those that sharpen a hint. Without
-    a hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
+    The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F
+    is the residual to the hint, and the filters that clean a noisy picture also sharpen a hint. Without a
+    hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
     sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
     """
     a, s = (schedules.per_picture(scale, x_t) for scale in schedules.signal_and_noise_of(sigma))
@@ -136,7 +136,11 @@ class Backbone:
     """A network with the configuration it was trained under; gives denoisers.
 
     facts: what the checkpoint says of its training, free form.
+    tile: side in pixels of the pieces that large pictures are computed in, which bounds the memory. The
+        result is that of the whole picture, whatever the side.
     """
+
+    tile: int = 2048
 
     def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
         self.network = network.eval().requires_grad_(False)
@@ -156,18 +160,17 @@ class Backbone:
         self.network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
         return self
 
-    def denoiser(self, condition: Condition | None = None, *, tile: int | None = 1024) -> Denoiser:
+    def denoiser(self, condition: Condition | None = None) -> Denoiser:
         """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
 
-        x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back. Large
-        pictures are computed in tiles of ``tile`` pixels (None: in one piece) with the same result.
+        x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back.
         """
         planes = None if condition is None else condition.planes().to(self.device)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             if sigma <= 0:
                 return x
-            return self._call(x, planes, sigma, tile)[0]
+            return self._call(x, planes, sigma)[0]
 
         return denoise
 
@@ -177,35 +180,36 @@ class Backbone:
             raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
         return VarianceDenoiser(self, condition)
 
-    def _call(
-        self, x: Tensor, planes: Tensor | None, sigma: float, tile: int | None
-    ) -> tuple[Tensor, Tensor]:
+    def _call(self, x: Tensor, planes: Tensor | None, sigma: float) -> tuple[Tensor, Tensor]:
+        """The clean picture in [0, 1], and the same in [-1, 1] followed by what else the network put out."""
         config = self.config
         # Double precision on the CPU: not every device has it.
         level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
-        x_t = schedules.to_network(x.to(self.device, torch.float32), level)
-        if planes is None:
-            planes = no_condition(x_t)
-        if (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
+        if planes is not None and (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
             raise ValueError(
                 f"the condition is for {planes.shape[0]} pictures of {planes.shape[-1]}x{planes.shape[-2]}, "
                 f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
             )
 
         def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
-            def run(piece: Tensor) -> Tensor:
-                piece = piece.to(self.dtype).contiguous(memory_format=torch.channels_last)
-                output: Tensor = self.network(piece, log_snr)
-                return output.float()
+            output: Tensor = self.network(
+                inputs.to(self.dtype).contiguous(memory_format=torch.channels_last), log_snr
+            )
+            return output.float()
 
-            multiple = config.network.multiple
-            if tile is None:
-                return padded(run, inputs, multiple=multiple)
-            return tiled(run, inputs, tile=tile, halo=self.network.halo, multiple=multiple)
+        def run(piece: Tensor) -> Tensor:
+            # Everything beside the state and the answer exists for one piece at a time.
+            x_t = piece[:, :3]
+            condition = no_condition(x_t) if planes is None else piece[:, 3:]
+            clean, raw = predict(network, config, x_t, condition, level)
+            return torch.cat([clean, raw[:, 3:]], dim=1)
 
         with torch.no_grad():
-            clean, raw = predict(network, config, x_t, planes, level)
-            return ((clean + 1) / 2).to(x.device, x.dtype), raw.to(x.device)
+            x_t = schedules.to_network(x.to(self.device, torch.float32), level)
+            inputs = x_t if planes is None else torch.cat([x_t, planes], dim=1)
+            multiple = config.network.multiple
+            answer = tiled(run, inputs, tile=self.tile, halo=self.network.halo, multiple=multiple)
+            return ((answer[:, :3] + 1) / 2).to(x.device, x.dtype), answer.to(x.device)
 
 
 class VarianceDenoiser:
@@ -220,7 +224,7 @@ class VarianceDenoiser:
 
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """(E[x0 | x], the interpolation in [0, 1] between the small and the large log variance)."""
-        clean, raw = self._backbone._call(x, self._planes, sigma, None)
+        clean, raw = self._backbone._call(x, self._planes, sigma)
         return clean, interpolation(raw).clamp(0, 1)
 
 

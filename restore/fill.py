@@ -17,19 +17,17 @@ def push_pull(image: Tensor, hole: Tensor) -> Tensor:
     unchanged. An image without a single known pixel comes back as its mid-grey, 0.5.
     """
     known = 1 - hole
-    filled, _ = _pull_push(image * known, known)
-    return filled
+    return _pull_push(image * known, known)
 
 
-def _pull_push(weighted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (values, weight) at this level, with no pixel left empty; input is value times weight.
+def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
+    """Return the values at this level with no pixel left empty; the input is value times weight.
 
     Where the weight is 1 the values come back as they are, bit for bit.
     """
     h, w = weight.shape[-2:]
-    values = weighted / weight.clamp_min(1e-6)
     if h == 1 and w == 1:
-        return values.where(weight > 0, values.new_tensor(0.5)), weight
+        return (weighted / weight.clamp_min(1e-6)).where(weight > 0, weight.new_tensor(0.5))
     pad = (1, 1 + w % 2, 1, 1 + h % 2)
     # A tent over 4x4 pixels, halved in size: smoother than 2x2, no blocks in the fill. Its taps sum to
     # four, so that one known pixel of four makes a known coarse pixel.
@@ -40,8 +38,7 @@ def _pull_push(weighted: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     # More than one known pixel is no more than known: saturate, or a far average outweighs a near pixel.
     saturated = coarse_weight.clamp_max(1)
     scale = saturated / coarse_weight.clamp_min(1e-6)
-    coarse, _ = _pull_push(coarse_weighted * scale, saturated)
+    coarse = _pull_push(coarse_weighted * scale, saturated)
     size = (2 * coarse.shape[-2], 2 * coarse.shape[-1])
     up = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)[..., :h, :w]
-    own = weight.clamp_max(1)
-    return values * own + up * (1 - own), weight
+    return weighted + up * (1 - weight)

@@ -51,7 +51,7 @@ def neighbour_correlation(image: Floats) -> float:
 
     0 for white noise; demosaicking, resizing and JPEG leave 0.2 and more. From the mean spectrum of the
     flattest patches, each order weighted by its basis function's own autocorrelation. Without noise to
-    speak of (a grey level of 255) it is 0.
+    speak of in the highest orders (a grey level of 255) it is 0: noise smoother than that is not seen.
     """
     return measure(image).correlation
 
@@ -70,7 +70,9 @@ def measure(image: Floats) -> NoiseReport:
         return NoiseReport(_median_difference(planes), 0.0)
     spectra = patches @ _DCT.T
     texture = (spectra[:, :, (_ORDER > 0) & (_ORDER <= LOW)] ** 2).sum((1, 2))
-    flat = spectra[np.argsort(texture)[: max(FEWEST, int(FLAT * len(texture)))]]
+    # Enough patches for the covariance of all high orders, or its eigenvalues spread by themselves.
+    orders = spectra.shape[1] * int((_ORDER > LOW).sum())
+    flat = spectra[np.argsort(texture)[: max(int(FLAT * len(texture)), 50 * orders)]]
     high = flat[:, :, _ORDER > LOW].reshape(len(flat), -1).astype(np.float64)
     high -= high.mean(0)
     sigma = _noise_eigenvalue(np.linalg.eigvalsh(high.T @ high / len(high))) ** 0.5
@@ -84,14 +86,15 @@ def _unclipped_patches(planes: Floats) -> NDArray[np.float32]:
         return np.empty((0, channels, SIDE**2), np.float32)
     step = max(1, round(((h - SIDE + 1) * (w - SIDE + 1) / PATCHES) ** 0.5))
     windows = sliding_window_view(planes, (SIDE, SIDE), axis=(0, 1))[::step, ::step]
-    patches = np.ascontiguousarray(windows.reshape(-1, channels, SIDE**2), dtype=np.float32)
+    patches: NDArray[np.float32] = np.array(windows.reshape(-1, channels, SIDE**2), np.float32)
     inside = (patches > planes.min()) & (patches < planes.max())
     # A constant picture touches both ends everywhere, and has no noise: keep its patches.
     touching = (~inside).mean((1, 2))
-    return patches[touching <= max(0.02, float(np.quantile(touching, 0.3)))]
+    kept: NDArray[np.float32] = patches[touching <= max(0.02, float(np.quantile(touching, 0.3)))]
+    return kept
 
 
-def _noise_eigenvalue(values: NDArray[np.float64]) -> float:
+def _noise_eigenvalue(values: Floats) -> float:
     """The mean of the smallest eigenvalues, as many as have a mean no larger than their median."""
     for count in range(len(values), 0, -1):
         mean = values[:count].mean()

@@ -276,6 +276,21 @@ SAMPLERS: dict[str, Sampler] = {
 }
 
 
+def choose(name: str | None, default: Sampler, estimate: str = "sample") -> Sampler:
+    """Give the sampler of that name, the default for None.
+
+    Raises ValueError for an unknown name, saying which there are, and for any name with the estimate
+    ``mean``, which no sampler draws.
+    """
+    if name is None:
+        return default
+    if name not in SAMPLERS:
+        raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, got {name!r}")
+    if estimate == "mean":
+        raise ValueError(f"a sampler walks to a sample, not to the mean; leave out sampler={name!r}")
+    return SAMPLERS[name]
+
+
 def _steps(sigmas: Sequence[float]) -> list[tuple[float, float]]:
     """Give the pairs (s, s') of a ladder that can be walked; ValueError says why another cannot."""
     if len(sigmas) < 2:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Literal
 
@@ -12,7 +14,7 @@ from restore import samplers, schedule
 from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.noise import estimate_sigma
-from restore.types import Estimate, Noise, Progress
+from restore.types import Estimate, Progress
 
 Method = Literal["gaussian", "blind"]
 STEPS = 20
@@ -24,6 +26,7 @@ def denoise(
     sigma: float | None = None,
     estimate: Estimate = "mean",
     method: Method = "gaussian",
+    sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     backbone: Backbone | None = None,
@@ -41,8 +44,8 @@ def denoise(
     method: ``gaussian`` uses the unconditional prior; ``blind`` the conditional branch with the noisy
         picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
         sigma it is told nothing about the level.
-    steps: network calls of ``estimate="sample"``. seed: of its random numbers; the pictures of a batch draw
-        different ones.
+    sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ancestral, ``ddpm``.
+    steps: of its ladder. seed: of its random numbers; the pictures of a batch draw different ones.
 
     Less noise than half of 8-bit rounding is none: a copy comes back. Raises ValueError for options out of
     range and pictures that are not numbers.
@@ -50,7 +53,7 @@ def denoise(
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
     _check(estimate, method, steps)
-    noise = samplers.seeded_noise(seed)
+    walk = partial(samplers.choose(sampler, samplers.ddpm, estimate), noise=samplers.seeded_noise(seed))
     picture = canvas(image)
     given = None if sigma is None else sigma / 255
     backbone = backbone or shipped()
@@ -58,14 +61,17 @@ def denoise(
     noisy = picture.batch.to(backbone.device)
     if method == "blind":
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, steps or STEPS)
-        result = _blind(noisy, given, ladder, noise, backbone, progress)
+        # At the top the state says nothing, so for one call from there its noise need not be drawn.
+        start = noisy if len(ladder) == 2 else noisy + top * samplers.seeded_noise(seed)(noisy)
+        blind = backbone.denoiser(Condition(noisy, noise_std=given))
+        result = walk(blind, start, ladder, progress=progress)
     else:
         levels = estimated_sigmas(picture.batch) if given is None else [given] * len(noisy)
-        walk = 1 if estimate == "mean" else steps or STEPS
-        ladders = [_ladder(one, level, lowest, walk) for one, level in zip(noisy, levels, strict=True)]
+        calls = 1 if estimate == "mean" else steps or STEPS
+        ladders = [_ladder(one, level, lowest, calls) for one, level in zip(noisy, levels, strict=True)]
         if not any(ladders):
             return picture.unchanged()  # type: ignore[no-any-return]
-        result = _gaussian(noisy, ladders, noise, backbone, progress)
+        result = _gaussian(noisy, ladders, walk, backbone, progress)
     return picture.like_original(result)  # type: ignore[no-any-return]
 
 
@@ -90,29 +96,23 @@ def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> lis
 
 
 def _gaussian(
-    noisy: Tensor, ladders: list[list[float]], noise: Noise, backbone: Backbone, progress: Progress | None
+    noisy: Tensor,
+    ladders: list[list[float]],
+    walk: Callable[..., Tensor],
+    backbone: Backbone,
+    progress: Progress | None,
 ) -> Tensor:
     """Walk down from the noisy pictures: all on the same ladder, or each on its own."""
     prior = backbone.denoiser()
     if all(ladder == ladders[0] for ladder in ladders):
-        return samplers.ddpm(prior, noisy, ladders[0], noise=noise, progress=progress)
+        return walk(prior, noisy, ladders[0], progress=progress)
     calls, total = count(1), sum(len(ladder) - 1 for ladder in ladders if ladder)
     report = None if progress is None else lambda *_: progress(next(calls), total)
     results = [
-        samplers.ddpm(prior, one, ladder, noise=noise, progress=report) if ladder else one
+        walk(prior, one, ladder, progress=report) if ladder else one
         for one, ladder in zip(noisy.chunk(len(noisy)), ladders, strict=True)
     ]
     return torch.cat(results)
-
-
-def _blind(
-    noisy: Tensor, sigma: float | None, ladder: list[float], noise: Noise, backbone: Backbone,
-    progress: Progress | None,
-) -> Tensor:  # fmt: skip
-    denoiser = backbone.denoiser(Condition(noisy, noise_std=sigma))
-    # At the top the state says nothing, so for one call from there its noise need not be drawn.
-    start = noisy if len(ladder) == 2 else noisy + ladder[0] * noise(noisy)
-    return samplers.ddpm(denoiser, start, ladder, noise=noise, progress=progress)
 
 
 def _check(estimate: str, method: str, steps: int | None) -> None:

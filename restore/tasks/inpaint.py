@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -29,6 +30,7 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 # Splitting starts from a smooth fill in the middle of the ladder; ddnm starts lower, from what splitting
 # found. Measured on the validation pictures, as are the defaults above.
 START_SIGMA, SAMPLE_SIGMA, LAST_SIGMA = 0.125, 0.05, 0.01
+Walk = partial[Tensor]  # a sampler with its noise
 CONTEXT = 96  # pixels around a hole that are computed with it, at least
 GRID = 16  # boxes around holes lie on the grid of the network's coarsest cells
 
@@ -58,6 +60,7 @@ def inpaint(
     grow: int = 0,
     estimate: Estimate = "sample",
     method: Method | None = None,
+    sampler: str | None = None,
     steps: int | None = None,
     jumps: Jumps | None = None,
     seed: int = 0,
@@ -78,6 +81,7 @@ def inpaint(
         around what splitting found, every estimate projected (Wang et al. 2023). None: whichever measured
         best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
+    sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional.
     steps: steps of the ladder. jumps: RePaint's climbs. seed: of the random numbers; the pictures of a
         batch draw different ones.
 
@@ -85,6 +89,8 @@ def inpaint(
     estimate, a mask of another size, and a mask without a single known pixel.
     """
     plan = _plan(estimate, method, steps, jumps)
+    default = samplers.ddim if plan.method == "conditional" else samplers.ddpm
+    walk = samplers.choose(sampler, default, estimate)
     noise = samplers.seeded_noise(seed)
     picture = canvas(image)
     batch = picture.batch
@@ -104,7 +110,7 @@ def inpaint(
         piece = (..., slice(top, bottom), slice(left, right))
         part = _part_progress(progress, number, len(boxes))
         inside = batch[piece].to(backbone.device), hole[piece].to(backbone.device)
-        result[piece] = _fill(*inside, plan, noise, backbone, part).to(batch.device)
+        result[piece] = _fill(*inside, plan, partial(walk, noise=noise), backbone, part).to(batch.device)
     return picture.paste(result, hole)  # type: ignore[no-any-return]
 
 
@@ -142,23 +148,24 @@ def _plan(estimate: Estimate, method: Method | None, steps: int | None, jumps: J
 
 
 def _fill(
-    image: Tensor, hole: Tensor, plan: _Plan, noise: Noise, backbone: Backbone, progress: Progress | None
+    image: Tensor, hole: Tensor, plan: _Plan, walk: Walk, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
     fill = push_pull(image, hole)
+    noise: Noise = walk.keywords["noise"]
     top, lowest = backbone.config.sigma_max, backbone.config.sigma_min
     if plan.method == "conditional":
         condition = Condition(fill, known=1 - hole)
         denoiser = enforce(backbone.denoiser(condition), fill, Hole(hole))
         if plan.estimate == "mean":
-            return samplers.ddim(denoiser, fill, [top, 0.0], progress=progress)
+            return walk(denoiser, fill, [top, 0.0], progress=progress)
         ladder = schedule.karras(top, lowest, plan.steps)
-        return samplers.ddim(denoiser, fill + top * noise(fill), ladder, noise=noise, progress=progress)
+        return walk(denoiser, fill + top * noise(fill), ladder, progress=progress)
     if plan.method == "repaint":
         betas = schedule.named(backbone.config.schedule, backbone.config.steps)
         ladder = schedule.repaint_sigmas(betas, plan.steps, plan.jumps.length, plan.jumps.repeats)
         denoiser = inject_known(backbone.denoiser(), image, hole, noise)
         start = 0.5 + ladder[0] * noise(image)  # what the schedule ends in: mid-grey and noise
-        return samplers.ddpm(denoiser, start, ladder, noise=noise, progress=progress)
+        return walk(denoiser, start, ladder, progress=progress)
     prior = enforce(backbone.denoiser(), fill, Hole(hole))
     if plan.method == "splitting":
         return _split(prior, fill, plan.steps, progress)
@@ -167,7 +174,7 @@ def _fill(
     ladder = schedule.log_sigma(SAMPLE_SIGMA, LAST_SIGMA, draws)
     rest = _part_of(progress, plan.steps - draws, plan.steps)
     start = mean + SAMPLE_SIGMA * noise(mean)
-    return samplers.ddim(prior, start, ladder, eta=1.0, noise=noise, progress=rest)
+    return walk(prior, start, ladder, progress=rest)
 
 
 def _split(prior: Denoiser, fill: Tensor, steps: int, progress: Progress | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -12,7 +13,7 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.guidance import enforce, half_quadratic_splitting
 from restore.operators import Resize
-from restore.types import Denoiser, Estimate, Noise, Progress
+from restore.types import Denoiser, Estimate, Progress
 
 Method = Literal["conditional", "projection"]
 SCALES = (1.5, 4.0)
@@ -25,6 +26,7 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 }
 # Where projection's ladder begins and ends; measured on the validation pictures.
 LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.25, 0.01), "sample": (0.1, 0.02)}
+Walk = partial[Tensor]  # a sampler with its noise
 ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to rounding
 
 
@@ -34,6 +36,7 @@ def upscale(
     *,
     estimate: Estimate = "sample",
     method: Method | None = None,
+    sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     backbone: Backbone | None = None,
@@ -49,6 +52,7 @@ def upscale(
         the pictures that reduce to the input (DDNM, Wang et al. 2023); for the mean half-quadratic
         splitting (Zhang et al. 2021). None: whichever measured best for the estimate.
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
+    sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ``ddim``.
     steps: of the ladder. seed: of the random numbers; the pictures of a batch draw different ones.
 
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
@@ -68,13 +72,14 @@ def upscale(
         )
     steps = steps or STEPS[method, estimate]
     noise = samplers.seeded_noise(seed)
+    walk = partial(samplers.choose(sampler, samplers.ddim, estimate), noise=noise)
     picture = canvas(image)
     backbone = backbone or shipped()
     small = picture.batch.to(backbone.device)
     size = (round(small.shape[-2] * scale), round(small.shape[-1] * scale))
     bicubic = resize(small, size)
     if method == "conditional":
-        result = _conditional(bicubic, estimate, steps, noise, backbone, progress)
+        result = _conditional(bicubic, estimate, steps, walk, backbone, progress)
     else:
         operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
 
@@ -85,7 +90,7 @@ def upscale(
         start = agreeing(backbone.denoiser(Condition(bicubic)))(bicubic, backbone.config.sigma_max)
         if progress is not None:
             progress(1, steps + 1)
-        result = _projection(agreeing(backbone.denoiser()), start, estimate, steps, noise, one_more)
+        result = _projection(agreeing(backbone.denoiser()), start, estimate, steps, walk, one_more)
     return picture.like_original(result)  # type: ignore[no-any-return]
 
 
@@ -93,23 +98,23 @@ def _conditional(
     bicubic: Tensor,
     estimate: Estimate,
     steps: int,
-    noise: Noise,
+    walk: Walk,
     backbone: Backbone,
     progress: Progress | None,
 ) -> Tensor:
     top = backbone.config.sigma_max
     denoiser = backbone.denoiser(Condition(bicubic))
     if estimate == "mean":
-        return samplers.ddim(denoiser, bicubic, [top, 0.0], progress=progress)
+        return walk(denoiser, bicubic, [top, 0.0], progress=progress)
     ladder = schedule.karras(top, backbone.config.sigma_min, steps)
-    return samplers.ddim(denoiser, bicubic + top * noise(bicubic), ladder, progress=progress)
+    return walk(denoiser, bicubic + top * walk.keywords["noise"](bicubic), ladder, progress=progress)
 
 
 def _projection(
-    prior: Denoiser, start: Tensor, estimate: Estimate, steps: int, noise: Noise, progress: Progress | None
+    prior: Denoiser, start: Tensor, estimate: Estimate, steps: int, walk: Walk, progress: Progress | None
 ) -> Tensor:
     highest, lowest = LADDER[estimate]
     ladder = schedule.log_sigma(highest, lowest, steps)
     if estimate == "mean":
         return half_quadratic_splitting(prior, start, ladder, progress=progress)
-    return samplers.ddim(prior, start + highest * noise(start), ladder, progress=progress)
+    return walk(prior, start + highest * walk.keywords["noise"](start), ladder, progress=progress)

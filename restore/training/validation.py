@@ -29,7 +29,7 @@ def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor
     clean = clean.to(backbone.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
     scores: dict[str, float] = {}
-    prior = backbone.denoiser(tile=None)
+    prior = backbone.denoiser()
     for level in (15, 25, 50):
         noisy = clean + level / 255 * noise
         denoised = prior(noisy, level / 255)
@@ -37,15 +37,15 @@ def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor
     size = (clean.shape[-2], clean.shape[-1])
     hint = damage.resize(damage.resize(clean, damage.small_size(size, 4)), size)
     top = backbone.config.sigma_max
-    upscaled = backbone.denoiser(Condition(hint), tile=None)(hint + top * noise, top)
+    upscaled = backbone.denoiser(Condition(hint))(hint + top * noise, top)
     scores["bicubic x4"], scores["upscale x4"] = _mean(psnr(hint, clean)), _mean(psnr(upscaled, clean))
     hole = damage.stroke_holes((len(clean), *size), generator=generator).to(clean)
     filled = push_pull(clean, hole)
-    inpainted = backbone.denoiser(Condition(filled, known=1 - hole), tile=None)(filled + top * noise, top)
+    inpainted = backbone.denoiser(Condition(filled, known=1 - hole))(filled + top * noise, top)
     scores["push-pull strokes"] = _mean(psnr(filled, clean, hole))
     scores["inpaint strokes"] = _mean(psnr(inpainted, clean, hole))
     grainy = clean + 25 / 255 * noise
-    blind = backbone.denoiser(Condition(grainy, noise_std=None), tile=None)(grainy + top * noise.flip(0), top)
+    blind = backbone.denoiser(Condition(grainy, noise_std=None))(grainy + top * noise.flip(0), top)
     scores["blind 25"] = _mean(psnr(blind, clean))
     rows = [noisy[:4], denoised[:4], hint[:4], upscaled[:4], filled[:4], inpainted[:4], clean[:4]]
     grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
