@@ -292,15 +292,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
     Raises OutputError.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save as encoded
 
     part = path.with_name(path.name + ".part")
     try:
-        save_file(tensors, part, metadata=metadata)
+        part.write_bytes(encoded(tensors, metadata))  # save_file would hide it from other users
         part.replace(path)
-    except (SafetensorError, OSError) as error:
-        raise OutputError(f"{path}: cannot be written ({error}); free some space or name another") from None
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); free some space or name another folder"
+        ) from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import re
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -56,6 +56,7 @@ UPSCALE_STEPS = {
 UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)
 SAMPLE_STEPS = 50
+TILE = 2048
 
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
 FAINT = 2 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
@@ -164,9 +165,7 @@ _OUTPUT = click.option(
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
-_OVERWRITE = _switch("--overwrite", help="Replace outputs that are there already.")
-_SKIP = _switch("--skip-existing", help="Leave out inputs that have their output: go on where it stopped.")
-_RECURSIVE = _switch("-r", "--recursive", help="Enter sub-folders and keep their structure in the output.")
+_OVERWRITE = _switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
 _MODEL = (
     click.option(
         "--weights", type=click.Path(path_type=Path), metavar="FILE",
@@ -179,6 +178,11 @@ _MODEL = (
     click.option(
         "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
         help="Of the network; auto: whichever of the two is faster here.",
+    ),
+    click.option(
+        "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
+        help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
+        "result is the same.",
     ),
     click.option(
         "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
@@ -203,15 +207,10 @@ class Settings:
     weights: Path | None
     device: str
     precision: str
+    tile: int
     quiet: bool
     json: bool
     dry_run: bool
-    skip_existing: bool = False
-    recursive: bool = False
-
-    def __post_init__(self) -> None:
-        if self.overwrite and self.skip_existing:
-            raise click.UsageError("--overwrite and --skip-existing exclude each other; choose one")
 
 
 def _with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -259,8 +258,17 @@ def _steps(steps: Mapping[tuple[str, str], int]) -> Callable[[Any], Any]:
     )  # fmt: skip
 
 
-def _check_walk(table: Mapping[tuple[str, str], int], method: str, estimate: str, steps: int | None) -> None:
-    """Refuse a method that cannot give the estimate, and steps where there is no walk."""
+def _sampler(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--sampler", type=click.Choice(SAMPLERS),
+        help="How to walk to a sample; a step is one network call, with heun two, with langevin three. "
+        f"Default: {default}.",
+    )  # fmt: skip
+
+
+def _check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) -> None:
+    """Refuse a method that cannot give the estimate, and steps and a sampler that it has no use for."""
+    method, estimate, steps, sampler = (walk[name] for name in ("method", "estimate", "steps", "sampler"))
     if (method, estimate) not in table:
         able = " or ".join(other for other, e in table if e == estimate)
         raise click.UsageError(
@@ -271,6 +279,12 @@ def _check_walk(table: Mapping[tuple[str, str], int], method: str, estimate: str
             f"--steps has no effect with --method {method} --estimate {estimate}, which is one network call; "
             "leave it out"
         )
+    if estimate == "mean" and sampler is not None:
+        raise click.UsageError(
+            "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
+        )
+    if method == "repaint" and sampler == "langevin":
+        raise click.UsageError("--sampler langevin cannot climb, as --method repaint does; pass another one")
 
 
 # ---------------------------------------------------------------------------------------- running
@@ -299,6 +313,7 @@ class Session:
         dtypes = {"auto": None, "bf16": torch.bfloat16, "fp32": torch.float32}
         device = None if settings.device == "auto" else _usable(settings.device)
         network = load(settings.weights, device=device, dtype=dtypes[settings.precision])
+        network.tile = settings.tile
         if self._bar is not None:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
@@ -391,7 +406,7 @@ def _restore(
 ) -> None:
     """Plan, check, restore every input, report; ends the program with the exit code."""
     try:
-        planned = folder.plan(inputs, settings.output, ending=ending, recursive=settings.recursive)
+        planned = folder.plan(inputs, settings.output, ending=ending)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -399,9 +414,7 @@ def _restore(
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
-    todo, skipped = folder.sort_out(
-        planned, overwrite=settings.overwrite, skip_existing=settings.skip_existing, reads=reads
-    )
+    todo, skipped = folder.sort_out(planned, overwrite=settings.overwrite, reads=reads)
     session = Session(settings, len(todo))
     try:
         for job in skipped if settings.json else []:
@@ -409,7 +422,7 @@ def _restore(
         tally = folder.run(todo, lambda job: _restore_one(job, task, session), _reporter(session))
     finally:
         session.close()
-    _finish(tally, session, len(planned.jobs), len(skipped))
+    _finish(tally, session, len(planned.jobs), skipped)
 
 
 def _restore_one(job: Job, task: Task, session: Session) -> None:
@@ -449,7 +462,7 @@ def _in_memory(prepared: Prepared, job: Job) -> images.Picture:
         known = isinstance(error, MemoryError) or re.search("can't allocate memory|out of memory", str(error))
         if not known:
             raise
-        raise ImageError(f"{job.name}: not enough memory for this picture; crop it first") from error
+        raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
 
 
 def _reporter(session: Session) -> Callable[[Job, str], None]:
@@ -463,26 +476,28 @@ def _reporter(session: Session) -> Callable[[Job, str], None]:
     return report
 
 
-def _finish(tally: folder.Tally, session: Session, jobs: int, skipped: int) -> None:
+def _finish(tally: folder.Tally, session: Session, jobs: int, skipped: Sequence[Job]) -> None:
     """Report on all jobs and end with the exit code."""
-    left = jobs - skipped - tally.done - tally.failed
+    kept = len(skipped)
+    left = jobs - kept - tally.done - tally.failed
     if tally.interrupted:
         again = "nothing was written"
         if jobs > 1:
             # With --overwrite an old output cannot be told from a new one.
             resumable = not session.settings.overwrite
-            again = "run it again" + (" with --skip-existing to go on" if resumable else " to do all of them")
-        session.error(f"interrupted with {tally.done + skipped} of {jobs} done; {again}")
+            again = "run the same command again to " + ("go on" if resumable else "do all of them")
+        session.error(f"interrupted with {tally.done + kept} of {jobs} done; {again}")
         click.get_current_context().exit(CANCELLED)
     if jobs > 1:
         parts = [f"{tally.done} {'planned' if session.settings.dry_run else 'restored'}"]
-        parts += [f"{skipped} skipped, already there"] if skipped else []
+        parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
         say = session.error if tally.failed else session.note
-        say(f"{', '.join(parts)} (of {jobs} pictures)")
+        hint = "; pass --overwrite to replace those there already" if kept else ""
+        say(f"{', '.join(parts)} (of {jobs} pictures){hint}")
     elif skipped:
-        session.note("the output is already there, nothing was done")
+        session.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
     if tally.failed:
         click.get_current_context().exit(1)
 
@@ -541,7 +556,7 @@ def main() -> None:
     restore denoise scan.jpg                    writes scan-denoised.jpg
     restore inpaint photo.png --mask mask.png   fills what is white in the mask
     restore upscale small.png --scale 2         writes small-x2.png
-    restore denoise -r holiday -o clean         a whole folder
+    restore denoise holiday -o clean            a folder and all its sub-folders
 
     The path of each written picture goes to standard output, everything else to standard error.
     Exit code 0: all went well; 1: a picture failed; 2: wrong usage.
@@ -570,6 +585,7 @@ def main() -> None:
     f"{_default_method(INPAINT_METHOD)}",
 )  # fmt: skip
 @_steps(INPAINT_STEPS)
+@_sampler("ddpm, for conditional ddim")
 @click.option(
     "--jump-length", type=click.IntRange(1, 999), metavar="N",
     help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
@@ -579,7 +595,7 @@ def main() -> None:
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
 @_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, _SKIP, *_MODEL)
+@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -597,7 +613,7 @@ def inpaint(
     if Path(photo).is_dir():
         raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     walk["method"] = walk["method"] or INPAINT_METHOD[walk["estimate"]]
-    _check_walk(INPAINT_STEPS, walk["method"], walk["estimate"], walk["steps"])
+    _check_walk(INPAINT_STEPS, walk)
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
@@ -688,17 +704,18 @@ def _hole(
     "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans.",
 )  # fmt: skip
 @_steps(DENOISE_STEPS)
+@_sampler("ddpm")
 @_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, _SKIP, _RECURSIVE, *_MODEL)
+@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
-    """Remove noise from pictures: files, folders, or - for standard input.
+    """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
     \b
     restore denoise night.jpg
     restore denoise night.png --sigma 25 -o clean.png
-    restore denoise -r scans -o clean --method blind --skip-existing
+    restore denoise scans -o clean --method blind
     """
-    _check_walk(DENOISE_STEPS, walk["method"], walk["estimate"], walk["steps"])
+    _check_walk(DENOISE_STEPS, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         def finish() -> images.Picture:
@@ -748,10 +765,11 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     f"input. {_default_method(UPSCALE_METHOD)}",
 )  # fmt: skip
 @_steps(UPSCALE_STEPS)
+@_sampler("ddim")
 @_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, _SKIP, _RECURSIVE, *_MODEL)
+@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
-    """Enlarge pictures: files, folders, or - for standard input.
+    """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
     \b
     restore upscale small.png --scale 2
@@ -759,7 +777,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     restore upscale thumbnails --scale 4 -o large
     """
     walk["method"] = walk["method"] or UPSCALE_METHOD[walk["estimate"]]
-    _check_walk(UPSCALE_STEPS, walk["method"], walk["estimate"], walk["steps"])
+    _check_walk(UPSCALE_STEPS, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         h, w = (round(side * scale) for side in picture.size)

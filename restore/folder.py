@@ -49,14 +49,14 @@ class Tally:
 # ------------------------------------------------------------------------------------------- plan
 
 
-def plan(inputs: Sequence[str], output: str | None, *, ending: str, recursive: bool = False) -> Plan:
+def plan(inputs: Sequence[str], output: str | None, *, ending: str) -> Plan:
     """Pair every input with its output.
 
-    One file goes to ``output``, or into it where that is a folder. Many files, and the pictures of
-    folders, go into ``output`` under their own names; with ``recursive`` folders are entered and their
-    structure is kept. Without ``output`` the result stands beside the input with ``-ending`` in its name;
-    ``-`` goes to ``-``. Pictures that are themselves outputs of this plan, as an earlier run leaves them in
-    the folder, are left out.
+    One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
+    own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
+    Without ``output`` the result stands beside the input with ``-ending`` in its name; ``-`` goes to ``-``.
+    Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
+    out.
 
     Raises ValueError where inputs and output do not go together, ImageError for a folder without pictures,
     OutputError where two inputs would go to one output.
@@ -71,7 +71,7 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str, recursive: b
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
         return Plan((Job(Path(inputs[0]), None),))
     folder = _folder(output, many=many)
-    found = _found(inputs, folder, recursive=recursive)
+    found = _found(inputs, folder)
     jobs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
     walked = {_place(path) for path, inside in found.items() if inside is not None}
     owners = {_place(job.target): job.source for job in jobs if job.target}
@@ -104,7 +104,7 @@ def _is_folder(output: str) -> bool:
     return Path(output).is_dir() or output.endswith(("/", os.sep))
 
 
-def _found(inputs: Sequence[str], output: Path | None, *, recursive: bool) -> dict[Path, Path | None]:
+def _found(inputs: Sequence[str], output: Path | None) -> dict[Path, Path | None]:
     """Every picture once -> its path within the folder it was found in; None where it was named itself."""
     found: dict[Path, Path | None] = {}
     for given in map(Path, inputs):
@@ -113,25 +113,10 @@ def _found(inputs: Sequence[str], output: Path | None, *, recursive: bool) -> di
             continue
         # An output folder within an input folder holds results, not inputs.
         results = None if output is None or output.resolve() == given.resolve() else output.resolve()
-        for path in _pictures_in(given, recursive=recursive):
+        for path in images.list_inputs([given]):
             if results is None or not path.resolve().is_relative_to(results):
                 found.setdefault(path, path.relative_to(given))
     return found
-
-
-def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
-    try:
-        return images.list_inputs([folder], recursive=recursive)
-    except ImageError as error:
-        if recursive:
-            raise
-        try:
-            deeper = images.list_inputs([folder], recursive=True)
-        except ImageError:
-            raise error from None
-        raise ImageError(
-            f"{folder}: expected pictures, found {len(deeper)} in its sub-folders only; pass --recursive"
-        ) from error
 
 
 def _target(path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str) -> Path:
@@ -168,13 +153,11 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
 # ----------------------------------------------------------------------------------------- checks
 
 
-def sort_out(
-    planned: Plan, *, overwrite: bool, skip_existing: bool, reads: Iterable[Path] = ()
-) -> tuple[list[Job], list[Job]]:
+def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> tuple[list[Job], list[Job]]:
     """Check all outputs before anything is computed; give the jobs to do and those that are done already.
 
-    reads: further files that are read, such as a mask; no output may replace them.
-    Raises OutputError where an output would replace an input, is there already, or cannot be written.
+    With ``overwrite`` all are to be done. reads: further files that are read, such as a mask; no output may
+    replace them. Raises OutputError where an output would replace an input, or cannot be written.
     """
     jobs = planned.jobs
     read = [*(job.source for job in jobs if job.source), *reads]
@@ -187,9 +170,8 @@ def sort_out(
             todo.append(job)
             continue
         _check_not_an_input(job, inputs.get(mark), mark, overwrite=overwrite)
-        (todo if overwrite else done).append(job)
-    if done and not skip_existing:
-        raise _already_there(done, len(jobs))
+        # A folder in the way is no output: writing there says so when the turn of this picture comes.
+        (todo if overwrite or job.target.is_dir() else done).append(job)
     for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
         _check_writable(parent, planned.folder)
     return todo, done
@@ -230,16 +212,6 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
             f"{job.target}: the output of {job.name} would replace {owner}, which is read too; choose "
             "another name or folder"
         )
-
-
-def _already_there(done: Sequence[Job], jobs: int) -> OutputError:
-    first = done[0].target
-    if jobs == 1:
-        return OutputError(f"{first}: the file is already there; choose another name or pass --overwrite")
-    return OutputError(
-        f"{len(done)} of {jobs} outputs are already there, the first is {first}; pass --skip-existing to do "
-        "the others, or --overwrite"
-    )
 
 
 def _check_writable(parent: Path, folder: Path | None) -> None:

@@ -418,6 +418,7 @@ def _turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 def read_mask(path: str | Path) -> Mask:
     """A picture as a mask: True where it is white, at half of the full scale or more.
 
+    A picture of integers up to 1 is one of zeros and ones: 1 is white, as in a mask given as an array.
     A mask drawn on a layer of one colour is taken from its alpha channel; otherwise the value is the
     mean of r, g, b times alpha, so that clear pixels are black. Raises ImageError as ``read`` does.
     """
@@ -425,7 +426,9 @@ def read_mask(path: str | Path) -> Mask:
 
     picture = read(path)
     top = np.float32(_TOP[picture.pixels.dtype.name])
-    value = picture.pixels.mean(axis=2, dtype=np.float32) / top
+    brightest = picture.pixels.max()
+    full = brightest if brightest == 1 and picture.bits < 32 else top
+    value = picture.pixels.mean(axis=2, dtype=np.float32) / full
     if picture.alpha is not None:
         one_colour = bool((picture.pixels == picture.pixels[0, 0]).all())
         alpha = picture.alpha.astype(np.float32) / top

@@ -242,15 +242,23 @@ def test_what_could_not_be_loaded_is_not_written(path: Path, value: float) -> No
 def test_a_full_disk_costs_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 
-    def fail(tensors: object, part: Path, metadata: object) -> None:
-        part.write_bytes(b"half")
+    whole = Path.write_bytes
+
+    def fail(self: Path, data: bytes) -> None:
+        whole(self, data[:100])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OutputError, match=r"weights\.safetensors: cannot be written .*No space left"):
         backbones.save(make(1), path)
+    monkeypatch.undo()
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_others_may_read_it(path: Path) -> None:
+    path.parent.joinpath("ordinary").touch()
+    assert path.stat().st_mode == path.parent.joinpath("ordinary").stat().st_mode
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_literals_are_the_tasks_own() -> None:
     assert cli.UPSCALE_METHOD == upscale.DEFAULT_METHOD
     assert cli.SCALES == upscale.SCALES
     assert cli.SAMPLE_STEPS == sample.STEPS
+    assert Backbone.tile == cli.TILE
     tables = ((inpaint, cli.INPAINT_STEPS), (denoise, cli.DENOISE_STEPS), (upscale, cli.UPSCALE_STEPS))
     for task, methods in tables:
         assert {method for method, _ in methods} == set(get_args(task.Method))
@@ -155,6 +156,14 @@ def test_help_says_units_and_defaults() -> None:
         for (method, estimate), steps in table.items():
             assert (f"{method} {steps} ({estimate})" in text[name]) == (steps > 1)
     assert "[default: 50; 1<=x<=1000]" in text["sample"]
+    for name, sampler in (
+        ("inpaint", "ddpm, for conditional ddim"),
+        ("denoise", "ddpm"),
+        ("upscale", "ddim"),
+    ):
+        assert f"with langevin three. Default: {sampler}. --" in text[name]
+    for name in LEAST:
+        assert "the result is the same. [default: 2048; x>=64]" in text[name]
     assert "_RESTORE_COMPLETE=bash_source restore" in run("--help").stdout
 
 
@@ -162,7 +171,7 @@ def test_completion() -> None:
     complete = ShellComplete(main, {}, "restore", "_RESTORE_COMPLETE")
     assert [item.value for item in complete.get_completions([], "in")] == ["inpaint"]
     assert [item.value for item in complete.get_completions(["denoise", "--method"], "b")] == ["blind"]
-    assert "--skip-existing" in [item.value for item in complete.get_completions(["denoise"], "--s")]
+    assert "--sampler" in [item.value for item in complete.get_completions(["denoise"], "--s")]
 
 
 # ------------------------------------------------------------------- the command line is the Python API
@@ -228,6 +237,29 @@ SAME: dict[str, tuple[list[str], Call]] = {
         ["denoise", "photo.png", "--method", "blind"],
         lambda a, b: restore.denoise(a, method="blind", backbone=b),
     ),
+    "inpaint sampler": (
+        ["inpaint", "photo.png", "--mask", "mask.png", "--steps", "6", "--sampler", "heun"],
+        lambda a, b: restore.inpaint(a, HOLE, sampler="heun", steps=6, backbone=b),
+    ),
+    "denoise sampler": (
+        [
+            "denoise",
+            "photo.png",
+            "--sigma",
+            "25",
+            "--estimate",
+            "sample",
+            "--steps",
+            "3",
+            "--sampler",
+            "ddim",
+        ],
+        lambda a, b: restore.denoise(a, sigma=25, estimate="sample", sampler="ddim", steps=3, backbone=b),
+    ),
+    "upscale sampler": (
+        ["upscale", "photo.png", "--scale", "2", "--steps", "3", "--sampler", "langevin"],
+        lambda a, b: restore.upscale(a, 2, sampler="langevin", steps=3, backbone=b),
+    ),
     "upscale": (
         ["upscale", "photo.png", "--scale", "1.5"],
         lambda a, b: restore.upscale(a, 1.5, backbone=b),
@@ -249,6 +281,78 @@ def test_the_command_gives_what_the_function_gives(name: str, tiny: Path, backbo
     done = run(*arguments, "--weights", tiny, "-o", "out.png")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "out.png\n", "")
     assert np.array_equal(images.read("out.png").pixels, call(PHOTO, backbone))
+
+
+def test_the_samplers_named_as_defaults(tiny: Path) -> None:
+    """What the help says of the default, and that another sampler gives another picture."""
+    conditional = ["inpaint", *LEAST["inpaint"], "--method", "conditional", "--steps", "2"]
+    for words, default, other in (
+        (["inpaint", *LEAST["inpaint"], "--steps", "6"], "ddpm", "ddim"),
+        (conditional, "ddim", "ddpm"),
+        (
+            ["denoise", *LEAST["denoise"], "--sigma", "25", "--estimate", "sample", "--steps", "3"],
+            "ddpm",
+            "ddim",
+        ),
+        (["upscale", *LEAST["upscale"], "--steps", "2"], "ddim", "ddpm"),
+    ):
+        made = []
+        for name, sampler in (("a", []), ("b", ["--sampler", default]), ("c", ["--sampler", other])):
+            done = run(*words, *sampler, "--weights", tiny, "-o", f"{name}.png", "--overwrite")
+            assert done.exit_code == 0
+            made.append(Path(f"{name}.png").read_bytes())
+        assert made[0] == made[1] != made[2]
+
+
+@pytest.mark.parametrize("sampler", cli.SAMPLERS)
+def test_repaint_takes_the_samplers_that_climb(sampler: str, tiny: Path, backbone: Backbone) -> None:
+    words = ["inpaint", *LEAST["inpaint"], "--method", "repaint", "--sampler", sampler, "--weights", tiny]
+    done = run(*words, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)
+
+    def function() -> object:
+        jumps = inpaint.Jumps(2, 2)
+        return restore.inpaint(
+            PHOTO, HOLE, method="repaint", sampler=sampler, steps=4, jumps=jumps, backbone=backbone
+        )
+
+    if sampler == "langevin":
+        with pytest.raises(ValueError, match="cannot climb"):
+            function()
+        assert done.exit_code == 2
+    else:
+        assert done.exit_code == 0
+        assert np.array_equal(images.read("photo-inpainted.png").pixels, function())
+
+
+def test_the_tile_changes_the_work_and_not_the_result(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(np.tile(PHOTO, (3, 5, 1))).save("wide.png")
+    sizes: list[tuple[int, ...]] = []
+    forward = UNet.forward
+
+    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
+        sizes.append(tuple(x.shape[-2:]))
+        return forward(self, x, log_snr)
+
+    monkeypatch.setattr(UNet, "forward", seen)
+    made, calls = [], []
+    for name, tile in (("whole", []), ("tiled", ["--tile", 64])):
+        sizes.clear()
+        options = ["--precision", "fp32", "--sigma", 20, "--weights", tiny, "-o", f"{name}.png"]
+        assert run("denoise", "wide.png", *options, *tile).exit_code == 0
+        made.append(images.read(f"{name}.png").pixels.astype(int))
+        calls.append(list(sizes))
+    assert len(calls[0]) == 1 < len(calls[1])
+    assert np.abs(made[0] - made[1]).max() <= 1
+
+
+def test_a_mask_file_of_zeros_and_ones(tiny: Path) -> None:
+    Image.fromarray(HOLE.astype(np.uint8)).save("ones.png")
+    for mask in ("mask.png", "ones.png"):
+        done = run(
+            "inpaint", "photo.png", "--mask", mask, "--steps", 1, "--weights", tiny, "-o", f"of-{mask}"
+        )
+        assert (done.exit_code, done.stderr) == (0, "")
+    assert Path("of-mask.png").read_bytes() == Path("of-ones.png").read_bytes()
 
 
 def test_the_command_gives_what_the_function_gives_for_pillow_images(tiny: Path, backbone: Backbone) -> None:
@@ -374,7 +478,7 @@ def test_json(tiny: Path) -> None:
     assert lines[0]["input"] == "noisy.png" and lines[0]["output"] == "out/noisy.png"
     assert (lines[0]["width"], lines[0]["height"]) == (64, 64) and 15 < lines[0]["sigma"] < 22
     assert lines[1]["error"].startswith("bad.png: expected a PNG, JPEG, TIFF, WebP or BMP picture")
-    done = run("denoise", "noisy.png", "photo.png", "-o", "out", "--json", "--skip-existing")
+    done = run("denoise", "noisy.png", "photo.png", "-o", "out", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line.keys() for line in lines] == [{"input", "output", "status"}] * 2
     assert [line["status"] for line in lines] == ["skipped", "skipped"]
@@ -417,8 +521,8 @@ class Terminal(io.StringIO):
 
 def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = cli.Settings(
-        output=None, overwrite=False, weights=None, device="auto", precision="auto", quiet=False, json=False,
-        dry_run=False,
+        output=None, overwrite=False, weights=None, device="auto", precision="auto", tile=2048, quiet=False,
+        json=False, dry_run=False,
     )  # fmt: skip
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
@@ -458,32 +562,48 @@ def test_a_folder_with_a_bad_file(tiny: Path) -> None:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(PHOTO[:8, :9]).save(name)
     Path("in/deep/bad.png").write_bytes(Path("photo.png").read_bytes()[:200])
-    arguments = ["denoise", "-r", "in", "-o", "out", "--sigma", "10", "--weights", tiny]
+    arguments = ["denoise", "in", "-o", "out", "--sigma", "10", "--weights", tiny]
     done = run(*arguments)
     assert done.exit_code == 1
     assert done.stdout == "out/a.png\nout/deep/b.png\nout/deep/c.png\n"
     error, count = done.stderr.splitlines()
     assert error.startswith("error: in/deep/bad.png: expected a whole picture, got a damaged or truncated")
     assert count == "error: 3 restored, 1 failed (of 4 pictures)"
-    done = run(*arguments, "--skip-existing")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert (
-        done.stderr.splitlines()[-1]
-        == "error: 0 restored, 3 skipped, already there, 1 failed (of 4 pictures)"
+    before = Path("out/a.png").stat()
+    Path("out/deep/c.png").unlink()
+    hint = "pass --overwrite to replace those there already"
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "out/deep/c.png\n")
+    assert done.stderr.splitlines()[-1] == (
+        f"error: 1 restored, 2 there already and kept, 1 failed (of 4 pictures); {hint}"
     )
     Path("in/deep/bad.png").unlink()
-    done = run(*arguments, "--skip-existing")
-    assert (done.exit_code, done.stderr) == (
-        0,
-        "note: 0 restored, 3 skipped, already there (of 3 pictures)\n",
-    )
     done = run(*arguments)
-    assert done.exit_code == 1
-    assert done.stderr == (
-        "error: 3 of 3 outputs are already there, the first is out/a.png; pass --skip-existing to do the "
-        "others, or --overwrite\n"
-    )
-    assert run(*arguments, "--overwrite").exit_code == 0
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == f"note: 0 restored, 3 there already and kept (of 3 pictures); {hint}\n"
+    assert Path("out/a.png").stat() == before
+    done = run(*arguments, "--overwrite")
+    assert (done.exit_code, done.stderr) == (0, "note: 3 restored (of 3 pictures)\n")
+    assert Path("out/a.png").stat() != before
+
+
+def test_one_output_that_is_there_is_kept(tiny: Path) -> None:
+    Path("out.png").write_bytes(b"old")
+    Path("photo-x2.png").write_bytes(b"old")
+    kept = "is there already and was kept; pass --overwrite to replace it\n"
+    for arguments, name in (
+        (["denoise", "photo.png", "-o", "out.png"], "out.png"),
+        (["denoise", "-", "-o", "out.png"], "out.png"),
+        (["inpaint", "photo.png", "--mask", "mask.png", "-o", "out.png"], "out.png"),
+        (["upscale", "photo.png", "--scale", "2"], "photo-x2.png"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"note: {name} {kept}")
+        assert run(*arguments, "--quiet").stderr == ""
+        assert Path(name).read_bytes() == b"old"
+    done = run("denoise", "photo.png", "-o", "out.png", "--overwrite", "--sigma", 9, "--weights", tiny)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "out.png\n", "")
+    assert images.read("out.png").size == (H, W)
 
 
 def test_the_same_bytes_alone_and_in_a_folder(tiny: Path) -> None:
@@ -515,10 +635,16 @@ def test_interrupt_in_a_folder(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(denoise, "denoise", second_time)
     done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", tiny)
     assert (done.exit_code, done.stdout) == (130, "out/0.png\n")
-    assert done.stderr == "error: interrupted with 1 of 3 done; run it again with --skip-existing to go on\n"
+    assert done.stderr == "error: interrupted with 1 of 3 done; run the same command again to go on\n"
     assert files("out") == ["out/0.png"]
-    done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", tiny, "--skip-existing")
+    done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", tiny)
     assert (done.exit_code, done.stdout) == (0, "out/1.png\nout/2.png\n")
+    calls.clear()
+    done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", tiny, "--overwrite")
+    assert (done.exit_code, done.stdout) == (130, "out/0.png\n")
+    assert done.stderr == (
+        "error: interrupted with 1 of 3 done; run the same command again to do all of them\n"
+    )
 
 
 def test_interrupt_leaves_no_file(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -579,17 +705,16 @@ def test_dry_run_and_a_real_run_as_programs(tiny: Path) -> None:
 
 def test_config_between_default_and_flag(tiny: Path, backbone: Backbone) -> None:
     Path("my.toml").write_text(
-        f"weights = '{tiny}'\nestimate = 'sample'\nsteps = 2\nsigma = 20\nskip-existing = true\n"
+        f"weights = '{tiny}'\nestimate = 'sample'\nsteps = 2\nsigma = 20\noverwrite = true\n"
     )
     assert run("denoise", "photo.png", "--config", "my.toml").exit_code == 0
     expected = restore.denoise(PHOTO, sigma=20, estimate="sample", steps=2, backbone=backbone)
     assert np.array_equal(images.read("photo-denoised.png").pixels, expected)
-    done = run("denoise", "--config", "my.toml", "photo.png")
-    assert (done.exit_code, done.stderr) == (0, "note: the output is already there, nothing was done\n")
-    done = run(
-        "denoise", "photo.png", "--config", "my.toml", "--steps", 3, "--no-skip-existing", "--overwrite"
-    )
-    assert done.exit_code == 0
+    done = run("denoise", "--config", "my.toml", "photo.png", "--no-overwrite", "--steps", 3)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert np.array_equal(images.read("photo-denoised.png").pixels, expected)
+    done = run("denoise", "photo.png", "--config", "my.toml", "--steps", 3)
+    assert (done.exit_code, done.stdout) == (0, "photo-denoised.png\n")
     expected = restore.denoise(PHOTO, sigma=20, estimate="sample", steps=3, backbone=backbone)
     assert np.array_equal(images.read("photo-denoised.png").pixels, expected)
 

@@ -121,7 +121,7 @@ def test_not_enough_memory(error: Exception, tiny: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(denoise, "denoise", fails)
     arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", tiny]
-    assert failure(*arguments) == "photo.png: not enough memory for this picture; crop it first"
+    assert failure(*arguments) == "photo.png: not enough memory; lower --tile or crop it"
     error = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):
         run(*arguments)
@@ -245,10 +245,24 @@ def test_a_mask_with_many_grays() -> None:
             "--steps has no effect with --method gaussian --estimate mean, which is one network call; leave "
             "it out",
         ),
-        (
-            ["denoise", "photo.png", "--overwrite", "--skip-existing"],
-            "--overwrite and --skip-existing exclude each other; choose one",
+        *(
+            (
+                [*words, "--estimate", "mean", "--sampler", "ddim"],
+                "--sampler walks to a sample; it has no effect with --estimate mean; leave it out",
+            )
+            for words in (INPAINT, ["denoise", "photo.png"], ["upscale", "photo.png", "--scale", "2"])
         ),
+        (
+            [*INPAINT, "--method", "repaint", "--sampler", "langevin"],
+            "--sampler langevin cannot climb, as --method repaint does; pass another one",
+        ),
+        (
+            [*INPAINT, "--sampler", "euler"],
+            "'--sampler': 'euler' is not one of 'ddim', 'ddpm', 'heun', 'dpmpp-2m', 'langevin'.",
+        ),
+        (["denoise", "photo.png", "--tile", "63"], "'--tile': 63 is not in the range x>=64."),
+        (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a valid integer range."),
+        (["denoise", ".", "-r"], "No such option '-r'."),
         (
             ["denoise", "photo.png", "--device", "gpu"],
             "'--device': 'gpu' is not one of auto, cpu, cuda, cuda:N, mps",
@@ -299,7 +313,10 @@ def test_a_device_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("step = 3", "unknown key step; expected one of sigma, estimate, method, steps, seed, output, "),
+        (
+            "step = 3",
+            "unknown key step; expected one of sigma, estimate, method, steps, sampler, seed, output, ",
+        ),
         ("config = 'a'", "unknown key config; expected one of "),
         ("[denoise]\nsteps = 3", "unknown key denoise; expected one of "),
         ("steps = '3'", "steps must be an integer, got '3'"),
@@ -307,6 +324,7 @@ def test_a_device_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch)
         ("steps = 0", "steps: 0 is not in the range 1<=x<=1000"),
         ("sigma = 'high'", "sigma must be a number, got 'high'"),
         ("sigma = nan", "sigma: nan is not a number"),
+        ("tile = 63", "tile: 63 is not in the range x>=64"),
         ("quiet = 1", "quiet must be true or false, got 1"),
         ("method = 'magic'", "method: 'magic' is not one of 'gaussian', 'blind'"),
         ("weights = 3", "weights must be a string, got 3"),
@@ -384,10 +402,6 @@ def test_the_output_is_the_input_or_the_mask(tiny: Path) -> None:
 
 
 def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("there.png").touch()
-    assert failure("denoise", "photo.png", "-o", "there.png") == (
-        "there.png: the file is already there; choose another name or pass --overwrite"
-    )
     assert failure("denoise", "photo.png", "-o", "no/out.png") == (
         "no: the output folder does not exist; create it first"
     )

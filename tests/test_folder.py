@@ -29,10 +29,8 @@ def touch(*names: str) -> None:
         Path(name).write_bytes(b"x")
 
 
-def pairs(
-    inputs: list[str], output: str | None = None, *, ending: str = "done", recursive: bool = False
-) -> list[tuple[str, str]]:
-    planned = plan(inputs, output, ending=ending, recursive=recursive)
+def pairs(inputs: list[str], output: str | None = None, *, ending: str = "done") -> list[tuple[str, str]]:
+    planned = plan(inputs, output, ending=ending)
     return [(str(job.source or "-"), str(job.target or "-")) for job in planned.jobs]
 
 
@@ -78,29 +76,30 @@ def test_many_files_go_into_a_folder_under_their_names() -> None:
 
 def test_a_folder_is_mirrored() -> None:
     touch("in/b10.png", "in/b2.png", "in/notes.txt", "in/.hidden.png", "in/deep/er/c.jpg")
-    flat = [("in/b2.png", "out/b2.png"), ("in/b10.png", "out/b10.png")]
-    assert pairs(["in"], "out") == flat
-    assert sorted(pairs(["in"], "out", recursive=True)) == sorted(
-        [*flat, ("in/deep/er/c.jpg", "out/deep/er/c.jpg")]
-    )
-    assert pairs(["in/deep/"], recursive=True) == [("in/deep/er/c.jpg", "in/deep/er/c-done.jpg")]
-    assert pairs(["in", "in/b2.png"], "out") == flat
+    mirrored = [
+        ("in/b2.png", "out/b2.png"),
+        ("in/b10.png", "out/b10.png"),
+        ("in/deep/er/c.jpg", "out/deep/er/c.jpg"),
+    ]
+    assert pairs(["in"], "out") == mirrored
+    assert pairs(["in", "in/b2.png"], "out") == mirrored
+    assert pairs(["in/deep/"], "out") == [("in/deep/er/c.jpg", "out/er/c.jpg")]
+    assert pairs(["in/deep/"]) == [("in/deep/er/c.jpg", "in/deep/er/c-done.jpg")]
 
 
 def test_a_folder_without_pictures() -> None:
     touch("in/notes.txt")
     with pytest.raises(ImageError, match=r"^in: expected a folder with pictures \(.*\), got none$"):
         plan(["in"], "out", ending="done")
-    touch("in/deep/a.png", "in/deep/b.png")
-    expected = "^in: expected pictures, found 2 in its sub-folders only; pass --recursive$"
-    with pytest.raises(ImageError, match=expected):
-        plan(["in"], "out", ending="done")
+    touch("in/deep/a.png")
+    assert pairs(["in"], "out") == [("in/deep/a.png", "out/deep/a.png")]
 
 
 def test_results_of_an_earlier_run_are_not_inputs() -> None:
-    touch("in/a.png", "in/a-done.png", "in/a-done-done.png", "in/out/a.png", "in/out/deep/b.png")
+    touch("in/a.png", "in/a-done.png", "in/a-done-done.png")
     assert pairs(["in"]) == [("in/a.png", "in/a-done.png")]
-    assert {target for _, target in pairs(["in"], "in/out", recursive=True)} == {
+    touch("in/out/a.png", "in/out/deep/b.png")
+    assert {target for _, target in pairs(["in"], "in/out")} == {
         "in/out/a.png",
         "in/out/a-done.png",
         "in/out/a-done-done.png",
@@ -111,7 +110,7 @@ def test_results_of_an_earlier_run_are_not_inputs() -> None:
         Path("in/a.png").unlink()
         Path("in/a-done.png").unlink()
         Path("in/a-done-done.png").unlink()
-        plan(["in"], "in/out", ending="done", recursive=True)
+        plan(["in"], "in/out", ending="done")
 
 
 def test_two_inputs_with_one_output() -> None:
@@ -144,7 +143,7 @@ def test_no_output_twice_and_none_lost(names: list[tuple[str, str, str]], tmp_pa
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    jobs = plan([str(root / "in")], str(root / "out"), ending="done", recursive=True).jobs
+    jobs = plan([str(root / "in")], str(root / "out"), ending="done").jobs
     assert {job.source for job in jobs} == files
     targets = [job.target for job in jobs]
     assert len(set(targets)) == len(files)
@@ -157,26 +156,21 @@ def test_no_output_twice_and_none_lost(names: list[tuple[str, str, str]], tmp_pa
 
 
 def check(
-    inputs: list[str], output: str | None = None, *, overwrite: bool = False, skip: bool = False
+    inputs: list[str], output: str | None = None, *, overwrite: bool = False
 ) -> tuple[list[str], list[str]]:
-    planned = plan(inputs, output, ending="done", recursive=True)
-    todo, done = sort_out(planned, overwrite=overwrite, skip_existing=skip)
+    planned = plan(inputs, output, ending="done")
+    todo, done = sort_out(planned, overwrite=overwrite)
     return [str(job.target) for job in todo], [str(job.target) for job in done]
 
 
 def test_outputs_that_are_there_already() -> None:
     touch("a.png", "b.png", "c.png", "out/b.png")
-    with pytest.raises(OutputError) as one:
-        check(["b.png"], "out")
-    assert str(one.value) == "out/b.png: the file is already there; choose another name or pass --overwrite"
-    with pytest.raises(OutputError) as many:
-        check(["a.png", "b.png", "c.png"], "out")
-    assert str(many.value) == (
-        "1 of 3 outputs are already there, the first is out/b.png; pass --skip-existing to do the others, or "
-        "--overwrite"
-    )
-    assert check(["a.png", "b.png", "c.png"], "out", skip=True) == (["out/a.png", "out/c.png"], ["out/b.png"])
+    assert check(["b.png"], "out") == ([], ["out/b.png"])
+    assert check(["a.png", "b.png", "c.png"], "out") == (["out/a.png", "out/c.png"], ["out/b.png"])
     assert check(["a.png", "b.png"], "out", overwrite=True) == (["out/a.png", "out/b.png"], [])
+    # A folder of that name is no result: writing to it will fail, which is told.
+    Path("out/a.png").mkdir()
+    assert check(["a.png", "b.png"], "out") == (["out/a.png"], ["out/b.png"])
 
 
 @pytest.mark.parametrize("kind", ["same", "symlink", "hardlink", "other spelling"])
@@ -187,13 +181,12 @@ def test_the_output_is_the_input(kind: str) -> None:
         Path("b.png").symlink_to("a.png")
     if kind == "hardlink":
         Path("b.png").hardlink_to("a.png")
-    for skip in (False, True):
-        with pytest.raises(OutputError) as caught:
-            check(["a.png"], target, skip=skip)
-        assert str(caught.value) == (
-            f"{target}: the output is the input a.png itself; choose another name, or pass --overwrite to "
-            "replace it"
-        )
+    with pytest.raises(OutputError) as caught:
+        check(["a.png"], target)
+    assert str(caught.value) == (
+        f"{target}: the output is the input a.png itself; choose another name, or pass --overwrite to "
+        "replace it"
+    )
     assert check(["a.png"], target, overwrite=True) == ([target], [])
 
 
@@ -209,7 +202,7 @@ def test_an_output_never_replaces_another_input() -> None:
     )
     planned = plan(["b.png"], "mask.png", ending="done")
     with pytest.raises(OutputError, match=r"^mask.png: the output of b.png would replace mask.png, which"):
-        sort_out(planned, overwrite=True, skip_existing=False, reads=[Path("mask.png")])
+        sort_out(planned, overwrite=True, reads=[Path("mask.png")])
 
 
 def test_folders_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

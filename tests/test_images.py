@@ -667,6 +667,20 @@ def test_a_mask_is_white_from_half_on(tmp_path: Path) -> None:
     assert mask.gray_fraction == 0.5
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_mask_may_count_to_one(tmp_path: Path, kind: type) -> None:
+    for values in ([0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]):
+        tifffile.imwrite(tmp_path / "m.tif", np.array([values], kind))
+        mask = read_mask(tmp_path / "m.tif")
+        assert mask.white.tolist() == [[bool(value) for value in values]]
+        assert mask.gray_fraction == 0
+    tifffile.imwrite(tmp_path / "m.tif", np.array([[0, 1, 2]], kind))  # nearly black, and not of one bit
+    assert not read_mask(tmp_path / "m.tif").white.any()
+    clear = np.array([[[1, 255], [1, 0]]], np.uint8)  # one on a clear layer
+    Image.fromarray(clear).save(tmp_path / "m.png")
+    assert read_mask(tmp_path / "m.png").white.tolist() == [[True, False]]
+
+
 def test_ringing_is_not_gray(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0, 16, 239, 255], [17, 238, 0, 0]], np.uint8)).save(tmp_path / "m.png")
     assert read_mask(tmp_path / "m.png").gray_fraction == 0.25

@@ -86,17 +86,21 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(2 * sigma, lowest, steps)"),
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(sigma, lowest, steps + 1)"),
     ],
+    (denoise, test_tasks.check_denoise_blind_sample): [
+        ("noisy + top * noise(noisy)", "noisy + top * noise(noisy) / 2**0.5"),
+        ("noisy + top * noise(noisy)", "noisy + top * samplers.seeded_noise(seed)(noisy)"),
+    ],
     (denoise, test_tasks.check_denoise_gray): [
         ("noise_std * 3**0.5 if gray", "noise_std if gray"),
         ("noise_std * 3**0.5 if gray", "noise_std * 3 if gray"),
     ],
     (denoise, test_tasks.check_denoise_seeds): IGNORED_SEEDS,
     (upscale, test_tasks.check_upscale_conditional): [
-        ("bicubic + top * noise(bicubic)", "bicubic + top * noise(bicubic) / 2**0.5"),
+        ('bicubic + top * walk.keywords["noise"]', 'bicubic + top / 2**0.5 * walk.keywords["noise"]'),
         ("denoiser = backbone.denoiser(Condition(bicubic))", "denoiser = backbone.denoiser()"),
     ],
     (upscale, test_tasks.check_upscale_projection): [
-        ("highest * noise(start)", "highest * noise(start) / 2**0.5"),
+        ('start + highest * walk.keywords["noise"]', 'start + highest / 2**0.5 * walk.keywords["noise"]'),
         ("noise_std=ROUNDING_STD", "noise_std=0.5"),
         ("progress(1, steps + 1)", "progress(1, steps)"),
     ],
@@ -113,7 +117,7 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
     ],
     (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
         ("SAMPLE_SIGMA * noise(mean)", "SAMPLE_SIGMA * noise(mean) / 2**0.5"),
-        ("samplers.ddim(prior, start, ladder", "samplers.ddim(prior, fill, ladder"),
+        ("walk(prior, start, ladder", "walk(prior, fill, ladder"),
         ("fill = push_pull(image, hole)", "fill = image"),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [

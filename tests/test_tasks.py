@@ -27,7 +27,7 @@ from restore.tasks import inpaint as inpaint_task
 from restore.tasks import sample as sample_task
 from restore.tasks import upscale as upscale_task
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import Jumps, inpaint, surroundings
+from restore.tasks.inpaint import Jumps, grown, inpaint, surroundings
 from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
 from restore.types import Denoiser
@@ -252,11 +252,20 @@ def test_denoise_blind_shows_the_picture_as_a_hint() -> None:
         assert backbone.sigmas == [CONFIG.sigma_max]
         assert torch.equal(found, PRIOR.denoise(image, CONFIG.sigma_max))
         reports.assert_complete(1)
-    backbone = Recorder()
-    denoise(image, method="blind", estimate="sample", backbone=backbone)
-    assert len(backbone.sigmas) == denoise_task.STEPS
+
+
+def check_denoise_blind_sample(module: ModuleType) -> None:
+    """Every state is as noisy as it says: no noise is used twice."""
+    image, backbone = picture(1, 3, 37, 31), Recorder(lambda x, sigma: picture(1, 3, 37, 31))
+    module.denoise(image, method="blind", estimate="sample", backbone=backbone)
+    assert len(backbone.sigmas) == module.STEPS
     assert backbone.sigmas[0] == CONFIG.sigma_max
-    assert_moments((backbone.states[0] - image) / CONFIG.sigma_max, mean=0, variance=1)
+    for x, sigma in zip(backbone.states[:3], backbone.sigmas, strict=False):
+        assert_moments((x - image) / sigma, mean=0, variance=1)
+
+
+def test_denoise_blind_sample() -> None:
+    check_denoise_blind_sample(denoise_task)
 
 
 # --- upscale --------------------------------------------------------------------------------------
@@ -695,6 +704,30 @@ def test_sample_with_every_sampler(sampler: str) -> None:
 
 # --- all tasks ------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+def test_every_task_with_every_sampler(sampler: str) -> None:
+    """Each takes its own number of calls, all are reported, and the bar ends full."""
+    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "langevin": 13}[sampler]
+    image, mask = picture(1, 3, 9, 7), box_mask(9, 7, 2, 4, 2, 4)
+    runs: list[tuple[Callable[..., Any], int]] = [
+        (lambda **o: denoise(image, sigma=50, estimate="sample", steps=4, **o), calls),
+        (lambda **o: denoise(image, method="blind", estimate="sample", steps=4, **o), calls),
+        (lambda **o: upscale(image, 2, method="conditional", steps=4, **o), calls),
+        (lambda **o: upscale(image, 2, method="projection", steps=4, **o), 1 + calls),
+        (lambda **o: inpaint(image, mask, method="conditional", steps=4, **o), calls),
+        (lambda **o: inpaint(image, mask, method="ddnm", steps=12, **o), 8 + calls),
+    ]
+    for run, expected in runs:
+        backbone, reports = Recorder(), Reports()
+        found = run(sampler=sampler, backbone=backbone, progress=reports)
+        assert torch.isfinite(found).all()
+        assert len(backbone.sigmas) == expected
+        assert [done for done, _ in reports] == list(range(1, expected + 1))
+        assert reports[-1] == (expected, expected)
+        assert all(done < total for done, total in reports[:-1])
+
+
 IMAGE = np.zeros((7, 5, 3), np.uint8)
 MASK = np.eye(7, 5)
 WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
@@ -750,6 +783,17 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: sample(1, sampler="euler"),
         "sampler is one of ddim, ddpm, heun, dpmpp-2m, langevin, got 'euler'",
     ),
+    "denoise sampler": (lambda: denoise(IMAGE, estimate="sample", sampler="x"), "is one of .* got 'x'"),
+    "denoise mean sampler": (lambda: denoise(IMAGE, sampler="ddim"), "leave out sampler='ddim'"),
+    "upscale sampler": (lambda: upscale(IMAGE, 2, sampler="x"), "sampler is one of .* got 'x'"),
+    "upscale mean sampler": (
+        lambda: upscale(IMAGE, 2, estimate="mean", sampler="ddpm"), "leave out sampler='ddpm'",
+    ),
+    "inpaint sampler": (lambda: inpaint(IMAGE, MASK, sampler="x"), "sampler is one of .* got 'x'"),
+    "inpaint mean sampler": (
+        lambda: inpaint(IMAGE, MASK, estimate="mean", sampler="heun"), "leave out sampler='heun'",
+    ),
+    "grow": (lambda: inpaint(IMAGE, MASK, grow=-1), "grows by 0 pixels or more, got -1"),
     "sample seed": (lambda: sample(1, seed=-1), r"seed must lie in 0\.\.2\^63 - 1; got -1"),
     "picture": (lambda: denoise(np.full((4, 4), np.nan), sigma=3), "not finite"),
 }  # fmt: skip
@@ -797,14 +841,27 @@ def test_pictures_of_any_numbers_type_give_nearly_the_same() -> None:
     assert not learns.requires_grad
 
 
-def test_grown_hole_is_a_disc_around_it() -> None:
-    from restore.tasks.inpaint import grown
+@settings(max_examples=25)
+@given(
+    h=st.integers(1, 20),
+    w=st.integers(1, 20),
+    holes=st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=4),
+    pixels=st.integers(0, 9),
+)
+def test_grown_hole_is_a_disc_around_it(h: int, w: int, holes: list[tuple[int, int]], pixels: int) -> None:
+    hole, expected = torch.zeros(2, 1, h, w), torch.zeros(2, 1, h, w)
+    for y, x in holes:
+        hole[1, 0, y % h, x % w] = 1
+        distance = (torch.arange(h)[:, None] - y % h) ** 2 + (torch.arange(w) - x % w) ** 2
+        expected[1, 0][distance <= pixels**2] = 1
+    assert torch.equal(grown(hole, pixels), expected)
 
-    hole = torch.zeros(1, 1, 7, 9)
-    hole[..., 3, 4] = 1
-    wide = grown(hole, 2)
-    distance = (torch.arange(7)[:, None] - 3) ** 2 + (torch.arange(9) - 4) ** 2
-    assert torch.equal(wide[0, 0], (distance <= 4).float())
-    assert torch.equal(grown(hole, 0), hole)
-    with pytest.raises(ValueError, match="0 pixels or more, got -1"):
-        grown(hole, -1)
+
+def test_a_grown_hole_is_filled_as_one() -> None:
+    image, mask = picture(3, 9, 7), box_mask(9, 7, 4, 5, 3, 4)
+    found = inpaint(image, mask, grow=2, backbone=Recorder())
+    inside = grown(torch.from_numpy(mask > 0).float()[None, None], 2)[0].expand_as(image) > 0
+    assert torch.equal(found[~inside], image[~inside])
+    assert (found[inside] != image[inside]).all()
+    with pytest.raises(ValueError, match="leaves no known pixel"):
+        inpaint(image, mask, grow=9)

@@ -50,20 +50,20 @@ def test_shipped_file_is_small_and_says_where_it_comes_from() -> None:
     assert {"pictures", "crops", "steps", "sha256"} <= backbone.facts.keys()
 
 
-@pytest.mark.parametrize(("sigma", "measured"), [(15, 0.0), (25, 0.0), (50, 0.0)])
+@pytest.mark.parametrize(("sigma", "measured"), [(15, 33.81), (25, 31.53), (50, 28.64)])
 def test_denoise(sigma: float, measured: float) -> None:
     picture = clean()
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
     restored = restore.denoise(picture + sigma / 255 * noise, sigma=sigma)
-    assert mean_psnr(restored, picture) == pytest.approx(measured, abs=0.1)
-    assert drift(restored, picture) < 1
+    assert mean_psnr(restored, picture) == pytest.approx(measured, abs=0.2)
+    assert drift(restored, picture) < 0.06 * sigma  # the noise's own mean over a crop moves the colour too
 
 
 def test_upscale() -> None:
     picture = clean()
     small = (resize(picture, (32, 32)).clamp(0, 1) * 255).round() / 255
     mean = restore.upscale(small, 3, estimate="mean")
-    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 0.0
+    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 1.3  # 1.49 measured
     assert drift(mean, picture) < 1
     sample = restore.upscale(small, 3)
     assert float((resize(sample, (32, 32)) - small).abs().mean()) * 255 < 0.5
@@ -71,13 +71,13 @@ def test_upscale() -> None:
 
 
 def test_inpaint() -> None:
-    picture, hole = clean(), strokes()
-    fill = push_pull(picture, hole.expand(3, -1, -1, -1))
+    picture, hole = clean(), strokes().expand(3, -1, -1, -1)
+    fill = push_pull(picture, hole)
     mean = restore.inpaint(picture, hole, estimate="mean")
-    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 0.0
+    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 1.7  # 1.92 measured
     assert torch.equal(mean * (1 - hole), picture * (1 - hole))
     sample = restore.inpaint(picture, hole)
-    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) - 2
+    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) + 1.3  # 1.65 measured
 
 
 def test_samples_look_like_pictures_not_noise() -> None:

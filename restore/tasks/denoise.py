@@ -53,7 +53,8 @@ def denoise(
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
     _check(estimate, method, steps)
-    walk = partial(samplers.choose(sampler, samplers.ddpm, estimate), noise=samplers.seeded_noise(seed))
+    noise = samplers.seeded_noise(seed)
+    walk = partial(samplers.choose(sampler, samplers.ddpm, estimate), noise=noise)
     picture = canvas(image)
     given = None if sigma is None else sigma / 255
     backbone = backbone or shipped()
@@ -62,7 +63,7 @@ def denoise(
     if method == "blind":
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, steps or STEPS)
         # At the top the state says nothing, so for one call from there its noise need not be drawn.
-        start = noisy if len(ladder) == 2 else noisy + top * samplers.seeded_noise(seed)(noisy)
+        start = noisy if len(ladder) == 2 else noisy + top * noise(noisy)
         blind = backbone.denoiser(Condition(noisy, noise_std=given))
         result = walk(blind, start, ladder, progress=progress)
     else:

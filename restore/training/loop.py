@@ -344,7 +344,7 @@ class Trainer:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
             saved = backbones.config_from_dict(json.loads(metadata["backbone"]))
             step, seconds = int(metadata["step"]), float(metadata["seconds"])
-            runs = json.loads(metadata["runs"])
+            runs = json.loads(metadata.get("runs", "[]"))  # the first states did not tell
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
         if saved != self.config.backbone:
