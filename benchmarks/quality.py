@@ -365,6 +365,8 @@ class Run:
 
     def sets(self, *test: str) -> Iterator[tuple[str, list[Path]]]:
         for name in ("cid22_val",) if self.options.split == "val" else test:
+            if self.options.only and name not in self.options.only:
+                continue
             yield name, pictures(self.data, name)[: self.options.limit]
 
     def methods(self, task: str, others: Callable[[], list[Method]]) -> list[Method]:
@@ -382,7 +384,7 @@ class Run:
 
 def denoise_tables(run: Run) -> Iterator[Table]:
     for name, paths in run.sets("cbsd68", "kodak24"):
-        for as_file in (False, True):
+        for as_file in (word == "8bit" for word in run.options.input):
             methods = run.methods("denoise", partial(denoise_peers, run.data, run.device, as_file=as_file))
             kind, words = ("denoise 8 bit", "8-bit") if as_file else ("denoise float", "unclipped")
             for sigma in run.options.sigma:
@@ -428,6 +430,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--data", type=Path, default=Path(os.environ.get("RESTORE_DATA", beside)), help="evaluation data")
     add("--task", nargs="+", choices=list(TABLES), default=list(TABLES))
     add("--split", choices=["test", "val"], default="test", help="report on test, choose methods on val")
+    add("--set", nargs="+", dest="only", metavar="NAME", help="of cbsd68, kodak24, set5, set14: these only")
+    add("--input", nargs="+", choices=["float", "8bit"], default=["float", "8bit"], help="for denoise")
     add("--limit", type=int, metavar="N", help="the first N pictures of each set only")
     add("--weights", type=Path, metavar="FILE", help="another checkpoint than the one in the package")
     add("--device", help="where restore and the peer networks compute; default: the best there is")
