@@ -871,8 +871,8 @@ def _samples(
 @click.option("--device", help="In place of run.device: auto, cpu, cuda, cuda:1, mps.")
 def train(config: Path, resume: bool, start_from: Path | None, **changes: object) -> None:
     """Train a backbone as the file CONFIG says (see configs/)."""
-    from restore.training.config import read_config, with_run
+    from restore.training.config import read_config
     from restore.training.loop import train as run
 
-    settings = with_run(read_config(config), **{k: v for k, v in changes.items() if v is not None})
+    settings = read_config(config, **{k: v for k, v in changes.items() if v is not None})
     run(settings, resume=resume, start_from=start_from, say=lambda line: click.echo(line, err=True))

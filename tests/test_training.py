@@ -42,7 +42,6 @@ from restore.training.config import (
     RunConfig,
     TrainConfig,
     read_config,
-    with_run,
 )
 from restore.training.loop import Trainer
 from restore.training.mix import TASKS, Batch, Mix, make_batch
@@ -174,6 +173,10 @@ def test_configuration_errors_name_file_and_key(tmp_path: Path, text: str, messa
     assert "\n" not in str(caught.value)
 
 
+def with_run(config: TrainConfig, **changes: object) -> TrainConfig:
+    return dataclasses.replace(config, run=dataclasses.replace(config.run, **changes))
+
+
 def test_a_sound_configuration_is_read(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(
@@ -185,9 +188,9 @@ def test_a_sound_configuration_is_read(tmp_path: Path) -> None:
     assert isinstance(config.run.minutes, float)
     assert config.optim.betas == (0.9, 0.99)
     assert config.backbone.network.channels == (8, 16)
-    assert with_run(config, minutes=1.0).run == dataclasses.replace(config.run, minutes=1.0)
-    with pytest.raises(ConfigError, match=r"options: run\.minutes is -1\.0; expected at least 0"):
-        with_run(config, minutes=-1.0)
+    assert read_config(path, minutes=1.0) == with_run(config, minutes=1.0)
+    with pytest.raises(ConfigError, match=r"recipe\.toml: run\.minutes is -1\.0; expected at least 0"):
+        read_config(path, minutes=-1.0)
 
 
 def test_missing_configuration(tmp_path: Path) -> None:
@@ -453,15 +456,18 @@ def test_noise_levels_of_the_prior_and_of_conditions() -> None:
         return mix._sigmas(4000, prior, settings, 80.0, torch.device("cpu"), generator)
 
     sigma = draw(True)
-    assert 2 / 255 * 0.999 <= sigma.min() < 0.0085
+    assert 0.5 / 255 * 0.999 <= sigma.min() < 0.0022
     assert 40 < sigma.max() <= 80.01
     assert (sigma <= 0.5).float().mean().item() == pytest.approx(0.8, abs=0.03)
     useful = sigma[sigma <= 0.5].log()
-    assert useful.mean().item() == pytest.approx(math.log(2 / 255 * 0.5) / 2, abs=0.08)
+    assert useful.mean().item() == pytest.approx(math.log(0.5 / 255 * 0.5) / 2, abs=0.08)
     sigma = draw(False)
     assert (sigma == sigma.max()).float().mean().item() == pytest.approx(0.6, abs=0.03)
     assert sigma.max().item() == pytest.approx(80, rel=1e-5)
-    assert sigma[sigma < 79].max() <= 5.01
+    # Below the top they are even in log sigma, with no gap under it.
+    below = sigma[sigma < sigma.max()].log()
+    assert below.mean().item() == pytest.approx(math.log(0.5 / 255 * 80) / 2, abs=0.2)
+    assert 60 < below.max().exp() < 80
 
 
 # --- the loss -------------------------------------------------------------------------------------

@@ -102,8 +102,11 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
 
-def read_config(path: str | Path) -> TrainConfig:
-    """Read and check a training configuration; every error names the file and the key."""
+def read_config(path: str | Path, **run: Any) -> TrainConfig:
+    """Read and check a training configuration; every error names the file and the key.
+
+    run: fields of the run table (out, minutes, device, ...) that go before the file's.
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -113,15 +116,9 @@ def read_config(path: str | Path) -> TrainConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     config: TrainConfig = _build(TrainConfig, values, str(path), "")
+    config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
     _check_ranges(config, str(path))
     return config
-
-
-def with_run(config: TrainConfig, **changes: Any) -> TrainConfig:
-    """The same configuration with fields of its run table changed (out, minutes, device, ...)."""
-    changed = dataclasses.replace(config, run=dataclasses.replace(config.run, **changes))
-    _check_ranges(changed, "options")
-    return changed
 
 
 def _build(cls: type[Any], values: Any, file: str, prefix: str) -> Any:

@@ -34,7 +34,7 @@ class Mix:
     denoise: float = 0.1
     prior_share: float = 0.8
     top_share: float = 0.6
-    sigma_low: float = 2 / 255
+    sigma_low: float = 0.5 / 255
     sigma_mid: float = 0.5
 
     def __post_init__(self) -> None:
@@ -105,7 +105,7 @@ def _sigmas(
     if prior:
         useful = low + (mid - low) * strata
         return torch.where(choose < mix.prior_share, useful, mid + (top - mid) * strata**2).exp()
-    everywhere = low + (min(top, math.log(10 * mix.sigma_mid)) - low) * strata
+    everywhere = low + (top - low) * strata  # without a gap below the top, or samples from there go astray
     return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
 
 
@@ -121,6 +121,8 @@ def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) ->
     if dice.random() < 0.15:
         small = damage.gaussian_noise(small, _uniform(small, 0, 8 / 255, generator), generator)
         small = damage.jpeg(small.clamp(0, 1), _uniform(small, 50, 98, generator))
+    if dice.random() < 0.5:  # as every file is; the other half as a picture still in work
+        small = (small.clamp(0, 1) * 255).round() / 255
     hint = damage.resize(small, size)
     return Condition(hint).planes(), torch.ones_like(clean[:, :1])
 
