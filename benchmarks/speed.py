@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from quality import machine
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import restore
 from restore.backbone import Backbone
 from restore.errors import RestoreError
+from restore.evaluation.facts import machine
 from restore.metrics import psnr
 
 SIDE = 1024

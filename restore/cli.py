@@ -9,17 +9,43 @@ import os
 import re
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from restore import __version__, folder, images
-from restore.errors import ConfigError, ImageError, MaskError, RestoreError
+from restore.cli_eval import evaluate
+from restore.errors import ImageError, MaskError, RestoreError
 from restore.folder import Job
+from restore.options import (
+    DENOISE_STEPS,
+    INPAINT_METHOD,
+    INPAINT_STEPS,
+    JUMPS,
+    MODEL,
+    OUTPUT,
+    OVERWRITE,
+    SAMPLE_STEPS,
+    SAMPLERS,
+    SCALES,
+    SEED,
+    UPSCALE_METHOD,
+    UPSCALE_STEPS,
+    Number,
+    Settings,
+    Size,
+    check_walk,
+    default_method,
+    estimate_option,
+    load_backbone,
+    method_option,
+    sampler_option,
+    steps_option,
+    with_settings,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,263 +54,10 @@ if TYPE_CHECKING:
 
     from restore.backbone import Backbone
 
-# Literals that the tasks have too: to look them up there would import torch. A test compares them.
-ESTIMATES = ("sample", "mean")
-PRECISIONS = ("auto", "bf16", "fp32")
-SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
-INPAINT_STEPS = {
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("repaint", "sample"): 250,
-    ("ddnm", "sample"): 24,
-    ("splitting", "mean"): 20,
-}
-INPAINT_METHOD = {"mean": "splitting", "sample": "ddnm"}
-JUMPS = (10, 10)
-DENOISE_STEPS = {
-    ("gaussian", "mean"): 1,
-    ("gaussian", "sample"): 20,
-    ("blind", "mean"): 1,
-    ("blind", "sample"): 20,
-}
-UPSCALE_STEPS = {
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("projection", "mean"): 20,
-    ("projection", "sample"): 10,
-}
-UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
-SCALES = (1.5, 4.0)
-SAMPLE_STEPS = 50
-TILE = 2048
-
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
 FAINT = 2 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
 CANCELLED = 130  # 128 + SIGINT, as shells count
-
-
-# ---------------------------------------------------------------------------------------- options
-
-
-class Number(click.FloatRange):
-    """A finite number in a range."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):  # NaN is in every range
-            self.fail(f"{value} is not a number", param, ctx)
-        return number
-
-
-class Device(click.types.StringParamType):
-    """auto, cpu, cuda, cuda:N or mps."""
-
-    name = "device"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
-            self.fail(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps", param, ctx)
-        return str(value)
-
-
-class Size(click.types.StringParamType):
-    """W or WxH in pixels, taken as (h, w)."""
-
-    name = "w[xh]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", value)
-        w, h = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-        if not (8 <= w <= 4096 and 8 <= h <= 4096):
-            self.fail(f"{value!r} is no size from 8 to 4096 pixels, such as 128x192 (w x h)", param, ctx)
-        return h, w
-
-
-class Switch(click.Option):
-    """An option that is on or off. Its ``--no-`` form, for what a configuration file sets, is not listed."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        record = super().get_help_record(ctx)
-        return None if record is None else (record[0].partition(" / ")[0], record[1])
-
-
-def _switch(*names: str, **rest: Any) -> Callable[[Any], Any]:
-    long = names[-1].removeprefix("--")
-    return click.option(*names[:-1], f"--{long}/--no-{long}", cls=Switch, default=False, **rest)
-
-
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Make the values of a TOML file the defaults of this command's options."""
-    if path is None:
-        return
-    try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration file ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    options = {
-        max(option.opts, key=len).removeprefix("--").replace("-", "_"): option
-        for option in ctx.command.params
-        if isinstance(option, click.Option) and option.name not in ("config", "help")
-    }
-    defaults: dict[str, Any] = {}
-    for key, value in table.items():
-        option = options.get(key.replace("-", "_"))
-        if option is None or option.name is None:
-            raise ConfigError(f"{path}: unknown key {key}; expected one of {', '.join(options)}")
-        if option.name in defaults:
-            raise ConfigError(f"{path}: {key} is there twice, with - and with _; keep one")
-        defaults[option.name] = _config_value(f"{path}: {key}", value, option, ctx)
-    ctx.default_map = defaults
-
-
-def _config_value(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
-    kinds: tuple[type, ...] = (str,)
-    word = "a string"
-    if option.is_flag:
-        kinds, word = (bool,), "true or false"
-    elif isinstance(option.type, click.IntRange):
-        kinds, word = (int,), "an integer"
-    elif isinstance(option.type, click.FloatRange):
-        kinds, word = (int, float), "a number"
-    if not isinstance(value, kinds) or (isinstance(value, bool) and not option.is_flag):
-        raise ConfigError(f"{place} must be {word}, got {value!r}")
-    try:
-        return option.type.convert(value, option, ctx)
-    except click.BadParameter as error:
-        raise ConfigError(f"{place}: {error.message.rstrip('.')}") from error
-
-
-_OUTPUT = click.option(
-    "-o", "--output", type=click.Path(), metavar="PATH",
-    help="File, or folder for many inputs, which is created; - is standard output. "
-    "Default: beside the input, with what was done in its name.",
-)  # fmt: skip
-_OVERWRITE = _switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
-_MODEL = (
-    click.option(
-        "--weights", type=click.Path(path_type=Path), metavar="FILE",
-        help="Another checkpoint than the one in the package.",
-    ),
-    click.option(
-        "--device", type=Device(), default="auto", show_default=True, metavar="NAME",
-        help="auto, cpu, cuda, cuda:N or mps.",
-    ),
-    click.option(
-        "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
-        help="Of the network; auto: whichever of the two is faster here.",
-    ),
-    click.option(
-        "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
-        help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
-        "result is the same.",
-    ),
-    click.option(
-        "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
-        callback=_read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
-    ),
-    _switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
-    _switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
-    _switch("--dry-run", help="Check the inputs, show what would be written, and write nothing."),
-)  # fmt: skip
-_SEED = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="Of the random numbers; the same seed gives the same bytes.",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options that the tasks share; see their help texts."""
-
-    output: str | None
-    overwrite: bool
-    weights: Path | None
-    device: str
-    precision: str
-    tile: int
-    quiet: bool
-    json: bool
-    dry_run: bool
-
-
-def _with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command these options, and their values to its function as one ``settings``."""
-    names = {field.name for field in fields(Settings)}
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def collected(**values: Any) -> None:
-            chosen = {name: values.pop(name) for name in names & values.keys()}
-            function(settings=Settings(**chosen), **values)
-
-        for option in reversed(options):
-            collected = option(collected)
-        return collected
-
-    return decorate
-
-
-def _estimate(default: str) -> Callable[[Any], Any]:
-    return click.option(
-        "--estimate", type=click.Choice(ESTIMATES), default=default, show_default=True,
-        help="sample: one natural-looking possibility (best LPIPS); mean: the average of all, smoother "
-        "(best PSNR).",
-    )  # fmt: skip
-
-
-def _method(steps: Mapping[tuple[str, str], int], default: str | None, help: str) -> Callable[[Any], Any]:
-    names = list(dict.fromkeys(method for method, _ in steps))
-    return click.option("--method", type=click.Choice(names), default=default, show_default=True, help=help)
-
-
-def _default_method(methods: Mapping[str, str]) -> str:
-    sample, mean = methods["sample"], methods["mean"]
-    return (
-        f"Default: {sample}." if sample == mean else f"Default: {sample} for a sample, {mean} for the mean."
-    )
-
-
-def _steps(steps: Mapping[tuple[str, str], int]) -> Callable[[Any], Any]:
-    defaults = ", ".join(f"{method} {n} ({estimate})" for (method, estimate), n in steps.items() if n > 1)
-    return click.option(
-        "--steps", type=click.IntRange(1, 1000), metavar="N",
-        help=f"Steps of the walk from noisy to clean; fewer are faster. Default: {defaults}.",
-    )  # fmt: skip
-
-
-def _sampler(default: str) -> Callable[[Any], Any]:
-    return click.option(
-        "--sampler", type=click.Choice(SAMPLERS),
-        help="How to walk to a sample; a step is one network call, with heun two, with langevin three. "
-        f"Default: {default}.",
-    )  # fmt: skip
-
-
-def _check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) -> None:
-    """Refuse a method that cannot give the estimate, and steps and a sampler that it has no use for."""
-    method, estimate, steps, sampler = (walk[name] for name in ("method", "estimate", "steps", "sampler"))
-    if (method, estimate) not in table:
-        able = " or ".join(other for other, e in table if e == estimate)
-        raise click.UsageError(
-            f"--method {method} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
-        )
-    if table[method, estimate] == 1 and steps not in (None, 1):
-        raise click.UsageError(
-            f"--steps has no effect with --method {method} --estimate {estimate}, which is one network call; "
-            "leave it out"
-        )
-    if estimate == "mean" and sampler is not None:
-        raise click.UsageError(
-            "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
-        )
-    if method == "repaint" and sampler == "langevin":
-        raise click.UsageError("--sampler langevin cannot climb, as --method repaint does; pass another one")
 
 
 # ---------------------------------------------------------------------------------------- running
@@ -305,15 +78,8 @@ class Session:
 
     @functools.cached_property
     def backbone(self) -> Backbone:
-        import torch
-
-        from restore.backbone import load
-
         settings = self.settings
-        dtypes = {"auto": None, "bf16": torch.bfloat16, "fp32": torch.float32}
-        device = None if settings.device == "auto" else _usable(settings.device)
-        network = load(settings.weights, device=device, dtype=dtypes[settings.precision])
-        network.tile = settings.tile
+        network = load_backbone(settings.weights, settings.device, settings.precision, settings.tile)
         if self._bar is not None:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
@@ -370,23 +136,6 @@ def _bar(pictures: int) -> tqdm[Any] | None:
     of = f" of {pictures} pictures" if pictures > 1 else ""
     form = f"{{desc}} {{percentage:3.0f}}%{of} |{{bar}}| {{elapsed}}, {{remaining}} left"
     return tqdm(total=pictures, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)
-
-
-def _usable(device: str) -> str:
-    """The device, or ConfigError where this machine has it not."""
-    import torch
-
-    kind, _, number = device.partition(":")
-    if kind == "cuda":
-        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if int(number or 0) >= cards:
-            raise ConfigError(
-                f"--device {device}: torch {torch.__version__} finds {cards} usable CUDA cards here; pass "
-                "--device cpu, or check the driver with nvidia-smi"
-            )
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("--device mps: this is no Mac with a usable graphics processor; pass --device cpu")
-    return device
 
 
 @dataclass(frozen=True)
@@ -577,15 +326,15 @@ def main() -> None:
     "--grow", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
     help="Widen the hole by N pixels, where the mask leaves the rim of a scratch or a letter.",
 )  # fmt: skip
-@_estimate("sample")
-@_method(
+@estimate_option("sample")
+@method_option(
     INPAINT_STEPS, None,
     "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels "
     "put in at each step (thousands of network calls); ddnm, splitting: from a smooth fill. "
-    f"{_default_method(INPAINT_METHOD)}",
+    f"{default_method(INPAINT_METHOD)}",
 )  # fmt: skip
-@_steps(INPAINT_STEPS)
-@_sampler("ddpm, for conditional ddim")
+@steps_option(INPAINT_STEPS)
+@sampler_option("ddpm, for conditional ddim")
 @click.option(
     "--jump-length", type=click.IntRange(1, 999), metavar="N",
     help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
@@ -594,8 +343,8 @@ def main() -> None:
     "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
-@_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
+@SEED
+@with_settings(OUTPUT, OVERWRITE, *MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -613,7 +362,7 @@ def inpaint(
     if Path(photo).is_dir():
         raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     walk["method"] = walk["method"] or INPAINT_METHOD[walk["estimate"]]
-    _check_walk(INPAINT_STEPS, walk)
+    check_walk(INPAINT_STEPS, walk)
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
@@ -698,15 +447,15 @@ def _hole(
     help="Standard deviation of the noise, 0 to 255 as 8-bit pixels count. Default: estimated for each "
     "picture.",
 )  # fmt: skip
-@_estimate("mean")
-@_method(
+@estimate_option("mean")
+@method_option(
     DENOISE_STEPS, "gaussian",
     "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans.",
 )  # fmt: skip
-@_steps(DENOISE_STEPS)
-@_sampler("ddpm")
-@_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
+@steps_option(DENOISE_STEPS)
+@sampler_option("ddpm")
+@SEED
+@with_settings(OUTPUT, OVERWRITE, *MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -715,7 +464,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
     restore denoise night.png --sigma 25 -o clean.png
     restore denoise scans -o clean --method blind
     """
-    _check_walk(DENOISE_STEPS, walk)
+    check_walk(DENOISE_STEPS, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         def finish() -> images.Picture:
@@ -758,16 +507,16 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     "--scale", type=Number(*SCALES), required=True, metavar="S",
     help="How many times wider and higher, 1.5 to 4, fractions too.",
 )  # fmt: skip
-@_estimate("sample")
-@_method(
+@estimate_option("sample")
+@method_option(
     UPSCALE_STEPS, None,
     "conditional: the network is shown the enlargement; projection: each step is made to agree with the "
-    f"input. {_default_method(UPSCALE_METHOD)}",
+    f"input. {default_method(UPSCALE_METHOD)}",
 )  # fmt: skip
-@_steps(UPSCALE_STEPS)
-@_sampler("ddim")
-@_SEED
-@_with_settings(_OUTPUT, _OVERWRITE, *_MODEL)
+@steps_option(UPSCALE_STEPS)
+@sampler_option("ddim")
+@SEED
+@with_settings(OUTPUT, OVERWRITE, *MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -777,7 +526,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     restore upscale thumbnails --scale 4 -o large
     """
     walk["method"] = walk["method"] or UPSCALE_METHOD[walk["estimate"]]
-    _check_walk(UPSCALE_STEPS, walk)
+    check_walk(UPSCALE_STEPS, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         h, w = (round(side * scale) for side in picture.size)
@@ -814,8 +563,8 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     "--steps", type=click.IntRange(1, 1000), default=SAMPLE_STEPS, show_default=True, metavar="N",
     help="Steps from pure noise to a picture.",
 )  # fmt: skip
-@_SEED
-@_with_settings(_OVERWRITE, *_MODEL)
+@SEED
+@with_settings(OVERWRITE, *MODEL)
 def sample(settings: Settings, count: int, size: tuple[int, int], **walk: Any) -> None:
     """Draw pictures from pure noise, to see what the network has learned.
 
@@ -876,3 +625,6 @@ def train(config: Path, resume: bool, start_from: Path | None, **changes: object
 
     settings = read_config(config, **{k: v for k, v in changes.items() if v is not None})
     run(settings, resume=resume, start_from=start_from, say=lambda line: click.echo(line, err=True))
+
+
+main.add_command(evaluate)

@@ -501,12 +501,24 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     if not overwrite and path.exists():
         raise _exists(path)
     stored, data = _encoded(picture, kind, str(path))
+    write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
+
+
+def write_bytes(
+    path: str | Path, data: bytes, *, overwrite: bool = False, check: Callable[[Path], None] | None = None
+) -> None:
+    """Write a file, all of it or nothing: beside its target, checked by ``check``, then renamed.
+
+    Raises OutputError where it is there already (without ``overwrite``) or cannot be written.
+    """
+    path = Path(path)
     target = path.resolve() if overwrite else path  # through a link, the file it points to is replaced
     temporary = target.parent / f".{secrets.token_hex(8)}.part"
     try:
         try:
             _write_out(temporary, data)
-            _verify(temporary, stored, str(path))
+            if check is not None:
+                check(temporary)
             _publish(temporary, target, overwrite=overwrite)
         finally:
             temporary.unlink(missing_ok=True)

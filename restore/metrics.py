@@ -1,4 +1,4 @@
-"""How good a picture is: PSNR, SSIM, LPIPS, and the luma that super-resolution is measured on."""
+"""How good a picture is: PSNR, SSIM, MS-SSIM, LPIPS, and the luma that super-resolution is measured on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 
 from restore.errors import WeightsError
 
@@ -18,8 +19,10 @@ Trunk = Literal["squeeze", "alex", "vgg"]
 # What torchvision's own download of each trunk is called.
 _TRUNK_FILES = {"squeeze": "squeezenet1_1-*.pth", "alex": "alexnet-owt-*.pth", "vgg": "vgg16-*.pth"}
 _TRUNK_VARIABLE = "RESTORE_LPIPS_TRUNK"
-# Below this the deepest layer of one trunk or another has no pixel left.
-_LPIPS_SMALLEST = 32
+SSIM_SMALLEST = 11  # the window
+MS_SSIM_SMALLEST = 176  # the window, sixteen times
+LPIPS_SMALLEST = 32  # below it the deepest layer of one trunk or another has no pixel left
+_MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def psnr(a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
@@ -61,22 +64,29 @@ def luma(image: Tensor) -> Tensor:
     return (16 + (image * weights).sum(1, keepdim=True)) / 255
 
 
-def ssim(a: Tensor, b: Tensor) -> Tensor:
+def ssim(a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
     """Structural similarity of each picture of a batch, 1 for equal pictures.
 
     Wang et al. (2004), eq. 13, with their Gaussian window of 11x11 pixels and sigma 1.5, computed by
     scikit-image channel by channel and averaged; windows that reach over the edge are left out.
 
-    a, b ``(b, c, h, w)`` in [0, 1], at least 11x11 pixels. Returns float64 ``(b,)``. Raises ValueError
-    for shapes that do not fit and for smaller pictures.
+    a, b ``(b, c, h, w)`` in [0, 1], at least 11x11 pixels. where ``(b, 1, h, w)``: only the windows around
+    these pixels count; NaN for a picture where none lies inside. Returns float64 ``(b,)``. Raises
+    ValueError for shapes that do not fit and for smaller pictures.
     """
     from skimage.metrics import structural_similarity
 
     _check_pair(a, b)
-    if min(a.shape[-2:]) < 11:
-        raise ValueError(f"SSIM needs pictures of at least 11x11 pixels, got {a.shape[-2]}x{a.shape[-1]}")
-    scores = [
-        structural_similarity(  # type: ignore[no-untyped-call]
+    if min(a.shape[-2:]) < SSIM_SMALLEST:
+        raise ValueError(
+            f"SSIM needs pictures of at least {SSIM_SMALLEST}x{SSIM_SMALLEST} pixels, "
+            f"got {a.shape[-2]}x{a.shape[-1]}"
+        )
+    if where is not None and where.shape != a[:, :1].shape:
+        raise ValueError(f"where is {tuple(where.shape)}, expected {tuple(a[:, :1].shape)}")
+    scores = []
+    for k, (one, other) in enumerate(zip(a, b, strict=True)):
+        score, each = structural_similarity(  # type: ignore[no-untyped-call]
             one.detach().double().cpu().numpy(),
             other.detach().double().cpu().numpy(),
             data_range=1,
@@ -84,10 +94,54 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
             gaussian_weights=True,
             sigma=1.5,
             use_sample_covariance=False,
+            full=True,
         )
-        for one, other in zip(a, b, strict=True)
-    ]
+        if where is not None:
+            inside = (where[k, 0, 5:-5, 5:-5] > 0).cpu().numpy()
+            score = each[:, 5:-5, 5:-5][:, inside].mean() if inside.any() else float("nan")
+        scores.append(float(score))
     return torch.tensor(scores, dtype=torch.float64)
+
+
+def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Multi-scale structural similarity of each picture of a batch, 1 for equal pictures.
+
+    Wang, Simoncelli and Bovik (2003), eq. 7, over five scales with their weights, each scale the mean of
+    2x2 pixels of the finer one; windows as in `ssim`. A negative contrast term counts as 0.
+
+    a, b ``(b, c, h, w)`` in [0, 1], at least 176x176 pixels, so that a window fits at the coarsest scale.
+    Returns float64 ``(b,)``. Raises ValueError for shapes that do not fit and for smaller pictures.
+    """
+    _check_pair(a, b)
+    if min(a.shape[-2:]) < MS_SSIM_SMALLEST:
+        raise ValueError(
+            f"MS-SSIM needs pictures of at least {MS_SSIM_SMALLEST}x{MS_SSIM_SMALLEST} pixels, "
+            f"got {a.shape[-2]}x{a.shape[-1]}"
+        )
+    a, b = a.detach().float(), b.detach().float()
+    product = torch.ones(a.shape[:2], dtype=torch.float64, device=a.device)
+    for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
+        if scale:
+            a, b = avg_pool2d(a, 2), avg_pool2d(b, 2)
+        luminance, contrast = _ssim_terms(a, b)
+        last = scale == len(_MS_SSIM_WEIGHTS) - 1
+        term = (luminance * contrast if last else contrast).double().mean((2, 3))
+        product = product * term.clamp_min(0) ** weight
+    return product.mean(1).cpu()
+
+
+def _ssim_terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The luminance and the contrast-structure term of SSIM (2004, eqs. 6 and 13) around each inner pixel."""
+    from kornia.filters import filter2d_separable, get_gaussian_kernel1d
+
+    window = get_gaussian_kernel1d(11, 1.5, device=a.device, dtype=a.dtype)
+    planes = torch.cat([a, b, a * a, b * b, a * b], 1)
+    means = filter2d_separable(planes, window, window, padding="valid")
+    mean_a, mean_b, square_a, square_b, mixed = means.chunk(5, 1)
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    both = (square_a - mean_a**2) + (square_b - mean_b**2)
+    return luminance, (2 * (mixed - mean_a * mean_b) + c2) / (both + c2)
 
 
 class Lpips:
@@ -115,21 +169,46 @@ class Lpips:
         self._network.to(device)
         return self
 
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+    def __call__(self, a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
         """a, b ``(b, 3, h, w)`` in [0, 1], at least 32x32 pixels; returns float32 ``(b,)``.
 
-        Raises ValueError for shapes that do not fit.
+        where ``(b, 1, h, w)``: only the distance at these pixels counts, each layer's map enlarged to the
+        picture as lpips does with ``spatial=True``. Raises ValueError for shapes that do not fit.
         """
         _check_pair(a, b)
-        if a.shape[1] != 3 or min(a.shape[-2:]) < _LPIPS_SMALLEST:
+        return self.distance(self.features(a), self.features(b), where=where)
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """What two pictures are compared by; for a reference that many are compared with.
+
+        image ``(b, 3, h, w)`` in [0, 1]; returns the trunk's layers ``(b, c, h', w')``, each pixel of unit
+        length over the channels. Raises ValueError for another shape.
+        """
+        from lpips import normalize_tensor
+
+        if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < LPIPS_SMALLEST:
             raise ValueError(
-                f"LPIPS needs RGB pictures of at least {_LPIPS_SMALLEST}x{_LPIPS_SMALLEST} pixels "
-                f"(b, 3, h, w), got {tuple(a.shape)}"
+                f"LPIPS needs RGB pictures of at least {LPIPS_SMALLEST}x{LPIPS_SMALLEST} pixels "
+                f"(b, 3, h, w), got {tuple(image.shape)}"
             )
         device = next(self._network.parameters()).device
         with torch.inference_mode():
-            distance: Tensor = self._network(a.to(device).float(), b.to(device).float(), normalize=True)
-        return distance.flatten().cpu()
+            scaled = self._network.scaling_layer(2 * image.to(device).float() - 1)
+            return [normalize_tensor(layer) for layer in self._network.net(scaled)]
+
+    def distance(self, a: list[Tensor], b: list[Tensor], *, where: Tensor | None = None) -> Tensor:
+        """The distance of two pictures by their `features`, float32 ``(b,)``."""
+        with torch.inference_mode():
+            total = torch.zeros(len(a[0]), device=a[0].device)
+            for head, one, other in zip(self._network.lins, a, b, strict=True):
+                each = head((one - other).square())
+                if where is None:
+                    total += each.mean((1, 2, 3))
+                    continue
+                weight = where.to(each)
+                each = interpolate(each, weight.shape[-2:], mode="bilinear", align_corners=False)
+                total += (each * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+        return total.cpu()
 
 
 def _check_pair(a: Tensor, b: Tensor) -> None:

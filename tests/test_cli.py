@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import restore
-from restore import cli, images, noise, samplers, types
+from restore import cli, images, noise, options, samplers, types
 from restore.backbone import Backbone, BackboneConfig, load, save
 from restore.cli import main
 from restore.tasks import denoise, inpaint, sample, upscale
@@ -88,20 +88,24 @@ def files(folder: str = ".") -> list[str]:
 
 
 def test_literals_are_the_tasks_own() -> None:
-    assert set(cli.ESTIMATES) == set(get_args(types.Estimate))
+    assert set(options.ESTIMATES) == set(get_args(types.Estimate))
     precisions = inspect.get_annotations(RunConfig, eval_str=True)["precision"]
-    assert set(cli.PRECISIONS) == set(get_args(precisions))
-    assert list(cli.SAMPLERS) == list(samplers.SAMPLERS)
-    assert cli.INPAINT_STEPS == inpaint.STEPS
-    assert cli.INPAINT_METHOD == inpaint.DEFAULT_METHOD
-    assert inpaint.Jumps() == inpaint.Jumps(*cli.JUMPS)
-    assert {n for n in cli.DENOISE_STEPS.values() if n > 1} == {denoise.STEPS}
-    assert cli.UPSCALE_STEPS == upscale.STEPS
-    assert cli.UPSCALE_METHOD == upscale.DEFAULT_METHOD
-    assert cli.SCALES == upscale.SCALES
-    assert cli.SAMPLE_STEPS == sample.STEPS
-    assert Backbone.tile == cli.TILE
-    tables = ((inpaint, cli.INPAINT_STEPS), (denoise, cli.DENOISE_STEPS), (upscale, cli.UPSCALE_STEPS))
+    assert set(options.PRECISIONS) == set(get_args(precisions))
+    assert list(options.SAMPLERS) == list(samplers.SAMPLERS)
+    assert options.INPAINT_STEPS == inpaint.STEPS
+    assert options.INPAINT_METHOD == inpaint.DEFAULT_METHOD
+    assert inpaint.Jumps() == inpaint.Jumps(*options.JUMPS)
+    assert options.DENOISE_STEPS == denoise.STEPS
+    assert options.UPSCALE_STEPS == upscale.STEPS
+    assert options.UPSCALE_METHOD == upscale.DEFAULT_METHOD
+    assert options.SCALES == upscale.SCALES
+    assert options.SAMPLE_STEPS == sample.STEPS
+    assert Backbone.tile == options.TILE
+    tables = (
+        (inpaint, options.INPAINT_STEPS),
+        (denoise, options.DENOISE_STEPS),
+        (upscale, options.UPSCALE_STEPS),
+    )
     for task, methods in tables:
         assert {method for method, _ in methods} == set(get_args(task.Method))
 
@@ -148,11 +152,11 @@ def test_help_says_units_and_defaults() -> None:
     text = {name: " ".join(run(name, "--help").stdout.split()) for name in main.commands}
     assert "0 to 255 as 8-bit pixels count. Default: estimated for each picture." in text["denoise"]
     assert "1.5 to 4, fractions too" in text["upscale"]
-    assert cli._default_method({"sample": "a", "mean": "b"}) == "Default: a for a sample, b for the mean."
-    assert cli._default_method({"sample": "a", "mean": "a"}) == "Default: a."
-    assert cli._default_method(cli.INPAINT_METHOD) in text["inpaint"]
-    assert cli._default_method(cli.UPSCALE_METHOD) in text["upscale"]
-    for table, name in ((cli.INPAINT_STEPS, "inpaint"), (cli.UPSCALE_STEPS, "upscale")):
+    assert options.default_method({"sample": "a", "mean": "b"}) == "Default: a for a sample, b for the mean."
+    assert options.default_method({"sample": "a", "mean": "a"}) == "Default: a."
+    assert options.default_method(options.INPAINT_METHOD) in text["inpaint"]
+    assert options.default_method(options.UPSCALE_METHOD) in text["upscale"]
+    for table, name in ((options.INPAINT_STEPS, "inpaint"), (options.UPSCALE_STEPS, "upscale")):
         for (method, estimate), steps in table.items():
             assert (f"{method} {steps} ({estimate})" in text[name]) == (steps > 1)
     assert "[default: 50; 1<=x<=1000]" in text["sample"]
@@ -304,7 +308,7 @@ def test_the_samplers_named_as_defaults(tiny: Path) -> None:
         assert made[0] == made[1] != made[2]
 
 
-@pytest.mark.parametrize("sampler", cli.SAMPLERS)
+@pytest.mark.parametrize("sampler", options.SAMPLERS)
 def test_repaint_takes_the_samplers_that_climb(sampler: str, tiny: Path, backbone: Backbone) -> None:
     words = ["inpaint", *LEAST["inpaint"], "--method", "repaint", "--sampler", sampler, "--weights", tiny]
     done = run(*words, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)

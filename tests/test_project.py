@@ -38,7 +38,11 @@ def test_import_brings_in_nothing_heavy() -> None:
     assert not loaded.intersection(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["inpaint", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["inpaint", "--help"], ["eval", "denoise", "--help"]],
+    ids=" ".join,
+)
 def test_help_brings_in_nothing_heavy(arguments: list[str]) -> None:
     loaded = modules_after(
         "import contextlib, sys\n"

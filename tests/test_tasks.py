@@ -196,7 +196,7 @@ def test_denoise_seeds() -> None:
 def test_denoise_sample_takes_its_default_steps() -> None:
     backbone = Recorder()
     denoise(picture(3, 5, 4), sigma=25, estimate="sample", backbone=backbone)
-    assert len(backbone.sigmas) == denoise_task.STEPS
+    assert len(backbone.sigmas) == denoise_task.STEPS["gaussian", "sample"]
     assert backbone.sigmas[-1] == pytest.approx(CONFIG.sigma_min)
 
 

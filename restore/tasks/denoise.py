@@ -17,7 +17,12 @@ from restore.noise import estimate_sigma
 from restore.types import Estimate, Progress
 
 Method = Literal["gaussian", "blind"]
-STEPS = 20
+STEPS: dict[tuple[Method, Estimate], int] = {
+    ("gaussian", "mean"): 1,
+    ("gaussian", "sample"): 20,
+    ("blind", "mean"): 1,
+    ("blind", "sample"): 20,
+}
 
 
 def denoise(
@@ -60,15 +65,15 @@ def denoise(
     backbone = backbone or shipped()
     lowest, top = backbone.config.sigma_min, backbone.config.sigma_max
     noisy = picture.batch.to(backbone.device)
+    calls = steps or STEPS[method, estimate]
     if method == "blind":
-        ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, steps or STEPS)
+        ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, calls)
         # At the top the state says nothing, so for one call from there its noise need not be drawn.
         start = noisy if len(ladder) == 2 else noisy + top * noise(noisy)
         blind = backbone.denoiser(Condition(noisy, noise_std=given))
         result = walk(blind, start, ladder, progress=progress)
     else:
         levels = estimated_sigmas(picture.batch) if given is None else [given] * len(noisy)
-        calls = 1 if estimate == "mean" else steps or STEPS
         ladders = [_ladder(one, level, lowest, calls) for one, level in zip(noisy, levels, strict=True)]
         if not any(ladders):
             return picture.unchanged()  # type: ignore[no-any-return]

@@ -105,6 +105,13 @@ def halved(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture[:h, :w], (w // 2, h // 2), interpolation=cv2.INTER_AREA)
 
 
+def some_gray(crops: Tensor, share: float, generator: Generator | None = None) -> Tensor:
+    """Take the colour (BT.601 luma, full range) from about ``share`` of the crops ``(b, 3, h, w)``."""
+    chosen = torch.rand(len(crops), 1, 1, 1, device=crops.device, generator=generator) < share
+    weights = crops.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    return torch.where(chosen, (crops * weights).sum(1, keepdim=True).expand_as(crops), crops)
+
+
 def page_pictures(seed: int = 0) -> list[np.ndarray]:
     """Rendered pages of text in several inks and papers, uint8: without them documents would be ruined."""
     rng = np.random.default_rng(seed)

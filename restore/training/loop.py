@@ -21,10 +21,11 @@ from restore import backbone as backbones
 from restore import schedule as schedules
 from restore.backbone import Backbone
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
+from restore.fingerprints import Fingerprints, fingerprint
 from restore.training import loss as losses
 from restore.training import validation
 from restore.training.config import TrainConfig
-from restore.training.data import PictureStore, halved, page_pictures, read_pictures
+from restore.training.data import PictureStore, halved, page_pictures, read_pictures, some_gray
 from restore.training.mix import TASKS, Batch, make_batch
 from restore.unet import UNet
 
@@ -66,6 +67,7 @@ class Trainer:
         self.earlier: list[dict[str, float]] = []  # the runs that this one started from
         self.running = torch.zeros(2, len(TASKS), LEVELS, device=self.device)
         self.facts: dict[str, Any] = {}
+        self.fingerprints = Fingerprints()  # of all pictures that these weights have seen, in all their runs
         self.generator = torch.Generator(self.device)
         self.dice = random.Random()
 
@@ -206,6 +208,7 @@ class Trainer:
         self.dice.seed(self._seed())
         top = self.config.backbone.sigma_max
         crops = self._crops(photos, pages)
+        crops = some_gray(crops, self.config.data.gray, self.generator)
         batch = make_batch(crops, self.config.mix, top, generator=self.generator, dice=self.dice)
         loss, each = self.loss(forward, batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -254,6 +257,15 @@ class Trainer:
     def _read_data(self) -> tuple[PictureStore, PictureStore | None]:
         data = self.config.data
         pictures = list(read_pictures(data.train))
+        prints = [fingerprint(picture) for picture in pictures]
+        if data.val:
+            held_out = Fingerprints(fingerprint(picture) for picture in read_pictures([data.val]))
+            seen = [held_out.holds(picture) for picture in pictures]
+            pictures = [picture for picture, out in zip(pictures, seen, strict=True) if not out]
+            prints = [each for each, out in zip(prints, seen, strict=True) if not out]
+            if any(seen):
+                self.say(f"{sum(seen)} pictures look like validation pictures and are left out")
+        self.fingerprints = self.fingerprints.merged(Fingerprints(prints))
         count, pixels = len(pictures), sum(p.shape[0] * p.shape[1] for p in pictures)
         if data.half_size:
             pictures += [halved(p) for p in pictures if min(p.shape[:2]) >= 2 * data.crop]
@@ -288,6 +300,7 @@ class Trainer:
             "loss": asdict(self.config.loss),
             "optim": asdict(self.config.optim),
             "ema": self.config.run.ema,
+            "fingerprints": self.fingerprints.text(),
         }
         dtype = dtype or (torch.bfloat16 if self._bf16() else torch.float32)
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype)
@@ -312,6 +325,7 @@ class Trainer:
             "seconds": repr(self.seconds),
             "runs": json.dumps([*self.earlier, self._compute()]),
             "backbone": json.dumps(asdict(self.config.backbone)),
+            "fingerprints": self.fingerprints.text(),
         }
         path = self.out / "state.safetensors"
         try:
@@ -345,6 +359,7 @@ class Trainer:
             saved = backbones.config_from_dict(json.loads(metadata["backbone"]))
             step, seconds = int(metadata["step"]), float(metadata["seconds"])
             runs = json.loads(metadata.get("runs", "[]"))  # the first states did not tell
+            seen = Fingerprints.parse(metadata.get("fingerprints", ""))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
         if saved != self.config.backbone:
@@ -353,6 +368,7 @@ class Trainer:
         for name, tensor in _part(tensors, "average.").items():
             self.average[name].copy_(tensor)
         self.running = tensors["running"].to(self.device)
+        self.fingerprints = seen
         self._load_optimizer(_part(tensors, "optimizer."))
         if restart_schedule:
             self.earlier = runs

@@ -159,6 +159,9 @@ def _denoise(clean: Tensor, generator: Generator | None, dice: random.Random) ->
     else:
         hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=dice.random() < 0.7)
         hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
+    # The file of a gray picture has one channel, and so has its noise.
+    gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
+    hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)
     told = noise_std if kind <= 1 and dice.random() < 0.5 else None
     return Condition(hint, noise_std=told).planes(), torch.ones_like(clean[:, :1])
 

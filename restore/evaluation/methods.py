@@ -1,0 +1,240 @@
+"""The rows of a table: restore's own functions as users call them, the baselines, and peers from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restore.backbone import Backbone
+from restore.errors import ConfigError, WeightsError
+from restore.evaluation.baselines import baselines
+from restore.evaluation.protocols import Given, Protocol, Restorer
+from restore.evaluation.results import Kind
+from restore.tasks.denoise import STEPS as DENOISE_STEPS
+from restore.tasks.denoise import denoise
+from restore.tasks.inpaint import DEFAULT_METHOD as INPAINT_METHOD
+from restore.tasks.inpaint import STEPS as INPAINT_STEPS
+from restore.tasks.inpaint import inpaint
+from restore.tasks.upscale import DEFAULT_METHOD as UPSCALE_METHOD
+from restore.tasks.upscale import STEPS as UPSCALE_STEPS
+from restore.tasks.upscale import upscale
+
+STEPS: dict[str, Mapping[Any, int]] = {
+    "denoise": DENOISE_STEPS,
+    "upscale": UPSCALE_STEPS,
+    "inpaint": INPAINT_STEPS,
+}
+"""What each task can do: (method, estimate) and the steps it takes unasked."""
+
+ESTIMATES = {"denoise": ("mean",), "upscale": ("mean", "sample"), "inpaint": ("mean", "sample")}
+SWEPT = ("steps", "method", "estimate", "sampler", "seed")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row to be measured. backbone: whose network calls are counted, for restore's own."""
+
+    name: str
+    run: Restorer
+    kind: Kind
+    device: str = "cpu"
+    weights: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    backbone: Backbone | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which of restore's rows are wanted.
+
+    estimates, methods: empty for what the functions do unasked. options: keywords that all rows have in
+    common (steps, sampler, seed). sweep: values of an option by its name, every combination a row.
+    """
+
+    estimates: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked) -> list[Method]:
+    """The rows of restore itself. Raises ConfigError where nothing can be done as asked."""
+    task = protocol.task
+    rows: list[Method] = []
+    for values in itertools.product(*asked.sweep.values()):
+        varied = dict(zip(asked.sweep, values, strict=True))
+        for method, estimate in _wanted(protocol, asked, varied):
+            options = {"method": method, "estimate": estimate, **asked.options}
+            point = {k: v for k, v in varied.items() if k not in ("method", "estimate")}
+            if STEPS[task][method, estimate] == 1:  # one call: nothing to walk, nothing to draw
+                point = {}
+                options = {k: v for k, v in options.items() if k not in ("steps", "sampler", "seed")}
+            elif estimate == "mean":
+                point = {k: v for k, v in point.items() if k != "sampler"}
+                options.pop("sampler", None)
+            rows += _rows(protocol, backbone, options, point)
+    unique = {(row.name, *row.sweep.items()): row for row in rows}
+    if not unique:
+        able = ", ".join(f"{m} ({e})" for m, e in STEPS[task])
+        raise ConfigError(f"{task} cannot do what was asked for; it can do {able}")
+    return list(unique.values())
+
+
+def _wanted(protocol: Protocol, asked: Asked, varied: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(method, estimate) of the rows at one point of the sweep."""
+    task = protocol.task
+    estimates = [varied["estimate"]] if "estimate" in varied else asked.estimates or ESTIMATES[task]
+    methods = [varied["method"]] if "method" in varied else asked.methods
+    pairs = []
+    for estimate in estimates:
+        default = _default_methods(protocol, estimate)
+        pairs += [(m, estimate) for m in methods or default if (m, estimate) in STEPS[task]]
+    return pairs
+
+
+def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
+    if protocol.task == "denoise":
+        # Where no level is told the noise may be of any kind, and users are shown both ways.
+        told = protocol.level_name == "sigma"
+        return ["gaussian"] if told else ["gaussian", "blind"]
+    tables: dict[str, Mapping[Any, Any]] = {"upscale": UPSCALE_METHOD, "inpaint": INPAINT_METHOD}
+    return [tables[protocol.task][estimate]]
+
+
+def _rows(
+    protocol: Protocol, backbone: Backbone, options: dict[str, Any], point: dict[str, Any]
+) -> Iterator[Method]:
+    name = f"restore {options['estimate']}, {options['method']}"
+    device = f"{backbone.device.type} {str(backbone.dtype).removeprefix('torch.')}"
+    weights = str(backbone.facts.get("sha256", ""))[:12]
+
+    def row(suffix: str, run: Restorer) -> Method:
+        return Method(name + suffix, run, "restore", device, weights, options | point, point, backbone)
+
+    call = options | point | {"backbone": backbone}
+    if protocol.task == "upscale":
+        yield row("", lambda given: upscale(given.image, _known(given.scale), **call))
+    elif protocol.task == "inpaint":
+        yield row("", lambda given: inpaint(given.image, _known(given.hole), **call))
+    elif protocol.level_name == "sigma":
+        yield row("", lambda given: denoise(given.image, sigma=given.sigma, **call))
+        yield row(", sigma estimated", lambda given: denoise(given.image, **call))
+    else:
+        yield row("", lambda given: denoise(given.image, **call))
+
+
+def _known(value: Any) -> Any:
+    if value is None:
+        raise ValueError("the protocol does not tell what this task needs to know")
+    return value
+
+
+def floor_methods(protocol: Protocol) -> list[Method]:
+    """The classical rows; the damaged picture itself is the first where it can be scored."""
+    return [
+        Method(name, run, "input" if name == "the damaged picture" else "floor")
+        for name, run in baselines(protocol).items()
+    ]
+
+
+def peer_method(spec: str, device: str) -> Method:
+    """Another restorer: ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``, a file for spandrel.
+
+    FUNCTION is called with the path of the weights (where given) and the device's name, and returns the
+    restorer: from a `Given` to a picture ``(1, 3, h, w)`` in [0, 1]. A model file is a single-pass network
+    of any architecture that the spandrel package knows. Raises ConfigError and WeightsError.
+    """
+    name, source = _named(spec)
+    found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)(?::(.+))?", source)
+    if found:
+        factory, file = _function(Path(found[1]), found[2]), found[3]
+        weights = _file_hash(Path(file)) if file else ""
+        run: Restorer = factory(Path(file), device) if file else factory(device)
+        return Method(name or found[2], run, "peer", f"{device} float32", weights)
+    path = Path(source)
+    weights = _file_hash(path)
+    return Method(name or path.stem, _by_spandrel(path, device), "peer", f"{device} float32", weights)
+
+
+def _named(spec: str) -> tuple[str, str]:
+    name, equals, source = spec.partition("=")
+    return (name.strip(), source) if equals else ("", spec)
+
+
+def _function(path: Path, name: str) -> Callable[..., Restorer]:
+    if not path.is_file():
+        raise ConfigError(f"--peer: {path}: no such file; expected NAME=FILE.py:FUNCTION:WEIGHTS")
+    spec = importlib.util.spec_from_file_location(f"restore_peer_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # it ends in .py
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ConfigError(f"--peer: {path} has no function {name}")
+    return function  # type: ignore[no-any-return]
+
+
+def _file_hash(path: Path) -> str:
+    """The first 12 digits of the file's SHA-256."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise WeightsError(f"--peer: {path}: cannot read the weights ({error.strerror})") from None
+
+
+def _by_spandrel(path: Path, device: str) -> Restorer:
+    try:
+        from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor, ModelLoader
+    except ImportError:
+        raise ConfigError(
+            f"--peer {path}: model files are loaded by spandrel: pip install 'restore-diffusion[spandrel]'"
+        ) from None
+    try:
+        model = ModelLoader(device).load_from_file(path)
+    except Exception as error:  # whatever the many architectures raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"--peer {path}: spandrel cannot load it ({reason})") from None
+    model.eval()
+
+    def run(given: Given) -> Tensor:
+        image = given.image.clamp(0, 1).to(device)
+        with torch.inference_mode():
+            if isinstance(model, MaskedImageModelDescriptor):
+                if given.hole is None:
+                    raise ConfigError(f"--peer {path} fills holes; it cannot do this task")
+                filled: Tensor = model(image, given.hole.to(device))
+                return filled.cpu()
+            if not isinstance(model, ImageModelDescriptor) or given.hole is not None:
+                raise ConfigError(f"--peer {path} ({model.architecture.name}) cannot do this task")
+            if model.scale != (given.scale or 1):
+                raise ConfigError(f"--peer {path} enlarges x{model.scale}, the protocol x{given.scale or 1}")
+            result: Tensor = model(image)
+            return result.cpu()
+
+    return run
+
+
+@contextmanager
+def counted(backbone: Backbone | None) -> Iterator[list[None]]:
+    """A list that grows by one with every call of the network; a picture in tiles takes one for each."""
+    calls: list[None] = []
+    if backbone is None:
+        yield calls
+        return
+    handle = backbone.network.register_forward_hook(lambda *_: calls.append(None))
+    try:
+        yield calls
+    finally:
+        handle.remove()

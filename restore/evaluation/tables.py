@@ -1,0 +1,134 @@
+"""Results as text: Markdown to read, JSON and CSV to compute with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from restore.evaluation.results import Evaluation, Row, Table
+
+FORMAT = "restore-eval-1"
+
+
+def markdown(table: Table) -> str:
+    """A table under everything that its numbers depend on."""
+    lines = [f"### {table.title}: {table.count} pictures", "", table.words, ""]
+    lines += [f"Set {table.set_hash}, inputs {table.inputs_hash}. " + " ".join(warnings(table)), ""]
+    heads = ["method", *(f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in table.metrics)]
+    heads += ["s / picture", "s / MP", "calls", "peak GiB", "computed on", "weights"]
+    lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for row in table.rows:
+        name = f"**{row.label}**" if row.kind == "restore" else row.label
+        lines.append("| " + " | ".join([name, *_cells(table, row)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(table: Table, row: Row) -> list[str]:
+    cells = []
+    for metric in table.metrics:
+        mean = row.mean(metric.key)
+        cells.append("-" if mean is None else "∞" if math.isinf(mean) else f"{mean:.{metric.digits}f}")
+    if row.kind in ("input", "given"):
+        return [*cells, "", "", "", "", "", ""]
+    cells += [f"{row.seconds:.3f}", f"{row.seconds_per_megapixel:.2f}"]
+    cells.append("" if row.calls is None else f"{row.calls:g}")
+    cells.append("" if row.peak_bytes is None else f"{row.peak_bytes / 2**30:.2f}")
+    return [*cells, row.device, row.weights]
+
+
+def warnings(table: Table) -> list[str]:
+    """What must be said loudly about a table."""
+    found = []
+    if table.left_out:
+        found.append(
+            f"LEFT OUT, in no mean: {len(table.left_out)} of {table.count + len(table.left_out)} pictures: "
+            + "; ".join(f"{name} ({reason})" for name, reason in table.left_out.items())
+            + "."
+        )
+    if table.overlaps:
+        found.append(
+            f"OVERLAP: {len(table.overlaps)} of {table.count} pictures were seen before, which makes these "
+            "numbers too good: " + "; ".join(f"{n} ({what})" for n, what in table.overlaps.items()) + "."
+        )
+    partly = [m.label for m in table.metrics if table.rows and table.rows[0].mean(m.key) is None]
+    if partly:
+        found.append(f"No mean of {', '.join(partly)}: some pictures are too small for it.")
+    return found
+
+
+def as_json(evaluation: Evaluation) -> str:
+    """Everything, down to single pictures; infinite PSNR is the string "inf"."""
+    tables = []
+    for table in evaluation.tables:
+        values = {k: v for k, v in asdict_without_pictures(table).items()}
+        for row, record in zip(table.rows, values["rows"], strict=True):
+            record["label"] = row.label
+            record["means"] = {m.key: row.mean(m.key) for m in table.metrics}
+            record["seconds_per_picture"] = row.seconds
+            record["seconds_per_megapixel"] = row.seconds_per_megapixel
+            record["calls"] = row.calls
+        tables.append({"title": table.title, **values})
+    whole = {"format": FORMAT, "facts": evaluation.facts, "notes": evaluation.notes, "tables": tables}
+    return json.dumps(_finite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def asdict_without_pictures(table: Table) -> dict[str, Any]:
+    """The table as plain values, without the pixels of what a report shows."""
+    shown, table.shown = table.shown, []
+    try:
+        values = asdict(table)
+    finally:
+        table.shown = shown
+    values.pop("shown")
+    return values
+
+
+def _finite(value: Any) -> Any:
+    """The same with infinities as strings: JSON knows none."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """One line for each picture and method."""
+    keys = list(dict.fromkeys(m.key for table in evaluation.tables for m in table.metrics))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads = ["set", "set_hash", "protocol", "method", "kind", "weights", "device", "picture", "overlap"]
+    writer.writerow([*heads, *keys, "seconds", "megapixels", "calls"])
+    for table in evaluation.tables:
+        for row in table.rows:
+            for picture in row.pictures:
+                scores = [picture.scores.get(key) for key in keys]
+                writer.writerow([
+                    table.set_name, table.set_hash, table.protocol, row.label, row.kind, row.weights,
+                    row.device, picture.picture, table.overlaps.get(picture.picture, ""),
+                    *("" if score is None else f"{score:.6f}" for score in scores),
+                    f"{picture.seconds:.6f}", f"{picture.megapixels:.6f}",
+                    "" if picture.calls is None else picture.calls,
+                ])  # fmt: skip
+    return text.getvalue()
+
+
+def footer(evaluation: Evaluation) -> str:
+    """What all tables share, one line each."""
+    restoring = sum(p.seconds for t in evaluation.tables for row in t.rows for p in row.pictures)
+    beside = sum(table.scoring_seconds for table in evaluation.tables)
+    lines = [f"{key}: {value}" for key, value in evaluation.facts.items()]
+    metrics = dict.fromkeys(m for table in evaluation.tables for m in table.metrics)
+    lines += [f"{metric.label}: {metric.words}" for metric in metrics]
+    if restoring:
+        lines.append(
+            f"time: {restoring:.1f} s restoring, {beside:.1f} s reading, damaging and scoring "
+            f"({beside / restoring:.0%}); seconds are medians over the pictures, of the method alone"
+        )
+    return "\n".join(f"- {line}" for line in lines)

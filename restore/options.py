@@ -1,0 +1,310 @@
+"""The options of the command line: their types, texts and checks, shared by its commands."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore.errors import ConfigError
+
+if TYPE_CHECKING:
+    from restore.backbone import Backbone
+
+# Literals that the tasks have too: to look them up there would import torch. A test compares them.
+ESTIMATES = ("sample", "mean")
+PRECISIONS = ("auto", "bf16", "fp32")
+SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
+INPAINT_STEPS = {
+    ("conditional", "mean"): 1,
+    ("conditional", "sample"): 30,
+    ("repaint", "sample"): 250,
+    ("ddnm", "sample"): 24,
+    ("splitting", "mean"): 20,
+}
+INPAINT_METHOD = {"mean": "splitting", "sample": "ddnm"}
+JUMPS = (10, 10)
+DENOISE_STEPS = {
+    ("gaussian", "mean"): 1,
+    ("gaussian", "sample"): 20,
+    ("blind", "mean"): 1,
+    ("blind", "sample"): 20,
+}
+UPSCALE_STEPS = {
+    ("conditional", "mean"): 1,
+    ("conditional", "sample"): 30,
+    ("projection", "mean"): 20,
+    ("projection", "sample"): 10,
+}
+UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
+SCALES = (1.5, 4.0)
+SAMPLE_STEPS = 50
+TILE = 2048
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):  # NaN is in every range
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
+class Device(click.types.StringParamType):
+    """auto, cpu, cuda, cuda:N or mps."""
+
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
+            self.fail(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps", param, ctx)
+        return str(value)
+
+
+class Size(click.types.StringParamType):
+    """W or WxH in pixels, taken as (h, w)."""
+
+    name = "w[xh]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", value)
+        w, h = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not (8 <= w <= 4096 and 8 <= h <= 4096):
+            self.fail(f"{value!r} is no size from 8 to 4096 pixels, such as 128x192 (w x h)", param, ctx)
+        return h, w
+
+
+class Switch(click.Option):
+    """An option that is on or off. Its ``--no-`` form, for what a configuration file sets, is not listed."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return None if record is None else (record[0].partition(" / ")[0], record[1])
+
+
+def switch(*names: str, **rest: Any) -> Callable[[Any], Any]:
+    long = names[-1].removeprefix("--")
+    return click.option(*names[:-1], f"--{long}/--no-{long}", cls=Switch, default=False, **rest)
+
+
+def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    """Make the values of a TOML file the defaults of this command's options."""
+    if path is None:
+        return
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration file ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    options = {
+        max(option.opts, key=len).removeprefix("--").replace("-", "_"): option
+        for option in ctx.command.params
+        if isinstance(option, click.Option) and option.name not in ("config", "help")
+    }
+    defaults: dict[str, Any] = {}
+    for key, value in table.items():
+        option = options.get(key.replace("-", "_"))
+        if option is None or option.name is None:
+            raise ConfigError(f"{path}: unknown key {key}; expected one of {', '.join(options)}")
+        if option.name in defaults:
+            raise ConfigError(f"{path}: {key} is there twice, with - and with _; keep one")
+        defaults[option.name] = _config_value(f"{path}: {key}", value, option, ctx)
+    ctx.default_map = defaults
+
+
+def _config_value(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
+    if option.multiple and isinstance(value, list):
+        return [_single_value(place, each, option, ctx) for each in value]
+    single = _single_value(place, value, option, ctx)
+    return [single] if option.multiple else single
+
+
+def _single_value(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
+    kinds: tuple[type, ...] = (str,)
+    word = "a string"
+    if option.is_flag:
+        kinds, word = (bool,), "true or false"
+    elif isinstance(option.type, click.IntRange):
+        kinds, word = (int,), "an integer"
+    elif isinstance(option.type, click.FloatRange):
+        kinds, word = (int, float), "a number"
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not option.is_flag):
+        raise ConfigError(f"{place} must be {word}, got {value!r}")
+    try:
+        return option.type.convert(value, option, ctx)
+    except click.BadParameter as error:
+        raise ConfigError(f"{place}: {error.message.rstrip('.')}") from error
+
+
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(), metavar="PATH",
+    help="File, or folder for many inputs, which is created; - is standard output. "
+    "Default: beside the input, with what was done in its name.",
+)  # fmt: skip
+OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
+NETWORK = (
+    click.option(
+        "--weights", type=click.Path(path_type=Path), metavar="FILE",
+        help="Another checkpoint than the one in the package.",
+    ),
+    click.option(
+        "--device", type=Device(), default="auto", show_default=True, metavar="NAME",
+        help="auto, cpu, cuda, cuda:N or mps.",
+    ),
+    click.option(
+        "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
+        help="Of the network; auto: whichever of the two is faster here.",
+    ),
+    click.option(
+        "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
+        help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
+        "result is the same.",
+    ),
+    click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
+        callback=read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
+    ),
+)  # fmt: skip
+MODEL = (
+    *NETWORK,
+    switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
+    switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
+    switch("--dry-run", help="Check the inputs, show what would be written, and write nothing."),
+)  # fmt: skip
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    help="Of the random numbers; the same seed gives the same bytes.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options that the tasks share; see their help texts."""
+
+    output: str | None
+    overwrite: bool
+    weights: Path | None
+    device: str
+    precision: str
+    tile: int
+    quiet: bool
+    json: bool
+    dry_run: bool
+
+
+def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options, and their values to its function as one ``settings``."""
+    names = {field.name for field in fields(Settings)}
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def collected(**values: Any) -> None:
+            chosen = {name: values.pop(name) for name in names & values.keys()}
+            function(settings=Settings(**chosen), **values)
+
+        for option in reversed(options):
+            collected = option(collected)
+        return collected
+
+    return decorate
+
+
+def estimate_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--estimate", type=click.Choice(ESTIMATES), default=default, show_default=True,
+        help="sample: one natural-looking possibility (best LPIPS); mean: the average of all, smoother "
+        "(best PSNR).",
+    )  # fmt: skip
+
+
+def method_option(
+    steps: Mapping[tuple[str, str], int], default: str | None, help: str
+) -> Callable[[Any], Any]:
+    names = list(dict.fromkeys(method for method, _ in steps))
+    return click.option("--method", type=click.Choice(names), default=default, show_default=True, help=help)
+
+
+def default_method(methods: Mapping[str, str]) -> str:
+    sample, mean = methods["sample"], methods["mean"]
+    return (
+        f"Default: {sample}." if sample == mean else f"Default: {sample} for a sample, {mean} for the mean."
+    )
+
+
+def steps_option(steps: Mapping[tuple[str, str], int]) -> Callable[[Any], Any]:
+    defaults = ", ".join(f"{method} {n} ({estimate})" for (method, estimate), n in steps.items() if n > 1)
+    return click.option(
+        "--steps", type=click.IntRange(1, 1000), metavar="N",
+        help=f"Steps of the walk from noisy to clean; fewer are faster. Default: {defaults}.",
+    )  # fmt: skip
+
+
+def sampler_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--sampler", type=click.Choice(SAMPLERS),
+        help="How to walk to a sample; a step is one network call, with heun two, with langevin three. "
+        f"Default: {default}.",
+    )  # fmt: skip
+
+
+def check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) -> None:
+    """Refuse a method that cannot give the estimate, and steps and a sampler that it has no use for."""
+    method, estimate, steps, sampler = (walk[name] for name in ("method", "estimate", "steps", "sampler"))
+    if (method, estimate) not in table:
+        able = " or ".join(other for other, e in table if e == estimate)
+        raise click.UsageError(
+            f"--method {method} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
+        )
+    if table[method, estimate] == 1 and steps not in (None, 1):
+        raise click.UsageError(
+            f"--steps has no effect with --method {method} --estimate {estimate}, which is one network call; "
+            "leave it out"
+        )
+    if estimate == "mean" and sampler is not None:
+        raise click.UsageError(
+            "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
+        )
+    if method == "repaint" and sampler == "langevin":
+        raise click.UsageError("--sampler langevin cannot climb, as --method repaint does; pass another one")
+
+
+def load_backbone(weights: Path | None, device: str, precision: str, tile: int) -> Backbone:
+    """The network as the options say. Raises ConfigError and WeightsError."""
+    import torch
+
+    from restore.backbone import load
+
+    dtypes = {"auto": None, "bf16": torch.bfloat16, "fp32": torch.float32}
+    network = load(weights, device=None if device == "auto" else usable(device), dtype=dtypes[precision])
+    network.tile = tile
+    return network
+
+
+def usable(device: str) -> str:
+    """The device, or ConfigError where this machine has it not."""
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(number or 0) >= cards:
+            raise ConfigError(
+                f"--device {device}: torch {torch.__version__} finds {cards} usable CUDA cards here; pass "
+                "--device cpu, or check the driver with nvidia-smi"
+            )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("--device mps: this is no Mac with a usable graphics processor; pass --device cpu")
+    return device
