@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.errors import RestoreError, WeightsError
-from restore.metrics import Lpips, luma, psnr, ssim
+from restore.metrics import Lpips, luma, ms_ssim, psnr, ssim
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
@@ -151,6 +151,79 @@ def test_ssim_refuses_small_pictures() -> None:
         ssim(torch.zeros(1, 3, 10, 14), torch.zeros(1, 3, 10, 14))
 
 
+@given(st.integers(0, 2**30))
+def test_ssim_is_that_of_scikit_image(seed: int) -> None:
+    from skimage.metrics import structural_similarity
+
+    a, b = pictures(seed, (1, 3, 23, 19)), pictures(seed + 1, (1, 3, 23, 19))
+    expected = structural_similarity(
+        a[0].double().numpy(), b[0].double().numpy(), data_range=1, channel_axis=0, gaussian_weights=True,
+        sigma=1.5, use_sample_covariance=False,
+    )  # fmt: skip
+    assert ssim(a, b).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_where_sees_the_windows_around_these_pixels() -> None:
+    a = pictures(3, (1, 3, 40, 60))
+    b = a.clone()
+    b[..., 35:] = pictures(4, (1, 3, 40, 25))
+    left, right = torch.zeros(1, 1, 40, 60), torch.zeros(1, 1, 40, 60)
+    left[..., :28], right[..., 42:] = 1, 1
+    assert ssim(a, b, where=left).item() == pytest.approx(1, abs=1e-12)
+    assert ssim(a, b, where=right).item() < 0.2
+    assert ssim(a, b, where=torch.ones(1, 1, 40, 60)).item() == pytest.approx(ssim(a, b).item(), abs=1e-12)
+    edge = torch.zeros(1, 1, 40, 60)
+    edge[..., :3, :] = 1  # no whole window around any of these
+    assert math.isnan(ssim(a, b, where=edge).item())
+    with pytest.raises(ValueError, match=r"where is \(1, 1, 60, 40\)"):
+        ssim(a, b, where=left.mT)
+
+
+# --- MS-SSIM --------------------------------------------------------------------------------------
+
+
+def smooth(seed: int, shape: tuple[int, ...]) -> Tensor:
+    """Something with structure at several scales."""
+    small = pictures(seed, (*shape[:2], 6, 7))
+    return F.interpolate(small, size=shape[2:], mode="bicubic").clamp(0, 1)
+
+
+@pytest.mark.parametrize("size", [(176, 176), (177, 201), (256, 190)])
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.4])
+def test_ms_ssim_is_the_paper_s(size: tuple[int, int], noise: float) -> None:
+    """Eq. 7 from torchmetrics' contrast terms and scikit-image's SSIM of the coarsest scale.
+
+    Torchmetrics' own last term has the padded edge in its mean, which neither the paper nor its SSIM has.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    a = smooth(1, (1, 1, *size))
+    b = (a + noise * torch.randn(a.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
+    found, expected = ms_ssim(a, b).item(), 1.0
+    for weight in (0.0448, 0.2856, 0.3001, 0.2363):
+        _, contrast = structural_similarity_index_measure(
+            a, b, data_range=1.0, return_contrast_sensitivity=True
+        )
+        expected *= contrast.item() ** weight
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+    assert found == pytest.approx(expected * ssim(a, b).item() ** 0.1333, abs=1e-5)
+
+
+def test_ms_ssim_is_the_mean_over_the_channels() -> None:
+    a = smooth(1, (2, 3, 180, 177))
+    b = (a + 0.2 * torch.randn(a.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
+    split = torch.stack([ms_ssim(a[:, c : c + 1], b[:, c : c + 1]) for c in range(3)])
+    torch.testing.assert_close(ms_ssim(a, b), split.mean(0))
+
+
+def test_ms_ssim_of_equal_pictures_is_one_and_small_ones_are_refused() -> None:
+    a = smooth(5, (1, 3, 176, 180))
+    assert ms_ssim(a, a).item() == pytest.approx(1, abs=1e-6)
+    assert ms_ssim(a, 1 - a).item() == 0  # negative contrast
+    with pytest.raises(ValueError, match="at least 176x176 pixels, got 175x180"):
+        ms_ssim(a[..., :175, :], a[..., :175, :])
+
+
 # --- LPIPS ----------------------------------------------------------------------------------------
 
 
@@ -172,14 +245,28 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_lpips_gives_the_published_number(shared_data: Path) -> None:
-    """The example of torchmetrics' learned_perceptual_image_patch_similarity: seed 123 gives 0.1008."""
-    generator = torch.Generator().manual_seed(123)
-    a = torch.rand(10, 3, 100, 100, generator=generator)
-    b = torch.rand(10, 3, 100, 100, generator=generator)
+def test_lpips_gives_the_published_numbers(shared_data: Path) -> None:
+    """The pair in torchmetrics' documentation: two pictures drawn with seed 42 give 0.1024 and 0.0938."""
+    generator = torch.Generator().manual_seed(42)
+    a, b = (torch.rand(2, 3, 100, 100, generator=generator) for _ in range(2))
     scores = Lpips(shared_data / "metrics" / "squeezenet1_1_features.pth")(a, b)
-    assert scores.shape == (10,)
-    assert scores.mean().item() == pytest.approx(0.1008, abs=5e-5)
+    assert scores.tolist() == pytest.approx([0.1024, 0.0938], abs=5e-5)
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_lpips_is_that_of_its_package(trunk: Path, spatial: bool) -> None:
+    distance = Lpips(trunk)
+    a, b = pictures(11, (2, 3, 64, 48)), pictures(12, (2, 3, 64, 48))
+    network = distance._network
+    network.spatial = spatial
+    with torch.inference_mode():
+        expected = network(a, b, normalize=True)
+    where = (pictures(13, (2, 1, 64, 48)) < 0.3).float()
+    if spatial:
+        wanted = (expected * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+        torch.testing.assert_close(distance(a, b, where=where), wanted)
+    else:
+        torch.testing.assert_close(distance(a, b), expected.flatten())
 
 
 def test_lpips_is_a_distance_of_each_picture(trunk: Path) -> None:

@@ -104,16 +104,24 @@ class Reference:
         y, side = metrics.luma(cut), min(cut.shape[-2:])
         hole = None if self._hole is None else self._inside(self._hole)
         features = {net: self._scorer.nets[net].features(result) for net in self._features}
+        keys = {metric.key for metric in self._scorer.chosen}
+        windows: dict[bool, Tensor] = {}  # of SSIM: on luma or not
+        if side >= metrics.SSIM_SMALLEST:
+            if keys & {"ssim", "ssim_hole"}:
+                windows[False] = metrics.ssim_map(cut, self._cut)
+            if "ssim_y" in keys:
+                windows[True] = metrics.ssim_map(y, self._luma)
         found: dict[str, float | None] = {}
         for metric in self._scorer.chosen:
             key = metric.key
             where = hole if key.endswith("_hole") else None
-            a, b = (y, self._luma) if key.startswith(("psnr_y", "ssim_y")) else (cut, self._cut)
+            on_luma = key.startswith(("psnr_y", "ssim_y"))
             value: float | None = None
             if key.startswith("psnr"):
+                a, b = (y, self._luma) if on_luma else (cut, self._cut)
                 value = metrics.psnr(a, b, where=where).item()
-            elif key.startswith("ssim") and side >= metrics.SSIM_SMALLEST:
-                value = metrics.ssim(a, b, where=where).item()
+            elif key.startswith("ssim") and on_luma in windows:
+                value = metrics.mean_of_windows(windows[on_luma], where).item()
             elif key == "ms_ssim" and side >= metrics.MS_SSIM_SMALLEST:
                 value = metrics.ms_ssim(a, b).item()
             elif key.startswith("lpips") and (net := key.split("_")[1]) in features:

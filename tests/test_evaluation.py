@@ -1,0 +1,594 @@
+"""Evaluation: protocols damage as they say, tables hold what was measured, nothing is averaged in silence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scenes import scene
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
+
+from restore.backbone import Backbone, BackboneConfig
+from restore.errors import ConfigError, ImageError, WeightsError
+from restore.evaluation import holes, tables
+from restore.evaluation.baselines import baselines
+from restore.evaluation.compare import compare
+from restore.evaluation.methods import STEPS, Asked, Method, counted, floor_methods, own_methods, peer_method
+from restore.evaluation.pictures import Picture, PictureSet, fingerprints_of
+from restore.evaluation.protocols import (
+    BicubicDown,
+    Gaussian,
+    Given,
+    Holes,
+    Jpeg,
+    PoissonGaussian,
+    Protocol,
+    from_bytes,
+    rounded,
+    to_bytes,
+)
+from restore.evaluation.results import Evaluation, Row, Scored, Table
+from restore.evaluation.run import measure
+from restore.evaluation.scoring import METRICS, Scorer, metrics_of
+from restore.fingerprints import Fingerprints, fingerprint
+from restore.unet import UNet, UNetConfig
+
+ALL: list[Protocol] = [
+    Gaussian(25),
+    Gaussian(25, quantised=True),
+    PoissonGaussian(0.02),
+    Jpeg(20),
+    BicubicDown(2),
+    BicubicDown(4),
+    *(Holes(family) for family in holes.FAMILIES),
+]
+OWN: list[Protocol] = [Gaussian(25), Jpeg(20), BicubicDown(2), Holes("box")]
+CLEAN = from_bytes(scene(0, 70, 94))
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
+    network = UNet(config.network)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.05, generator=generator)
+    return Backbone(network, config, {"sha256": "0123456789abcdef"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pictures of different sizes."""
+    (tmp_path / "set").mkdir()
+    for name, size in (("a2.png", (60, 72)), ("a10.png", (64, 64)), ("b.png", (81, 57))):
+        Image.fromarray(scene(len(name) + size[0], *size)).save(tmp_path / "set" / name)
+    return tmp_path / "set"
+
+
+# ------------------------------------------------------------------------------------------ protocols
+
+
+@pytest.mark.parametrize("protocol", ALL, ids=lambda p: p.name)
+def test_a_protocol_does_the_same_every_time(protocol: Protocol) -> None:
+    once, again = protocol.apply(CLEAN), protocol.apply(CLEAN.clone())
+    torch.testing.assert_close(once.given.image, again.given.image, rtol=0, atol=0)
+    assert once.given.image.shape[1] == 3
+    if protocol.as_file:
+        levels = once.given.image * 255
+        torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
+        assert 0 <= levels.min() <= levels.max() <= 255.0001
+    else:
+        assert once.given.image.min() < 0 < 1 < once.given.image.max()
+    assert not torch.equal(once.given.image, once.clean)
+    assert protocol.words.endswith(("told", "grey", "bits", "quantised", "disk is"))
+    assert protocol.task in STEPS
+
+
+def test_gaussian_noise_is_the_papers() -> None:
+    """Seed 0 before each picture, drawn as (h, w, 3): by NumPy's global functions, as their code does it."""
+    state = np.random.get_state()
+    np.random.seed(seed=0)
+    expected = CLEAN[0].permute(1, 2, 0).double().numpy()
+    expected = expected + np.random.normal(0, 25 / 255.0, expected.shape)
+    np.random.set_state(state)
+    found = Gaussian(25).apply(CLEAN).given
+    np.testing.assert_allclose(found.image[0].permute(1, 2, 0).numpy(), expected, atol=1e-6)
+    assert found.sigma == 25
+    clipped = Gaussian(25, quantised=True).apply(CLEAN).given.image
+    torch.testing.assert_close(clipped, rounded(found.image))
+
+
+def test_poisson_gaussian_noise_grows_with_the_signal() -> None:
+    clean = torch.full((1, 3, 64, 128), 0.2)
+    clean[..., 64:] = 0.6
+    noise = PoissonGaussian(0.01, read=5).apply(clean).given.image - clean
+    for part, level in ((noise[..., :64], 0.2), (noise[..., 64:], 0.6)):
+        assert part.var().item() == pytest.approx(0.01 * level + (5 / 255) ** 2, rel=0.05)
+        assert abs(part.mean().item()) < 0.003
+
+
+def test_jpeg_is_pillow_s() -> None:
+    file = io.BytesIO()
+    Image.fromarray(to_bytes(CLEAN)).save(file, "JPEG", quality=20, subsampling="4:2:0")
+    with Image.open(file) as picture:
+        expected = np.asarray(picture)
+    np.testing.assert_array_equal(to_bytes(Jpeg(20).apply(CLEAN).given.image), expected)
+
+
+def test_bicubic_down_is_matlab_s(shared_data: Path) -> None:
+    """The published numbers of bicubic on Set5 x4 hold only for antialiased reduction: 28.43 dB, .811."""
+    pictures = PictureSet.of(shared_data / "test" / "set5")
+    methods = [m for m in floor_methods(BicubicDown(4)) if m.name == "Pillow bicubic"]
+    table = measure(pictures, BicubicDown(4), methods, Scorer(metrics_of("upscale", []), {}))
+    assert table.rows[0].mean("psnr_y") == pytest.approx(28.43, abs=0.01)
+    assert table.rows[0].mean("ssim_y") == pytest.approx(0.811, abs=0.001)
+
+
+def test_bicubic_down_crops_to_whole_cells() -> None:
+    case = BicubicDown(4).apply(CLEAN)
+    assert case.clean.shape == (1, 3, 68, 92)
+    assert case.given.image.shape == (1, 3, 17, 23)
+    assert case.given.scale == 4
+    assert BicubicDown(4).border == 4
+    with pytest.raises(ValueError, match="3x70 pixels cannot be reduced 4 times"):
+        BicubicDown(4).apply(CLEAN[..., :3])
+
+
+@pytest.mark.parametrize("family", holes.FAMILIES)
+def test_holes_are_drawn_for_each_picture(family: str) -> None:
+    case = Holes(family).apply(CLEAN)
+    hole = case.given.hole
+    assert hole is not None
+    assert hole.shape == (1, 1, 70, 94)
+    assert set(hole.unique().tolist()) == {0, 1}
+    inside = hole.expand(-1, 3, -1, -1) > 0
+    torch.testing.assert_close(case.given.image[~inside], CLEAN[~inside], rtol=0, atol=1e-6)
+    assert (case.given.image[inside] == 128 / 255).all()
+    other = Holes(family, seed=1).apply(CLEAN).given.hole
+    regular = family in ("half", "expand", "alternate-lines", "grid2x")
+    assert torch.equal(hole, other if other is not None else hole[:0]) == regular
+
+
+@pytest.mark.parametrize(
+    ("family", "share"),
+    [("half", 0.5), ("expand", 15 / 16), ("alternate-lines", 0.5), ("grid2x", 0.75), ("box", 1 / 16)],
+)
+def test_holes_have_their_papers_shares(family: str, share: float) -> None:
+    assert holes.draw(family, (128, 128), 0, b"x").mean() == pytest.approx(share, abs=1e-9)
+    assert holes.draw("random", (128, 128), 0, b"x").mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_known_pixels_are_where_the_papers_have_them() -> None:
+    assert not holes.draw("alternate-lines", (16, 16), 0, b"")[0].any()
+    assert not holes.draw("grid2x", (16, 16), 0, b"")[::2, ::2].any()
+    assert not holes.draw("expand", (64, 64), 0, b"")[24:40, 24:40].any()
+    assert not holes.draw("half", (16, 16), 0, b"")[:, :8].any()
+
+
+def test_holes_refuse_what_they_cannot_do() -> None:
+    with pytest.raises(ValueError, match=r"family is one of strokes-narrow, .*; got 'ring'"):
+        Holes("ring")
+    with pytest.raises(ValueError, match="at least 16x16 pixels, got 15x40"):
+        holes.draw("box", (40, 15), 0, b"")
+
+
+# ----------------------------------------------------------------------------------------------- sets
+
+
+def test_a_set_is_read_in_natural_order(folder: Path) -> None:
+    names = [p.name for p in PictureSet.of(folder).read() if isinstance(p, Picture)]
+    assert names == ["a2.png", "a10.png", "b.png"]
+    crops = [p for p in PictureSet.of(folder, crop=57, limit=2).read() if isinstance(p, Picture)]
+    assert [p.clean.shape for p in crops] == [(1, 3, 57, 57)] * 2
+
+
+def test_a_list_names_the_pictures(folder: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "mine.txt"
+    listed.write_text("b.png\n\na2.png\n")
+    chosen = PictureSet.of(folder, listed=listed)
+    assert [path.name for path in chosen.files] == ["b.png", "a2.png"]
+    assert chosen.name == "mine"
+    listed.write_text("b.png\nc.png\n")
+    with pytest.raises(ConfigError, match=r"1 of its names are not in .*: c\.png"):
+        PictureSet.of(folder, listed=listed)
+    listed.write_text("\n")
+    with pytest.raises(ConfigError, match="empty"):
+        PictureSet.of(folder, listed=listed)
+    with pytest.raises(ConfigError, match="cannot read the list"):
+        PictureSet.of(folder, listed=tmp_path / "none.txt")
+
+
+def test_pictures_that_were_trained_on_are_marked(folder: Path) -> None:
+    with Image.open(folder / "b.png") as picture:
+        seen = Fingerprints([fingerprint(np.asarray(picture))])
+    overlaps = {
+        p.name: p.overlap
+        for p in PictureSet.of(folder, known={"in training": seen}).read()
+        if isinstance(p, Picture)
+    }
+    assert overlaps == {"a2.png": "", "a10.png": "", "b.png": "in training"}
+    assert len(fingerprints_of(folder)) == 3
+
+
+def test_a_crop_of_a_picture_that_was_trained_on_is_marked_too(folder: Path) -> None:
+    known = {"in training": fingerprints_of(folder)}
+    crops = [p for p in PictureSet.of(folder, known=known, crop=32).read() if isinstance(p, Picture)]
+    assert [p.overlap for p in crops] == ["in training"] * 3
+
+
+def test_bsds_val_is_found_by_a_list_that_holds_it(shared_data: Path) -> None:
+    """What the field's contamination is: CBSD68, BSD300 test and BSD100 are all BSDS500 val."""
+    bsds = shared_data / "test" / "bsd300_test"
+    known = {"in BSDS500 val": fingerprints_of(bsds)}
+    chosen = PictureSet.of(bsds, listed=shared_data / "test" / "cbsd68.txt", limit=12, crop=128, known=known)
+    overlaps = [p.overlap for p in chosen.read() if isinstance(p, Picture)]
+    assert overlaps == ["in BSDS500 val"] * 12
+    kodak = PictureSet.of(shared_data / "test" / "kodak24", limit=6, known=known)
+    assert [p.overlap for p in kodak.read() if isinstance(p, Picture)] == [""] * 6
+
+
+# -------------------------------------------------------------------------------------------- methods
+
+
+@pytest.mark.parametrize("protocol", ALL, ids=lambda p: p.name)
+def test_every_baseline_gives_a_better_picture(protocol: Protocol) -> None:
+    case = protocol.apply(CLEAN)
+    for name, run in baselines(protocol).items():
+        if name == "BM3D":
+            continue
+        result = run(case.given)
+        assert result.shape == case.clean.shape, name
+        assert result.dtype == torch.float32, name
+        error = (rounded(result) - case.clean).square().mean()
+        if protocol.task == "inpaint":
+            # Nothing classical fills half a picture better than mid-grey does.
+            far = protocol.name in ("hole half", "hole expand")
+            assert far or error < (case.given.image - case.clean).square().mean(), name
+        else:
+            assert error < 0.02, name
+
+
+@pytest.mark.parametrize(
+    "protocol", [Gaussian(25), Jpeg(20), BicubicDown(2), Holes("box")], ids=lambda p: p.name
+)
+def test_own_rows_are_what_users_call(protocol: Protocol, backbone: Backbone) -> None:
+    rows = own_methods(
+        protocol, backbone, Asked(methods=[m for m, _ in STEPS[protocol.task] if m != "repaint"])
+    )
+    case = protocol.apply(CLEAN)
+    for row in rows:
+        with counted(row.backbone) as calls:
+            result = row.run(case.given)
+        assert result.shape == case.clean.shape, row.name
+        assert torch.isfinite(result).all()
+        method, estimate = row.options["method"], row.options["estimate"]
+        fewest = STEPS[protocol.task][method, estimate]
+        assert fewest <= len(calls) <= fewest + 9, row.name  # some begin with a conditional call
+        assert row.weights == "0123456789ab"
+
+
+def test_sigma_is_told_or_estimated(backbone: Backbone) -> None:
+    rows = own_methods(Gaussian(25), backbone, Asked())
+    assert [row.name for row in rows] == ["restore mean, gaussian", "restore mean, gaussian, sigma estimated"]
+    assert [row.name for row in own_methods(Jpeg(20), backbone, Asked())] == [
+        "restore mean, gaussian", "restore mean, blind",
+    ]  # fmt: skip
+
+
+def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
+    rows = own_methods(Holes("box"), backbone, Asked(sweep={"steps": (2, 4)}))
+    assert [(row.name, row.sweep["steps"]) for row in rows] == [
+        ("restore mean, splitting", 2), ("restore sample, ddnm", 2),
+        ("restore mean, splitting", 4), ("restore sample, ddnm", 4),
+    ]  # fmt: skip
+    rows = own_methods(Gaussian(25), backbone, Asked(sweep={"steps": (2, 4), "estimate": ("mean", "sample")}))
+    assert [(row.name, dict(row.sweep)) for row in rows if "estimated" not in row.name] == [
+        ("restore mean, gaussian", {}),
+        ("restore sample, gaussian", {"steps": 2}),
+        ("restore sample, gaussian", {"steps": 4}),
+    ]
+    with pytest.raises(ConfigError, match=r"inpaint cannot do .*; it can do conditional \(mean\)"):
+        own_methods(Holes("box"), backbone, Asked(methods=["ddnm"], estimates=["mean"]))
+
+
+def test_steps_are_counted_not_believed(backbone: Backbone) -> None:
+    (row,) = own_methods(Holes("box"), backbone, Asked(["mean"], ["splitting"], {"steps": 3}))
+    with counted(backbone) as calls:
+        row.run(Holes("box").apply(CLEAN).given)
+    assert len(calls) == 3
+    with counted(None) as none:
+        row.run(Holes("box").apply(CLEAN).given)
+    assert none == []
+
+
+def test_a_peer_is_a_function_of_a_file(tmp_path: Path) -> None:
+    code = tmp_path / "mine.py"
+    code.write_text(
+        "def gray(path, device):\n"
+        "    level = float(path.read_text())\n"
+        "    return lambda given: given.image * 0 + level\n"
+        "def plain(device):\n"
+        "    return lambda given: given.image\n"
+    )
+    (tmp_path / "w.txt").write_text("0.25")
+    peer = peer_method(f"Mine={code}:gray:{tmp_path / 'w.txt'}", "cpu")
+    assert (peer.name, peer.kind, len(peer.weights)) == ("Mine", "peer", 12)
+    assert (peer.run(Given(CLEAN)) == 0.25).all()
+    assert peer_method(f"{code}:plain", "cpu").name == "plain"
+    with pytest.raises(ConfigError, match="has no function none"):
+        peer_method(f"{code}:none", "cpu")
+    with pytest.raises(ConfigError, match="no such file"):
+        peer_method(f"{tmp_path / 'other.py'}:f", "cpu")
+    with pytest.raises(WeightsError, match="cannot read the weights"):
+        peer_method(f"{code}:gray:{tmp_path / 'none'}", "cpu")
+
+
+def test_a_peer_is_a_model_that_spandrel_knows(tmp_path: Path) -> None:
+    """SRVGGNet-compact (Real-ESRGAN's small network) with weights drawn at random."""
+    pytest.importorskip("spandrel")
+    from spandrel.architectures.Compact import Compact
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Compact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=2, upscale=2)
+    torch.save(network.state_dict(), tmp_path / "small.pth")
+    peer = peer_method(str(tmp_path / "small.pth"), "cpu")
+    case = BicubicDown(2).apply(CLEAN)
+    with torch.inference_mode():
+        expected = network(case.given.image).clamp(0, 1)
+    torch.testing.assert_close(peer.run(case.given).clamp(0, 1), expected)
+    assert peer.name == "small"
+    with pytest.raises(ConfigError, match="enlarges x2, the protocol x4"):
+        peer.run(BicubicDown(4).apply(CLEAN).given)
+    with pytest.raises(ConfigError, match="cannot do this task"):
+        peer.run(Holes("box").apply(CLEAN).given)
+    (tmp_path / "junk.pth").write_bytes(b"junk")
+    with pytest.raises(WeightsError, match="spandrel cannot load it"):
+        peer_method(str(tmp_path / "junk.pth"), "cpu")
+
+
+# --------------------------------------------------------------------------------------------- scores
+
+
+def exact(given: Given) -> Tensor:
+    return given.image
+
+
+def halved(given: Given) -> Tensor:
+    return given.image / 2
+
+
+def test_scores_are_scikit_image_s_of_8_bit_pictures(folder: Path) -> None:
+    scorer = Scorer(metrics_of("denoise", [], ["psnr", "ssim"]), {})
+    methods = [Method("noisy", exact, "input"), Method("half", halved, "floor")]
+    table = measure(PictureSet.of(folder), Gaussian(25), methods, scorer)
+    for number, path in enumerate(PictureSet.of(folder).files):
+        with Image.open(path) as picture:
+            clean = np.asarray(picture)
+        case = Gaussian(25).apply(from_bytes(clean))
+        for row, image in zip(table.rows, (case.given.image, case.given.image / 2), strict=True):
+            result = to_bytes(image)
+            wanted = peak_signal_noise_ratio(clean, result, data_range=255)
+            assert row.pictures[number].scores["psnr"] == pytest.approx(wanted, abs=1e-5)
+            wanted = structural_similarity(
+                clean, result, data_range=255, channel_axis=2, gaussian_weights=True, sigma=1.5,
+                use_sample_covariance=False,
+            )  # fmt: skip
+            assert row.pictures[number].scores["ssim"] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_border_is_left_out() -> None:
+    scorer = Scorer(metrics_of("upscale", [], ["psnr", "psnr-y"]), {})
+    case = BicubicDown(4).apply(CLEAN)
+    wrong = case.clean.clone()
+    wrong[..., :4] = 1 - wrong[..., :4]
+    assert all(v == math.inf for v in scorer.of(case, 4).scores(wrong).values())
+    assert all(v is not None and v < 30 for v in scorer.of(case, 3).scores(wrong).values())
+
+
+def test_inside_the_hole_only() -> None:
+    scorer = Scorer(metrics_of("inpaint", [], ["psnr", "ssim"]), {})
+    case = Holes("box").apply(CLEAN)
+    assert case.given.hole is not None
+    inside = case.given.hole.bool().expand_as(CLEAN)
+    wrong_outside = torch.where(inside, CLEAN, 1 - CLEAN)
+    found = scorer.of(case, 0).scores(wrong_outside)
+    assert found["psnr_hole"] == math.inf
+    assert found["psnr"] is not None
+    assert found["psnr"] < 20
+    wrong_inside = torch.where(inside, CLEAN + 0.1, CLEAN)
+    found = scorer.of(case, 0).scores(wrong_inside)
+    assert found["psnr_hole"] == pytest.approx(20, abs=0.01)
+    assert found["ssim_hole"] is not None
+    assert found["ssim_hole"] < found["ssim"]
+
+
+def test_what_a_picture_is_too_small_for_has_no_mean(folder: Path) -> None:
+    big = scene(77, 180, 181)
+    Image.fromarray(big).save(folder / "big.png")
+    scorer = Scorer(metrics_of("denoise", []), {})
+    table = measure(PictureSet.of(folder), Gaussian(25), [Method("noisy", exact, "input")], scorer)
+    assert [p.scores["ms_ssim"] is None for p in table.rows[0].pictures] == [True, True, True, False]
+    assert table.rows[0].mean("ms_ssim") is None
+    assert "No mean of MS-SSIM: some pictures are too small for it." in tables.warnings(table)
+    assert "| - |" in tables.markdown(table)
+
+
+def test_metrics_of_a_task() -> None:
+    keys = [m.key for m in metrics_of("inpaint", ["squeeze", "alex"])]
+    assert keys[0] == "psnr_hole"
+    assert {"lpips_squeeze", "lpips_squeeze_hole", "lpips_alex", "ssim_hole", "ms_ssim"} <= set(keys)
+    assert [m.key for m in metrics_of("inpaint", ["alex"], ["lpips"])] == ["lpips_alex", "lpips_alex_hole"]
+    assert not any(m.higher_is_better for m in METRICS.values() if m.label.startswith("LPIPS"))
+
+
+# -------------------------------------------------------------------------------------------- measure
+
+
+def test_a_table_holds_what_was_measured(folder: Path, backbone: Backbone) -> None:
+    protocol, ticks = Gaussian(25), []
+    methods = [*floor_methods(protocol)[:1], *own_methods(protocol, backbone, Asked())]
+    scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
+    table = measure(
+        PictureSet.of(folder), protocol, methods, scorer, show=2, tick=lambda *tick: ticks.append(tick[1:])
+    )
+    assert table.count == 3
+    assert [row.kind for row in table.rows] == ["input", "restore", "restore"]
+    assert [row.calls for row in table.rows] == [None, 1, 1]
+    assert all(row.peak_bytes is None or row.peak_bytes > 1e7 for row in table.rows)
+    assert ticks[-1] == (9, 9)
+    assert [done for done, _ in ticks] == sorted(done for done, _ in ticks)
+    assert 1 <= len(table.shown) <= 2
+    assert set(table.shown[0].results) == {row.label for row in table.rows}
+    same = measure(PictureSet.of(folder), protocol, methods, scorer)
+    assert (same.set_hash, same.inputs_hash) == (table.set_hash, table.inputs_hash)
+    assert [r.mean("psnr") for r in same.rows] == [r.mean("psnr") for r in table.rows]
+    other = measure(PictureSet.of(folder), Gaussian(26), methods, scorer)
+    assert other.set_hash == table.set_hash
+    assert other.inputs_hash != table.inputs_hash
+
+
+def test_what_cannot_be_read_is_left_out_loudly(folder: Path) -> None:
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    Image.fromarray(scene(5, 9, 40)).save(folder / "narrow.png")
+    said: list[str] = []
+    methods = [Method("grey", lambda given: given.image, "floor")]
+    scorer = Scorer(metrics_of("inpaint", [], ["psnr"]), {})
+    table = measure(PictureSet.of(folder), Holes("text"), methods, scorer, say=said.append)
+    assert table.count == 3
+    assert set(table.left_out) == {"broken.png", "narrow.png"}
+    assert len(said) == 2
+    assert "broken.png is left out of set, hole text" in said[0]
+    assert "at least 16x16 pixels, got 40x9" in table.left_out["narrow.png"]
+    assert "LEFT OUT, in no mean: 2 of 5 pictures" in tables.markdown(table)
+
+
+def test_a_method_that_fails_on_a_picture_takes_it_out_of_every_row(folder: Path) -> None:
+    def moody(given: Given) -> Tensor:
+        if given.image.shape[-1] == 64:
+            raise ValueError("not this one")
+        return given.image
+
+    methods = [Method("moody", moody, "peer"), Method("fine", exact, "floor")]
+    scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
+    table = measure(PictureSet.of(folder), Gaussian(25), methods, scorer)
+    assert table.left_out == {"a10.png": "not this one"}
+    assert [[p.picture for p in row.pictures] for row in table.rows] == [["a2.png", "b.png"]] * 2
+    wrong = Method("wrong", lambda given: given.image[..., :-1], "peer")
+    with pytest.raises(ImageError, match=r"not one picture .*wrong gives 71x60, the reference is 72x60"):
+        measure(PictureSet.of(folder), Gaussian(25), [wrong], scorer)
+
+
+def test_the_worst_picture_is_shown(folder: Path) -> None:
+    for k in range(6):
+        Image.fromarray(scene(40 + k, 60, 60)).save(folder / f"c{k}.png")
+
+    def spoils_one(given: Given) -> Tensor:
+        return given.image * 0 if given.image.shape[-2:] == (64, 64) else given.image
+
+    scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
+    row = Method("restore mean", spoils_one, "restore")
+    table = measure(PictureSet.of(folder), Gaussian(25), [row], scorer, show=2)
+    assert {(s.picture, s.why) for s in table.shown} == {
+        ("a2.png", "by turns"),
+        ("a10.png", "one of the worst"),
+    }
+
+
+# --------------------------------------------------------------------------------------------- tables
+
+
+def a_table() -> Table:
+    row = Row("restore mean", "restore", "cpu bfloat16", "abc", {}, {"steps": 4}, 2**30)
+    row.pictures = [
+        Scored("a, b.png", {"psnr": math.inf}, 1.0, 0.5, 3),
+        Scored("c.png", {"psnr": 30.0}, 2.0, 0.5, 5),
+    ]
+    return Table("denoise", "tiny", "s" * 12, "gaussian", "Words.", 25, "sigma", [METRICS["psnr"]], [row], 2)
+
+
+def test_tables_as_text() -> None:
+    table = a_table()
+    evaluation = Evaluation({"restore": "1"}, [table], ["a note"])
+    found = json.loads(tables.as_json(evaluation))
+    assert found["format"] == "restore-eval-1"
+    (row,) = found["tables"][0]["rows"]
+    assert row["label"] == "restore mean, steps=4"
+    assert row["means"] == {"psnr": "inf"}
+    assert row["pictures"][1]["scores"] == {"psnr": 30.0}
+    assert (row["calls"], row["seconds_per_picture"], row["seconds_per_megapixel"]) == (4, 1.5, 3)
+    lines = list(csv.DictReader(io.StringIO(tables.as_csv(evaluation))))
+    assert [line["picture"] for line in lines] == ["a, b.png", "c.png"]
+    assert [line["psnr"] for line in lines] == ["inf", "30.000000"]
+    text = tables.markdown(table)
+    assert "| **restore mean, steps=4** | ∞ | 1.500 | 3.00 | 4 | 1.00 | cpu bfloat16 | abc |" in text
+    assert "PSNR: PSNR in dB on RGB" in tables.footer(evaluation)
+
+
+def test_a_mean_is_of_all_pictures_or_none() -> None:
+    row = Row("x", "floor")
+    row.pictures = [Scored("a", {"psnr": 1.0}, 1, 1), Scored("b", {"psnr": 3.0}, 1, 1)]
+    assert row.mean("psnr") == 2
+    row.pictures.append(Scored("c", {"psnr": None}, 1, 1))
+    assert row.mean("psnr") is None
+    assert row.mean("ssim") is None
+
+
+# -------------------------------------------------------------------------------------------- compare
+
+
+def test_compare_scores_by_name(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    for path in folder.iterdir():
+        with Image.open(path) as picture:
+            noisy = np.asarray(picture).astype(int) + 10
+            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "out" / f"{path.stem}.bmp")
+    scorer = Scorer(metrics_of("compare", [], ["psnr"]), {})
+    table = compare(folder, [tmp_path / "out", folder], scorer, show=1)
+    assert [row.label for row in table.rows] == ["out", "set"]
+    assert table.rows[0].mean("psnr") == pytest.approx(28.13, abs=0.3)
+    assert table.rows[1].mean("psnr") == math.inf
+    assert table.count == 3
+    assert len(table.shown) == 1
+
+
+def test_compare_refuses_what_does_not_match(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    scorer = Scorer(metrics_of("compare", [], ["psnr"]), {})
+    with pytest.raises(ImageError, match="expected a folder with pictures"):
+        compare(folder, [out], scorer)
+    Image.fromarray(scene(1, 20, 20)).save(out / "a2.png")
+    Image.fromarray(scene(1, 20, 20)).save(out / "z.png")
+    with pytest.raises(ConfigError, match=r"out lacks a10, b; .*out has z that .* has not; pass --partly"):
+        compare(folder, [out], scorer)
+    with pytest.raises(ConfigError, match=r"a2.png is 20x20 but .*a2.png is 72x60 \(w x h\)"):
+        compare(folder, [out], scorer, partly=True)
+    (out / "a2.png").rename(out / "y.png")
+    with pytest.raises(ConfigError, match="no picture name in common"):
+        compare(folder, [out], scorer, partly=True)
+    with pytest.raises(ConfigError, match="expected a folder of pictures"):
+        compare(folder, [tmp_path / "none"], scorer)
+    Image.fromarray(scene(1, 20, 20)).save(folder / "b.bmp")
+    with pytest.raises(ConfigError, match="have the same name"):
+        compare(folder, [out], scorer)
+
+
+def test_compare_leaves_unreadable_pictures_out(folder: Path, tmp_path: Path) -> None:
+    out, said = tmp_path / "out", list[str]()
+    out.mkdir()
+    for path in folder.iterdir():
+        (out / path.name).write_bytes(path.read_bytes() if path.stem != "b" else b"x")
+    table = compare(folder, [out], Scorer(metrics_of("compare", [], ["psnr"]), {}), say=said.append)
+    assert table.count == 2
+    assert list(table.left_out) == ["b"]
+    assert len(said) == 1
