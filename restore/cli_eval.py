@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -569,7 +570,8 @@ class _Run:
     def facts(self, backbone: Backbone | None, nets: Mapping[str, Any]) -> dict[str, str]:
         from restore.evaluation.facts import facts
 
-        shown = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+        # Folders of this machine are nobody else's business.
+        shown = [re.sub(r"(?<![\w.-])/(?:[^/\s:=]+/)+", "", word) for word in sys.argv[1:]]
         return {"restore": __version__, "command": shlex.join(["restore", *shown])} | facts(backbone, nets)
 
     def publish(self, tables: list[Table], facts: dict[str, str]) -> None:
