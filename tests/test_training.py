@@ -34,6 +34,7 @@ from restore.backbone import UNKNOWN_NOISE, BackboneConfig, load
 from restore.degradations import resize
 from restore.errors import ConfigError, ImageError, RestoreError
 from restore.fill import push_pull
+from restore.fingerprints import Fingerprints
 from restore.training import data, loop, mix
 from restore.training.config import (
     DataConfig,
@@ -43,6 +44,7 @@ from restore.training.config import (
     TrainConfig,
     read_config,
 )
+from restore.training.data import some_gray
 from restore.training.loop import Trainer
 from restore.training.mix import TASKS, Batch, Mix, make_batch
 from restore.unet import UNet
@@ -729,6 +731,59 @@ def test_pages_of_text_are_mixed_in(photographs: Path, tmp_path: Path) -> None:
     assert 60 < white < 120  # about half of 180
 
 
+def test_what_looks_like_a_validation_picture_is_not_trained_on(photographs: Path, tmp_path: Path) -> None:
+    checks = tmp_path / "val"
+    checks.mkdir()
+    with Image.open(photographs / "1.png") as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).resize((80, 112)).save(checks / "copy.jpg", quality=80)
+    said: list[str] = []
+    config = tiny(photographs, tmp_path / "run", steps=1)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(checks)))
+    trainer = Trainer(config, say=said.append)
+    trainer._read_data()
+    assert said[0] == "1 pictures look like one of data.val and are left out"
+    assert trainer.facts["pictures"] == len(trainer.fingerprints) == 2
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(photographs)))
+    with pytest.raises(RestoreError, match="every training picture looks like one of"):
+        Trainer(config)._read_data()
+
+
+def test_a_checkpoint_knows_the_pictures_of_all_its_runs(photographs: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "new.png").write_bytes(encoded(photograph(40, 60, 7)))
+    train(tiny(photographs, tmp_path / "first", steps=1))
+    train(tiny(more, tmp_path / "second", steps=1), start_from=tmp_path / "first" / "state.safetensors")
+    facts = load(tmp_path / "second" / "weights.safetensors", device="cpu").facts
+    known = Fingerprints.parse(facts["fingerprints"])
+    assert len(known) == 4
+    for path in (*photographs.iterdir(), *more.iterdir()):
+        with Image.open(path) as picture:
+            assert known.distance(np.asarray(picture.convert("RGB"))) == 0
+    with Image.open(more / "new.png") as picture:
+        other = np.asarray(picture.convert("RGB"))
+    first = load(tmp_path / "first" / "weights.safetensors", device="cpu").facts
+    assert not Fingerprints.parse(first["fingerprints"]).holds(other)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_some_crops_are_gray_with_gray_noise(share: float) -> None:
+    crops = torch.rand(400, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = some_gray(crops, share, torch.Generator().manual_seed(1))
+    gray = (found == found[:, :1]).flatten(1).all(1)
+    assert gray.float().mean().item() == pytest.approx(share, abs=0.06 * (0 < share < 1))
+    assert torch.equal(found[~gray], crops[~gray])
+    luma = crops.permute(0, 2, 3, 1) @ torch.tensor([0.299, 0.587, 0.114])
+    torch.testing.assert_close(found[gray, 0], luma[gray])
+    for seed in range(10):
+        batch = make_batch(
+            found[:8], Mix(0, 0, 0, 1), 80.0, generator=torch.Generator().manual_seed(seed),
+            dice=random.Random(seed),
+        )  # fmt: skip
+        hint = batch.planes[:, :3]
+        assert torch.equal((hint == hint[:, :1]).flatten(1).all(1), gray[:8])
+
+
 def test_validation_scores_and_pictures(photographs: Path, tmp_path: Path) -> None:
     checks = tmp_path / "val"
     checks.mkdir()
@@ -852,7 +907,8 @@ def test_states_that_tell_nothing_of_earlier_runs_load(photographs: Path, tmp_pa
     state = tmp_path / "state.safetensors"
     tensors = tensors_of(state)
     with safe_open(state, framework="pt") as file:
-        metadata = {key: value for key, value in file.metadata().items() if key != "runs"}
+        late = ("runs", "fingerprints")
+        metadata = {key: value for key, value in file.metadata().items() if key not in late}
     save_file(tensors, state, metadata=metadata)
     train(with_run(config, steps=3), resume=True)
     assert tensors_of(state)["optimizer.0.step"] == 3

@@ -257,15 +257,14 @@ class Trainer:
     def _read_data(self) -> tuple[PictureStore, PictureStore | None]:
         data = self.config.data
         pictures = list(read_pictures(data.train))
-        prints = [fingerprint(picture) for picture in pictures]
         if data.val:
             held_out = Fingerprints(fingerprint(picture) for picture in read_pictures([data.val]))
-            seen = [held_out.holds(picture) for picture in pictures]
-            pictures = [picture for picture, out in zip(pictures, seen, strict=True) if not out]
-            prints = [each for each, out in zip(prints, seen, strict=True) if not out]
-            if any(seen):
-                self.say(f"{sum(seen)} pictures look like validation pictures and are left out")
-        self.fingerprints = self.fingerprints.merged(Fingerprints(prints))
+            read, pictures = pictures, [picture for picture in pictures if not held_out.holds(picture)]
+            if len(pictures) < len(read):
+                self.say(f"{len(read) - len(pictures)} pictures look like one of data.val and are left out")
+            if not pictures:
+                raise ConfigError(f"every training picture looks like one of {data.val}; keep them apart")
+        self.fingerprints = self.fingerprints.merged(Fingerprints(map(fingerprint, pictures)))
         count, pixels = len(pictures), sum(p.shape[0] * p.shape[1] for p in pictures)
         if data.half_size:
             pictures += [halved(p) for p in pictures if min(p.shape[:2]) >= 2 * data.crop]
