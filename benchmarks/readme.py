@@ -161,7 +161,7 @@ def grid(
 def _best(table: Table, rows: dict[str, Row], key: str) -> str:
     higher = next(m.higher_is_better for m in table.metrics if m.key == key)
     values = {name: value for name, row in rows.items() if (value := row.mean(key)) is not None}
-    return (max if higher else min)(values, key=lambda name: values[name])
+    return (max if higher else min)(values, key=lambda name: values[name], default="")
 
 
 def denoising(bench: Bench) -> list[str]:

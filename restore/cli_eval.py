@@ -410,12 +410,18 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
                 methods += peers + (own_methods(protocol, backbone, asked) if backbone else [])
                 plan.append((pictures, protocol, methods))
         run.expect(sum(len(pictures.files) * len(methods) for pictures, _, methods in plan))
-        tables = []
-        for pictures, protocol, methods in plan:
-            tables.append(
-                measure(pictures, protocol, methods, scorer, show=run.show, say=run.warn, tick=run.tick)
-            )
-            run.print(tables[-1])
+        tables: list[Table] = []
+        try:
+            for pictures, protocol, methods in plan:
+                tables.append(
+                    measure(pictures, protocol, methods, scorer, show=run.show, say=run.warn, tick=run.tick)
+                )
+                run.print(tables[-1])
+        except KeyboardInterrupt:
+            run.note(f"interrupted after {len(tables)} of {len(plan)} tables; these are kept")
+            if tables:
+                run.publish(tables, run.facts(backbone, nets))
+            raise
         run.publish(tables, run.facts(backbone, nets))
 
 

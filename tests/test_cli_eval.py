@@ -261,6 +261,24 @@ def test_ffdnet_and_vdsr_prove_the_protocols(shared_data: Path) -> None:
     assert (name, float(score)) == ("VDSR", pytest.approx(31.45, abs=0.015))
 
 
+def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    from restore.evaluation import protocols
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    fine = protocols.Gaussian.apply
+    monkeypatch.setattr(
+        protocols.Gaussian, "apply", lambda self, clean: fine(self, clean) if self.sigma < 20 else stop()
+    )
+    result = run(
+        "denoise", *TINY, "--sigma", "15,25,50", "--no-floor", "--metrics", "psnr", "--json", "e.json"
+    )
+    assert result.exit_code == 130
+    assert "interrupted after 1 of 3 tables; these are kept" in result.stderr
+    assert [table["level"] for table in json.loads(Path("e.json").read_text())["tables"]] == [15]
+
+
 # ------------------------------------------------------------------------------------------ bad input
 
 

@@ -668,5 +668,5 @@ def test_png_is_a_picture_with_every_name() -> None:
 
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConfigError, match=r"pip install 'restore-diffusion\[plot\]'"):
+    with pytest.raises(ConfigError, match="--plot needs matplotlib: pip install matplotlib"):
         plot.png(evaluation())

@@ -199,7 +199,7 @@ def _by_spandrel(path: Path, device: str) -> Restorer:
         from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor, ModelLoader
     except ImportError:
         raise ConfigError(
-            f"--peer {path}: model files are loaded by spandrel: pip install 'restore-diffusion[spandrel]'"
+            f"--peer {path}: model files are loaded by spandrel: pip install spandrel"
         ) from None
     try:
         model = ModelLoader(device).load_from_file(path)

@@ -74,7 +74,7 @@ def check() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ConfigError("--plot needs matplotlib: pip install 'restore-diffusion[plot]'") from error
+        raise ConfigError("--plot needs matplotlib: pip install matplotlib") from error
 
 
 def figure(evaluation: Evaluation) -> Figure:

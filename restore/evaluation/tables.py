@@ -10,8 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from restore.evaluation.results import Evaluation, Row, Table
+from restore.metrics import LPIPS_SMALLEST, MS_SSIM_SMALLEST, SSIM_SMALLEST
 
 FORMAT = "restore-eval-1"
+MANY = 5  # names in a warning; the rest is counted
 
 
 def markdown(table: Table) -> str:
@@ -54,10 +56,22 @@ def warnings(table: Table) -> list[str]:
             f"OVERLAP: {len(table.overlaps)} of {table.count} pictures were seen before, which makes these "
             "numbers too good: " + "; ".join(f"{n} ({what})" for n, what in table.overlaps.items()) + "."
         )
-    partly = [m.label for m in table.metrics if table.rows and table.rows[0].mean(m.key) is None]
-    if partly:
-        found.append(f"No mean of {', '.join(partly)}: some pictures are too small for it.")
+    for metric in table.metrics:
+        without = dict.fromkeys(
+            p.picture for row in table.rows for p in row.pictures if p.scores.get(metric.key) is None
+        )
+        if without:
+            names = ", ".join(list(without)[:MANY]) + (
+                f" and {len(without) - MANY} more" * (len(without) > MANY)
+            )
+            found.append(f"No mean of {metric.label}, {names} being too small for it{_smallest(metric.key)}.")
     return found
+
+
+def _smallest(key: str) -> str:
+    sides = {"ssim": SSIM_SMALLEST, "ms": MS_SSIM_SMALLEST, "lpips": LPIPS_SMALLEST}
+    side = sides.get(key.split("_")[0])
+    return f" ({side}x{side} pixels)" if side else ""
 
 
 def as_json(evaluation: Evaluation) -> str:

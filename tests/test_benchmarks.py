@@ -1,0 +1,124 @@
+"""The benchmarks print what they have measured and nothing else, and the README states nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from restore.backbone import load
+from restore.evaluation.results import Row, Scored, Table
+from restore.evaluation.scoring import METRICS
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def readme() -> ModuleType:
+    """benchmarks/readme.py, which is no part of the package."""
+    folder = ROOT / "benchmarks"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        spec = importlib.util.spec_from_file_location("readme", folder / "readme.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, "readme", module)
+        spec.loader.exec_module(module)
+    return module
+
+
+def row(name: str, psnr: float | None, *, pictures: int = 2) -> Row:
+    found = Row(name, "restore")
+    found.pictures = [Scored(f"{k}.png", {"psnr": psnr, "ssim": 0.5}, 1.25, 1.0, 3) for k in range(pictures)]
+    return found
+
+
+def table(*rows: Row) -> Table:
+    metrics = [METRICS["psnr"], METRICS["ssim"]]
+    return Table("denoise", "set", "hash", "gaussian", "Words.", None, "", metrics, list(rows), count=2)
+
+
+def test_cells_come_from_the_tables(readme: ModuleType) -> None:
+    first = table(row("restore mean, x", 30), row("Telea", 31.5))
+    second = table(row("restore mean, x", 29))
+    lines = readme.grid([("A", first), ("B", second)], ["restore mean", "Telea"], ("psnr", "ssim"), first)
+    assert lines[0] == "| | A | B | s / picture | network calls |"
+    assert lines[2] == (
+        "| **restore** `--estimate mean` | 30.00 / **.5000** | **29.00** / **.5000** | 1.25 | 3 |"
+    )
+    assert lines[3] == "| Telea | **31.50** / .5000 |  | 1.25 | 3 |"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [row("restore mean, x", None), row("restore mean, x", 30, pictures=1)],
+    ids=["no score", "a part"],
+)
+def test_what_was_not_measured_is_not_printed(readme: ModuleType, broken: Row) -> None:
+    with pytest.raises(readme.NotMeasuredError, match="restore mean, x has no psnr"):
+        readme.number(table(broken), broken, "psnr")
+    with pytest.raises(readme.NotMeasuredError):
+        readme.grid([("A", table(broken))], ["restore mean"], ("psnr",), table(broken))
+
+
+def test_a_row_must_be_the_one_that_was_meant(readme: ModuleType) -> None:
+    both = table(row("restore mean, x", 30), row("restore mean, y", 31))
+    with pytest.raises(readme.NotMeasuredError, match="restore mean names 2 rows"):
+        readme.row_of(both, "restore mean")
+    assert readme.row_of(both, "restore mean, y").mean("psnr") == 31
+    assert readme.row_of(both, "BM3D") is None
+    with pytest.raises(readme.NotMeasuredError, match="a picture that could not be read"):
+        readme._refuse("a picture that could not be read")
+
+
+def test_the_readme_is_replaced_between_its_marks(readme: ModuleType) -> None:
+    old = f"before\n{readme.START}\nold \\1 numbers\n{readme.END}\nafter\n"
+    assert readme.written(old, "new \\1") == f"before\n{readme.START}\nnew \\1\n{readme.END}\nafter\n"
+    for text in ("nothing", old + old):
+        with pytest.raises(readme.NotMeasuredError, match="once"):
+            readme.written(text, "new")
+
+
+def test_the_readme_states_the_numbers_of_the_shipped_weights(readme: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text.split(readme.START)[1].split(readme.END)[0]
+    (digest,) = set(re.findall(r"weights `([0-9a-f]{12})`", part))
+    assert load(device="cpu").facts["sha256"].startswith(digest)
+
+
+def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
+    """FFDNet's and VDSR's graphs on weights that make them known functions."""
+    import numpy as np
+    import torch
+
+    from restore.evaluation.methods import peer_method
+    from restore.evaluation.protocols import Given
+
+    shapes = [(96, 13)] + [(96, 96)] * 10 + [(12, 96)]
+    arrays = {f"w{k}": np.zeros((*shape, 3, 3), np.float32) for k, shape in enumerate(shapes)}
+    arrays |= {f"b{k}": np.zeros(shape[0], np.float32) for k, shape in enumerate(shapes)}
+    arrays["b11"] = np.arange(12, dtype=np.float32) / 12
+    np.savez(tmp_path / "ffdnet.npz", **arrays)
+    peer = peer_method(f"{ROOT / 'benchmarks' / 'peers.py'}:ffdnet:{tmp_path / 'ffdnet.npz'}", "cpu")
+    found = peer.run(Given(torch.rand(1, 3, 5, 7), sigma=25.0))
+    assert found.shape == (1, 3, 5, 7)
+    # Plane 4c + 2x + y of the answer is pixel (y, x) of each cell of channel c.
+    expected = (
+        torch.tensor([[[4 * c + 2 * x + y for x in range(2)] for y in range(2)] for c in range(3)]) / 12
+    )
+    torch.testing.assert_close(found[0, :, :2, :2], expected)
+    with pytest.raises(ValueError, match="must be told sigma"):
+        peer.run(Given(torch.rand(1, 3, 4, 4)))
+
+    weights = {f"w{k}": np.zeros((64 if k < 19 else 1, 64 if k else 1, 3, 3), np.float32) for k in range(20)}
+    np.savez(tmp_path / "vdsr.npz", **weights)
+    peer = peer_method(f"{ROOT / 'benchmarks' / 'peers.py'}:vdsr:{tmp_path / 'vdsr.npz'}", "cpu")
+    flat = torch.full((1, 3, 6, 5), 0.5)
+    found = peer.run(Given(flat, scale=3))
+    assert found.shape == (1, 3, 18, 15)
+    torch.testing.assert_close(found, torch.full_like(found, 0.5))  # a network of zeros adds no detail
