@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import __version__, images
-from restore.errors import OutputError, WeightsError
+from restore.errors import ConfigError, OutputError, WeightsError
 from restore.options import (
     DENOISE_STEPS,
     INPAINT_STEPS,
@@ -188,6 +188,10 @@ def _rows_options(steps: Mapping[tuple[str, str], int], estimates: str) -> tuple
         click.option(
             "--peer", "peers", multiple=True, metavar="[NAME=]SOURCE",
             help="A row for another restorer: FILE.py:FUNCTION[:WEIGHTS], or a model file for spandrel.",
+        ),
+        click.option(
+            "--against", type=_FILE, multiple=True, metavar="FILE",
+            help="The same rows with another checkpoint, under its name.",
         ),
         click.option(
             "--own/--no-own", default=True, help="Rows of restore itself.  [default: own]", show_default=False
@@ -380,7 +384,7 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
             raise click.UsageError(f"--{name} is given and swept; leave one of them out")
     if options["listed"] and len(options["folders"]) > 1:
         raise click.UsageError("--list names pictures of one folder; pass one --data with it")
-    if not (options["own"] or options["floor"] or options["peers"]):
+    if not (options["own"] or options["floor"] or options["peers"] or options["against"]):
         raise click.UsageError("--no-own and --no-floor leave nothing to measure; pass a --peer")
     with _Run(options) as run:
         from restore.backbone import best_device
@@ -388,10 +392,15 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
         from restore.evaluation.pictures import PictureSet
         from restore.evaluation.run import measure
 
-        backbone = run.backbone() if options["own"] else None
+        backbone = run.backbone(options["weights"]) if options["own"] else None
         device = best_device() if options["device"] == "auto" else usable(options["device"])
         peers = [peer_method(spec, device) for spec in options["peers"]]
-        known = run.known_pictures(backbone, options["trained_on"])
+        networks = {} if backbone is None else {"restore": backbone}
+        for path in options["against"]:
+            if path.stem in networks:
+                raise ConfigError(f"--against {path}: there are rows called {path.stem} already; rename it")
+            networks[path.stem] = run.backbone(path)
+        known = run.known_pictures(networks, options["trained_on"])
         sets = [
             PictureSet.of(
                 folder, listed=options["listed"], limit=options["limit"], crop=options["crop"], known=known
@@ -407,7 +416,9 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
         for pictures in sets:
             for protocol in protocols():
                 methods = floor_methods(protocol) if options["floor"] else []
-                methods += peers + (own_methods(protocol, backbone, asked) if backbone else [])
+                methods += peers
+                for name, network in networks.items():
+                    methods += own_methods(protocol, network, asked, name)
                 plan.append((pictures, protocol, methods))
         run.expect(sum(len(pictures.files) * len(methods) for pictures, _, methods in plan))
         tables: list[Table] = []
@@ -473,28 +484,29 @@ class _Run:
         """How many pictures of each table the report shows."""
         return int(self._options["show"]) if self._options["report"] else 0
 
-    def backbone(self) -> Backbone:
+    def backbone(self, weights: Path | None) -> Backbone:
         options = self._options
-        return load_backbone(options["weights"], options["device"], options["precision"], options["tile"])
+        return load_backbone(weights, options["device"], options["precision"], options["tile"])
 
-    def known_pictures(self, backbone: Backbone | None, folders: Sequence[Path]) -> dict[str, Any]:
+    def known_pictures(self, networks: Mapping[str, Backbone], folders: Sequence[Path]) -> dict[str, Any]:
         """Fingerprints of what the weights and peers were trained on, by what they are."""
         from restore.evaluation.pictures import fingerprints_of
         from restore.fingerprints import Fingerprints
 
         known = {f"in {folder}": fingerprints_of(folder) for folder in folders}
-        if backbone is not None:
-            text = backbone.facts.get("fingerprints")
+        for name, network in networks.items():
+            whose = "the weights" if name == "restore" else name
+            text = network.facts.get("fingerprints")
             if text is None:
                 self.note(
-                    "these weights carry no fingerprints of their training pictures; whether a test picture "
-                    "was among them cannot be checked"
+                    f"{whose} carry no fingerprints of their training pictures; whether a test picture was "
+                    "among them cannot be checked"
                 )
-            else:
-                try:
-                    known["in the training data of the weights"] = Fingerprints.parse(text)
-                except ValueError as error:
-                    raise WeightsError(f"the weights' fingerprints cannot be read: {error}") from None
+                continue
+            try:
+                known[f"in the training data of {whose}"] = Fingerprints.parse(text)
+            except ValueError as error:
+                raise WeightsError(f"the fingerprints of {whose} cannot be read: {error}") from None
         return known
 
     def scorer(self, task: str) -> tuple[Scorer, dict[str, Any]]:

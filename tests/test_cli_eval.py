@@ -211,6 +211,20 @@ def test_weights_without_fingerprints_say_so() -> None:
     assert "carry no fingerprints of their training pictures" in result.stderr
 
 
+def test_another_checkpoint_beside() -> None:
+    weights = ("--against", "seen.safetensors", "--against", "silent.safetensors")
+    result = run("denoise", *TINY, *weights, "--sigma", "25", "--no-floor", "--metrics", "psnr")
+    found = rows(result.stdout)[1:]
+    names = [f"{name} mean, gaussian" for name in ("**restore", "seen", "silent")]
+    assert [row[0].removesuffix("**") for row in found[::2]] == names
+    assert found[0][1:2] == found[2][1:2] == found[4][1:2]  # the same network in three files
+    assert "b.png (in the training data of seen)" in result.stderr
+    assert "silent carry no fingerprints" in result.stderr
+    result = run("denoise", *TINY, "--against", "seen.safetensors", "--against", "seen.safetensors")
+    assert result.exit_code == 1
+    assert "there are rows called seen already; rename it" in result.stderr
+
+
 def test_a_folder_that_somebody_trained_on() -> None:
     Path("theirs").mkdir()
     Image.fromarray(scene(3, 50, 50)[:, ::-1]).resize((100, 100)).save("theirs/large.jpg", quality=70)

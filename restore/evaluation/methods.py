@@ -68,8 +68,11 @@ class Asked:
     sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked) -> list[Method]:
-    """The rows of restore itself. Raises ConfigError where nothing can be done as asked."""
+def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str = "restore") -> list[Method]:
+    """The rows of restore itself, or with another checkpoint under its name.
+
+    Raises ConfigError where nothing can be done as asked.
+    """
     task = protocol.task
     rows: list[Method] = []
     for values in itertools.product(*asked.sweep.values()):
@@ -83,7 +86,7 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked) -> list[Me
             elif estimate == "mean":
                 point = {k: v for k, v in point.items() if k != "sampler"}
                 options.pop("sampler", None)
-            rows += _rows(protocol, backbone, options, point)
+            rows += _rows(name, protocol, backbone, options, point)
     unique = {(row.name, *row.sweep.items()): row for row in rows}
     if not unique:
         able = ", ".join(f"{m} ({e})" for m, e in STEPS[task])
@@ -113,14 +116,15 @@ def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
 
 
 def _rows(
-    protocol: Protocol, backbone: Backbone, options: dict[str, Any], point: dict[str, Any]
+    name: str, protocol: Protocol, backbone: Backbone, options: dict[str, Any], point: dict[str, Any]
 ) -> Iterator[Method]:
-    name = f"restore {options['estimate']}, {options['method']}"
+    label = f"{name} {options['estimate']}, {options['method']}"
+    kind: Kind = "restore" if name == "restore" else "peer"
     device = f"{backbone.device.type} {str(backbone.dtype).removeprefix('torch.')}"
     weights = str(backbone.facts.get("sha256", ""))[:12]
 
     def row(suffix: str, run: Restorer) -> Method:
-        return Method(name + suffix, run, "restore", device, weights, options | point, point, backbone)
+        return Method(label + suffix, run, kind, device, weights, options | point, point, backbone)
 
     call = options | point | {"backbone": backbone}
     if protocol.task == "upscale":
