@@ -81,7 +81,7 @@ class Bench:
 
     def peer(self, name: str, file: str) -> Method:
         path = self.data / "peers" / file
-        return peer_method(f"{name}={HERE / 'peers.py'}:{name.lower()}:{path}", self.backbone.device.type)
+        return peer_method(f"{name}={HERE / 'peers.py'}:{name.lower()}:{path}", str(self.backbone.device))
 
     def table(
         self, name: str, protocol: Protocol, *, peers: Sequence[Method] = (), floor: Sequence[str] = (),
@@ -166,7 +166,7 @@ def _best(table: Table, rows: dict[str, Row], key: str) -> str:
 
 def denoising(bench: Bench) -> list[str]:
     """CBSD68 at three levels, as files, and Kodak."""
-    floor = ["OpenCV non-local means"]
+    floor = ["OpenCV non-local means (8 bit)"]
     plain, clipped = bench.peer("FFDNet", "ffdnet_color.npz"), bench.peer("FFDNet", "ffdnet_clip_color.npz")
     only = ("psnr", "ssim")
     columns = []
@@ -263,7 +263,7 @@ def large_picture(bench: Bench, device: str) -> tuple[float, float]:
 
 def block(bench: Bench) -> str:
     """The whole part of the README."""
-    found = facts(bench.backbone, bench.nets)
+    found = facts({"restore": bench.backbone}, bench.nets)
     weights, _, computed = found["weights"].partition(", ")
     lpips = next((value for key, value in found.items() if key.startswith("LPIPS")), "")
     parts = [

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore import __version__, images
-from restore.errors import ConfigError, OutputError, WeightsError
+from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.options import (
     DENOISE_STEPS,
     INPAINT_STEPS,
@@ -28,6 +29,8 @@ from restore.options import (
 
 if TYPE_CHECKING:
     from restore.backbone import Backbone
+    from restore.evaluation.methods import Method
+    from restore.evaluation.pictures import PictureSet
     from restore.evaluation.protocols import Protocol
     from restore.evaluation.results import Evaluation, Table
     from restore.evaluation.scoring import Scorer
@@ -49,6 +52,7 @@ class Words(click.types.StringParamType):
     """Words of a choice, separated by commas."""
 
     name = "list"
+    listed = True  # a list in a configuration file
 
     def __init__(self, choices: Sequence[str], *, every: str = ""):
         self.choices, self.every = choices, every
@@ -69,6 +73,7 @@ class Numbers(click.types.StringParamType):
     """Numbers of a range, separated by commas."""
 
     name = "list"
+    listed = True
 
     def __init__(self, low: float, high: float, *, whole: bool = False):
         self.low, self.high, self.whole = low, high, whole
@@ -369,57 +374,18 @@ def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: boo
             reference, outputs, scorer, border=border, limit=options["limit"], show=run.show, partly=partly,
             say=run.warn, tick=run.tick,
         )  # fmt: skip
-        run.publish([table], run.facts(None, nets))
+        run.publish([table], run.facts({}, nets))
 
 
 def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any) -> None:
     """The three commands that damage and restore."""
-    sweep = dict(options["sweep"])
-    if len(sweep) < len(options["sweep"]):
-        raise click.UsageError("--sweep names the same option twice; give all its values at once")
-    for name in sweep:
-        plain = {"method": "methods", "estimate": "estimates"}.get(name, name)
-        given = click.get_current_context().get_parameter_source(str(plain))
-        if given is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} is given and swept; leave one of them out")
-    if options["listed"] and len(options["folders"]) > 1:
-        raise click.UsageError("--list names pictures of one folder; pass one --data with it")
-    if not (options["own"] or options["floor"] or options["peers"] or options["against"]):
-        raise click.UsageError("--no-own and --no-floor leave nothing to measure; pass a --peer")
+    _check_options(options)
     with _Run(options) as run:
-        from restore.backbone import best_device
-        from restore.evaluation.methods import Asked, floor_methods, own_methods, peer_method
-        from restore.evaluation.pictures import PictureSet
         from restore.evaluation.run import measure
 
-        backbone = run.backbone(options["weights"]) if options["own"] else None
-        device = best_device() if options["device"] == "auto" else usable(options["device"])
-        peers = [peer_method(spec, device) for spec in options["peers"]]
-        networks = {} if backbone is None else {"restore": backbone}
-        for path in options["against"]:
-            if path.stem in networks:
-                raise ConfigError(f"--against {path}: there are rows called {path.stem} already; rename it")
-            networks[path.stem] = run.backbone(path)
-        known = run.known_pictures(networks, options["trained_on"])
-        sets = [
-            PictureSet.of(
-                folder, listed=options["listed"], limit=options["limit"], crop=options["crop"], known=known
-            )
-            for folder in options["folders"]
-        ]
-        common = {
-            k: options[k] for k in ("steps", "sampler", "seed") if options[k] is not None and k not in sweep
-        }
-        asked = Asked(options["estimates"] or (), options["methods"] or (), common, sweep)
+        networks = run.networks()
         scorer, nets = run.scorer(task)
-        plan = []
-        for pictures in sets:
-            for protocol in protocols():
-                methods = floor_methods(protocol) if options["floor"] else []
-                methods += peers
-                for name, network in networks.items():
-                    methods += own_methods(protocol, network, asked, name)
-                plan.append((pictures, protocol, methods))
+        plan = _plan(run, networks, protocols(), options)
         run.expect(sum(len(pictures.files) * len(methods) for pictures, _, methods in plan))
         tables: list[Table] = []
         try:
@@ -428,12 +394,63 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
                     measure(pictures, protocol, methods, scorer, show=run.show, say=run.warn, tick=run.tick)
                 )
                 run.print(tables[-1])
-        except KeyboardInterrupt:
-            run.note(f"interrupted after {len(tables)} of {len(plan)} tables; these are kept")
+        except BaseException:  # an interrupt too: what is finished is not lost
             if tables:
-                run.publish(tables, run.facts(backbone, nets))
+                run.note(f"stopped after {len(tables)} of {len(plan)} tables; these are kept")
+                run.publish(tables, run.facts(networks, nets))
             raise
-        run.publish(tables, run.facts(backbone, nets))
+        run.publish(tables, run.facts(networks, nets))
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what does not go together, before anything is loaded."""
+    names = [name for name, _ in options["sweep"]]
+    if len(set(names)) < len(names):
+        raise click.UsageError("--sweep names the same option twice; give all its values at once")
+    for name in names:
+        plain = {"method": "methods", "estimate": "estimates"}.get(name, name)
+        given = click.get_current_context().get_parameter_source(plain)
+        if given is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} is given and swept; leave one of them out")
+    if len({folder.resolve() for folder in options["folders"]}) < len(options["folders"]):
+        raise click.UsageError("--data names the same folder twice; name it once")
+    if options["listed"] and len(options["folders"]) > 1:
+        raise click.UsageError("--list names pictures of one folder; pass one --data with it")
+    if not (options["own"] or options["floor"] or options["peers"] or options["against"]):
+        raise click.UsageError("--no-own and --no-floor leave nothing to measure; pass a --peer")
+
+
+def _plan(
+    run: _Run, networks: Mapping[str, Backbone], protocols: Sequence[Protocol], options: Mapping[str, Any]
+) -> list[tuple[PictureSet, Protocol, list[Method]]]:
+    """What will be measured: a table for each set and protocol."""
+    from restore.evaluation.methods import Asked, floor_methods, own_methods, peer_method
+    from restore.evaluation.pictures import PictureSet
+
+    sweep = dict(options["sweep"])
+    walk = {k: options[k] for k in ("steps", "sampler", "seed") if options[k] is not None and k not in sweep}
+    asked = Asked(options["estimates"] or (), options["methods"] or (), walk, sweep)
+    peers = [peer_method(spec, run.device()) for spec in options["peers"]]
+    known = run.known_pictures(networks, options["trained_on"])
+    narrowed = {"listed": options["listed"], "limit": options["limit"], "crop": options["crop"]}
+    sets = _told_apart([PictureSet.of(folder, known=known, **narrowed) for folder in options["folders"]])
+    plan = []
+    for pictures in sets:
+        for protocol in protocols:
+            methods = floor_methods(protocol) if options["floor"] else []
+            methods += peers
+            for name, network in networks.items():
+                methods += own_methods(protocol, network, asked, name)
+            plan.append((pictures, protocol, methods))
+    return plan
+
+
+def _told_apart(sets: Sequence[PictureSet]) -> list[PictureSet]:
+    """With names that tell them apart: those above them come in where folders are called the same."""
+    names = [pictures.name for pictures in sets]
+    if len(set(names)) == len(names):
+        return list(sets)
+    return [replace(p, name="/".join(p.root.resolve().parts[-2:])) for p in sets]
 
 
 # ---------------------------------------------------------------------------------------- running
@@ -456,6 +473,13 @@ class _Run:
         }
 
     def __enter__(self) -> _Run:
+        for name in ("report", "plot"):
+            if str(self._options[name]) == "-":
+                raise click.UsageError(f"--{name} - : only --json and --csv go to standard output")
+        if self._options["json_file"] == self._options["csv_file"] == "-":
+            raise click.UsageError("--json and --csv cannot both go to standard output; name a file for one")
+        if "" in (self._options["json_file"], self._options["csv_file"]):
+            raise click.UsageError("--json and --csv want the name of a file, or -")
         for path in self._files.values():
             if path.is_dir():
                 raise OutputError(f"{path}: expected a file name, got a folder; add a name")
@@ -465,6 +489,13 @@ class _Run:
                 )
             if not path.absolute().parent.is_dir():
                 raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+            try:
+                with tempfile.TemporaryFile(dir=path.absolute().parent):
+                    pass
+            except OSError as error:
+                raise OutputError(
+                    f"{path}: cannot write there ({error.strerror}); choose another folder"
+                ) from None
         if len(set(self._files.values())) < len(self._files):
             raise click.UsageError("--json, --csv, --report and --plot name the same file twice")
         if self._options["plot"]:
@@ -484,16 +515,25 @@ class _Run:
         """How many pictures of each table the report shows."""
         return int(self._options["show"]) if self._options["report"] else 0
 
-    def backbone(self, weights: Path | None) -> Backbone:
+    def networks(self) -> dict[str, Backbone]:
+        """By the names of their rows."""
         options = self._options
-        return load_backbone(weights, options["device"], options["precision"], options["tile"])
+        files: dict[str, Path | None] = {"restore": options["weights"]} if options["own"] else {}
+        for path in options["against"]:
+            if path.stem in files:
+                raise ConfigError(f"--against {path}: there are rows called {path.stem} already; rename it")
+            files[path.stem] = path
+        return {
+            name: load_backbone(path, options["device"], options["precision"], options["tile"])
+            for name, path in files.items()
+        }
 
     def known_pictures(self, networks: Mapping[str, Backbone], folders: Sequence[Path]) -> dict[str, Any]:
         """Fingerprints of what the weights and peers were trained on, by what they are."""
-        from restore.evaluation.pictures import fingerprints_of
+        from restore.evaluation.pictures import fingerprints_of, printable
         from restore.fingerprints import Fingerprints
 
-        known = {f"in {folder}": fingerprints_of(folder) for folder in folders}
+        known = {f"in {printable(folder.resolve().name)}": fingerprints_of(folder) for folder in folders}
         for name, network in networks.items():
             whose = "the weights" if name == "restore" else name
             text = network.facts.get("fingerprints")
@@ -518,11 +558,13 @@ class _Run:
         only = options["metrics"] or ()
         files = dict(self._trunk_files())
         trunks = options["trunks"] or tuple(files) or ("squeeze",)
+        if only and "lpips" not in only and (options["trunks"] or files):
+            raise click.UsageError("--lpips and --lpips-trunk have no effect without lpips in --metrics")
         insisted = bool(options["trunks"] or files or "lpips" in only)
         nets = {}
         for trunk in trunks if not only or "lpips" in only else ():
             try:
-                nets[trunk] = Lpips(files.get(trunk), trunk).to(self._device())
+                nets[trunk] = Lpips(files.get(trunk), trunk).to(self.device())
             except WeightsError as error:
                 if insisted:
                     raise WeightsError(f"{error}; without it all other metrics can be measured") from None
@@ -538,7 +580,8 @@ class _Run:
                 raise click.UsageError(f"--lpips-trunk {value}: expected one of {', '.join(TRUNKS)} before =")
             yield name, path
 
-    def _device(self) -> str:
+    def device(self) -> str:
+        """Where networks are computed."""
         from restore.backbone import best_device
 
         name = self._options.get("device", "cpu")
@@ -585,12 +628,12 @@ class _Run:
                 self._bar.clear()
             click.echo(markdown(table))
 
-    def facts(self, backbone: Backbone | None, nets: Mapping[str, Any]) -> dict[str, str]:
+    def facts(self, networks: Mapping[str, Backbone], nets: Mapping[str, Any]) -> dict[str, str]:
         from restore.evaluation.facts import facts
 
         # Folders of this machine are nobody else's business.
-        shown = [re.sub(r"(?<![\w.-])/(?:[^/\s:=]+/)+", "", word) for word in sys.argv[1:]]
-        return {"restore": __version__, "command": shlex.join(["restore", *shown])} | facts(backbone, nets)
+        shown = [_without_folders(word) for word in sys.argv[1:]]
+        return {"restore": __version__, "command": shlex.join(["restore", *shown])} | facts(networks, nets)
 
     def publish(self, tables: list[Table], facts: dict[str, str]) -> None:
         """Write the files that were asked for, and the shared facts under the tables."""
@@ -612,14 +655,30 @@ class _Run:
             "report": _report,
             "plot": _plot,
         }
+        problems: list[RestoreError] = []
         for name, path in self._files.items():
-            images.write_bytes(path, makers[name](evaluation), overwrite=options["overwrite"])
-            self._say(f"wrote {path}") if not options["quiet"] else None
+            try:
+                images.write_bytes(path, makers[name](evaluation), overwrite=options["overwrite"])
+            except RestoreError as error:  # the others are not lost for it
+                problems.append(error)
+                continue
+            if not options["quiet"]:
+                self._say(f"wrote {path}")
+        if problems:
+            raise problems[0]
 
     def _say(self, text: str) -> None:
         if self._bar is not None:
             self._bar.clear()
         click.echo(text, err=True)
+
+
+def _without_folders(word: str) -> str:
+    """An argument without this machine's folders: absolute paths, also after = and :, by their names."""
+    if "=" in word:
+        head, _, tail = word.partition("=")
+        return f"{_without_folders(head)}={_without_folders(tail)}"
+    return ":".join(Path(part).name if Path(part).is_absolute() else part for part in word.split(":"))
 
 
 def _report(evaluation: Evaluation) -> bytes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Hash = NDArray[np.uint8]
 
 BYTES = 16
+FAINT = 1.0  # of a frequency, in grey levels times 32; half of them must be above it
 SAME = 26
 """Most bits of the 128 in which two copies of one picture differ.
 
@@ -35,13 +36,16 @@ def fingerprint(pixels: NDArray[np.uint8]) -> Hash:
     """The signs of the lowest 128 frequencies of the luma: uint8 ``(16,)``.
 
     A perceptual hash (after Zauner 2010, DCT hash): the whole picture resized, recompressed or made a little
-    noisier keeps nearly all of its bits. It does not find a part of a picture. pixels ``(h, w, 3)``.
+    noisier keeps nearly all of its bits. It does not find a part of a picture. A picture with too little in
+    it to be told by, flat or a gradient, gives zeros, which are like nothing. pixels ``(h, w, 3)``.
     """
     import cv2
 
     gray = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    frequencies = cv2.dct(cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA))
-    return np.packbits(frequencies[_lowest()] > 0)
+    frequencies = cv2.dct(cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA))[_lowest()]
+    if np.count_nonzero(np.abs(frequencies) > FAINT) < 4 * BYTES:
+        return np.zeros(BYTES, np.uint8)
+    return np.packbits(frequencies > 0)
 
 
 class Fingerprints:
@@ -57,13 +61,14 @@ class Fingerprints:
     def distance(self, pixels: NDArray[np.uint8]) -> int:
         """In how many of 128 bits the most similar picture differs, mirrored and turned ones included.
 
-        128 when there are none. pixels ``(h, w, 3)``.
+        128 when there are none, and for a picture with nothing in it. pixels ``(h, w, 3)``.
         """
-        if not len(self):
-            return 8 * BYTES
+        known = self.hashes[self.hashes.any(1)]
         turned = [np.rot90(p, k) for p in (pixels, pixels[:, ::-1]) for k in range(4)]
         wanted = np.stack([fingerprint(p) for p in turned])
-        return int(np.bitwise_count(self.hashes[:, None] ^ wanted).sum(-1, dtype=np.int64).min())
+        if not len(known) or not wanted.any():
+            return 8 * BYTES
+        return int(np.bitwise_count(known[:, None] ^ wanted).sum(-1, dtype=np.int64).min())
 
     def holds(self, pixels: NDArray[np.uint8]) -> bool:
         """Whether a picture looks like one of them."""

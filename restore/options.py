@@ -126,6 +126,8 @@ def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> No
 
 
 def _config_value(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
+    if getattr(option.type, "listed", False) and not isinstance(value, str | bool):
+        value = ",".join(map(str, value if isinstance(value, list) else [value]))
     if option.multiple and isinstance(value, list):
         return [_single_value(place, each, option, ctx) for each in value]
     single = _single_value(place, value, option, ctx)

@@ -40,7 +40,7 @@ def row(name: str, psnr: float | None, *, pictures: int = 2) -> Row:
 
 def table(*rows: Row) -> Table:
     metrics = [METRICS["psnr"], METRICS["ssim"]]
-    return Table("denoise", "set", "hash", "gaussian", "Words.", None, "", metrics, list(rows), count=2)
+    return Table("denoise", "set", "hash", "gaussian", "Words.", None, "", "", metrics, list(rows), count=2)
 
 
 def test_cells_come_from_the_tables(readme: ModuleType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -193,6 +194,11 @@ def test_options_from_a_file() -> None:
     result = run("denoise", "--config", "e.toml")
     assert result.exit_code == 1
     assert "e.toml: sigma: 'much' in 'much': expected numbers" in result.stderr
+    lines = ['data = "set"', "sigma = [10, 20.5]", 'metrics = ["psnr"]', "own = false"]
+    Path("e.toml").write_text("\n".join(lines))
+    result = run("denoise", "--config", "e.toml")
+    assert "gaussian sigma 10, unclipped" in result.stdout
+    assert "gaussian sigma 20.5, unclipped" in result.stdout
 
 
 # --------------------------------------------------------------------------------------------- guards
@@ -204,11 +210,17 @@ def test_pictures_that_were_trained_on_are_marked() -> None:
     assert "warning: 1 of 3 pictures of set, gaussian sigma 25, unclipped were seen before" in result.stderr
     assert "b.png (in the training data of the weights)" in result.stderr
     assert "OVERLAP: 1 of 3 pictures" in result.stdout
+    checked = "Checked against 1 pictures in the training data of the weights"
+    assert f"{checked}: 1 of them looks alike." in result.stdout
+    result = run("denoise", *TINY, "--sigma", "25", "--no-floor")
+    assert f"{checked}: none of them looks alike." in result.stdout
 
 
 def test_weights_without_fingerprints_say_so() -> None:
     result = run("denoise", "--data", "set", "--weights", "silent.safetensors", "--sigma", "25", "--no-floor")
     assert "carry no fingerprints of their training pictures" in result.stderr
+    assert "carry no fingerprints of their training pictures" in result.stdout  # with the numbers
+    assert "Not checked against any training pictures." in result.stdout
 
 
 def test_another_checkpoint_beside() -> None:
@@ -232,6 +244,36 @@ def test_a_folder_that_somebody_trained_on() -> None:
         "denoise", *TINY, "--sigma", "25", "--no-floor", "--trained-on", "theirs", "--metrics", "psnr"
     )
     assert "c.png (in theirs)" in result.stderr
+
+
+def test_folders_of_one_name_are_told_apart() -> None:
+    Path("more/set").mkdir(parents=True)
+    Image.fromarray(scene(8, 40, 40)).save("more/set/a.png")
+    result = run("denoise", *TINY, "--data", "more/set", "--sigma", "25", "--no-floor", "--metrics", "psnr")
+    assert "### more/set, gaussian sigma 25" in result.stdout
+    assert result.stdout.count("/set, gaussian sigma 25") == 2
+
+
+def test_names_that_are_no_text() -> None:
+    Path("set/a|b\nc.png").write_bytes(Path("set/a.png").read_bytes())
+    Path("set/bad|x\ny.png").write_bytes(b"junk")
+    strange = os.fsdecode(b"set/\xff.png")
+    Path(strange).write_bytes(Path("set/b.png").read_bytes())
+    out = ("--json", "e.json", "--csv", "e.csv", "--report", "e.html")
+    result = run("denoise", *TINY, "--sigma", "25", "--no-floor", "--metrics", "psnr", *out)
+    assert result.exit_code == 1
+    names = [p["picture"] for p in json.loads(Path("e.json").read_text())["tables"][0]["rows"][0]["pictures"]]
+    assert set(names) == {"a.png", "a|b\\nc.png", "b.png", "c.png", "\\xff.png"}
+    assert "bad|x\\ny.png" in result.stdout
+    assert {len(row) for row in rows(result.stdout)} == {8}
+
+
+def test_a_peer_that_fails_costs_its_row_only() -> None:
+    Path("p.py").write_text("def f(device):\n    return lambda given: 1 / 0\n")
+    result = run("denoise", *TINY, "--sigma", "25", "--no-floor", "--peer", "A|B=p.py:f", "--metrics", "psnr")
+    assert result.exit_code == 1
+    assert "A|B has no row in set, gaussian sigma 25, unclipped: 3 of 3 pictures failed" in result.stderr
+    assert len(rows(result.stdout)) == 3
 
 
 def test_an_unreadable_picture_is_left_out_and_the_exit_code_says_so() -> None:
@@ -289,7 +331,7 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         "denoise", *TINY, "--sigma", "15,25,50", "--no-floor", "--metrics", "psnr", "--json", "e.json"
     )
     assert result.exit_code == 130
-    assert "interrupted after 1 of 3 tables; these are kept" in result.stderr
+    assert "stopped after 1 of 3 tables; these are kept" in result.stderr
     assert [table["level"] for table in json.loads(Path("e.json").read_text())["tables"]] == [15]
 
 
@@ -335,12 +377,26 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         (("upscale", *TINY, "--scale", "5"), 2, "5 is not in the range 2 to 4"),
         (("upscale", *TINY, "--scale", "2.5"), 2, "expected whole numbers"),
         (("inpaint", *TINY, "--holes", "ring"), 2, "'ring' is not one of strokes-narrow"),
-        (("inpaint", *TINY, "--method", "splitting", "--estimate", "sample"), 1, "inpaint cannot do what"),
+        (
+            ("inpaint", *TINY, "--method", "splitting", "--estimate", "sample"),
+            1,
+            "cannot give --estimate sample",
+        ),
+        (("denoise", *TINY, "--steps", "50"), 1, "--steps has no effect with --estimate mean; leave it out"),
+        (
+            ("denoise", *TINY, "--metrics", "psnr", "--lpips", "alex"),
+            2,
+            "no effect without lpips in --metrics",
+        ),
+        (("denoise", *TINY, "--json", "-", "--csv", "-"), 2, "cannot both go to standard output"),
+        (("denoise", *TINY, "--report", "-"), 2, "only --json and --csv go to standard output"),
+        (("denoise", *TINY, "--json", ""), 2, "want the name of a file"),
+        (("denoise", *TINY, "--data", "set/."), 2, "the same folder twice"),
         (("inpaint", *TINY, "--trained-on", "none"), 1, "none: expected a folder of pictures"),
         (("compare", "set"), 2, "Missing argument 'OUTPUT...'"),
         (("compare", "set", "other"), 1, "other lacks b, c; pass --partly"),
         (("compare", "set", "empty"), 1, "empty: expected a folder with pictures"),
-        (("compare", "set", "sizes"), 1, "sizes/a.png is 64x47 but set/a.png is 64x48 (w x h)"),
+        (("compare", "set", "sizes"), 1, "sizes/a.png is 64x47 but set/a.png is 64x48, sizes/b.png"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from scenes import scene
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from restore import metrics
 from restore.backbone import Backbone, BackboneConfig
 from restore.errors import ConfigError, ImageError, WeightsError
 from restore.evaluation import holes, tables
@@ -25,6 +28,7 @@ from restore.evaluation.methods import STEPS, Asked, Method, counted, floor_meth
 from restore.evaluation.pictures import Picture, PictureSet, fingerprints_of
 from restore.evaluation.protocols import (
     BicubicDown,
+    Case,
     Gaussian,
     Given,
     Holes,
@@ -203,6 +207,16 @@ def test_a_list_names_the_pictures(folder: Path, tmp_path: Path) -> None:
     listed.write_text("\n")
     with pytest.raises(ConfigError, match="empty"):
         PictureSet.of(folder, listed=listed)
+    listed.write_bytes("\ufeffb.png\r\na2.png\r\n".encode())
+    assert [path.name for path in PictureSet.of(folder, listed=listed).files] == ["b.png", "a2.png"]
+    for text, message in (
+        ("a2.png\na2.png", r"are there twice: a2\.png"),
+        ("../set/a2.png", r"lead out of it: \.\./set/a2\.png"),
+        (str(folder / "b.png"), "lead out of it: /"),
+    ):
+        listed.write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            PictureSet.of(folder, listed=listed)
     with pytest.raises(ConfigError, match="cannot read the list"):
         PictureSet.of(folder, listed=tmp_path / "none.txt")
 
@@ -249,12 +263,14 @@ def test_every_baseline_gives_a_better_picture(protocol: Protocol) -> None:
         assert result.shape == case.clean.shape, name
         assert result.dtype == torch.float32, name
         error = (rounded(result) - case.clean).square().mean()
-        if protocol.task == "inpaint":
-            # Nothing classical fills half a picture better than mid-grey does.
-            far = protocol.name in ("hole half", "hole expand")
-            assert far or error < (case.given.image - case.clean).square().mean(), name
-        else:
-            assert error < 0.02, name
+        if protocol.task == "upscale":
+            assert error < 0.005, name
+        elif name != "the damaged picture":
+            # Nothing classical fills half a picture better than mid-grey does; wavelets do little for
+            # what is not white noise.
+            far = protocol.name in ("hole half", "hole expand") or "wavelet" in name
+            damage = (rounded(case.given.image) - case.clean).square().mean()
+            assert error < (4 if far else 0.99) * damage, name
 
 
 @pytest.mark.parametrize(
@@ -296,12 +312,24 @@ def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
         ("restore sample, gaussian", {"steps": 2}),
         ("restore sample, gaussian", {"steps": 4}),
     ]
-    with pytest.raises(ConfigError, match=r"inpaint cannot do .*; it can do conditional \(mean\)"):
-        own_methods(Holes("box"), backbone, Asked(methods=["ddnm"], estimates=["mean"]))
+    for asked, message in (
+        (Asked(methods=["ddnm"], estimates=["mean"]), "--method ddnm cannot give --estimate mean"),
+        (Asked(methods=["conditional"], estimates=["mean"], options={"steps": 5}), "--steps has no effect"),
+        (
+            Asked(estimates=["mean"], options={"sampler": "ddim"}),
+            "--sampler has no effect with --estimate mean",
+        ),
+        (Asked(["sample"], ["repaint"], {"sampler": "langevin"}), "langevin cannot climb"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            own_methods(Holes("box"), backbone, asked)
 
 
 def test_steps_are_counted_not_believed(backbone: Backbone) -> None:
     (row,) = own_methods(Holes("box"), backbone, Asked(["mean"], ["splitting"], {"steps": 3}))
+    assert row.options == {"method": "splitting", "estimate": "mean", "steps": 3}
+    (sample,) = own_methods(Holes("box"), backbone, Asked(["sample"], ["ddnm"]))
+    assert sample.options == {"method": "ddnm", "estimate": "sample", "steps": 24, "seed": 0}
     with counted(backbone) as calls:
         row.run(Holes("box").apply(CLEAN).given)
     assert len(calls) == 3
@@ -324,6 +352,18 @@ def test_a_peer_is_a_function_of_a_file(tmp_path: Path) -> None:
     assert (peer.name, peer.kind, len(peer.weights)) == ("Mine", "peer", 12)
     assert (peer.run(Given(CLEAN)) == 0.25).all()
     assert peer_method(f"{code}:plain", "cpu").name == "plain"
+    (tmp_path / "beside.py").write_text("LEVEL = 0.5\n")
+    (tmp_path / "typed.py").write_text(
+        "from __future__ import annotations\nimport dataclasses\nfrom beside import LEVEL\n"
+        "@dataclasses.dataclass\nclass A:\n    x: int = 0\n"
+        "def f(device):\n    return lambda given: given.image * 0 + LEVEL\n"
+    )
+    assert (peer_method(f"{tmp_path / 'typed.py'}:f", "cpu").run(Given(CLEAN)) == 0.5).all()
+    (tmp_path / "wrong.py").write_text("def f(\n")
+    with pytest.raises(ConfigError, match=r"wrong.py cannot be loaded \(SyntaxError"):
+        peer_method(f"{tmp_path / 'wrong.py'}:f", "cpu")
+    with pytest.raises(ConfigError, match=r"gray cannot be set up \(TypeError.*; it is called with the dev"):
+        peer_method(f"{code}:gray", "cpu")
     with pytest.raises(ConfigError, match="has no function none"):
         peer_method(f"{code}:none", "cpu")
     with pytest.raises(ConfigError, match="no such file"):
@@ -482,11 +522,149 @@ def test_a_method_that_fails_on_a_picture_takes_it_out_of_every_row(folder: Path
     methods = [Method("moody", moody, "peer"), Method("fine", exact, "floor")]
     scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
     table = measure(PictureSet.of(folder), Gaussian(25), methods, scorer)
-    assert table.left_out == {"a10.png": "not this one"}
+    assert table.left_out == {"a10.png": "moody: not this one"}
     assert [[p.picture for p in row.pictures] for row in table.rows] == [["a2.png", "b.png"]] * 2
     wrong = Method("wrong", lambda given: given.image[..., :-1], "peer")
-    with pytest.raises(ImageError, match=r"not one picture .*wrong gives 71x60, the reference is 72x60"):
+    with pytest.raises(
+        ImageError, match=r"not one picture .*wrong: gives 71x60 \(w x h\), the reference is 72x60"
+    ):
         measure(PictureSet.of(folder), Gaussian(25), [wrong], scorer)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda given: given.image[..., :-1], "gives 71x60 (w x h), the reference is 72x60 (w x h)"),
+        (lambda given: given.image * math.nan, "gives values that are not finite"),
+        (lambda given: given.image.numpy(), "AttributeError"),
+        (lambda given: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+    ids=["size", "nan", "array", "bug"],
+)
+def test_a_method_that_mostly_fails_has_no_row(folder: Path, broken: Any, reason: str) -> None:
+    said: list[str] = []
+    methods = [Method("broken", broken, "peer"), Method("fine", exact, "floor")]
+    scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
+    table = measure(PictureSet.of(folder), Gaussian(25), methods, scorer, say=said.append, show=3)
+    assert [row.label for row in table.rows] == ["fine"]
+    assert table.count == 3
+    assert table.left_out == {}
+    assert reason in table.failed["broken"]
+    assert table.failed["broken"].startswith("3 of 3 pictures failed; broken: ")
+    assert len(said) == 1
+    assert "NO ROW: broken" in tables.markdown(table)
+    assert [list(shown.results) for shown in table.shown] == [["fine"]] * 3
+
+
+def test_methods_cannot_harm_each_other(folder: Path) -> None:
+    def in_place(given: Given) -> Tensor:
+        if given.hole is not None:
+            given.hole.zero_()
+        return given.image.zero_()
+
+    scorer = Scorer(metrics_of("inpaint", [], ["psnr"]), {})
+    alone = measure(PictureSet.of(folder), Holes("box"), [Method("fine", exact, "floor")], scorer)
+    methods = [Method("in place", in_place, "peer"), Method("fine", exact, "floor")]
+    both = measure(PictureSet.of(folder), Holes("box"), methods, scorer)
+    assert [p.scores for p in both.rows[1].pictures] == [p.scores for p in alone.rows[0].pictures]
+    assert both.inputs_hash == alone.inputs_hash
+
+
+def test_rows_have_names_of_their_own(folder: Path) -> None:
+    methods = [Method("one", exact, "peer"), Method("one", halved, "peer")]
+    with pytest.raises(ValueError, match="two rows are called 'one'"):
+        measure(PictureSet.of(folder), Gaussian(25), methods, Scorer(metrics_of("denoise", []), {}))
+
+
+# The hash of everything that methods are given for one picture. A change here means that no number can be
+# compared with one from before. JPEG is not among them: its bytes are the encoder's affair.
+PINNED = {
+    "gaussian sigma 25, unclipped": "41594c487980",
+    "gaussian sigma 25, 8 bit": "f0bb613223a8",
+    "poisson-gaussian gain 0.02 read 3, 8 bit": "a60471af9480",
+    "bicubic-down x2": "dea19be2b42f",
+    "bicubic-down x4": "bc87781f9676",
+    "hole strokes-narrow": "dbba96c32347",
+    "hole strokes-wide": "ac32092a6c8a",
+    "hole text": "69006e26ef2f",
+    "hole scratches": "0792b27964b2",
+    "hole box": "30a6be4b9232",
+    "hole random": "f36a578a50b2",
+    "hole half": "6a6412813026",
+    "hole expand": "d8b82c9697a1",
+    "hole alternate-lines": "ef826ff42830",
+    "hole grid2x": "6cf4bb88d288",
+}
+
+
+@pytest.mark.parametrize("protocol", [p for p in ALL if not isinstance(p, Jpeg)], ids=lambda p: p.name)
+def test_protocols_are_frozen(protocol: Protocol, tmp_path: Path) -> None:
+    y, x, c = np.mgrid[:48, :60, :3]
+    Image.fromarray(((x * x + 3 * y * (c + 1) + x * y // 7) % 256).astype(np.uint8)).save(tmp_path / "a.png")
+    scorer = Scorer(metrics_of(protocol.task, [], ["psnr"]), {})
+    blank = Method("blank", lambda given: torch.zeros(1, 3, *size_of(given)), "floor")
+    table = measure(PictureSet.of(tmp_path), protocol, [blank], scorer)
+    assert table.inputs_hash == PINNED[protocol.name]
+
+
+def size_of(given: Given) -> tuple[int, int]:
+    h, w = given.image.shape[-2:]
+    return h * (given.scale or 1), w * (given.scale or 1)
+
+
+def test_the_hash_is_of_what_is_told_too(folder: Path) -> None:
+    scorer = Scorer(metrics_of("denoise", [], ["psnr"]), {})
+
+    class Liar(Gaussian):
+        def apply(self, clean: Tensor) -> Case:
+            case = super().apply(clean)
+            return replace(case, given=replace(case.given, sigma=99.0))
+
+    class Inverted(Holes):
+        def apply(self, clean: Tensor) -> Case:
+            case = super().apply(clean)
+            assert case.given.hole is not None
+            return replace(case, given=replace(case.given, hole=1 - case.given.hole))
+
+    def hash_of(protocol: Protocol) -> str:
+        return measure(PictureSet.of(folder), protocol, [Method("x", exact, "floor")], scorer).inputs_hash
+
+    assert hash_of(Gaussian(25)) != hash_of(Liar(25))
+    assert hash_of(Holes("box")) != hash_of(Inverted("box"))
+
+
+@pytest.mark.parametrize("task", ["denoise", "upscale", "inpaint", "compare"])
+def test_every_score_is_that_of_its_function(task: str) -> None:
+    """Each metric alone and all of them together, against the functions that compute them."""
+    clean = from_bytes(scene(3, 184, 188))
+    protocol = {"upscale": BicubicDown(4), "inpaint": Holes("box")}.get(task, Gaussian(25))
+    case = protocol.apply(clean)
+    result = rounded(
+        case.clean + 0.1 * torch.randn(case.clean.shape, generator=torch.Generator().manual_seed(0))
+    )
+    border = protocol.border
+    inner = slice(border, -border or None)
+    a, b = (x[..., inner, inner] for x in (result, case.clean))
+    y, y_clean = metrics.luma(a), metrics.luma(b)
+    hole = case.given.hole
+    wanted = {
+        "psnr": metrics.psnr(a, b).item(),
+        "psnr_y": metrics.psnr(y, y_clean).item(),
+        "ssim": metrics.ssim(a, b).item(),
+        "ssim_y": metrics.ssim(y, y_clean).item(),
+        "ms_ssim": metrics.ms_ssim(a, b).item(),
+    }
+    if task == "inpaint":
+        wanted["psnr_hole"] = metrics.psnr(a, b, where=hole).item()
+        wanted["psnr_y_hole"] = metrics.psnr(y, y_clean, where=hole).item()
+        wanted["ssim_hole"] = metrics.ssim(a, b, where=hole).item()
+    chosen = metrics_of(task, [])
+    assert {metric.key for metric in chosen} == set(wanted)
+    assert Scorer(chosen, {}).of(case, border).scores(result) == pytest.approx(wanted)
+    for metric in chosen:
+        alone = Scorer([metric], {}).of(case, border).scores(result)
+        assert alone == {metric.key: pytest.approx(wanted[metric.key])}
+    assert len(set(wanted.values())) == len(wanted)  # no two of them could be mistaken for each other
 
 
 def test_the_worst_picture_is_shown(folder: Path) -> None:
@@ -514,7 +692,8 @@ def a_table() -> Table:
         Scored("a, b.png", {"psnr": math.inf}, 1.0, 0.5, 3),
         Scored("c.png", {"psnr": 30.0}, 2.0, 0.5, 5),
     ]
-    return Table("denoise", "tiny", "s" * 12, "gaussian", "Words.", 25, "sigma", [METRICS["psnr"]], [row], 2)
+    metrics = [METRICS["psnr"]]
+    return Table("denoise", "tiny", "s" * 12, "gaussian", "Words.", 25, "sigma", "all", metrics, [row], 2)
 
 
 def test_tables_as_text() -> None:
@@ -524,14 +703,14 @@ def test_tables_as_text() -> None:
     assert found["format"] == "restore-eval-1"
     (row,) = found["tables"][0]["rows"]
     assert row["label"] == "restore mean, steps=4"
-    assert row["means"] == {"psnr": "inf"}
+    assert row["means"] == {"psnr": 30.0}
     assert row["pictures"][1]["scores"] == {"psnr": 30.0}
     assert (row["calls"], row["seconds_per_picture"], row["seconds_per_megapixel"]) == (4, 1.5, 3)
     lines = list(csv.DictReader(io.StringIO(tables.as_csv(evaluation))))
     assert [line["picture"] for line in lines] == ["a, b.png", "c.png"]
     assert [line["psnr"] for line in lines] == ["inf", "30.000000"]
     text = tables.markdown(table)
-    assert "| **restore mean, steps=4** | ∞ | 1.500 | 3.00 | 4 | 1.00 | cpu bfloat16 | abc |" in text
+    assert "| **restore mean, steps=4** | 30.00 | 1.500 | 3.00 | 4 | 1.00 | cpu bfloat16 | abc |" in text
     assert "PSNR: PSNR in dB on RGB" in tables.footer(evaluation)
 
 
@@ -542,6 +721,17 @@ def test_a_mean_is_of_all_pictures_or_none() -> None:
     row.pictures.append(Scored("c", {"psnr": None}, 1, 1))
     assert row.mean("psnr") is None
     assert row.mean("ssim") is None
+
+
+def test_one_exact_picture_does_not_make_a_row_infinite() -> None:
+    row = Row("x", "floor")
+    row.pictures = [Scored("a", {"psnr": math.inf}, 1, 1), Scored("b", {"psnr": 30.0}, 1, 1)]
+    assert row.mean("psnr") == 30
+    assert row.exact("psnr") == ["a"]
+    row.pictures.pop()
+    assert row.mean("psnr") == math.inf
+    (warning,) = tables.warnings(a_table())
+    assert warning == "PSNR is infinite, and in no mean, where a row is exact: a, b.png."
 
 
 # -------------------------------------------------------------------------------------------- compare
@@ -572,8 +762,20 @@ def test_compare_refuses_what_does_not_match(folder: Path, tmp_path: Path) -> No
     Image.fromarray(scene(1, 20, 20)).save(out / "z.png")
     with pytest.raises(ConfigError, match=r"out lacks a10, b; .*out has z that .* has not; pass --partly"):
         compare(folder, [out], scorer)
-    with pytest.raises(ConfigError, match=r"a2.png is 20x20 but .*a2.png is 72x60 \(w x h\)"):
-        compare(folder, [out], scorer, partly=True)
+    for name in ("a10", "b"):
+        Image.fromarray(scene(1, 20, 20)).save(out / f"{name}.png")
+    (out / "z.png").unlink()
+    with pytest.raises(ConfigError, match=r"a2.png is 20x20 but .*a2.png is 72x60, .*b.png is 20x20 but"):
+        compare(folder, [out], scorer)
+    (out / "a10.png").write_bytes((folder / "a10.png").read_bytes())
+    table = compare(folder, [out], scorer, partly=True)
+    assert table.left_out == {"a2": "the sizes differ", "b": "the sizes differ"}
+    with pytest.raises(ImageError, match="not one picture could be compared"):
+        compare(folder, [out], scorer, partly=True, border=32)
+    with pytest.raises(ConfigError, match="the same folder of results is named twice"):
+        compare(folder, [out, out], scorer, partly=True)
+    for name in ("a10", "b"):
+        (out / f"{name}.png").unlink()
     (out / "a2.png").rename(out / "y.png")
     with pytest.raises(ConfigError, match="no picture name in common"):
         compare(folder, [out], scorer, partly=True)

@@ -60,6 +60,7 @@ def table(task: str, protocol: str, rows: list[Row], **rest: Any) -> Table:
         protocol=protocol,
         level=level,
         level_name=name,
+        series=name,
         metrics=METRICS,
         rows=rows,
         **words,
@@ -165,7 +166,7 @@ def test_what_is_no_number_in_json_travels_as_a_word() -> None:
     one.rows[1].pictures[1].scores["psnr"] = -INF
     rows = data_of(html(Evaluation({}, [one])))["tables"][0]["rows"]
     assert rows[2]["scores"][0] == [30, 29, 28, 27, "Infinity"]
-    assert rows[2]["means"][0] == "Infinity"
+    assert rows[2]["means"][0] == 28.5  # of those that are not exact
     assert rows[1]["scores"][0][:2] == ["NaN", "-Infinity"]
     assert rows[1]["scores"][1][2] is None
     assert rows[1]["means"][1] is None  # no mean of a part
@@ -384,7 +385,7 @@ def test_page_draws_itself_and_asks_for_nothing(browser: Browser, page: Path) ->
     for words in (
         NASTY,
         "truncated & <lost>",
-        "looks like train/0009.png",
+        "looks like one train/0009.png",
         "denoise in words, 100 % & <more>",
         "restore sample, steps=16",
         "1 picture of tiny, sigma 25 could not be measured",
@@ -398,9 +399,9 @@ def test_page_draws_itself_and_asks_for_nothing(browser: Browser, page: Path) ->
     assert rows[0][:2] == ["input as it came", "20.30"]
     assert rows[0][3:] == ["–", "–", "–", "–"]  # noqa: RUF001
     assert rows[1][1:3] == ["25.60", "–"]  # noqa: RUF001
-    assert rows[2][1] == "∞"
+    assert rows[2][1] == "28.50"
     assert rows[2][3:] == ["0.500", "1.00", "1", "1.00 GiB"]
-    assert browser.run("return $$('#table-0 .methods td.best').map(td => td.innerText)")[0] == "∞"
+    assert browser.run("return $$('#table-0 .methods td.best').map(td => td.innerText)")[0] == "41.00"
     shades = np.unique(browser.screenshot().reshape(-1, 3), axis=0)
     assert len(shades) > 100
 
@@ -431,7 +432,7 @@ def test_charts_are_there_with_their_axes(browser: Browser, page: Path) -> None:
 def test_tables_sort_and_show_differences(browser: Browser, page: Path) -> None:
     browser.open(page)
     names = (
-        "return $$('#table-0 .pictures tbody th').map(th => th.innerText.replace('in training', '').trim())"
+        "return $$('#table-0 .pictures tbody th').map(th => th.innerText.replace('seen before', '').trim())"
     )
     column = "$$('#table-0 .pictures thead button')[{}].click();"
     assert browser.run(names) == PICTURES
@@ -453,7 +454,7 @@ def test_tables_sort_and_show_differences(browser: Browser, page: Path) -> None:
     for _ in range(2):
         assert browser.run(column.format(2) + names)[-1] == "日本.png"
     methods = "return $$('#table-0 .methods tbody th').map(th => th.innerText)"
-    assert "restore denoise" in browser.run(f"$$('#table-0 .methods thead button')[1].click(); {methods}")[0]
+    assert "restore sample, steps=16" in browser.run(f"$$('#table-0 .methods thead button')[1].click(); {methods}")[0]
 
 
 def middles(canvas: np.ndarray, scale: int = 0) -> np.ndarray:
@@ -468,7 +469,7 @@ def middles(canvas: np.ndarray, scale: int = 0) -> np.ndarray:
 def test_divider_shows_the_pixels_of_both_pictures(browser: Browser, page: Path) -> None:
     browser.open(page)
     shown = evaluation().tables[0].shown[0]
-    left, right = shown.results["input"], shown.results["restore denoise"]
+    left, right = shown.results["input"], shown.results["restore sample, steps=16"]
     stage = browser.run("""
       $(".stage").scrollIntoView({block: "center"});
       await frames();
@@ -579,7 +580,7 @@ def test_hole_small_input_and_equal_input_are_handled(browser: Browser, page: Pa
       return {tags, holes, changed, width, height, words}"""
     seen = browser.run(code)
     assert seen["tags"] == [
-        ["input", "restore denoise"],
+        ["input", "restore sample, steps=16"],
         ["Damaged", "restore inpaint"],
         ["Damaged", "bicubic"],
         ["theirs", "ours"],  # what was given is the result of theirs, and is not shown a second time
@@ -647,8 +648,9 @@ def test_figure_holds_curves_and_bars() -> None:
     ] * 2
     curve = next(line for line in sweep.axes[0].lines if line.get_label() == "restore sample")
     np.testing.assert_allclose(curve.get_xydata(), [[1, 26], [4, 29], [16, 41]])
-    # Infinity has no place on an axis, and the input is no method.
-    assert {line.get_label() for line in sweep.axes[0].lines} == {"restore sample", "median"}
+    # The input is no method.
+    named = {"restore sample", "restore denoise", "median"}
+    assert {line.get_label() for line in sweep.axes[0].lines} == named
     assert [text.get_text() for text in bars.axes[0].texts] == ["30.00", "32.00"]
 
 

@@ -258,7 +258,7 @@ def check_denoise_blind_sample(module: ModuleType) -> None:
     """Every state is as noisy as it says: no noise is used twice."""
     image, backbone = picture(1, 3, 37, 31), Recorder(lambda x, sigma: picture(1, 3, 37, 31))
     module.denoise(image, method="blind", estimate="sample", backbone=backbone)
-    assert len(backbone.sigmas) == module.STEPS
+    assert len(backbone.sigmas) == module.STEPS["blind", "sample"]
     assert backbone.sigmas[0] == CONFIG.sigma_max
     for x, sigma in zip(backbone.states[:3], backbone.sigmas, strict=False):
         assert_moments((x - image) / sigma, mean=0, variance=1)

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from restore import images
 from restore.errors import ConfigError, ImageError
+from restore.evaluation.pictures import printable
 from restore.evaluation.protocols import RESULT, Case, Given, rounded, to_bytes
-from restore.evaluation.results import Row, Scored, Shown, Table
+from restore.evaluation.results import Row, Scored, Table
+from restore.evaluation.run import Gallery
 from restore.evaluation.scoring import Scorer
 
 MANY = 6  # names in a message; the rest is counted
@@ -25,9 +27,10 @@ def compare(
 ) -> Table:  # fmt: skip
     """One table: a row for each folder of results. Pictures are matched by their names without suffix.
 
-    partly: measure what is in all folders where they do not match. An unreadable picture is left out of all
-    rows and told to ``say``. Raises ConfigError for folders that do not match and pictures that differ in
-    size, ImageError where nothing could be measured.
+    partly: measure what is in all folders where they do not match, and what has the right size. Pictures
+    that cannot be read are left out of all rows; what is left out is told to ``say``. show: as in
+    `restore.evaluation.run.measure`, the worst being those of the first folder. Raises ConfigError for
+    folders that do not match and for sizes that differ, ImageError where nothing could be measured.
     """
     started = time.perf_counter()
     folders = [_by_name(folder) for folder in (reference, *outputs)]
@@ -37,35 +40,40 @@ def compare(
     )
     labels = _labels(outputs)
     table = Table(
-        "compare", reference.resolve().name, "", "compare", f"{words}.", None, "", list(scorer.chosen),
-        [Row(label, "given") for label in labels],
+        "compare", printable(reference.resolve().name), "", "compare", f"{words}.", None, "", "compare",
+        list(scorer.chosen), [Row(label, "given") for label in labels],
     )  # fmt: skip
+    if not partly:
+        _check_sizes(names, folders)
+    gallery = Gallery(show, len(names), 0, scorer.chosen[0].higher_is_better)
     digest, inputs = hashlib.sha256(), hashlib.sha256()
     for number, name in enumerate(names):
         tick("comparing", number, len(names))
         try:
             clean, *results = (_read(folder[name]) for folder in folders)
-            _check_sizes([folder[name] for folder in folders], [clean, *results])
-            scores = scorer.of(Case(clean, Given(clean)), border)
+            if any(result.shape != clean.shape for result in results):
+                raise ImageError("the sizes differ")
+            if 2 * border >= min(clean.shape[-2:]):
+                raise ImageError(f"a border of {border} pixels leaves nothing of it")
+            case = Case(clean, Given(results[0]))
+            scores = scorer.of(case, border)
             found = [scores.scores(result) for result in results]
-        except (ImageError, ValueError) as error:
-            table.left_out[name] = str(error)
-            say(f"{name} is left out: {error}")
+        except ImageError as error:
+            table.left_out[printable(name)] = printable(str(error))
+            say(f"{printable(name)} is left out: {error}")
             continue
         for row, values in zip(table.rows, found, strict=True):
-            row.pictures.append(Scored(name, values, 0.0, clean.shape[-1] * clean.shape[-2] / 1e6))
+            megapixels = clean.shape[-1] * clean.shape[-2] / 1e6
+            row.pictures.append(Scored(printable(name), values, 0.0, megapixels))
         digest.update(to_bytes(clean).tobytes() + repr(clean.shape).encode())
         for result in results:
             inputs.update(to_bytes(result).tobytes())
         table.count += 1
-        if len(table.shown) < show:
-            pairs = zip(labels, results, strict=True)
-            table.shown.append(
-                Shown(name, to_bytes(clean), to_bytes(results[0]), {n: to_bytes(r) for n, r in pairs})
-            )
+        gallery.offer(printable(name), case, found, dict(zip(labels, results, strict=True)))
     if not table.count:
         raise ImageError(f"{reference}: not one picture could be compared; the reasons are above")
     table.set_hash, table.inputs_hash = digest.hexdigest()[:12], inputs.hexdigest()[:12]
+    table.shown = gallery.shown()
     table.scoring_seconds = time.perf_counter() - started
     return table
 
@@ -110,20 +118,35 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
-    """The folders' own names where they tell them apart."""
-    names = [folder.resolve().name for folder in folders]
-    return names if len(set(names)) == len(names) else [str(folder) for folder in folders]
+    """The folders' own names, with those above them as far as they are needed to tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    if len(set(parts)) < len(parts):
+        raise ConfigError("the same folder of results is named twice; name it once")
+    for length in range(1, max(map(len, parts)) + 1):
+        names = [printable("/".join(each[-length:])) for each in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def _read(path: Path) -> Tensor:
     return rounded(images.to_tensor(images.read(path)))
 
 
-def _check_sizes(paths: Sequence[Path], pictures: Sequence[Tensor]) -> None:
-    h, w = pictures[0].shape[-2:]
-    for path, picture in zip(paths, pictures, strict=True):
-        if picture.shape[-2:] != (h, w):
-            own = f"{picture.shape[-1]}x{picture.shape[-2]}"
-            raise ConfigError(
-                f"{path} is {own} but {paths[0]} is {w}x{h} (w x h); results must have its size"
-            )
+def _check_sizes(names: Sequence[str], folders: Sequence[dict[str, Path]]) -> None:
+    """Compare all sizes before anything is measured; what cannot be read is told later."""
+    problems = []
+    for name in names:
+        paths = [folder[name] for folder in folders]
+        try:
+            (h, w), *others = (images.read(path).size for path in paths)
+        except ImageError:
+            continue
+        for path, (own_h, own_w) in zip(paths[1:], others, strict=True):
+            if (own_h, own_w) != (h, w):
+                problems.append(f"{path} is {own_w}x{own_h} but {paths[0]} is {w}x{h}")
+    if problems:
+        raise ConfigError(
+            f"results must have the size (w x h) of their references: {_some(problems)}; pass --partly to "
+            "compare the rest"
+        )

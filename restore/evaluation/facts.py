@@ -16,15 +16,15 @@ from restore.metrics import Lpips
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-image", "opencv-python", "pillow", "lpips")
 
 
-def facts(backbone: Backbone | None, nets: Mapping[str, Lpips]) -> dict[str, str]:
-    """By what they are, ready to print."""
+def facts(networks: Mapping[str, Backbone], nets: Mapping[str, Lpips]) -> dict[str, str]:
+    """By what they are, ready to print. networks: by the name of their rows; nets: by the trunk."""
     found = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
-    if backbone is not None:
+    for name, backbone in networks.items():
         count = sum(p.numel() for p in backbone.network.parameters())
         precision = str(backbone.dtype).removeprefix("torch.")
-        found["weights"] = (
+        found["weights" if name == "restore" else f"weights {name}"] = (
             f"{str(backbone.facts.get('sha256', 'without a hash'))[:12]}, {count / 1e6:.1f} M parameters, "
-            f"computed in {precision} on {backbone.device.type}"
+            f"computed in {precision} on {backbone.device}"
         )
     for net, lpips in nets.items():
         digest = hashlib.sha256(lpips.trunk.read_bytes()).hexdigest()[:12]

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import itertools
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,23 +76,46 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str 
     """
     task = protocol.task
     rows: list[Method] = []
+    _check_asked(task, asked)
     for values in itertools.product(*asked.sweep.values()):
         varied = dict(zip(asked.sweep, values, strict=True))
         for method, estimate in _wanted(protocol, asked, varied):
-            options = {"method": method, "estimate": estimate, **asked.options}
+            steps = STEPS[task][method, estimate]
+            walk = {"steps": steps, "seed": 0, **asked.options}
             point = {k: v for k, v in varied.items() if k not in ("method", "estimate")}
-            if STEPS[task][method, estimate] == 1:  # one call: nothing to walk, nothing to draw
-                point = {}
-                options = {k: v for k, v in options.items() if k not in ("steps", "sampler", "seed")}
+            if steps == 1:  # one call: nothing to walk, nothing to draw
+                walk, point = {}, {}
             elif estimate == "mean":
-                point = {k: v for k, v in point.items() if k != "sampler"}
-                options.pop("sampler", None)
+                walk, point = ({k: v for k, v in d.items() if k == "steps"} for d in (walk, point))
+            options = {"method": method, "estimate": estimate, **walk}
             rows += _rows(name, protocol, backbone, options, point)
     unique = {(row.name, *row.sweep.items()): row for row in rows}
     if not unique:
         able = ", ".join(f"{m} ({e})" for m, e in STEPS[task])
         raise ConfigError(f"{task} cannot do what was asked for; it can do {able}")
     return list(unique.values())
+
+
+def _check_asked(task: str, asked: Asked) -> None:
+    """Refuse what no row could make use of; ConfigError."""
+    everything = {**{k: [v] for k, v in asked.options.items()}, **asked.sweep}
+    estimates = everything.get("estimate", asked.estimates or ESTIMATES[task])
+    methods = everything.get("method", asked.methods)
+    able = [pair for pair in STEPS[task] if pair[1] in estimates and (not methods or pair[0] in methods)]
+    for method in methods:
+        if method in {m for m, _ in STEPS[task]} and method not in {m for m, _ in able}:
+            raise ConfigError(
+                f"--method {method} cannot give --estimate {' or '.join(estimates)}; pass another of them"
+            )
+    walks = {
+        "steps": any(STEPS[task][pair] > 1 for pair in able),
+        "sampler": any(STEPS[task][pair] > 1 and pair[1] == "sample" for pair in able),
+    }
+    for name, used in walks.items():
+        if name in everything and not used:
+            raise ConfigError(f"--{name} has no effect with --estimate {','.join(estimates)}; leave it out")
+    if "langevin" in everything.get("sampler", ()) and "repaint" in methods:
+        raise ConfigError("--sampler langevin cannot climb, as --method repaint does; pass another one")
 
 
 def _wanted(protocol: Protocol, asked: Asked, varied: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -120,7 +144,7 @@ def _rows(
 ) -> Iterator[Method]:
     label = f"{name} {options['estimate']}, {options['method']}"
     kind: Kind = "restore" if name == "restore" else "peer"
-    device = f"{backbone.device.type} {str(backbone.dtype).removeprefix('torch.')}"
+    device = f"{backbone.device} {str(backbone.dtype).removeprefix('torch.')}"
     weights = str(backbone.facts.get("sha256", ""))[:12]
 
     def row(suffix: str, run: Restorer) -> Method:
@@ -133,7 +157,8 @@ def _rows(
         yield row("", lambda given: inpaint(given.image, _known(given.hole), **call))
     elif protocol.level_name == "sigma":
         yield row("", lambda given: denoise(given.image, sigma=given.sigma, **call))
-        yield row(", sigma estimated", lambda given: denoise(given.image, **call))
+        unknown = "estimated" if options["method"] == "gaussian" else "not told"
+        yield row(f", sigma {unknown}", lambda given: denoise(given.image, **call))
     else:
         yield row("", lambda given: denoise(given.image, **call))
 
@@ -164,7 +189,13 @@ def peer_method(spec: str, device: str) -> Method:
     if found:
         factory, file = _function(Path(found[1]), found[2]), found[3]
         weights = _file_hash(Path(file)) if file else ""
-        run: Restorer = factory(Path(file), device) if file else factory(device)
+        try:
+            run: Restorer = factory(Path(file), device) if file else factory(device)
+        except Exception as error:  # whatever it raises
+            raise ConfigError(
+                f"--peer {found[1]}: {found[2]} cannot be set up ({_first_line(error)}); it is called with "
+                f"{'the weights and the device' if file else 'the device'}"
+            ) from None
         return Method(name or found[2], run, "peer", f"{device} float32", weights)
     path = Path(source)
     weights = _file_hash(path)
@@ -182,11 +213,22 @@ def _function(path: Path, name: str) -> Callable[..., Restorer]:
     spec = importlib.util.spec_from_file_location(f"restore_peer_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # it ends in .py
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[spec.name] = module  # as dataclasses want it
+    sys.path.insert(0, str(path.absolute().parent))  # for what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever is wrong with it
+        raise ConfigError(f"--peer: {path} cannot be loaded ({_first_line(error)})") from None
+    finally:
+        sys.path.pop(0)
     function = getattr(module, name, None)
     if not callable(function):
         raise ConfigError(f"--peer: {path} has no function {name}")
     return function  # type: ignore[no-any-return]
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _file_hash(path: Path) -> str:
@@ -208,8 +250,7 @@ def _by_spandrel(path: Path, device: str) -> Restorer:
     try:
         model = ModelLoader(device).load_from_file(path)
     except Exception as error:  # whatever the many architectures raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"--peer {path}: spandrel cannot load it ({reason})") from None
+        raise WeightsError(f"--peer {path}: spandrel cannot load it ({_first_line(error)})") from None
     model.eval()
 
     def run(given: Given) -> Tensor:

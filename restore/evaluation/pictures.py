@@ -40,6 +40,15 @@ class PictureSet:
     crop: int = 0
     known: Mapping[str, Fingerprints] = field(default_factory=dict)
 
+    @property
+    def checked(self) -> str:
+        """What its pictures are compared with, in words."""
+        if not self.known:
+            return "Not checked against any training pictures"
+        return "Checked against " + " and ".join(
+            f"{len(prints)} pictures {what}" for what, prints in self.known.items()
+        )
+
     @classmethod
     def of(
         cls, folder: Path, *, listed: Path | None = None, limit: int | None = None, crop: int = 0,
@@ -51,29 +60,27 @@ class PictureSet:
         """
         if not folder.is_dir():
             raise ConfigError(f"{folder}: expected a folder of clean pictures, found none there")
-        name = folder.resolve().name
+        name = printable(folder.resolve().name)
         if listed is None:
             files = images.list_inputs([folder])
         else:
-            files, name = _listed(folder, listed), listed.stem
+            files, name = _listed(folder, listed), printable(listed.stem)
         return cls(name, tuple(files[:limit]), folder, crop, known or {})
 
     def read(self) -> Iterator[Picture | tuple[str, str]]:
         """The pictures; for one that cannot be used (its name, the reason)."""
         for path in self.files:
-            name = path.relative_to(self.root).as_posix()
+            name = printable(path.relative_to(self.root).as_posix())
             try:
                 yield self._picture(path, name)
             except ImageError as error:
-                yield name, str(error).removeprefix(f"{path}: ")
+                yield name, printable(str(error).removeprefix(f"{path}: "))
 
     def _picture(self, path: Path, name: str) -> Picture:
+        # Upright, as RGB at 8 bits, as all results are; alpha is left out.
         clean = rounded(images.to_tensor(images.read(path)))
-        overlap = ""
         whole = to_bytes(clean)
-        for what, prints in self.known.items():
-            if prints.holds(whole):
-                overlap = what
+        overlap = ", ".join(what for what, prints in self.known.items() if prints.holds(whole))
         h, w = clean.shape[-2:]
         if self.crop:
             if self.crop > min(h, w):
@@ -87,18 +94,26 @@ class PictureSet:
 
 def _listed(folder: Path, listed: Path) -> list[Path]:
     try:
-        names = listed.read_text(encoding="utf-8").split("\n")
+        names = [line.strip() for line in listed.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         raise ConfigError(f"{listed}: cannot read the list of pictures ({reason})") from None
-    files = [folder / name.strip() for name in names if name.strip()]
-    missing = [str(path.relative_to(folder)) for path in files if not path.is_file()]
-    if not files or missing:
-        what = (
-            f"{len(missing)} of its names are not in {folder}: {', '.join(missing[:5])}" if files else "empty"
-        )
-        raise ConfigError(f"{listed}: expected one picture of the folder in each line; {what}")
-    return files
+    names = [name for name in names if name]
+    outside = [n for n in names if Path(n).is_absolute() or ".." in Path(n).parts]
+    missing = [n for n in names if n not in outside and not (folder / n).is_file()]
+    twice = [n for n in dict.fromkeys(names) if names.count(n) > 1]
+    problems = {f"are not in {folder}": missing, "lead out of it": outside, "are there twice": twice}
+    found = [f"{len(bad)} of its names {what}: {', '.join(bad[:5])}" for what, bad in problems.items() if bad]
+    if found or not names:
+        reason = "; ".join(found) or "it is empty"
+        raise ConfigError(f"{listed}: expected one picture of the folder in each line; {reason}")
+    return [folder / name for name in names]
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be written anywhere: no stray bytes, no control characters."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def fingerprints_of(folder: Path) -> Fingerprints:

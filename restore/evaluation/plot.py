@@ -144,7 +144,7 @@ def _series(tables: list[Table]) -> list[list[Table]]:
     """Tables that differ in their level together, sorted by it; each of the others alone."""
 
     def key(table: Table) -> tuple[str, str, str]:
-        return table.set_name, table.task, table.level_name
+        return table.set_name, table.task, table.series
 
     alone = [[table] for table in tables if table.level is None]
     with_level = sorted((table for table in tables if table.level is not None), key=key)

@@ -76,6 +76,11 @@ class Protocol(ABC):
         return None
 
     @property
+    def series(self) -> str:
+        """What a series of levels has in common."""
+        return self.name
+
+    @property
     def border(self) -> int:
         return 0
 
@@ -122,6 +127,10 @@ class Gaussian(Protocol):
         return self.sigma
 
     @property
+    def series(self) -> str:
+        return f"gaussian, {'8 bit' if self.quantised else 'unclipped'}"
+
+    @property
     def as_file(self) -> bool:
         return self.quantised
 
@@ -161,6 +170,10 @@ class PoissonGaussian(Protocol):
     def level(self) -> float:
         return self.gain
 
+    @property
+    def series(self) -> str:
+        return f"poisson-gaussian read {self.read:g}, 8 bit"
+
     def apply(self, clean: Tensor) -> Case:
         dice = Noise(self.seed)
         signal = clean[0].permute(1, 2, 0).double().numpy()
@@ -190,6 +203,10 @@ class Jpeg(Protocol):
     @property
     def level(self) -> float:
         return float(self.quality)
+
+    @property
+    def series(self) -> str:
+        return "jpeg"
 
     def apply(self, clean: Tensor) -> Case:
         file = io.BytesIO()
@@ -223,6 +240,10 @@ class BicubicDown(Protocol):
     @property
     def level(self) -> float:
         return float(self.scale)
+
+    @property
+    def series(self) -> str:
+        return "bicubic-down"
 
     @property
     def border(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -44,9 +45,10 @@ class Row:
     """One method on all pictures of a set.
 
     kind: input (the damaged picture itself), restore, floor (classical), peer (another network), given
-    (pictures made elsewhere). sweep: the options that a sweep varies, such as ``{"steps": 4}``; rows that
-    differ in them alone have the same ``method``. weights: hash, empty without. peak_bytes: the largest
-    memory of the whole process (of the card on a GPU) while the method ran, None where that is not known.
+    (pictures made elsewhere). options: everything that the function was called with. sweep: the options that
+    a sweep varies, such as ``{"steps": 4}``; rows that differ in them alone have the same ``method``.
+    weights: hash, empty without. peak_bytes: the largest memory of the whole process, what is loaded
+    included (on a GPU: of torch on the card), while the method ran; None where that is not known.
     """
 
     method: str
@@ -64,10 +66,20 @@ class Row:
         return ", ".join([self.method, *(f"{key}={value}" for key, value in self.sweep.items())])
 
     def mean(self, metric: str) -> float | None:
-        """Mean over the pictures; None unless every picture has the score: no mean of a part."""
+        """Mean over the pictures; None unless every picture has the score: no mean of a part.
+
+        A picture that is exact, whose PSNR is infinite, is left out of the mean, unless all are.
+        """
         scores = [picture.scores.get(metric) for picture in self.pictures]
         known = [score for score in scores if score is not None]
-        return statistics.fmean(known) if known and len(known) == len(scores) else None
+        if not known or len(known) < len(scores):
+            return None
+        finite = [score for score in known if math.isfinite(score)]
+        return statistics.fmean(finite or known)
+
+    def exact(self, metric: str) -> list[str]:
+        """The pictures whose score is infinite, and in no mean."""
+        return [p.picture for p in self.pictures if p.scores.get(metric) == math.inf]
 
     @property
     def seconds(self) -> float:
@@ -107,10 +119,12 @@ class Table:
     """All methods on one set of pictures under one protocol.
 
     task: denoise, upscale, inpaint or compare. level: the number that makes this protocol one of a series
-    (sigma, scale, quality), None without. set_hash: of all clean pictures as they were used; inputs_hash:
-    of everything the methods were given, to a sixteenth of a grey level. left_out: pictures that could not
-    be measured, with the reason. overlaps: pictures that the weights were trained on, with what they look
-    like. scoring_seconds: what reading, damaging and scoring took beside the methods.
+    (sigma, scale, quality), None without; series: what that series is. set_hash: of all clean pictures as
+    they were used; inputs_hash: of everything the methods were given and told, to a sixteenth of a grey
+    level. left_out: pictures that could not be measured, with the reason. failed: methods that could not do
+    this, with the reason; they have no row. overlaps: pictures that look like one of those they were checked
+    against, with whose; checked: against what, in words. scoring_seconds: what reading, damaging and scoring
+    took beside the methods.
     """
 
     task: str
@@ -120,12 +134,15 @@ class Table:
     words: str
     level: float | None
     level_name: str
+    series: str
     metrics: list[Metric]
     rows: list[Row] = field(default_factory=list)
     count: int = 0
     inputs_hash: str = ""
     left_out: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     overlaps: dict[str, str] = field(default_factory=dict)
+    checked: str = ""
     scoring_seconds: float = 0.0
     shown: list[Shown] = field(default_factory=list)
 

@@ -43,9 +43,9 @@ METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
 
 # What each task is judged by first comes first; LPIPS of every trunk at hand follows.
 _ORDER = {
-    "denoise": ("psnr", "ssim", "psnr_y", "ms_ssim"),
+    "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
     "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim"),
-    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", "psnr", "ssim", "ms_ssim"),
+    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", "psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
     "compare": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
 }
 
@@ -123,7 +123,7 @@ class Reference:
             elif key.startswith("ssim") and on_luma in windows:
                 value = metrics.mean_of_windows(windows[on_luma], where).item()
             elif key == "ms_ssim" and side >= metrics.MS_SSIM_SMALLEST:
-                value = metrics.ms_ssim(a, b).item()
+                value = metrics.ms_ssim(cut, self._cut).item()
             elif key.startswith("lpips") and (net := key.split("_")[1]) in features:
                 lpips = self._scorer.nets[net]
                 whole = self._hole if where is not None else None

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -19,14 +20,28 @@ MANY = 5  # names in a warning; the rest is counted
 def markdown(table: Table) -> str:
     """A table under everything that its numbers depend on."""
     lines = [f"### {table.title}: {table.count} pictures", "", table.words, ""]
-    lines += [f"Set {table.set_hash}, inputs {table.inputs_hash}. " + " ".join(warnings(table)), ""]
+    checked = table.checked and f" {table.checked}: {len(table.overlaps) or 'none'} of them looks alike."
+    if table.checked.startswith("Not"):
+        checked = f" {table.checked}."
+    lines += [f"Set {table.set_hash}, inputs {table.inputs_hash}.{checked}", ""]
+    lines += [f"**{warning}**\n" for warning in warnings(table)]
+    lines += [f"{row.label}: {_options(row)}\n" for row in table.rows if row.options]
     heads = ["method", *(f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in table.metrics)]
     heads += ["s / picture", "s / MP", "calls", "peak GiB", "computed on", "weights"]
     lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in table.rows:
-        name = f"**{row.label}**" if row.kind == "restore" else row.label
+        label = _escaped(row.label)
+        name = f"**{label}**" if row.kind == "restore" else label
         lines.append("| " + " | ".join([name, *_cells(table, row)]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _options(row: Row) -> str:
+    return ", ".join(f"{key} {value}" for key, value in row.options.items())
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _cells(table: Table, row: Row) -> list[str]:
@@ -51,21 +66,31 @@ def warnings(table: Table) -> list[str]:
             + "; ".join(f"{name} ({reason})" for name, reason in table.left_out.items())
             + "."
         )
+    if table.failed:
+        found.append(
+            "NO ROW: " + "; ".join(f"{name} ({reason})" for name, reason in table.failed.items()) + "."
+        )
     if table.overlaps:
         found.append(
             f"OVERLAP: {len(table.overlaps)} of {table.count} pictures were seen before, which makes these "
             "numbers too good: " + "; ".join(f"{n} ({what})" for n, what in table.overlaps.items()) + "."
         )
     for metric in table.metrics:
+        exact = dict.fromkeys(name for row in table.rows for name in row.exact(metric.key))
+        if exact and any(len(row.exact(metric.key)) < len(row.pictures) for row in table.rows):
+            found.append(f"{metric.label} is infinite, and in no mean, where a row is exact: {_some(exact)}.")
         without = dict.fromkeys(
             p.picture for row in table.rows for p in row.pictures if p.scores.get(metric.key) is None
         )
         if without:
-            names = ", ".join(list(without)[:MANY]) + (
-                f" and {len(without) - MANY} more" * (len(without) > MANY)
-            )
-            found.append(f"No mean of {metric.label}, {names} being too small for it{_smallest(metric.key)}.")
+            small = f"{_some(without)} being too small for it{_smallest(metric.key)}"
+            found.append(f"No mean of {metric.label}, {small}.")
     return found
+
+
+def _some(names: Iterable[str]) -> str:
+    first, rest = list(names)[:MANY], len(list(names)) - MANY
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _smallest(key: str) -> str:
@@ -78,7 +103,7 @@ def as_json(evaluation: Evaluation) -> str:
     """Everything, down to single pictures; infinite PSNR is the string "inf"."""
     tables = []
     for table in evaluation.tables:
-        values = {k: v for k, v in asdict_without_pictures(table).items()}
+        values = asdict_without_pictures(table)
         for row, record in zip(table.rows, values["rows"], strict=True):
             record["label"] = row.label
             record["means"] = {m.key: row.mean(m.key) for m in table.metrics}
@@ -138,6 +163,7 @@ def footer(evaluation: Evaluation) -> str:
     restoring = sum(p.seconds for t in evaluation.tables for row in t.rows for p in row.pictures)
     beside = sum(table.scoring_seconds for table in evaluation.tables)
     lines = [f"{key}: {value}" for key, value in evaluation.facts.items()]
+    lines += [f"note: {note}" for note in evaluation.notes]
     metrics = dict.fromkeys(m for table in evaluation.tables for m in table.metrics)
     lines += [f"{metric.label}: {metric.words}" for metric in metrics]
     if restoring:
@@ -145,4 +171,9 @@ def footer(evaluation: Evaluation) -> str:
             f"time: {restoring:.1f} s restoring, {beside:.1f} s reading, damaging and scoring "
             f"({beside / restoring:.0%}); seconds are medians over the pictures, of the method alone"
         )
+        lines.append(
+            "peak GiB: of the whole process while the method ran, everything that is loaded included (on a "
+            "GPU: of torch on the card)"
+        )
+    lines.append("pictures: read upright, as RGB at 8 bits; alpha is left out")
     return "\n".join(f"- {line}" for line in lines)
