@@ -462,6 +462,7 @@ class _Run:
     def __init__(self, options: Mapping[str, Any]):
         self._options = options
         self._bar: Any = None
+        self._expected = False
         self._done = 0  # of the tables before this one
         self._title, self._total = "", 0
         self.notes: list[str] = []
@@ -568,7 +569,7 @@ class _Run:
             except WeightsError as error:
                 if insisted:
                     raise WeightsError(f"{error}; without it all other metrics can be measured") from None
-                self.note(f"LPIPS is not measured, everything else is: {error}")
+                self.note("LPIPS is not measured, everything else is", f": {error}")
         return Scorer(metrics_of(task, list(nets), only), nets), nets
 
     def _trunk_files(self) -> Iterator[tuple[str, str]]:
@@ -589,6 +590,7 @@ class _Run:
 
     def expect(self, total: int) -> None:
         """Show a bar for so many restorations, where there is a terminal."""
+        self._expected = True
         if self._options["quiet"] or not sys.stderr.isatty():
             return
         from tqdm import tqdm
@@ -597,6 +599,8 @@ class _Run:
         self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)
 
     def tick(self, title: str, done: int, total: int) -> None:
+        if not self._expected:
+            self.expect(total)
         if title != self._title:
             self._done, self._title, self._total = self._done + self._total, title, total
         if self._bar is not None:
@@ -608,10 +612,11 @@ class _Run:
         self._failed = True
         self._say(f"warning: {text}")
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, detail: str = "") -> None:
+        """Said, and kept beside the numbers; detail, such as a folder of this machine, is only said."""
         self.notes.append(text)
         if not self._options["quiet"]:
-            self._say(f"note: {text}")
+            self._say(f"note: {text}{detail}")
 
     def print(self, table: Table) -> None:
         """The table on standard output, unless that is taken."""

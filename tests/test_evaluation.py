@@ -314,6 +314,7 @@ def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
     ]
     for asked, message in (
         (Asked(methods=["ddnm"], estimates=["mean"]), "--method ddnm cannot give --estimate mean"),
+        (Asked(sweep={"method": ["ddnm", "blind"]}), "inpaint has no method blind; it has conditional"),
         (Asked(methods=["conditional"], estimates=["mean"], options={"steps": 5}), "--steps has no effect"),
         (
             Asked(estimates=["mean"], options={"sampler": "ddim"}),

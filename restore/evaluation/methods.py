@@ -103,7 +103,10 @@ def _check_asked(task: str, asked: Asked) -> None:
     methods = everything.get("method", asked.methods)
     able = [pair for pair in STEPS[task] if pair[1] in estimates and (not methods or pair[0] in methods)]
     for method in methods:
-        if method in {m for m, _ in STEPS[task]} and method not in {m for m, _ in able}:
+        if method not in {m for m, _ in STEPS[task]}:
+            names = ", ".join(dict.fromkeys(m for m, _ in STEPS[task]))
+            raise ConfigError(f"{task} has no method {method}; it has {names}")
+        if method not in {m for m, _ in able}:
             raise ConfigError(
                 f"--method {method} cannot give --estimate {' or '.join(estimates)}; pass another of them"
             )
