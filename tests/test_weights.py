@@ -50,7 +50,7 @@ def test_shipped_file_is_small_and_says_where_it_comes_from() -> None:
     assert {"pictures", "crops", "steps", "sha256"} <= backbone.facts.keys()
 
 
-@pytest.mark.parametrize(("sigma", "measured"), [(15, 33.81), (25, 31.53), (50, 28.64)])
+@pytest.mark.parametrize(("sigma", "measured"), [(15, 33.92), (25, 31.67), (50, 28.78)])
 def test_denoise(sigma: float, measured: float) -> None:
     picture = clean()
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
@@ -63,7 +63,7 @@ def test_upscale() -> None:
     picture = clean()
     small = (resize(picture, (32, 32)).clamp(0, 1) * 255).round() / 255
     mean = restore.upscale(small, 3, estimate="mean")
-    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 1.3  # 1.49 measured
+    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 1.5  # 1.69 measured
     assert drift(mean, picture) < 1
     sample = restore.upscale(small, 3)
     assert float((resize(sample, (32, 32)) - small).abs().mean()) * 255 < 0.5
@@ -74,10 +74,10 @@ def test_inpaint() -> None:
     picture, hole = clean(), strokes().expand(3, -1, -1, -1)
     fill = push_pull(picture, hole)
     mean = restore.inpaint(picture, hole, estimate="mean")
-    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 1.7  # 1.92 measured
+    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 1.7  # 1.84 measured
     assert torch.equal(mean * (1 - hole), picture * (1 - hole))
     sample = restore.inpaint(picture, hole)
-    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) + 1.3  # 1.65 measured
+    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) + 1.3  # 1.60 measured
 
 
 def test_samples_look_like_pictures_not_noise() -> None:
