@@ -360,7 +360,7 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         (("denoise", *TINY, "--sweep", "steps=1", "--sweep", "steps=2"), 2, "the same option twice"),
         (("denoise", *TINY, "--sweep", "steps=1,2", "--steps", "3"), 2, "--steps is given and swept"),
         (("denoise", *TINY, "--no-own", "--no-floor"), 2, "leave nothing to measure"),
-        (("denoise", *TINY, "--data", "set", "--list", "x"), 2, "pass one --data with it"),
+        (("denoise", *TINY, "--data", "other", "--list", "x"), 2, "pass one --data with it"),
         (("denoise",), 2, "Missing option '--data'"),
         (("denoise", "--data", "none"), 1, "none: expected a folder of clean pictures, found none there"),
         (("denoise", "--data", "empty"), 1, "empty: expected a folder with pictures"),

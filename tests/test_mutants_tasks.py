@@ -80,7 +80,7 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
     (denoise, test_tasks.check_denoise_mean): [
         ("else sigma / 255", "else sigma / 510"),
         ("else sigma / 255", "else 2 * sigma / 255"),
-        ('1 if estimate == "mean" else', '2 if estimate == "mean" else'),
+        ('("gaussian", "mean"): 1,', '("gaussian", "mean"): 2,'),
     ],
     (denoise, test_tasks.check_denoise_sample): [
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(2 * sigma, lowest, steps)"),
