@@ -384,8 +384,8 @@ def _evaluate(task: str, protocols: Callable[[], list[Protocol]], **options: Any
         from restore.evaluation.run import measure
 
         networks = run.networks()
-        scorer, nets = run.scorer(task)
         plan = _plan(run, networks, protocols(), options)
+        scorer, nets = run.scorer(task)
         run.expect(sum(len(pictures.files) * len(methods) for pictures, _, methods in plan))
         tables: list[Table] = []
         try:
