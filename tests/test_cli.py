@@ -24,14 +24,15 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from tiny import tiny_backbone
 
 import restore
 from restore import cli, images, noise, options, samplers, types
-from restore.backbone import Backbone, BackboneConfig, load, save
+from restore.backbone import Backbone, load, save
 from restore.cli import main
 from restore.tasks import denoise, inpaint, sample, upscale
 from restore.training.config import RunConfig
-from restore.unet import UNet, UNetConfig
+from restore.unet import UNet
 
 ROOT = Path(__file__).parents[1]
 H, W = 31, 37
@@ -44,13 +45,7 @@ HOLE = (rows > 8) & (rows < 14) & (columns > 5) & (columns < 30)
 
 def tiny_weights(path: Path) -> Path:
     """A checkpoint of a network with random weights, far too small to be good and quick to run."""
-    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
-    network = UNet(config.network)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0, 0.05, generator=generator)
-    save(Backbone(network, config), path)
+    save(tiny_backbone(), path)
     return path
 
 

@@ -10,27 +10,20 @@ from typing import get_args
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from scenes import scene
+from tiny import tiny_backbone
 
 from restore import cli_eval, metrics
-from restore.backbone import Backbone, BackboneConfig, save
+from restore.backbone import save
 from restore.cli import main
 from restore.evaluation import holes, methods, scoring
 from restore.fingerprints import Fingerprints, fingerprint
-from restore.unet import UNet, UNetConfig
 
 
 def tiny_weights(path: Path, **facts: object) -> Path:
-    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
-    network = UNet(config.network)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0, 0.05, generator=generator)
-    save(Backbone(network, config, facts), path)
+    save(tiny_backbone(**facts), path)
     return path
 
 

@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from scenes import scene
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from tiny import tiny_backbone
 from torch import Tensor
 
 from restore import metrics
-from restore.backbone import Backbone, BackboneConfig
+from restore.backbone import Backbone
 from restore.errors import ConfigError, ImageError, WeightsError
 from restore.evaluation import holes, tables
 from restore.evaluation.baselines import baselines
@@ -43,7 +44,6 @@ from restore.evaluation.results import Evaluation, Row, Scored, Table
 from restore.evaluation.run import measure
 from restore.evaluation.scoring import METRICS, Scorer, metrics_of
 from restore.fingerprints import Fingerprints, fingerprint
-from restore.unet import UNet, UNetConfig
 
 ALL: list[Protocol] = [
     Gaussian(25),
@@ -60,13 +60,7 @@ CLEAN = from_bytes(scene(0, 70, 94))
 
 @pytest.fixture(scope="module")
 def backbone() -> Backbone:
-    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
-    network = UNet(config.network)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0, 0.05, generator=generator)
-    return Backbone(network, config, {"sha256": "0123456789abcdef"})
+    return tiny_backbone(sha256="0123456789abcdef")
 
 
 @pytest.fixture
@@ -555,6 +549,31 @@ def test_a_method_that_mostly_fails_has_no_row(folder: Path, broken: Any, reason
     assert len(said) == 1
     assert "NO ROW: broken" in tables.markdown(table)
     assert [list(shown.results) for shown in table.shown] == [["fine"]] * 3
+
+
+def test_hashes_are_of_the_pictures_that_stay(folder: Path) -> None:
+    def fails_on_two(given: Given) -> Tensor:
+        if given.image.shape[-1] != 57:
+            raise ValueError("not this one")
+        return given.image
+
+    scorer, fine = Scorer(metrics_of("denoise", [], ["psnr"]), {}), Method("fine", exact, "floor")
+    alone = measure(PictureSet.of(folder), Gaussian(25), [fine], scorer)
+    methods = [Method("bad", fails_on_two, "peer"), fine]
+    both = measure(PictureSet.of(folder), Gaussian(25), methods, scorer)
+    assert list(both.failed) == ["bad"]
+    assert (both.count, both.set_hash, both.inputs_hash) == (3, alone.set_hash, alone.inputs_hash)
+    (folder / "a10.png").unlink()
+    two = measure(PictureSet.of(folder), Gaussian(25), [fine], scorer)
+    Image.fromarray(scene(5, 64, 64)).save(folder / "a10.png")
+
+    def fails_on_one(given: Given) -> Tensor:
+        if given.image.shape[-1] == 64:
+            raise ValueError("not this one")
+        return given.image
+
+    left = measure(PictureSet.of(folder), Gaussian(25), [Method("moody", fails_on_one, "peer"), fine], scorer)
+    assert (left.count, left.set_hash, left.inputs_hash) == (2, two.set_hash, two.inputs_hash)
 
 
 def test_methods_cannot_harm_each_other(folder: Path) -> None:

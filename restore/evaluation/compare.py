@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from restore import images
 from restore.errors import ConfigError, ImageError
-from restore.evaluation.pictures import printable
-from restore.evaluation.protocols import RESULT, Case, Given, rounded, to_bytes
+from restore.evaluation.pictures import printable, read_rgb
+from restore.evaluation.protocols import RESULT, Case, Given, to_bytes
 from restore.evaluation.results import Row, Scored, Table
-from restore.evaluation.run import Gallery
+from restore.evaluation.run import Gallery, Say, Tick
 from restore.evaluation.scoring import Scorer
+from restore.evaluation.tables import some
 
 MANY = 6  # names in a message; the rest is counted
 
 
 def compare(
     reference: Path, outputs: Sequence[Path], scorer: Scorer, *, border: int = 0, limit: int | None = None,
-    show: int = 0, partly: bool = False, say: Callable[[str], None] = lambda _: None,
-    tick: Callable[[str, int, int], None] = lambda *_: None,
+    show: int = 0, partly: bool = False, say: Say = lambda _: None,
+    tick: Tick = lambda *_: None,
 ) -> Table:  # fmt: skip
     """One table: a row for each folder of results. Pictures are matched by their names without suffix.
 
@@ -43,15 +44,15 @@ def compare(
         "compare", printable(reference.resolve().name), "", "compare", f"{words}.", None, "", "compare",
         list(scorer.chosen), [Row(label, "given") for label in labels],
     )  # fmt: skip
-    if not partly:
-        _check_sizes(names, folders)
+    problems: list[str] = []
     gallery = Gallery(show, len(names), 0, scorer.chosen[0].higher_is_better)
     digest, inputs = hashlib.sha256(), hashlib.sha256()
     for number, name in enumerate(names):
         tick("comparing", number, len(names))
         try:
-            clean, *results = (_read(folder[name]) for folder in folders)
-            if any(result.shape != clean.shape for result in results):
+            clean, *results = (read_rgb(folder[name]) for folder in folders)
+            if differing := _other_sizes([folder[name] for folder in folders], [clean, *results]):
+                problems += differing
                 raise ImageError("the sizes differ")
             if 2 * border >= min(clean.shape[-2:]):
                 raise ImageError(f"a border of {border} pixels leaves nothing of it")
@@ -60,7 +61,6 @@ def compare(
             found = [scores.scores(result) for result in results]
         except ImageError as error:
             table.left_out[printable(name)] = printable(str(error))
-            say(f"{printable(name)} is left out: {error}")
             continue
         for row, values in zip(table.rows, found, strict=True):
             megapixels = clean.shape[-1] * clean.shape[-2] / 1e6
@@ -70,6 +70,13 @@ def compare(
             inputs.update(to_bytes(result).tobytes())
         table.count += 1
         gallery.offer(printable(name), case, found, dict(zip(labels, results, strict=True)))
+    if problems and not partly:
+        raise ConfigError(
+            f"results must have the size (w x h) of their references: {some(problems, MANY)}; pass "
+            "--partly to compare the rest"
+        )
+    for name, reason in table.left_out.items():
+        say(f"{name} is left out: {reason}")
     if not table.count:
         raise ImageError(f"{reference}: not one picture could be compared; the reasons are above")
     table.set_hash, table.inputs_hash = digest.hexdigest()[:12], inputs.hexdigest()[:12]
@@ -102,19 +109,14 @@ def _matching(folders: Sequence[Path], found: Sequence[dict[str, Path]], *, part
         missing = [name for name in found[0] if name not in names]
         extra = [name for name in names if name not in found[0]]
         if missing:
-            problems.append(f"{folder} lacks {_some(missing)}")
+            problems.append(f"{folder} lacks {some(missing, MANY)}")
         if extra:
-            problems.append(f"{folder} has {_some(extra)} that {folders[0]} has not")
+            problems.append(f"{folder} has {some(extra, MANY)} that {folders[0]} has not")
     if problems and not partly:
         raise ConfigError(
             f"the folders do not match: {'; '.join(problems)}; pass --partly to compare the rest"
         )
     return common
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(names[:MANY]) + more
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
@@ -129,24 +131,11 @@ def _labels(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _read(path: Path) -> Tensor:
-    return rounded(images.to_tensor(images.read(path)))
-
-
-def _check_sizes(names: Sequence[str], folders: Sequence[dict[str, Path]]) -> None:
-    """Compare all sizes before anything is measured; what cannot be read is told later."""
-    problems = []
-    for name in names:
-        paths = [folder[name] for folder in folders]
-        try:
-            (h, w), *others = (images.read(path).size for path in paths)
-        except ImageError:
-            continue
-        for path, (own_h, own_w) in zip(paths[1:], others, strict=True):
-            if (own_h, own_w) != (h, w):
-                problems.append(f"{path} is {own_w}x{own_h} but {paths[0]} is {w}x{h}")
-    if problems:
-        raise ConfigError(
-            f"results must have the size (w x h) of their references: {_some(problems)}; pass --partly to "
-            "compare the rest"
-        )
+def _other_sizes(paths: Sequence[Path], pictures: Sequence[Tensor]) -> list[str]:
+    """The results that have not the size of the reference, which is the first."""
+    sizes = [f"{picture.shape[-1]}x{picture.shape[-2]}" for picture in pictures]
+    return [
+        f"{path} is {size} but {paths[0]} is {sizes[0]}"
+        for path, size in zip(paths, sizes, strict=True)
+        if size != sizes[0]
+    ]

@@ -77,8 +77,7 @@ class PictureSet:
                 yield name, printable(str(error).removeprefix(f"{path}: "))
 
     def _picture(self, path: Path, name: str) -> Picture:
-        # Upright, as RGB at 8 bits, as all results are; alpha is left out.
-        clean = rounded(images.to_tensor(images.read(path)))
+        clean = read_rgb(path)
         whole = to_bytes(clean)
         overlap = ", ".join(what for what, prints in self.known.items() if prints.holds(whole))
         h, w = clean.shape[-2:]
@@ -110,6 +109,11 @@ def _listed(folder: Path, listed: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
+def read_rgb(path: Path) -> Tensor:
+    """A picture as it is compared: upright, RGB ``(1, 3, h, w)`` in [0, 1] at 8 bits, without alpha."""
+    return rounded(images.to_tensor(images.read(path)))
+
+
 def printable(name: str) -> str:
     """A file's name as text that can be written anywhere: no stray bytes, no control characters."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -123,7 +127,7 @@ def fingerprints_of(folder: Path) -> Fingerprints:
     hashes = []
     for path in images.list_inputs([folder]):
         try:
-            hashes.append(fingerprint(to_bytes(images.to_tensor(images.read(path)))))
+            hashes.append(fingerprint(to_bytes(read_rgb(path))))
         except ImageError:
             continue  # no test picture can look like it
     return Fingerprints(hashes)

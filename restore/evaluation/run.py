@@ -71,12 +71,15 @@ def measure(
 
 @dataclass(frozen=True)
 class _Entry:
-    """What one picture gave: by method its scores and peak memory, or why it failed."""
+    """What one picture gave: by method its scores and peak memory, or why it failed.
 
-    picture: Picture
-    clean: bytes
-    given: bytes
+    data: what the hashes are of, where they do not hold it yet.
+    """
+
+    name: str
+    overlap: str
     found: list[tuple[Scored, int | None] | str]
+    data: tuple[bytes, bytes] | None
 
 
 class _Sheet:
@@ -102,6 +105,7 @@ class _Sheet:
         if twice := next((label for label in labels if labels.count(label) > 1), None):
             raise ValueError(f"two rows are called {twice!r}; give them different names")
         self._entries: list[_Entry] = []
+        self._hashes = hashlib.sha256(), hashlib.sha256()
         own = next((k for k, row in enumerate(self._rows) if row.kind == "restore"), 0)
         self._gallery = Gallery(show, len(pictures.files), own, scorer.chosen[0].higher_is_better)
 
@@ -110,17 +114,27 @@ class _Sheet:
         if not self._entries:
             self._warm_up(picture.clean)
         reference = self._scorer.of(case, self._protocol.border)
-        entry = _Entry(picture, to_bytes(case.clean).tobytes(), _told(case.given), [])
+        data = to_bytes(case.clean).tobytes(), _told(case.given)
         results: dict[str, Tensor] = {}
+        found: list[tuple[Scored, int | None] | str] = []
         for k, (method, row) in enumerate(zip(self._methods, self._rows, strict=True)):
-            found, result = self._one(method, picture.name, case, reference)
-            entry.found.append(found)
+            one, result = self._one(method, picture.name, case, reference)
+            found.append(one)
             if result is not None:
                 results[row.label] = result
             report(k + 1)
-        self._entries.append(entry)
-        scores = [None if isinstance(found, str) else found[0].scores for found in entry.found]
+        # A picture on which all went well stays, and its pixels need not be kept; after a failure it is only
+        # known at the end which pictures come next.
+        settled = not any(entry.data for entry in self._entries[-1:]) and len(results) == len(found)
+        if settled:
+            self._hash(data)
+        self._entries.append(_Entry(picture.name, picture.overlap, found, None if settled else data))
+        scores = [None if isinstance(one, str) else one[0].scores for one in found]
         self._gallery.offer(picture.name, case, scores, results)
+
+    def _hash(self, data: tuple[bytes, bytes]) -> None:
+        for digest, part in zip(self._hashes, data, strict=True):
+            digest.update(part)
 
     def _one(
         self, method: Method, name: str, case: Case, reference: Reference
@@ -162,23 +176,22 @@ class _Sheet:
             else:
                 count = f"{len(reasons)} of {len(self._entries)} pictures failed"
                 table.failed[row.label] = f"{count}; {reasons[0]}"
-        clean, inputs = hashlib.sha256(), hashlib.sha256()
         for entry in self._entries:
             kept = [found for found, fine in zip(entry.found, able, strict=True) if fine]
             if reason := next((found for found in kept if isinstance(found, str)), None):
-                table.left_out[entry.picture.name] = reason
+                table.left_out[entry.name] = reason
                 continue
             for row, found in zip(table.rows, kept, strict=True):
                 assert not isinstance(found, str)
                 row.pictures.append(found[0])
                 if found[1] is not None:
                     row.peak_bytes = max(found[1], row.peak_bytes or 0)
-            clean.update(entry.clean)
-            inputs.update(entry.given)
+            if entry.data:
+                self._hash(entry.data)
             table.count += bool(kept)
-            if entry.picture.overlap:
-                table.overlaps[entry.picture.name] = entry.picture.overlap
-        table.set_hash, table.inputs_hash = clean.hexdigest()[:12], inputs.hexdigest()[:12]
+            if entry.overlap:
+                table.overlaps[entry.name] = entry.overlap
+        table.set_hash, table.inputs_hash = (digest.hexdigest()[:12] for digest in self._hashes)
         labels = [row.label for row in table.rows]
         table.shown = [
             replace(shown, results={label: shown.results[label] for label in labels})

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from restore.evaluation.results import Evaluation, Row, Table
@@ -78,18 +78,19 @@ def warnings(table: Table) -> list[str]:
     for metric in table.metrics:
         exact = dict.fromkeys(name for row in table.rows for name in row.exact(metric.key))
         if exact and any(len(row.exact(metric.key)) < len(row.pictures) for row in table.rows):
-            found.append(f"{metric.label} is infinite, and in no mean, where a row is exact: {_some(exact)}.")
+            found.append(f"{metric.label} is infinite, and in no mean, where a row is exact: {some(exact)}.")
         without = dict.fromkeys(
             p.picture for row in table.rows for p in row.pictures if p.scores.get(metric.key) is None
         )
         if without:
-            small = f"{_some(without)} being too small for it{_smallest(metric.key)}"
+            small = f"{some(without)} being too small for it{_smallest(metric.key)}"
             found.append(f"No mean of {metric.label}, {small}.")
     return found
 
 
-def _some(names: Iterable[str]) -> str:
-    first, rest = list(names)[:MANY], len(list(names)) - MANY
+def some(names: Iterable[str], most: int = MANY) -> str:
+    """The first of many names, and how many more there are."""
+    first, rest = list(names)[:most], len(list(names)) - most
     return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
@@ -103,7 +104,8 @@ def as_json(evaluation: Evaluation) -> str:
     """Everything, down to single pictures; infinite PSNR is the string "inf"."""
     tables = []
     for table in evaluation.tables:
-        values = asdict_without_pictures(table)
+        values = asdict(replace(table, shown=[]))  # without the pixels of a report
+        del values["shown"]
         for row, record in zip(table.rows, values["rows"], strict=True):
             record["label"] = row.label
             record["means"] = {m.key: row.mean(m.key) for m in table.metrics}
@@ -113,17 +115,6 @@ def as_json(evaluation: Evaluation) -> str:
         tables.append({"title": table.title, **values})
     whole = {"format": FORMAT, "facts": evaluation.facts, "notes": evaluation.notes, "tables": tables}
     return json.dumps(_finite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def asdict_without_pictures(table: Table) -> dict[str, Any]:
-    """The table as plain values, without the pixels of what a report shows."""
-    shown, table.shown = table.shown, []
-    try:
-        values = asdict(table)
-    finally:
-        table.shown = shown
-    values.pop("shown")
-    return values
 
 
 def _finite(value: Any) -> Any:
