@@ -14,6 +14,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from restore import adapters
 from restore import schedule as schedules
 from restore.errors import OutputError, WeightsError
 from restore.schedule import Prediction
@@ -273,17 +274,25 @@ def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.flo
 
     Raises WeightsError for weights that are not finite in ``dtype``, OutputError when it cannot be written.
     """
-    path = Path(path)
-    tensors = {n: t.detach().to("cpu", dtype).contiguous() for n, t in backbone.network.state_dict().items()}
+    state = {n: t.detach().to("cpu", dtype).contiguous() for n, t in backbone.network.state_dict().items()}
+    described = {"format": FORMAT, "config": json.dumps(asdict(backbone.config))}
+    return _save(Path(path), state, described, backbone.facts)
+
+
+def save_adapters(
+    tensors: Mapping[str, Tensor], path: str | Path, *, base: str, facts: Mapping[str, Any]
+) -> str:
+    """Write adapters, as `restore.adapters.adapter_tensors` gives them, with the hash of the checkpoint they
+    belong to; return their own hash. Raises as `save` does."""
+    half = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in tensors.items()}
+    return _save(Path(path), half, {"format": adapters.FORMAT, "base": base}, facts)
+
+
+def _save(path: Path, tensors: dict[str, Tensor], described: dict[str, str], facts: Mapping[str, Any]) -> str:
     check_finite(path, tensors)
     digest = tensors_hash(tensors)
-    metadata = {
-        "format": FORMAT,
-        "sha256": digest,
-        "config": json.dumps(asdict(backbone.config)),
-        "facts": json.dumps(backbone.facts),
-    }
-    write_tensors(path, tensors, metadata)
+    kept = {key: value for key, value in facts.items() if key != "sha256"}  # that of what it was loaded from
+    write_tensors(path, tensors, {**described, "sha256": digest, "facts": json.dumps(kept)})
     return digest
 
 
@@ -312,46 +321,87 @@ def load(
     """Load a checkpoint (None: the one in the package) and check it; never runs pickled code.
 
     Checks the format version, every tensor's name and shape, the hash, and that all numbers are finite.
-    device None: the best there is; dtype None: ``best_dtype``. Raises WeightsError.
+    A file of adapters is put on its base, which is the checkpoint in the package or one that lies beside the
+    file, known by its hash. device None: the best there is; dtype None: ``best_dtype``. Raises WeightsError.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = shipped_weights() if path is None else Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: expected a checkpoint of format {FORMAT}, got {metadata.get('format', 'none named')}; "
-            "foreign weights cannot be loaded"
-        )
-    try:
-        config = config_from_dict(json.loads(metadata["config"]))
-        facts = dict(json.loads(metadata["facts"]))
-        with torch.device("meta"):  # no memory before the tensors are known to fit
-            network = UNet(config.network)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
-    _check_tensors(path, tensors, network, metadata.get("sha256", ""))
-    network.load_state_dict(tensors, assign=True)
-    facts["sha256"] = metadata["sha256"]
+    state, config, facts = _read_checkpoint(path)
+    with torch.device("meta"):  # no memory but that of the tensors read
+        network = UNet(config.network)
+    network.load_state_dict(state, assign=True)
     device = device or best_device()
     return Backbone(network, config, facts).to(device, dtype or best_dtype(device))
 
 
-def _check_tensors(path: Path, tensors: Mapping[str, Tensor], network: UNet, digest: str) -> None:
-    expected = network.state_dict()
+def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:
+    """(the network's state, its configuration, facts), checked; adapters are merged. Raises WeightsError."""
+    metadata, tensors = _read_file(path)
+    kind = metadata.get("format")
+    if kind not in (FORMAT, adapters.FORMAT):
+        raise WeightsError(
+            f"{path}: expected a checkpoint of format {FORMAT}, got {kind or 'none named'}; "
+            "foreign weights cannot be loaded"
+        )
+    try:
+        facts = dict(json.loads(metadata["facts"]))
+        facts["sha256"] = digest = metadata.get("sha256", "")
+        if kind == adapters.FORMAT:
+            _check_contents(path, tensors, digest)
+            base, config, base_facts = _read_checkpoint(_base_of(path, metadata["base"]))
+            return adapters.merged(base, tensors), config, {**base_facts, **facts}
+        config = config_from_dict(json.loads(metadata["config"]))
+        with torch.device("meta"):  # no memory before the tensors are known to fit
+            expected = UNet(config.network).state_dict()
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
+    _check_shapes(path, tensors, expected)
+    _check_contents(path, tensors, digest)
+    return tensors, config, facts
+
+
+def _read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys()) if with_tensors else []
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
+
+
+def _base_of(path: Path, digest: str) -> Path:
+    """The checkpoint of that hash: the one in the package, or one in the folder of the adapters."""
+    shipped_file = shipped_weights()
+    beside = (
+        other for other in sorted(path.absolute().parent.glob("*.safetensors")) if other.name != path.name
+    )
+    for candidate in (shipped_file, *beside):
+        try:
+            metadata, _ = _read_file(candidate, with_tensors=False)
+        except WeightsError:
+            continue
+        if metadata.get("sha256") == digest and metadata.get("format") == FORMAT:
+            return candidate
+    held = _read_file(shipped_file, with_tensors=False)[0].get("sha256", "")
+    raise WeightsError(
+        f"{path}: these are adapters for the weights {digest[:12]}, but the package holds {held[:12]}; put "
+        "that checkpoint beside them in the same folder, or fit again"
+    )
+
+
+def _check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
             raise WeightsError(f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {name}")
         if tensors[name].shape != expected[name].shape:
             shapes = tuple(tensors[name].shape), tuple(expected[name].shape)
             raise WeightsError(f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}")
+
+
+def _check_contents(path: Path, tensors: Mapping[str, Tensor], digest: str) -> None:
     if (found := tensors_hash(tensors)) != digest:
         raise WeightsError(
             f"{path}: damaged: its contents hash to {found[:12]}, it says {digest[:12] or 'none'}"

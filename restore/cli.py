@@ -18,9 +18,11 @@ import click
 
 from restore import __version__, folder, images
 from restore.cli_eval import evaluate
+from restore.cli_fit import fit
 from restore.errors import ImageError, MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
+    CANCELLED,
     DENOISE_STEPS,
     INPAINT_METHOD,
     INPAINT_STEPS,
@@ -55,9 +57,7 @@ if TYPE_CHECKING:
     from restore.backbone import Backbone
 
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
-FAINT = 2 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
-CANCELLED = 130  # 128 + SIGINT, as shells count
 
 
 # ---------------------------------------------------------------------------------------- running
@@ -449,8 +449,9 @@ def _hole(
 )  # fmt: skip
 @estimate_option("mean")
 @method_option(
-    DENOISE_STEPS, "gaussian",
-    "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans.",
+    DENOISE_STEPS, "auto",
+    "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans; auto: "
+    "gaussian with --sigma, else the one that suits the noise measured, and none where there is none.",
 )  # fmt: skip
 @steps_option(DENOISE_STEPS)
 @sampler_option("ddpm")
@@ -471,14 +472,40 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             from restore.tasks.denoise import denoise
 
             pixels = _channels(picture, job.name)
-            if sigma is None and walk["method"] == "gaussian":
+            asked: dict[str, Any] = {"sigma": sigma, **walk}
+            if sigma is None and walk["method"] == "auto":
+                asked.update(_chosen(pixels, job, session))
+                if asked["method"] == "none":
+                    return picture
+            elif sigma is None and walk["method"] == "gaussian":
                 _tell_noise(pixels, job, session)
-            clean = denoise(pixels, sigma=sigma, backbone=session.backbone, progress=session.progress, **walk)
+            clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
             return _with_channels(picture, clean)
 
         return Prepared(picture.size, finish)
 
     _restore(inputs, task, settings, ending="denoised")
+
+
+def _chosen(pixels: NDArray[Any], job: Job, session: Session) -> dict[str, Any]:
+    """Say what noise there is and what will be done about it; the method and the level for it."""
+    from restore.arrays import canvas
+    from restore.tasks.denoise import choose
+
+    choice = choose(canvas(pixels).batch[0], session.backbone)
+    session.facts.update(method=choice.method, noise=choice.why)
+    if choice.noise_std is not None:
+        session.facts["sigma"] = round(255 * choice.noise_std, 3)
+    done = {
+        "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
+        "(JPEG, smooth grain): pass --method blind",
+        "blind": "--method blind is used",
+        "gaussian": "--method gaussian is used",
+    }
+    session.note(f"{job.name}: {choice.why}: {done[choice.method]}")
+    if choice.method == "gaussian" and choice.noise_std is not None:
+        return {"method": "gaussian", "sigma": min(255.0, 255 * choice.noise_std)}
+    return {"method": choice.method}
 
 
 def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
@@ -489,12 +516,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     found = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
     session.facts["sigma"] = round(255 * found.sigma, 3)
     session.note(f"{job.name}: noise sigma estimated at {255 * found.sigma:.1f} (of 255)")
-    if found.sigma < FAINT:
-        session.note(
-            f"{job.name}: hardly any white noise; if you do see noise, it is of another kind (JPEG, grain, a "
-            "resized picture): pass --method blind"
-        )
-    elif found.correlation > CORRELATED:
+    if found.correlation > CORRELATED:
         session.note(
             f"{job.name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
             "taken for detail; --method blind removes more of it"
@@ -628,3 +650,4 @@ def train(config: Path, resume: bool, start_from: Path | None, **changes: object
 
 
 main.add_command(evaluate)
+main.add_command(fit)

@@ -31,6 +31,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -218,9 +219,22 @@ def read(path: str | Path) -> Picture:
     return decode(data, name=str(path))
 
 
-def decode(data: bytes, *, name: str) -> Picture:
-    """``read`` for a picture that is already in memory; ``name`` stands in messages."""
-    decoder = _decode_tiff if _sniffed(data, name) == "tiff" else _decode_with_pillow
+def read_pages(path: str | Path) -> list[Picture]:
+    """All pages of a TIFF file, such as a burst of one scene; the one picture of any other file.
+
+    Raises ImageError as `read` does, and for a page whose codec is not one of tifffile's.
+    """
+    first = read(path)
+    if first.format != "tiff" or first.pages == 1:
+        return [first]
+    data = Path(path).read_bytes()
+    rest = [decode(data, name=f"{path}, page {page + 1}", page=page) for page in range(1, first.pages)]
+    return [replace(picture, pages=1, notes=()) for picture in (first, *rest)]
+
+
+def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
+    """``read`` for a picture that is already in memory; ``name`` stands in messages. page: of a TIFF."""
+    decoder = partial(_decode_tiff, number=page) if _sniffed(data, name) == "tiff" else _decode_with_pillow
     try:
         with warnings.catch_warnings():
             # Pillow warns about odd metadata, which is either repaired below or does not matter here.
@@ -826,13 +840,13 @@ _SILENT = logging.NullHandler()
 """Without any handler tifffile's complaints would go to stderr; what matters is said by our errors."""
 
 
-def _decode_tiff(data: bytes, name: str) -> Picture:
+def _decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     """TIFF, also BigTIFF; the pixels by tifffile, or by Pillow and OpenCV where it lacks the codec."""
     import tifffile
 
     logging.getLogger("tifffile").addHandler(_SILENT)
     with tifffile.TiffFile(BytesIO(data)) as tif:
-        page = tif.pages.first
+        page: Any = tif.pages[number]
         _check_size(page.imagewidth, page.imagelength, name)
         if min(page.databytecounts, default=0) < 1:  # tifffile would fill the gap with black
             raise ValueError("parts of the pixels are missing")
@@ -840,6 +854,11 @@ def _decode_tiff(data: bytes, name: str) -> Picture:
         x, y = (tags.valueof(code, (0, 1)) for code in (282, 283))
         unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)), 0.0)
         dpi = _sane_dpi([unit * n / d if d else 0.0 for n, d in (x, y)])
+        if number and not (_is_tifffiles(page) and page.photometric in (0, 1, 2)):
+            raise ImageError(
+                f"{name}: beyond the first page only plain gray and RGB are read, uncompressed, PackBits or "
+                f"deflate; got compression {int(page.compression)}, photometric {int(page.photometric or 0)}"
+            )
         channels, notes = _tiff_channels(page, data, name)
         icc = bytes(tags.valueof(34675, b""))
         return _assembled(
@@ -867,7 +886,7 @@ def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDA
             wanted = "8 or 16 bit integers or floats, gray or RGB"
             raise ImageError(f"{name}: expected {wanted}, got {kind}; convert it first")
         return _tiff_by_pillow(data, name)
-    if page.compression in (1, 8, 32773, 32946) and page.predictor in (1, 2):
+    if _is_tifffiles(page):
         channels = page.asarray().reshape(page.shape)
         if page.axes == "SYX":
             channels = channels.transpose(1, 2, 0)
@@ -887,6 +906,11 @@ def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDA
     if channels.shape[2] in (2, 4) and tuple(page.extrasamples) == (1,):
         channels = _unmultiplied(channels)
     return channels.astype(channels.dtype.newbyteorder("="), copy=False), notes
+
+
+def _is_tifffiles(page: tifffile.TiffPage) -> bool:
+    """Whether tifffile decodes it by itself: none, deflate, PackBits, deflate by its old number."""
+    return page.compression in (1, 8, 32773, 32946) and page.predictor in (1, 2)
 
 
 def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:

@@ -32,6 +32,8 @@ INPAINT_STEPS = {
 INPAINT_METHOD = {"mean": "splitting", "sample": "ddnm"}
 JUMPS = (10, 10)
 DENOISE_STEPS = {
+    ("auto", "mean"): 1,
+    ("auto", "sample"): 20,
     ("gaussian", "mean"): 1,
     ("gaussian", "sample"): 20,
     ("blind", "mean"): 1,
@@ -47,6 +49,7 @@ UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)
 SAMPLE_STEPS = 50
 TILE = 2048
+CANCELLED = 130  # 128 + SIGINT, as shells count
 
 
 class Number(click.FloatRange):

@@ -3,26 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from restore import samplers, schedule
 from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
-from restore.noise import estimate_sigma
+from restore.noise import estimate_sigma, measure
+from restore.noise_model import SIDE, measure_noise
 from restore.types import Estimate, Progress
 
-Method = Literal["gaussian", "blind"]
+Method = Literal["auto", "gaussian", "blind"]
 STEPS: dict[tuple[Method, Estimate], int] = {
+    ("auto", "mean"): 1,
+    ("auto", "sample"): 20,
     ("gaussian", "mean"): 1,
     ("gaussian", "sample"): 20,
     ("blind", "mean"): 1,
     ("blind", "sample"): 20,
 }
+CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
+SIGNAL_DEPENDENT = (
+    0.5  # share of the variance that grows with the signal, above which noise is not of one level
+)
+COLOURLESS = 0.5  # correlation between channels; texture has more, noise of a sensor less
+VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
+FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a picture is best denoised, and why.
+
+    method: ``none`` where there is no noise to speak of. noise_std: of its white noise, [0, 1] units; None
+    where the method is not told. why: in words. correlation: of the noise of neighbouring pixels.
+    """
+
+    method: Literal["none", "gaussian", "blind"]
+    noise_std: float | None
+    why: str
+    correlation: float = 0.0
+
+
+def choose(picture: Tensor, backbone: Backbone) -> Choice:
+    """Measure a picture's noise and choose the method for it. picture ``(3, h, w)`` in [0, 1].
+
+    White noise of one level is what the prior is exact for; noise that neighbours share, or that grows with
+    the signal, is the conditional branch's; a picture without noise is left as it is. Weights fitted to one
+    kind of noise are used as they were fitted. The two estimates complement each other: the finest orders
+    tell noise from texture but miss smooth noise, the flattest patches the other way round.
+    """
+    fitted = backbone.facts.get("fit", {}).get("branch")
+    if fitted == "blind":
+        return Choice("blind", None, "the weights were fitted to noise of one kind")
+    pixels = picture.permute(1, 2, 0).cpu().numpy()
+    white = measure(pixels)
+    level = f"noise sigma estimated at {255 * white.sigma:.1f} (of 255)"
+    if fitted is None and min(pixels.shape[:2]) >= SIDE:
+        model = measure_noise([pixels], most=3000)
+        colour = len(model.channels) == 3
+        # Texture is the same in all channels and noise is not, unless the picture is gray.
+        of_sensor = colour and np.abs(model.channels[np.triu_indices(3, 1)]).max() < COLOURLESS
+        smooth = (
+            of_sensor and model.correlation > CORRELATED and model.sigma > max(VISIBLE, 1.25 * white.sigma)
+        )
+        coarse = not colour and white.sigma > VISIBLE / 2 and white.correlation > CORRELATED
+        grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * white.sigma
+        if smooth or coarse or grows:
+            return Choice("blind", white.sigma, model.describe(), model.correlation)
+    if white.sigma < FAINT:
+        return Choice("none", white.sigma, level)
+    return Choice("gaussian", white.sigma, level, white.correlation)
 
 
 def denoise(
@@ -30,7 +87,7 @@ def denoise(
     *,
     sigma: float | None = None,
     estimate: Estimate = "mean",
-    method: Method = "gaussian",
+    method: Method = "auto",
     sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -48,7 +105,8 @@ def denoise(
     estimate: ``mean`` (one call, best PSNR) or ``sample`` (``steps`` calls, natural texture).
     method: ``gaussian`` uses the unconditional prior; ``blind`` the conditional branch with the noisy
         picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
-        sigma it is told nothing about the level.
+        sigma it is told nothing about the level. ``auto`` is gaussian where sigma is given; else `choose`
+        measures each picture, and one with less noise than anybody sees comes back as a copy.
     sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ancestral, ``ddpm``.
     steps: of its ladder. seed: of its random numbers; the pictures of a batch draw different ones.
 
@@ -66,19 +124,37 @@ def denoise(
     lowest, top = backbone.config.sigma_min, backbone.config.sigma_max
     noisy = picture.batch.to(backbone.device)
     calls = steps or STEPS[method, estimate]
-    if method == "blind":
+    methods, levels = _decided(method, given, picture.batch, backbone)
+    results = noisy.clone()
+    by_level = [k for k, chosen in enumerate(methods) if chosen == "gaussian"]
+    ladders = [_ladder(noisy[k], levels[k] or 0.0, lowest, calls) for k in by_level]
+    blind = [k for k, chosen in enumerate(methods) if chosen == "blind"]
+    if not any(ladders) and not blind:
+        return picture.unchanged()  # type: ignore[no-any-return]
+    if any(ladders):
+        results[by_level] = _gaussian(noisy[by_level], ladders, walk, backbone, progress)
+    if blind:
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, calls)
+        hint = noisy[blind]
         # At the top the state says nothing, so for one call from there its noise need not be drawn.
-        start = noisy if len(ladder) == 2 else noisy + top * noise(noisy)
-        blind = backbone.denoiser(Condition(noisy, noise_std=given))
-        result = walk(blind, start, ladder, progress=progress)
-    else:
-        levels = estimated_sigmas(picture.batch) if given is None else [given] * len(noisy)
-        ladders = [_ladder(one, level, lowest, calls) for one, level in zip(noisy, levels, strict=True)]
-        if not any(ladders):
-            return picture.unchanged()  # type: ignore[no-any-return]
-        result = _gaussian(noisy, ladders, walk, backbone, progress)
-    return picture.like_original(result)  # type: ignore[no-any-return]
+        start = hint if len(ladder) == 2 else hint + top * noise(hint)
+        results[blind] = walk(
+            backbone.denoiser(Condition(hint, noise_std=given)), start, ladder, progress=progress
+        )
+    return picture.like_original(results)  # type: ignore[no-any-return]
+
+
+def _decided(
+    method: Method, given: float | None, batch: Tensor, backbone: Backbone
+) -> tuple[list[str], list[float | None]]:
+    """The method of each picture of a batch, and the noise level that the prior is asked for."""
+    if method == "auto" and given is None:
+        choices = [choose(picture, backbone) for picture in batch]
+        return [choice.method for choice in choices], [choice.noise_std for choice in choices]
+    if method == "blind":
+        return ["blind"] * len(batch), [given] * len(batch)
+    estimated: list[float | None] = [*estimated_sigmas(batch)] if given is None else [given] * len(batch)
+    return ["gaussian"] * len(batch), estimated
 
 
 def estimated_sigmas(batch: Tensor) -> list[float]:
@@ -124,8 +200,8 @@ def _gaussian(
 def _check(estimate: str, method: str, steps: int | None) -> None:
     if estimate not in ("mean", "sample"):
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    if method not in ("gaussian", "blind"):
-        raise ValueError(f"method is 'gaussian' or 'blind', got {method!r}")
+    if method not in ("auto", "gaussian", "blind"):
+        raise ValueError(f"method is 'auto', 'gaussian' or 'blind', got {method!r}")
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if estimate == "mean" and steps not in (None, 1):

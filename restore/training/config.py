@@ -25,6 +25,7 @@ class DataConfig:
     crop: side of a training crop, a multiple of the network's coarsest cell.
     half_size: also use every picture at half size, which is sharper.
     text: share of crops taken from rendered pages of text.
+    faded: share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
     gray: share of crops whose colour is taken away; the noise put on these is the same in all channels.
     """
 
@@ -33,6 +34,7 @@ class DataConfig:
     crop: int = 96
     half_size: bool = True
     text: float = 0.06
+    faded: float = 0.05
     gray: float = 0.05
 
 
@@ -172,6 +174,7 @@ def _check_ranges(config: TrainConfig, file: str) -> None:
         "data.train": (bool(data.train), "at least one folder, shard or picture"),
         "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
         "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
+        "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
         "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
         "mix.sigma_low": (levels.sigma_min <= config.mix.sigma_low, f"at least {levels.sigma_min:g}"),
         "mix.sigma_mid": (config.mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),

@@ -19,14 +19,22 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
 
 class PictureStore:
-    """All pictures of a training set in one flat uint8 tensor, for random crops on the device.
+    """All pictures of a training set in one flat tensor, for random crops on the device.
 
     Pictures smaller than ``crop`` are left out. A picture is drawn with probability proportional to
     ``area ** 0.75``, so that large landscapes count more than small pictures but do not drown them.
+
+    pictures: each ``(h, w, 3)``, or a tuple of such views of one scene; uint8, or floats in [0, 1].
     """
 
-    def __init__(self, pictures: Sequence[np.ndarray], crop: int, device: str | torch.device = "cpu"):
-        fitting = [p for p in pictures if min(p.shape[:2]) >= crop]
+    def __init__(
+        self,
+        pictures: Sequence[np.ndarray | tuple[np.ndarray, ...]],
+        crop: int,
+        device: str | torch.device = "cpu",
+    ):
+        scenes = [p if isinstance(p, tuple) else (p,) for p in pictures]
+        fitting = [views for views in scenes if min(views[0].shape[:2]) >= crop]
         if not fitting:
             raise ConfigError(
                 f"no training picture is as large as the crop of {crop}x{crop} pixels "
@@ -34,29 +42,56 @@ class PictureStore:
             )
         self.crop = crop
         self.count = len(fitting)
-        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in fitting])).to(device)
-        shapes = torch.tensor([p.shape[:2] for p in fitting])
-        areas = shapes.prod(1)
-        self._starts = (areas.cumsum(0) - areas).to(device)
-        self._shapes = shapes.to(device)
+        flat = [view.reshape(-1, 3) for views in fitting for view in views]
+        if len({part.dtype for part in flat}) > 1:
+            flat = [_as_half(part) for part in flat]
+        self.pixels = torch.from_numpy(np.concatenate(flat)).to(device)
+        self._scale = 255 if self.pixels.dtype == torch.uint8 else 1
+        shapes = torch.tensor([views[0].shape[:2] for views in fitting])
+        areas, views = shapes.prod(1), torch.tensor([len(views) for views in fitting])
+        self._starts = ((areas * views).cumsum(0) - areas * views).to(device)
+        self._shapes, self._views = shapes.to(device), views.to(device)
         self._odds = areas.double().pow(0.75).float().to(device)
 
     def crops(self, n: int, generator: Generator | None = None) -> Tensor:
         """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], mirrored and turned at random."""
-        device = self.pixels.device
-        which = torch.multinomial(self._odds, n, replacement=True, generator=generator)
+        return self._cut(self._choose(n, generator), generator)[0]
+
+    def pairs(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+        """The same crops of two different views of their scenes. All scenes must have two or more."""
+        chosen = self._choose(n, generator)
+        views = self._views[chosen]
+        u = torch.rand(2, n, device=chosen.device, generator=generator)
+        first = (u[0] * views).long()
+        second = (first + 1 + (u[1] * (views - 1)).long()) % views
+        both = self._cut(chosen, generator, first, second)
+        return both[0], both[1]
+
+    def _choose(self, n: int, generator: Generator | None) -> Tensor:
+        return torch.multinomial(self._odds, n, replacement=True, generator=generator)
+
+    def _cut(self, which: Tensor, generator: Generator | None, *views: Tensor) -> list[Tensor]:
+        """Crops of these scenes at random places, the same place and turn in each of their views."""
+        device, n = self.pixels.device, len(which)
         room = self._shapes[which] - self.crop + 1
         corner = (torch.rand(n, 2, device=device, generator=generator) * room).long()
         line = torch.arange(self.crop, device=device)
         rows, columns = corner[:, :1] + line, corner[:, 1:] + line
         width = self._shapes[which, 1]
-        first = self._starts[which, None, None]
-        index = first + rows[:, :, None] * width[:, None, None] + columns[:, None, :]
-        crops = self.pixels[index].permute(0, 3, 1, 2).float() / 255
+        inside = rows[:, :, None] * width[:, None, None] + columns[:, None, :]
         turn = torch.rand(3, n, 1, 1, 1, device=device, generator=generator) < 0.5
-        crops = torch.where(turn[0], crops.flip(3), crops)
-        crops = torch.where(turn[1], crops.flip(2), crops)
-        return torch.where(turn[2], crops.transpose(2, 3), crops)
+        found = []
+        for view in views or (torch.zeros_like(which),):
+            start = self._starts[which] + view * self._shapes[which].prod(1)
+            crops = self.pixels[start[:, None, None] + inside].permute(0, 3, 1, 2).float() / self._scale
+            crops = torch.where(turn[0], crops.flip(3), crops)
+            crops = torch.where(turn[1], crops.flip(2), crops)
+            found.append(torch.where(turn[2], crops.transpose(2, 3), crops))
+        return found
+
+
+def _as_half(pixels: np.ndarray) -> np.ndarray:
+    return (pixels / np.float32(255)).astype(np.float16) if pixels.dtype == np.uint8 else pixels
 
 
 def read_pictures(sources: Sequence[str | Path]) -> Iterator[np.ndarray]:
@@ -110,6 +145,20 @@ def some_gray(crops: Tensor, share: float, generator: Generator | None = None) -
     chosen = torch.rand(len(crops), 1, 1, 1, device=crops.device, generator=generator) < share
     weights = crops.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return torch.where(chosen, (crops * weights).sum(1, keepdim=True).expand_as(crops), crops)
+
+
+def some_faded(crops: Tensor, share: float, generator: Generator | None = None) -> Tensor:
+    """Fade about ``share`` of the crops ``(b, 3, h, w)`` as old prints and scans are: black is gray and paper
+    has a tint, in each channel its own.
+
+    It is done to the clean picture, so that restoring learns to leave a faded contrast as it is.
+    """
+    b, device = len(crops), crops.device
+    chosen = torch.rand(b, 1, 1, 1, device=device, generator=generator) < share
+    ends = 0.35 * torch.rand(2, b, 1, 1, 1, device=device, generator=generator)
+    tint = 0.1 * torch.rand(2, b, 3, 1, 1, device=device, generator=generator)
+    black, white = ends[0] + tint[0], 1 - ends[1] - tint[1]
+    return torch.where(chosen, black + (white - black) * crops, crops)
 
 
 def page_pictures(seed: int = 0) -> list[np.ndarray]:

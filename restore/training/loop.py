@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -25,8 +24,10 @@ from restore.fingerprints import Fingerprints, fingerprint
 from restore.training import loss as losses
 from restore.training import validation
 from restore.training.config import TrainConfig
-from restore.training.data import PictureStore, halved, page_pictures, read_pictures, some_gray
+from restore.training.data import PictureStore, halved, page_pictures, read_pictures, some_faded, some_gray
+from restore.training.log import RunLog, progress_bar
 from restore.training.mix import TASKS, Batch, make_batch
+from restore.training.state import copied, load_optimizer, optimizer_tensors, part
 from restore.unet import UNet
 
 LEVELS = 8  # bins of the noise axis in which the loss is balanced and logged
@@ -153,7 +154,11 @@ class Trainer:
             forward = torch.compile(forward, dynamic=False)
         interrupted = False
         with ExitStack() as stack:
-            log = stack.enter_context(closing(_Log(self.out, self.step))) if self.rank == 0 else None
+            log = (
+                stack.enter_context(closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0)))
+                if self.rank == 0
+                else None
+            )
             try:
                 self._loop(forward, photos, pages, checks, log)
             except KeyboardInterrupt:
@@ -176,12 +181,12 @@ class Trainer:
         photos: PictureStore,
         pages: PictureStore | None,
         checks: Tensor | None,
-        log: _Log | None,
+        log: RunLog | None,
     ) -> None:
         run = self.config.run
         sums = torch.zeros(2, len(TASKS), device=self.device)
         started, before = time.monotonic(), self.seconds
-        with _bar(quiet=self.rank > 0) as bar:
+        with progress_bar("train", quiet=self.rank > 0) as bar:
             while self.progress() < 1:
                 batch, each = self._train_step(forward, photos, pages)
                 sums[0].index_add_(0, batch.task, each)
@@ -208,6 +213,7 @@ class Trainer:
         self.dice.seed(self._seed())
         top = self.config.backbone.sigma_max
         crops = self._crops(photos, pages)
+        crops = some_faded(crops, self.config.data.faded, self.generator)
         crops = some_gray(crops, self.config.data.gray, self.generator)
         batch = make_batch(crops, self.config.mix, top, generator=self.generator, dice=self.dice)
         loss, each = self.loss(forward, batch)
@@ -222,13 +228,16 @@ class Trainer:
         self._update_average()
         return batch, each
 
-    def _log_losses(self, log: _Log, sums: Tensor) -> str:
+    def _log_losses(self, log: RunLog, sums: Tensor) -> str:
         """Log the mean loss of each task since the last time; return it in a few characters."""
         run = self.config.run
         seen = {task: s / n for task, s, n in zip(TASKS, *sums.tolist(), strict=True) if n}
         if not all(map(math.isfinite, seen.values())):
             raise self._diverged("the loss is not a number")
-        log.losses(self.step, self.seconds, self.step * run.batch * self.world, self.rate(), seen)
+        crops, rate = self.step * run.batch * self.world, self.rate()
+        cells = [f"{seen[task]:.5f}" if task in seen else "" for task in TASKS]
+        scalars = {"rate": rate, **{f"loss/{task}": mean for task, mean in seen.items()}}
+        log.row(self.step, [self.step, f"{self.seconds / 60:.2f}", crops, f"{rate:.3g}", *cells], scalars)
         return " ".join(f"{mean:.4f}" for mean in seen.values())
 
     def _seed(self) -> int:
@@ -317,8 +326,7 @@ class Trainer:
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
         tensors["running"] = self.running
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in values.items()}
+        tensors |= optimizer_tensors(self.optimizer)
         metadata = {
             "step": str(self.step),
             "seconds": repr(self.seconds),
@@ -332,8 +340,7 @@ class Trainer:
         except WeightsError:
             raise self._diverged("the weights are not finite") from None
         backbones.save(self.averaged(torch.float32), self.out / "weights.safetensors")
-        copies = {n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}
-        backbones.write_tensors(path, copies, metadata)
+        backbones.write_tensors(path, copied(tensors), metadata)
 
     def _diverged(self, what: str) -> RestoreError:
         return RestoreError(
@@ -363,84 +370,16 @@ class Trainer:
             raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
         if saved != self.config.backbone:
             raise ConfigError(f"{path} was trained as {saved}, the configuration says {self.config.backbone}")
-        self.network.load_state_dict(_part(tensors, "network."))
-        for name, tensor in _part(tensors, "average.").items():
+        self.network.load_state_dict(part(tensors, "network."))
+        for name, tensor in part(tensors, "average.").items():
             self.average[name].copy_(tensor)
         self.running = tensors["running"].to(self.device)
         self.fingerprints = seen
-        self._load_optimizer(_part(tensors, "optimizer."))
+        load_optimizer(self.optimizer, tensors)
         if restart_schedule:
             self.earlier = runs
         else:
             self.step, self.seconds, self.resumed, self.earlier = step, seconds, True, runs[:-1]
-
-    def _load_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        """Put the saved moments back in the memory layout of their weights.
-
-        The fused optimiser reads weights, gradients and moments as flat memory: moments in another layout
-        than channels_last would silently belong to other weights.
-        """
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            index, key = name.split(".", 1)
-            like = parameters[int(index)]
-            fitted = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-            state.setdefault(int(index), {})[key] = fitted
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-
-
-class _Log:
-    """CSV always; TensorBoard where it is installed; sample grids as PNG."""
-
-    def __init__(self, out: Path, step: int):
-        self.out = out
-        new = not (out / "log.csv").exists() or step == 0
-        self._file = (out / "log.csv").open("w" if new else "a", newline="")
-        self._csv = csv.writer(self._file)
-        if new:
-            self._csv.writerow(LOG_FIELDS)
-        self._board: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(out)
-        except ImportError:
-            pass  # an extra: restore[train]
-
-    def losses(self, step: int, seconds: float, crops: int, rate: float, means: dict[str, float]) -> None:
-        cells = [f"{means[task]:.5f}" if task in means else "" for task in TASKS]
-        self._csv.writerow([step, f"{seconds / 60:.2f}", crops, f"{rate:.3g}", *cells])
-        self._file.flush()
-        if self._board:
-            self._board.add_scalar("rate", rate, step)
-            for task, mean in means.items():
-                self._board.add_scalar(f"loss/{task}", mean, step)
-
-    def validation(self, step: int, scores: dict[str, float], grid: Tensor) -> None:
-        from torchvision.utils import save_image
-
-        path = self.out / "validation.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", *scores])
-            writer.writerow([step, *(f"{v:.3f}" for v in scores.values())])
-        save_image(grid, self.out / "validation.png")
-        if self._board:
-            for name, value in scores.items():
-                self._board.add_scalar(f"validation/{name}", value, step)
-            self._board.add_image("validation", grid, step)
-
-    def close(self) -> None:
-        self._file.close()
-        if self._board:
-            self._board.close()
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def _error(kind: schedules.Prediction, x0_hat: Tensor, state: losses.Noised, where: Tensor) -> Tensor:
@@ -453,14 +392,6 @@ def _error(kind: schedules.Prediction, x0_hat: Tensor, state: losses.Noised, whe
 
 def _silent(line: str) -> None:
     """What processes other than the first say."""
-
-
-def _bar(*, quiet: bool) -> Any:
-    """The progress bar, on a terminal only."""
-    from tqdm import tqdm
-
-    shape = "{desc} {percentage:5.1f}%|{bar}| {elapsed}<{remaining} {postfix}"
-    return tqdm(total=100.0, unit="%", disable=True if quiet else None, desc="train", bar_format=shape)
 
 
 def _join_group(device: torch.device) -> tuple[int, int]:

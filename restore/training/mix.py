@@ -155,10 +155,12 @@ def _denoise(clean: Tensor, generator: Generator | None, dice: random.Random) ->
         hint = damage.poisson_gaussian_noise(clean, gain, noise_std / 3, generator)
     elif kind == 3:
         hint = damage.correlated_noise(clean, noise_std / 2, 0.4 + dice.random(), generator)
-        hint = damage.jpeg(hint.clamp(0, 1), _uniform(clean, 40, 98, generator))
+        if dice.random() < 0.5:
+            hint = damage.jpeg(hint.clamp(0, 1), _uniform(clean, 40, 98, generator))
     else:
         hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=dice.random() < 0.7)
-        hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
+        if dice.random() < 0.5:
+            hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
     # The file of a gray picture has one channel, and so has its noise.
     gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
     hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)

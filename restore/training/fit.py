@@ -1,0 +1,193 @@
+"""Fit the backbone to somebody's own noisy pictures: from noise alone, judged on pictures kept aside.
+
+What is trained is the branch of the network that does better on them to begin with, where one call gives the
+posterior mean: the prior at the level of the noise, or the conditional branch with the picture as its hint.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from restore import backbone as backbones
+from restore.backbone import Backbone
+from restore.errors import ConfigError
+from restore.fingerprints import Fingerprints, fingerprint
+from restore.noise_model import CLEAN, NoiseModel, measure_noise, noise_from_views, white_noise
+from restore.training.data import PictureStore
+from restore.training.fitter import FitConfig, Fitter, plain_names
+from restore.training.held_out import Branch, as_used, hold_out
+from restore.training.views import NoisySet, Say, Scene, as_colour, split
+
+MEASURED = 40  # scenes that the noise is measured on, at most
+SMALL = 0.5  # megapixels below which little can be learned
+
+
+@dataclass
+class FitReport:
+    """What came out of a fit. Scores are dB, estimated on pictures kept aside, from noisy ones alone."""
+
+    noise: NoiseModel
+    method: str = ""
+    branch: Branch = "blind"
+    before: dict[str, float] = field(default_factory=dict)
+    after: float = math.nan
+    scored_by: str = ""
+    scenes: int = 0
+    held_out: int = 0
+    skipped: int = 0
+    steps: int = 0
+    minutes: float = 0.0
+    interrupted: bool = False
+    saved: str = ""
+
+    @property
+    def gain(self) -> float:
+        """Against the better of what the weights could do before."""
+        return self.after - max(self.before.values())
+
+    def facts(self) -> dict[str, Any]:
+        plain = {k: v for k, v in vars(self).items() if k != "noise"}
+        numbers = {k: round(v, 3) if isinstance(v, float) else v for k, v in plain.items()}
+        numbers["before"] = {k: round(v, 3) for k, v in self.before.items()}
+        if math.isnan(self.after):
+            numbers["after"] = None
+        return {"noise": self.noise.facts(), **numbers}
+
+
+def measure_set(noisy: NoisySet, sigma: float | None = None) -> NoiseModel:
+    """The noise of a set: as told, from the differences of views, or from the pictures alone."""
+    step = max(1, len(noisy.scenes) // MEASURED)
+    scenes = noisy.scenes[::step]
+    channels = 1 if all(scene.gray for scene in scenes) else 3
+    if sigma is not None:
+        return white_noise(sigma / 255, channels=channels)
+    if not noisy.paired:
+        return measure_noise(scene.floats()[0] for scene in scenes)
+    views = ((view[..., :channels] for view in map(as_colour, scene.floats()[:2])) for scene in scenes)
+    return noise_from_views((first, second) for first, second in views)
+
+
+def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Say = print) -> str:
+    """The method that fits the pictures. Raises ConfigError for one that cannot."""
+    method = config.method
+    if method == "auto":
+        method = "noise2noise" if noisy.paired and config.sigma is None else "recorrupted"
+    if method == "noise2noise" and not noisy.paired:
+        raise ConfigError(
+            "noise2noise needs two views or more of each scene: tell which files belong together with "
+            "--pairs, or choose another method"
+        )
+    if method != "noise2noise" and config.loss != "l2":
+        raise ConfigError(f"the loss {config.loss} belongs to noise2noise, not to {method}")
+    if method == "neighbor2neighbor" and noise.correlated:
+        say(
+            f"warning: neighbouring pixels share noise (correlation {noise.correlation:.2f}); "
+            "neighbor2neighbor will leave most of it in, recorrupted will not"
+        )
+    return method
+
+
+def fit(
+    noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone | None = None,
+    resume: bool = False, anyway: bool = False, say: Say = print, quiet: bool = True,
+) -> FitReport:  # fmt: skip
+    """Fit the backbone to noisy pictures; write it to ``output`` where that is a gain on pictures kept aside.
+
+    base: the weights to begin with, None the shipped ones. resume: go on with the fit whose state lies in the
+    folder beside ``output``, named after it. anyway: write it also where it is no gain. Nothing is done for
+    pictures with less noise than one grey level. The report says what happened; ``report.saved`` is empty
+    where nothing was written. Raises ConfigError and ImageError.
+    """
+    started = time.monotonic()
+    output = Path(output)
+    out = run_folder(output)
+    base = base or backbones.load()
+    learning, aside = split(noisy, config.held_out, config.seed, say)
+    report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
+    report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
+    say(report.noise.describe())
+    if report.noise.sigma < CLEAN:
+        say("that is as good as none: there is nothing to learn, nothing was written")
+        return report
+    report.method = choose_method(config, learning, report.noise, say)
+    held_out = hold_out(aside, report.noise, config.loss, base.config.network.multiple)
+    report.scored_by = held_out.scored_by
+    store = _store(learning, config, base, say)
+    branches: tuple[Branch, ...] = ("gaussian", "blind")
+    report.before = {name: held_out.score(as_used(base, name, report.noise)) for name in branches}
+    # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
+    report.branch = max(branches, key=lambda name: report.before[name])
+    say(f"{report.scored_by}, with the weights as they are: {_scores(report.before)}")
+    out.mkdir(parents=True, exist_ok=True)
+    fitter = Fitter(config, report.method, report.branch, store, report.noise, base, out)
+    if resume:
+        fitter.resume()
+    report.interrupted = not fitter.run(held_out, say, started=started, quiet=quiet)
+    if report.interrupted and fitter.step:
+        fitter.check(held_out)
+        fitter.save()
+    report.after, report.steps = fitter.best_score, fitter.step
+    report.minutes = fitter.seconds / 60
+    if not report.gain > 0 and not anyway:
+        say(
+            f"after the fit {report.after:.2f} dB, {-report.gain:.2f} dB worse than before: not written "
+            "(pass --anyway to write it nevertheless, or give it more time or pictures)"
+        )
+        return report
+    _write(fitter, report, learning, output)
+    say(f"after the fit {report.after:.2f} dB, {report.gain:+.2f} dB: {output}")
+    return report
+
+
+def run_folder(output: Path) -> Path:
+    """Where logs and state of a fit lie: beside its output, with its name."""
+    return output.with_name(output.stem + ".fit")
+
+
+def _store(noisy: NoisySet, config: FitConfig, base: Backbone, say: Say) -> PictureStore:
+    """The crops to learn from; smaller ones for small pictures. Raises ConfigError."""
+    multiple = 2 * base.config.network.multiple  # sub-images of half the size are pictures too
+    sides = sorted(min(scene.size) for scene in noisy.scenes)
+    fitting = min(config.crop, sides[len(sides) // 2]) // multiple * multiple
+    if fitting < multiple:
+        raise ConfigError(
+            f"half of the pictures are smaller than {multiple}x{multiple} pixels; a fit needs larger ones"
+        )
+    if fitting < config.crop:
+        say(f"the pictures are small: learning from crops of {fitting}x{fitting} pixels")
+    if noisy.megapixels < SMALL:
+        say(f"only {noisy.megapixels:.2f} megapixels to learn from; {SMALL} or more are needed for much gain")
+    return PictureStore([scene.views for scene in noisy.scenes], fitting, base.device)
+
+
+def _scores(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name} {score:.2f} dB" for name, score in scores.items())
+
+
+def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> None:
+    base, config = fitter.base, fitter.config
+    fitted = fitter.with_weights(fitter.best)
+    seen = Fingerprints.parse(base.facts.get("fingerprints", ""))
+    learned = Fingerprints(fingerprint(_bytes(scene)) for scene in noisy.scenes)
+    report.saved = str(output)
+    facts = {
+        **base.facts,
+        "fit": {**report.facts(), "config": asdict(config), "base": base.facts.get("sha256", "")},
+        "fingerprints": seen.merged(learned).text(),
+    }
+    if config.rank:
+        tensors = plain_names(fitter.best)
+        facts = {key: facts[key] for key in ("fit", "fingerprints")}
+        backbones.save_adapters(tensors, output, base=base.facts.get("sha256", ""), facts=facts)
+    else:
+        backbones.save(Backbone(fitted.network, base.config, facts), output)
+
+
+def _bytes(scene: Scene) -> Any:
+    return np.round(as_colour(scene.floats()[0]).clip(0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,332 @@
+"""Training on noisy pictures: a branch of the network, an objective, and the best weights so far."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from restore import adapters
+from restore import backbone as backbones
+from restore import schedule as schedules
+from restore.backbone import Backbone, BackboneConfig, Condition
+from restore.errors import ConfigError, RestoreError
+from restore.noise_model import NoiseModel
+from restore.training import objectives
+from restore.training.data import PictureStore
+from restore.training.held_out import Branch, HeldOut, as_used
+from restore.training.log import RunLog, progress_bar
+from restore.training.objectives import Loss, Restoration
+from restore.training.state import copied, load_optimizer, optimizer_tensors
+from restore.training.views import Say
+from restore.unet import UNet
+
+Method = Literal["auto", "noise2noise", "neighbor2neighbor", "recorrupted"]
+
+CHECKS = 8  # times that the pictures kept aside are looked at during a run
+PATIENCE = 3  # checks without a gain after which the run ends
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to fit.
+
+    method: ``noise2noise`` for pairs and bursts, ``recorrupted`` and ``neighbor2neighbor`` for single
+        pictures; ``auto`` takes noise2noise where every scene has two views, else recorrupted, which knows of
+        correlated noise, works at full resolution and got farther in equal time on white noise.
+    loss: of noise2noise: ``l2``, ``l1`` or ``l0`` (see `restore.training.objectives.noise2noise`).
+    sigma: standard deviation of white Gaussian noise on the 0..255 scale; None measures the noise.
+    minutes, steps: the run ends at whichever comes first; 0 means no such limit. Minutes count everything
+        after reading, also compiling and checking.
+    rank: of low-rank adapters, which are saved in place of the weights; 0 trains all weights.
+    from_scratch: begin with random weights of the same shape.
+    lr: 0 takes 3e-4, and 1e-3 for adapters and from scratch.
+    held_out: share of the scenes that are kept aside.
+    """
+
+    method: Method = "auto"
+    loss: Loss = "l2"
+    sigma: float | None = None
+    minutes: float = 8.0
+    steps: int = 0
+    rank: int = 0
+    from_scratch: bool = False
+    lr: float = 0.0
+    batch: int = 16
+    crop: int = 96
+    held_out: float = 0.1
+    ema: float = 0.998
+    seed: int = 0
+    compile: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.minutes > 0 or self.steps > 0):
+            raise ConfigError("a fit needs minutes or steps above 0")
+        if self.from_scratch and self.rank:
+            raise ConfigError(
+                "adapters change trained weights; from scratch there are none: leave out the rank"
+            )
+        if self.loss != "l2" and self.method not in ("auto", "noise2noise"):
+            raise ConfigError(f"the loss {self.loss} belongs to noise2noise, not to {self.method}")
+        if self.sigma is not None and self.method in ("noise2noise", "neighbor2neighbor"):
+            raise ConfigError(f"{self.method} has no use for sigma; leave it out")
+
+    @property
+    def rate(self) -> float:
+        return self.lr or (1e-3 if self.rank or self.from_scratch else 3e-4)
+
+
+def regression(
+    network: backbones.Network, config: BackboneConfig, branch: Branch, noise: NoiseModel
+) -> Restoration:
+    """One call of a branch of the network as a restoration that gradients pass through.
+
+    ``gaussian`` is the prior at the level of the noise, ``blind`` the conditional branch at the top of the
+    noise axis: the same as `denoise` computes with that method.
+    """
+
+    def restoration(noisy: Tensor, strength: float) -> Tensor:
+        if branch == "gaussian":
+            gray = 3**0.5 if len(noise.gain) == 1 else 1.0  # noise of gray pictures, see `denoise`
+            level = min(max(strength * gray * noise.sigma, config.sigma_min), config.sigma_max)
+            planes = backbones.no_condition(noisy)
+        else:
+            level, planes = config.sigma_max, Condition(noisy, noise_std=None).planes()
+        sigma = torch.tensor([level], dtype=torch.float64)
+        clean, _ = backbones.predict(network, config, schedules.to_network(noisy, sigma), planes, sigma)
+        return (clean + 1) / 2
+
+    return restoration
+
+
+class Fitter:
+    """One fit: network, averaged and best weights, optimiser, crops.
+
+    The state that a fit goes on from is ``state.safetensors`` in its folder.
+    """
+
+    def __init__(
+        self, config: FitConfig, method: str, branch: Branch, store: PictureStore, noise: NoiseModel,
+        base: Backbone, out: Path,
+    ):  # fmt: skip
+        self.config, self.method, self.branch, self.store = config, method, branch, store
+        self.noise, self.base, self.out = noise, base, out
+        self.device = base.device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)  # initial weights and adapters; crops have their own numbers
+            self.network = UNet(base.config.network).to(self.device)
+            if not config.from_scratch:
+                self.network.load_state_dict(base.network.state_dict())
+            if config.rank:
+                adapters.add_adapters(self.network, config.rank)
+        self.network.to(memory_format=torch.channels_last)
+        self.trained = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
+        self.average = {n: p.detach().clone() for n, p in self.trained.items()}
+        self.best = {n: p.detach().clone() for n, p in self.trained.items()}
+        self.best_score, self.waited = -math.inf, 0
+        self.optimizer = torch.optim.AdamW(
+            self.trained.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0,
+            fused=self.device.type in ("cpu", "cuda"),
+        )  # fmt: skip
+        self.step, self.seconds = 0, 0.0
+        self.generator = Generator(self.device)
+        self.bf16 = backbones.best_dtype(self.device) == torch.bfloat16
+
+    @property
+    def progress(self) -> float:
+        """How much of the fit is done, 0 to 1."""
+        config = self.config
+        by_time = self.seconds / 60 / config.minutes if config.minutes else 0.0
+        return min(1.0, max(by_time, self.step / config.steps if config.steps else 0.0))
+
+    def loss(self, f: Restoration) -> Tensor:
+        """The objective on fresh crops."""
+        config, generator = self.config, self.generator
+        if self.method == "noise2noise":
+            noisy, other = self.store.pairs(config.batch, generator)
+            return objectives.noise2noise(f, noisy, other, config.loss, done=self.progress)
+        noisy = self.store.crops(config.batch, generator)
+        if self.method == "recorrupted":
+            return objectives.recorrupted(f, noisy, self.noise, generator=generator)
+        # The paper raises the regulariser's weight from 0 to 2 over the run.
+        return objectives.neighbor2neighbor(f, noisy, weight=2 * self.progress, generator=generator)
+
+    def train_step(self, f: Restoration) -> Tensor:
+        done, config = self.progress, self.config
+        self.generator.manual_seed((config.seed * 1_000_003 + self.step) % 2**63)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            loss = self.loss(f)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+        warmup = min(1.0, (self.step + 1) / 100)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.rate * warmup * min(1.0, (1 - done) / 0.75)
+        self.optimizer.step()
+        self.step += 1
+        decay = min(config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - decay)
+        return loss.detach()
+
+    def with_weights(self, weights: dict[str, Tensor]) -> Backbone:
+        """A backbone for use, with these values of what is trained."""
+        state = {n: t.float() for n, t in self.base.network.state_dict().items()}
+        state = adapters.merged(state, plain_names(weights)) if self.config.rank else {**state, **weights}
+        with torch.device("meta"):
+            network = UNet(self.base.config.network)
+        network.load_state_dict({n: t.clone() for n, t in state.items()}, assign=True)
+        backbone = Backbone(network, self.base.config, {"fit": {}})
+        backbone.tile = self.base.tile
+        return backbone.to(self.device, self.base.dtype)
+
+    def check(self, held_out: HeldOut) -> float:
+        """Score the averaged weights on the pictures kept aside; keep them where they are the best so far."""
+        score = held_out.score(as_used(self.with_weights(self.average), self.branch, self.noise))
+        if score > self.best_score:
+            self.best_score, self.waited = score, 0
+            self.best = {n: t.clone() for n, t in self.average.items()}
+        else:
+            self.waited += 1
+        return score
+
+    def run(self, held_out: HeldOut, say: Say, *, started: float, quiet: bool = False) -> bool:
+        """Train until the time is over or nothing is gained any more; False when interrupted.
+
+        started: `time.monotonic` of when this fit began, for its minutes to count everything.
+        """
+        before = self.seconds
+        network: Any = _compiled(self.network) if self.config.compile else self.network
+        f = regression(network, self.base.config, self.branch, self.noise)
+        self.network.train()
+        checked = int(self.progress * CHECKS)
+        with (
+            closing(RunLog(self.out, ("step", "minutes", "rate", "loss"), fresh=self.step == 0)) as log,
+            progress_bar("fit", quiet=quiet) as bar,
+        ):
+            try:
+                while self.progress < 1:
+                    loss = self.train_step(f)
+                    self.seconds = before + time.monotonic() - started
+                    bar.n = round(100 * self.progress, 1)
+                    if self.step % 10 == 0:
+                        bar.refresh()
+                        self._log(log, float(loss))
+                    if int(self.progress * CHECKS) > checked or self.progress >= 1:
+                        checked = int(self.progress * CHECKS)
+                        score = self.check(held_out)
+                        log.validation(self.step, {"held out": score}, self.grid(held_out))
+                        bar.set_postfix_str(f"held out {score:.2f} dB", refresh=False)
+                        minutes = self.seconds / 60
+                        say(f"{minutes:.1f} min, step {self.step}: {score:.2f} dB on those kept aside")
+                        self.save()
+                        if self.waited >= PATIENCE:
+                            say("nothing is gained any more: stopping early")
+                            break
+            except KeyboardInterrupt:
+                return False
+        return True
+
+    def _log(self, log: RunLog, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise RestoreError(f"the fit diverged at step {self.step}; lower --lr")
+        rate = self.optimizer.param_groups[0]["lr"]
+        cells = (self.step, f"{self.seconds / 60:.2f}", f"{rate:.3g}", f"{loss:.6f}")
+        log.row(self.step, cells, {"loss": loss, "rate": rate})
+
+    def grid(self, held_out: HeldOut) -> Tensor:
+        """Four crops kept aside: noisy above, by the weights it began with, and as fitted."""
+        crops = held_out.noisy[:4]
+        before = as_used(self.base, self.branch, self.noise)
+        after = as_used(self.with_weights(self.average), self.branch, self.noise)
+        rows = (crops, before(crops, 1.0), after(crops, 1.0))
+        return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).clamp(0, 1)
+
+    # --- state ----------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write the state to go on from, beside its target and renamed."""
+        tensors: dict[str, Tensor] = {f"network.{n}": p for n, p in self.trained.items()}
+        tensors |= {f"average.{n}": t for n, t in self.average.items()}
+        tensors |= {f"best.{n}": t for n, t in self.best.items()}
+        tensors |= optimizer_tensors(self.optimizer)
+        path = self.out / "state.safetensors"
+        backbones.check_finite(path, tensors)
+        metadata = {
+            "step": str(self.step),
+            "seconds": repr(self.seconds),
+            "best_score": repr(self.best_score),
+            "identity": json.dumps(self.identity()),
+        }
+        backbones.write_tensors(path, copied(tensors), metadata)
+
+    def identity(self) -> dict[str, Any]:
+        """What a state must have in common with the fit that goes on from it; its length may change."""
+        free = ("minutes", "steps", "compile")
+        config = {k: v for k, v in asdict(self.config).items() if k not in free}
+        return {
+            **config,
+            "method": self.method,
+            "branch": self.branch,
+            "base": self.base.facts.get("sha256", ""),
+        }
+
+    def resume(self) -> None:
+        """Go on from the saved state. Raises ConfigError where there is none, or one of another fit."""
+        from safetensors import SafetensorError, safe_open
+
+        path = self.out / "state.safetensors"
+        if not path.is_file():
+            raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+            saved = json.loads(metadata["identity"])
+            step, seconds = int(metadata["step"]), float(metadata["seconds"])
+            score = float(metadata["best_score"])
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise ConfigError(f"{path}: damaged, or not a fit's state ({error!r})") from None
+        for key, value in json.loads(json.dumps(self.identity())).items():
+            if saved.get(key) != value:
+                raise ConfigError(
+                    f"{path} belongs to a fit with {key} = {saved.get(key)!r}, this one has {value!r}; use "
+                    "the same options, or start anew with --overwrite"
+                )
+        with torch.no_grad():
+            for name, parameter in self.trained.items():
+                parameter.copy_(tensors[f"network.{name}"])
+                self.average[name].copy_(tensors[f"average.{name}"])
+                self.best[name].copy_(tensors[f"best.{name}"])
+        load_optimizer(self.optimizer, tensors)
+        self.step, self.seconds, self.best_score = step, seconds, score
+
+
+def plain_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.replace(".parametrizations.weight.0.", "."): t for name, t in weights.items()}
+
+
+def _compiled(network: nn.Module) -> backbones.Network:
+    """The network compiled, twice as fast on a CPU; as it is where there is no compiler to do it."""
+    compiled: Any = torch.compile(network, dynamic=False)
+    failed = False
+
+    def call(planes: Tensor, log_snr: Tensor) -> Tensor:
+        nonlocal failed
+        if not failed:
+            try:
+                answer: Tensor = compiled(planes, log_snr)
+                return answer
+            except torch._dynamo.exc.BackendCompilerFailed:
+                failed = True
+        answer = network(planes, log_snr)
+        return answer
+
+    return call

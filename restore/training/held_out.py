@@ -1,0 +1,103 @@
+"""How good a restoration is on noisy pictures kept aside, without clean ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from restore.backbone import Backbone
+from restore.errors import ConfigError
+from restore.noise_model import NoiseModel
+from restore.tasks.denoise import denoise
+from restore.training import objectives
+from restore.training.objectives import Loss, Restoration
+from restore.training.views import NoisySet, Scene, as_colour
+
+Branch = Literal["gaussian", "blind"]
+
+CROPS, SIDE = 12, 192
+PROBES = 2  # draws of noise with which a score is measured
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Crops ``(n, 3, s, s)`` of pictures kept aside, and of another view of them where there is one."""
+
+    noisy: Tensor
+    other: Tensor | None
+    noise: NoiseModel
+    loss: Loss
+
+    @property
+    def scored_by(self) -> str:
+        if self.other is None:
+            return "PSNR estimated from recorrupted pairs"
+        if self.loss == "l2":
+            return "PSNR against the other noisy view, less its noise"
+        return f"error ({self.loss}) against the other noisy view, in dB"
+
+    def score(self, restoration: Restoration) -> float:
+        """How good a restoration is, dB; the same draws of noise for every restoration."""
+        if self.other is None:
+            generator = Generator().manual_seed(0)
+            risks = [
+                objectives.recorrupted_terms(restoration, self.noisy, self.noise, generator=generator)
+                for _ in range(PROBES)
+            ]
+            return _decibels(float(torch.stack(risks).mean()))
+        error = restoration(self.noisy, 1.0) - self.other
+        if self.loss == "l2":
+            # Half the difference of two views is the noise of one of them.
+            noise = (self.noisy - self.other).square().mean() / 2
+            return _decibels(float(error.square().mean() - noise))
+        if self.loss == "l1":
+            return 2 * _decibels(float(error.abs().mean()))
+        return 2 * _decibels(float(error.abs().clamp(max=0.1).mean()))  # most outliers count the same
+
+
+def _decibels(error: float) -> float:
+    return -10 * math.log10(max(error, 1e-8))
+
+
+def hold_out(noisy: NoisySet, noise: NoiseModel, loss: Loss, multiple: int) -> HeldOut:
+    """Up to 12 crops of 192x192, spread over the pictures kept aside."""
+    side = min(SIDE, *(min(scene.size) // multiple * multiple for scene in noisy.scenes))
+    if side < multiple:
+        raise ConfigError(
+            f"a picture kept aside is smaller than {multiple}x{multiple} pixels; leave such pictures out"
+        )
+    scenes = noisy.scenes[:CROPS]
+    each = CROPS // len(scenes)
+    first, second = [], []
+    for scene in scenes:
+        for top, left in _spread(scene, side, each):
+            rows, columns = slice(top, top + side), slice(left, left + side)
+            crops = [torch.from_numpy(as_colour(view[rows, columns]).copy()) for view in scene.floats()[:2]]
+            first.append(crops[0].permute(2, 0, 1))
+            second.append(crops[-1].permute(2, 0, 1))
+    other = torch.stack(second) if noisy.paired else None
+    return HeldOut(torch.stack(first), other, noise, loss)
+
+
+def _spread(scene: Scene, side: int, count: int) -> Iterator[tuple[int, int]]:
+    """Corners of up to ``count`` crops that do not overlap."""
+    h, w = scene.size
+    places = [(top, left) for top in range(0, h - side + 1, side) for left in range(0, w - side + 1, side)]
+    step = max(1, len(places) / count)
+    for k in range(min(count, len(places))):
+        yield places[int(k * step)]
+
+
+def as_used(backbone: Backbone, branch: Branch, noise: NoiseModel) -> Restoration:
+    """What `denoise` does with these weights by a branch, told the level of the noise where it can be."""
+
+    def restoration(noisy: Tensor, strength: float) -> Tensor:
+        sigma = min(255.0, 255 * strength * noise.sigma) if branch == "gaussian" else None
+        return denoise(noisy, method=branch, sigma=sigma, backbone=backbone)
+
+    return restoration

@@ -1,0 +1,70 @@
+"""What a run leaves to look at: CSV always, TensorBoard where it is installed, pictures, a progress bar."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+
+class RunLog:
+    """The files ``log.csv``, ``validation.csv`` and ``validation.png`` in a run's folder, and its events.
+
+    fields: the columns of ``log.csv``. fresh: begin a new ``log.csv`` in place of adding to the one there.
+    """
+
+    def __init__(self, out: Path, fields: Sequence[str], *, fresh: bool):
+        self.out = out
+        new = fresh or not (out / "log.csv").exists()
+        self._file = (out / "log.csv").open("w" if new else "a", newline="")
+        self._csv = csv.writer(self._file)
+        if new:
+            self._csv.writerow(fields)
+        self._board: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(out)
+        except ImportError:
+            pass  # an extra: restore[train]
+
+    def row(self, step: int, cells: Sequence[object], scalars: Mapping[str, float]) -> None:
+        """A row of ``log.csv``, and the same as named scalars."""
+        self._csv.writerow(cells)
+        self._file.flush()
+        if self._board:
+            for name, value in scalars.items():
+                self._board.add_scalar(name, value, step)
+
+    def validation(self, step: int, scores: Mapping[str, float], grid: Tensor) -> None:
+        """Scores, and a picture ``(3, h, w)`` in [0, 1]."""
+        from torchvision.utils import save_image
+
+        path = self.out / "validation.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(["step", *scores])
+            writer.writerow([step, *(f"{v:.3f}" for v in scores.values())])
+        save_image(grid, self.out / "validation.png")
+        if self._board:
+            for name, value in scores.items():
+                self._board.add_scalar(f"validation/{name}", value, step)
+            self._board.add_image("validation", grid, step)
+
+    def close(self) -> None:
+        self._file.close()
+        if self._board:
+            self._board.close()
+
+
+def progress_bar(name: str, *, quiet: bool) -> Any:
+    """A bar from 0 to 100 % with the time left, on a terminal only."""
+    from tqdm import tqdm
+
+    shape = "{desc} {percentage:5.1f}%|{bar}| {elapsed}<{remaining} {postfix}"
+    return tqdm(total=100.0, unit="%", disable=True if quiet else None, desc=name, bar_format=shape)

@@ -1,0 +1,40 @@
+"""Optimisers in and out of safetensors files, for runs that can be gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, empty_like
+from torch.optim import Optimizer
+
+
+def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Plain copies in the CPU's memory, as a file wants them."""
+    return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """The moments of an optimiser as ``optimizer.INDEX.NAME``."""
+    moments = optimizer.state_dict()["state"]
+    return {f"optimizer.{index}.{k}": v for index, values in moments.items() for k, v in values.items()}
+
+
+def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put moments saved by `optimizer_tensors` back in the memory layout of their weights.
+
+    The fused optimiser reads weights, gradients and moments as flat memory: moments in another layout
+    than channels_last would silently belong to other weights.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in part(tensors, "optimizer.").items():
+        index, key = name.split(".", 1)
+        like = parameters[int(index)]
+        fitted = empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        state.setdefault(int(index), {})[key] = fitted
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
