@@ -41,7 +41,7 @@ _COSINES[0] /= np.sqrt(2)
 _RADIUS = np.hypot(_place[:, None], _place)
 _FINE = _RADIUS > COARSE
 _RING = np.digitize(_RADIUS, (0.0, COARSE, 5.0, 8.0, 11.0, 15.0), right=True)  # 0 is the mean
-_RINGS = [_RING == number for number in range(1, 7)]
+_RINGS = [np.equal(_RING, number) for number in range(1, 7)]
 
 
 @dataclass(frozen=True, eq=False)
