@@ -636,17 +636,54 @@ def _samples(
     "--start-from", type=click.Path(path_type=Path), metavar="STATE",
     help="Begin a new run, with its own schedule, from another run's state.safetensors.",
 )  # fmt: skip
+@click.option(
+    "--from-noisy", type=click.Path(), multiple=True, metavar="PATH",
+    help="Train on these noisy pictures in place of data.train; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--prior", type=click.Choice(["cleaned", "as-they-are"]), default="cleaned", show_default=True,
+    help="With --from-noisy. cleaned: fit to the pictures, clean them, train on that. as-they-are: a prior "
+    "straight from pictures with white noise, for noise levels above theirs.",
+)  # fmt: skip
 @click.option("--out", help="Folder of the run, in place of run.out.")
 @click.option("--steps", type=click.IntRange(min=0), help="In place of run.steps.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="In place of run.minutes.")
 @click.option("--device", help="In place of run.device: auto, cpu, cuda, cuda:1, mps.")
-def train(config: Path, resume: bool, start_from: Path | None, **changes: object) -> None:
-    """Train a backbone as the file CONFIG says (see configs/)."""
+def train(
+    config: Path,
+    resume: bool,
+    start_from: Path | None,
+    from_noisy: tuple[str, ...],
+    prior: Any,
+    **changes: object,
+) -> None:
+    """Train a backbone as the file CONFIG says (see configs/).
+
+    \b
+    restore train configs/cpu.toml
+    restore train configs/from_noisy.toml --from-noisy scans
+    """
+    if from_noisy and start_from:
+        raise click.UsageError("--from-noisy begins anew; it cannot --start-from another run's state")
+    if prior != "cleaned" and not from_noisy:
+        raise click.UsageError("--prior says what is made of --from-noisy pictures; name some")
+
     from restore.training.config import read_config
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    settings = read_config(
+        config, noisy=bool(from_noisy), **{k: v for k, v in changes.items() if v is not None}
+    )
+    if from_noisy:
+        from restore.training.from_noisy import train_from_noisy
+
+        train_from_noisy(settings, from_noisy, prior, resume=resume, say=say)
+        return
     from restore.training.loop import train as run
 
-    settings = read_config(config, **{k: v for k, v in changes.items() if v is not None})
-    run(settings, resume=resume, start_from=start_from, say=lambda line: click.echo(line, err=True))
+    run(settings, resume=resume, start_from=start_from, say=say)
 
 
 main.add_command(evaluate)

@@ -53,7 +53,7 @@ LOSSES = ("l2", "l1", "l0")
     "more than half are.",
 )  # fmt: skip
 @click.option(
-    "--sigma", type=Number(0, 255), metavar="S",
+    "--sigma", type=Number(0, 255), default=0.0, metavar="S",
     help="For recorrupted: the noise is white Gaussian of this standard deviation, 0 to 255. Default: "
     "measured.",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from restore.backbone import BackboneConfig
 from restore.degradations import PAGE_SIZE
 from restore.errors import ConfigError
+from restore.training.fitter import FitConfig
 from restore.training.mix import TASKS, Mix
 
 
@@ -27,6 +28,8 @@ class DataConfig:
     text: share of crops taken from rendered pages of text.
     faded: share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
     gray: share of crops whose colour is taken away; the noise put on these is the same in all channels.
+    noise_std: of white Gaussian noise that the training pictures have, [0, 1] units: an unconditional prior
+        is then trained on them as they are (`restore.training.loss.noised_again`).
     """
 
     train: tuple[str, ...] = ()
@@ -36,6 +39,7 @@ class DataConfig:
     text: float = 0.06
     faded: float = 0.05
     gray: float = 0.05
+    noise_std: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training run; each field is a table of the TOML file."""
+    """A whole training run; each field is a table of the TOML file. fit: of ``--from-noisy`` only."""
 
     data: DataConfig = field(default_factory=DataConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -104,12 +108,14 @@ class TrainConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
 
 
-def read_config(path: str | Path, **run: Any) -> TrainConfig:
+def read_config(path: str | Path, *, noisy: bool = False, **run: Any) -> TrainConfig:
     """Read and check a training configuration; every error names the file and the key.
 
-    run: fields of the run table (out, minutes, device, ...) that go before the file's.
+    run: fields of the run table (out, minutes, device, ...) that go before the file's. noisy: the training
+    pictures are named elsewhere, so ``data.train`` may be empty.
     """
     path = Path(path)
     try:
@@ -121,7 +127,7 @@ def read_config(path: str | Path, **run: Any) -> TrainConfig:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     config: TrainConfig = _build(TrainConfig, values, str(path), "")
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
-    _check_ranges(config, str(path))
+    _check_ranges(config, str(path), noisy=noisy)
     return config
 
 
@@ -163,20 +169,30 @@ def _value(hint: Any, value: Any, file: str, key: str) -> Any:
     return value
 
 
-def _check_ranges(config: TrainConfig, file: str) -> None:
+def _check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
     data, levels, loss = config.data, config.backbone, config.loss
     optim, run = config.optim, config.run
     multiple = config.backbone.network.multiple
     fits = 0 < data.crop <= PAGE_SIZE and data.crop % multiple == 0
     counts = config.mix.counts(max(0, run.batch))
+    only_prior = not (config.mix.upscale or config.mix.inpaint or config.mix.denoise)
+    plain = not (data.half_size or data.text or data.faded or data.gray)
     starved = [task for task, n in zip(TASKS, counts, strict=True) if getattr(config.mix, task) and not n]
     rules = {
-        "data.train": (bool(data.train), "at least one folder, shard or picture"),
+        "data.train": (bool(data.train) or noisy, "at least one folder, shard or picture"),
         "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
         "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
         "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
         "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
+        "data.noise_std": (
+            not data.noise_std or (data.noise_std > 0 and only_prior and plain),
+            "0, or above 0 with an unconditional mix alone, half_size = false, and text, faded and gray 0",
+        ),
         "mix.sigma_low": (levels.sigma_min <= config.mix.sigma_low, f"at least {levels.sigma_min:g}"),
+        "backbone.sigma_min": (
+            levels.sigma_min > 1.02 * data.noise_std,
+            f"above the noise of the data, {data.noise_std:g}: nothing can be learned below it",
+        ),
         "mix.sigma_mid": (config.mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
         "loss.min_snr_gamma": (0 <= loss.min_snr_gamma < math.inf, "at least 0"),
         "loss.kind": (

@@ -94,8 +94,10 @@ def _as_half(pixels: np.ndarray) -> np.ndarray:
     return (pixels / np.float32(255)).astype(np.float16) if pixels.dtype == np.uint8 else pixels
 
 
-def read_pictures(sources: Sequence[str | Path]) -> Iterator[np.ndarray]:
+def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Iterator[np.ndarray]:
     """Decode all pictures of folders, tar shards and single files as uint8 RGB ``(h, w, 3)``.
+
+    deep: what has more than 8 bits comes as float16 in [0, 1] units, with what noise has beyond both ends.
 
     Raises ImageError naming the file, and the shard it is in, for one that is damaged; ConfigError for a
     missing source.
@@ -103,12 +105,12 @@ def read_pictures(sources: Sequence[str | Path]) -> Iterator[np.ndarray]:
     for source in map(Path, sources):
         if source.is_dir():
             for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
-                yield _decode(path.read_bytes(), str(path))
+                yield _decode(path.read_bytes(), str(path), deep)
         elif source.suffix == ".tar" and source.is_file():
             for name, content in _members(source):
-                yield _decode(content, f"{source}:{name}")
+                yield _decode(content, f"{source}:{name}", deep)
         elif source.is_file():
-            yield _decode(source.read_bytes(), str(source))
+            yield _decode(source.read_bytes(), str(source), deep)
         else:
             raise ConfigError(f"{source}: expected a folder, a .tar shard or a picture, found nothing there")
 
@@ -124,12 +126,27 @@ def _members(source: Path) -> Iterator[tuple[str, bytes]]:
         raise ImageError(f"{source}: expected a whole .tar shard, got a damaged one ({error})") from None
 
 
-def _decode(content: bytes, name: str) -> np.ndarray:
-    pixels = images.decode(content, name=name).pixels
+def _decode(content: bytes, name: str, deep: bool) -> np.ndarray:
+    picture = images.decode(content, name=name)
+    return samples(picture) if deep else to_bytes(samples(picture))
+
+
+def samples(picture: images.Picture) -> np.ndarray:
+    """Pixels ``(h, w, 3)`` as they are kept for training: uint8, or float16 in [0, 1] units where deeper.
+
+    float16 is finer than 12 bits, and keeps what noise has beyond 0 and 1.
+    """
+    if picture.bits == 8:
+        return picture.pixels
+    top = 65535 if picture.bits == 16 else 1
+    return (picture.pixels / np.float32(top)).astype(np.float16)
+
+
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    """uint8, rounded and clipped."""
     if pixels.dtype == np.uint8:
         return pixels
-    top = 65535 if pixels.dtype == np.uint16 else 1
-    return np.round(pixels.clip(0, top) * (255 / top)).astype(np.uint8)
+    return np.round(pixels.astype(np.float32).clip(0, 1) * 255).astype(np.uint8)
 
 
 def halved(picture: np.ndarray) -> np.ndarray:

@@ -12,17 +12,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from restore import backbone as backbones
 from restore.backbone import Backbone
 from restore.errors import ConfigError
 from restore.fingerprints import Fingerprints, fingerprint
 from restore.noise_model import CLEAN, NoiseModel, measure_noise, noise_from_views, white_noise
-from restore.training.data import PictureStore
+from restore.training.data import PictureStore, to_bytes
 from restore.training.fitter import FitConfig, Fitter, plain_names
 from restore.training.held_out import Branch, as_used, hold_out
-from restore.training.views import NoisySet, Say, Scene, as_colour, split
+from restore.training.views import NoisySet, Say, as_colour, split
 
 MEASURED = 40  # scenes that the noise is measured on, at most
 SMALL = 0.5  # megapixels below which little can be learned
@@ -60,12 +58,12 @@ class FitReport:
         return {"noise": self.noise.facts(), **numbers}
 
 
-def measure_set(noisy: NoisySet, sigma: float | None = None) -> NoiseModel:
+def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     """The noise of a set: as told, from the differences of views, or from the pictures alone."""
     step = max(1, len(noisy.scenes) // MEASURED)
     scenes = noisy.scenes[::step]
     channels = 1 if all(scene.gray for scene in scenes) else 3
-    if sigma is not None:
+    if sigma:
         return white_noise(sigma / 255, channels=channels)
     if not noisy.paired:
         return measure_noise(scene.floats()[0] for scene in scenes)
@@ -77,7 +75,7 @@ def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Sa
     """The method that fits the pictures. Raises ConfigError for one that cannot."""
     method = config.method
     if method == "auto":
-        method = "noise2noise" if noisy.paired and config.sigma is None else "recorrupted"
+        method = "noise2noise" if noisy.paired and not config.sigma else "recorrupted"
     if method == "noise2noise" and not noisy.paired:
         raise ConfigError(
             "noise2noise needs two views or more of each scene: tell which files belong together with "
@@ -174,7 +172,7 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
     base, config = fitter.base, fitter.config
     fitted = fitter.with_weights(fitter.best)
     seen = Fingerprints.parse(base.facts.get("fingerprints", ""))
-    learned = Fingerprints(fingerprint(_bytes(scene)) for scene in noisy.scenes)
+    learned = Fingerprints(fingerprint(to_bytes(scene.views[0])) for scene in noisy.scenes)
     report.saved = str(output)
     facts = {
         **base.facts,
@@ -187,7 +185,3 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
         backbones.save_adapters(tensors, output, base=base.facts.get("sha256", ""), facts=facts)
     else:
         backbones.save(Backbone(fitted.network, base.config, facts), output)
-
-
-def _bytes(scene: Scene) -> Any:
-    return np.round(as_colour(scene.floats()[0]).clip(0, 1) * 255).astype(np.uint8)

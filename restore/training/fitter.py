@@ -42,7 +42,7 @@ class FitConfig:
         pictures; ``auto`` takes noise2noise where every scene has two views, else recorrupted, which knows of
         correlated noise, works at full resolution and got farther in equal time on white noise.
     loss: of noise2noise: ``l2``, ``l1`` or ``l0`` (see `restore.training.objectives.noise2noise`).
-    sigma: standard deviation of white Gaussian noise on the 0..255 scale; None measures the noise.
+    sigma: standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
     minutes, steps: the run ends at whichever comes first; 0 means no such limit. Minutes count everything
         after reading, also compiling and checking.
     rank: of low-rank adapters, which are saved in place of the weights; 0 trains all weights.
@@ -53,7 +53,7 @@ class FitConfig:
 
     method: Method = "auto"
     loss: Loss = "l2"
-    sigma: float | None = None
+    sigma: float = 0.0
     minutes: float = 8.0
     steps: int = 0
     rank: int = 0
@@ -75,7 +75,7 @@ class FitConfig:
             )
         if self.loss != "l2" and self.method not in ("auto", "noise2noise"):
             raise ConfigError(f"the loss {self.loss} belongs to noise2noise, not to {self.method}")
-        if self.sigma is not None and self.method in ("noise2noise", "neighbor2neighbor"):
+        if self.sigma and self.method in ("noise2noise", "neighbor2neighbor"):
             raise ConfigError(f"{self.method} has no use for sigma; leave it out")
 
     @property

@@ -24,7 +24,15 @@ from restore.fingerprints import Fingerprints, fingerprint
 from restore.training import loss as losses
 from restore.training import validation
 from restore.training.config import TrainConfig
-from restore.training.data import PictureStore, halved, page_pictures, read_pictures, some_faded, some_gray
+from restore.training.data import (
+    PictureStore,
+    halved,
+    page_pictures,
+    read_pictures,
+    some_faded,
+    some_gray,
+    to_bytes,
+)
 from restore.training.log import RunLog, progress_bar
 from restore.training.mix import TASKS, Batch, make_batch
 from restore.training.state import copied, load_optimizer, optimizer_tensors, part
@@ -79,11 +87,13 @@ class Trainer:
         config, loss = self.config.backbone, self.config.loss
         clean = schedules.to_network(batch.clean, 0.0)
         noise = torch.randn(clean.shape, device=self.device, generator=self.generator)
-        state = losses.noised(clean, noise, batch.sigma)
+        state, known = losses.noised(clean, noise, batch.sigma), torch.ones_like(batch.sigma)
+        if self.config.data.noise_std:
+            state, known = losses.noised_again(clean, noise, batch.sigma, self.config.data.noise_std)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16()):
             predicted, raw = backbones.predict(forward, config, state.x_t, batch.planes, batch.sigma)
         kind = "eps" if loss.kind == "hybrid" else loss.kind
-        each = _error(kind, predicted, state, batch.weight)
+        each = _error(kind, predicted, state, batch.weight) * known.to(predicted)
         weights = torch.ones_like(each)
         if loss.min_snr_gamma:
             weights = losses.min_snr_weight(kind, state.snr, gamma=loss.min_snr_gamma)
@@ -265,15 +275,18 @@ class Trainer:
 
     def _read_data(self) -> tuple[PictureStore, PictureStore | None]:
         data = self.config.data
-        pictures = list(read_pictures(data.train))
+        pictures = list(read_pictures(data.train, deep=data.noise_std > 0))
         if data.val:
             held_out = Fingerprints(fingerprint(picture) for picture in read_pictures([data.val]))
-            read, pictures = pictures, [picture for picture in pictures if not held_out.holds(picture)]
+            read, pictures = (
+                pictures,
+                [picture for picture in pictures if not held_out.holds(to_bytes(picture))],
+            )
             if len(pictures) < len(read):
                 self.say(f"{len(read) - len(pictures)} pictures look like one of data.val and are left out")
             if not pictures:
                 raise ConfigError(f"every training picture looks like one of {data.val}; keep them apart")
-        self.fingerprints = self.fingerprints.merged(Fingerprints(map(fingerprint, pictures)))
+        self.fingerprints = self.fingerprints.merged(Fingerprints(fingerprint(to_bytes(p)) for p in pictures))
         count, pixels = len(pictures), sum(p.shape[0] * p.shape[1] for p in pictures)
         if data.half_size:
             pictures += [halved(p) for p in pictures if min(p.shape[:2]) >= 2 * data.crop]

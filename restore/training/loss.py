@@ -64,6 +64,30 @@ def noised_at(schedule: Schedule, x0: Tensor, eps: Tensor, t: Tensor) -> Noised:
     return Noised(x0, eps, a.to(x0.dtype), s.to(x0.dtype))
 
 
+def noised_again(noisy: Tensor, eps: Tensor, sigma: Tensor, data_std: float) -> tuple[Noised, Tensor]:
+    """Noise pictures that are noisy already, and what a prior can learn from them alone.
+
+    Daras, Dimakis and Daskalakis (2024): with y = x0 + data_std n and x = y + (sigma^2 - data_std^2)^.5 eps,
+    Tweedie's formula holds at both levels, so that the network's E[x0 | x] also gives ::
+
+        E[y | x] = w E[x0 | x] + (1 - w) x        w = 1 - data_std^2 / sigma^2
+
+    whose error against y is minimised. That is w^2 times the error against ``x0* = (y - (1 - w) x) / w``: the
+    state returned is that of x0*, and w^2 ``(b,)`` is what its loss is multiplied by. noisy in the network's
+    coordinates; sigma ``(b,)`` and data_std in [0, 1] units. ValueError unless every sigma is above data_std.
+    """
+    if not (sigma > data_std).all():
+        raise ValueError(f"noise levels must be above that of the data, {data_std:g}; got {sigma.min():g}")
+    a, s = signal_and_noise_of(sigma)
+    shape = (-1, 1, 1, 1)
+    more = (sigma**2 - data_std**2).sqrt().to(noisy).view(shape)
+    x = noisy + 2 * more * eps  # levels count in [0, 1], the network's coordinates in [-1, 1]
+    w = (1 - data_std**2 / sigma**2).to(noisy).view(shape)
+    target_x0 = (noisy - (1 - w) * x) / w
+    left = (x - target_x0) / (2 * sigma).to(noisy).view(shape)
+    return Noised(target_x0, left, a, s), w.flatten().square()
+
+
 # --- squared errors -------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from restore import images
 from restore.errors import ConfigError, ImageError
+from restore.training.data import samples
 
 SHIFTED = 0.5  # pixels; two views farther apart than that blur what is learned from them
 LISTED = 5  # files named in a message
@@ -97,7 +98,7 @@ def read_noisy(
                 skipped += 1
                 say(f"left out: {error}")
         if pictures:
-            scenes.append(Scene(name, tuple(map(_samples, pictures)), all(p.gray for p in pictures)))
+            scenes.append(Scene(name, tuple(map(samples, pictures)), all(p.gray for p in pictures)))
     bursts = [scene for scene in scenes if len(scene.views) > 1]
     if pairs is not None or bursts:
         wanted = scenes if pairs is not None or len(bursts) * 2 >= len(scenes) else bursts
@@ -213,13 +214,6 @@ def _expression(pattern: str) -> re.Pattern[str]:
         )
     groups = {"{scene}": "(?P<scene>.+)", "{view}": "(?P<view>[^/]+?)", "*": "[^/]*"}
     return re.compile("".join(groups.get(part, re.escape(part)) for part in parts))
-
-
-def _samples(picture: images.Picture) -> NDArray[Any]:
-    if picture.bits == 8:
-        return picture.pixels
-    top = 65535 if picture.bits == 16 else 1
-    return (picture.pixels / np.float32(top)).astype(np.float16)
 
 
 def _matching(scenes: Sequence[Scene], say: Say) -> Iterator[Scene]:
