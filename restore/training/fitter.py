@@ -158,6 +158,11 @@ class Fitter:
         # The paper raises the regulariser's weight from 0 to 2 over the run.
         return objectives.neighbor2neighbor(f, noisy, weight=2 * self.progress, generator=generator)
 
+    def restoration(self) -> Restoration:
+        """What is trained, as a function that gradients pass through."""
+        network: Any = _compiled(self.network) if self.config.compile else self.network
+        return regression(network, self.base.config, self.branch, self.noise)
+
     def train_step(self, f: Restoration) -> Tensor:
         done, config = self.progress, self.config
         self.generator.manual_seed((config.seed * 1_000_003 + self.step) % 2**63)
@@ -203,9 +208,7 @@ class Fitter:
         started: `time.monotonic` of when this fit began, for its minutes to count everything.
         """
         before = self.seconds
-        network: Any = _compiled(self.network) if self.config.compile else self.network
-        f = regression(network, self.base.config, self.branch, self.noise)
-        self.network.train()
+        f = self.restoration()
         checked = int(self.progress * CHECKS)
         with (
             closing(RunLog(self.out, ("step", "minutes", "rate", "loss"), fresh=self.step == 0)) as log,

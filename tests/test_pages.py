@@ -1,0 +1,69 @@
+"""Text must survive: rendered pages with noise are read as well after denoising as the clean ones are."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from restore import denoise
+
+
+@pytest.fixture(scope="module")
+def pages() -> ModuleType:
+    """benchmarks/pages.py, which is no part of the package."""
+    path = Path(__file__).parents[1] / "benchmarks" / "pages.py"
+    spec = importlib.util.spec_from_file_location("pages", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "pages", module)
+        spec.loader.exec_module(module)
+    return module
+
+
+def read_by_machine(picture: NDArray[np.uint8], folder: Path) -> str:
+    path = folder / "page.png"
+    Image.fromarray(picture).save(path)
+    command = ["tesseract", str(path), "-", "--psm", "6"]
+    return " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def error_rate(found: str, text: str) -> float:
+    """Characters to insert, delete or replace, as a share of the text's (Levenshtein 1966)."""
+    row = list(range(len(text) + 1))
+    for i, character in enumerate(found, 1):
+        above, row = row, [i]
+        for j, wanted in enumerate(text, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (character != wanted)))
+    return row[-1] / len(text)
+
+
+def test_error_rate_counts_characters() -> None:
+    assert error_rate("the cat sat", "the cat sat") == 0
+    assert error_rate("the bat at", "the cat sat") == pytest.approx(2 / 11)
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract: apt-get install tesseract-ocr")
+@pytest.mark.parametrize(("height", "seed"), [(16, 216), (20, 220)])
+@pytest.mark.parametrize("options", [{"sigma": 25}, {}, {"method": "blind"}], ids=["told", "auto", "blind"])
+def test_text_is_read_as_well_as_on_the_clean_page(
+    pages: ModuleType, tmp_path: Path, height: int, seed: int, options: dict[str, object]
+) -> None:
+    clean, text = pages.page(seed, (240, 480), height=height)
+    rng = np.random.default_rng(seed)
+    noisy = (clean + 25 * rng.standard_normal(clean.shape)).clip(0, 255).round().astype(np.uint8)
+    text = " ".join(text.split())
+    restored: NDArray[np.uint8] = denoise(noisy, **options)  # type: ignore[arg-type]
+    wanted = error_rate(read_by_machine(clean, tmp_path), text)
+    assert error_rate(read_by_machine(restored, tmp_path), text) <= wanted + 0.01
+    assert len(text) > 100
