@@ -348,7 +348,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dic
         if kind == adapters.FORMAT:
             _check_contents(path, tensors, digest)
             base, config, base_facts = _read_checkpoint(_base_of(path, metadata["base"]))
-            return adapters.merged(base, tensors), config, {**base_facts, **facts}
+            return adapters.merged(base, tensors), config, {**base_facts, **facts, "adapts": metadata["base"]}
         config = config_from_dict(json.loads(metadata["config"]))
         with torch.device("meta"):  # no memory before the tensors are known to fit
             expected = UNet(config.network).state_dict()

@@ -41,8 +41,8 @@ FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more
 class Choice:
     """How a picture is best denoised, and why.
 
-    method: ``none`` where there is no noise to speak of. noise_std: of its white noise, [0, 1] units; None
-    where the method is not told. why: in words. correlation: of the noise of neighbouring pixels.
+    method: ``none`` where there is no noise to speak of. noise_std: what is taken for its level, [0, 1] units;
+    None where the method is not told. why: in words. correlation: of the noise of neighbouring pixels.
     """
 
     method: Literal["none", "gaussian", "blind"]
@@ -59,13 +59,18 @@ def choose(picture: Tensor, backbone: Backbone) -> Choice:
     kind of noise are used as they were fitted. The two estimates complement each other: the finest orders
     tell noise from texture but miss smooth noise, the flattest patches the other way round.
     """
-    fitted = backbone.facts.get("fit", {}).get("branch")
-    if fitted == "blind":
+    fitted = backbone.facts.get("fit")
+    if fitted and fitted["branch"] == "blind":
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels = picture.permute(1, 2, 0).cpu().numpy()
     white = measure(pixels)
     level = f"noise sigma estimated at {255 * white.sigma:.1f} (of 255)"
-    if fitted is None and min(pixels.shape[:2]) >= SIDE:
+    if fitted and white.sigma >= FAINT:
+        sigma = fitted["noise"]["sigma"] / 255
+        return Choice(
+            "gaussian", sigma, f"the weights were fitted to noise of sigma {255 * sigma:.1f} (of 255)"
+        )
+    if not fitted and min(pixels.shape[:2]) >= SIDE:
         model = measure_noise([pixels], most=3000)
         colour = len(model.channels) == 3
         # Texture is the same in all channels and noise is not, unless the picture is gray.

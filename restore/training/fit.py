@@ -106,6 +106,8 @@ def fit(
     output = Path(output)
     out = run_folder(output)
     base = base or backbones.load()
+    if config.rank and "adapts" in base.facts:
+        raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
     learning, aside = split(noisy, config.held_out, config.seed, say)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
