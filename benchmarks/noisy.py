@@ -3,6 +3,7 @@
 python benchmarks/noisy.py freeze DATA OUT            noisy pictures to fit to, as float TIFFs
 python benchmarks/noisy.py gaussian DATA [WEIGHTS]    shipped weights, fitted ones and BM3D, same files
 python benchmarks/noisy.py pairs DATA [STEPS]         Noise2Noise beside the same with clean targets
+python benchmarks/noisy.py prior DATA OUT [STEPS]       priors of clean, cleaned and noisy pictures
 python benchmarks/noisy.py scans OUT                  pages with two kinds of noise, to fit to and to test on
 python benchmarks/noisy.py pages OUT KIND WEIGHTS     fitted weights on the pages kept for testing
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,12 @@ from restore.metrics import psnr
 from restore.noise_model import white_noise
 from restore.tasks.denoise import denoise
 from restore.training import objectives
-from restore.training.data import PictureStore, halved, read_pictures
+from restore.training.config import DataConfig, RunConfig, TrainConfig
+from restore.training.data import PictureStore, halved, read_pictures, validation_crops
 from restore.training.fitter import FitConfig, Fitter
+from restore.training.from_noisy import train_from_noisy
+from restore.training.loop import train
+from restore.training.mix import Mix
 from restore.training.objectives import Restoration
 from restore.unet import UNet, UNetConfig
 
@@ -208,6 +214,39 @@ def pages(out: Path, kind: str, weights: Path) -> None:
         print(f"{kind}: {name} {np.mean(results):.2f}", flush=True)
 
 
+# ------------------------------------------------------------------------------------------- prior
+
+
+def prior(data: Path, out: Path, steps: int = 2500) -> None:
+    """Three priors on one small set, the same network and steps: trained on clean pictures, on what a fitted
+    denoiser makes of noisy ones, and on the noisy ones as they are; how well each removes more noise."""
+    rng = np.random.default_rng(7)
+    for folder in ("clean", "noisy"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    for number, clean in enumerate(_training(data, 1)):
+        _write(out / "clean" / f"{number:04}.png", clean)
+        images.write(
+            out / "noisy" / f"{number:04}.tif", images.Picture(pixels=_noisy(clean, rng)), overwrite=True
+        )
+    network = UNetConfig(channels=(32, 64, 96, 128))
+    config = TrainConfig(
+        data=DataConfig(train=(str(out / "clean"),), half_size=False, text=0.0, faded=0.0, gray=0.0),
+        backbone=BackboneConfig(network=network),
+        mix=Mix(unconditional=1, upscale=0, inpaint=0, denoise=0, sigma_low=1.1 * SIGMA / 255),
+        fit=FitConfig(minutes=8, sigma=SIGMA),
+    )
+    names: tuple[Any, ...] = ("clean", "cleaned", "as-they-are")
+    for name in names:
+        run = replace(config, run=RunConfig(out=str(out / f"run-{name}"), steps=steps, save_every=0))
+        weights = train(run) if name == "clean" else train_from_noisy(run, [out / "noisy"], name)
+        backbone = backbones.load(weights)
+        crops = validation_crops(data / "val" / "cid22_val")
+        for level in (30, 50, 100):
+            noise = torch.randn(crops.shape, generator=torch.Generator().manual_seed(level))
+            restored = backbone.denoiser()(crops + level / 255 * noise, level / 255)
+            print(f"{name}: sigma {level}: {np.mean(psnr(restored.clamp(0, 1), crops)):.2f} dB", flush=True)
+
+
 def main(command: str, *arguments: str) -> None:
     if command == "freeze":
         freeze(Path(arguments[0]), Path(arguments[1]))
@@ -215,6 +254,8 @@ def main(command: str, *arguments: str) -> None:
         gaussian(Path(arguments[0]), *map(Path, arguments[1:]))
     elif command == "pairs":
         pairs(Path(arguments[0]), *map(int, arguments[1:]))
+    elif command == "prior":
+        prior(Path(arguments[0]), Path(arguments[1]), *map(int, arguments[2:]))
     elif command == "scans":
         scans(Path(arguments[0]))
     elif command == "pages":

@@ -41,8 +41,8 @@ FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more
 class Choice:
     """How a picture is best denoised, and why.
 
-    method: ``none`` where there is no noise to speak of. noise_std: what is taken for its level, [0, 1] units;
-    None where the method is not told. why: in words. correlation: of the noise of neighbouring pixels.
+    method: ``none`` where there is no noise to speak of. noise_std: what is taken for its level, [0, 1]
+    units; None where the method is not told. why: in words. correlation: of noise between neighbours.
     """
 
     method: Literal["none", "gaussian", "blind"]
