@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +38,9 @@ CLEAN = 1 / 255  # of noise in all, as much as nobody sees
 _MEDIAN_SQUARE = 0.4549364231195724  # of a standard normal number
 
 _place = np.arange(SIDE)
+
+
+CLIPPED = np.linspace(0, 0.25, 26)  # shares of clipped pixels whose missing noise can be made up for
 _COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _place + 1) * _place[:, None] / (2 * SIDE))
 _COSINES[0] /= np.sqrt(2)
 _RADIUS = np.hypot(_place[:, None], _place)
@@ -52,6 +57,7 @@ class NoiseModel:
     kernel: filter ``(15, 15)`` of unit energy that makes such noise of white noise; ``(1, 1)`` for white.
     channels: correlation between the channels, ``(c, c)``.
     mean: brightness of the pictures it was measured on, ``(c,)``.
+    clipped: the pictures end at 0 and 1, where noise is cut off: there is less of it near black and white.
     """
 
     gain: Floats
@@ -59,6 +65,7 @@ class NoiseModel:
     kernel: Floats
     channels: Floats
     mean: Floats
+    clipped: bool = False
 
     @property
     def sigma(self) -> float:
@@ -106,13 +113,15 @@ class NoiseModel:
             "kernel": np.round(self.kernel, 4).tolist(),
             "channels": np.round(self.channels, 4).tolist(),
             "mean": [round(float(m), 5) for m in self.mean],
+            "clipped": self.clipped,
         }
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> NoiseModel:
         """The model that `facts` describes. Raises ValueError and KeyError for another dictionary."""
         arrays = {name: np.asarray(facts[name], float) for name in ("gain", "kernel", "channels", "mean")}
-        return cls(read_std=np.asarray(facts["read_std"], float) / 255, **arrays)
+        read_std = np.asarray(facts["read_std"], float) / 255
+        return cls(read_std=read_std, clipped=bool(facts["clipped"]), **arrays)
 
     def variance(self, signal: Tensor) -> Tensor:
         """Of each value of a picture of this signal, ``(b, 3, h, w)``."""
@@ -121,7 +130,11 @@ class NoiseModel:
         def plane(values: Floats) -> Tensor:
             return torch.as_tensor(values, dtype=signal.dtype, device=signal.device).view(1, -1, 1, 1)
 
-        return plane(self.gain) * signal.clamp(min=0) + plane(self.read_std) ** 2
+        whole = plane(self.gain) * signal.clamp(min=0) + plane(self.read_std) ** 2
+        if not self.clipped:
+            return whole
+        std = whole.sqrt().clamp(min=1e-6)
+        return whole * _left_below((1 - signal) / std) * _left_below(signal / std)
 
     def draw(self, signal: Tensor, generator: Generator | None = None) -> Tensor:
         """Draw noise as a picture of this signal would have, of the same shape ``(b, 3, h, w)``.
@@ -144,6 +157,16 @@ class NoiseModel:
         return self.variance(signal).sqrt() * noise
 
 
+def _left_below(cut: Tensor) -> Tensor:
+    """The variance of a standard normal number that is put at ``cut`` where it lies above."""
+    import torch
+
+    below, density = torch.special.ndtr(cut), torch.exp(-(cut**2) / 2) / math.sqrt(2 * math.pi)
+    mean = cut * (1 - below) - density
+    left: Tensor = below - cut * density + cut**2 * (1 - below) - mean**2
+    return left.clamp(min=0)
+
+
 def white_noise(sigma: float, *, channels: int = 3) -> NoiseModel:
     """Independent Gaussian noise of a known level sigma, [0, 1] units."""
     c = channels
@@ -160,18 +183,21 @@ def measure_noise(pictures: Iterable[Floats], *, most: int = PATCHES) -> NoiseMo
     since clipping hides noise. most: patches looked at over all pictures. Raises ValueError without pictures
     of at least 16x16 pixels.
     """
-    found = [_patches(picture, most) for picture in pictures if min(picture.shape[:2]) >= SIDE]
+    found = [
+        (_patches(picture, most), _is_clipped(picture))
+        for picture in pictures
+        if min(picture.shape[:2]) >= SIDE
+    ]
     if not found:
         raise ValueError(f"noise is measured in patches of {SIDE}x{SIDE} pixels; no picture is as large")
-    gray = all(patches.shape[1] == 1 for patches in found)
-    found = [
-        patches if gray else np.broadcast_to(patches, (len(patches), 3, SIDE, SIDE)) for patches in found
-    ]
-    each = max(100, most // len(found))
-    patches = np.concatenate([p[:: max(1, -(-len(p) // each))] for p in found]).astype(np.float32)
+    gray = all(patches.shape[1] == 1 for patches, _ in found)
+    channels = 1 if gray else 3
+    parts = [np.broadcast_to(patches, (len(patches), channels, SIDE, SIDE)) for patches, _ in found]
+    each = max(100, most // len(parts))
+    patches = np.concatenate([p[:: max(1, -(-len(p) // each))] for p in parts]).astype(np.float32)
     if len(patches) == 0:
         raise ValueError("no patch lies between black and white; nothing can be measured")
-    return _fit(patches)
+    return replace(_fit(patches), clipped=any(clipped for _, clipped in found))
 
 
 def noise_from_views(views: Iterable[tuple[Floats, Floats]]) -> NoiseModel:
@@ -261,18 +287,40 @@ def _alike(rings: Floats, scale: Floats, spectrum: Floats) -> NDArray[np.bool_]:
 
 
 def _patches(picture: Floats, most: int) -> Floats:
-    """Patches on a grid ``(n, c, 16, 16)``, without those that touch black or white; one channel if gray."""
+    """Patches on a grid ``(n, c, 16, 16)``, without those mostly black or white; one channel if gray.
+
+    Noise cut off at white is smaller than it was by a known amount, which is put back.
+    """
     planes = picture[..., :3]
     if planes.shape[2] == 3 and not np.any(planes[..., 1:] - planes[..., :1]):
         planes = planes[..., :1]
     patches = _cut(planes, most)
-    touching = ((patches <= planes.min()) | (patches >= planes.max())).mean((1, 2, 3))
-    limit = 0.02
-    if (touching <= limit).mean() < 0.1:
-        # Paper that is nearly white everywhere: clipped noise is better than none but that of the letters.
+    touching = ((patches <= planes.min()) | (patches >= planes.max())).mean((2, 3), keepdims=True)
+    limit = CLIPPED[-1]
+    if (touching.max((1, 2, 3)) <= limit).mean() < 0.1:
+        # Paper that is nearly white everywhere: what is left of its noise is better than that of the letters.
         limit = max(limit, float(np.median(touching)))
-    kept: Floats = patches[touching <= limit]
-    return kept
+    chosen = touching.max((1, 2, 3)) <= limit
+    patches, touching = patches[chosen], touching[chosen]
+    mean = patches.mean((2, 3), keepdims=True)
+    restored: Floats = mean + (patches - mean) / np.sqrt(np.interp(touching, CLIPPED, _variance_left()))
+    return restored
+
+
+def _is_clipped(picture: Floats) -> bool:
+    """Whether a picture ends at black and white and reaches one of them."""
+    low, high = picture.min(), picture.max()
+    return bool(low >= 0 and high <= 1 and ((picture == 0).mean() > 1e-3 or (picture == 1).mean() > 1e-3))
+
+
+@cache
+def _variance_left() -> Floats:
+    """How much of the variance of noise is left for each of the shares CLIPPED of cut off pixels."""
+    import torch
+
+    cuts = [NormalDist().inv_cdf(1 - max(float(share), 1e-6)) for share in CLIPPED]
+    left: Floats = _left_below(torch.tensor(cuts, dtype=torch.float64)).numpy()
+    return left
 
 
 def _cut(planes: Floats, most: int = PATCHES) -> Floats:
