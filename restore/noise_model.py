@@ -26,6 +26,7 @@ SIDE = 16  # of a patch, in pixels
 REACH = 7  # of the filter that gives white noise this spectrum, in pixels
 PATCHES = 12_000  # looked at over all pictures, at most
 COARSE = 3.0  # orders of the cosine transform up to which texture is told from noise, and noise not measured
+NOTHING = 0.02 / 255  # of noise: what is left of a picture of one value
 ROUNDING = 0.5 / 255  # of 8 bits, generously
 UNLIKE = 1.7  # times the noise's own energy in a ring of the spectrum, above which a patch has texture
 BINS = 12  # of brightness
@@ -208,13 +209,16 @@ def noise_from_views(views: Iterable[tuple[Floats, Floats]]) -> NoiseModel:
     """
     differences, means = [], []
     for first, second in views:
-        differences.append(_cut((first - second) / math.sqrt(2)))
-        means.append(_cut((first + second) / 2))
-    if not differences:
-        raise ValueError("expected at least one pair of views")
-    noise, signal = np.concatenate(differences), np.concatenate(means)
-    step = max(1, -(-len(noise) // PATCHES))
-    return _fit(noise[::step].astype(np.float32), brightness=signal[::step].mean((2, 3)))
+        touching = np.maximum(*(_touching(_cut(view), view) for view in (first, second)))
+        chosen = touching.max((1, 2, 3)) <= CLIPPED[-1]
+        noise = _cut((first - second) / math.sqrt(2))[chosen]
+        differences.append(noise / np.sqrt(np.interp(touching[chosen], CLIPPED, _variance_left())))
+        means.append(_cut((first + second) / 2)[chosen].mean((2, 3)))
+    if not sum(map(len, differences)):
+        raise ValueError("expected at least one pair of views that is not all black or white")
+    patches, brightness = np.concatenate(differences), np.concatenate(means)
+    step = max(1, -(-len(patches) // PATCHES))
+    return _fit(patches[::step].astype(np.float32), brightness=brightness[::step])
 
 
 # ------------------------------------------------------------------------------------------ fitting
@@ -231,6 +235,9 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
     # Rounding's own noise on top: what is below it is the same, and nothing is divided by zero.
     rings = np.stack([squares[:, :, ring].mean((1, 2)) for ring in _RINGS], 1) + ROUNDING**2
     kept = _flat(rings) if brightness is None else np.ones(len(mean), bool)
+    overall, channels = mean.mean(0), mean.shape[1]
+    if np.median(squares[kept][:, :, _FINE]) < NOTHING**2:
+        return replace(white_noise(0.0, channels=channels), mean=overall)
     spectrum = _spectrum(squares[kept], np.ones((SIDE, SIDE)))
     for _ in range(2):
         spectrum = _spectrum(squares[kept], spectrum)
@@ -241,17 +248,17 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
     if brightness is None:
         noise_alone = _at_the_floor(scale, mean, int(_strong(spectrum).sum()))
         scale, power, mean = scale[noise_alone], power[noise_alone], mean[noise_alone]
-    lines = [_line(mean[:, channel], scale[:, channel]) for channel in range(mean.shape[1])]
+    lines = [_line(mean[:, channel], scale[:, channel]) for channel in range(channels)]
     if not any(gain for gain, _ in lines):
         # Each channel alone may be too even to tell; together they have more than one brightness.
-        lines = [_line(mean.ravel(), scale.ravel())] * mean.shape[1]
+        lines = [_line(mean.ravel(), scale.ravel())] * channels
     whitened = power[:, :, _FINE] / np.sqrt(spectrum[_FINE].clip(1e-12) * scale[:, :, None].clip(1e-12))
     return NoiseModel(
         gain=np.array([gain for gain, _ in lines]),
         read_std=np.sqrt([read for _, read in lines]),
         kernel=_kernel(spectrum),
         channels=_agreement(whitened[:, :, _strong(spectrum)]),
-        mean=mean.mean(0),
+        mean=overall,
     )
 
 
@@ -278,7 +285,7 @@ def _flat(rings: Floats) -> NDArray[np.bool_]:
 def _alike(rings: Floats, scale: Floats, spectrum: Floats) -> NDArray[np.bool_]:
     """Patches whose spectrum has the shape of the noise's, at whatever level: noise of another brightness."""
     wanted = np.array([spectrum[ring].mean() for ring in _RINGS])
-    seen = wanted > 0.02 * wanted.max()  # rings with next to no noise say little; there 8 bits round
+    seen = wanted >= 0.02 * wanted.max()  # rings with next to no noise say little; there 8 bits round
     ratio = rings[:, seen] / (scale[:, None] * wanted[seen] + ROUNDING**2)
     worst = np.maximum(ratio, 1 / ratio).max(1)
     fewest = min(len(rings), max(100, len(rings) // 50))
@@ -295,7 +302,7 @@ def _patches(picture: Floats, most: int) -> Floats:
     if planes.shape[2] == 3 and not np.any(planes[..., 1:] - planes[..., :1]):
         planes = planes[..., :1]
     patches = _cut(planes, most)
-    touching = ((patches <= planes.min()) | (patches >= planes.max())).mean((2, 3), keepdims=True)
+    touching = _touching(patches, planes)
     limit = CLIPPED[-1]
     if (touching.max((1, 2, 3)) <= limit).mean() < 0.1:
         # Paper that is nearly white everywhere: what is left of its noise is better than that of the letters.
@@ -305,6 +312,13 @@ def _patches(picture: Floats, most: int) -> Floats:
     mean = patches.mean((2, 3), keepdims=True)
     restored: Floats = mean + (patches - mean) / np.sqrt(np.interp(touching, CLIPPED, _variance_left()))
     return restored
+
+
+def _touching(patches: Floats, picture: Floats) -> Floats:
+    """The share of pixels at either end of the range, of each patch and channel ``(n, c, 1, 1)``."""
+    ends = (patches <= picture.min()) | (patches >= picture.max())
+    share: Floats = ends.mean((2, 3), keepdims=True)
+    return share
 
 
 def _is_clipped(picture: Floats) -> bool:
@@ -368,7 +382,7 @@ def _scale(squares: Floats, spectrum: Floats) -> Floats:
 def _strong(spectrum: Floats) -> NDArray[np.bool_]:
     """Which of the fine orders hold noise to speak of; what JPEG has rounded away says nothing."""
     weights = spectrum[_FINE]
-    strong: NDArray[np.bool_] = weights > 0.05 * weights.max()
+    strong: NDArray[np.bool_] = weights >= 0.05 * weights.max()
     return strong
 
 
