@@ -70,7 +70,7 @@ def _noisy(clean: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def gaussian(data: Path, weights: Path | None = None) -> None:
     """PSNR (RGB) on whole pictures with unclipped noise of sigma 25, one file each for all rows."""
-    sets = {name: sorted((data / "test" / name).iterdir()) for name in ("kodak24", "bsd300_test", "set14")}
+    sets = {name: sorted((data / "test" / name).iterdir()) for name in ("set14", "kodak24", "bsd300_test")}
     rows: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {"shipped": _with(None)}
     if weights:
         rows["fitted"] = _with(backbones.load(weights))
@@ -82,7 +82,7 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
         print("BM3D is left out: pip install bm3d")
     print("| | " + " | ".join(sets) + " |\n|---" + "|---" * len(sets) + "|")
     scores: dict[str, list[float]] = {name: [] for name in rows}
-    for paths in sets.values():
+    for set_name, paths in sets.items():
         each: dict[str, list[float]] = {name: [] for name in rows}
         for path in paths:
             clean = images.read(path).pixels
@@ -92,6 +92,7 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
                 each[name].append(_psnr(run(noisy), clean))
         for name in rows:
             scores[name].append(float(np.mean(each[name])))
+            print(f"{set_name}: {name} {scores[name][-1]:.2f} dB", file=sys.stderr, flush=True)
     for name, values in scores.items():
         print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |", flush=True)
 

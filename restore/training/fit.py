@@ -28,7 +28,10 @@ SMALL = 0.5  # megapixels below which little can be learned
 
 @dataclass
 class FitReport:
-    """What came out of a fit. Scores are dB, estimated on pictures kept aside, from noisy ones alone."""
+    """What came out of a fit.
+
+    before (by each method), after: errors on pictures kept aside, see `HeldOut.error`; scored_by: how.
+    """
 
     noise: NoiseModel
     method: str = ""
@@ -46,13 +49,14 @@ class FitReport:
 
     @property
     def gain(self) -> float:
-        """Against the better of what the weights could do before."""
-        return self.after - max(self.before.values())
+        """By how much the error is lower than the lowest before."""
+        return min(self.before.values()) - self.after
 
     def facts(self) -> dict[str, Any]:
         plain = {k: v for k, v in vars(self).items() if k != "noise"}
         numbers = {k: round(v, 3) if isinstance(v, float) else v for k, v in plain.items()}
-        numbers["before"] = {k: round(v, 3) for k, v in self.before.items()}
+        numbers["before"] = {k: round(v, 8) for k, v in self.before.items()}
+        numbers["after"] = round(self.after, 8)
         if math.isnan(self.after):
             numbers["after"] = None
         return {"noise": self.noise.facts(), **numbers}
@@ -116,14 +120,16 @@ def fit(
         say("that is as good as none: there is nothing to learn, nothing was written")
         return report
     report.method = choose_method(config, learning, report.noise, say)
-    held_out = hold_out(aside, report.noise, config.loss, base.config.network.multiple)
+    multiple = base.config.network.multiple
+    held_out = hold_out(aside, report.noise, config.loss, multiple, known=config.sigma > 0)
     report.scored_by = held_out.scored_by
     store = _store(learning, config, base, say)
     branches: tuple[Branch, ...] = ("gaussian", "blind")
-    report.before = {name: held_out.score(as_used(base, name, report.noise)) for name in branches}
+    report.before = {name: held_out.error(as_used(base, name, report.noise)) for name in branches}
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
-    report.branch = max(branches, key=lambda name: report.before[name])
-    say(f"{report.scored_by}, with the weights as they are: {_scores(report.before)}")
+    report.branch = min(branches, key=lambda name: report.before[name])
+    told = ", ".join(f"{name} {held_out.tell(error)}" for name, error in report.before.items())
+    say(f"error on what was kept aside, {report.scored_by}, with the weights as they are: {told}")
     out.mkdir(parents=True, exist_ok=True)
     fitter = Fitter(config, report.method, report.branch, store, report.noise, base, out)
     if resume:
@@ -132,16 +138,17 @@ def fit(
     if report.interrupted and fitter.step:
         fitter.check(held_out)
         fitter.save()
-    report.after, report.steps = fitter.best_score, fitter.step
+    report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
     if not report.gain > 0 and not anyway:
         say(
-            f"after the fit {report.after:.2f} dB, {-report.gain:.2f} dB worse than before: not written "
-            "(pass --anyway to write it nevertheless, or give it more time or pictures)"
+            f"after the fit {held_out.tell(report.after)}, no better than before: not written (pass --anyway "
+            "to write it nevertheless, or give it more time or pictures)"
         )
         return report
     _write(fitter, report, learning, output)
-    say(f"after the fit {report.after:.2f} dB, {report.gain:+.2f} dB: {output}")
+    gained = held_out.compare(min(report.before.values()), report.after)
+    say(f"after the fit {held_out.tell(report.after)}; {gained}: {output}")
     return report
 
 
@@ -164,10 +171,6 @@ def _store(noisy: NoisySet, config: FitConfig, base: Backbone, say: Say) -> Pict
     if noisy.megapixels < SMALL:
         say(f"only {noisy.megapixels:.2f} megapixels to learn from; {SMALL} or more are needed for much gain")
     return PictureStore([scene.views for scene in noisy.scenes], fitting, base.device)
-
-
-def _scores(scores: dict[str, float]) -> str:
-    return ", ".join(f"{name} {score:.2f} dB" for name, score in scores.items())
 
 
 def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> None:

@@ -130,7 +130,7 @@ class Fitter:
         self.trained = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
         self.average = {n: p.detach().clone() for n, p in self.trained.items()}
         self.best = {n: p.detach().clone() for n, p in self.trained.items()}
-        self.best_score, self.waited = -math.inf, 0
+        self.best_error, self.waited = math.inf, 0
         self.optimizer = torch.optim.AdamW(
             self.trained.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0,
             fused=self.device.type in ("cpu", "cuda"),
@@ -194,13 +194,13 @@ class Fitter:
 
     def check(self, held_out: HeldOut) -> float:
         """Score the averaged weights on the pictures kept aside; keep them where they are the best so far."""
-        score = held_out.score(as_used(self.with_weights(self.average), self.branch, self.noise))
-        if score > self.best_score:
-            self.best_score, self.waited = score, 0
+        error = held_out.error(as_used(self.with_weights(self.average), self.branch, self.noise))
+        if error < self.best_error:
+            self.best_error, self.waited = error, 0
             self.best = {n: t.clone() for n, t in self.average.items()}
         else:
             self.waited += 1
-        return score
+        return error
 
     def run(self, held_out: HeldOut, say: Say, *, started: float, quiet: bool = False) -> bool:
         """Train until the time is over or nothing is gained any more; False when interrupted.
@@ -224,11 +224,13 @@ class Fitter:
                         self._log(log, float(loss))
                     if int(self.progress * CHECKS) > checked or self.progress >= 1:
                         checked = int(self.progress * CHECKS)
-                        score = self.check(held_out)
-                        log.validation(self.step, {"held out": score}, self.grid(held_out))
-                        bar.set_postfix_str(f"held out {score:.2f} dB", refresh=False)
+                        error = self.check(held_out)
+                        log.validation(self.step, {"held out": 255**2 * error}, self.grid(held_out))
+                        bar.set_postfix_str(f"held out {held_out.tell(error)}", refresh=False)
                         minutes = self.seconds / 60
-                        say(f"{minutes:.1f} min, step {self.step}: {score:.2f} dB on those kept aside")
+                        say(
+                            f"{minutes:.1f} min, step {self.step}: {held_out.tell(error)} on those kept aside"
+                        )
                         self.save()
                         if self.waited >= PATIENCE:
                             say("nothing is gained any more: stopping early")
@@ -265,7 +267,7 @@ class Fitter:
         metadata = {
             "step": str(self.step),
             "seconds": repr(self.seconds),
-            "best_score": repr(self.best_score),
+            "best_error": repr(self.best_error),
             "identity": json.dumps(self.identity()),
         }
         backbones.write_tensors(path, copied(tensors), metadata)
@@ -294,7 +296,7 @@ class Fitter:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
             saved = json.loads(metadata["identity"])
             step, seconds = int(metadata["step"]), float(metadata["seconds"])
-            score = float(metadata["best_score"])
+            best_error = float(metadata["best_error"])
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ConfigError(f"{path}: damaged, or not a fit's state ({error!r})") from None
         for key, value in json.loads(json.dumps(self.identity())).items():
@@ -309,7 +311,7 @@ class Fitter:
                 self.average[name].copy_(tensors[f"average.{name}"])
                 self.best[name].copy_(tensors[f"best.{name}"])
         load_optimizer(self.optimizer, tensors)
-        self.step, self.seconds, self.best_score = step, seconds, score
+        self.step, self.seconds, self.best_error = step, seconds, best_error
 
 
 def plain_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -26,45 +26,74 @@ PROBES = 2  # draws of noise with which a score is measured
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Crops ``(n, 3, s, s)`` of pictures kept aside, and of another view of them where there is one."""
+    """Crops ``(n, 3, s, s)`` of pictures kept aside, and of another view of them where there is one.
+
+    known: the level of the noise is known and not only measured from the pictures themselves, where an error
+    of a tenth is as large as what is to be told.
+    """
 
     noisy: Tensor
     other: Tensor | None
     noise: NoiseModel
     loss: Loss
+    known: bool
 
     @property
     def scored_by(self) -> str:
-        if self.other is None:
-            return "PSNR estimated from recorrupted pairs"
-        if self.loss == "l2":
-            return "PSNR against the other noisy view, less its noise"
-        return f"error ({self.loss}) against the other noisy view, in dB"
+        if self.other is not None:
+            kind = "less its noise" if self.loss == "l2" else self.loss
+            return f"against the other noisy view, {kind}"
+        return "by recorrupted pairs" if self.known else "by recorrupted pairs, up to a constant"
 
-    def score(self, restoration: Restoration) -> float:
-        """How good a restoration is, dB; the same draws of noise for every restoration."""
+    def error(self, restoration: Restoration) -> float:
+        """An estimate of the mean squared error against the clean pictures, [0, 1] units, lower is better.
+
+        Up to a constant that is the same for every restoration, unless the noise is ``known``. The same
+        draws of noise for every restoration. Of l1 and l0 it is the error that they minimise.
+        """
         if self.other is None:
             generator = Generator().manual_seed(0)
             risks = [
                 objectives.recorrupted_terms(restoration, self.noisy, self.noise, generator=generator)
                 for _ in range(PROBES)
             ]
-            return _decibels(float(torch.stack(risks).mean()))
+            return float(torch.stack(risks).mean())
         error = restoration(self.noisy, 1.0) - self.other
         if self.loss == "l2":
             # Half the difference of two views is the noise of one of them.
             noise = (self.noisy - self.other).square().mean() / 2
-            return _decibels(float(error.square().mean() - noise))
+            return float(error.square().mean() - noise)
         if self.loss == "l1":
-            return 2 * _decibels(float(error.abs().mean()))
-        return 2 * _decibels(float(error.abs().clamp(max=0.1).mean()))  # most outliers count the same
+            return float(error.abs().mean())
+        return float(error.abs().clamp(max=0.1).mean())  # most outliers count the same
+
+    def tell(self, error: float) -> str:
+        """An error in words: PSNR where it means something."""
+        if self.known and self.loss == "l2":
+            return f"{_decibels(error):.2f} dB"
+        return (
+            f"{255**2 * error:.1f} (gray levels squared)"
+            if self.loss == "l2"
+            else f"{255 * error:.2f} gray levels"
+        )
+
+    def compare(self, before: float, after: float) -> str:
+        """What was gained, in words."""
+        if self.known and self.loss == "l2":
+            return f"{_decibels(after) - _decibels(before):+.2f} dB"
+        if self.loss == "l2":
+            share = (before - after) / max(self.noise.sigma**2, 1e-12)
+            return f"the mean squared error falls by {100 * share:.1f} % of the noise's power"
+        return f"the error falls by {100 * (before - after) / max(before, 1e-12):.1f} %"
 
 
 def _decibels(error: float) -> float:
     return -10 * math.log10(max(error, 1e-8))
 
 
-def hold_out(noisy: NoisySet, noise: NoiseModel, loss: Loss, multiple: int) -> HeldOut:
+def hold_out(
+    noisy: NoisySet, noise: NoiseModel, loss: Loss, multiple: int, *, known: bool = False
+) -> HeldOut:
     """Up to 12 crops of 192x192, spread over the pictures kept aside."""
     side = min(SIDE, *(min(scene.size) // multiple * multiple for scene in noisy.scenes))
     if side < multiple:
@@ -81,7 +110,7 @@ def hold_out(noisy: NoisySet, noise: NoiseModel, loss: Loss, multiple: int) -> H
             first.append(crops[0].permute(2, 0, 1))
             second.append(crops[-1].permute(2, 0, 1))
     other = torch.stack(second) if noisy.paired else None
-    return HeldOut(torch.stack(first), other, noise, loss)
+    return HeldOut(torch.stack(first), other, noise, loss, known or other is not None)
 
 
 def _spread(scene: Scene, side: int, count: int) -> Iterator[tuple[int, int]]:

@@ -126,7 +126,10 @@ def recorrupted_terms(
         shape = (2, len(noisy), len(noise.gain), *noisy.shape[2:])
         white = floor * torch.randn(shape, device=noisy.device, generator=generator)
         noisy, fresh, variance = noisy + white[0], fresh + white[1], variance + floor**2
-    error = f(noisy + alpha * fresh, (1 + alpha**2) ** 0.5) - (noisy - fresh / alpha)
+    seen = noisy + alpha * fresh
+    if noise.clipped:  # what lies beyond the ends of the range would give the new noise away
+        seen = seen.clamp(0, 1)
+    error = f(seen, (1 + alpha**2) ** 0.5) - (noisy - fresh / alpha)
     alone = (1 + alpha**-2) * variance
     return (error.square() - alone).mean((1, 2, 3))
 
