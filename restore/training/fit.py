@@ -50,7 +50,7 @@ class FitReport:
     @property
     def gain(self) -> float:
         """By how much the error is lower than the lowest before."""
-        return min(self.before.values()) - self.after
+        return self.before[self.branch] - self.after
 
     def facts(self) -> dict[str, Any]:
         plain = {k: v for k, v in vars(self).items() if k != "noise"}
@@ -128,13 +128,13 @@ def fit(
     report.before = {name: held_out.error(as_used(base, name, report.noise)) for name in branches}
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
     report.branch = min(branches, key=lambda name: report.before[name])
-    told = ", ".join(f"{name} {held_out.tell(error)}" for name, error in report.before.items())
-    say(f"error on what was kept aside, {report.scored_by}, with the weights as they are: {told}")
+    before = report.before[report.branch]
+    say(f"--method {report.branch} does better so far, and is trained; measured {report.scored_by}")
     out.mkdir(parents=True, exist_ok=True)
     fitter = Fitter(config, report.method, report.branch, store, report.noise, base, out)
     if resume:
         fitter.resume()
-    report.interrupted = not fitter.run(held_out, say, started=started, quiet=quiet)
+    report.interrupted = not fitter.run(held_out, say, before=before, started=started, quiet=quiet)
     if report.interrupted and fitter.step:
         fitter.check(held_out)
         fitter.save()
@@ -142,13 +142,12 @@ def fit(
     report.minutes = fitter.seconds / 60
     if not report.gain > 0 and not anyway:
         say(
-            f"after the fit {held_out.tell(report.after)}, no better than before: not written (pass --anyway "
+            f"no better than before ({held_out.compare(before, report.after)}): not written (pass --anyway "
             "to write it nevertheless, or give it more time or pictures)"
         )
         return report
     _write(fitter, report, learning, output)
-    gained = held_out.compare(min(report.before.values()), report.after)
-    say(f"after the fit {held_out.tell(report.after)}; {gained}: {output}")
+    say(f"on those kept aside: {held_out.compare(before, report.after)}: {output}")
     return report
 
 

@@ -202,12 +202,15 @@ class Fitter:
             self.waited += 1
         return error
 
-    def run(self, held_out: HeldOut, say: Say, *, started: float, quiet: bool = False) -> bool:
+    def run(
+        self, held_out: HeldOut, say: Say, *, before: float, started: float, quiet: bool = False
+    ) -> bool:  # fmt: skip
         """Train until the time is over or nothing is gained any more; False when interrupted.
 
-        started: `time.monotonic` of when this fit began, for its minutes to count everything.
+        before: the error to compare with. started: `time.monotonic` of when this fit began: its minutes count
+        everything.
         """
-        before = self.seconds
+        earlier = self.seconds
         f = self.restoration()
         checked = int(self.progress * CHECKS)
         with (
@@ -217,7 +220,7 @@ class Fitter:
             try:
                 while self.progress < 1:
                     loss = self.train_step(f)
-                    self.seconds = before + time.monotonic() - started
+                    self.seconds = earlier + time.monotonic() - started
                     bar.n = round(100 * self.progress, 1)
                     if self.step % 10 == 0:
                         bar.refresh()
@@ -226,11 +229,9 @@ class Fitter:
                         checked = int(self.progress * CHECKS)
                         error = self.check(held_out)
                         log.validation(self.step, {"held out": 255**2 * error}, self.grid(held_out))
-                        bar.set_postfix_str(f"held out {held_out.tell(error)}", refresh=False)
-                        minutes = self.seconds / 60
-                        say(
-                            f"{minutes:.1f} min, step {self.step}: {held_out.tell(error)} on those kept aside"
-                        )
+                        gained = held_out.compare(before, error)
+                        bar.set_postfix_str(gained, refresh=False)
+                        say(f"{self.seconds / 60:.1f} min, step {self.step}, on those kept aside: {gained}")
                         self.save()
                         if self.waited >= PATIENCE:
                             say("nothing is gained any more: stopping early")

@@ -67,24 +67,14 @@ class HeldOut:
             return float(error.abs().mean())
         return float(error.abs().clamp(max=0.1).mean())  # most outliers count the same
 
-    def tell(self, error: float) -> str:
-        """An error in words: PSNR where it means something."""
-        if self.known and self.loss == "l2":
-            return f"{_decibels(error):.2f} dB"
-        return (
-            f"{255**2 * error:.1f} (gray levels squared)"
-            if self.loss == "l2"
-            else f"{255 * error:.2f} gray levels"
-        )
-
     def compare(self, before: float, after: float) -> str:
-        """What was gained, in words."""
-        if self.known and self.loss == "l2":
-            return f"{_decibels(after) - _decibels(before):+.2f} dB"
-        if self.loss == "l2":
-            share = (before - after) / max(self.noise.sigma**2, 1e-12)
-            return f"the mean squared error falls by {100 * share:.1f} % of the noise's power"
-        return f"the error falls by {100 * (before - after) / max(before, 1e-12):.1f} %"
+        """What was gained, in words: in dB where these mean something."""
+        if self.loss != "l2":
+            return f"error lower by {100 * (before - after) / max(before, 1e-12):.1f} %"
+        if self.known:
+            return f"{_decibels(after):.2f} dB, {_decibels(after) - _decibels(before):+.2f} dB"
+        share = (before - after) / max(self.noise.sigma**2, 1e-12)
+        return f"mean squared error lower by {100 * share:.1f} % of the noise's power"
 
 
 def _decibels(error: float) -> float:
