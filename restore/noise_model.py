@@ -221,6 +221,46 @@ def noise_from_views(views: Iterable[tuple[Floats, Floats]]) -> NoiseModel:
     return _fit(patches[::step].astype(np.float32), brightness=brightness[::step])
 
 
+def with_residuals(noise: NoiseModel, noisy: Floats, restored: Floats) -> NoiseModel:
+    """The same noise with its dependence on the signal taken from what a denoiser removed.
+
+    Flat patches may all be of one brightness, as on a page; the difference of a picture and its restoration
+    has the noise of every brightness in it. Its median absolute deviation in bins of brightness is fitted by
+    a line; clipping of less than a quarter of the pixels does not change it. A denoiser leaves some noise in,
+    so the level is that of the flat patches where these say more. noisy, restored: pixels ``(n, c)``.
+    """
+    lines = []
+    for channel in range(len(noise.gain)):
+        signal, removed = restored[:, channel], (noisy - restored)[:, channel]
+        ends = (
+            (noisy[:, channel] <= 0) | (noisy[:, channel] >= 1)
+            if noise.clipped
+            else np.zeros(len(signal), bool)
+        )
+        places = np.digitize(signal, np.linspace(0, 1, 17))
+        points = []
+        for place in range(1, 17):
+            inside = places == place
+            if inside.sum() >= 200 and ends[inside].mean() < 0.2:
+                spread = np.median(np.abs(removed[inside] - np.median(removed[inside])))
+                points.append(
+                    (signal[inside].mean(), (spread / 0.6744897501960817) ** 2, inside.sum() ** 0.5)
+                )
+        x, y, n = (
+            (np.array(column, float) for column in zip(*points, strict=True))
+            if points
+            else (np.zeros(0),) * 3
+        )
+        if len(x) < 3 or np.ptp(x) < NARROW:
+            return noise
+        lines.append(_nonnegative(x, y, n / y.clip(1e-10) ** 2))
+    gain, read = (np.array(values) for values in zip(*lines, strict=True))
+    kept = noise.sigma**2 / max(float((gain * noise.mean + read).mean()), 1e-12)
+    if len(noise.kernel) == 1:
+        kept = min(max(kept, 1.0), 1.15)
+    return replace(noise, gain=kept * gain, read_std=np.sqrt(kept * read))
+
+
 # ------------------------------------------------------------------------------------------ fitting
 
 

@@ -12,16 +12,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from restore import backbone as backbones
 from restore.backbone import Backbone
 from restore.errors import ConfigError
 from restore.fingerprints import Fingerprints, fingerprint
-from restore.noise_model import CLEAN, NoiseModel, measure_noise, noise_from_views, white_noise
+from restore.noise_model import (
+    CLEAN,
+    NoiseModel,
+    measure_noise,
+    noise_from_views,
+    white_noise,
+    with_residuals,
+)
 from restore.training.data import PictureStore, to_bytes
 from restore.training.fitter import FitConfig, Fitter, plain_names
 from restore.training.held_out import Branch, as_used, hold_out
 from restore.training.views import NoisySet, Say, as_colour, split
 
+LOOKED_AT, LOOKED_AT_SIDE = (
+    8,
+    384,
+)  # pictures, and pixels of their middle, that noise is removed from to see it
 MEASURED = 40  # scenes that the noise is measured on, at most
 SMALL = 0.5  # megapixels below which little can be learned
 
@@ -75,6 +90,22 @@ def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     return noise_from_views((first, second) for first, second in views)
 
 
+def _by_residuals(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:
+    """The dependence on the signal, from what the weights remove from the middle of some pictures."""
+    restoration = as_used(base, "blind" if noise.correlated else "gaussian", noise)
+    step = max(1, len(noisy.scenes) // LOOKED_AT)
+    before: list[NDArray[np.float32]] = []
+    after: list[NDArray[np.float32]] = []
+    for scene in noisy.scenes[::step]:
+        h, w = scene.size
+        top, left = max(0, (h - LOOKED_AT_SIDE) // 2), max(0, (w - LOOKED_AT_SIDE) // 2)
+        crop = as_colour(scene.floats()[0])[top : top + LOOKED_AT_SIDE, left : left + LOOKED_AT_SIDE]
+        seen = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
+        for kept, picture in ((before, seen), (after, restoration(seen, 1.0))):
+            kept.append(picture[0].permute(1, 2, 0).reshape(-1, 3).numpy())
+    return with_residuals(noise, np.concatenate(before), np.concatenate(after))
+
+
 def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Say = print) -> str:
     """The method that fits the pictures. Raises ConfigError for one that cannot."""
     method = config.method
@@ -115,6 +146,8 @@ def fit(
     learning, aside = split(noisy, config.held_out, config.seed, say)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
+    if not config.sigma and not learning.paired:
+        report.noise = _by_residuals(report.noise, learning, base)
     say(report.noise.describe())
     if report.noise.sigma < CLEAN:
         say("that is as good as none: there is nothing to learn, nothing was written")
