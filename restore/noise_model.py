@@ -227,7 +227,7 @@ def with_residuals(noise: NoiseModel, noisy: Floats, restored: Floats) -> NoiseM
     Flat patches may all be of one brightness, as on a page; the difference of a picture and its restoration
     has the noise of every brightness in it. Its median absolute deviation in bins of brightness is fitted by
     a line; clipping of less than a quarter of the pixels does not change it. A denoiser leaves some noise in,
-    so the level is that of the flat patches where these say more. noisy, restored: pixels ``(n, c)``.
+    so the level in all stays that of the flat patches. noisy, restored: pixels ``(n, c)``.
     """
     lines = []
     for channel in range(len(noise.gain)):
@@ -256,8 +256,6 @@ def with_residuals(noise: NoiseModel, noisy: Floats, restored: Floats) -> NoiseM
         lines.append(_nonnegative(x, y, n / y.clip(1e-10) ** 2))
     gain, read = (np.array(values) for values in zip(*lines, strict=True))
     kept = noise.sigma**2 / max(float((gain * noise.mean + read).mean()), 1e-12)
-    if len(noise.kernel) == 1:
-        kept = min(max(kept, 1.0), 1.15)
     return replace(noise, gain=kept * gain, read_std=np.sqrt(kept * read))
 
 

@@ -144,6 +144,7 @@ def fit(
     if config.rank and "adapts" in base.facts:
         raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
     learning, aside = split(noisy, config.held_out, config.seed, say)
+    crop = _crop(learning, config, base)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
     if not config.sigma and not learning.paired:
@@ -156,7 +157,7 @@ def fit(
     multiple = base.config.network.multiple
     held_out = hold_out(aside, report.noise, config.loss, multiple, known=config.sigma > 0)
     report.scored_by = held_out.scored_by
-    store = _store(learning, config, base, say)
+    store = _store(learning, config, crop, base, say)
     branches: tuple[Branch, ...] = ("gaussian", "blind")
     report.before = {name: held_out.error(as_used(base, name, report.noise)) for name in branches}
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
@@ -189,8 +190,8 @@ def run_folder(output: Path) -> Path:
     return output.with_name(output.stem + ".fit")
 
 
-def _store(noisy: NoisySet, config: FitConfig, base: Backbone, say: Say) -> PictureStore:
-    """The crops to learn from; smaller ones for small pictures. Raises ConfigError."""
+def _crop(noisy: NoisySet, config: FitConfig, base: Backbone) -> int:
+    """The side of the crops: smaller than asked for where half of the pictures are. Raises ConfigError."""
     multiple = 2 * base.config.network.multiple  # sub-images of half the size are pictures too
     sides = sorted(min(scene.size) for scene in noisy.scenes)
     fitting = min(config.crop, sides[len(sides) // 2]) // multiple * multiple
@@ -198,11 +199,15 @@ def _store(noisy: NoisySet, config: FitConfig, base: Backbone, say: Say) -> Pict
         raise ConfigError(
             f"half of the pictures are smaller than {multiple}x{multiple} pixels; a fit needs larger ones"
         )
-    if fitting < config.crop:
-        say(f"the pictures are small: learning from crops of {fitting}x{fitting} pixels")
+    return fitting
+
+
+def _store(noisy: NoisySet, config: FitConfig, crop: int, base: Backbone, say: Say) -> PictureStore:
+    if crop < config.crop:
+        say(f"the pictures are small: learning from crops of {crop}x{crop} pixels")
     if noisy.megapixels < SMALL:
         say(f"only {noisy.megapixels:.2f} megapixels to learn from; {SMALL} or more are needed for much gain")
-    return PictureStore([scene.views for scene in noisy.scenes], fitting, base.device)
+    return PictureStore([scene.views for scene in noisy.scenes], crop, base.device)
 
 
 def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> None:
@@ -212,7 +217,7 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
     learned = Fingerprints(fingerprint(to_bytes(scene.views[0])) for scene in noisy.scenes)
     report.saved = str(output)
     facts = {
-        **base.facts,
+        **{key: value for key, value in base.facts.items() if key != "adapts"},
         "fit": {**report.facts(), "config": asdict(config), "base": base.facts.get("sha256", "")},
         "fingerprints": seen.merged(learned).text(),
     }

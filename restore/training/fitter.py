@@ -194,6 +194,8 @@ class Fitter:
 
     def check(self, held_out: HeldOut) -> float:
         """Score the averaged weights on the pictures kept aside; keep them where they are the best so far."""
+        if not all(bool(t.isfinite().all()) for t in self.average.values()):
+            raise self._diverged()
         error = held_out.error(as_used(self.with_weights(self.average), self.branch, self.noise))
         if error < self.best_error:
             self.best_error, self.waited = error, 0
@@ -242,10 +244,13 @@ class Fitter:
 
     def _log(self, log: RunLog, loss: float) -> None:
         if not math.isfinite(loss):
-            raise RestoreError(f"the fit diverged at step {self.step}; lower --lr")
+            raise self._diverged()
         rate = self.optimizer.param_groups[0]["lr"]
         cells = (self.step, f"{self.seconds / 60:.2f}", f"{rate:.3g}", f"{loss:.6f}")
         log.row(self.step, cells, {"loss": loss, "rate": rate})
+
+    def _diverged(self) -> RestoreError:
+        return RestoreError(f"the fit diverged at step {self.step}; lower --lr")
 
     def grid(self, held_out: HeldOut) -> Tensor:
         """Four crops kept aside: noisy above, by the weights it began with, and as fitted."""

@@ -13,7 +13,7 @@ from torch import Tensor
 class RunLog:
     """The files ``log.csv``, ``validation.csv`` and ``validation.png`` in a run's folder, and its events.
 
-    fields: the columns of ``log.csv``. fresh: begin a new ``log.csv`` in place of adding to the one there.
+    fields: the columns of ``log.csv``. fresh: begin new files in place of adding to those there.
     """
 
     def __init__(self, out: Path, fields: Sequence[str], *, fresh: bool):
@@ -23,6 +23,8 @@ class RunLog:
         self._csv = csv.writer(self._file)
         if new:
             self._csv.writerow(fields)
+        if fresh:
+            (out / "validation.csv").unlink(missing_ok=True)
         self._board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
