@@ -98,7 +98,7 @@ def fit(
     \b
     restore fit scans -o myscanner.safetensors
     restore denoise scans -o clean --weights myscanner.safetensors
-    restore fit bursts -o mycamera.safetensors --pairs '{scene}_{view}' --minutes 20
+    restore fit bursts -o mycamera.safetensors --pairs '{scene}_{view}'
     """
     output = _place(settings, resume=resume)
 

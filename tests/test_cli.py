@@ -131,7 +131,7 @@ def test_defaults_are_the_functions_own(command: str) -> None:
 # ---------------------------------------------------------------------------------------------- help
 
 
-@pytest.mark.parametrize("command", ["inpaint", "denoise", "upscale", "sample", "train"])
+@pytest.mark.parametrize("command", ["inpaint", "denoise", "upscale", "sample", "train", "fit"])
 def test_help(command: str) -> None:
     done = run(command, "--help")
     assert done.exit_code == 0
@@ -439,6 +439,10 @@ def test_the_estimated_noise_is_told(tiny: Path) -> None:
     sigma = 255 * noise.estimate_sigma(noisy.astype(np.float32) / np.float32(255))
     assert 15 < sigma < 22
     assert done.exit_code == 0
+    assert done.stderr == (
+        f"note: noisy.png: noise sigma estimated at {sigma:.1f} (of 255): --method gaussian is used\n"
+    )
+    done = run("denoise", "noisy.png", "--method", "gaussian", "--weights", tiny, "--overwrite")
     assert done.stderr == f"note: noisy.png: noise sigma estimated at {sigma:.1f} (of 255)\n"
     assert run("denoise", "noisy.png", "--weights", tiny, "--overwrite", "-q").stderr == ""
 
@@ -447,6 +451,10 @@ def test_noise_that_is_not_white_is_told(tiny: Path) -> None:
     blurred = cv2.GaussianBlur(white_noise(40), (0, 0), 0.7)
     Image.fromarray(blurred).save("grain.png")
     done = run("denoise", "grain.png", "--weights", tiny)
+    assert done.stderr.startswith("note: grain.png: noise sigma ")
+    assert "neighbouring pixels share it (correlation 0." in done.stderr
+    assert done.stderr.endswith("): --method blind is used\n")
+    done = run("denoise", "grain.png", "--method", "gaussian", "--weights", tiny, "--overwrite")
     first, second = done.stderr.splitlines()
     assert first.startswith("note: grain.png: noise sigma estimated at ")
     assert second.startswith("note: grain.png: neighbouring pixels share noise (correlation 0.")
@@ -459,9 +467,8 @@ def test_faint_noise_is_told(tiny: Path) -> None:
     done = run("denoise", "clean.png", "--weights", tiny)
     assert (done.exit_code, done.stderr) == (
         0,
-        "note: clean.png: noise sigma estimated at 0.0 (of 255)\n"
-        "note: clean.png: hardly any white noise; if you do see noise, it is of another kind (JPEG, grain, a "
-        "resized picture): pass --method blind\n",
+        "note: clean.png: noise sigma estimated at 0.0 (of 255): hardly any, so the picture is left as it is"
+        "; if you do see noise, it is of another kind (JPEG, smooth grain): pass --method blind\n",
     )
     assert (images.read("clean-denoised.png").pixels == 90).all()
 
@@ -473,7 +480,9 @@ def test_json(tiny: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.exit_code == 1
     assert [line["status"] for line in lines] == ["done", "failed", "done"]
-    assert lines[0].keys() == {"input", "output", "width", "height", "status", "seconds", "sigma"}
+    about = {"input", "output", "width", "height", "status", "seconds"}
+    assert lines[0].keys() == about | {"sigma", "method", "noise"}
+    assert lines[0]["method"] == "gaussian"
     assert lines[0]["input"] == "noisy.png" and lines[0]["output"] == "out/noisy.png"
     assert (lines[0]["width"], lines[0]["height"]) == (64, 64) and 15 < lines[0]["sigma"] < 22
     assert lines[1]["error"].startswith("bad.png: expected a PNG, JPEG, TIFF, WebP or BMP picture")

@@ -242,7 +242,7 @@ def test_a_mask_with_many_grays() -> None:
         ),
         (
             ["denoise", "photo.png", "--steps", "5"],
-            "--steps has no effect with --method gaussian --estimate mean, which is one network call; leave "
+            "--steps has no effect with --method auto --estimate mean, which is one network call; leave "
             "it out",
         ),
         *(
@@ -326,7 +326,7 @@ def test_a_device_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch)
         ("sigma = nan", "sigma: nan is not a number"),
         ("tile = 63", "tile: 63 is not in the range x>=64"),
         ("quiet = 1", "quiet must be true or false, got 1"),
-        ("method = 'magic'", "method: 'magic' is not one of 'gaussian', 'blind'"),
+        ("method = 'magic'", "method: 'magic' is not one of 'auto', 'gaussian', 'blind'"),
         ("weights = 3", "weights must be a string, got 3"),
         ("device = 'gpu'", "device: 'gpu' is not one of auto, cpu, cuda, cuda:N, mps"),
         ("dry-run = true\ndry_run = true", "dry_run is there twice, with - and with _; keep one"),

@@ -80,6 +80,7 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
     (denoise, test_tasks.check_denoise_mean): [
         ("else sigma / 255", "else sigma / 510"),
         ("else sigma / 255", "else 2 * sigma / 255"),
+        ('("auto", "mean"): 1,', '("auto", "mean"): 2,'),
         ('("gaussian", "mean"): 1,', '("gaussian", "mean"): 2,'),
     ],
     (denoise, test_tasks.check_denoise_sample): [
@@ -87,8 +88,8 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("schedule.karras(sigma, lowest, steps)", "schedule.karras(sigma, lowest, steps + 1)"),
     ],
     (denoise, test_tasks.check_denoise_blind_sample): [
-        ("noisy + top * noise(noisy)", "noisy + top * noise(noisy) / 2**0.5"),
-        ("noisy + top * noise(noisy)", "noisy + top * samplers.seeded_noise(seed)(noisy)"),
+        ("hint + top * noise(hint)", "hint + top * noise(hint) / 2**0.5"),
+        ("hint + top * noise(hint)", "hint + top * samplers.seeded_noise(seed)(hint)"),
     ],
     (denoise, test_tasks.check_denoise_gray): [
         ("noise_std * 3**0.5 if gray", "noise_std if gray"),

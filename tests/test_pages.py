@@ -53,7 +53,9 @@ def test_error_rate_counts_characters() -> None:
     assert error_rate("the bat at", "the cat sat") == pytest.approx(2 / 11)
 
 
-@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract: apt-get install tesseract-ocr")
+@pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="needs tesseract: apt-get install tesseract-ocr"
+)
 @pytest.mark.parametrize(("height", "seed"), [(16, 216), (20, 220)])
 @pytest.mark.parametrize("options", [{"sigma": 25}, {}, {"method": "blind"}], ids=["told", "auto", "blind"])
 def test_text_is_read_as_well_as_on_the_clean_page(

@@ -40,7 +40,7 @@ def test_import_brings_in_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["inpaint", "--help"], ["eval", "denoise", "--help"]],
+    [["--help"], ["--version"], ["inpaint", "--help"], ["eval", "denoise", "--help"], ["fit", "--help"]],
     ids=" ".join,
 )
 def test_help_brings_in_nothing_heavy(arguments: list[str]) -> None:

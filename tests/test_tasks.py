@@ -105,12 +105,14 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def check_denoise_mean(module: ModuleType) -> None:
     """The mean is one call, the picture itself being the state at its own noise level."""
-    image, backbone, reports = picture(1, 3, 37, 31), Recorder(), Reports()
-    found = module.denoise(image, sigma=25, backbone=backbone, progress=reports)
-    assert backbone.sigmas == [25 / 255]
-    assert torch.equal(backbone.states[0], image)
-    torch.testing.assert_close(found, PRIOR.denoise(image, 25 / 255), rtol=0, atol=1e-6)
-    reports.assert_complete(1)
+    image = picture(1, 3, 37, 31)
+    for options in ({}, {"method": "gaussian"}):
+        backbone, reports = Recorder(), Reports()
+        found = module.denoise(image, sigma=25, backbone=backbone, progress=reports, **options)
+        assert backbone.sigmas == [25 / 255]
+        assert torch.equal(backbone.states[0], image)
+        torch.testing.assert_close(found, PRIOR.denoise(image, 25 / 255), rtol=0, atol=1e-6)
+        reports.assert_complete(1)
 
 
 def check_denoise_sample(module: ModuleType) -> None:
@@ -229,14 +231,15 @@ def test_denoise_estimates_each_picture_of_a_batch(monkeypatch: pytest.MonkeyPat
     tint = torch.tensor([0.9, 1.0, 1.1]).view(3, 1, 1)
     batch = torch.stack([level * tint.expand(3, 8, 6) for level in (0.2, 0.0, 0.4)])
     backbone, reports = Recorder(), Reports()
-    found = denoise(batch, backbone=backbone, progress=reports)
+    found = denoise(batch, method="gaussian", backbone=backbone, progress=reports)
     assert backbone.sigmas == pytest.approx([0.2, 0.4])
     assert seen == [((8, 6, 3), np.float32)] * 3
     reports.assert_complete(2)
     for one, whole in zip(batch, found, strict=True):
-        assert torch.equal(denoise(one, backbone=Recorder()), whole)
+        assert torch.equal(denoise(one, method="gaussian", backbone=Recorder()), whole)
     reports.clear()
-    denoise(batch, estimate="sample", steps=4, backbone=Recorder(), progress=reports)
+    options = {"method": "gaussian", "estimate": "sample", "steps": 4}
+    denoise(batch, backbone=Recorder(), progress=reports, **options)
     reports.assert_complete(8)
 
 
@@ -735,7 +738,7 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "negative sigma": (lambda: denoise(IMAGE, sigma=-1), "from 0 to 255, got -1"),
     "sigma NaN": (lambda: denoise(IMAGE, sigma=float("nan")), "from 0 to 255, got nan"),
     "denoise estimate": (lambda: denoise(IMAGE, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
-    "denoise method": (lambda: denoise(IMAGE, method="x"), "method is 'gaussian' or 'blind', got 'x'"),
+    "denoise method": (lambda: denoise(IMAGE, method="x"), "is 'auto', 'gaussian' or 'blind', got 'x'"),
     "denoise steps": (lambda: denoise(IMAGE, estimate="sample", steps=0), "steps must be at least 1, got 0"),
     "denoise mean steps": (lambda: denoise(IMAGE, steps=5), "one network call, got steps=5; leave it out"),
     "scale": (lambda: upscale(IMAGE, 1.4), "scale is a factor from 1.5 to 4, got 1.4"),

@@ -130,23 +130,29 @@ def denoise(
     noisy = picture.batch.to(backbone.device)
     calls = steps or STEPS[method, estimate]
     methods, levels = _decided(method, given, picture.batch, backbone)
-    results = noisy.clone()
+    results = list(noisy)
     by_level = [k for k, chosen in enumerate(methods) if chosen == "gaussian"]
     ladders = [_ladder(noisy[k], levels[k] or 0.0, lowest, calls) for k in by_level]
     blind = [k for k, chosen in enumerate(methods) if chosen == "blind"]
     if not any(ladders) and not blind:
         return picture.unchanged()  # type: ignore[no-any-return]
     if any(ladders):
-        results[by_level] = _gaussian(noisy[by_level], ladders, walk, backbone, progress)
+        walked = _gaussian(noisy[by_level], ladders, walk, backbone, progress)
+        results = _replaced(results, by_level, walked)
     if blind:
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, calls)
         hint = noisy[blind]
         # At the top the state says nothing, so for one call from there its noise need not be drawn.
         start = hint if len(ladder) == 2 else hint + top * noise(hint)
-        results[blind] = walk(
-            backbone.denoiser(Condition(hint, noise_std=given)), start, ladder, progress=progress
-        )
-    return picture.like_original(results)  # type: ignore[no-any-return]
+        denoiser = backbone.denoiser(Condition(hint, noise_std=given))
+        results = _replaced(results, blind, walk(denoiser, start, ladder, progress=progress))
+    return picture.like_original(torch.stack(results))  # type: ignore[no-any-return]
+
+
+def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Tensor]:
+    """The pictures with others at some places, all of the new ones' precision."""
+    there = dict(zip(places, new, strict=True))
+    return [there.get(k, picture.to(new)) for k, picture in enumerate(pictures)]
 
 
 def _decided(

@@ -22,6 +22,7 @@ from restore.errors import ConfigError
 from restore.fingerprints import Fingerprints, fingerprint
 from restore.noise_model import (
     CLEAN,
+    SIDE,
     NoiseModel,
     measure_noise,
     noise_from_views,
@@ -72,7 +73,7 @@ class FitReport:
         numbers = {k: round(v, 3) if isinstance(v, float) else v for k, v in plain.items()}
         numbers["before"] = {k: round(v, 8) for k, v in self.before.items()}
         numbers["after"] = round(self.after, 8)
-        if math.isnan(self.after):
+        if not math.isfinite(self.after):
             numbers["after"] = None
         return {"noise": self.noise.facts(), **numbers}
 
@@ -82,6 +83,8 @@ def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     step = max(1, len(noisy.scenes) // MEASURED)
     scenes = noisy.scenes[::step]
     channels = 1 if all(scene.gray for scene in scenes) else 3
+    if not any(min(scene.size) >= SIDE for scene in scenes):
+        raise ConfigError(f"noise is measured in patches of {SIDE}x{SIDE} pixels, and no picture is as large")
     if sigma:
         return white_noise(sigma / 255, channels=channels)
     if not noisy.paired:
@@ -174,6 +177,9 @@ def fit(
         fitter.save()
     report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
+    if not fitter.step:
+        say("interrupted before the first step: nothing was learned, nothing was written")
+        return report
     if not report.gain > 0 and not anyway:
         say(
             f"no better than before ({held_out.compare(before, report.after)}): not written (pass --anyway "
@@ -203,7 +209,7 @@ def _crop(noisy: NoisySet, config: FitConfig, base: Backbone) -> int:
 
 
 def _store(noisy: NoisySet, config: FitConfig, crop: int, base: Backbone, say: Say) -> PictureStore:
-    if crop < config.crop:
+    if crop < config.crop - config.crop % (2 * base.config.network.multiple):
         say(f"the pictures are small: learning from crops of {crop}x{crop} pixels")
     if noisy.megapixels < SMALL:
         say(f"only {noisy.megapixels:.2f} megapixels to learn from; {SMALL} or more are needed for much gain")

@@ -168,9 +168,12 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, flo
 
 def _named_files(paths: Sequence[str | Path]) -> list[tuple[str, Path]]:
     """Every file with its name in messages and patterns: its path below the folder it was found in."""
-    files = []
+    files, known = [], set()
     for path in map(Path, paths):
         for file in images.list_inputs([path]):
+            if file.resolve() in known:
+                continue
+            known.add(file.resolve())
             name = file.relative_to(path) if path.is_dir() else Path(file.name)
             files.append((name.with_suffix("").as_posix() if path.is_dir() else name.stem, file))
     # The same name twice (a.png and a.tif, or in two folders) are still two pictures.

@@ -1,0 +1,95 @@
+"""Wrong versions of what learns from noise alone, each of which its check must find."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import pytest
+import test_adapters
+import test_noise_model
+import test_objectives
+import torch
+from test_mutants_core import mutate
+
+from restore import adapters, noise_model
+from restore.training import objectives
+
+Check = Callable[[ModuleType], None]
+
+MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
+    (objectives, test_objectives.check_recorrupted): [
+        # alpha the wrong way round, in one place or the other
+        ("noisy + alpha * fresh\n", "noisy + fresh / alpha\n"),
+        ("(noisy - fresh / alpha)", "(noisy - alpha * fresh)"),
+        ("(noisy - fresh / alpha)", "(noisy + fresh / alpha)"),
+        ("(1 + alpha**-2) * variance", "(1 + alpha**2) * variance"),
+        ("(1 + alpha**-2) * variance", "alpha**-2 * variance"),
+    ],
+    (objectives, test_objectives.check_floor): [
+        ("variance + floor**2", "variance"),
+        ("fresh + white[1]", "fresh + white[0]"),
+        ("fresh + white[1]", "fresh"),
+        ("noisy + white[0]", "noisy"),
+    ],
+    (objectives, test_objectives.check_recorrupted_spectrum): [
+        ("noise.draw(signal, generator)", "torch.randn(signal.shape, generator=generator) * 0.1"),
+    ],
+    (objectives, test_objectives.check_noise2noise): [
+        ("return error.abs().mean()", "return error.square().mean()"),
+        ("pow(2 * (1 - done))", "pow(2 * done)"),
+        ("pow(2 * (1 - done))", "pow(1 - done)"),
+        ("f(noisy, 1.0) - other", "f(noisy, 1.0) - noisy"),
+    ],
+    (objectives, test_objectives.check_sub_images): [
+        ("(1, 3), (2, 3), (1, 0)", "(1, 2), (0, 3), (1, 0)"),
+        ("(1, 0), (2, 0), (3, 1), (3, 2))", "(0, 1), (0, 2), (1, 3), (2, 3))"),
+        (".view(b, c, 4, h // 2, w // 2)", ".view(b, 4, c, h // 2, w // 2).transpose(1, 2)"),
+    ],
+    (objectives, test_objectives.check_regulariser): [
+        ("- (expected_1 - expected_2)", "+ (expected_1 - expected_2)"),
+        ("- (expected_1 - expected_2)", ""),
+        ("with torch.no_grad():", "with torch.enable_grad():"),
+    ],
+    (noise_model, test_noise_model.check_drawing): [
+        ("self.variance(signal).sqrt() * noise", "self.variance(signal) * noise"),
+        ("signal.clamp(min=0) + plane(self.read_std) ** 2", "signal.clamp(min=0) + plane(self.read_std)"),
+        ('"ij,bjhw->bihw", mixing', '"ij,bjhw->bihw", mixing @ mixing.T'),
+        ("if c > 1:", "if c > 3:"),
+        ("torch.as_tensor(self.kernel,", "torch.as_tensor(np.eye(15) / 15**0.5,"),
+    ],
+    (adapters, test_adapters.check_adapters): [
+        ("torch.zeros(outputs, rank", "torch.ones(outputs, rank"),
+        ("(self.B @ self.A).view_as(weight)", "2 * (self.B @ self.A).view_as(weight)"),
+        ("(weight.float() + change)", "(weight.float() - change)"),
+    ],
+}
+MUTANTS = [
+    pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")
+    for (module, check), exchanges in MUTATIONS.items()
+    for old, new in exchanges
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small tensors are not shared out."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("module", "check", "old", "new"), MUTANTS)
+def test_the_check_finds_the_mutant(module: ModuleType, check: Check, old: str, new: str) -> None:
+    mutant = mutate(module, old, new)
+    with pytest.raises(AssertionError):
+        check(mutant)
+
+
+@pytest.mark.parametrize(("module", "check"), MUTATIONS, ids=lambda value: value.__name__)
+def test_an_exact_copy_passes(module: ModuleType, check: Check) -> None:
+    """Mutants are found for what was changed in them, not because they are copies."""
+    first = inspect.getsource(module).splitlines()[0]
+    check(mutate(module, first, first + " "))
