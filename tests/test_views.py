@@ -362,11 +362,21 @@ def test_pages_that_cannot_be_read(tmp_path: Path, said: list[str]) -> None:
     assert said[0].startswith("left out: ")
 
 
-@pytest.mark.parametrize("singles", [1, 5])
+def test_some_bursts_among_single_pictures_are_single_too(tmp_path: Path, said: list[str]) -> None:
+    """One TIFF with a second page must not cost a folder of scans."""
+    write(tmp_path / "burst.tif", np.stack([noisy(0, view) for view in range(3)]))
+    for number in range(3):
+        write(tmp_path / f"single{number}.png", noisy(5 + number))
+    found = read_noisy([tmp_path], say=said.append)
+    assert [len(scene.views) for scene in found.scenes] == [1, 1, 1, 1]
+    assert (found.paired, found.skipped) == (False, 0)
+    assert said == ["burst: only the first page is used, for most pictures are single"]
+
+
+@pytest.mark.parametrize("singles", [1, 2])
 def test_single_pictures_among_bursts_are_said_and_left_out(
     tmp_path: Path, said: list[str], singles: int
 ) -> None:
-    """Whichever of the two are more."""
     for number in range(2):
         write(tmp_path / f"burst{number}.tif", np.stack([noisy(number, view) for view in range(3)]))
     for number in range(singles):

@@ -89,6 +89,7 @@ def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
         return white_noise(sigma / 255, channels=channels)
     if not noisy.paired:
         return measure_noise(scene.floats()[0] for scene in scenes)
+    scenes = tuple(scene for scene in scenes if min(scene.size) >= SIDE)
     views = ((view[..., :channels] for view in map(as_colour, scene.floats()[:2])) for scene in scenes)
     return noise_from_views((first, second) for first, second in views)
 

@@ -18,6 +18,7 @@ from restore.errors import ConfigError, ImageError
 from restore.training.data import samples
 
 SHIFTED = 0.5  # pixels; two views farther apart than that blur what is learned from them
+ALIKE = 0.2  # correlation of two views below which they have too little texture to tell a shift
 LISTED = 5  # files named in a message
 
 Say = Callable[[str], None]
@@ -78,8 +79,9 @@ def read_noisy(
 ) -> NoisySet:
     """Read files and folders of noisy pictures; what cannot be used is said, counted and left out.
 
-    A TIFF of several pages is a burst of one scene. pairs: a pattern of the paths below a folder, without
-    suffix, that tells which files are views of one scene, such as ``{scene}_{view}`` or ``{view}/{scene}``.
+    A TIFF of several pages is a burst of one scene, unless most pictures are single. pairs: a pattern of the
+    paths below a folder, without suffix, that tells which files are views of one scene, such as
+    ``{scene}_{view}`` or ``{view}/{scene}``.
     With pairs or bursts, views of another size, views farther apart than half a pixel and scenes with a
     single view are left out.
 
@@ -87,8 +89,9 @@ def read_noisy(
     is the same in both); ConfigError for a pattern that names no scene and view.
     """
     files = _named_files(paths)
-    scenes, skipped = [], 0
+    scenes = []
     groups = {name: [path] for name, path in files} if pairs is None else _grouped(files, pairs, say)
+    skipped = len(files) - sum(map(len, groups.values()))
     for name, members in groups.items():
         pictures: list[images.Picture] = []
         for path in members:
@@ -100,9 +103,12 @@ def read_noisy(
         if pictures:
             scenes.append(Scene(name, tuple(map(samples, pictures)), all(p.gray for p in pictures)))
     bursts = [scene for scene in scenes if len(scene.views) > 1]
-    if pairs is not None or bursts:
-        wanted = scenes if pairs is not None or len(bursts) * 2 >= len(scenes) else bursts
-        checked = list(_matching(wanted, say))
+    if pairs is None and 0 < len(bursts) < len(scenes) / 2:
+        names = _list([scene.name for scene in bursts])
+        say(f"{names}: only the first page is used, for most pictures are single")
+        scenes = [replace(scene, views=scene.views[:1]) for scene in scenes]
+    elif pairs is not None or bursts:
+        checked = list(_matching(scenes, say))
         skipped += len(scenes) - len(checked)
         scenes = checked
     if not scenes:
@@ -163,6 +169,10 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, flo
     found, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
         *seen, upsample_factor=10, normalization=None
     )
+    moved = np.roll(seen[1], np.round(found).astype(int), (0, 1))
+    alike = (seen[0] * moved).sum() / max(float(np.linalg.norm(seen[0]) * np.linalg.norm(moved)), 1e-12)
+    if alike < ALIKE:  # the noise of two views fits best somewhere too
+        return 0.0, 0.0
     return -float(found[0]), -float(found[1])
 
 
