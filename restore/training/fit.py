@@ -32,13 +32,14 @@ from restore.noise_model import (
 from restore.training.data import PictureStore, to_bytes
 from restore.training.fitter import FitConfig, Fitter, plain_names
 from restore.training.held_out import Branch, as_used, hold_out
-from restore.training.views import NoisySet, Say, as_colour, split
+from restore.training.views import NoisySet, Say, as_colour, as_floats, split
 
 LOOKED_AT, LOOKED_AT_SIDE = (
     8,
     384,
 )  # pictures, and pixels of their middle, that noise is removed from to see it
 MEASURED = 40  # scenes that the noise is measured on, at most
+CUT_OFF = 0.05  # share of values at black or white above which noise is no longer Gaussian where it counts
 SMALL = 0.5  # megapixels below which little can be learned
 
 
@@ -110,6 +111,12 @@ def _by_residuals(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseMo
     return with_residuals(noise, np.concatenate(before), np.concatenate(after))
 
 
+def _cut_off(noisy: NoisySet) -> float:
+    """The share of values at either end of the range."""
+    views = [as_floats(scene.views[0][::4, ::4]) for scene in noisy.scenes]
+    return float(np.mean([((view <= 0) | (view >= 1)).mean() for view in views]))
+
+
 def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Say = print) -> str:
     """The method that fits the pictures. Raises ConfigError for one that cannot."""
     method = config.method
@@ -157,6 +164,11 @@ def fit(
     if report.noise.sigma < CLEAN:
         say("that is as good as none: there is nothing to learn, nothing was written")
         return report
+    if (cut_off := _cut_off(learning)) > CUT_OFF and report.noise.clipped:
+        say(
+            f"warning: {100 * cut_off:.0f} % of the values are cut off at black or white, their noise with "
+            "them: what is learned there is biased, and the measure of it too; look before you trust it"
+        )
     report.method = choose_method(config, learning, report.noise, say)
     multiple = base.config.network.multiple
     held_out = hold_out(aside, report.noise, config.loss, multiple, known=config.sigma > 0)
