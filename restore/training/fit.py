@@ -81,7 +81,7 @@ class FitReport:
 
 def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     """The noise of a set: as told, from the differences of views, or from the pictures alone."""
-    step = max(1, len(noisy.scenes) // MEASURED)
+    step = -(-len(noisy.scenes) // MEASURED)
     scenes = noisy.scenes[::step]
     channels = 1 if all(scene.gray for scene in scenes) else 3
     if not any(min(scene.size) >= SIDE for scene in scenes):
