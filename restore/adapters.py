@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 FORMAT = "restore-adapter-1"
+_PARAMETRIZED = ".parametrizations.weight.0."
 
 
 class LowRank(nn.Module):
@@ -46,11 +47,12 @@ def add_adapters(network: nn.Module, rank: int) -> list[nn.Parameter]:
 
 def adapter_tensors(network: nn.Module) -> dict[str, Tensor]:
     """The adapters of a network, each under the name of its convolution: ``NAME.A`` and ``NAME.B``."""
-    return {
-        name.replace(".parametrizations.weight.0.", "."): tensor
-        for name, tensor in network.state_dict().items()
-        if ".parametrizations.weight.0." in name
-    }
+    return plain_names({n: t for n, t in network.state_dict().items() if _PARAMETRIZED in n})
+
+
+def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors without what torch's parametrization puts into their names."""
+    return {name.replace(_PARAMETRIZED, "."): tensor for name, tensor in tensors.items()}
 
 
 def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -314,7 +314,7 @@ def test_adapters_are_saved_and_give_the_same(tmp_path: Path, weights: Path) -> 
     # The best of all checks is what is loaded, but for half precision.
     state = tensors_of(tmp_path / "own.fit" / "state.safetensors")
     best = {name.removeprefix("best."): t for name, t in state.items() if name.startswith("best.")}
-    expected = adapters.merged(base.network.state_dict(), fitters.plain_names(best))
+    expected = adapters.merged(base.network.state_dict(), adapters.plain_names(best))
     for name, tensor in fitted.network.state_dict().items():
         assert torch.allclose(tensor, expected[name], atol=2e-3), name
     assert max((expected[name] - base.network.state_dict()[name]).abs().max() for name in changed) > 0.01

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from restore import adapters
 from restore import backbone as backbones
 from restore.backbone import Backbone
 from restore.errors import ConfigError
@@ -30,7 +31,7 @@ from restore.noise_model import (
     with_residuals,
 )
 from restore.training.data import PictureStore, to_bytes
-from restore.training.fitter import FitConfig, Fitter, plain_names
+from restore.training.fitter import FitConfig, Fitter
 from restore.training.held_out import Branch, as_used, hold_out
 from restore.training.views import NoisySet, Say, as_colour, as_floats, split
 
@@ -241,7 +242,7 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
         "fingerprints": seen.merged(learned).text(),
     }
     if config.rank:
-        tensors = plain_names(fitter.best)
+        tensors = adapters.plain_names(fitter.best)
         facts = {key: facts[key] for key in ("fit", "fingerprints")}
         backbones.save_adapters(tensors, output, base=base.facts.get("sha256", ""), facts=facts)
     else:

@@ -184,7 +184,11 @@ class Fitter:
     def with_weights(self, weights: dict[str, Tensor]) -> Backbone:
         """A backbone for use, with these values of what is trained."""
         state = {n: t.float() for n, t in self.base.network.state_dict().items()}
-        state = adapters.merged(state, plain_names(weights)) if self.config.rank else {**state, **weights}
+        state = (
+            adapters.merged(state, adapters.plain_names(weights))
+            if self.config.rank
+            else {**state, **weights}
+        )
         with torch.device("meta"):
             network = UNet(self.base.config.network)
         network.load_state_dict({n: t.clone() for n, t in state.items()}, assign=True)
@@ -318,10 +322,6 @@ class Fitter:
                 self.best[name].copy_(tensors[f"best.{name}"])
         load_optimizer(self.optimizer, tensors)
         self.step, self.seconds, self.best_error = step, seconds, best_error
-
-
-def plain_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.replace(".parametrizations.weight.0.", "."): t for name, t in weights.items()}
 
 
 def _compiled(network: nn.Module) -> backbones.Network:
