@@ -24,6 +24,7 @@ from restore.folder import Job
 from restore.options import (
     CANCELLED,
     DENOISE_STEPS,
+    ENSEMBLE,
     INPAINT_METHOD,
     INPAINT_STEPS,
     JUMPS,
@@ -79,7 +80,9 @@ class Session:
     @functools.cached_property
     def backbone(self) -> Backbone:
         settings = self.settings
-        network = load_backbone(settings.weights, settings.device, settings.precision, settings.tile)
+        network = load_backbone(
+            settings.weights, settings.device, settings.precision, settings.tile, settings.ensemble
+        )
         if self._bar is not None:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
@@ -344,7 +347,7 @@ def main() -> None:
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -456,7 +459,7 @@ def _hole(
 @steps_option(DENOISE_STEPS)
 @sampler_option("ddpm")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -538,7 +541,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 @steps_option(UPSCALE_STEPS)
 @sampler_option("ddim")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -586,7 +589,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     help="Steps from pure noise to a picture.",
 )  # fmt: skip
 @SEED
-@with_settings(OVERWRITE, *MODEL)
+@with_settings(OVERWRITE, ENSEMBLE, *MODEL)
 def sample(settings: Settings, count: int, size: tuple[int, int], **walk: Any) -> None:
     """Draw pictures from pure noise, to see what the network has learned.
 

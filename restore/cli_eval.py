@@ -16,6 +16,7 @@ from restore import __version__, images
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.options import (
     DENOISE_STEPS,
+    ENSEMBLE,
     INPAINT_STEPS,
     NETWORK,
     OVERWRITE,
@@ -269,7 +270,7 @@ def evaluate() -> None:
     metavar="LIST",
     help="jpeg: qualities.  [default: 10,20,30,40]",
 )
-@_with(*_rows_options(DENOISE_STEPS, "mean"), *_SCORES, *NETWORK)
+@_with(*_rows_options(DENOISE_STEPS, "mean"), *_SCORES, ENSEMBLE, *NETWORK)
 def denoise(protocol: str, **options: Any) -> None:
     """Noise and compression.
 
@@ -304,7 +305,7 @@ def denoise(protocol: str, **options: Any) -> None:
     "--scale", type=Numbers(2, 4, whole=True), default="4", show_default=True, metavar="LIST",
     help="Factors: 2, 3, 4. Reduced by antialiased bicubic interpolation, as MATLAB and Pillow do it.",
 )  # fmt: skip
-@_with(*_rows_options(UPSCALE_STEPS, "mean,sample"), *_SCORES, *NETWORK)
+@_with(*_rows_options(UPSCALE_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
 def upscale(scale: tuple[int, ...], **options: Any) -> None:
     """Reduced pictures.
 
@@ -331,7 +332,7 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
     "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
     help="Of the holes; each picture has its own, the same in every run.",
 )  # fmt: skip
-@_with(*_rows_options(INPAINT_STEPS, "mean,sample"), *_SCORES, *NETWORK)
+@_with(*_rows_options(INPAINT_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
 def inpaint(holes: tuple[str, ...], hole_seed: int, **options: Any) -> None:
     """Pictures with holes.
 
@@ -525,7 +526,9 @@ class _Run:
                 raise ConfigError(f"--against {path}: there are rows called {path.stem} already; rename it")
             files[path.stem] = path
         return {
-            name: load_backbone(path, options["device"], options["precision"], options["tile"])
+            name: load_backbone(
+                path, options["device"], options["precision"], options["tile"], options["ensemble"]
+            )
             for name, path in files.items()
         }
 

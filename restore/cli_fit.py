@@ -111,7 +111,7 @@ def fit(
         if not settings.quiet:
             click.echo(line, err=True)
 
-    config = FitConfig(**options)
+    config = FitConfig(precision=settings.precision, **options)
     noisy = read_noisy(inputs, pairs=pairs, say=say)
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
@@ -129,7 +129,7 @@ def fit(
             json.dumps({**facts, "output": str(output), "status": "planned"}) if settings.json else plan
         )
         return
-    base = load_backbone(settings.weights, settings.device, settings.precision, settings.tile)
+    base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
     report = run(

@@ -1,4 +1,4 @@
-"""Apply a local network to a picture of any size, piece by piece, with no seams."""
+"""Apply a local network to a picture of any size, piece by piece, with no seams, and in many orientations."""
 
 from __future__ import annotations
 
@@ -56,3 +56,25 @@ def tiled(
 def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
     for start in range(0, length, tile):
         yield start, min(start + tile, length)
+
+
+def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count: int) -> Tensor:
+    """The mean of ``network`` over the first ``count`` of the eight orientations of planes ``(b, c, h, w)``.
+
+    They are the mirrored, the upside down, and both again transposed; each result is turned back.
+    """
+    total: Tensor | None = None
+    for orientation in range(count):
+        result = _turned(network(_turned(planes, orientation)), orientation, back=True)
+        total = result if total is None else total + result
+    assert total is not None  # at least one orientation
+    return total / count
+
+
+def _turned(planes: Tensor, orientation: int, *, back: bool = False) -> Tensor:
+    """Mirrored for the first bit, upside down for the second, then transposed for the third; or back."""
+    flips = [dim for bit, dim in ((1, -1), (2, -2)) if orientation & bit]
+    if back:
+        return (planes.mT if orientation & 4 else planes).flip(flips)
+    flipped = planes.flip(flips)
+    return flipped.mT if orientation & 4 else flipped

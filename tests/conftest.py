@@ -83,3 +83,14 @@ def shared_data() -> Path:
     if named:
         pytest.fail(f"RESTORE_DATA is {named}, which is not a folder")
     pytest.skip("needs the evaluation data: set RESTORE_DATA")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For modules of small tensors, which gain nothing from being shared out."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -344,6 +344,35 @@ def test_the_tile_changes_the_work_and_not_the_result(tiny: Path, monkeypatch: p
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("denoise", "photo.png", "--sigma", 20),
+        ("upscale", "photo.png", "--scale", 2, "--estimate", "mean", "--steps", 1),
+        ("inpaint", "photo.png", "--mask", "mask.png", "--steps", 1),
+        ("sample", "--size", 32, "--steps", 1),
+    ],
+)
+def test_an_ensemble_is_so_many_calls(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]
+) -> None:
+    calls = []
+    forward = UNet.forward
+
+    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
+        calls.append(tuple(x.shape[-2:]))
+        return forward(self, x, log_snr)
+
+    monkeypatch.setattr(UNet, "forward", seen)
+    numbers = []
+    for more in ([], ["--ensemble", 4]):
+        calls.clear()
+        done = run(*command, *more, "--weights", tiny, "-o", f"out{len(more)}.png")
+        assert done.exit_code == 0, done.output
+        numbers.append(len(calls))
+    assert numbers[1] == 4 * numbers[0] > 0
+
+
 def test_a_mask_file_of_zeros_and_ones(tiny: Path) -> None:
     Image.fromarray(HOLE.astype(np.uint8)).save("ones.png")
     for mask in ("mask.png", "ones.png"):

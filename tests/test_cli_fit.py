@@ -6,14 +6,12 @@ import dataclasses
 import itertools
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 import tifffile
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from test_fit import clean, different, interrupt_at, load, noisy, singles, tensors_of
@@ -33,13 +31,7 @@ from restore.training.views import read_noisy
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors are not shared out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import dataclasses
 import itertools
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -38,13 +38,7 @@ ROOT = Path(__file__).parents[1]
 Pixels = NDArray[np.uint8]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors are not shared out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +236,17 @@ def test_clean_pictures_are_left_alone(tmp_path: Path, base: Backbone, said: lis
     assert said[-1] == "that is as good as none: there is nothing to learn, nothing was written"
     assert list(tmp_path.iterdir()) == []
     assert json.loads(json.dumps(report.facts(), allow_nan=False))["after"] is None
+
+
+def test_texture_is_not_taken_for_noise(tmp_path: Path, base: Backbone, said: list[str]) -> None:
+    """The fur of this cat measures as smooth noise; `denoise` leaves it alone, so there is nothing to fit."""
+    cat = skimage.data.chelsea()
+    pictures = NoisySet((Scene("a", (cat,)), Scene("b", (cat[:, ::-1].copy(),))))
+    report = fit(pictures, tmp_path / "own.safetensors", quick(), base=base, say=said.append)
+    assert 255 * report.noise.sigma > 2
+    assert (report.saved, report.method, report.steps) == ("", "", 0)
+    assert "what was measured is their texture" in said[-1]
+    assert fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, anyway=True, say=len).saved
 
 
 def test_seeds_make_fits(tmp_path: Path, base: Backbone) -> None:

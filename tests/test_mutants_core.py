@@ -6,22 +6,16 @@ so this shows that they can fail, and for the mistakes that diffusion code is pr
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from types import ModuleType
-
-import pytest
 import test_loss
 import test_samplers
 import test_schedule
+from mutants import Mutations, tests_of
 
 from restore import samplers
 from restore import schedule as schedules
 from restore.training import loss
 
-Check = Callable[[ModuleType], None]
-
-MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
+MUTATIONS: Mutations = {
     (schedules, test_schedule.check_coordinates): [
         # the factor 2 between [0, 1] and [-1, 1]
         ("(2 * x - 1) * _signal", "(x - 0.5) * _signal"),
@@ -116,31 +110,5 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("bound_weight * schedule.steps", "bound_weight"),
     ],
 }
-MUTANTS = [
-    pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")
-    for (module, check), exchanges in MUTATIONS.items()
-    for old, new in exchanges
-]
 
-
-def mutate(module: ModuleType, old: str, new: str) -> ModuleType:
-    """The module with one piece of its source exchanged; the module itself stays as it is."""
-    source = inspect.getsource(module)
-    assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {module.__name__}"
-    mutant = ModuleType(module.__name__)
-    exec(compile(source.replace(old, new), f"<mutant of {module.__name__}>", "exec"), mutant.__dict__)
-    return mutant
-
-
-@pytest.mark.parametrize(("module", "check", "old", "new"), MUTANTS)
-def test_the_check_finds_the_mutant(module: ModuleType, check: Check, old: str, new: str) -> None:
-    mutant = mutate(module, old, new)
-    with pytest.raises(AssertionError):
-        check(mutant)
-
-
-@pytest.mark.parametrize(("module", "check"), MUTATIONS, ids=lambda value: value.__name__)
-def test_an_exact_copy_passes(module: ModuleType, check: Check) -> None:
-    """Mutants are found for what was changed in them, not because they are copies."""
-    first = inspect.getsource(module).splitlines()[0]
-    check(mutate(module, first, first + " "))
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)

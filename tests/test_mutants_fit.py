@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from types import ModuleType
-
 import pytest
 import test_adapters
 import test_noise_model
 import test_objectives
-import torch
-from test_mutants_core import mutate
+from mutants import Mutations, tests_of
 
 from restore import adapters, noise_model
 from restore.training import objectives
 
-Check = Callable[[ModuleType], None]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
+MUTATIONS: Mutations = {
     (objectives, test_objectives.check_recorrupted): [
         # alpha the wrong way round, in one place or the other
-        ("noisy + alpha * fresh\n", "noisy + fresh / alpha\n"),
+        ("noisy + alpha * fresh,", "noisy + fresh / alpha,"),
         ("(noisy - fresh / alpha)", "(noisy - alpha * fresh)"),
         ("(noisy - fresh / alpha)", "(noisy + fresh / alpha)"),
         ("(1 + alpha**-2) * variance", "(1 + alpha**2) * variance"),
@@ -50,10 +45,17 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
     (objectives, test_objectives.check_regulariser): [
         ("- (expected_1 - expected_2)", "+ (expected_1 - expected_2)"),
         ("- (expected_1 - expected_2)", ""),
-        ("with torch.no_grad():", "with torch.enable_grad():"),
+        ("with torch.no_grad():\n        whole", "with torch.enable_grad():\n        whole"),
+    ],
+    (noise_model, test_noise_model.check_uncut): [
+        ("beyond((1 - signal) / std)", "beyond(signal / std)"),
+        ("below = signal - std", "below = signal + std"),
+        ("(share * tail)", "(0 * share + tail)"),
+        ("ndtr(-distance)", "ndtr(distance)"),
+        ("signal + std * beyond", "1 + 0 * std * beyond"),
     ],
     (noise_model, test_noise_model.check_drawing): [
-        ("self.variance(signal).sqrt() * noise", "self.variance(signal) * noise"),
+        ("self.variance(signal).sqrt() * self._standard", "self.variance(signal) * self._standard"),
         ("signal.clamp(min=0) + plane(self.read_std) ** 2", "signal.clamp(min=0) + plane(self.read_std)"),
         ('"ij,bjhw->bihw", mixing', '"ij,bjhw->bihw", mixing @ mixing.T'),
         ("if c > 1:", "if c > 3:"),
@@ -65,31 +67,5 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("(weight.float() + change)", "(weight.float() - change)"),
     ],
 }
-MUTANTS = [
-    pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")
-    for (module, check), exchanges in MUTATIONS.items()
-    for old, new in exchanges
-]
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors are not shared out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.parametrize(("module", "check", "old", "new"), MUTANTS)
-def test_the_check_finds_the_mutant(module: ModuleType, check: Check, old: str, new: str) -> None:
-    mutant = mutate(module, old, new)
-    with pytest.raises(AssertionError):
-        check(mutant)
-
-
-@pytest.mark.parametrize(("module", "check"), MUTATIONS, ids=lambda value: value.__name__)
-def test_an_exact_copy_passes(module: ModuleType, check: Check) -> None:
-    """Mutants are found for what was changed in them, not because they are copies."""
-    first = inspect.getsource(module).splitlines()[0]
-    check(mutate(module, first, first + " "))
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from types import ModuleType
-
-import pytest
 import test_arrays
 import test_guidance
 import test_operators
 import test_tasks
-from test_mutants_core import mutate
+from mutants import Mutations, tests_of
 
 from restore import arrays, guidance, operators
 from restore.tasks import denoise, inpaint, sample, upscale
-
-Check = Callable[[ModuleType], None]
 
 IGNORED_SEEDS = [
     ("samplers.seeded_noise(seed)", "samplers.seeded_noise(seed or 1)"),
     ("samplers.seeded_noise(seed)", "samplers.seeded_noise(7)"),
 ]
-MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
+MUTATIONS: Mutations = {
     (operators, test_operators.check_adjoint): [
         ("return self._rows.T @ y @ self._columns", "return 2 * self._rows.T @ y @ self._columns"),
         # flipped holes
@@ -141,22 +134,5 @@ MUTATIONS: dict[tuple[ModuleType, Check], list[tuple[str, str]]] = {
         ("SeedSequence((seed, picture))", "SeedSequence(picture)"),
     ],
 }
-MUTANTS = [
-    pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")
-    for (module, check), exchanges in MUTATIONS.items()
-    for old, new in exchanges
-]
 
-
-@pytest.mark.parametrize(("module", "check", "old", "new"), MUTANTS)
-def test_the_check_finds_the_mutant(module: ModuleType, check: Check, old: str, new: str) -> None:
-    mutant = mutate(module, old, new)
-    with pytest.raises(AssertionError):
-        check(mutant)
-
-
-@pytest.mark.parametrize(("module", "check"), MUTATIONS, ids=lambda value: value.__name__)
-def test_an_exact_copy_passes(module: ModuleType, check: Check) -> None:
-    """Mutants are found for what was changed in them, not because they are copies."""
-    first = inspect.getsource(module).splitlines()[0]
-    check(mutate(module, first, first + " "))
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scenes import scene
 from scipy.ndimage import gaussian_filter
 
-from restore import noise_model
-from restore.noise_model import CLEAN, NoiseModel, measure_noise, noise_from_views, white_noise
+from restore import noise_measure, noise_model
+from restore.noise_measure import measure_noise, noise_from_views
+from restore.noise_model import CLEAN, NoiseModel, white_noise
 
 Floats = NDArray[np.float64]
 Noise = Callable[[Floats, np.random.Generator], Floats]
@@ -293,7 +294,7 @@ def test_a_line_is_found_below_texture(gain: float, read: float, seed: int, text
     mean = np.random.default_rng(seed).uniform(0.05, 0.95, 600)
     variance = gain * mean + read
     variance[(mean > 0.4) & (mean < 0.4 + 0.1 * textured)] *= 30
-    found = noise_model._line(mean, variance)
+    found = noise_measure._line(mean, variance)
     assert found[0] * 0.9 + found[1] == pytest.approx(gain * 0.9 + read, rel=0.1)
     assert found[0] * 0.1 + found[1] == pytest.approx(gain * 0.1 + read, rel=0.1)
 
@@ -303,7 +304,7 @@ def test_a_line_is_found_below_texture(gain: float, read: float, seed: int, text
 )
 def test_neither_gain_nor_read_noise_is_negative(points: list[tuple[float, float, float]]) -> None:
     x, y, weights = map(np.array, zip(*points, strict=True))
-    gain, read = noise_model._nonnegative(x, y, weights)
+    gain, read = noise_measure._nonnegative(x, y, weights)
     assert gain >= 0
     assert read >= 0
     error = (weights * (gain * x + read - y) ** 2).sum()
@@ -312,7 +313,7 @@ def test_neither_gain_nor_read_noise_is_negative(points: list[tuple[float, float
 
 
 def test_one_brightness_tells_no_gain() -> None:
-    assert noise_model._line(np.full(100, 0.5), np.full(100, 0.01)) == (0.0, pytest.approx(0.01))
+    assert noise_measure._line(np.full(100, 0.5), np.full(100, 0.01)) == (0.0, pytest.approx(0.01))
 
 
 # --- drawing --------------------------------------------------------------------------------------
@@ -364,17 +365,61 @@ def test_noise_of_gray_pictures_is_gray() -> None:
     assert drawn.std().item() == pytest.approx(0.1, rel=0.03)
 
 
-def test_noise_that_is_cut_off_at_black_and_white() -> None:
-    """What clipping leaves; at the very end half of a bell, 1/2 - 1/(2 pi) of its square."""
-    model = dataclasses.replace(white_noise(0.1), clipped=True)
-    levels = torch.tensor([0.0, 0.05, 0.5, 0.9, 0.98, 1.0]).view(1, 1, 1, 6)
-    found = model.variance(levels).flatten()[:6]
-    drawn = levels.view(6, 1).double() + 0.1 * torch.randn(
-        6, 200_000, generator=torch.Generator().manual_seed(0)
-    )
-    assert found.numpy() == pytest.approx(drawn.clamp(0, 1).var(1).numpy(), rel=0.02)
-    assert found[-1].item() == pytest.approx(0.01 * (0.5 - 1 / (2 * math.pi)), rel=1e-4)
-    assert found[2].item() == pytest.approx(0.01, rel=1e-4)
+LEVELS = torch.tensor([0.02, 0.1, 0.5, 0.93, 0.99, 1.0]).view(6, 1, 1, 1)
+"""Of which noise of 0.08 carries many, few or none beyond the ends."""
+
+
+def check_uncut(module: ModuleType) -> None:
+    """Noise that was cut off comes back with the mean, variance and quantiles that it had."""
+    model = module.NoiseModel(**{**vars(white_noise(0.08)), "clipped": True})
+    signal = LEVELS.expand(6, 3, 150, 150)
+    whole = signal + model.draw(signal, torch.Generator().manual_seed(0))
+    noisy = whole.clamp(0, 1)
+    found = model.uncut(noisy, signal, torch.Generator().manual_seed(1))
+    inside = (noisy > 0) & (noisy < 1)
+    assert torch.equal(found[inside], noisy[inside])
+    assert (found[noisy == 1] >= 1).all()
+    assert (found[noisy == 0] <= 0).all()
+    for level, before, after, cut in zip(LEVELS, whole, found, noisy, strict=True):
+        assert after.mean().item() == pytest.approx(level.item(), abs=0.001)
+        assert after.std().item() == pytest.approx(0.08, rel=0.01)
+        shares = torch.tensor([0.001, 0.02, 0.2, 0.8, 0.98, 0.999])
+        torch.testing.assert_close(after.quantile(shares), before.quantile(shares), atol=0.006, rtol=0)
+        if level > 0.95:
+            assert cut.mean() < level - 0.025  # what is mended
+
+
+def test_what_was_cut_off_is_drawn_anew() -> None:
+    check_uncut(noise_model)
+
+
+def test_what_is_drawn_anew_is_as_correlated_as_the_noise() -> None:
+    model = bell_model(0.8, 0.08, rho=0.6)
+    signal = torch.full((1, 3, 256, 256), 0.97)
+    whole = signal + model.draw(signal, torch.Generator().manual_seed(0))
+    found = (model.uncut(whole.clamp(0, 1), signal, torch.Generator().manual_seed(1)) - signal)[0].numpy()
+    assert found.std() == pytest.approx(0.08, rel=0.02)
+    # A third is drawn without a look at its neighbours: less than before, far more than clipping leaves.
+    assert neighbours(found) == pytest.approx(correlation_of_blur(0.8), abs=0.1)
+    assert np.corrcoef(found.reshape(3, -1))[0, 1] == pytest.approx(0.6, abs=0.12)
+
+
+def test_what_was_cut_off_where_that_cannot_be() -> None:
+    """White far above a dark signal, and noise of nothing: at the end itself, and a number."""
+    model = dataclasses.replace(white_noise(0.01), clipped=True)
+    for sigma in (0.01, 0.0):
+        model = dataclasses.replace(white_noise(sigma), clipped=True)
+        noisy = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2).expand(1, 3, 1, 2)
+        found = model.uncut(noisy, 1 - noisy, torch.Generator().manual_seed(0))
+        torch.testing.assert_close(found, noisy, atol=1e-4, rtol=0)
+
+
+def test_gray_noise_stays_gray_where_it_was_cut_off() -> None:
+    model = white_noise(0.1, channels=1)
+    noisy = torch.ones(1, 3, 32, 32)
+    found = model.uncut(noisy, torch.full_like(noisy, 0.95), torch.Generator().manual_seed(0))
+    assert (found == found[:, :1]).all()
+    assert found.std() > 0.02
 
 
 @pytest.mark.parametrize("paper", [0.9, 0.97])

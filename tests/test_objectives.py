@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,12 @@ from torch import Generator, Tensor
 
 from restore.noise_model import NoiseModel, white_noise
 from restore.training import held_out, objectives
-from restore.training.fitter import regression
+from restore.training.fitter import FitConfig, Fitter, regression
 from restore.training.held_out import HeldOut, as_used, hold_out
-from restore.training.objectives import ALPHA, FLOOR, Loss, Restoration, local_mean, sub_images
+from restore.training.objectives import ALPHA, FLOOR, Loss, Restoration, sub_images
 from restore.training.views import NoisySet, Scene
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small tensors are not shared out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -61,13 +53,13 @@ LEVELS = torch.tensor([0.1, 0.4, 0.9]).view(3, 1, 1, 1)
 def recorrupted_risk(
     module: ModuleType, f: Restoration, noise: NoiseModel, draws: int = 4, alpha: float = ALPHA
 ) -> Tensor:
-    """The mean of recorrupted terms over draws of noisy pictures, for each of three flat scenes ``(3,)``."""
+    """The mean of recorrupted pairs over draws of noisy pictures, for each of three flat scenes ``(3,)``."""
     clean = LEVELS.expand(3, 3, 96, 96).contiguous()
     found = []
     for seed in range(draws):
         generator = seeded(seed)
         noisy = clean + noise.draw(clean, generator)
-        found.append(module.recorrupted_terms(f, noisy, noise, alpha=alpha, generator=generator))
+        found.append(module.recorrupted(f, noisy, noise, clean, alpha=alpha, generator=generator))
     return torch.stack(found).mean(0)
 
 
@@ -127,12 +119,12 @@ def test_noise_of_another_kind_than_the_models_is_told_by_the_risk() -> None:
     """Were it white noise in the model and correlated in the picture, keeping noise would be rewarded."""
     clean = torch.full((4, 3, 96, 96), 0.5)
     noisy = clean + bell_model(0.8, 0.1).draw(clean, seeded())
-    found = objectives.recorrupted_terms(smooth, noisy, white_noise(0.1), generator=seeded(1)).mean()
+    found = objectives.recorrupted(smooth, noisy, white_noise(0.1), clean, generator=seeded(1)).mean()
     truth = ((smooth(noisy, 1) - clean) ** 2).mean()
     assert found < 0.9 * truth
 
 
-def test_recorrupted_is_the_mean_of_its_terms_at_the_level_of_both_noises() -> None:
+def test_recorrupted_tells_each_picture_at_the_level_of_both_noises() -> None:
     asked: list[float] = []
 
     def f(noisy: Tensor, strength: float) -> Tensor:
@@ -140,29 +132,18 @@ def test_recorrupted_is_the_mean_of_its_terms_at_the_level_of_both_noises() -> N
         return noisy
 
     noisy = torch.rand(3, 3, 16, 16, generator=seeded())
-    terms = objectives.recorrupted_terms(f, noisy, SHOT, alpha=0.75, generator=seeded(1))
-    mean = objectives.recorrupted(f, noisy, SHOT, alpha=0.75, generator=seeded(1))
-    assert terms.shape == (3,)
-    assert mean.item() == pytest.approx(terms.mean().item())
-    assert asked == pytest.approx([1.25, 1.25])
+    assert objectives.recorrupted(f, noisy, SHOT, noisy, alpha=0.75, generator=seeded(1)).shape == (3,)
+    assert asked == [1.25]
 
 
 def test_recorrupted_has_a_gradient_and_leaves_its_arguments_alone() -> None:
     c = torch.tensor(0.7, requires_grad=True)
     noisy = torch.rand(2, 3, 16, 16, generator=seeded())
     before = noisy.clone()
-    objectives.recorrupted(lambda y, s: c * y, noisy, bell_model(0.8, 0.1)).backward()
+    objectives.recorrupted(lambda y, s: c * y, noisy, bell_model(0.8, 0.1), noisy).mean().backward()
     assert c.grad is not None
     assert torch.isfinite(c.grad)
     assert torch.equal(noisy, before)
-
-
-def test_local_mean() -> None:
-    assert torch.allclose(local_mean(torch.full((2, 3, 9, 11), 0.3)), torch.tensor(0.3))
-    dot = torch.zeros(1, 1, 15, 15)
-    dot[0, 0, 7, 7] = 49
-    assert torch.allclose(local_mean(dot)[0, 0, 4:11, 4:11], torch.ones(7, 7))
-    assert local_mean(dot).sum().item() == pytest.approx(49)
 
 
 # --- noise2noise ----------------------------------------------------------------------------------
@@ -312,7 +293,7 @@ def test_the_generator_decides() -> None:
     noisy = torch.rand(2, 3, 16, 16, generator=seeded())
     for objective in (
         lambda g: objectives.neighbor2neighbor(times(0.5), noisy, weight=1.0, generator=g),
-        lambda g: objectives.recorrupted(times(0.5), noisy, bell_model(0.8, 0.1), generator=g),
+        lambda g: objectives.recorrupted(times(0.5), noisy, bell_model(0.8, 0.1), noisy, generator=g),
     ):
         state = torch.get_rng_state()
         assert torch.equal(objective(seeded(1)), objective(seeded(1)))
@@ -321,6 +302,105 @@ def test_the_generator_decides() -> None:
 
 
 # --- errors on what is kept aside -----------------------------------------------------------------
+
+
+PAPER = 0.97
+CUT_OFF = dataclasses.replace(white_noise(0.12), clipped=True)
+
+
+def paper_views(count: int) -> list[Tensor]:
+    """Files of white paper, whose noise ends at white: their mean is darker than the paper."""
+    clean = torch.full((4, 3, 96, 96), PAPER)
+    views = [(clean + CUT_OFF.draw(clean, seeded(10 + k))).clamp(0, 1) for k in range(count)]
+    assert views[0].mean() < PAPER - 0.03
+    return views
+
+
+def says(level: float) -> Restoration:
+    return lambda noisy, strength: torch.full_like(noisy, level)
+
+
+class Views:
+    """As much of a store of pictures as an objective asks for."""
+
+    def __init__(self) -> None:
+        self.views = paper_views(2)
+
+    def crops(self, count: int, generator: Generator) -> Tensor:
+        return self.views[0]
+
+    def pairs(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        return self.views[0], self.views[1]
+
+
+def fitting(method: str, noise: NoiseModel) -> Any:
+    """As much of a fit as its objective asks for."""
+    return SimpleNamespace(
+        config=FitConfig(), noise=noise, generator=seeded(3), store=Views(), method=method, progress=0.0
+    )
+
+
+@pytest.mark.parametrize("method", ["recorrupted", "neighbor2neighbor", "noise2noise"])
+def test_the_true_white_is_learned_from_noise_that_ends_there(method: str) -> None:
+    """An answer that is right gains nothing from a little more dark or light, a dark one from more light."""
+
+    def slope(level: float) -> float:
+        shift = torch.zeros(1, requires_grad=True)
+        Fitter.loss(fitting(method, CUT_OFF), lambda noisy, strength: 0 * noisy + level + shift).backward()
+        assert shift.grad is not None
+        return shift.grad.item() / 2
+
+    assert slope(PAPER) == pytest.approx(0, abs=0.004)
+    # What the guess is wrong by comes back by a fifth, so it goes the right way.
+    assert slope(PAPER - 0.03) == pytest.approx(-0.03, abs=0.01)
+    assert slope(PAPER + 0.03) == pytest.approx(0.03, abs=0.01)
+
+
+def test_noise_that_grows_is_drawn_around_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Around means of neighbourhoods, strokes of ink would be given the noise of their paper."""
+    strokes = torch.zeros(4, 3, 96, 96)
+    strokes[..., ::4] = 0.7
+    fit = fitting("recorrupted", SHOT)
+    drawn: list[Tensor] = []
+    monkeypatch.setattr(NoiseModel, "draw", lambda _, signal, __: drawn.append(signal) or signal)
+    Fitter.loss(fit, lambda noisy, strength: strokes)
+    HeldOut(strokes, None, SHOT, "l2", known=False).with_signal(lambda y, s: strokes).error(says(0.5))
+    assert len(drawn) >= 2
+    assert all(torch.equal(signal, strokes) for signal in drawn)
+
+
+def test_no_answer_sees_beyond_the_ends() -> None:
+    seen: list[Tensor] = []
+
+    def f(noisy: Tensor, strength: float) -> Tensor:
+        seen.append(noisy)
+        return noisy
+
+    for method in ("recorrupted", "neighbor2neighbor", "noise2noise"):
+        Fitter.loss(fitting(method, CUT_OFF), f)
+    assert len(seen) == 7  # one guess each, and one, two or one answer more; neighbours look twice
+    assert all(noisy.min() >= 0 and noisy.max() <= 1 for noisy in seen)
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_errors_on_noise_that_was_cut_off_are_those_against_the_paper(views: int) -> None:
+    first, *others = paper_views(views)
+    kept = HeldOut(first, others[0] if others else None, CUT_OFF, "l2", known=True)
+    uncut = kept.with_signal(says(PAPER))
+    dark = first.mean().item()
+    assert uncut.error(says(PAPER)) == pytest.approx(0, abs=3e-4)
+    assert uncut.error(says(dark)) == pytest.approx((PAPER - dark) ** 2, abs=4e-4)
+    assert kept.error(says(dark)) < kept.error(says(PAPER))  # what would be believed without
+    assert uncut.error(times(1)) == uncut.error(lambda y, s: y.clamp(0, 1))
+
+
+def test_what_was_cut_off_stays_where_it_says_nothing() -> None:
+    first, second = paper_views(2)
+    for loss in ("l1", "l0"):
+        kept = HeldOut(first, second, CUT_OFF, loss, known=True)
+        assert kept.with_signal(says(PAPER)) is kept
+    whole = HeldOut(first, second, white_noise(0.12), "l2", known=True)
+    assert whole.with_signal(says(PAPER)) is whole
 
 
 def clean_pictures(count: int = 8, side: int = 96) -> Tensor:
@@ -333,6 +413,8 @@ def clean_pictures(count: int = 8, side: int = 96) -> Tensor:
 def test_errors_without_views_are_those_at_more_noise(name: str, c: float) -> None:
     noise, clean = NOISES[name], clean_pictures()
     kept = HeldOut(clean + noise.draw(clean, seeded(7)), None, noise, "l2", known=False)
+    kept = kept.with_signal(lambda noisy, strength: clean)
+    assert (kept.signal is not None) == (name == "growing with the signal")
     noisier = clean + (1 + ALPHA**2) ** 0.5 * noise.draw(clean, seeded(8))
     error = (c * noisier - clean).square().mean().item() + c**2 * (1 + ALPHA**2) * floor_of(noise)
     assert kept.error(times(c)) == pytest.approx(error, rel=0.08)

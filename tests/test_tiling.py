@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.backbone import Backbone, BackboneConfig, Condition
-from restore.tiling import padded, tiled
+from restore.tiling import over_orientations, padded, tiled
 from restore.unet import UNetConfig
 
 
@@ -107,3 +107,47 @@ def test_padding_mirrors_and_crops() -> None:
 def test_a_tile_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="tile must be at least 1 pixel, got 0"):
         tiled(lambda planes: planes, random_planes(1, 3, 8, 8), tile=0, halo=1, multiple=1)
+
+
+# --- orientations ---------------------------------------------------------------------------------
+
+
+def test_the_orientations_are_the_eight_of_the_square() -> None:
+    seen: list[Tensor] = []
+
+    def network(planes: Tensor) -> Tensor:
+        seen.append(planes)
+        return planes
+
+    planes = random_planes(1, 2, 5, 7)
+    assert torch.allclose(over_orientations(network, planes, 8), planes)
+    assert torch.equal(seen[0], planes)
+    wanted = [
+        turned for p in (planes, planes.flip(-1)) for turned in (p.rot90(k, (-2, -1)) for k in range(4))
+    ]
+    for expected in wanted:
+        assert sum(torch.equal(expected, one) for one in seen if one.shape == expected.shape) == 1
+
+
+@pytest.mark.parametrize(("count", "turn"), [(2, (-1,)), (4, (-2,)), (4, (-2, -1))])
+def test_fewer_orientations_are_the_mirrored_ones(count: int, turn: tuple[int, ...]) -> None:
+    """The mean over a group commutes with it, whatever the network."""
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(2, 2, 3, padding=1).requires_grad_(False)
+    planes = random_planes(1, 2, 6, 9)
+    mean = over_orientations(network, planes, count)
+    torch.testing.assert_close(over_orientations(network, planes.flip(turn), count), mean.flip(turn))
+    assert not torch.allclose(network(planes.flip(turn)), network(planes).flip(turn), atol=1e-3)
+
+
+def test_eight_orientations_do_not_care_how_the_picture_lies() -> None:
+    config = BackboneConfig(network=UNetConfig(channels=(8, 16), blocks=1))
+    backbone = Backbone(random_network(config.network), config)
+    x, hint = random_planes(1, 3, 17, 30), random_planes(1, 3, 17, 30, seed=1)
+    once = backbone.denoiser(Condition(hint, noise_std=0.1))(x, 0.3)
+    backbone.ensemble = 8
+    backbone.tile = 16
+    mean = backbone.denoiser(Condition(hint, noise_std=0.1))(x, 0.3)
+    quarter = backbone.denoiser(Condition(hint.rot90(1, (2, 3)), noise_std=0.1))(x.rot90(1, (2, 3)), 0.3)
+    torch.testing.assert_close(quarter, mean.rot90(1, (2, 3)), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(once, mean, atol=1e-3)

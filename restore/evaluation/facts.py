@@ -22,9 +22,10 @@ def facts(networks: Mapping[str, Backbone], nets: Mapping[str, Lpips]) -> dict[s
     for name, backbone in networks.items():
         count = sum(p.numel() for p in backbone.network.parameters())
         precision = str(backbone.dtype).removeprefix("torch.")
+        turned = f", each call the mean of {n} orientations" if (n := backbone.ensemble) > 1 else ""
         found["weights" if name == "restore" else f"weights {name}"] = (
             f"{str(backbone.facts.get('sha256', 'without a hash'))[:12]}, {count / 1e6:.1f} M parameters, "
-            f"computed in {precision} on {backbone.device}"
+            f"computed in {precision} on {backbone.device}{turned}"
         )
     for net, lpips in nets.items():
         digest = hashlib.sha256(lpips.trunk.read_bytes()).hexdigest()[:12]

@@ -16,7 +16,7 @@ from restore import samplers, schedule
 from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.noise import estimate_sigma, measure
-from restore.noise_model import SIDE, measure_noise
+from restore.noise_measure import SIDE, measure_noise
 from restore.types import Estimate, Progress
 
 Method = Literal["auto", "gaussian", "blind"]

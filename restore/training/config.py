@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from restore.backbone import BackboneConfig
+from restore.backbone import BackboneConfig, Precision
 from restore.degradations import PAGE_SIZE
 from restore.errors import ConfigError
 from restore.training.fitter import FitConfig
@@ -91,7 +91,7 @@ class RunConfig:
     ema: float = 0.999
     seed: int = 0
     device: str = "auto"
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     compile: bool = True
     log_every: int = 50
     validate_every: int = 1000

@@ -8,39 +8,34 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from restore import adapters
 from restore import backbone as backbones
 from restore.backbone import Backbone
 from restore.errors import ConfigError
 from restore.fingerprints import Fingerprints, fingerprint
-from restore.noise_model import (
-    CLEAN,
-    SIDE,
-    NoiseModel,
-    measure_noise,
-    noise_from_views,
-    white_noise,
-    with_residuals,
-)
+from restore.noise_measure import SIDE, is_clipped, measure_noise, noise_from_views, with_residuals
+from restore.noise_model import CLEAN, NoiseModel, white_noise
+from restore.tasks.denoise import choose
 from restore.training.data import PictureStore, to_bytes
 from restore.training.fitter import FitConfig, Fitter
 from restore.training.held_out import Branch, as_used, hold_out
-from restore.training.views import NoisySet, Say, as_colour, as_floats, split
+from restore.training.objectives import Restoration
+from restore.training.views import NoisySet, Say, as_colour, split
 
 LOOKED_AT, LOOKED_AT_SIDE = (
     8,
     384,
 )  # pictures, and pixels of their middle, that noise is removed from to see it
 MEASURED = 40  # scenes that the noise is measured on, at most
-CUT_OFF = 0.05  # share of values at black or white above which noise is no longer Gaussian where it counts
 SMALL = 0.5  # megapixels below which little can be learned
 
 
@@ -88,7 +83,8 @@ def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     if not any(min(scene.size) >= SIDE for scene in scenes):
         raise ConfigError(f"noise is measured in patches of {SIDE}x{SIDE} pixels, and no picture is as large")
     if sigma:
-        return white_noise(sigma / 255, channels=channels)
+        ends = any(is_clipped(scene.floats()[0]) for scene in scenes)
+        return replace(white_noise(sigma / 255, channels=channels), clipped=ends)
     if not noisy.paired:
         return measure_noise(scene.floats()[0] for scene in scenes)
     scenes = tuple(scene for scene in scenes if min(scene.size) >= SIDE)
@@ -96,26 +92,33 @@ def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
     return noise_from_views((first, second) for first, second in views)
 
 
-def _by_residuals(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:
-    """The dependence on the signal, from what the weights remove from the middle of some pictures."""
-    restoration = as_used(base, "blind" if noise.correlated else "gaussian", noise)
-    step = max(1, len(noisy.scenes) // LOOKED_AT)
-    before: list[NDArray[np.float32]] = []
-    after: list[NDArray[np.float32]] = []
-    for scene in noisy.scenes[::step]:
+def _at_first(base: Backbone, noise: NoiseModel) -> Restoration:
+    """The weights' answers before anything is known of which branch does better."""
+    return as_used(base, "blind" if noise.correlated else "gaussian", noise)
+
+
+def _middles(noisy: NoisySet) -> Iterator[Tensor]:
+    """The middle of some of the pictures, ``(1, 3, h, w)``."""
+    for scene in noisy.scenes[:: max(1, len(noisy.scenes) // LOOKED_AT)]:
         h, w = scene.size
         top, left = max(0, (h - LOOKED_AT_SIDE) // 2), max(0, (w - LOOKED_AT_SIDE) // 2)
         crop = as_colour(scene.floats()[0])[top : top + LOOKED_AT_SIDE, left : left + LOOKED_AT_SIDE]
-        seen = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
-        for kept, picture in ((before, seen), (after, restoration(seen, 1.0))):
-            kept.append(picture[0].permute(1, 2, 0).reshape(-1, 3).numpy())
-    return with_residuals(noise, np.concatenate(before), np.concatenate(after))
+        yield torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
 
 
-def _cut_off(noisy: NoisySet) -> float:
-    """The share of values at either end of the range."""
-    views = [as_floats(scene.views[0][::4, ::4]) for scene in noisy.scenes]
-    return float(np.mean([((view <= 0) | (view >= 1)).mean() for view in views]))
+def _looks_clean(noisy: NoisySet, base: Backbone) -> bool:
+    """Whether `denoise` would leave most pictures as they are: texture alone can measure as smooth noise."""
+    choices = [choose(middle[0], base).method for middle in _middles(noisy)]
+    return choices.count("none") > len(choices) / 2
+
+
+def _by_residuals(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:
+    """The dependence on the signal, from what the weights remove from the middle of some pictures."""
+    restoration = _at_first(base, noise)
+    before = list(_middles(noisy))
+    after = [restoration(middle, 1.0) for middle in before]
+    columns = (np.concatenate([p[0].flatten(1).T.numpy() for p in pictures]) for pictures in (before, after))
+    return with_residuals(noise, *columns)
 
 
 def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Say = print) -> str:
@@ -144,39 +147,43 @@ def fit(
 ) -> FitReport:  # fmt: skip
     """Fit the backbone to noisy pictures; write it to ``output`` where that is a gain on pictures kept aside.
 
-    base: the weights to begin with, None the shipped ones. resume: go on with the fit whose state lies in the
-    folder beside ``output``, named after it. anyway: write it also where it is no gain. Nothing is done for
-    pictures with less noise than one grey level. The report says what happened; ``report.saved`` is empty
-    where nothing was written. Raises ConfigError and ImageError.
+    base: the weights to begin with, best in full precision; None the shipped ones. resume: go on with the fit
+    whose state lies in the folder beside ``output``, named after it. anyway: write it also where it is no
+    gain. Nothing is done for pictures with less noise than one grey level. The report says what happened;
+    ``report.saved`` is empty where nothing was written. Raises ConfigError and ImageError.
     """
     started = time.monotonic()
     output = Path(output)
     out = run_folder(output)
-    base = base or backbones.load()
+    base = base or backbones.load(dtype=torch.float32)
+    used = base.copy(backbones.dtype_of(config.precision, base.device))
     if config.rank and "adapts" in base.facts:
         raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
     learning, aside = split(noisy, config.held_out, config.seed, say)
     crop = _crop(learning, config, base)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
-    if not config.sigma and not learning.paired:
-        report.noise = _by_residuals(report.noise, learning, base)
+    alone = not config.sigma and not learning.paired
+    if alone:
+        report.noise = _by_residuals(report.noise, learning, used)
     say(report.noise.describe())
     if report.noise.sigma < CLEAN:
         say("that is as good as none: there is nothing to learn, nothing was written")
         return report
-    if (cut_off := _cut_off(learning)) > CUT_OFF and report.noise.clipped:
+    if alone and not anyway and _looks_clean(learning, used):
         say(
-            f"warning: {100 * cut_off:.0f} % of the values are cut off at black or white, their noise with "
-            "them: what is learned there is biased, and the measure of it too; look before you trust it"
+            "but single pictures look clean, and what was measured is their texture: there is nothing to "
+            "learn, nothing was written (pass --anyway, or the noise as --sigma, if you do see noise)"
         )
+        return report
     report.method = choose_method(config, learning, report.noise, say)
     multiple = base.config.network.multiple
     held_out = hold_out(aside, report.noise, config.loss, multiple, known=config.sigma > 0)
+    held_out = held_out.with_signal(_at_first(used, report.noise))
     report.scored_by = held_out.scored_by
     store = _store(learning, config, crop, base, say)
     branches: tuple[Branch, ...] = ("gaussian", "blind")
-    report.before = {name: held_out.error(as_used(base, name, report.noise)) for name in branches}
+    report.before = {name: held_out.error(as_used(used, name, report.noise)) for name in branches}
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
     report.branch = min(branches, key=lambda name: report.before[name])
     before = report.before[report.branch]
@@ -232,7 +239,6 @@ def _store(noisy: NoisySet, config: FitConfig, crop: int, base: Backbone, say: S
 
 def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> None:
     base, config = fitter.base, fitter.config
-    fitted = fitter.with_weights(fitter.best)
     seen = Fingerprints.parse(base.facts.get("fingerprints", ""))
     learned = Fingerprints(fingerprint(to_bytes(scene.views[0])) for scene in noisy.scenes)
     report.saved = str(output)
@@ -246,4 +252,5 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
         facts = {key: facts[key] for key in ("fit", "fingerprints")}
         backbones.save_adapters(tensors, output, base=base.facts.get("sha256", ""), facts=facts)
     else:
-        backbones.save(Backbone(fitted.network, base.config, facts), output)
+        exact = fitter.with_weights(fitter.best, torch.float32)
+        backbones.save(Backbone(exact.network, base.config, facts), output)

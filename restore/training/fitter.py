@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from restore import adapters
 from restore import backbone as backbones
 from restore import schedule as schedules
-from restore.backbone import Backbone, BackboneConfig, Condition
+from restore.backbone import Backbone, BackboneConfig, Condition, Precision
 from restore.errors import ConfigError, RestoreError
 from restore.noise_model import NoiseModel
 from restore.training import objectives
@@ -64,6 +64,7 @@ class FitConfig:
     held_out: float = 0.1
     ema: float = 0.998
     seed: int = 0
+    precision: Precision = "auto"
     compile: bool = True
 
     def __post_init__(self) -> None:
@@ -137,7 +138,7 @@ class Fitter:
         )  # fmt: skip
         self.step, self.seconds = 0, 0.0
         self.generator = Generator(self.device)
-        self.bf16 = backbones.best_dtype(self.device) == torch.bfloat16
+        self.dtype = backbones.dtype_of(config.precision, self.device)  # of calls; the weights stay exact
 
     @property
     def progress(self) -> float:
@@ -148,13 +149,20 @@ class Fitter:
 
     def loss(self, f: Restoration) -> Tensor:
         """The objective on fresh crops."""
-        config, generator = self.config, self.generator
+        config, noise, generator = self.config, self.noise, self.generator
         if self.method == "noise2noise":
             noisy, other = self.store.pairs(config.batch, generator)
+            if noise.clipped and config.loss == "l2":
+                # Cut off noise is not zero in the mean, but medians and modes stay where they are.
+                other = noise.uncut(other, objectives.answer(f, noisy), generator)
             return objectives.noise2noise(f, noisy, other, config.loss, done=self.progress)
         noisy = self.store.crops(config.batch, generator)
+        signal = objectives.answer(f, noisy) if noise.depends_on_signal else noisy
+        noisy = noise.uncut(noisy, signal, generator)
+        if noise.clipped:
+            f = objectives.clipped(f)
         if self.method == "recorrupted":
-            return objectives.recorrupted(f, noisy, self.noise, generator=generator)
+            return objectives.recorrupted(f, noisy, noise, signal, generator=generator).mean()
         # The paper raises the regulariser's weight from 0 to 2 over the run.
         return objectives.neighbor2neighbor(f, noisy, weight=2 * self.progress, generator=generator)
 
@@ -166,7 +174,7 @@ class Fitter:
     def train_step(self, f: Restoration) -> Tensor:
         done, config = self.progress, self.config
         self.generator.manual_seed((config.seed * 1_000_003 + self.step) % 2**63)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             loss = self.loss(f)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -181,8 +189,8 @@ class Fitter:
             torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - decay)
         return loss.detach()
 
-    def with_weights(self, weights: dict[str, Tensor]) -> Backbone:
-        """A backbone for use, with these values of what is trained."""
+    def with_weights(self, weights: dict[str, Tensor], dtype: torch.dtype | None = None) -> Backbone:
+        """A backbone with these values of what is trained, for use, or as exact as ``dtype``."""
         state = {n: t.float() for n, t in self.base.network.state_dict().items()}
         state = (
             adapters.merged(state, adapters.plain_names(weights))
@@ -194,7 +202,7 @@ class Fitter:
         network.load_state_dict({n: t.clone() for n, t in state.items()}, assign=True)
         backbone = Backbone(network, self.base.config, {"fit": {}})
         backbone.tile = self.base.tile
-        return backbone.to(self.device, self.base.dtype)
+        return backbone.to(self.device, dtype or self.dtype)
 
     def check(self, held_out: HeldOut) -> float:
         """Score the averaged weights on the pictures kept aside; keep them where they are the best so far."""
@@ -259,7 +267,7 @@ class Fitter:
     def grid(self, held_out: HeldOut) -> Tensor:
         """Four crops kept aside: noisy above, by the weights it began with, and as fitted."""
         crops = held_out.noisy[:4]
-        before = as_used(self.base, self.branch, self.noise)
+        before = as_used(self.base.copy(self.dtype), self.branch, self.noise)
         after = as_used(self.with_weights(self.average), self.branch, self.noise)
         rows = (crops, before(crops, 1.0), after(crops, 1.0))
         return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).clamp(0, 1)
@@ -278,6 +286,7 @@ class Fitter:
             "step": str(self.step),
             "seconds": repr(self.seconds),
             "best_error": repr(self.best_error),
+            "waited": str(self.waited),
             "identity": json.dumps(self.identity()),
         }
         backbones.write_tensors(path, copied(tensors), metadata)
@@ -306,7 +315,7 @@ class Fitter:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
             saved = json.loads(metadata["identity"])
             step, seconds = int(metadata["step"]), float(metadata["seconds"])
-            best_error = float(metadata["best_error"])
+            best_error, waited = float(metadata["best_error"]), int(metadata["waited"])
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ConfigError(f"{path}: damaged, or not a fit's state ({error!r})") from None
         for key, value in json.loads(json.dumps(self.identity())).items():
@@ -321,7 +330,8 @@ class Fitter:
                 self.average[name].copy_(tensors[f"average.{name}"])
                 self.best[name].copy_(tensors[f"best.{name}"])
         load_optimizer(self.optimizer, tensors)
-        self.step, self.seconds, self.best_error = step, seconds, best_error
+        self.step, self.seconds = step, seconds
+        self.best_error, self.waited = best_error, waited
 
 
 def _compiled(network: nn.Module) -> backbones.Network:

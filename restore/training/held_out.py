@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -28,6 +28,7 @@ PROBES = 2  # draws of noise with which a score is measured
 class HeldOut:
     """Crops ``(n, 3, s, s)`` of pictures kept aside, and of another view of them where there is one.
 
+    signal: the clean pictures as well as they are known; see `with_signal`.
     known: the level of the noise is known and not only measured from the pictures themselves, where an error
     of a tenth is as large as what is to be told.
     """
@@ -37,6 +38,7 @@ class HeldOut:
     noise: NoiseModel
     loss: Loss
     known: bool
+    signal: Tensor | None = None
 
     @property
     def scored_by(self) -> str:
@@ -51,10 +53,13 @@ class HeldOut:
         Up to a constant that is the same for every restoration, unless the noise is ``known``. The same
         draws of noise for every restoration. Of l1 and l0 it is the error that they minimise.
         """
+        if self.noise.clipped:
+            restoration = objectives.clipped(restoration)
         if self.other is None:
             generator = Generator().manual_seed(0)
+            signal = self.noisy if self.signal is None else self.signal
             risks = [
-                objectives.recorrupted_terms(restoration, self.noisy, self.noise, generator=generator)
+                objectives.recorrupted(restoration, self.noisy, self.noise, signal, generator=generator)
                 for _ in range(PROBES)
             ]
             return float(torch.stack(risks).mean())
@@ -66,6 +71,19 @@ class HeldOut:
         if self.loss == "l1":
             return float(error.abs().mean())
         return float(error.abs().clamp(max=0.1).mean())  # most outliers count the same
+
+    def with_signal(self, f: Restoration) -> HeldOut:
+        """The same with what f takes for the signal, on which the noise may depend, and with what was cut off
+        at 0 and 1 drawn anew, once, around it."""
+        if not self.noise.depends_on_signal or self.loss != "l2":
+            return self
+        generator = Generator().manual_seed(1)  # other numbers than `error` draws
+        noisy, other = self.noisy, self.other
+        # Of two views each is compared with the other, so each is completed by what the other tells.
+        signal = objectives.answer(f, noisy if other is None else other)
+        if other is not None:
+            other = self.noise.uncut(other, objectives.answer(f, noisy), generator)
+        return replace(self, noisy=self.noise.uncut(noisy, signal, generator), other=other, signal=signal)
 
     def compare(self, before: float, after: float) -> str:
         """What was gained, in words: in dB where these mean something."""

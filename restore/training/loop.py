@@ -90,7 +90,7 @@ class Trainer:
         state, known = losses.noised(clean, noise, batch.sigma), torch.ones_like(batch.sigma)
         if self.config.data.noise_std:
             state, known = losses.noised_again(clean, noise, batch.sigma, self.config.data.noise_std)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16()):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16):
             predicted, raw = backbones.predict(forward, config, state.x_t, batch.planes, batch.sigma)
         kind = "eps" if loss.kind == "hybrid" else loss.kind
         each = _error(kind, predicted, state, batch.weight) * known.to(predicted)
@@ -106,11 +106,9 @@ class Trainer:
             total = total + losses.hybrid_extra(self.schedule, clean, predicted, between, t).mean()
         return total, each.detach()
 
-    def _bf16(self) -> bool:
-        precision = self.config.run.precision
-        return precision == "bf16" or (
-            precision == "auto" and backbones.best_dtype(self.device) == torch.bfloat16
-        )
+    @property
+    def _dtype(self) -> torch.dtype:
+        return backbones.dtype_of(self.config.run.precision, self.device)
 
     def _balance(self, batch: Batch, each: Tensor) -> Tensor:
         """The running mean of the loss in each picture's own (task, noise level) bin, ``(b,)``."""
@@ -323,8 +321,7 @@ class Trainer:
             "ema": self.config.run.ema,
             "fingerprints": self.fingerprints.text(),
         }
-        dtype = dtype or (torch.bfloat16 if self._bf16() else torch.float32)
-        return Backbone(network, self.config.backbone, facts).to(dtype=dtype)
+        return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self._dtype)
 
     def _compute(self) -> dict[str, float]:
         """What this run has taken so far."""

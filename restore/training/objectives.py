@@ -84,14 +84,10 @@ def sub_images(image: Tensor, choice: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def recorrupted(
-    f: Restoration,
-    noisy: Tensor,
-    noise: NoiseModel,
-    *,
-    alpha: float = ALPHA,
+    f: Restoration, noisy: Tensor, noise: NoiseModel, signal: Tensor, *, alpha: float = ALPHA,
     generator: Generator | None = None,
-) -> Tensor:
-    """A pair with independent noise, made of one picture (Pang, Zheng, Quan and Ji 2021).
+) -> Tensor:  # fmt: skip
+    """Two pictures with independent noise, made of one (Pang, Zheng, Quan and Ji 2021), for each ``(b,)``.
 
     For y = x + n with Gaussian n, and m drawn anew from the same law, the noise of the two ::
 
@@ -100,40 +96,33 @@ def recorrupted(
     is uncorrelated, hence independent: one is what f sees, the other what it is compared with, and the
     minimum over f is that of the error against x. As alpha goes to 0 this is Stein's unbiased risk (Monroy,
     Bacca and Tachella 2025), without its weakness: where a model of the noise puts a little of it into a gap
-    of its spectrum, or beyond the ends of the range where pixels are clipped, the risk rewards answering to
-    it without bound; here by at most 1 / alpha^2. Correlated noise, whose spectrum has gaps, is given a white
-    floor beside which such mistakes are small, in the pictures and in the model alike. A model that noise can
-    be drawn from is all it takes: correlated noise and noise that grows with the signal are as good as white.
-    noisy ``(b, 3, h, w)`` in [0, 1].
+    of its spectrum, the risk rewards answering to it without bound; here by at most 1 / alpha^2. Correlated
+    noise, whose spectrum has gaps, is given a white floor beside which such mistakes are small, in the
+    pictures and in the model alike. A model that noise can be drawn from is all it takes: correlated noise
+    and noise that grows with the signal are as good as white.
+
+    noisy ``(b, 3, h, w)``, not cut off at 0 and 1, see `NoiseModel.uncut`. signal: the clean picture as well
+    as it is known, for the level of the noise in each place; means of a neighbourhood would not do, since
+    strokes of ink would be given the noise of the paper around, and f would learn to tell the two. The result
+    is less what the noise of the comparison alone amounts to: an estimate of the mean squared error.
     """
-    return recorrupted_terms(f, noisy, noise, alpha=alpha, generator=generator).mean()
-
-
-def recorrupted_terms(
-    f: Restoration,
-    noisy: Tensor,
-    noise: NoiseModel,
-    *,
-    alpha: float = ALPHA,
-    generator: Generator | None = None,
-) -> Tensor:
-    """`recorrupted` of each picture ``(b,)``, less what the noise of the comparison alone amounts to: an
-    estimate of the mean squared error against the clean picture."""
-    signal = local_mean(noisy)
     fresh, variance = noise.draw(signal, generator), noise.variance(signal)
     if noise.kernel.size > 1:
         floor = FLOOR * noise.sigma
         shape = (2, len(noisy), len(noise.gain), *noisy.shape[2:])
         white = floor * torch.randn(shape, device=noisy.device, generator=generator)
         noisy, fresh, variance = noisy + white[0], fresh + white[1], variance + floor**2
-    seen = noisy + alpha * fresh
-    if noise.clipped:  # what lies beyond the ends of the range would give the new noise away
-        seen = seen.clamp(0, 1)
-    error = f(seen, (1 + alpha**2) ** 0.5) - (noisy - fresh / alpha)
+    error = f(noisy + alpha * fresh, (1 + alpha**2) ** 0.5) - (noisy - fresh / alpha)
     alone = (1 + alpha**-2) * variance
     return (error.square() - alone).mean((1, 2, 3))
 
 
-def local_mean(noisy: Tensor) -> Tensor:
-    """The signal, near enough for the level of its noise: means of 7x7 pixels."""
-    return F.avg_pool2d(F.pad(noisy, (3, 3, 3, 3), mode="reflect"), 7, stride=1)
+def answer(f: Restoration, noisy: Tensor) -> Tensor:
+    """What f takes for the signal, in [0, 1] and without gradients."""
+    with torch.no_grad():
+        return f(noisy, 1.0).clamp(0, 1)
+
+
+def clipped(f: Restoration) -> Restoration:
+    """The same where all pictures end at 0 and 1."""
+    return lambda noisy, strength: f(noisy.clamp(0, 1), strength)

@@ -153,27 +153,39 @@ def shift_between(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, flo
     """How far (down, right), in pixels, the second view ``(h, w, c)`` lies from the first.
 
     The peak of the cross-correlation of both, freed of their coarsest parts, found to a tenth of a pixel
-    (Guizar-Sicairos, Thurman and Fienup 2008). At most the middle 1024x1024 pixels are looked at.
+    (Guizar-Sicairos, Thurman and Fienup 2008). At most the middle 1024x1024 pixels are looked at. A shift
+    that the four quarters do not agree on is one of the noise, and none.
     """
+    h, w = first.shape[:2]
+    top, left = max(0, (h - 1024) // 2), max(0, (w - 1024) // 2)
+    views = [as_floats(v[top : top + 1024, left : left + 1024]).mean(2) for v in (first, second)]
+    found = _offset(*views)
+    if np.abs(found).max() > SHIFTED:
+        h, w = views[0].shape[0] // 2, views[0].shape[1] // 2
+        places = [np.s_[:h, :w], np.s_[:h, -w:], np.s_[-h:, :w], np.s_[-h:, -w:]]
+        quarters = np.array([_offset(*(view[place] for view in views)) for place in places])
+        doubt = 3 * quarters.std(0, ddof=1) / 2  # of their mean
+        found = np.where(np.abs(found) > doubt, found, 0.0)
+    return float(found[0]), float(found[1])
+
+
+def _offset(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(down, right) of a gray view ``(h, w)`` from another; nothing where they have too little in common."""
     import cv2
     from skimage.registration import phase_cross_correlation
 
-    h, w = first.shape[:2]
-    top, left = max(0, (h - 1024) // 2), max(0, (w - 1024) // 2)
     seen = []
     for view in (first, second):
-        luma = as_floats(view[top : top + 1024, left : left + 1024]).mean(2)
-        fine = cv2.GaussianBlur(luma, (0, 0), 1.2) - cv2.GaussianBlur(luma, (0, 0), 8)
-        window = np.outer(np.hanning(luma.shape[0] + 2)[1:-1], np.hanning(luma.shape[1] + 2)[1:-1])
+        fine = cv2.GaussianBlur(view, (0, 0), 1.2) - cv2.GaussianBlur(view, (0, 0), 8)
+        window = np.outer(np.hanning(view.shape[0] + 2)[1:-1], np.hanning(view.shape[1] + 2)[1:-1])
         seen.append(fine * window)
     found, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
         *seen, upsample_factor=10, normalization=None
     )
     moved = np.roll(seen[1], np.round(found).astype(int), (0, 1))
     alike = (seen[0] * moved).sum() / max(float(np.linalg.norm(seen[0]) * np.linalg.norm(moved)), 1e-12)
-    if alike < ALIKE:  # the noise of two views fits best somewhere too
-        return 0.0, 0.0
-    return -float(found[0]), -float(found[1])
+    # The noise of two views fits best somewhere too.
+    return -np.asarray(found) if alike >= ALIKE else np.zeros(2)
 
 
 def _named_files(paths: Sequence[str | Path]) -> list[tuple[str, Path]]:
