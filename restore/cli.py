@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
     from restore.backbone import Backbone
 
-CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
 
 
@@ -482,12 +481,24 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
                     return picture
             elif sigma is None and walk["method"] == "gaussian":
                 _tell_noise(pixels, job, session)
+            _check_fitted(asked["method"], job, session)
             clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
             return _with_channels(picture, clean)
 
         return Prepared(picture.size, finish)
 
     _restore(inputs, task, settings, ending="denoised")
+
+
+def _check_fitted(method: str, job: Job, session: Session) -> None:
+    """Say where weights were fitted for another method than the one they are used by."""
+    fitted = session.backbone.facts.get("fit")
+    used = "gaussian" if method == "auto" else method  # told a level
+    if fitted and fitted["branch"] != used:
+        session.note(
+            f"{job.name}: these weights were fitted for --method {fitted['branch']}, but --method {used} is "
+            "used, which the fit did not touch; leave --method and --sigma out"
+        )
 
 
 def _chosen(pixels: NDArray[Any], job: Job, session: Session) -> dict[str, Any]:
@@ -515,6 +526,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     """Say how much noise will be removed, and whether it is of the kind that can be."""
     from restore.arrays import canvas
     from restore.noise import measure
+    from restore.tasks.denoise import CORRELATED
 
     found = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
     session.facts["sigma"] = round(255 * found.sigma, 3)

@@ -228,3 +228,30 @@ def test_what_auto_is_told_is_used(weights: Path) -> None:
     done = run("denoise", "in.png", "-o", "b.png", "--weights", weights, "--estimate", "sample", "--steps", 2)
     assert done.exit_code == 0
     assert "--method blind is used" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("branch", "options", "used"),
+    [
+        ("blind", ("--sigma", 25), "gaussian"),
+        ("blind", ("--method", "gaussian"), "gaussian"),
+        ("gaussian", ("--method", "blind"), "blind"),
+        ("blind", ("--method", "blind"), ""),
+        ("gaussian", ("--sigma", 25), ""),
+        ("blind", (), ""),
+    ],
+)
+def test_weights_that_are_used_otherwise_than_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, branch: str, options: tuple[object, ...], used: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    backbones.save(fitted(branch), "fitted.safetensors")
+    Image.fromarray(as_file(RAMP[:64, :64], "white", 25)).save("in.png")
+    done = run("denoise", "in.png", "-o", "out.png", "--weights", "fitted.safetensors", *options)
+    assert done.exit_code == 0
+    told = (
+        f"note: in.png: these weights were fitted for --method {branch}, but --method {used} is used, which "
+        "the fit did not touch; leave --method and --sigma out"
+    )
+    assert (told in done.stderr.splitlines()) == bool(used)
+    assert ("these weights were fitted" in done.stderr) == bool(used)

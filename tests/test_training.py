@@ -932,7 +932,7 @@ def test_states_that_cannot_be_gone_on_from(photographs: Path, tmp_path: Path) -
         train(config, resume=True)
     train(config)
     for path in (tmp_path / "weights.safetensors", tmp_path / "log.csv"):
-        with pytest.raises(ConfigError, match=f"{path.name}: damaged, or not a run's state"):
+        with pytest.raises(ConfigError, match=f"{path.name}: damaged, or not a state to go on from"):
             train(with_run(config, out=str(tmp_path / "new")), start_from=path)
     other = dataclasses.replace(config, backbone=dataclasses.replace(config.backbone, prediction="eps"))
     with pytest.raises(ConfigError, match=r"was trained as .*prediction='v'.*configuration says .*'eps'"):

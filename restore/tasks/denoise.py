@@ -29,9 +29,7 @@ STEPS: dict[tuple[Method, Estimate], int] = {
     ("blind", "sample"): 20,
 }
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
-SIGNAL_DEPENDENT = (
-    0.5  # share of the variance that grows with the signal, above which noise is not of one level
-)
+SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 COLOURLESS = 0.5  # correlation between channels; texture has more, noise of a sensor less
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible

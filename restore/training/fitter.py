@@ -24,7 +24,7 @@ from restore.training.data import PictureStore
 from restore.training.held_out import Branch, HeldOut, as_used
 from restore.training.log import RunLog, progress_bar
 from restore.training.objectives import Loss, Restoration
-from restore.training.state import copied, load_optimizer, optimizer_tensors
+from restore.training.state import copied, load_optimizer, optimizer_tensors, read_state
 from restore.training.views import Say
 from restore.unet import UNet
 
@@ -304,20 +304,14 @@ class Fitter:
 
     def resume(self) -> None:
         """Go on from the saved state. Raises ConfigError where there is none, or one of another fit."""
-        from safetensors import SafetensorError, safe_open
-
         path = self.out / "state.safetensors"
-        if not path.is_file():
-            raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-            saved = json.loads(metadata["identity"])
-            step, seconds = int(metadata["step"]), float(metadata["seconds"])
-            best_error, waited = float(metadata["best_error"]), int(metadata["waited"])
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise ConfigError(f"{path}: damaged, or not a fit's state ({error!r})") from None
+        (saved, step, seconds, best_error, waited), tensors = read_state(
+            path,
+            lambda facts: (
+                json.loads(facts["identity"]), int(facts["step"]), float(facts["seconds"]),
+                float(facts["best_error"]), int(facts["waited"]),
+            ),
+        )  # fmt: skip
         for key, value in json.loads(json.dumps(self.identity())).items():
             if saved.get(key) != value:
                 raise ConfigError(

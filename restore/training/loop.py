@@ -35,7 +35,7 @@ from restore.training.data import (
 )
 from restore.training.log import RunLog, progress_bar
 from restore.training.mix import TASKS, Batch, make_batch
-from restore.training.state import copied, load_optimizer, optimizer_tensors, part
+from restore.training.state import copied, load_optimizer, optimizer_tensors, part, read_state
 from restore.unet import UNet
 
 LEVELS = 8  # bins of the noise axis in which the loss is balanced and logged
@@ -363,21 +363,16 @@ class Trainer:
         restart_schedule: keep weights, averages and optimiser, but count steps and minutes from zero, so
         that several short slots with a schedule each add up to one long run.
         """
-        from safetensors import SafetensorError, safe_open
-
         path = Path(path) if path else self.out / "state.safetensors"
-        if not path.is_file():
-            raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-            saved = backbones.config_from_dict(json.loads(metadata["backbone"]))
-            step, seconds = int(metadata["step"]), float(metadata["seconds"])
-            runs = json.loads(metadata.get("runs", "[]"))  # the first states did not tell
-            seen = Fingerprints.parse(metadata.get("fingerprints", ""))
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"{path}: damaged, or not a run's state.safetensors ({error!r})") from None
+        (saved, step, seconds, runs, seen), tensors = read_state(
+            path,
+            lambda facts: (
+                backbones.config_from_dict(json.loads(facts["backbone"])), int(facts["step"]),
+                float(facts["seconds"]),
+                json.loads(facts.get("runs", "[]")),  # the first states did not tell
+                Fingerprints.parse(facts.get("fingerprints", "")),
+            ),
+        )  # fmt: skip
         if saved != self.config.backbone:
             raise ConfigError(f"{path} was trained as {saved}, the configuration says {self.config.backbone}")
         self.network.load_state_dict(part(tensors, "network."))

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor, empty_like
 from torch.optim import Optimizer
+
+from restore.errors import ConfigError
+
+Facts = TypeVar("Facts")
+
+
+def read_state(path: Path, facts: Callable[[dict[str, str]], Facts]) -> tuple[Facts, dict[str, Tensor]]:
+    """What ``facts`` makes of the metadata of a saved state, and its tensors.
+
+    Raises ConfigError where there is no such file, or one of something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+            return facts(file.metadata() or {}), tensors
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: damaged, or not a state to go on from ({error!r})") from None
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
