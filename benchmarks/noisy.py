@@ -71,9 +71,12 @@ def _noisy(clean: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
 def gaussian(data: Path, weights: Path | None = None) -> None:
     """PSNR (RGB) on whole pictures with unclipped noise of sigma 25, one file each for all rows."""
     sets = {name: sorted((data / "test" / name).iterdir()) for name in ("set14", "kodak24", "bsd300_test")}
-    rows: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {"shipped": _with(None)}
-    if weights:
-        rows["fitted"] = _with(backbones.load(weights))
+    rows: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {}
+    for kind, file in {"shipped": None, "fitted": weights}.items():
+        if kind == "shipped" or file:
+            rows[kind], rows[f"{kind}, eight orientations"] = (
+                _with(backbones.load(file), ensemble) for ensemble in (1, 8)
+            )
     try:
         from bm3d import bm3d_rgb
 
@@ -97,7 +100,8 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
         print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |", flush=True)
 
 
-def _with(backbone: Backbone | None) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+def _with(backbone: Backbone, ensemble: int) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    backbone.ensemble = ensemble
     return lambda noisy: denoise(noisy, sigma=SIGMA, backbone=backbone)
 
 

@@ -47,11 +47,13 @@ HOLES = ("strokes-narrow", "text", "box")
 LARGE = (6000, 4000)  # w x h: 24 megapixels
 
 MEAN, SAMPLE = "restore mean", "restore sample"
+TURNED = "restore x8"
 NAMES = {
     MEAN: "**restore** `--estimate mean`",
     SAMPLE: "**restore** `--estimate sample`",
     "restore mean, gaussian": "**restore**, sigma told",
     "restore mean, gaussian, sigma estimated": "**restore**, sigma estimated",
+    f"{TURNED} mean, gaussian": "**restore**, sigma told, `--ensemble 8`",
     "FFDNet": "FFDNet (its published weights)",
     "VDSR": "VDSR (its published weights)",
     "BM3D": "BM3D (the bm3d package)",
@@ -83,13 +85,20 @@ class Bench:
         path = self.data / "peers" / file
         return peer_method(f"{name}={HERE / 'peers.py'}:{name.lower()}:{path}", str(self.backbone.device))
 
+    def turned(self, protocol: Protocol) -> list[Method]:
+        """Denoising as the mean of eight orientations, told the level."""
+        backbone = self.backbone.copy(self.backbone.dtype)
+        backbone.ensemble = 8
+        rows = own_methods(protocol, backbone, Asked(), TURNED)
+        return [row for row in rows if row.name == f"{TURNED} mean, gaussian"]
+
     def table(
         self, name: str, protocol: Protocol, *, peers: Sequence[Method] = (), floor: Sequence[str] = (),
-        metrics: Sequence[str] = (), crop: int = 0,
+        metrics: Sequence[str] = (), crop: int = 0, more: Sequence[Method] = (),
     ) -> Table:  # fmt: skip
-        """All rows in one run. floor: the classical ones that are wanted."""
+        """All rows in one run. floor: the classical ones that are wanted; more: of restore's own."""
         methods = [method for method in floor_methods(protocol) if method.name in floor]
-        methods += [*peers, *own_methods(protocol, self.backbone, Asked())]
+        methods += [*peers, *own_methods(protocol, self.backbone, Asked()), *more]
         nets = self.nets if not metrics or "lpips" in metrics else {}
         scorer = Scorer(metrics_of(protocol.task, list(nets), metrics), nets)
         pictures = self.pictures(name, crop=crop)
@@ -106,6 +115,12 @@ class Bench:
                 f"{', '.join(table.overlaps)}: in the training data; no number is worth printing"
             )
         return table
+
+    def denoised(self, name: str, protocol: Protocol, peer: Method, floor: Sequence[str]) -> Table:
+        """PSNR and SSIM of all that denoises."""
+        return self.table(
+            name, protocol, peers=[peer], floor=floor, metrics=("psnr", "ssim"), more=self.turned(protocol)
+        )
 
 
 def _refuse(problem: str) -> None:
@@ -168,19 +183,14 @@ def denoising(bench: Bench) -> list[str]:
     """CBSD68 at three levels, as files, and Kodak."""
     floor = ["OpenCV non-local means (8 bit)"]
     plain, clipped = bench.peer("FFDNet", "ffdnet_color.npz"), bench.peer("FFDNet", "ffdnet_clip_color.npz")
-    only = ("psnr", "ssim")
     columns = []
     for sigma in (15, 25, 50):
         rows = [*floor, "BM3D"] if sigma == 25 else floor
-        columns.append(
-            (
-                f"sigma {sigma}",
-                bench.table("cbsd68", Gaussian(sigma), peers=[plain], floor=rows, metrics=only),
-            )
-        )
-    as_file = bench.table("cbsd68", Gaussian(25, True), peers=[clipped], floor=floor, metrics=only)
-    kodak = bench.table("kodak24", Gaussian(25), peers=[plain], floor=floor, metrics=only)
-    names = ["restore mean, gaussian", "restore mean, gaussian, sigma estimated", "FFDNet", "BM3D", *floor]
+        columns.append((f"sigma {sigma}", bench.denoised("cbsd68", Gaussian(sigma), plain, rows)))
+    as_file = bench.denoised("cbsd68", Gaussian(25, True), clipped, floor)
+    kodak = bench.denoised("kodak24", Gaussian(25), plain, floor)
+    names = ["restore mean, gaussian", "restore mean, gaussian, sigma estimated", f"{TURNED} mean, gaussian"]
+    names += ["FFDNet", "BM3D", *floor]
     timed = columns[1][1]
     columns += [("sigma 25, 8-bit files", as_file), ("Kodak24, sigma 25", kodak)]
     return [
