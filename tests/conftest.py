@@ -94,3 +94,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a tiny network."""
+    from tiny import tiny_backbone
+
+    from restore.backbone import save
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save(tiny_backbone(), path)
+    return path

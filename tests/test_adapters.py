@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tiny import tiny_backbone
+from tiny import refused, tiny_backbone
 from torch import Tensor, nn
 
 from restore import adapters
@@ -203,15 +203,6 @@ def test_adapters_for_the_weights_in_the_package(tmp_path: Path) -> None:
     assert torch.allclose(weight, was + change, atol=2e-3)
     assert change.abs().max() > 0.01
     assert loaded.facts["fingerprints"] == shipped.facts["fingerprints"]
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        load(path)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
 
 
 def test_other_weights_than_those_fitted_on(tmp_path: Path) -> None:

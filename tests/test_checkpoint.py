@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from test_unet import SMALL, random_network, random_planes
+from tiny import refused
 from torch import Tensor
 
 from restore import backbone as backbones
@@ -81,15 +82,6 @@ def test_hash_sees_every_part() -> None:
     digests = {backbones.tensors_hash(t) for t in [tensors, *changed]}
     assert len(digests) == 7
     assert backbones.tensors_hash(dict(reversed(tensors.items()))) == backbones.tensors_hash(tensors)
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        load(path)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -34,13 +34,6 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    backbones.save(tiny_backbone(), path)
-    return path
-
-
 def run(*arguments: object) -> Result:
     """Run ``restore ARGUMENTS`` in this process; a bug raises here."""
     words = [str(argument) for argument in arguments]

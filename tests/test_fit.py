@@ -20,7 +20,6 @@ from PIL import Image
 from safetensors import safe_open
 from scenes import scene
 from test_noise_model import RAMP
-from tiny import tiny_backbone
 from torch import Tensor
 
 from restore import adapters
@@ -39,13 +38,6 @@ Pixels = NDArray[np.uint8]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    backbones.save(tiny_backbone(), path)
-    return path
 
 
 def load(path: Path) -> Backbone:

@@ -1,12 +1,15 @@
-"""A network with random weights, far too small to be good and quick to run."""
+"""A network with random weights, far too small to be good and quick to run; checkpoints that are refused."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
-from restore.backbone import Backbone, BackboneConfig
+from restore.backbone import Backbone, BackboneConfig, load
+from restore.errors import WeightsError
 from restore.unet import UNet, UNetConfig
 
 
@@ -19,3 +22,13 @@ def tiny_backbone(**facts: Any) -> Backbone:
         for parameter in network.parameters():
             parameter.normal_(0, 0.05, generator=generator)
     return Backbone(network, config, facts)
+
+
+def refused(path: Path) -> str:
+    """What is said of a checkpoint that cannot be loaded: one line that names the file."""
+    with pytest.raises(WeightsError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message
