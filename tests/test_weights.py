@@ -14,7 +14,7 @@ from torch import Tensor
 
 import restore
 from restore.backbone import shipped_weights
-from restore.degradations import resize
+from restore.degradations import correlated_noise, poisson_gaussian_noise, resize
 from restore.fill import push_pull
 from restore.metrics import psnr
 
@@ -57,6 +57,45 @@ def test_denoise(sigma: float, measured: float) -> None:
     restored = restore.denoise(picture + sigma / 255 * noise, sigma=sigma)
     assert mean_psnr(restored, picture) == pytest.approx(measured, abs=0.2)
     assert drift(restored, picture) < 0.06 * sigma  # the noise's own mean over a crop moves the colour too
+
+
+def as_file(picture: Tensor) -> Tensor:
+    return (picture.clamp(0, 1) * 255).round() / 255
+
+
+def test_eight_orientations_are_better_than_one() -> None:
+    picture, backbone = clean(), restore.load()
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
+    scores = []
+    for backbone.ensemble in (1, 8):
+        restored = restore.denoise(picture + 25 / 255 * noise, sigma=25, backbone=backbone)
+        scores.append(mean_psnr(restored, picture))
+    assert scores[1] - scores[0] == pytest.approx(0.18, abs=0.06)
+
+
+@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.3), ("shared", 4.8)])
+def test_blind_noise(kind: str, measured: float) -> None:
+    picture, generator = clean(), torch.Generator().manual_seed(0)
+    if kind == "shared":
+        noisy = correlated_noise(picture, torch.full((3,), 15 / 255), 1.0, generator)
+    else:
+        noisy = poisson_gaussian_noise(
+            picture, torch.full((3,), 0.02), torch.full((3,), 4 / 255), generator
+        )  # fmt: skip
+    restored = restore.denoise(as_file(noisy), method="blind")
+    gain = mean_psnr(restored, picture) - mean_psnr(as_file(noisy), picture)
+    assert gain == pytest.approx(measured, abs=0.4)
+
+
+def test_faded_prints_stay_faded() -> None:
+    """Noise is removed; contrast and colour are left as they are, within what smoothing takes."""
+    faded = (0.3 + 0.4 * clean()) * torch.tensor([1.0, 0.9, 0.75]).view(1, 3, 1, 1)
+    noise = torch.randn(faded.shape, generator=torch.Generator().manual_seed(0))
+    restored = restore.denoise(as_file(faded + 15 / 255 * noise), method="blind")
+    assert mean_psnr(restored, faded) > 36.5
+    texture, found = (p - p.mean((2, 3), keepdim=True) for p in (faded, restored))
+    assert float((found * texture).sum() / texture.square().sum()) == pytest.approx(0.98, abs=0.02)
+    assert drift(restored, faded) < 1
 
 
 def test_upscale() -> None:
