@@ -249,7 +249,9 @@ def prior(data: Path, out: Path, steps: int = 2500) -> None:
         for level in (30, 50, 100):
             noise = torch.randn(crops.shape, generator=torch.Generator().manual_seed(level))
             restored = backbone.denoiser()(crops + level / 255 * noise, level / 255)
-            print(f"{name}: sigma {level}: {np.mean(psnr(restored.clamp(0, 1), crops)):.2f} dB", flush=True)
+            print(
+                f"{name}: sigma {level}: {float(psnr(restored.clamp(0, 1), crops).mean()):.2f} dB", flush=True
+            )
 
 
 def main(command: str, *arguments: str) -> None:
