@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 from scenes import scene
+from scipy.ndimage import gaussian_filter
 from test_noise_model import RAMP
 from torch import Tensor
 
@@ -27,6 +28,7 @@ from restore import backbone as backbones
 from restore.backbone import Backbone
 from restore.errors import ConfigError, RestoreError
 from restore.fingerprints import Fingerprints
+from restore.tasks.denoise import choose
 from restore.training import fit as fits
 from restore.training import fitter as fitters
 from restore.training.fit import FitReport, choose_method, fit, measure_set, run_folder
@@ -239,6 +241,19 @@ def test_texture_is_not_taken_for_noise(tmp_path: Path, base: Backbone, said: li
     assert (report.saved, report.method, report.steps) == ("", "", 0)
     assert "what was measured is their texture" in said[-1]
     assert fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, anyway=True, say=len).saved
+
+
+def test_smooth_noise_of_gray_scans_is_not_taken_for_texture(tmp_path: Path, base: Backbone) -> None:
+    """One such picture alone `denoise` leaves as it is; that the noise is in all of them tells."""
+    scenes = []
+    for seed in range(5):
+        noise = gaussian_filter(np.random.default_rng(seed).standard_normal(RAMP.shape[:2]), 2)
+        picture = np.rot90(RAMP, seed).mean(2) + 10 / 255 * noise / noise.std()
+        pixels = np.repeat((255 * picture[..., None]).round().clip(0, 255).astype(np.uint8), 3, axis=2)
+        assert choose(torch.from_numpy(pixels / np.float32(255)).permute(2, 0, 1), base).method == "none"
+        scenes.append(Scene(str(seed), (pixels,), gray=True))
+    config = quick(steps=1, held_out=0.2)
+    assert fit(NoisySet(tuple(scenes)), tmp_path / "own.safetensors", config, base=base, say=len).steps == 1
 
 
 def test_seeds_make_fits(tmp_path: Path, base: Backbone) -> None:

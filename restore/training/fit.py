@@ -31,10 +31,9 @@ from restore.training.held_out import Branch, as_used, hold_out
 from restore.training.objectives import Restoration
 from restore.training.views import NoisySet, Say, as_colour, split
 
-LOOKED_AT, LOOKED_AT_SIDE = (
-    8,
-    384,
-)  # pictures, and pixels of their middle, that noise is removed from to see it
+LOOKED_AT = 8  # pictures that noise is removed from to see it
+LOOKED_AT_SIDE = 384  # pixels of their middle
+PLAIN = 3 / 255  # noise that can be told from what cameras and JPEG leave in clean photographs
 MEASURED = 40  # scenes that the noise is measured on, at most
 SMALL = 0.5  # megapixels below which little can be learned
 
@@ -106,8 +105,18 @@ def _middles(noisy: NoisySet) -> Iterator[Tensor]:
         yield torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
 
 
-def _looks_clean(noisy: NoisySet, base: Backbone) -> bool:
-    """Whether `denoise` would leave most pictures as they are: texture alone can measure as smooth noise."""
+def _looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
+    """Whether what was measured is texture, which looks like smooth noise where it is all over a picture.
+
+    Noise is in all pictures, texture is another in each. Where that does not tell, as in one picture alone,
+    it is clean if `denoise` would leave most of it as it is.
+    """
+    step = max(1, len(noisy.scenes) // LOOKED_AT)
+    levels = [
+        measure_noise([scene.floats()[0]]).sigma for scene in noisy.scenes[::step] if min(scene.size) >= SIDE
+    ]
+    if len(levels) >= 3 and noise.sigma > PLAIN and np.quantile(levels, 0.25) > noise.sigma / 2:
+        return False
     choices = [choose(middle[0], base).method for middle in _middles(noisy)]
     return choices.count("none") > len(choices) / 2
 
@@ -170,7 +179,7 @@ def fit(
     if report.noise.sigma < CLEAN:
         say("that is as good as none: there is nothing to learn, nothing was written")
         return report
-    if alone and not anyway and _looks_clean(learning, used):
+    if alone and not anyway and _looks_clean(learning, report.noise, used):
         say(
             "but single pictures look clean, and what was measured is their texture: there is nothing to "
             "learn, nothing was written (pass --anyway, or the noise as --sigma, if you do see noise)"
