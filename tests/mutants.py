@@ -23,7 +23,7 @@ def mutate(module: ModuleType, old: str, new: str) -> ModuleType:
     return mutant
 
 
-def tests_of(mutations: Mutations) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def mutant_tests(mutations: Mutations) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Two tests: that each mutant is found, and that an exact copy is not."""
     mutants = [
         pytest.param(module, check, old, new, id=f"{check.__name__}: {old} -> {new}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import test_loss
 import test_samplers
 import test_schedule
-from mutants import Mutations, tests_of
+from mutants import Mutations, mutant_tests
 
 from restore import samplers
 from restore import schedule as schedules
@@ -111,4 +111,4 @@ MUTATIONS: Mutations = {
     ],
 }
 
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)

@@ -6,7 +6,7 @@ import pytest
 import test_adapters
 import test_noise_model
 import test_objectives
-from mutants import Mutations, tests_of
+from mutants import Mutations, mutant_tests
 
 from restore import adapters, noise_model
 from restore.training import objectives
@@ -68,4 +68,4 @@ MUTATIONS: Mutations = {
     ],
 }
 
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)

@@ -6,7 +6,7 @@ import test_arrays
 import test_guidance
 import test_operators
 import test_tasks
-from mutants import Mutations, tests_of
+from mutants import Mutations, mutant_tests
 
 from restore import arrays, guidance, operators
 from restore.tasks import denoise, inpaint, sample, upscale
@@ -135,4 +135,4 @@ MUTATIONS: Mutations = {
     ],
 }
 
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = tests_of(MUTATIONS)
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)

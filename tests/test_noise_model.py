@@ -394,7 +394,7 @@ def test_what_was_cut_off_is_drawn_anew() -> None:
 
 
 def test_what_is_drawn_anew_is_as_correlated_as_the_noise() -> None:
-    model = bell_model(0.8, 0.08, rho=0.6)
+    model = dataclasses.replace(bell_model(0.8, 0.08, rho=0.6), clipped=True)
     signal = torch.full((1, 3, 256, 256), 0.97)
     whole = signal + model.draw(signal, torch.Generator().manual_seed(0))
     found = (model.uncut(whole.clamp(0, 1), signal, torch.Generator().manual_seed(1)) - signal)[0].numpy()
@@ -415,8 +415,9 @@ def test_what_was_cut_off_where_that_cannot_be() -> None:
 
 
 def test_gray_noise_stays_gray_where_it_was_cut_off() -> None:
-    model = white_noise(0.1, channels=1)
+    model = dataclasses.replace(white_noise(0.1, channels=1), clipped=True)
     noisy = torch.ones(1, 3, 32, 32)
+    assert white_noise(0.1).uncut(noisy, noisy) is noisy  # nothing was cut off
     found = model.uncut(noisy, torch.full_like(noisy, 0.95), torch.Generator().manual_seed(0))
     assert (found == found[:, :1]).all()
     assert found.std() > 0.02
