@@ -31,6 +31,7 @@ FEWEST = 20  # patches in a bin of brightness that say anything
 FLOOR = 0.1  # the quantile of the variances of patches of a brightness that is taken for noise alone
 WHITE = 0.95  # share of a filter's energy in its middle above which noise is taken for white
 _MEDIAN_SQUARE = 0.4549364231195724  # of a standard normal number
+_MEDIAN_DEVIATION = 0.6744897501960817  # its root
 
 _place = np.arange(SIDE)
 
@@ -103,32 +104,32 @@ def with_residuals(noise: NoiseModel, noisy: Floats, restored: Floats) -> NoiseM
     """
     lines = []
     for channel in range(len(noise.gain)):
-        signal, removed = restored[:, channel], (noisy - restored)[:, channel]
-        ends = (
-            (noisy[:, channel] <= 0) | (noisy[:, channel] >= 1)
-            if noise.clipped
-            else np.zeros(len(signal), bool)
-        )
-        places = np.digitize(signal, np.linspace(0, 1, 17))
-        points = []
-        for place in range(1, 17):
-            inside = places == place
-            if inside.sum() >= 200 and ends[inside].mean() < 0.2:
-                spread = np.median(np.abs(removed[inside] - np.median(removed[inside])))
-                points.append((signal[inside].mean(), (spread / 0.6744897501960817) ** 2, inside.sum()))
-        x, y, n = (
-            (np.array(column, float) for column in zip(*points, strict=True))
-            if points
-            else (np.zeros(0),) * 3
-        )
-        if len(x) < 3 or np.ptp(x) < NARROW:
+        points = _spreads(noisy[:, channel], restored[:, channel], clipped=noise.clipped)
+        if len(points) < 3 or np.ptp(points[:, 0]) < NARROW:
             return noise
-        lines.append(_nonnegative(x, y, n / y.clip(1e-10) ** 2))
-    gain, read = (np.array(values) for values in zip(*lines, strict=True))
+        signal, variance, count = points.T
+        lines.append(_nonnegative(signal, variance, count / variance.clip(1e-10) ** 2))
+    gain, read = np.array(lines).T
     flat = noise.mean if noise.flat is None else noise.flat
     before, now = noise.gain * flat + noise.read_std**2, gain * flat + read
     kept = before.mean() / max(float(now.mean()), 1e-12)
     return replace(noise, gain=kept * gain, read_std=np.sqrt(kept * read))
+
+
+def _spreads(noisy: Floats, restored: Floats, *, clipped: bool) -> Floats:
+    """(brightness, variance of what was removed, pixels) in bins of brightness ``(n, 3)``.
+
+    Bins with few pixels, or with a fifth of them at an end of the range, are left out.
+    """
+    removed, ends = noisy - restored, clipped & ((noisy <= 0) | (noisy >= 1))
+    places = np.digitize(restored, np.linspace(0, 1, 17))
+    points = []
+    for place in range(1, 17):
+        inside = places == place
+        if inside.sum() >= 200 and ends[inside].mean() < 0.2:
+            spread = np.median(np.abs(removed[inside] - np.median(removed[inside])))
+            points.append((restored[inside].mean(), (spread / _MEDIAN_DEVIATION) ** 2, inside.sum()))
+    return np.array(points, float)
 
 
 # ------------------------------------------------------------------------------------------ fitting
