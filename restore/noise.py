@@ -16,6 +16,9 @@ PATCHES = 30_000  # looked at, at most
 FLAT = 0.2  # the share of patches with the least low-frequency energy
 LOW = 7  # orders u + v of the cosine transform up to which texture lives
 FEWEST = 300  # flat patches below which statistics mean little
+CELL = 16  # pixels; of the places that are looked at for what is not noise
+EVEN = 4 / 255  # difference below which a place is even
+UNLIKE = 2.0  # times what most places have, which noise of one level never is
 
 _order = np.arange(SIDE)
 _COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _order + 1) * _order[:, None] / (2 * SIDE))
@@ -76,6 +79,10 @@ def measure(image: Floats) -> NoiseReport:
     high = flat[:, :, _ORDER > LOW].reshape(len(flat), -1).astype(np.float64)
     high -= high.mean(0)
     sigma = _noise_eigenvalue(np.linalg.eigvalsh(high.T @ high / len(high))) ** 0.5
+    # Letters that leave no place flat are no noise: that would be between and inside them, too.
+    everywhere = _in_most_places(planes)
+    if everywhere is not None and sigma > UNLIKE * everywhere:
+        sigma = everywhere
     return NoiseReport(float(sigma), _correlation(flat) if sigma > 1 / 255 else 0.0)
 
 
@@ -113,9 +120,26 @@ def _correlation(flat: NDArray[np.float32]) -> float:
     return float(np.clip(both / 2 / power.sum(), -1, 1))
 
 
+def _in_most_places(planes: Floats) -> float | None:
+    """The most that white noise can be: what half of a picture's places have, without those that are even or
+    nearly all black or white.
+
+    Noise and texture together have no smaller median than noise alone. None where all is even.
+    """
+    rows, columns = planes.shape[0] // CELL, planes.shape[1] // CELL
+    whole = planes[: rows * CELL, : columns * CELL]
+    cells = (
+        whole.reshape(rows, CELL, columns, CELL, -1).swapaxes(1, 2).reshape(-1, CELL, CELL, planes.shape[2])
+    )
+    at_ends = [(cells <= planes.min()).mean((1, 2, 3)), (cells >= planes.max()).mean((1, 2, 3))]
+    lively = cells[(np.ptp(cells, axis=(1, 2)).max(1) > EVEN) & (np.maximum(*at_ends) < 0.9)]
+    return _median_difference(lively) if len(lively) else None
+
+
 def _median_difference(planes: Floats) -> float:
-    """Median absolute diagonal second difference over that of the normal distribution."""
-    if min(planes.shape[:2]) < 2:
+    """Median absolute diagonal second difference over that of the normal distribution; (..., h, w, c)."""
+    if min(planes.shape[-3:-1]) < 2:
         return 0.0
-    differences = (planes[1:, 1:] - planes[1:, :-1] - planes[:-1, 1:] + planes[:-1, :-1]) / 2
-    return float(np.median(np.abs(differences)) / 0.6744897501960817)
+    below, above = planes[..., 1:, :, :], planes[..., :-1, :, :]
+    differences = (below - above)[..., 1:, :] - (below - above)[..., :-1, :]
+    return float(np.median(np.abs(differences)) / 2 / 0.6744897501960817)

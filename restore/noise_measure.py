@@ -278,7 +278,7 @@ def _at_the_floor(scale: Floats, mean: Floats, orders: int) -> NDArray[np.bool_]
     for rank in range(BINS):
         inside = ranks == rank
         if inside.any():
-            floor = np.quantile(level[inside], FLOOR) / (1 - 1.28 * spread)
+            floor = np.quantile(level[inside], FLOOR) / max(0.2, 1 - 1.28 * spread)
             kept |= inside & (level <= floor * (1 + 2.5 * spread))
     return kept
 

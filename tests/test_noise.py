@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from restore.degradations import text_pages
 from restore.noise import estimate_sigma, measure, neighbour_correlation
 
 PICTURES = ("astronaut", "coffee", "chelsea")
@@ -61,6 +65,27 @@ def test_correlation_tells_white_noise_from_other(blur: float, lowest: float, hi
     noise = gaussian_filter(white((288, 320, 3)), (blur, blur, 0))
     noisy = picture("coffee") + 40 / 255 * noise / noise.std()
     assert lowest < neighbour_correlation(noisy) < highest
+
+
+@pytest.mark.parametrize("number", [0, 3, 5])
+def test_letters_that_leave_no_place_flat_are_no_noise(number: int) -> None:
+    ink = text_pages(6, 256)[number, :, :, None].numpy() / 255
+    for paper, black in ((1.0, 0.0), (0.85, 0.15)):
+        page = np.round(255 * np.repeat(paper - (paper - black) * ink, 3, axis=2)) / 255
+        assert measure(page).sigma == 0
+        encoded = io.BytesIO()
+        Image.fromarray((255 * page).astype(np.uint8)).save(encoded, "jpeg", quality=95)
+        with Image.open(encoded) as file:
+            assert 255 * measure(np.asarray(file) / 255).sigma < 12  # measured as 55 before
+    noisy = 0.85 - 0.7 * ink + 15 / 255 * white((256, 256, 3))
+    assert 255 * measure(noisy).sigma == pytest.approx(15, rel=0.05)
+
+
+def test_bars_above_and_below_do_not_hide_the_noise() -> None:
+    noisy = picture("coffee") + 20 / 255 * white((288, 320, 3))
+    noisy[:100] = noisy[-100:] = 0
+    noisy = np.round(255 * noisy.clip(0, 1)) / 255
+    assert 255 * measure(noisy).sigma == pytest.approx(20, rel=0.15)
 
 
 def test_nothing_to_measure() -> None:

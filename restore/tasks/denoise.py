@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore import samplers, schedule
@@ -17,6 +18,7 @@ from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.noise import estimate_sigma, measure
 from restore.noise_measure import SIDE, measure_noise
+from restore.noise_model import NoiseModel
 from restore.types import Estimate, Progress
 
 Method = Literal["auto", "gaussian", "blind"]
@@ -30,7 +32,6 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 }
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
-COLOURLESS = 0.5  # correlation between channels; texture has more, noise of a sensor less
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 
@@ -55,7 +56,8 @@ def choose(picture: Tensor, backbone: Backbone) -> Choice:
     White noise of one level is what the prior is exact for; noise that neighbours share, or that grows with
     the signal, is the conditional branch's; a picture without noise is left as it is. Weights fitted to one
     kind of noise are used as they were fitted. The two estimates complement each other: the finest orders
-    tell noise from texture but miss smooth noise, the flattest patches the other way round.
+    tell noise from texture but miss smooth noise, the flattest patches the other way round; of noise that is
+    not the same in all channels the differences of colours tell, where there is hardly any texture.
     """
     fitted = backbone.facts.get("fit")
     if fitted and fitted["branch"] == "blind":
@@ -70,19 +72,25 @@ def choose(picture: Tensor, backbone: Backbone) -> Choice:
         )
     if not fitted and min(pixels.shape[:2]) >= SIDE:
         model = measure_noise([pixels], most=3000)
-        colour = len(model.channels) == 3
-        # Texture is the same in all channels and noise is not, unless the picture is gray.
-        of_sensor = colour and np.abs(model.channels[np.triu_indices(3, 1)]).max() < COLOURLESS
-        smooth = (
-            of_sensor and model.correlation > CORRELATED and model.sigma > max(VISIBLE, 1.25 * white.sigma)
-        )
-        coarse = not colour and white.sigma > VISIBLE / 2 and white.correlation > CORRELATED
+        gray = len(model.channels) == 1
+        # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
+        colours = model if gray else min(_colour_noise(pixels), key=lambda noise: noise.sigma)
+        smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
+        coarse = gray and min(white.sigma, model.sigma) > VISIBLE / 2 and white.correlation > CORRELATED
         grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * white.sigma
         if smooth or coarse or grows:
-            return Choice("blind", white.sigma, model.describe(), model.correlation)
+            found = colours if smooth else model
+            return Choice("blind", white.sigma, found.describe(), found.correlation)
     if white.sigma < FAINT:
         return Choice("none", white.sigma, level)
     return Choice("gaussian", white.sigma, level, white.correlation)
+
+
+def _colour_noise(pixels: NDArray[Any]) -> list[NoiseModel]:
+    """The noise of the differences of colours of a picture ``(h, w, 3)``, of the level of its channels."""
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    differences = ((one - green) / 2**0.5 + 0.5 for one in (red, blue))
+    return [measure_noise([difference[..., None]], most=3000) for difference in differences]
 
 
 def denoise(
