@@ -61,13 +61,16 @@ def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
 def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count: int) -> Tensor:
     """The mean of ``network`` over the first ``count`` of the eight orientations of planes ``(b, c, h, w)``.
 
-    They are the mirrored, the upside down, and both again transposed; each result is turned back.
+    They are the mirrored, the upside down, and both again transposed; each result is turned back. Raises
+    ValueError for a count out of range.
     """
+    if not 1 <= count <= 8:
+        raise ValueError(f"a picture has 1 to 8 orientations, got {count}")
     total: Tensor | None = None
     for orientation in range(count):
         result = _turned(network(_turned(planes, orientation)), orientation, back=True)
         total = result if total is None else total + result
-    assert total is not None  # at least one orientation
+    assert total is not None
     return total / count
 
 

@@ -129,6 +129,12 @@ def test_the_orientations_are_the_eight_of_the_square() -> None:
         assert sum(torch.equal(expected, one) for one in seen if one.shape == expected.shape) == 1
 
 
+@pytest.mark.parametrize("count", [0, 9])
+def test_a_picture_has_eight_orientations(count: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 8 orientations, got {count}"):
+        over_orientations(lambda planes: planes, random_planes(1, 2, 5, 7), count)
+
+
 @pytest.mark.parametrize(("count", "turn"), [(2, (-1,)), (4, (-2,)), (4, (-2, -1))])
 def test_fewer_orientations_are_the_mirrored_ones(count: int, turn: tuple[int, ...]) -> None:
     """The mean over a group commutes with it, whatever the network."""
