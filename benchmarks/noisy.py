@@ -72,11 +72,9 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
     """PSNR (RGB) on whole pictures with unclipped noise of sigma 25, one file each for all rows."""
     sets = {name: sorted((data / "test" / name).iterdir()) for name in ("set14", "kodak24", "bsd300_test")}
     rows: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {}
-    for kind, file in {"shipped": None, "fitted": weights}.items():
-        if kind == "shipped" or file:
-            rows[kind], rows[f"{kind}, eight orientations"] = (
-                _with(backbones.load(file), ensemble) for ensemble in (1, 8)
-            )
+    for kind, file in {"shipped": None, **({"fitted": weights} if weights else {})}.items():
+        rows[kind] = _with(backbones.load(file), 1)
+        rows[f"{kind}, eight orientations"] = _with(backbones.load(file), 8)
     try:
         from bm3d import bm3d_rgb
 

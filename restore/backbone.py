@@ -382,15 +382,22 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dic
     return tensors, config, facts
 
 
+def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors of a safetensors file. Raises SafetensorError and OSError."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys()) if with_tensors else []
+        return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+
+
 def _read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file")
     try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys()) if with_tensors else []
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+        return read_tensors(path, with_tensors=with_tensors)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
 

@@ -16,6 +16,7 @@ PATCHES = 30_000  # looked at, at most
 FLAT = 0.2  # the share of patches with the least low-frequency energy
 LOW = 7  # orders u + v of the cosine transform up to which texture lives
 FEWEST = 300  # flat patches below which statistics mean little
+MEDIAN_DEVIATION = 0.6744897501960817  # median distance from the mean of a standard normal number
 CELL = 16  # pixels; of the places that are looked at for what is not noise
 CELLS = 5_000  # of them, about
 EVEN = 4 / 255  # difference below which a place is even
@@ -143,4 +144,4 @@ def _median_difference(planes: Floats) -> float:
         return 0.0
     below, above = planes[..., 1:, :, :], planes[..., :-1, :, :]
     differences = (below - above)[..., 1:, :] - (below - above)[..., :-1, :]
-    return float(np.median(np.abs(differences)) / 2 / 0.6744897501960817)
+    return float(np.median(np.abs(differences)) / 2 / MEDIAN_DEVIATION)

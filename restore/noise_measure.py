@@ -7,16 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from restore.noise import MEDIAN_DEVIATION
 from restore.noise_model import Floats, NoiseModel, white_noise
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SIDE = 16  # of a patch, in pixels
 REACH = 7  # of the filter that gives white noise this spectrum, in pixels
@@ -30,12 +27,9 @@ NARROW = 0.1  # range of brightness in which a dependence on it cannot be seen
 FEWEST = 20  # patches in a bin of brightness that say anything
 FLOOR = 0.1  # the quantile of the variances of patches of a brightness that is taken for noise alone
 WHITE = 0.95  # share of a filter's energy in its middle above which noise is taken for white
-_MEDIAN_SQUARE = 0.4549364231195724  # of a standard normal number
-_MEDIAN_DEVIATION = 0.6744897501960817  # its root
+MEDIAN_SQUARE = MEDIAN_DEVIATION**2  # of a standard normal number
 
 _place = np.arange(SIDE)
-
-
 CLIPPED = np.linspace(0, 0.25, 26)  # shares of clipped pixels whose missing noise can be made up for
 _COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _place + 1) * _place[:, None] / (2 * SIDE))
 _COSINES[0] /= np.sqrt(2)
@@ -128,7 +122,7 @@ def _spreads(noisy: Floats, restored: Floats, *, clipped: bool) -> Floats:
         inside = places == place
         if inside.sum() >= 200 and ends[inside].mean() < 0.2:
             spread = np.median(np.abs(removed[inside] - np.median(removed[inside])))
-            points.append((restored[inside].mean(), (spread / _MEDIAN_DEVIATION) ** 2, inside.sum()))
+            points.append((restored[inside].mean(), (spread / MEDIAN_DEVIATION) ** 2, inside.sum()))
     return np.array(points, float)
 
 
@@ -178,7 +172,7 @@ def _spectrum(squares: Floats, before: Floats) -> Floats:
     """The spectrum ``(16, 16)`` of mean 1 that patches of noise have in common, each by its own level."""
     scale = _scale(squares, before)
     relative = squares / scale[:, :, None, None].clip(1e-12)
-    return _without_coarse(np.median(relative, (0, 1)) / _MEDIAN_SQUARE)
+    return _without_coarse(np.median(relative, (0, 1)) / MEDIAN_SQUARE)
 
 
 def _flat(rings: Floats) -> NDArray[np.bool_]:
@@ -188,10 +182,7 @@ def _flat(rings: Floats) -> NDArray[np.bool_]:
     """
     counts = np.array([ring.sum() for ring in _RINGS])
     floors = np.quantile(rings, 0.05, axis=0) / (1 - 1.64 * np.sqrt(2 / counts)).clip(0.2)
-    worst = (rings / floors).max(1)
-    fewest = min(len(rings), max(100, len(rings) // 50))
-    kept: NDArray[np.bool_] = worst <= max(UNLIKE, float(np.sort(worst)[fewest - 1]))
-    return kept
+    return _best((rings / floors).max(1))
 
 
 def _alike(rings: Floats, scale: Floats, spectrum: Floats) -> NDArray[np.bool_]:
@@ -199,9 +190,13 @@ def _alike(rings: Floats, scale: Floats, spectrum: Floats) -> NDArray[np.bool_]:
     wanted = np.array([spectrum[ring].mean() for ring in _RINGS])
     seen = wanted >= 0.02 * wanted.max()  # rings with next to no noise say little; there 8 bits round
     ratio = rings[:, seen] / (scale[:, None] * wanted[seen] + ROUNDING**2)
-    worst = np.maximum(ratio, 1 / ratio).max(1)
-    fewest = min(len(rings), max(100, len(rings) // 50))
-    kept: NDArray[np.bool_] = worst <= max(UNLIKE, float(np.sort(worst)[fewest - 1]))
+    return _best(np.maximum(ratio, 1 / ratio).max(1))
+
+
+def _best(unlike: Floats) -> NDArray[np.bool_]:
+    """The patches that are not too unlike noise, but a fiftieth and a hundred of them in any case."""
+    fewest = min(len(unlike), max(100, len(unlike) // 50))
+    kept: NDArray[np.bool_] = unlike <= max(UNLIKE, float(np.sort(unlike)[fewest - 1]))
     return kept
 
 
@@ -242,11 +237,8 @@ def is_clipped(picture: Floats) -> bool:
 @cache
 def _variance_left() -> Floats:
     """How much of the variance of noise is left for each of the shares CLIPPED of cut off pixels."""
-    import torch
-
-    cuts = [NormalDist().inv_cdf(1 - max(float(share), 1e-6)) for share in CLIPPED]
-    left: Floats = _left_below(torch.tensor(cuts, dtype=torch.float64)).numpy()
-    return left
+    normal = NormalDist()
+    return np.array([_left_below(normal.inv_cdf(1 - max(float(share), 1e-6))) for share in CLIPPED])
 
 
 def _cut(planes: Floats, most: int = PATCHES) -> Floats:
@@ -287,7 +279,7 @@ def _scale(squares: Floats, spectrum: Floats) -> Floats:
     """The variance of each patch and channel ``(n, c)``: the median of its whitened orders."""
     strong = _strong(spectrum)
     whitened = squares[:, :, _FINE][:, :, strong] / spectrum[_FINE][strong]
-    found: Floats = np.median(whitened, axis=2) / _MEDIAN_SQUARE
+    found: Floats = np.median(whitened, axis=2) / MEDIAN_SQUARE
     return found
 
 
@@ -368,11 +360,8 @@ def _nonnegative(x: Floats, y: Floats, weights: Floats) -> tuple[float, float]:
     return float(gain), float(read)
 
 
-def _left_below(cut: Tensor) -> Tensor:
+def _left_below(cut: float) -> float:
     """The variance of a standard normal number that is put at ``cut`` where it lies above."""
-    import torch
-
-    below, density = torch.special.ndtr(cut), torch.exp(-(cut**2) / 2) / math.sqrt(2 * math.pi)
+    below, density = NormalDist().cdf(cut), NormalDist().pdf(cut)
     mean = cut * (1 - below) - density
-    left: Tensor = below - cut * density + cut**2 * (1 - below) - mean**2
-    return left.clamp(min=0)
+    return below - cut * density + cut**2 * (1 - below) - mean**2

@@ -296,7 +296,6 @@ def load_backbone(
     weights: Path | None, device: str, precision: Precision, tile: int, ensemble: int = 1
 ) -> Backbone:
     """The network as the options say. Raises ConfigError and WeightsError."""
-
     from restore.backbone import best_device, dtype_of, load
 
     place = best_device() if device == "auto" else usable(device)

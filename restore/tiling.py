@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -66,12 +68,8 @@ def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count
     """
     if not 1 <= count <= 8:
         raise ValueError(f"a picture has 1 to 8 orientations, got {count}")
-    total: Tensor | None = None
-    for orientation in range(count):
-        result = _turned(network(_turned(planes, orientation)), orientation, back=True)
-        total = result if total is None else total + result
-    assert total is not None
-    return total / count
+    results = (_turned(network(_turned(planes, k)), k, back=True) for k in range(count))
+    return reduce(torch.add, results) / count
 
 
 def _turned(planes: Tensor, orientation: int, *, back: bool = False) -> Tensor:

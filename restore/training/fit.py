@@ -29,7 +29,7 @@ from restore.training.data import PictureStore, to_bytes
 from restore.training.fitter import FitConfig, Fitter
 from restore.training.held_out import Branch, as_used, hold_out
 from restore.training.objectives import Restoration
-from restore.training.views import NoisySet, Say, as_colour, split
+from restore.training.views import NoisySet, Say, Scene, as_colour, split
 
 LOOKED_AT = 8  # pictures that noise is removed from to see it
 LOOKED_AT_SIDE = 384  # pixels of their middle
@@ -96,9 +96,13 @@ def _at_first(base: Backbone, noise: NoiseModel) -> Restoration:
     return as_used(base, "blind" if noise.correlated else "gaussian", noise)
 
 
+def _some(noisy: NoisySet) -> tuple[Scene, ...]:
+    return noisy.scenes[:: max(1, len(noisy.scenes) // LOOKED_AT)]
+
+
 def _middles(noisy: NoisySet) -> Iterator[Tensor]:
     """The middle of some of the pictures, ``(1, 3, h, w)``."""
-    for scene in noisy.scenes[:: max(1, len(noisy.scenes) // LOOKED_AT)]:
+    for scene in _some(noisy):
         h, w = scene.size
         top, left = max(0, (h - LOOKED_AT_SIDE) // 2), max(0, (w - LOOKED_AT_SIDE) // 2)
         crop = as_colour(scene.floats()[0])[top : top + LOOKED_AT_SIDE, left : left + LOOKED_AT_SIDE]
@@ -111,10 +115,7 @@ def _looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
     Noise is in all pictures, texture is another in each. Where that does not tell, as in one picture alone,
     it is clean if `denoise` would leave most of it as it is.
     """
-    step = max(1, len(noisy.scenes) // LOOKED_AT)
-    levels = [
-        measure_noise([scene.floats()[0]]).sigma for scene in noisy.scenes[::step] if min(scene.size) >= SIDE
-    ]
+    levels = [measure_noise([s.floats()[0]]).sigma for s in _some(noisy) if min(s.size) >= SIDE]
     if len(levels) >= 3 and noise.sigma > PLAIN and np.quantile(levels, 0.25) > noise.sigma / 2:
         return False
     choices = [choose(middle[0], base).method for middle in _middles(noisy)]

@@ -7,6 +7,7 @@ import math
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -197,12 +198,9 @@ class Fitter:
             if self.config.rank
             else {**state, **weights}
         )
-        with torch.device("meta"):
-            network = UNet(self.base.config.network)
-        network.load_state_dict({n: t.clone() for n, t in state.items()}, assign=True)
-        backbone = Backbone(network, self.base.config, {"fit": {}})
-        backbone.tile = self.base.tile
-        return backbone.to(self.device, dtype or self.dtype)
+        backbone = self.base.copy(torch.float32)
+        backbone.network.load_state_dict(state)
+        return backbone.to(dtype=dtype or self.dtype)
 
     def check(self, held_out: HeldOut) -> float:
         """Score the averaged weights on the pictures kept aside; keep them where they are the best so far."""
@@ -264,10 +262,14 @@ class Fitter:
     def _diverged(self) -> RestoreError:
         return RestoreError(f"the fit diverged at step {self.step}; lower --lr")
 
+    @cached_property
+    def _used_base(self) -> Backbone:
+        return self.base.copy(self.dtype)
+
     def grid(self, held_out: HeldOut) -> Tensor:
         """Four crops kept aside: noisy above, by the weights it began with, and as fitted."""
         crops = held_out.noisy[:4]
-        before = as_used(self.base.copy(self.dtype), self.branch, self.noise)
+        before = as_used(self._used_base, self.branch, self.noise)
         after = as_used(self.with_weights(self.average), self.branch, self.noise)
         rows = (crops, before(crops, 1.0), after(crops, 1.0))
         return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1).clamp(0, 1)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from torch import Tensor, empty_like
 from torch.optim import Optimizer
 
+from restore.backbone import read_tensors
 from restore.errors import ConfigError
 
 Facts = TypeVar("Facts")
@@ -19,14 +20,13 @@ def read_state(path: Path, facts: Callable[[dict[str, str]], Facts]) -> tuple[Fa
 
     Raises ConfigError where there is no such file, or one of something else.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     if not path.is_file():
         raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
-            return facts(file.metadata() or {}), tensors
+        metadata, tensors = read_tensors(path)
+        return facts(metadata), tensors
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path}: damaged, or not a state to go on from ({error!r})") from None
 
