@@ -664,12 +664,18 @@ def _samples(
 @click.option("--steps", type=click.IntRange(min=0), help="In place of run.steps.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="In place of run.minutes.")
 @click.option("--device", help="In place of run.device: auto, cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--profile", is_flag=True,
+    help="Take a few steps, print where their time goes and how much of the machine's convolution peak they "
+    "reach; nothing is written.",
+)  # fmt: skip
 def train(
     config: Path,
     resume: bool,
     start_from: Path | None,
     from_noisy: tuple[str, ...],
     prior: Any,
+    profile: bool,
     **changes: object,
 ) -> None:
     """Train a backbone as the file CONFIG says (see configs/).
@@ -678,6 +684,8 @@ def train(
     restore train configs/cpu.toml
     restore train configs/from_noisy.toml --from-noisy scans
     """
+    if profile and (from_noisy or resume or start_from):
+        raise click.UsageError("--profile takes steps of a new run; give it CONFIG alone")
     if from_noisy and start_from:
         raise click.UsageError("--from-noisy begins anew; it cannot --start-from another run's state")
     if prior != "cleaned" and not from_noisy:
@@ -691,6 +699,12 @@ def train(
     settings = read_config(
         config, noisy=bool(from_noisy), **{k: v for k, v in changes.items() if v is not None}
     )
+    if profile:
+        from restore.training.loop import Trainer
+        from restore.training.profile import profile as measure
+
+        click.echo(measure(Trainer(settings, say=say)))
+        return
     if from_noisy:
         from restore.training.from_noisy import train_from_noisy
 

@@ -160,7 +160,9 @@ steps = 10
         (GOOD + "[loss]\nmin_snr_gamma = -1", "loss.min_snr_gamma is -1.0; expected at least 0"),
         (GOOD + "batch = 0", "run.batch is 0; expected enough for one crop of unconditional and"),
         (GOOD + "batch = 4", "run.batch is 4; expected enough for one crop of denoise in every step"),
-        (GOOD + "ema = 1", "run.ema is 1.0; expected a decay from 0 up to 1"),
+        (GOOD + "ema = [1]", r"run.ema is \(1.0,\); expected one or more decays from 0 up to 1"),
+        (GOOD + "ema = []", r"run.ema is \(\); expected one or more decays from 0 up to 1"),
+        (GOOD + "ema = 0.9", "run.ema must be a list, got 0.9"),
         (GOOD + "log_every = 0", "run.log_every is 0; expected at least 1"),
         (GOOD + "save_every = -1", "run.save_every is -1; expected at least 0"),
         (GOOD + "precision = 'fp8'", "run.precision must be one of 'auto', 'bf16', 'fp32', got 'fp8'"),
@@ -658,8 +660,8 @@ def test_the_rate_follows_the_clock_when_that_is_farther() -> None:
 
 
 def test_the_average_follows_the_weights(photographs: Path, tmp_path: Path) -> None:
-    trainer = Trainer(tiny(photographs, tmp_path, ema=0.6))
-    store, _ = trainer._read_data()
+    trainer = Trainer(tiny(photographs, tmp_path, ema=(0.6, 0.0)))
+    store, _ = trainer.read_data()
     expected = {n: t.detach().clone() for n, t in trainer.network.named_parameters()}
     for step in range(1, 9):
         trainer._train_step(trainer.network, store, None)
@@ -667,18 +669,22 @@ def test_the_average_follows_the_weights(photographs: Path, tmp_path: Path) -> N
         for name, parameter in trainer.network.named_parameters():
             expected[name] = decay * expected[name] + (1 - decay) * parameter.detach()
     for name, tensor in expected.items():
-        torch.testing.assert_close(trainer.average[name], tensor, rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(trainer.averages[0][name], tensor, rtol=1e-5, atol=1e-7)
     for name, tensor in trainer.averaged(torch.float32).network.named_parameters():
-        assert torch.equal(tensor, trainer.average[name])
-    assert not torch.equal(trainer.average["stem.weight"], trainer.network.stem.weight)
+        assert torch.equal(tensor, trainer.averages[0][name])
+    assert not torch.equal(trainer.averages[0]["stem.weight"], trainer.network.stem.weight)
+    assert torch.equal(trainer.averages[1]["stem.weight"], trainer.network.stem.weight)
 
 
-def test_large_gradients_are_clipped(photographs: Path, tmp_path: Path) -> None:
+def test_large_gradients_are_clipped(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tiny(photographs, tmp_path)
     norms = []
     for clip in (0.0, 0.01):
         trainer = Trainer(dataclasses.replace(config, optim=OptimConfig(clip=clip)))
-        store, _ = trainer._read_data()
+        store, _ = trainer.read_data()
+        monkeypatch.setattr(trainer.descent, "step", lambda rate: None)  # which would forget the gradients
         trainer._train_step(trainer.network, store, None)
         gradients = [p.grad for p in trainer.network.parameters() if p.grad is not None]
         norms.append(torch.stack([g.norm() for g in gradients]).norm().item())
@@ -723,7 +729,7 @@ def test_log_of_a_run_with_tasks_left_out(photographs: Path, tmp_path: Path) -> 
 def test_pages_of_text_are_mixed_in(photographs: Path, tmp_path: Path) -> None:
     config = tiny(photographs, tmp_path)
     trainer = Trainer(dataclasses.replace(config, data=dataclasses.replace(config.data, text=0.5)))
-    photos, pages = trainer._read_data()
+    photos, pages = trainer.read_data()
     assert pages is not None
     white = torch.zeros(())
     for seed in range(30):
@@ -745,12 +751,12 @@ def test_what_looks_like_a_validation_picture_is_not_trained_on(photographs: Pat
     config = tiny(photographs, tmp_path / "run", steps=1)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(checks)))
     trainer = Trainer(config, say=said.append)
-    trainer._read_data()
+    trainer.read_data()
     assert said[0] == "1 pictures look like one of data.val and are left out"
     assert trainer.facts["pictures"] == len(trainer.fingerprints) == 2
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(photographs)))
     with pytest.raises(RestoreError, match="every training picture looks like one of"):
-        Trainer(config)._read_data()
+        Trainer(config).read_data()
 
 
 def test_a_checkpoint_knows_the_pictures_of_all_its_runs(photographs: Path, tmp_path: Path) -> None:
@@ -877,7 +883,7 @@ def test_moments_come_back_in_the_layout_of_their_weights(photographs: Path, tmp
     trainer = Trainer(tiny(photographs, tmp_path, steps=6))
     trainer.resume()
     for parameter in trainer.network.parameters():
-        moments = trainer.optimizer.state[parameter]
+        moments = trainer.descent.optimizers[0][0].state[parameter]
         assert moments["exp_avg"].stride() == parameter.stride() == moments["exp_avg_sq"].stride()
         assert moments["exp_avg"].any()
 
@@ -890,7 +896,7 @@ def test_a_new_run_from_an_old_state(photographs: Path, tmp_path: Path) -> None:
     old = tensors_of(tmp_path / "first" / "state.safetensors")
     assert (trainer.step, trainer.seconds) == (0, 0)
     assert torch.equal(trainer.network.stem.weight, old["network.stem.weight"])
-    assert torch.equal(trainer.average["stem.weight"], old["average.stem.weight"])
+    assert torch.equal(trainer.averages[0]["stem.weight"], old["average.0.stem.weight"])
     assert torch.equal(trainer.running, old["running"])
     train(tiny(photographs, tmp_path / "third", steps=6), start_from=tmp_path / "first" / "state.safetensors")
     new = tensors_of(tmp_path / "third" / "state.safetensors")
@@ -1093,3 +1099,40 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port
     assert torch.equal(saved["network.stem.weight"], first["weights"]["stem.weight"])
     with (tmp_path / "run" / "log.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 5
+
+
+def test_validation_decides_between_averages(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written is what scored best, and says so; the state keeps all of them."""
+    said: list[str] = []
+    config = tiny(photographs, tmp_path / "run", steps=4, ema=(0.5, 0.9))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(tmp_path / "val")))
+    (tmp_path / "val").mkdir()
+    (tmp_path / "val" / "v.png").write_bytes(encoded(photograph(200, 200, 9)))
+    for best in range(3):
+        scores = iter(float(number == best) for number in range(3))
+        monkeypatch.setattr(
+            loop.validation,
+            "measure",
+            lambda *_, scores=scores: ({"denoise 25": next(scores)}, torch.zeros(3, 8, 8)),
+        )
+        out = tmp_path / f"run{best}"
+        run = dataclasses.replace(config.run, out=str(out))
+        loop.train(dataclasses.replace(config, run=run), say=said.append)
+        state, chosen = tensors_of(out / "state.safetensors"), load(out / "weights.safetensors", device="cpu")
+        prefix = ("average.0.", "average.1.", "network.")[best]
+        assert chosen.facts["ema"] == (0.5, 0.9, 0.0)[best]
+        for name, tensor in chosen.network.state_dict().items():
+            torch.testing.assert_close(tensor.float(), state[prefix + name], rtol=1e-3, atol=1e-6)
+    assert not torch.equal(state["average.0.stem.weight"], state["average.1.stem.weight"])
+    assert "last weights: denoise 25 1.000" in said
+
+
+def test_a_state_with_other_averages_gives_the_nearest(photographs: Path, tmp_path: Path) -> None:
+    train(tiny(photographs, tmp_path / "first", steps=4, ema=(0.2, 0.9)))
+    old = tensors_of(tmp_path / "first" / "state.safetensors")
+    trainer = Trainer(tiny(photographs, tmp_path / "second", ema=(0.8, 0.3, 0.95)))
+    trainer.resume(tmp_path / "first" / "state.safetensors", restart_schedule=True)
+    for average, number in zip(trainer.averages, (1, 0, 1), strict=True):
+        assert torch.equal(average["stem.weight"], old[f"average.{number}.stem.weight"])

@@ -59,13 +59,15 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW with warm-up, gradient clipping and a schedule.
+    """The optimiser (`restore.training.optimizer`), warm-up, gradient clipping and a schedule.
 
+    kind: ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both.
     schedule: ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
         ``cosine`` lowers it along half a cosine from the start.
     clip: largest norm of the gradient; 0 turns clipping off.
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-3
     betas: tuple[float, ...] = (0.9, 0.98)
     weight_decay: float = 0.0
@@ -80,7 +82,8 @@ class RunConfig:
     """How long, how large, where to.
 
     steps, minutes: the run ends at whichever comes first; 0 means no such limit.
-    ema: decay of the averaged weights, which are the ones that are saved and shipped.
+    ema: decays of averaged weights. The first is validated and saved during the run; at its end validation
+        decides which of them, or the last weights themselves, are saved.
     compile: torch.compile the network (twice as fast on a CPU, a minute to start).
     """
 
@@ -88,7 +91,7 @@ class RunConfig:
     steps: int = 0
     minutes: float = 0.0
     batch: int = 16
-    ema: float = 0.999
+    ema: tuple[float, ...] = (0.999,)
     seed: int = 0
     device: str = "auto"
     precision: Precision = "auto"
@@ -208,7 +211,10 @@ def _check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
         "run.batch": (not starved, f"enough for one crop of {' and '.join(starved)} in every step"),
         "run.steps": (run.steps >= 0 and (run.steps or run.minutes > 0), "steps or minutes above 0"),
         "run.minutes": (0 <= run.minutes < math.inf, "at least 0"),
-        "run.ema": (0 <= run.ema < 1, "a decay from 0 up to 1"),
+        "run.ema": (
+            bool(run.ema) and all(0 <= decay < 1 for decay in run.ema),
+            "one or more decays from 0 up to 1",
+        ),
         "run.log_every": (run.log_every >= 1, "at least 1"),
         "run.validate_every": (run.validate_every >= 1, "at least 1"),
         "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),

@@ -190,8 +190,11 @@ def page_pictures(seed: int = 0) -> list[np.ndarray]:
     return pictures
 
 
-def validation_crops(source: str | Path, *, count: int = 16, size: int = 256) -> Tensor:
-    """Centre crops of the first ``count`` pictures, ``(n, 3, size, size)`` in [0, 1], always the same."""
+def validation_crops(source: str | Path, *, count: int | None = 16, size: int = 256) -> Tensor:
+    """Centre crops of the first ``count`` pictures, None: of all; always the same.
+
+    ``(n, 3, size, size)`` in [0, 1].
+    """
     crops = []
     for picture in read_pictures([source]):
         top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2

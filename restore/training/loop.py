@@ -35,7 +35,8 @@ from restore.training.data import (
 )
 from restore.training.log import RunLog, progress_bar
 from restore.training.mix import TASKS, Batch, make_batch
-from restore.training.state import copied, load_optimizer, optimizer_tensors, part, read_state
+from restore.training.optimizer import Descent
+from restore.training.state import copied, part, read_state
 from restore.unet import UNet
 
 LEVELS = 8  # bins of the noise axis in which the loss is balanced and logged
@@ -63,15 +64,10 @@ class Trainer:
             network = UNet(config.backbone.network)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.schedule = schedules.named(config.backbone.schedule, config.backbone.steps)
-        self.average = {n: t.detach().clone() for n, t in self.network.state_dict().items()}
-        betas = (config.optim.betas[0], config.optim.betas[1])
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=config.optim.lr,
-            betas=betas,
-            weight_decay=config.optim.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        state = self.network.state_dict()
+        self.averages = [{n: t.detach().clone() for n, t in state.items()} for _ in config.run.ema]
+        self.chosen = 0  # of the averages, which one is saved for use; their number: the last weights
+        self.descent = Descent(self.network, config.optim)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self.earlier: list[dict[str, float]] = []  # the runs that this one started from
         self.running = torch.zeros(2, len(TASKS), LEVELS, device=self.device)
@@ -90,7 +86,7 @@ class Trainer:
         state, known = losses.noised(clean, noise, batch.sigma), torch.ones_like(batch.sigma)
         if self.config.data.noise_std:
             state, known = losses.noised_again(clean, noise, batch.sigma, self.config.data.noise_std)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._dtype == torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             predicted, raw = backbones.predict(forward, config, state.x_t, batch.planes, batch.sigma)
         kind = "eps" if loss.kind == "hybrid" else loss.kind
         each = _error(kind, predicted, state, batch.weight) * known.to(predicted)
@@ -107,7 +103,7 @@ class Trainer:
         return total, each.detach()
 
     @property
-    def _dtype(self) -> torch.dtype:
+    def dtype(self) -> torch.dtype:
         return backbones.dtype_of(self.config.run.precision, self.device)
 
     def _balance(self, batch: Batch, each: Tensor) -> Tensor:
@@ -151,15 +147,10 @@ class Trainer:
 
         An interrupt saves the state first; the message says how to go on.
         """
-        run = self.config.run
         self._prepare_folder()
-        photos, pages = self._read_data()
+        photos, pages = self.read_data()
         checks = validation.prepare(self.config.data.val) if self.config.data.val else None
-        forward: Any = self.network
-        if self.world > 1:
-            forward = nn.parallel.DistributedDataParallel(self.network)
-        if run.compile:
-            forward = torch.compile(forward, dynamic=False)
+        forward = self.compiled()
         interrupted = False
         with ExitStack() as stack:
             log = (
@@ -172,6 +163,8 @@ class Trainer:
             except KeyboardInterrupt:
                 interrupted = True
         if self.rank == 0:
+            if checks is not None and not interrupted:
+                self._choose_average()
             self.save()
         if self.world > 1:
             torch.distributed.destroy_process_group()
@@ -182,6 +175,16 @@ class Trainer:
         weights = self.out / "weights.safetensors"
         self.say(f"trained {self.step} steps, {self._compute()['crops']} crops: {weights}")
         return weights
+
+    def compiled(self) -> nn.Module:
+        """The network as it is called in training."""
+        forward: Any = self.network
+        if self.world > 1:
+            forward = nn.parallel.DistributedDataParallel(self.network)
+        if self.config.run.compile:
+            forward = torch.compile(forward, dynamic=False)
+        module: nn.Module = forward
+        return module
 
     def _loop(
         self,
@@ -217,24 +220,29 @@ class Trainer:
         self, forward: nn.Module, photos: PictureStore, pages: PictureStore | None
     ) -> tuple[Batch, Tensor]:
         """(the crops of this step, their losses ``(b,)``)."""
+        batch = self.batch(photos, pages)
+        loss, each = self.loss(forward, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.descend()
+        return batch, each
+
+    def batch(self, photos: PictureStore, pages: PictureStore | None) -> Batch:
+        """The crops of this step, damaged."""
         self.generator.manual_seed(self._seed())
         self.dice.seed(self._seed())
-        top = self.config.backbone.sigma_max
         crops = self._crops(photos, pages)
         crops = some_faded(crops, self.config.data.faded, self.generator)
         crops = some_gray(crops, self.config.data.gray, self.generator)
-        batch = make_batch(crops, self.config.mix, top, generator=self.generator, dice=self.dice)
-        loss, each = self.loss(forward, batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        top = self.config.backbone.sigma_max
+        return make_batch(crops, self.config.mix, top, generator=self.generator, dice=self.dice)
+
+    def descend(self) -> None:
+        """Change the weights along the gradients they have now, and the averages with them."""
         if self.config.optim.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optim.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        self.optimizer.step()
+        self.descent.step(self.rate())
         self.step += 1
-        self._update_average()
-        return batch, each
+        self._update_averages()
 
     def _log_losses(self, log: RunLog, sums: Tensor) -> str:
         """Log the mean loss of each task since the last time; return it in a few characters."""
@@ -263,15 +271,33 @@ class Trainer:
         both = letters if crops is None else torch.cat([crops, letters])
         return both[torch.randperm(batch, device=self.device, generator=self.generator)]
 
-    def _update_average(self) -> None:
+    def _update_averages(self) -> None:
         # A young average forgets faster, so that the first weights do not linger.
-        decay = min(self.config.run.ema, (1 + self.step) / (10 + self.step))
+        young = (1 + self.step) / (10 + self.step)
         with torch.no_grad():
             state = self.network.state_dict()
             floats = [n for n, t in state.items() if t.is_floating_point()]
-            torch._foreach_lerp_([self.average[n] for n in floats], [state[n] for n in floats], 1 - decay)
+            for decay, average in zip(self.config.run.ema, self.averages, strict=True):
+                share = 1 - min(decay, young)
+                torch._foreach_lerp_([average[n] for n in floats], [state[n] for n in floats], share)
 
-    def _read_data(self) -> tuple[PictureStore, PictureStore | None]:
+    def _choose_average(self) -> None:
+        """Let validation decide between the lengths of averages and the last weights, by the mean of all dB.
+
+        On all pictures of ``data.val``, not the few of the checks during the run: what is compared is close.
+        """
+        checks = validation.prepare(self.config.data.val, all_of_them=True)
+        means = []
+        names = [f"average {decay:g}" for decay in self.config.run.ema]
+        for number, name in enumerate([*names, "last weights"]):
+            self.chosen = number
+            scores, _ = validation.measure(self.averaged(), checks)
+            means.append(sum(scores.values()) / len(scores))
+            self.say(f"{name}: " + ", ".join(f"{k} {v:.3f}" for k, v in scores.items()))
+        self.chosen = means.index(max(means))
+
+    def read_data(self) -> tuple[PictureStore, PictureStore | None]:
+        """(the training pictures, rendered pages of text where the configuration wants them)."""
         data = self.config.data
         pictures = list(read_pictures(data.train, deep=data.noise_std > 0))
         if data.val:
@@ -304,10 +330,11 @@ class Trainer:
             raise ConfigError(f"{self.out} holds a run already: go on with --resume, or name another run.out")
 
     def averaged(self, dtype: torch.dtype | None = None) -> Backbone:
-        """The averaged weights as a backbone in their own copy of the network."""
+        """The averaged weights chosen so far as a backbone in their own copy of the network."""
+        state = [*self.averages, self.network.state_dict()][self.chosen]
         with torch.device("meta"):
             network = UNet(self.config.backbone.network)
-        network.load_state_dict({n: t.clone() for n, t in self.average.items()}, assign=True)
+        network.load_state_dict({n: t.detach().clone() for n, t in state.items()}, assign=True)
         runs = [*self.earlier, self._compute()]
         facts = {
             **self.facts,
@@ -318,10 +345,10 @@ class Trainer:
             "mix": asdict(self.config.mix),
             "loss": asdict(self.config.loss),
             "optim": asdict(self.config.optim),
-            "ema": self.config.run.ema,
+            "ema": [*self.config.run.ema, 0.0][self.chosen],
             "fingerprints": self.fingerprints.text(),
         }
-        return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self._dtype)
+        return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self.dtype)
 
     def _compute(self) -> dict[str, float]:
         """What this run has taken so far."""
@@ -334,12 +361,14 @@ class Trainer:
         Raises RestoreError when they are not finite; what was saved before then stays.
         """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
-        tensors |= {f"average.{n}": t for n, t in self.average.items()}
+        for number, average in enumerate(self.averages):
+            tensors |= {f"average.{number}.{n}": t for n, t in average.items()}
         tensors["running"] = self.running
-        tensors |= optimizer_tensors(self.optimizer)
+        tensors |= self.descent.tensors()
         metadata = {
             "step": str(self.step),
             "seconds": repr(self.seconds),
+            "ema": json.dumps(self.config.run.ema),
             "runs": json.dumps([*self.earlier, self._compute()]),
             "backbone": json.dumps(asdict(self.config.backbone)),
             "fingerprints": self.fingerprints.text(),
@@ -364,11 +393,11 @@ class Trainer:
         that several short slots with a schedule each add up to one long run.
         """
         path = Path(path) if path else self.out / "state.safetensors"
-        (saved, step, seconds, runs, seen), tensors = read_state(
+        (saved, step, seconds, ema, runs, seen), tensors = read_state(
             path,
             lambda facts: (
                 backbones.config_from_dict(json.loads(facts["backbone"])), int(facts["step"]),
-                float(facts["seconds"]),
+                float(facts["seconds"]), list(map(float, json.loads(facts["ema"]))),
                 json.loads(facts.get("runs", "[]")),  # the first states did not tell
                 Fingerprints.parse(facts.get("fingerprints", "")),
             ),
@@ -376,11 +405,13 @@ class Trainer:
         if saved != self.config.backbone:
             raise ConfigError(f"{path} was trained as {saved}, the configuration says {self.config.backbone}")
         self.network.load_state_dict(part(tensors, "network."))
-        for name, tensor in part(tensors, "average.").items():
-            self.average[name].copy_(tensor)
+        for decay, average in zip(self.config.run.ema, self.averages, strict=True):
+            nearest = min(range(len(ema)), key=lambda i: abs(ema[i] - decay))
+            for name, tensor in part(tensors, f"average.{nearest}.").items():
+                average[name].copy_(tensor)
         self.running = tensors["running"].to(self.device)
         self.fingerprints = seen
-        load_optimizer(self.optimizer, tensors)
+        self.descent.load(tensors)
         if restart_schedule:
             self.earlier = runs
         else:

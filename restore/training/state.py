@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ def read_state(path: Path, facts: Callable[[dict[str, str]], Facts]) -> tuple[Fa
         raise ConfigError(f"{path}: damaged, or not a state to go on from ({error!r})") from None
 
 
-def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors under a prefix, without it."""
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
@@ -41,23 +41,36 @@ def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
 
 
-def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The moments of an optimiser as ``optimizer.INDEX.NAME``."""
+def optimizer_tensors(optimizer: Optimizer, numbers: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """The moments of an optimiser as ``optimizer.NUMBER.NAME``; numbers of its weights, None: 0, 1, 2, ..."""
     moments = optimizer.state_dict()["state"]
-    return {f"optimizer.{index}.{k}": v for index, values in moments.items() for k, v in values.items()}
+    return {
+        f"optimizer.{numbers[index] if numbers else index}.{key}": moment
+        for index, values in moments.items()
+        for key, moment in values.items()
+    }
 
 
-def load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+def load_optimizer(
+    optimizer: Optimizer,
+    tensors: Mapping[str, Tensor],
+    numbers: Sequence[int] | None = None,
+    *,
+    needs: str = "",
+) -> None:
     """Put moments saved by `optimizer_tensors` back in the memory layout of their weights.
 
     The fused optimiser reads weights, gradients and moments as flat memory: moments in another layout
-    than channels_last would silently belong to other weights.
+    than channels_last would silently belong to other weights. needs: a weight without a moment of this name
+    gets none of the others either, and starts anew.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in part(tensors, "optimizer.").items():
-        index, key = name.split(".", 1)
-        like = parameters[int(index)]
-        fitted = empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-        state.setdefault(int(index), {})[key] = fitted
+    for index, like in enumerate(parameters):
+        moments = part(tensors, f"optimizer.{numbers[index] if numbers else index}.")
+        if moments and (not needs or needs in moments):
+            state[index] = {
+                key: empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+                for key, tensor in moments.items()
+            }
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -15,9 +15,9 @@ from restore.training.data import psnr, validation_crops
 COUNT, SIZE = 12, 192
 
 
-def prepare(source: str | Path) -> Tensor:
-    """The validation crops, ``(n, 3, h, w)`` in [0, 1]; raises ConfigError where there are none."""
-    return validation_crops(source, count=COUNT, size=SIZE)
+def prepare(source: str | Path, *, all_of_them: bool = False) -> Tensor:
+    """One crop of the first 12 pictures, or of all, ``(n, 3, h, w)`` in [0, 1]; ConfigError without any."""
+    return validation_crops(source, count=None if all_of_them else COUNT, size=SIZE)
 
 
 def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor]:
