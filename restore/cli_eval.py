@@ -41,7 +41,7 @@ HOLES = (
     "strokes-narrow", "strokes-wide", "text", "scratches", "box", "random", "half", "expand",
     "alternate-lines", "grid2x",
 )  # fmt: skip
-METRICS = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "lpips")
+METRICS = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "colour", "lpips")
 TRUNKS = ("squeeze", "alex", "vgg")
 SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 

@@ -51,6 +51,16 @@ def psnr(a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
     return -10 * ((error * weight).sum((1, 2, 3)) / total).log10()
 
 
+def colour_shift(a: Tensor, b: Tensor) -> Tensor:
+    """How far the mean colours of two pictures are apart, in [0, 1] units.
+
+    ``mean over c of |mean(a_c) - mean(b_c)|``: a drift that PSNR hardly sees and eyes do. a, b ``(b, c, h, w)``;
+    returns float64 ``(b,)``. Raises ValueError for shapes that do not fit.
+    """
+    _check_pair(a, b)
+    return (a.double() - b.double()).mean((2, 3)).abs().mean(1)
+
+
 def luma(image: Tensor) -> Tensor:
     """The Y of MATLAB's rgb2ycbcr, on which super-resolution is measured.
 

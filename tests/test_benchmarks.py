@@ -11,25 +11,35 @@ from types import ModuleType
 import pytest
 
 from restore.backbone import load
+from restore.errors import RestoreError
 from restore.evaluation.results import Row, Scored, Table
 from restore.evaluation.scoring import METRICS
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def readme() -> ModuleType:
-    """benchmarks/readme.py, which is no part of the package."""
+def script(name: str) -> ModuleType:
+    """A script of benchmarks/, which is no part of the package."""
     folder = ROOT / "benchmarks"
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        spec = importlib.util.spec_from_file_location("readme", folder / "readme.py")
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        patch.setitem(sys.modules, "readme", module)
+        patch.setitem(sys.modules, name, module)
         spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def readme() -> ModuleType:
+    return script("readme")
+
+
+@pytest.fixture(scope="module")
+def guard() -> ModuleType:
+    return script("guard")
 
 
 def row(name: str, psnr: float | None, *, pictures: int = 2) -> Row:
@@ -122,3 +132,59 @@ def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
     found = peer.run(Given(flat, scale=3))
     assert found.shape == (1, 3, 18, 15)
     torch.testing.assert_close(found, torch.full_like(found, 0.5))  # a network of zeros adds no detail
+
+
+def judged(name: str, scores: list[float], key: str = "psnr") -> Row:
+    found = Row(name, "restore")
+    found.pictures = [
+        Scored(f"{k}.png", {key: score, "colour": 0.25}, 1.0, 1.0, 1) for k, score in enumerate(scores)
+    ]
+    return found
+
+
+def both(old: list[float], new: list[float], *, estimate: str = "mean", key: str = "psnr") -> Table:
+    rows = [judged(f"old {estimate}, gaussian", old, key), judged(f"new {estimate}, gaussian", new, key)]
+    metrics = [METRICS[key], METRICS["colour"]]
+    return Table("denoise", "set", "hash", "gaussian", "Words.", None, "", "", metrics, rows, count=len(old))
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict"),
+    [
+        ([30.1, 20.1, 25.1], "better"),
+        ([30.0, 20.0, 25.0], "as good"),
+        ([29.99, 19.99, 24.99], "as good"),  # less than what is allowed
+        ([29.9, 19.9, 24.9], "worse"),
+        ([31.0, 20.0, 24.4], "as good"),  # 0.13 dB more, but within two standard errors
+        ([29.0, 20.0, 25.6], "as good"),
+    ],
+)
+def test_the_guard_judges_paired_differences(guard: ModuleType, new: list[float], verdict: str) -> None:
+    (found,) = guard.compared(both([30.0, 20.0, 25.0], new))
+    assert found.verdict == verdict
+    assert found.gain == pytest.approx(sum(new) / 3 - 25)
+    assert f"| {verdict} | 0.25 |" in str(found)
+
+
+def test_the_guard_judges_samples_by_lpips_where_less_is_better(guard: ModuleType) -> None:
+    key = "lpips_squeeze"
+    (found,) = guard.compared(both([0.2, 0.3], [0.19, 0.29], estimate="sample", key=key))
+    assert (found.key, found.verdict) == (key, "better")
+    assert found.gain == pytest.approx(0.01)
+    (found,) = guard.compared(both([0.2, 0.3], [0.21, 0.31], estimate="sample", key=key))
+    assert found.verdict == "worse"
+
+
+def test_the_guard_leaves_out_what_was_trained_on(guard: ModuleType) -> None:
+    pair = both([30.0, 20.0, 25.0], [30.1, 20.1, 15.0])
+    pair.overlaps["2.png"] = "old"
+    (found,) = guard.compared(pair)
+    assert found.verdict == "better"
+    assert found.old == 25
+
+
+def test_the_guard_compares_all_pictures_or_none(guard: ModuleType) -> None:
+    pair = both([30.0, 20.0], [30.1, 20.1])
+    pair.rows[1].pictures[0].scores["psnr"] = None
+    with pytest.raises(RestoreError, match="new mean, gaussian has no psnr"):
+        list(guard.compared(pair))

@@ -673,6 +673,7 @@ def test_every_score_is_that_of_its_function(task: str) -> None:
         "ssim": metrics.ssim(a, b).item(),
         "ssim_y": metrics.ssim(y, y_clean).item(),
         "ms_ssim": metrics.ms_ssim(a, b).item(),
+        "colour": 255 * metrics.colour_shift(a, b).item(),
     }
     if task == "inpaint":
         wanted["psnr_hole"] = metrics.psnr(a, b, where=hole).item()

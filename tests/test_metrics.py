@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.errors import RestoreError, WeightsError
-from restore.metrics import Lpips, luma, ms_ssim, psnr, ssim
+from restore.metrics import Lpips, colour_shift, luma, ms_ssim, psnr, ssim
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
@@ -214,6 +214,21 @@ def test_ms_ssim_is_the_mean_over_the_channels() -> None:
     b = (a + 0.2 * torch.randn(a.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
     split = torch.stack([ms_ssim(a[:, c : c + 1], b[:, c : c + 1]) for c in range(3)])
     torch.testing.assert_close(ms_ssim(a, b), split.mean(0))
+
+
+def test_colour_shift_is_of_means_and_has_no_sign() -> None:
+    """Channels that drift apart in two directions are no less off than in one; texture does not count."""
+    picture = torch.rand(2, 3, 20, 30, generator=torch.Generator().manual_seed(0))
+    shift = torch.tensor([[0.01, -0.02, 0.0], [0.0, 0.0, 0.03]])[:, :, None, None]
+    checker = 0.1 * (-1.0) ** (torch.arange(20)[:, None] + torch.arange(30))
+    torch.testing.assert_close(
+        colour_shift(picture + shift + checker, picture),
+        torch.tensor([0.01, 0.01]).double(),
+        atol=1e-7,
+        rtol=0,
+    )
+    with pytest.raises(ValueError, match="of one shape"):
+        colour_shift(picture, picture[..., :-1])
 
 
 def test_ms_ssim_of_equal_pictures_is_one_and_small_ones_are_refused() -> None:

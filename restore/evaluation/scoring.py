@@ -25,6 +25,9 @@ _ALL = [
     Metric("ssim", "SSIM", True, 4, f"SSIM on RGB, channel by channel ({_SSIM})"),
     Metric("ssim_y", "SSIM Y", True, 4, f"SSIM {_Y}"),
     Metric("ms_ssim", "MS-SSIM", True, 4, f"MS-SSIM on RGB ({_MS_SSIM})"),
+    Metric(
+        "colour", "Colour", False, 3, "distance of the mean colours, channel by channel, in levels of 255"
+    ),
     Metric("psnr_hole", "PSNR hole", True, 2, f"PSNR on RGB {_HOLE}"),
     Metric("psnr_y_hole", "PSNR Y hole", True, 2, f"PSNR {_Y} {_HOLE}"),
     Metric("ssim_hole", "SSIM hole", True, 4, f"SSIM on RGB of the windows around the pixels {_HOLE}"),
@@ -43,10 +46,20 @@ METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
 
 # What each task is judged by first comes first; LPIPS of every trunk at hand follows.
 _ORDER = {
-    "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
-    "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim"),
-    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", "psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
-    "compare": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim"),
+    "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
+    "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim", "colour"),
+    "inpaint": (
+        "psnr_hole",
+        "ssim_hole",
+        "psnr_y_hole",
+        "psnr",
+        "ssim",
+        "psnr_y",
+        "ssim_y",
+        "ms_ssim",
+        "colour",
+    ),
+    "compare": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
 }
 
 
@@ -63,7 +76,7 @@ def _family(key: str) -> str:
     return key.removesuffix("_hole").split("_squeeze")[0].split("_alex")[0].split("_vgg")[0].replace("_", "-")
 
 
-FAMILIES = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "lpips")
+FAMILIES = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "colour", "lpips")
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,8 @@ class Reference:
                 value = metrics.psnr(a, b, where=where).item()
             elif key.startswith("ssim") and on_luma in windows:
                 value = metrics.mean_of_windows(windows[on_luma], where).item()
+            elif key == "colour":
+                value = 255 * metrics.colour_shift(cut, self._cut).item()
             elif key == "ms_ssim" and side >= metrics.MS_SSIM_SMALLEST:
                 value = metrics.ms_ssim(cut, self._cut).item()
             elif key.startswith("lpips") and (net := key.split("_")[1]) in features:
