@@ -54,8 +54,8 @@ def psnr(a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
 def colour_shift(a: Tensor, b: Tensor) -> Tensor:
     """How far the mean colours of two pictures are apart, in [0, 1] units.
 
-    ``mean over c of |mean(a_c) - mean(b_c)|``: a drift that PSNR hardly sees and eyes do. a, b ``(b, c, h, w)``;
-    returns float64 ``(b,)``. Raises ValueError for shapes that do not fit.
+    ``mean over c of |mean(a_c) - mean(b_c)|``: a drift that PSNR hardly sees and eyes do. a, b
+    ``(b, c, h, w)``; returns float64 ``(b,)``. Raises ValueError for shapes that do not fit.
     """
     _check_pair(a, b)
     return (a.double() - b.double()).mean((2, 3)).abs().mean(1)

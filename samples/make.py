@@ -8,6 +8,7 @@ The photographs are those inside the scikit-image package: astronaut (NASA, publ
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import skimage.data
 from PIL import Image
 
 import restore
+from restore.degradations import text_pages
 
 HERE = Path(__file__).parent
 SIGMA = 25
@@ -41,6 +43,36 @@ def side_by_side(*pictures: np.ndarray) -> Image.Image:
     gap = np.full((pictures[0].shape[0], 4, 3), 255, np.uint8)
     row = [part for picture in pictures for part in (picture, gap)][:-1]
     return Image.fromarray(np.hstack(row))
+
+
+def failures() -> Image.Image:
+    """Four tasks that these weights are not good at, a row each: given, restored, true."""
+    rows = []
+    cat = skimage.data.chelsea()[30:286, 100:356]
+    hole = np.zeros(cat.shape[:2], np.uint8)
+    hole[70:190, 66:186] = 255
+    given = np.where(hole[..., None] > 0, np.uint8(245), cat)
+    rows.append((given, restore.inpaint(given, hole), cat))
+
+    letters = text_pages()[0, :256, :256].numpy()
+    page = np.repeat(255 - letters[..., None], 3, axis=2)
+    small = Image.fromarray(page).resize((64, 64), Image.Resampling.BICUBIC)
+    enlarged = np.asarray(small.resize((256, 256), Image.Resampling.NEAREST))
+    rows.append((enlarged, restore.upscale(np.asarray(small), 4), page))
+
+    table = skimage.data.coffee()[130:386, 300:556]
+    noise = np.random.default_rng(0).normal(0, 75, table.shape)
+    grainy = np.clip(np.rint(table + noise), 0, 255).astype(np.uint8)
+    rows.append((grainy, restore.denoise(grainy, sigma=75), table))
+
+    face = skimage.data.astronaut()[20:276, 100:356]
+    buffer = io.BytesIO()
+    Image.fromarray(face).save(buffer, "JPEG", quality=6)
+    blocks = np.asarray(Image.open(buffer))
+    rows.append((blocks, restore.denoise(blocks, method="blind"), face))
+    parts = [np.asarray(side_by_side(*row)) for row in rows]
+    gap = np.full((4, parts[0].shape[1], 3), 255, np.uint8)
+    return Image.fromarray(np.vstack([part for row in parts for part in (row, gap)][:-1]))
 
 
 def save(name: str, picture: np.ndarray) -> None:
@@ -71,6 +103,8 @@ def main() -> None:
     grid = restore.sample(8, size=(128, 128), steps=50)
     rows = (grid.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
     side_by_side(*rows).save(HERE / "sample.jpg", quality=92)
+
+    failures().save(HERE / "failures.jpg", quality=90)
 
 
 if __name__ == "__main__":

@@ -117,11 +117,14 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
     Five steps of Jordan's quintic of Newton and Schulz, ``X <- p(X X^T) X`` with ``p(g) = a + b g + c g^2``.
     All that the steps multiply X with are polynomials of its first ``X X^T``: they are worked out on that
-    small matrix, and X itself is multiplied once, at the end.
+    small matrix, and X itself is multiplied once, at the end. Unlike the iteration on X, that needs all
+    digits of float32: an eigenvalue that rounding makes negative grows without bound.
     """
     if matrices.shape[1] > matrices.shape[2]:
         return orthogonal(matrices.mT).mT
     a, b, c = 3.4445, -4.7750, 2.0315
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     x = matrices / matrices.flatten(1).norm(dim=1).clamp_min(1e-12)[:, None, None]
     gram = x @ x.mT
     product = torch.eye(len(gram[0]), device=x.device, dtype=x.dtype)
@@ -131,6 +134,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
         product = p @ product
         gram = p @ (gram @ p)
     result: Tensor = product @ x
+    torch.set_float32_matmul_precision(precision)
     return result
 
 
