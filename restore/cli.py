@@ -660,6 +660,10 @@ def _samples(
     help="With --from-noisy. cleaned: fit to the pictures, clean them, train on that. as-they-are: a prior "
     "straight from pictures with white noise, for noise levels above theirs.",
 )  # fmt: skip
+@click.option(
+    "--set", "sets", multiple=True, metavar="TABLE.KEY=VALUE",
+    help="In place of the file's, such as optim.lr=1e-3; may be given several times.",
+)  # fmt: skip
 @click.option("--out", help="Folder of the run, in place of run.out.")
 @click.option("--steps", type=click.IntRange(min=0), help="In place of run.steps.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="In place of run.minutes.")
@@ -676,6 +680,7 @@ def train(
     from_noisy: tuple[str, ...],
     prior: Any,
     profile: bool,
+    sets: tuple[str, ...],
     **changes: object,
 ) -> None:
     """Train a backbone as the file CONFIG says (see configs/).
@@ -697,7 +702,7 @@ def train(
         click.echo(line, err=True)
 
     settings = read_config(
-        config, noisy=bool(from_noisy), **{k: v for k, v in changes.items() if v is not None}
+        config, changes=sets, noisy=bool(from_noisy), **{k: v for k, v in changes.items() if v is not None}
     )
     if profile:
         from restore.training.loop import Trainer

@@ -202,6 +202,35 @@ def test_a_sound_configuration_is_read(tmp_path: Path) -> None:
         read_config(path, minutes=-1.0)
 
 
+def test_changes_go_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(GOOD + "[optim]\nlr = 0.5\n")
+    sets = ["optim.lr=1e-3", "optim.kind = muon", "backbone.network.channels=[8, 16]", "data.val=here"]
+    config = read_config(path, changes=[*sets, "run.compile=false", "run.minutes=2"], steps=7)
+    assert (config.optim.lr, config.optim.kind, config.run.compile) == (1e-3, "muon", False)
+    assert config.backbone.network.channels == (8, 16)
+    assert (config.data.val, config.run.steps, config.run.minutes) == ("here", 7, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optim.lr", r"a change of .* is TABLE.KEY=VALUE, such as optim.lr=1e-3; got 'optim.lr'"),
+        ("lr=1", "a change of .* is TABLE.KEY=VALUE"),
+        ("optim.=1", "a change of .* is TABLE.KEY=VALUE"),
+        ("optim.lr.x=1", "lr is no table, so there is no optim.lr.x to change"),
+        ("optim.speed=1", "unknown key optim.speed; expected one of kind, lr"),
+        ("optim.lr=fast", "optim.lr must be of type float, got 'fast'"),
+        ("optim.kind=sgd", "optim.kind must be one of 'adamw', 'muon', got 'sgd'"),
+    ],
+)
+def test_changes_that_cannot_be(tmp_path: Path, change: str, message: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(GOOD + "[optim]\nlr = 0.5\n")
+    with pytest.raises(ConfigError, match=message):
+        read_config(path, changes=[change])
+
+
 def test_missing_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot read the configuration \(No such file"):
         read_config(tmp_path / "none.toml")

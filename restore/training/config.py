@@ -7,6 +7,7 @@ import math
 import tomllib
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -114,11 +115,14 @@ class TrainConfig:
     fit: FitConfig = field(default_factory=FitConfig)
 
 
-def read_config(path: str | Path, *, noisy: bool = False, **run: Any) -> TrainConfig:
+def read_config(
+    path: str | Path, *, changes: Sequence[str] = (), noisy: bool = False, **run: Any
+) -> TrainConfig:
     """Read and check a training configuration; every error names the file and the key.
 
-    run: fields of the run table (out, minutes, device, ...) that go before the file's. noisy: the training
-    pictures are named elsewhere, so ``data.train`` may be empty.
+    changes: ``TABLE.KEY=VALUE`` that go before the file's, such as ``optim.lr=1e-3``; what is no TOML value
+    is text. run: fields of the run table (out, minutes, device, ...) that go before both. noisy: the
+    training pictures are named elsewhere, so ``data.train`` may be empty.
     """
     path = Path(path)
     try:
@@ -128,10 +132,29 @@ def read_config(path: str | Path, *, noisy: bool = False, **run: Any) -> TrainCo
         raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    for change in changes:
+        _change(values, change, str(path))
     config: TrainConfig = _build(TrainConfig, values, str(path), "")
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
     _check_ranges(config, str(path), noisy=noisy)
     return config
+
+
+def _change(values: dict[str, Any], change: str, file: str) -> None:
+    """Put ``TABLE.KEY=VALUE`` into what was read; whether there is such a key is checked later."""
+    key, equals, text = change.partition("=")
+    names = [name.strip() for name in key.split(".")]
+    if not equals or len(names) < 2 or not all(names):
+        raise ConfigError(f"a change of {file} is TABLE.KEY=VALUE, such as optim.lr=1e-3; got {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for name in names[:-1]:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{file}: {name} is no table, so there is no {key.strip()} to change")
+    values[names[-1]] = value
 
 
 def _build(cls: type[Any], values: Any, file: str, prefix: str) -> Any:
