@@ -3,7 +3,7 @@
     python benchmarks/ablate.py configs/cpu.toml benchmarks/ablations.toml --data DIR --steps 1300
 
 One after the other, all from one seed with the same crops, each with its whole schedule. What is trained
-already stays, so that a run can be stopped and gone on with. Prints a Markdown table; docs/training.md has one.
+already stays, so that a run can be stopped and gone on with. Prints a Markdown table, as in docs/training.md.
 """
 
 from __future__ import annotations
