@@ -2,27 +2,49 @@
 
     python benchmarks/ablate.py configs/cpu.toml benchmarks/ablations.toml --data DIR --steps 1300
 
-One after the other, all from one seed with the same crops, each with its whole schedule. What is trained
-already stays, so that a run can be stopped and gone on with. Prints a Markdown table, as in docs/training.md.
+One after the other, all from one seed, with the same crops where their size and number are the same, each
+with its whole schedule. What is trained already stays: a run can be stopped and gone on with. Prints a
+Markdown table, as in docs/training.md; its mean is of the tasks that were trained.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
-import statistics
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import speed
 
 import restore
+from restore.backbone import Backbone
 from restore.errors import RestoreError
 from restore.training import validation
+from restore.training.mix import Mix
+from restore.training.validation import mean_of
 
-SHOWN = ("denoise 15", "denoise 25", "denoise 50", "upscale x4", "inpaint strokes", "blind 25")
+
+def slug(name: str) -> str:
+    """A variant's name as that of a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def trained(config: Path, steps: int, sets: Sequence[str], out: Path) -> Backbone:
+    """The weights of a run in that folder, which is begun or gone on with where it is not done."""
+    state, weights = out / "state.safetensors", out / "weights.safetensors"
+    if not weights.exists() or restore.load(weights).facts["steps"] < steps:
+        command = [sys.executable, "-m", "restore", "train", str(config), "--steps", str(steps)]
+        command += [part for change in sets for part in ("--set", change)]
+        command += ["--set", "run.validate_every=1000000", "--out", str(out)]
+        done = subprocess.run([*command, *(["--resume"] if state.exists() else [])])
+        if done.returncode:
+            raise RestoreError(f"{out}: training stopped; the same command goes on with it")
+    return restore.load(weights)
 
 
 def main() -> None:
@@ -40,24 +62,19 @@ def main() -> None:
     held_out = options.data / "val" / "cid22_val"
     checks = validation.prepare(held_out, all_of_them=True)
     variants = tomllib.loads(options.variants.read_text(encoding="utf-8"))
-    print(f"| {options.steps} steps | " + " | ".join(SHOWN) + " | mean | MAC / pixel | minutes |")
-    print("|---" * (len(SHOWN) + 4) + "|")
+    print(f"| {options.steps} steps | " + " | ".join(validation.TASK) + " | mean | MAC / pixel | minutes |")
+    print("|---" * (len(validation.TASK) + 4) + "|")
+    if unknown := set(options.only or ()) - variants.keys():
+        parser.error(f"no variant {', '.join(unknown)} in {options.variants}; it has {', '.join(variants)}")
     for name in options.only or variants:
-        out = options.out / name.replace(" ", "-")
-        weights = out / "weights.safetensors"
-        if not weights.exists():
-            sets = [f"data.train={shards}", f"data.val={held_out}", "run.minutes=0", *variants[name]]
-            subprocess.run(
-                [sys.executable, "-m", "restore", "train", str(options.config), "--steps", str(options.steps),
-                 "--out", str(out), *(part for change in sets for part in ("--set", change)),
-                 "--set", "run.validate_every=1000000", "--set", "run.save_every=0"],
-                check=True,
-            )  # fmt: skip
-        backbone = restore.load(weights)
+        sets = [f"data.train={shards}", f"data.val={held_out}", "run.minutes=0", *variants[name]]
+        # Where it lies says what it is: another number of steps or another variant is another run.
+        digest = hashlib.sha256(repr((options.config.read_bytes(), options.steps, sets)).encode()).hexdigest()
+        backbone = trained(options.config, options.steps, sets, options.out / f"{slug(name)}-{digest[:8]}")
         scores, _ = validation.measure(backbone, checks)
-        shown = [scores[key] for key in SHOWN]
-        cells = [name, *(f"{score:.2f}" for score in [*shown, statistics.fmean(shown)])]
-        work = speed.operations_per_megapixel(backbone) / 2**20 / 2
+        mix = Mix(**backbone.facts["mix"])
+        cells = [name, *(f"{scores[key]:.2f}" for key in validation.TASK), f"{mean_of(scores, mix):.2f}"]
+        work = speed.operations_per_megapixel(backbone) / speed.SIDE**2 / 2
         cells += [f"{work / 1e3:.0f} k", f"{backbone.facts['minutes']:.1f}"]
         print("| " + " | ".join(cells) + " |", flush=True)
 

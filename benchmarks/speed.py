@@ -24,6 +24,7 @@ from restore.backbone import Backbone
 from restore.errors import RestoreError
 from restore.evaluation.facts import machine
 from restore.metrics import psnr
+from restore.training.profile import now, waiting
 
 SIDE = 1024
 SIGMA = 25.0
@@ -69,14 +70,13 @@ def median_seconds(*calls: Callable[[], object], device: torch.device) -> list[f
 
     The calls take turns, so that whatever else the machine does meets all of them.
     """
+    wait = waiting(device)
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(1 + RUNS):
         for call, times in zip(calls, seconds, strict=True):
-            start = time.perf_counter()
+            start = now(wait)
             call()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            times.append(time.perf_counter() - start)
+            times.append(now(wait) - start)
     return [statistics.median(times[1:]) for times in seconds]
 
 

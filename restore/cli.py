@@ -690,7 +690,11 @@ def train(
     restore train configs/from_noisy.toml --from-noisy scans
     """
     if profile and (from_noisy or resume or start_from):
-        raise click.UsageError("--profile takes steps of a new run; give it CONFIG alone")
+        raise click.UsageError(
+            "--profile takes steps of a new run; leave out --resume, --start-from and --from-noisy"
+        )
+    if profile and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise click.UsageError("--profile measures one process; run it without torchrun")
     if from_noisy and start_from:
         raise click.UsageError("--from-noisy begins anew; it cannot --start-from another run's state")
     if prior != "cleaned" and not from_noisy:

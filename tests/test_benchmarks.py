@@ -155,15 +155,16 @@ def both(old: list[float], new: list[float], *, estimate: str = "mean", key: str
         ([30.0, 20.0, 25.0], "as good"),
         ([29.99, 19.99, 24.99], "as good"),  # less than what is allowed
         ([29.9, 19.9, 24.9], "worse"),
-        ([31.0, 20.0, 24.4], "as good"),  # 0.13 dB more, but within two standard errors
-        ([29.0, 20.0, 25.6], "as good"),
+        ([31.0, 20.0, 24.4], "unclear"),  # 0.13 dB more, but within two standard errors
+        ([29.0, 20.0, 25.6], "unclear"),
+        ([30.01, 20.01, 24.99], "as good"),  # surely no loss that counts
     ],
 )
 def test_the_guard_judges_paired_differences(guard: ModuleType, new: list[float], verdict: str) -> None:
     (found,) = guard.compared(both([30.0, 20.0, 25.0], new))
     assert found.verdict == verdict
     assert found.gain == pytest.approx(sum(new) / 3 - 25)
-    assert f"| {verdict} | 0.25 |" in str(found)
+    assert f"| {verdict} | 0.25 -> 0.25 |" in str(found)
 
 
 def test_the_guard_judges_samples_by_lpips_where_less_is_better(guard: ModuleType) -> None:
@@ -186,5 +187,25 @@ def test_the_guard_leaves_out_what_was_trained_on(guard: ModuleType) -> None:
 def test_the_guard_compares_all_pictures_or_none(guard: ModuleType) -> None:
     pair = both([30.0, 20.0], [30.1, 20.1])
     pair.rows[1].pictures[0].scores["psnr"] = None
-    with pytest.raises(RestoreError, match="new mean, gaussian has no psnr"):
+    with pytest.raises(RestoreError, match="new mean, gaussian must have a psnr of every picture"):
         list(guard.compared(pair))
+    with pytest.raises(RestoreError, match="and of two at least"):
+        list(guard.compared(both([30.0], [31.0])))
+
+
+@pytest.mark.parametrize(
+    ("gains", "may"),
+    [
+        ([0.1, 0.1, 0.0], True),
+        ([0.1, 0.0, 0.0], False),  # better at a third only
+        ([0.1, 0.1, 0.1, -0.1], False),
+    ],
+)
+def test_weights_are_replaced_by_better_ones(guard: ModuleType, gains: list[float], may: bool) -> None:
+    pairs = [both([30.0, 20.0], [30.0 + gain, 20.0 + gain]) for gain in gains]
+    assert guard.may_replace([each for pair in pairs for each in guard.compared(pair)]) == may
+
+
+def test_an_unclear_row_keeps_the_old_weights(guard: ModuleType) -> None:
+    pairs = [both([30.0, 20.0], [30.1, 20.1])] * 3 + [both([30.0, 20.0], [31.0, 19.5])]
+    assert not guard.may_replace([each for pair in pairs for each in guard.compared(pair)])

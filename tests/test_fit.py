@@ -452,7 +452,7 @@ def test_states_that_cannot_be_gone_on_from(tmp_path: Path, base: Backbone) -> N
     state = tmp_path / "own.fit" / "state.safetensors"
     for content in (b"nothing", backbones.shipped_weights().read_bytes()):
         state.write_bytes(content)
-        with pytest.raises(ConfigError, match="damaged, or not a state to go on from"):
+        with pytest.raises(ConfigError, match="damaged, or no state that this version"):
             fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
 
 

@@ -41,13 +41,10 @@ def inner(net: UNet) -> list[str]:
 
 
 def test_muon_steps_along_the_nearest_orthogonal_matrix() -> None:
-    """U V^T of the gradient's SVD, each singular value within Newton and Schulz's 0.65 to 1.25."""
+    """U V^T of the gradient's SVD, each singular value near 1, as far as Newton's and Schulz's steps come."""
     net = network()
     before, gradients = weights(net), with_gradients(net)
     Descent(net, OptimConfig(kind="muon", lr=1e-2)).step(1e-2)
-    assert len(inner(net)) == len([n for n in before if ".conv" in n and n.endswith("weight")]) + 2 * (
-        len(SMALL.channels) - 1
-    )
     for name in inner(net):
         step = (before[name] - net.get_parameter(name).detach()).flatten(1)
         rows, columns = step.shape
@@ -59,7 +56,7 @@ def test_muon_steps_along_the_nearest_orthogonal_matrix() -> None:
 
 
 def test_steps_are_those_of_torch_s_muon() -> None:
-    """Which takes matrices alone, and works in bf16: within a hundredth."""
+    """Which takes matrices alone, and works in bf16: up to rounding."""
     net = network()
     before = weights(net)
     matrices = {n: nn.Parameter(before[n].permute(0, 2, 3, 1).flatten(1).clone()) for n in inner(net)}
@@ -153,8 +150,13 @@ def test_muon_takes_its_momentum_from_adamw() -> None:
 
 
 def test_adamw_starts_anew_where_muon_was() -> None:
+    """Also when AdamW was there before: its second moments are of long ago."""
     net = network()
+    first = Descent(net, OptimConfig())
+    with_gradients(net)
+    first.step(1e-3)
     muon = Descent(net, OptimConfig(kind="muon"))
+    muon.load(first.tensors())
     with_gradients(net)
     muon.step(1e-3)
     adamw = Descent(net, OptimConfig())

@@ -16,7 +16,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -25,7 +25,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
 from test_unet import SMALL, random_network, random_planes
 from torch import Tensor, nn
 
@@ -35,7 +34,7 @@ from restore.degradations import resize
 from restore.errors import ConfigError, ImageError, RestoreError
 from restore.fill import push_pull
 from restore.fingerprints import Fingerprints
-from restore.training import data, loop, mix
+from restore.training import data, loop, mix, optimizer, validation
 from restore.training.config import (
     DataConfig,
     LossConfig,
@@ -693,7 +692,7 @@ def test_the_average_follows_the_weights(photographs: Path, tmp_path: Path) -> N
     store, _ = trainer.read_data()
     expected = {n: t.detach().clone() for n, t in trainer.network.named_parameters()}
     for step in range(1, 9):
-        trainer._train_step(trainer.network, store, None)
+        trainer.train_step(trainer.network, store, None)
         decay = min(0.6, (1 + step) / (10 + step))  # 0.18, 0.25, ... 0.53, then 0.6 at most
         for name, parameter in trainer.network.named_parameters():
             expected[name] = decay * expected[name] + (1 - decay) * parameter.detach()
@@ -714,7 +713,7 @@ def test_large_gradients_are_clipped(
         trainer = Trainer(dataclasses.replace(config, optim=OptimConfig(clip=clip)))
         store, _ = trainer.read_data()
         monkeypatch.setattr(trainer.descent, "step", lambda rate: None)  # which would forget the gradients
-        trainer._train_step(trainer.network, store, None)
+        trainer.train_step(trainer.network, store, None)
         gradients = [p.grad for p in trainer.network.parameters() if p.grad is not None]
         norms.append(torch.stack([g.norm() for g in gradients]).norm().item())
     assert norms[0] > 0.02
@@ -872,23 +871,31 @@ def test_seeds_make_runs(photographs: Path, tmp_path: Path) -> None:
 
 
 def interrupted_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    whole = Trainer._train_step
+    whole = Trainer.train_step
 
     def step(self: Trainer, *arguments: Any) -> Any:
         if self.step == steps:
             raise KeyboardInterrupt
         return whole(self, *arguments)
 
-    monkeypatch.setattr(Trainer, "_train_step", step)
+    monkeypatch.setattr(Trainer, "train_step", step)
 
 
-@pytest.mark.parametrize("steps", [0, 10])
+@pytest.mark.parametrize(("steps", "kind"), [(0, "adamw"), (10, "adamw"), (10, "muon")])
 def test_resuming_equals_never_stopping(
-    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+    kind: Literal["adamw", "muon"],
 ) -> None:
     """Bit for bit: weights, averages, optimiser and running means."""
-    train(tiny(photographs, tmp_path / "whole"))
-    config = tiny(photographs, tmp_path / "parts")
+    optim = OptimConfig(kind=kind, lr=0.01, warmup_steps=3)
+    whole_run, config = (
+        dataclasses.replace(tiny(photographs, tmp_path / name, ema=(0.5, 0.9)), optim=optim)
+        for name in ("whole", "parts")
+    )
+    train(whole_run)
     with monkeypatch.context() as patch:
         interrupted_after(patch, steps)
         with pytest.raises(RestoreError, match=f"stopped at step {steps}; .*same command with --resume"):
@@ -941,19 +948,6 @@ def test_a_new_run_from_an_old_state(photographs: Path, tmp_path: Path) -> None:
     assert facts["crops"] == sum(run["crops"] for run in facts["runs"])
 
 
-def test_states_that_tell_nothing_of_earlier_runs_load(photographs: Path, tmp_path: Path) -> None:
-    config = tiny(photographs, tmp_path, steps=2)
-    train(config)
-    state = tmp_path / "state.safetensors"
-    tensors = tensors_of(state)
-    with safe_open(state, framework="pt") as file:
-        late = ("runs", "fingerprints")
-        metadata = {key: value for key, value in file.metadata().items() if key not in late}
-    save_file(tensors, state, metadata=metadata)
-    train(with_run(config, steps=3), resume=True)
-    assert tensors_of(state)["optimizer.0.step"] == 3
-
-
 def test_a_finished_run_is_not_overwritten(photographs: Path, tmp_path: Path) -> None:
     config = tiny(photographs, tmp_path, steps=1)
     train(config)
@@ -967,7 +961,7 @@ def test_states_that_cannot_be_gone_on_from(photographs: Path, tmp_path: Path) -
         train(config, resume=True)
     train(config)
     for path in (tmp_path / "weights.safetensors", tmp_path / "log.csv"):
-        with pytest.raises(ConfigError, match=f"{path.name}: damaged, or not a state to go on from"):
+        with pytest.raises(ConfigError, match=f"{path.name}: damaged, or no state that this version"):
             train(with_run(config, out=str(tmp_path / "new")), start_from=path)
     other = dataclasses.replace(config, backbone=dataclasses.replace(config.backbone, prediction="eps"))
     with pytest.raises(ConfigError, match=r"was trained as .*prediction='v'.*configuration says .*'eps'"):
@@ -1099,6 +1093,8 @@ def port() -> Iterator[int]:
 def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port: int) -> None:
     """With the variables that torchrun and Accelerate set."""
     config = write_config(tmp_path / "recipe.toml", photographs, tmp_path / "run", steps=5, minutes=500.0)
+    with config.open("a") as file:
+        file.write('[optim]\nkind = "muon"\n')
     common = {**ONE_THREAD, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     command = [sys.executable, "-c", WORKER, str(config)]
     processes = [
@@ -1130,15 +1126,93 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port
         assert len(list(csv.DictReader(file))) == 5
 
 
+def test_the_first_interrupt_waits_for_the_end_of_a_step(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes while Muon has changed a part of the weights: going on equals never stopping."""
+    optim = OptimConfig(kind="muon", lr=0.01)
+    runs = [
+        dataclasses.replace(tiny(photographs, tmp_path / name, steps=6), optim=optim)
+        for name in ("whole", "parts")
+    ]
+    train(runs[0])
+    calls: list[int] = []
+    whole = optimizer.orthogonal
+
+    def interrupted(matrices: Tensor) -> Tensor:
+        calls.append(1)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return whole(matrices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optimizer, "orthogonal", interrupted)
+        with pytest.raises(RestoreError, match=r"stopped at step [12]; nothing is lost"):
+            train(runs[1])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(runs[1], resume=True)
+    one, two = (tensors_of(tmp_path / name / "state.safetensors") for name in ("whole", "parts"))
+    assert [name for name in one if not torch.equal(one[name], two[name])] == []
+
+
+def with_validation(config: TrainConfig, folder: Path, pictures: int = 1) -> TrainConfig:
+    folder.mkdir()
+    for number in range(pictures):
+        (folder / f"{number}.png").write_bytes(encoded(photograph(192, 192, 90 + number)))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(folder)))
+
+
+def test_an_interrupt_of_the_choice_loses_nothing(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_validation(tiny(photographs, tmp_path / "run", steps=4), tmp_path / "val")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.validation, "measure", interrupted)
+    with pytest.raises(RestoreError, match="stopped at step 4; nothing is lost"):
+        train(config)
+    assert tensors_of(tmp_path / "run" / "state.safetensors")["optimizer.0.step"] == 4
+
+
+def test_the_choice_is_made_on_all_pictures_by_what_was_trained(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_validation(tiny(photographs, tmp_path / "run", steps=4), tmp_path / "val", 17)
+    config = dataclasses.replace(config, mix=ONLY_PRIOR)
+    counts = []
+    scores = iter([1.0, 2.0])
+
+    def measure(backbone: object, checks: Tensor) -> tuple[dict[str, float], Tensor]:
+        counts.append(len(checks))
+        prior = next(scores)
+        return {"denoise 25": prior, "upscale x4": 10 - 5 * prior, "bicubic x4": 20.0}, torch.zeros(3, 8, 8)
+
+    monkeypatch.setattr(loop.validation, "measure", measure)
+    train(config)
+    assert counts == [17, 17]
+    assert load(tmp_path / "run" / "weights.safetensors", device="cpu").facts["ema"] == 0.0
+
+
+def test_many_validation_pictures_are_measured_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = backbones.Backbone(random_network(SMALL), BackboneConfig(SMALL))
+    crops = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    whole, grid = validation.measure(backbone, crops[:2])
+    rest, _ = validation.measure(backbone, crops[2:])
+    monkeypatch.setattr(validation, "AT_ONCE", 2)
+    parts, grid_of_parts = validation.measure(backbone, crops)
+    assert torch.equal(grid, grid_of_parts)
+    assert parts["bicubic x4"] == pytest.approx((2 * whole["bicubic x4"] + rest["bicubic x4"]) / 3)
+    assert parts["denoise 25"] != pytest.approx(whole["denoise 25"])
+
+
 def test_validation_decides_between_averages(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is written is what scored best, and says so; the state keeps all of them."""
     said: list[str] = []
-    config = tiny(photographs, tmp_path / "run", steps=4, ema=(0.5, 0.9))
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, val=str(tmp_path / "val")))
-    (tmp_path / "val").mkdir()
-    (tmp_path / "val" / "v.png").write_bytes(encoded(photograph(200, 200, 9)))
+    config = with_validation(tiny(photographs, tmp_path / "run", steps=4, ema=(0.5, 0.9)), tmp_path / "val")
     for best in range(3):
         scores = iter(float(number == best) for number in range(3))
         monkeypatch.setattr(
@@ -1155,7 +1229,7 @@ def test_validation_decides_between_averages(
         for name, tensor in chosen.network.state_dict().items():
             torch.testing.assert_close(tensor.float(), state[prefix + name], rtol=1e-3, atol=1e-6)
     assert not torch.equal(state["average.0.stem.weight"], state["average.1.stem.weight"])
-    assert "last weights: denoise 25 1.000" in said
+    assert "last weights: denoise 25 1.000; mean 1.000" in said
 
 
 def test_a_state_with_other_averages_gives_the_nearest(photographs: Path, tmp_path: Path) -> None:

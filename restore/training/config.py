@@ -62,7 +62,7 @@ class LossConfig:
 class OptimConfig:
     """The optimiser (`restore.training.optimizer`), warm-up, gradient clipping and a schedule.
 
-    kind: ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both.
+    kind: ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both. betas: of AdamW.
     schedule: ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
         ``cosine`` lowers it along half a cosine from the start.
     clip: largest norm of the gradient; 0 turns clipping off.
@@ -134,9 +134,10 @@ def read_config(
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     for change in changes:
         _change(values, change, str(path))
-    config: TrainConfig = _build(TrainConfig, values, str(path), "")
+    source = " ".join([str(path), *(f"--set {change}" for change in changes)])
+    config: TrainConfig = _build(TrainConfig, values, source, "")
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
-    _check_ranges(config, str(path), noisy=noisy)
+    _check_ranges(config, source, noisy=noisy)
     return config
 
 

@@ -6,9 +6,11 @@ import json
 import math
 import os
 import random
+import signal
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,6 @@ class Trainer:
         self.schedule = schedules.named(config.backbone.schedule, config.backbone.steps)
         state = self.network.state_dict()
         self.averages = [{n: t.detach().clone() for n, t in state.items()} for _ in config.run.ema]
-        self.chosen = 0  # of the averages, which one is saved for use; their number: the last weights
         self.descent = Descent(self.network, config.optim)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self.earlier: list[dict[str, float]] = []  # the runs that this one started from
@@ -153,20 +154,25 @@ class Trainer:
         forward = self.compiled()
         interrupted = False
         with ExitStack() as stack:
+            check = stack.enter_context(_interrupts())
             log = (
                 stack.enter_context(closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0)))
                 if self.rank == 0
                 else None
             )
             try:
-                self._loop(forward, photos, pages, checks, log)
+                self._loop(forward, photos, pages, checks, log, check)
             except KeyboardInterrupt:
                 interrupted = True
         if self.rank == 0:
-            if checks is not None and not interrupted:
-                self._choose_average()
             self.save()
+            if checks is not None and not interrupted:
+                try:
+                    self._choose_average()
+                except KeyboardInterrupt:
+                    interrupted = True
         if self.world > 1:
+            _agreed(0.0, self.world)  # wait for the first one's choice
             torch.distributed.destroy_process_group()
         if interrupted:
             raise RestoreError(
@@ -193,13 +199,15 @@ class Trainer:
         pages: PictureStore | None,
         checks: Tensor | None,
         log: RunLog | None,
+        check_interrupt: Callable[[], None],
     ) -> None:
         run = self.config.run
         sums = torch.zeros(2, len(TASKS), device=self.device)
         started, before = time.monotonic(), self.seconds
         with progress_bar("train", quiet=self.rank > 0) as bar:
             while self.progress() < 1:
-                batch, each = self._train_step(forward, photos, pages)
+                check_interrupt()
+                batch, each = self.train_step(forward, photos, pages)
                 sums[0].index_add_(0, batch.task, each)
                 sums[1].index_add_(0, batch.task, torch.ones_like(each))
                 self.seconds = _agreed(before + time.monotonic() - started, self.world)
@@ -216,7 +224,7 @@ class Trainer:
                     log.validation(self.step, scores, grid)
                     self.say(f"step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items()))
 
-    def _train_step(
+    def train_step(
         self, forward: nn.Module, photos: PictureStore, pages: PictureStore | None
     ) -> tuple[Batch, Tensor]:
         """(the crops of this step, their losses ``(b,)``)."""
@@ -273,7 +281,8 @@ class Trainer:
 
     def _update_averages(self) -> None:
         # A young average forgets faster, so that the first weights do not linger.
-        young = (1 + self.step) / (10 + self.step)
+        steps = self.step + sum(int(run["steps"]) for run in self.earlier)
+        young = (1 + steps) / (10 + steps)
         with torch.no_grad():
             state = self.network.state_dict()
             floats = [n for n, t in state.items() if t.is_floating_point()]
@@ -282,19 +291,22 @@ class Trainer:
                 torch._foreach_lerp_([average[n] for n in floats], [state[n] for n in floats], share)
 
     def _choose_average(self) -> None:
-        """Let validation decide between the lengths of averages and the last weights, by the mean of all dB.
+        """Let validation decide which of the averages or the last weights are saved for use.
 
-        On all pictures of ``data.val``, not the few of the checks during the run: what is compared is close.
+        By the mean in dB of the tasks that were trained, on all pictures of ``data.val``, not the few of the
+        checks during the run: what is compared is close.
         """
         checks = validation.prepare(self.config.data.val, all_of_them=True)
         means = []
-        names = [f"average {decay:g}" for decay in self.config.run.ema]
-        for number, name in enumerate([*names, "last weights"]):
-            self.chosen = number
-            scores, _ = validation.measure(self.averaged(), checks)
-            means.append(sum(scores.values()) / len(scores))
-            self.say(f"{name}: " + ", ".join(f"{k} {v:.3f}" for k, v in scores.items()))
-        self.chosen = means.index(max(means))
+        names = [*(f"average {decay:g}" for decay in self.config.run.ema), "last weights"]
+        for number, name in enumerate(names):
+            scores, _ = validation.measure(self.averaged(chosen=number), checks)
+            means.append(validation.mean_of(scores, self.config.mix))
+            told = ", ".join(f"{k} {v:.3f}" for k, v in scores.items() if k in validation.TASK)
+            self.say(f"{name}: {told}; mean {means[-1]:.3f}")
+        best = means.index(max(means))
+        self.say(f"{names[best]}: the best of them on {len(checks)} validation pictures, saved")
+        backbones.save(self.averaged(torch.float32, chosen=best), self.out / "weights.safetensors")
 
     def read_data(self) -> tuple[PictureStore, PictureStore | None]:
         """(the training pictures, rendered pages of text where the configuration wants them)."""
@@ -329,9 +341,9 @@ class Trainer:
         if not self.resumed and self.rank == 0 and (self.out / "state.safetensors").exists():
             raise ConfigError(f"{self.out} holds a run already: go on with --resume, or name another run.out")
 
-    def averaged(self, dtype: torch.dtype | None = None) -> Backbone:
-        """The averaged weights chosen so far as a backbone in their own copy of the network."""
-        state = [*self.averages, self.network.state_dict()][self.chosen]
+    def averaged(self, dtype: torch.dtype | None = None, *, chosen: int = 0) -> Backbone:
+        """One of the averages, or after the last of them the weights themselves, in their own network."""
+        state = [*self.averages, self.network.state_dict()][chosen]
         with torch.device("meta"):
             network = UNet(self.config.backbone.network)
         network.load_state_dict({n: t.detach().clone() for n, t in state.items()}, assign=True)
@@ -345,7 +357,7 @@ class Trainer:
             "mix": asdict(self.config.mix),
             "loss": asdict(self.config.loss),
             "optim": asdict(self.config.optim),
-            "ema": [*self.config.run.ema, 0.0][self.chosen],
+            "ema": [*self.config.run.ema, 0.0][chosen],
             "fingerprints": self.fingerprints.text(),
         }
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self.dtype)
@@ -398,17 +410,16 @@ class Trainer:
             lambda facts: (
                 backbones.config_from_dict(json.loads(facts["backbone"])), int(facts["step"]),
                 float(facts["seconds"]), list(map(float, json.loads(facts["ema"]))),
-                json.loads(facts.get("runs", "[]")),  # the first states did not tell
-                Fingerprints.parse(facts.get("fingerprints", "")),
+                json.loads(facts["runs"]), Fingerprints.parse(facts["fingerprints"]),
             ),
         )  # fmt: skip
         if saved != self.config.backbone:
             raise ConfigError(f"{path} was trained as {saved}, the configuration says {self.config.backbone}")
         self.network.load_state_dict(part(tensors, "network."))
         for decay, average in zip(self.config.run.ema, self.averages, strict=True):
-            nearest = min(range(len(ema)), key=lambda i: abs(ema[i] - decay))
-            for name, tensor in part(tensors, f"average.{nearest}.").items():
-                average[name].copy_(tensor)
+            nearest = min(range(len(ema)), key=lambda i: abs(math.log((1 - ema[i]) / (1 - decay))))
+            for name, tensor in average.items():
+                tensor.copy_(tensors[f"average.{nearest}.{name}"])
         self.running = tensors["running"].to(self.device)
         self.fingerprints = seen
         self.descent.load(tensors)
@@ -424,6 +435,35 @@ def _error(kind: schedules.Prediction, x0_hat: Tensor, state: losses.Noised, whe
     wanted = schedules.target(kind, state.x0, state.eps, state.a, state.s)
     squared = (answer("x0", state.x_t, x0_hat, state.a, state.s) - wanted).square().mean(1, keepdim=True)
     return (squared * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until what is given is called, which raises it: no step stays half made.
+
+    A second one does not wait. Where interrupts are ignored, or this is not the main thread, nothing changes.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
+        yield lambda: None
+        return
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _silent(line: str) -> None:

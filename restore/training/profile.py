@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from itertools import pairwise
+from statistics import fmean
 
 import torch
 from torch import nn
@@ -13,45 +14,47 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from restore.training.loop import Trainer
 
-WARM_UP, MEASURED = 4, 12
+WARM_UP, MEASURED = 4, 16
 PEAK_CHANNELS = (128, 256, 512)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One training step.
+    """Training steps, each of ``crops`` crops.
 
-    parts: seconds of its parts, medians. operations: floating-point operations of all matrix products and
-    convolutions of a step, forward and backward. peak: operations a second of one large 3x3 convolution,
+    seconds: of one step, the mean of several that follow one another as in training. parts: seconds of its
+    parts, each waited for; where a device works beside the CPU they overlap in training, and sum up to more.
+    operations: floating-point operations of all matrix products and convolutions of a step, forward and
+    backward; the optimiser's are not among them. peak: operations a second of one large 3x3 convolution,
     forward and backward, in the training's precision: the best that convolutions reach here.
     """
 
     crops: int
     side: int
     precision: str
+    seconds: float
     parts: dict[str, float]
     operations: float
     peak: float
 
     @property
     def crops_per_second(self) -> float:
-        return self.crops / sum(self.parts.values())
+        return self.crops / self.seconds
 
     @property
     def share_of_peak(self) -> float:
         """Of the convolution peak, over the whole step."""
-        return self.operations / sum(self.parts.values()) / self.peak
+        return self.operations / self.seconds / self.peak
 
     def __str__(self) -> str:
         total = sum(self.parts.values())
-        lines = [f"{name:<22}{1e3 * s:9.1f} ms {s / total:6.1%}" for name, s in self.parts.items()]
         return "\n".join(
             [
-                *lines,
-                f"{'a step':<22}{1e3 * total:9.1f} ms, {self.crops} crops of {self.side}x{self.side}: "
-                f"{self.crops_per_second:.0f} crops a second",
+                *(f"{name:<18}{1e3 * s:9.1f} ms {s / total:6.1%}" for name, s in self.parts.items()),
+                f"{'a step':<18}{1e3 * self.seconds:9.1f} ms: {self.crops_per_second:.0f} crops of "
+                f"{self.side}x{self.side} a second",
                 f"{self.operations / self.crops / 1e9:.2f} GFLOP a crop, forward and backward: "
-                f"{self.operations / total / 1e12:.3f} TFLOP/s",
+                f"{self.operations / self.seconds / 1e12:.3f} TFLOP/s",
                 f"{self.share_of_peak:.0%} of {self.peak / 1e12:.3f} TFLOP/s, what 3x3 convolutions reach "
                 f"here in {self.precision}",
             ]
@@ -59,32 +62,36 @@ class Profile:
 
 
 def profile(trainer: Trainer) -> Profile:
-    """Take a few training steps and measure each of their parts. The trainer is of no use afterwards."""
+    """Take a few training steps and measure them and their parts. The trainer is of no use afterwards."""
     photos, pages = trainer.read_data()
-    forward = trainer.compiled()
     batch = trainer.batch(photos, pages)
     with FlopCounterMode(display=False) as counter:
         trainer.loss(trainer.network, batch)[0].backward()  # type: ignore[no-untyped-call]
     trainer.network.zero_grad(set_to_none=True)
-    wait = _waiting(trainer.device)
-    times: dict[str, list[float]] = {"crops and damage": [], "forward": [], "backward": [], "optimiser": []}
+    forward, wait = trainer.compiled(), waiting(trainer.device)
+    parts: dict[str, list[float]] = {"crops and damage": [], "forward": [], "backward": [], "optimiser": []}
     for _ in range(WARM_UP + MEASURED):
-        marks = [_now(wait)]
+        marks = [now(wait)]
         batch = trainer.batch(photos, pages)
-        marks.append(_now(wait))
+        marks.append(now(wait))
         loss, _ = trainer.loss(forward, batch)
-        marks.append(_now(wait))
+        marks.append(now(wait))
         loss.backward()  # type: ignore[no-untyped-call]
-        marks.append(_now(wait))
+        marks.append(now(wait))
         trainer.descend()
-        marks.append(_now(wait))
-        for part, start, end in zip(times.values(), marks, marks[1:], strict=False):
-            part.append(end - start)
+        marks.append(now(wait))
+        for times, (start, end) in zip(parts.values(), pairwise(marks), strict=True):
+            times.append(end - start)
+    start = now(wait)
+    for _ in range(MEASURED):
+        trainer.train_step(forward, photos, pages)
+    seconds = (now(wait) - start) / MEASURED
     return Profile(
         crops=len(batch.clean),
         side=batch.clean.shape[-1],
         precision=str(trainer.dtype).removeprefix("torch."),
-        parts={name: median(part[WARM_UP:]) for name, part in times.items()},
+        seconds=seconds,
+        parts={name: fmean(times[WARM_UP:]) for name, times in parts.items()},
         operations=float(counter.get_total_flops()),
         peak=convolution_peak(trainer.device, trainer.dtype),
     )
@@ -92,7 +99,7 @@ def profile(trainer: Trainer) -> Profile:
 
 def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of the fastest of a few large 3x3 convolutions, forward and backward."""
-    wait = _waiting(device)
+    wait = waiting(device)
     side, batch = (64, 64) if device.type == "cuda" else (48, 8)
     best = 0.0
     for channels in PEAK_CHANNELS:
@@ -103,14 +110,15 @@ def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
         gradient = torch.ones_like(x)
         seconds = []
         for _ in range(6):
-            start = _now(wait)
-            conv(x).backward(gradient)
-            seconds.append(_now(wait) - start)
-        best = max(best, 3 * 2 * 9 * channels**2 * x[:, 0].numel() / min(seconds))
+            start = now(wait)
+            torch.autograd.grad(conv(x), (x, conv.weight), gradient)
+            seconds.append(now(wait) - start)
+        operations = 3 * 2 * 9 * channels**2 * x[:, 0].numel()
+        best = max(best, operations / min(seconds))
     return best
 
 
-def _waiting(device: torch.device) -> Callable[[], None]:
+def waiting(device: torch.device) -> Callable[[], None]:
     """What waits until the device has done all it was told."""
     if device.type == "cuda":
         return lambda: torch.cuda.synchronize(device)
@@ -119,6 +127,7 @@ def _waiting(device: torch.device) -> Callable[[], None]:
     return lambda: None
 
 
-def _now(wait: Callable[[], None]) -> float:
+def now(wait: Callable[[], None]) -> float:
+    """Seconds on a clock, after all work given so far."""
     wait()
     return time.perf_counter()

@@ -28,7 +28,9 @@ def read_state(path: Path, facts: Callable[[dict[str, str]], Facts]) -> tuple[Fa
         metadata, tensors = read_tensors(path)
         return facts(metadata), tensors
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: damaged, or not a state to go on from ({error!r})") from None
+        raise ConfigError(
+            f"{path}: damaged, or no state that this version can go on from ({error!r})"
+        ) from None
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -55,22 +57,23 @@ def load_optimizer(
     optimizer: Optimizer,
     tensors: Mapping[str, Tensor],
     numbers: Sequence[int] | None = None,
-    *,
-    needs: str = "",
+    names: Sequence[str] = (),
 ) -> None:
     """Put moments saved by `optimizer_tensors` back in the memory layout of their weights.
 
     The fused optimiser reads weights, gradients and moments as flat memory: moments in another layout
-    than channels_last would silently belong to other weights. needs: a weight without a moment of this name
-    gets none of the others either, and starts anew.
+    than channels_last would silently belong to other weights. names: which moments a weight must have, and
+    gets, none of them where one is missing; empty: whatever is there.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for index, like in enumerate(parameters):
         moments = part(tensors, f"optimizer.{numbers[index] if numbers else index}.")
-        if moments and (not needs or needs in moments):
+        if moments and all(name in moments for name in names):
             state[index] = {
-                key: empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
-                for key, tensor in moments.items()
+                key: empty_like(like).copy_(moments[key])
+                if moments[key].shape == like.shape
+                else moments[key]
+                for key in names or moments
             }
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
