@@ -50,7 +50,7 @@ def test_shipped_file_is_small_and_says_where_it_comes_from() -> None:
     assert {"pictures", "crops", "steps", "sha256"} <= backbone.facts.keys()
 
 
-@pytest.mark.parametrize(("sigma", "measured"), [(15, 33.92), (25, 31.67), (50, 28.78)])
+@pytest.mark.parametrize(("sigma", "measured"), [(15, 34.00), (25, 31.74), (50, 28.84)])
 def test_denoise(sigma: float, measured: float) -> None:
     picture = clean()
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
@@ -73,7 +73,7 @@ def test_eight_orientations_are_better_than_one() -> None:
     assert scores[1] - scores[0] == pytest.approx(0.18, abs=0.06)
 
 
-@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.3), ("shared", 4.8)])
+@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.3), ("shared", 5.3)])
 def test_blind_noise(kind: str, measured: float) -> None:
     picture, generator = clean(), torch.Generator().manual_seed(0)
     if kind == "shared":

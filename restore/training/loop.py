@@ -154,14 +154,14 @@ class Trainer:
         forward = self.compiled()
         interrupted = False
         with ExitStack() as stack:
-            check = stack.enter_context(_interrupts())
+            interrupt_asked = stack.enter_context(_interrupts())
             log = (
                 stack.enter_context(closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0)))
                 if self.rank == 0
                 else None
             )
             try:
-                self._loop(forward, photos, pages, checks, log, check)
+                self._loop(forward, photos, pages, checks, log, interrupt_asked)
             except KeyboardInterrupt:
                 interrupted = True
         if self.rank == 0:
@@ -172,7 +172,7 @@ class Trainer:
                 except KeyboardInterrupt:
                     interrupted = True
         if self.world > 1:
-            _agreed(0.0, self.world)  # wait for the first one's choice
+            _agreed(self.world, 0.0)  # wait for the first one's choice
             torch.distributed.destroy_process_group()
         if interrupted:
             raise RestoreError(
@@ -199,18 +199,18 @@ class Trainer:
         pages: PictureStore | None,
         checks: Tensor | None,
         log: RunLog | None,
-        check_interrupt: Callable[[], None],
+        interrupt_asked: Callable[[], bool],
     ) -> None:
         run = self.config.run
         sums = torch.zeros(2, len(TASKS), device=self.device)
         started, before = time.monotonic(), self.seconds
         with progress_bar("train", quiet=self.rank > 0) as bar:
             while self.progress() < 1:
-                check_interrupt()
                 batch, each = self.train_step(forward, photos, pages)
                 sums[0].index_add_(0, batch.task, each)
                 sums[1].index_add_(0, batch.task, torch.ones_like(each))
-                self.seconds = _agreed(before + time.monotonic() - started, self.world)
+                seconds = before + time.monotonic() - started
+                self.seconds, stop = _agreed(self.world, seconds, interrupt_asked())
                 bar.n = round(100 * self.progress(), 1)
                 if self.step % 10 == 0:
                     bar.refresh()
@@ -223,6 +223,8 @@ class Trainer:
                     scores, grid = validation.measure(self.averaged(), checks)
                     log.validation(self.step, scores, grid)
                     self.say(f"step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items()))
+                if stop:
+                    raise KeyboardInterrupt
 
     def train_step(
         self, forward: nn.Module, photos: PictureStore, pages: PictureStore | None
@@ -438,14 +440,14 @@ def _error(kind: schedules.Prediction, x0_hat: Tensor, state: losses.Noised, whe
 
 
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits until what is given is called, which raises it: no step stays half made.
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C only makes what is given say True, so that a step under way is made to its end.
 
     A second one does not wait. Where interrupts are ignored, or this is not the main thread, nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
-        yield lambda: None
+        yield lambda: False
         return
     asked = False
 
@@ -455,13 +457,9 @@ def _interrupts() -> Iterator[Callable[[], None]]:
             raise KeyboardInterrupt
         asked = True
 
-    def check() -> None:
-        if asked:
-            raise KeyboardInterrupt
-
     signal.signal(signal.SIGINT, ask)
     try:
-        yield check
+        yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -482,13 +480,13 @@ def _join_group(device: torch.device) -> tuple[int, int]:
     return torch.distributed.get_rank(), world
 
 
-def _agreed(seconds: float, world: int) -> float:
-    """The first process's clock: all must have the same learning rate and end at the same step."""
+def _agreed(world: int, *mine: float) -> list[float]:
+    """The first process's numbers: all must have the same learning rate and end at the same step."""
     if world == 1:
-        return seconds
-    clock = torch.tensor(seconds, dtype=torch.float64)
-    torch.distributed.broadcast(clock, 0)
-    return clock.item()
+        return list(mine)
+    numbers = torch.tensor(mine, dtype=torch.float64)
+    torch.distributed.broadcast(numbers, 0)
+    return numbers.tolist()  # type: ignore[no-any-return]
 
 
 def _device(name: str) -> torch.device:
