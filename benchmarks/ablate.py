@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import speed
+from common import add_data_option
 
 import restore
 from restore.backbone import Backbone
@@ -50,22 +50,21 @@ def trained(config: Path, steps: int, sets: Sequence[str], out: Path) -> Backbon
 def main() -> None:
     """Train what is not there, measure all, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.add_argument("variants", type=Path, metavar="VARIANTS", help="TOML: NAME = [TABLE.KEY=VALUE, ...]")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("RESTORE_DATA", beside)))
+    add_data_option(parser)
     parser.add_argument("--steps", type=int, default=1300)
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--only", nargs="+", metavar="NAME")
     options = parser.parse_args()
+    variants = tomllib.loads(options.variants.read_text(encoding="utf-8"))
+    if unknown := set(options.only or ()) - variants.keys():
+        parser.error(f"no variant {', '.join(unknown)} in {options.variants}; it has {', '.join(variants)}")
     shards = [str(path) for path in sorted((options.data / "train").glob("*.tar"))]
     held_out = options.data / "val" / "cid22_val"
     checks = validation.prepare(held_out, all_of_them=True)
-    variants = tomllib.loads(options.variants.read_text(encoding="utf-8"))
     print(f"| {options.steps} steps | " + " | ".join(validation.TASK) + " | mean | MAC / pixel | minutes |")
     print("|---" * (len(validation.TASK) + 4) + "|")
-    if unknown := set(options.only or ()) - variants.keys():
-        parser.error(f"no variant {', '.join(unknown)} in {options.variants}; it has {', '.join(variants)}")
     for name in options.only or variants:
         sets = [f"data.train={shards}", f"data.val={held_out}", "run.minutes=0", *variants[name]]
         # Where it lies says what it is: another number of steps or another variant is another run.

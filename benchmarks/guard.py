@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from common import add_data_option, lpips_of
 
 import restore
 from restore.backbone import Backbone
@@ -31,7 +32,6 @@ from restore.evaluation.results import Row, Table
 from restore.evaluation.run import measure
 from restore.evaluation.scoring import METRICS, Scorer
 from restore.fingerprints import Fingerprints
-from restore.metrics import Lpips
 
 CROP = 256
 TASKS: tuple[Protocol, ...] = (
@@ -139,10 +139,9 @@ def methods_of(protocol: Protocol, networks: dict[str, Backbone]) -> list[Method
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("new", type=Path, metavar="NEW")
     parser.add_argument("--old", type=Path, metavar="FILE", help="default: the shipped weights")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("RESTORE_DATA", beside)))
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures: a trial")
     parser.add_argument("--device", help="default: the best there is")
     options = parser.parse_args()
@@ -150,8 +149,7 @@ def main() -> int:
         "old": restore.load(options.old, device=options.device),
         "new": restore.load(options.new, device=options.device),
     }
-    trunk = options.data / "metrics" / "squeezenet1_1_features.pth"
-    lpips = Lpips(trunk if trunk.is_file() else None).to(networks["new"].device)
+    lpips = lpips_of(options.data).to(networks["new"].device)
     for name, net in networks.items():
         if "fingerprints" not in net.facts:
             raise RestoreError(f"the {name} weights carry no hashes of what they were trained on")

@@ -11,7 +11,6 @@ picture or a file that is missing ends the run. benchmarks/README.md says what D
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import resource
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import speed
+from common import add_data_option, lpips_of
 from PIL import Image
 from tqdm import tqdm
 
@@ -300,9 +300,7 @@ def written(text: str, new: str) -> str:
 def main() -> None:
     """Measure and print; with --write also put it into README.md."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    beside = HERE.parents[1] / "shared" / "data"
-    data = Path(os.environ.get("RESTORE_DATA", beside))
-    parser.add_argument("--data", type=Path, default=data, help="evaluation data; default: RESTORE_DATA")
+    add_data_option(parser)
     parser.add_argument("--write", action="store_true", help="put the result into README.md")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures: a trial, not written")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="another checkpoint: a trial too")
@@ -316,8 +314,7 @@ def main() -> None:
         raise NotMeasuredError(
             "the weights carry no fingerprints; whether a test picture was trained on is unknown"
         )
-    trunk = options.data / "metrics" / "squeezenet1_1_features.pth"
-    lpips = Lpips(trunk if trunk.is_file() else None).to(backbone.device)
+    lpips = lpips_of(options.data).to(backbone.device)
     known = {"the training data": Fingerprints.parse(prints)}
     result = block(Bench(options.data, backbone, options.limit, known, {"squeeze": lpips}))
     print(result)
