@@ -486,7 +486,7 @@ def _agreed(world: int, *mine: float) -> list[float]:
         return list(mine)
     numbers = torch.tensor(mine, dtype=torch.float64)
     torch.distributed.broadcast(numbers, 0)
-    return numbers.tolist()  # type: ignore[no-any-return]
+    return numbers.tolist()
 
 
 def _device(name: str) -> torch.device:
