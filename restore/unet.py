@@ -137,7 +137,11 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
         phase = log_snr[:, None].float() * self.frequencies.float()
-        level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(self.stem.weight.dtype))
+        precision = self.stem.weight.dtype
+        level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
+        # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
+        # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
+        level = level + (level.bfloat16().to(precision) - level).detach()
         h = self.stem(F.pixel_unshuffle(x, 2))
         skips = []
         for i, blocks in enumerate(self.encoder):
