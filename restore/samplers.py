@@ -22,6 +22,7 @@ from restore.errors import RestoreError
 from restore.schedule import network_calls
 from restore.types import Denoiser, Noise, Progress
 
+OWN_STREAM = 0x5EED0F2E5704E  # any number that nobody else takes
 Answer = TypeVar("Answer")
 StepSize = Callable[[Tensor, Tensor, float], float | Tensor]
 """``step_size(score, z, sigma)``: Langevin's alpha, one number or one for each picture ``(b, 1, 1, 1)``."""
@@ -58,12 +59,13 @@ def learned_variance(denoise: Denoiser) -> LearnedVariance:
 def seeded_noise(seed: int) -> Noise:
     """Give standard normal noise that is the same on every device: drawn on the CPU in float32.
 
-    Each call goes on where the last one stopped; every seed counts, 0 included. Raises ValueError for
+    Each call goes on where the last one stopped; every seed counts, 0 included. The numbers are not those of
+    ``torch.manual_seed(seed)``, by which the noise in the picture may have been drawn. Raises ValueError for
     a seed outside 0..2^63 - 1.
     """
     if not 0 <= seed < 2**63:
         raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
-    generator = torch.Generator("cpu").manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed ^ OWN_STREAM)
     return lambda like: torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
 
 

@@ -77,8 +77,8 @@ MUTATIONS: Mutations = {
         ("h / (2 * last[1])", "last[1] / (2 * h)"),
     ],
     (samplers, test_samplers.check_seeds): [
-        (".manual_seed(seed)", ".manual_seed(seed or 1)"),
-        (".manual_seed(seed)", ".manual_seed(7)"),
+        (".manual_seed(seed ^", ".manual_seed((seed or 1) ^"),
+        (".manual_seed(seed ^", ".manual_seed(7 ^"),
         ("dtype=torch.float32).to(like)", "dtype=like.dtype).to(like)"),
     ],
     (loss, test_loss.check_squared_errors): [

@@ -167,13 +167,16 @@ def check_ddim_is_ddpm(samplers: ModuleType) -> None:
 
 
 def check_seeds(samplers: ModuleType) -> None:
-    """A seed fixes the noise, 0 like any other; the numbers are torch's own on the CPU."""
+    """A seed fixes the noise, 0 like any other, which is not the noise others draw by that seed."""
     like = torch.zeros(2, 3, 5, 7)
     for seed in (0, 1, 2**40):
         noise = samplers.seeded_noise(seed)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed ^ samplers.OWN_STREAM)
         for _ in range(2):
             assert noise(like).equal(torch.randn(like.shape, generator=generator))
+        first = samplers.seeded_noise(seed)(like)
+        others = torch.randn(like.shape, generator=torch.Generator().manual_seed(seed))
+        assert (first * others).mean().abs() < 0.3
         assert samplers.seeded_noise(seed)(like.double()).equal(samplers.seeded_noise(seed)(like).double())
 
 
