@@ -331,8 +331,9 @@ def main() -> None:
 @estimate_option("sample")
 @method_option(
     INPAINT_STEPS, None,
-    "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels "
-    "put in at each step (thousands of network calls); ddnm, splitting: from a smooth fill. "
+    "alternating: conditional and splitting by turns; conditional: the network is shown the picture and the "
+    "mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
+    "splitting: without the mask's help, from a smooth fill. "
     f"{default_method(INPAINT_METHOD)}",
 )  # fmt: skip
 @steps_option(INPAINT_STEPS)

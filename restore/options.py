@@ -23,13 +23,15 @@ ESTIMATES = ("sample", "mean")
 PRECISIONS = ("auto", "bf16", "fp32")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
 INPAINT_STEPS = {
+    ("alternating", "mean"): 20,
+    ("alternating", "sample"): 24,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("repaint", "sample"): 250,
     ("ddnm", "sample"): 24,
     ("splitting", "mean"): 20,
 }
-INPAINT_METHOD = {"mean": "splitting", "sample": "ddnm"}
+INPAINT_METHOD = {"mean": "alternating", "sample": "alternating"}
 JUMPS = (10, 10)
 DENOISE_STEPS = {
     ("auto", "mean"): 1,
@@ -42,7 +44,7 @@ DENOISE_STEPS = {
 UPSCALE_STEPS = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
-    ("projection", "mean"): 20,
+    ("projection", "mean"): 6,
     ("projection", "sample"): 10,
 }
 UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}

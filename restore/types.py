@@ -33,3 +33,10 @@ Noise = Callable[["Tensor"], "Tensor"]
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)`` is called after every network call."""
+
+
+def part_of(progress: Progress | None, before: int, after: int) -> Progress | None:
+    """Report calls that come after ``before`` others, and before ``after`` more."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(before + done, before + total + after)

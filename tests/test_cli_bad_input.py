@@ -217,7 +217,7 @@ def test_a_mask_with_many_grays() -> None:
         ([*INPAINT, "--steps", "1001"], "'--steps': 1001 is not in the range 1<=x<=1000."),
         (
             [*INPAINT, "--method", "magic"],
-            "'--method': 'magic' is not one of 'conditional', 'repaint', 'ddnm', 'splitting'.",
+            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', 'ddnm', 'splitting'.",
         ),
         ([*INPAINT, "--estimate", "both"], "'--estimate': 'both' is not one of 'sample', 'mean'."),
         (["inpaint", "photo.png"], "Missing option '--mask'."),
@@ -225,16 +225,16 @@ def test_a_mask_with_many_grays() -> None:
         (
             [*INPAINT, "--method", "splitting"],
             "--method splitting cannot give --estimate sample; pass another estimate, or --method "
-            "conditional or repaint or ddnm",
+            "alternating or conditional or repaint or ddnm",
         ),
         (
             [*INPAINT, "--method", "repaint", "--estimate", "mean"],
-            "--method repaint cannot give --estimate mean; pass another estimate, or --method conditional or "
-            "splitting",
+            "--method repaint cannot give --estimate mean; pass another estimate, or --method alternating or "
+            "conditional or splitting",
         ),
         (
             [*INPAINT, "--jump-length", "3"],
-            "--jump-length and --jump-repeats need --method repaint, got ddnm",
+            "--jump-length and --jump-repeats need --method repaint, got alternating",
         ),
         (
             [*INPAINT, "--method", "repaint", "--steps", "10"],

@@ -297,8 +297,8 @@ def test_sigma_is_told_or_estimated(backbone: Backbone) -> None:
 def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
     rows = own_methods(Holes("box"), backbone, Asked(sweep={"steps": (2, 4)}))
     assert [(row.name, row.sweep["steps"]) for row in rows] == [
-        ("restore mean, splitting", 2), ("restore sample, ddnm", 2),
-        ("restore mean, splitting", 4), ("restore sample, ddnm", 4),
+        ("restore mean, alternating", 2), ("restore sample, alternating", 2),
+        ("restore mean, alternating", 4), ("restore sample, alternating", 4),
     ]  # fmt: skip
     rows = own_methods(Gaussian(25), backbone, Asked(sweep={"steps": (2, 4), "estimate": ("mean", "sample")}))
     assert [(row.name, dict(row.sweep)) for row in rows if "estimated" not in row.name] == [
@@ -308,7 +308,7 @@ def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
     ]
     for asked, message in (
         (Asked(methods=["ddnm"], estimates=["mean"]), "--method ddnm cannot give --estimate mean"),
-        (Asked(sweep={"method": ["ddnm", "blind"]}), "inpaint has no method blind; it has conditional"),
+        (Asked(sweep={"method": ["ddnm", "blind"]}), "inpaint has no method blind; it has alternating"),
         (Asked(methods=["conditional"], estimates=["mean"], options={"steps": 5}), "--steps has no effect"),
         (
             Asked(estimates=["mean"], options={"sampler": "ddim"}),
