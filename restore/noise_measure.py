@@ -228,10 +228,10 @@ def _touching(patches: Floats, picture: Floats) -> Floats:
     return share
 
 
-def is_clipped(picture: Floats) -> bool:
-    """Whether a picture ends at black and white and reaches one of them."""
+def is_clipped(picture: Floats, share: float = 1e-3) -> bool:
+    """Whether a picture ends at black and white, and more than that share of it is one of them."""
     low, high = picture.min(), picture.max()
-    return bool(low >= 0 and high <= 1 and ((picture == 0).mean() > 1e-3 or (picture == 1).mean() > 1e-3))
+    return bool(low >= 0 and high <= 1 and max((picture == 0).mean(), (picture == 1).mean()) > share)
 
 
 @cache

@@ -7,6 +7,7 @@ pixels and channels vary together. `restore.noise_measure` finds it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,6 @@ class NoiseModel:
 
         if not self.clipped:
             return noisy
-        std = self.variance(signal).sqrt().clamp(min=1e-6)
         share = torch.special.ndtr(self._standard(signal, generator))  # uniform, alike in neighbours
 
         def beyond(distance: Tensor) -> Tensor:
@@ -139,6 +139,33 @@ class NoiseModel:
             tail = torch.special.ndtr(-distance)
             return torch.maximum(-torch.special.ndtri((share * tail).clamp(min=1e-30)), distance)
 
+        return self._put_beyond(noisy, signal, beyond)
+
+    def expected(self, noisy: Tensor, signal: Tensor) -> Tensor:
+        """A noisy picture with the mean of what its noise may have been at 0 and 1, where `uncut` draws it.
+
+        Of a bell that is known to lie d deviations out or farther, the mean is phi(d) / Phi(-d) out (Tobin
+        1958). Denoising what that gives, again and again, is expectation maximisation (Dempster, Laird and
+        Rubin 1977).
+        """
+        import torch
+
+        if not self.clipped:
+            return noisy
+
+        def beyond(distance: Tensor) -> Tensor:
+            log_density = -(distance.square() + math.log(2 * math.pi)) / 2
+            mean = (log_density - torch.special.log_ndtr(-distance)).exp()
+            # Far out that is a difference of large numbers; the series (Laplace) is exact there.
+            return torch.where(distance > 20, distance + 1 / distance, mean)
+
+        return self._put_beyond(noisy, signal, beyond)
+
+    def _put_beyond(self, noisy: Tensor, signal: Tensor, beyond: Callable[[Tensor], Tensor]) -> Tensor:
+        """Put values at 0 and 1 as many deviations from the signal as ``beyond(those of the end)`` says."""
+        import torch
+
+        std = self.variance(signal).sqrt().clamp(min=1e-6)
         above = signal + std * beyond((1 - signal) / std)
         below = signal - std * beyond(signal / std)
         return torch.where(noisy >= 1, above, torch.where(noisy <= 0, below, noisy))

@@ -170,7 +170,7 @@ def test_a_level_that_is_told_is_believed(backbone: Backbone, monkeypatch: pytes
 
 
 def fitted(branch: str, sigma: float = 12.0) -> Backbone:
-    return tiny_backbone(fit={"branch": branch, "noise": {"sigma": sigma}})
+    return tiny_backbone(fit={"branch": branch, "noise": {"sigma": sigma, "clipped": False}})
 
 
 def test_fitted_weights_are_used_as_they_were_fitted() -> None:

@@ -51,8 +51,13 @@ MUTATIONS: Mutations = {
         ("beyond((1 - signal) / std)", "beyond(signal / std)"),
         ("below = signal - std", "below = signal + std"),
         ("(share * tail)", "(0 * share + tail)"),
-        ("ndtr(-distance)", "ndtr(distance)"),
+        ("special.ndtr(-distance)", "special.ndtr(distance)"),
         ("signal + std * beyond", "1 + 0 * std * beyond"),
+    ],
+    (noise_model, test_noise_model.check_expected): [
+        ("math.log(2 * math.pi)", "math.log(math.pi)"),
+        ("log_ndtr(-distance)", "log_ndtr(distance)"),
+        ("-(distance.square() +", "-(2 * distance.square() +"),
     ],
     (noise_model, test_noise_model.check_drawing): [
         ("self.variance(signal).sqrt() * self._standard", "self.variance(signal) * self._standard"),

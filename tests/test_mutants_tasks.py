@@ -88,6 +88,15 @@ MUTATIONS: Mutations = {
         ("noise_std * 3**0.5 if gray", "noise_std if gray"),
         ("noise_std * 3**0.5 if gray", "noise_std * 3 if gray"),
     ],
+    (denoise, test_tasks.check_denoise_makes_up_for_noise_cut_off): [
+        ("white_noise(noise_std)", "white_noise(noise_std / 2)"),
+        ("answer(noisy[[*those]]).clamp(0, 1)", "answer(noisy[[*those]]).clamp(0.2, 0.8)"),
+        (
+            "return torch.stack(_replaced(list(noisy), [*those], torch.cat(whole))), part_of",
+            "return noisy, part_of",
+        ),
+        ("part_of(progress, 1, 0)", "progress"),
+    ],
     (denoise, test_tasks.check_denoise_seeds): IGNORED_SEEDS,
     (upscale, test_tasks.check_upscale_conditional): [
         ('bicubic + top * walk.keywords["noise"]', 'bicubic + top / 2**0.5 * walk.keywords["noise"]'),
@@ -96,7 +105,8 @@ MUTATIONS: Mutations = {
     (upscale, test_tasks.check_upscale_projection): [
         ('start + highest * walk.keywords["noise"]', 'start + highest / 2**0.5 * walk.keywords["noise"]'),
         ("noise_std=ROUNDING_STD", "noise_std=0.5"),
-        ("progress(1, steps + 1)", "progress(1, steps)"),
+        ("part_of(progress, ORIENTATIONS, 0)", "progress"),
+        ("bicubic, ORIENTATIONS)", "bicubic, 1)"),
     ],
     (upscale, test_tasks.check_upscale_seeds): IGNORED_SEEDS,
     (inpaint, test_tasks.check_inpaint_keeps_the_rest): [
@@ -105,7 +115,7 @@ MUTATIONS: Mutations = {
         ("hole = hole.expand(", "hole = (1 - hole).expand("),
     ],
     (inpaint, test_tasks.check_inpaint_conditional): [
-        ("known=1 - hole", "known=hole"),
+        ("Condition(fill, known=1 - hole)", "Condition(fill, known=hole)"),
         ("Condition(fill,", "Condition(image,"),
         ("fill + top * noise(fill)", "fill + top * noise(fill) / 2**0.5"),
     ],
@@ -113,6 +123,12 @@ MUTATIONS: Mutations = {
         ("SAMPLE_SIGMA * noise(mean)", "SAMPLE_SIGMA * noise(mean) / 2**0.5"),
         ("walk(prior, start, ladder", "walk(prior, fill, ladder"),
         ("fill = push_pull(image, hole)", "fill = image"),
+    ],
+    (inpaint, test_tasks.check_inpaint_alternates): [
+        ("Condition(x, known=1 - hole)", "Condition(fill, known=1 - hole)"),
+        ("Condition(x, known=1 - hole)", "Condition(x, known=hole)"),
+        ("x = seen(x, backbone", "x = seen(fill, backbone"),
+        ("x = _split(prior, x, (", "x = _split(prior, fill, ("),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [
         ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),

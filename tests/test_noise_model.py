@@ -389,6 +389,31 @@ def check_uncut(module: ModuleType) -> None:
             assert cut.mean() < level - 0.025  # what is mended
 
 
+def check_expected(module: ModuleType) -> None:
+    """The mean of all draws, so that noise that was cut off moves no colour."""
+    model = module.NoiseModel(**{**vars(white_noise(0.08)), "clipped": True})
+    signal = LEVELS.expand(6, 3, 150, 150)
+    whole = signal + model.draw(signal, torch.Generator().manual_seed(0))
+    noisy = whole.clamp(0, 1)
+    found = model.expected(noisy, signal)
+    inside = (noisy > 0) & (noisy < 1)
+    assert torch.equal(found[inside], noisy[inside])
+    for level, before, after, drawn in zip(
+        LEVELS, noisy, found, model.uncut(noisy, signal, torch.Generator().manual_seed(1)), strict=True
+    ):
+        assert after.mean().item() == pytest.approx(level.item(), abs=0.001)
+        for end in (0, 1):
+            if (before == end).sum() > 500:
+                assert after[before == end].std() < 1e-4
+                assert after[before == end].mean().item() == pytest.approx(
+                    drawn[before == end].mean().item(), abs=0.006
+                )
+
+
+def test_what_was_cut_off_is_expected() -> None:
+    check_expected(noise_model)
+
+
 def test_what_was_cut_off_is_drawn_anew() -> None:
     check_uncut(noise_model)
 
@@ -412,12 +437,15 @@ def test_what_was_cut_off_where_that_cannot_be() -> None:
         noisy = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2).expand(1, 3, 1, 2)
         found = model.uncut(noisy, 1 - noisy, torch.Generator().manual_seed(0))
         torch.testing.assert_close(found, noisy, atol=1e-4, rtol=0)
+        # Of noise that hardly can be, the mean is just beyond the end.
+        torch.testing.assert_close(model.expected(noisy, 1 - noisy), noisy, atol=1.1e-4, rtol=0)
 
 
 def test_gray_noise_stays_gray_where_it_was_cut_off() -> None:
     model = dataclasses.replace(white_noise(0.1, channels=1), clipped=True)
     noisy = torch.ones(1, 3, 32, 32)
     assert white_noise(0.1).uncut(noisy, noisy) is noisy  # nothing was cut off
+    assert white_noise(0.1).expected(noisy, noisy) is noisy
     found = model.uncut(noisy, torch.full_like(noisy, 0.95), torch.Generator().manual_seed(0))
     assert (found == found[:, :1]).all()
     assert found.std() > 0.02

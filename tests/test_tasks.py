@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +23,7 @@ from restore import samplers
 from restore.backbone import Backbone, BackboneConfig, Condition
 from restore.degradations import resize
 from restore.fill import push_pull
+from restore.noise_model import white_noise
 from restore.operators import Resize
 from restore.tasks import denoise as denoise_task
 from restore.tasks import inpaint as inpaint_task
@@ -44,6 +47,7 @@ class Recorder:
 
     def __init__(self, answer: Denoiser = PRIOR.denoise) -> None:
         self.config = CONFIG
+        self.facts: dict[str, Any] = {}
         self.device = torch.device("cpu")
         self.answer = answer
         self.states: list[Tensor] = []
@@ -148,6 +152,53 @@ def check_denoise_gray(module: ModuleType) -> None:
             found.flatten(), expected.expand(found.numel() // 63, *image.shape[1:]).flatten()
         )
         assert backbone.sigmas == pytest.approx([3**0.5 * 25 / 255])
+
+
+def check_denoise_makes_up_for_noise_cut_off(module: ModuleType) -> None:
+    """Where pixels lie at black or white, the first answer says what noise they lost; they get it back."""
+    flat = torch.tensor([0.05, 0.95, 0.5]).view(3, 1, 1).expand(2, 3, 40, 30).clone()
+    flat[1] = 0.5
+    noise = white_noise(25 / 255)
+    image = (flat + noise.draw(flat, torch.Generator().manual_seed(5))).clamp(0, 1)
+    noise = replace(noise, clipped=True)
+    for options, calls in (
+        ({"sigma": 25}, 1), ({"sigma": 25, "method": "blind"}, 1),
+        ({"sigma": 25, "estimate": "sample", "steps": 4}, 4),
+    ):  # fmt: skip
+        backbone, reports = Recorder(), Reports()
+        found = module.denoise(image, backbone=backbone, progress=reports, **options)
+        reports.assert_complete(1 + calls)
+        first, then = backbone.states[:2]
+        assert torch.equal(first, image[:1])  # of the other picture hardly a pixel is at an end
+        assert backbone.sigmas[0] == backbone.sigmas[1]
+        expected = image.clone()
+        expected[:1] = noise.expected(image[:1], PRIOR.denoise(first, backbone.sigmas[0]).clamp(0, 1))
+        torch.testing.assert_close(then, expected)
+        assert (then[image == 1] > 1).all()
+        assert torch.isfinite(found).all()
+    backbone, reports = Recorder(), Reports()  # each with its own level
+    found = module.denoise(image, method="gaussian", backbone=backbone, progress=reports)
+    reports.assert_complete(3)
+
+
+def test_denoise_makes_up_for_noise_cut_off() -> None:
+    check_denoise_makes_up_for_noise_cut_off(denoise_task)
+
+
+@pytest.mark.parametrize("why", ["beyond the range", "too few", "fitted"])
+def test_denoise_leaves_ends_alone(why: str) -> None:
+    image, backbone = picture(1, 3, 37, 31).clamp(0.1, 0.9), Recorder()
+    image[..., :12] = 1.0
+    if why == "beyond the range":
+        image[..., 13, 13] = 1.01
+    elif why == "too few":
+        image[..., :12] = 0.9
+        image[..., :3, :3] = 1
+    else:
+        backbone.facts = {"fit": {"branch": "gaussian", "noise": {"clipped": True, "sigma": 25}}}
+    denoise(image, sigma=25, backbone=backbone)
+    assert len(backbone.sigmas) == 1
+    assert torch.equal(backbone.states[0], image)
 
 
 def check_denoise_seeds(module: ModuleType) -> None:
@@ -298,26 +349,27 @@ def check_upscale_conditional(module: ModuleType) -> None:
 
 
 def check_upscale_projection(module: ModuleType) -> None:
-    """One conditional answer, then the prior from the middle; it ends where pictures reduce to the input."""
+    """Conditional answers, one mirrored, then the prior; it ends where pictures reduce to the input."""
     image = picture(1, 3, 9, 7) * 0.5 + 0.25
     operator = Resize((18, 14), (9, 7))
     for estimate in ("mean", "sample"):
         backbone, other, reports = Recorder(), Recorder(), Reports()
         options = {"estimate": estimate, "method": "projection"}
         found = module.upscale(image, 2, backbone=backbone, progress=reports, **options)
-        reports.assert_complete(1 + module.STEPS["projection", estimate])
-        hint, prior = backbone.conditions
+        reports.assert_complete(2 + module.STEPS["projection", estimate])
+        hint, mirrored, prior = backbone.conditions
         assert torch.equal(hint.hint, resize(image, (18, 14)))
+        assert torch.equal(mirrored.hint, hint.hint.flip(-1))
         assert prior is None
         highest, lowest = module.LADDER[estimate]
-        assert backbone.sigmas[:2] == [CONFIG.sigma_max, pytest.approx(highest)]
+        assert backbone.sigmas[:3] == [CONFIG.sigma_max, CONFIG.sigma_max, pytest.approx(highest)]
         assert backbone.sigmas[-1] == pytest.approx(lowest)
         assert len(backbone.sigmas) == len(reports)
         module.upscale(image, 2, seed=1, backbone=other, **options)
-        noise = (backbone.states[1] - other.states[1]) / 2**0.5
+        noise = (backbone.states[2] - other.states[2]) / 2**0.5
         if estimate == "mean":
             assert not noise.any()
-            assert (operator.forward(backbone.states[1]) - image).abs().max() < 1e-4
+            assert (operator.forward(backbone.states[2]) - image).abs().max() < 1e-4
         else:
             assert_moments(noise, mean=0, variance=highest**2)
         # The prior knows nothing of the picture; all likeness is the projection's.
@@ -357,7 +409,7 @@ def test_upscale_reports_every_call() -> None:
     for method, estimate in UPSCALE_METHODS:
         reports = Reports()
         upscale(picture(3, 4, 4), 2, method=method, estimate=estimate, backbone=Recorder(), progress=reports)
-        more = method == "projection"  # the conditional answer that it starts from
+        more = upscale_task.ORIENTATIONS if method == "projection" else 0
         reports.assert_complete(upscale_task.STEPS[method, estimate] + more)
 
 
@@ -431,9 +483,33 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
     assert_moments(noise[hole.expand_as(noise) > 0], mean=0, variance=module.SAMPLE_SIGMA**2)
 
 
+def check_inpaint_alternates(module: ModuleType) -> None:
+    """The branch is shown the smooth fill, the prior what the branch says, the branch what the prior says."""
+    image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
+    hole = torch.from_numpy(mask > 0).float()[None, None]
+    for estimate, calls in (("mean", 20), ("sample", 16)):
+        backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
+        run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
+        prior, *seen = backbone.conditions
+        assert prior is None
+        first, second = tops = [i for i, sigma in enumerate(backbone.sigmas) if sigma == CONFIG.sigma_max]
+        assert (first, second) == (0, 1 + (calls - 2) // 3)
+        for condition, top in zip(seen, tops, strict=True):
+            assert torch.equal(condition.hint, backbone.states[top])
+            assert torch.equal(condition.known, 1 - hole)
+        assert torch.equal(backbone.states[0], push_pull(image, hole))
+        states = backbone.states[:calls]
+        for before, after in pairwise(states):  # what is known is put in, and no noise
+            torch.testing.assert_close(after, torch.where(hole > 0, 0.9 * before + 0.01, image))
+        ladder = backbone.sigmas[:second][1:], backbone.sigmas[second:calls][1:]
+        for falling in ladder:
+            assert all(above > below for above, below in pairwise(falling))
+    assert len(backbone.sigmas) == 24
+
+
 def check_inpaint_seeds(module: ModuleType) -> None:
     mask = box_mask(9, 8, 2, 5, 2, 5)
-    for method in ("ddnm", "conditional", "repaint"):
+    for method in ("alternating", "ddnm", "conditional", "repaint"):
         assert_seeds(
             lambda method=method, **o: run_inpaint(picture(1, 3, 9, 8), mask, method, "sample", module, **o)
         )
@@ -467,6 +543,20 @@ def test_inpaint_conditional() -> None:
 
 def test_inpaint_starts_from_the_fill() -> None:
     check_inpaint_starts_from_the_fill(inpaint_task)
+
+
+def test_inpaint_alternates() -> None:
+    check_inpaint_alternates(inpaint_task)
+
+
+@pytest.mark.parametrize("estimate", ["mean", "sample"])
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_inpaint_takes_as_many_steps_as_asked(steps: int, estimate: Any) -> None:
+    backbone, reports = Recorder(), Reports()
+    mask = box_mask(9, 8, 2, 5, 2, 5)
+    inpaint(picture(3, 9, 8), mask, estimate=estimate, steps=steps, backbone=backbone, progress=reports)
+    reports.assert_complete(steps)
+    assert len(backbone.sigmas) == steps
 
 
 def test_inpaint_seeds() -> None:
@@ -717,9 +807,10 @@ def test_every_task_with_every_sampler(sampler: str) -> None:
         (lambda **o: denoise(image, sigma=50, estimate="sample", steps=4, **o), calls),
         (lambda **o: denoise(image, method="blind", estimate="sample", steps=4, **o), calls),
         (lambda **o: upscale(image, 2, method="conditional", steps=4, **o), calls),
-        (lambda **o: upscale(image, 2, method="projection", steps=4, **o), 1 + calls),
+        (lambda **o: upscale(image, 2, method="projection", steps=4, **o), 2 + calls),
         (lambda **o: inpaint(image, mask, method="conditional", steps=4, **o), calls),
         (lambda **o: inpaint(image, mask, method="ddnm", steps=12, **o), 8 + calls),
+        (lambda **o: inpaint(image, mask, steps=12, **o), 8 + calls),
     ]
     for run, expected in runs:
         backbone, reports = Recorder(), Reports()
@@ -754,11 +845,11 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "is 'mean' or 'sample', got 'x'"),
     "inpaint method": (
         lambda: inpaint(IMAGE, MASK, method="x"),
-        "method for estimate 'sample' is one of conditional, repaint, ddnm, got 'x'",
+        "method for estimate 'sample' is one of alternating, conditional, repaint, ddnm, got 'x'",
     ),
     "method of the other estimate": (
         lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
-        "method for estimate 'mean' is one of conditional, splitting, got 'repaint'",
+        "method for estimate 'mean' is one of alternating, conditional, splitting, got 'repaint'",
     ),
     "inpaint steps": (lambda: inpaint(IMAGE, MASK, steps=0), "steps must be at least 1, got 0"),
     "inpaint mean steps": (
@@ -766,7 +857,8 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
         "method 'conditional' gives the mean in one network call, got steps=5; leave it out",
     ),
     "jumps of another method": (
-        lambda: inpaint(IMAGE, MASK, jumps=Jumps()), "jumps belong to method 'repaint', got method 'ddnm'",
+        lambda: inpaint(IMAGE, MASK, jumps=Jumps()),
+        "jumps belong to method 'repaint', got method 'alternating'",
     ),
     "long jumps": (
         lambda: inpaint(IMAGE, MASK, method="repaint", steps=10),

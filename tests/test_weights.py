@@ -63,6 +63,16 @@ def as_file(picture: Tensor) -> Tensor:
     return (picture.clamp(0, 1) * 255).round() / 255
 
 
+@pytest.mark.parametrize(("sigma", "lost", "spread"), [(25, 0.04, 0.012), (50, 0.09, 0.039)])
+def test_noise_cut_off_at_black_and_white_costs_little(sigma: float, lost: float, spread: float) -> None:
+    """In a file noise ends at black and white; not made up for, that loses 0.77 and 2.29 dB."""
+    picture = clean()
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
+    noisy = picture + sigma / 255 * noise
+    whole, file = restore.denoise(noisy, sigma=sigma), restore.denoise(as_file(noisy), sigma=sigma)
+    assert mean_psnr(whole, picture) - mean_psnr(file, picture) == pytest.approx(lost, abs=3 * spread)
+
+
 def test_eight_orientations_are_better_than_one() -> None:
     picture, backbone = clean(), restore.load()
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
@@ -73,7 +83,7 @@ def test_eight_orientations_are_better_than_one() -> None:
     assert scores[1] - scores[0] == pytest.approx(0.18, abs=0.06)
 
 
-@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.3), ("shared", 5.3)])
+@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.8), ("shared", 5.3)])
 def test_blind_noise(kind: str, measured: float) -> None:
     picture, generator = clean(), torch.Generator().manual_seed(0)
     if kind == "shared":

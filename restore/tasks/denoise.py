@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Any, Literal
@@ -17,9 +17,9 @@ from restore import samplers, schedule
 from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.noise import estimate_sigma, measure
-from restore.noise_measure import SIDE, measure_noise
-from restore.noise_model import NoiseModel
-from restore.types import Estimate, Progress
+from restore.noise_measure import SIDE, is_clipped, measure_noise
+from restore.noise_model import NoiseModel, white_noise
+from restore.types import Estimate, Progress, part_of
 
 Method = Literal["auto", "gaussian", "blind"]
 STEPS: dict[tuple[Method, Estimate], int] = {
@@ -34,6 +34,7 @@ CORRELATED = 0.25  # of noise between neighbours; white noise measures below it 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
+CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,10 @@ def denoise(
 
     sigma: standard deviation of the noise in each channel on the field's 0..255 scale; None estimates it for
         each picture (`restore.noise.estimate_sigma`).
+    Noise that was cut off at black and white, as in every file, is no longer Gaussian there. Where more than
+    CUT_OFF of a picture is at an end, the answer of one more call says what the noise beyond is to be
+    expected to have been (`NoiseModel.expected`), and that is what is denoised: +1 dB at sigma 25.
+
     estimate: ``mean`` (one call, best PSNR) or ``sample`` (``steps`` calls, natural texture).
     method: ``gaussian`` uses the unconditional prior; ``blind`` the conditional branch with the noisy
         picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
@@ -143,11 +148,17 @@ def denoise(
     if not any(ladders) and not blind:
         return picture.unchanged()  # type: ignore[no-any-return]
     if any(ladders):
-        walked = _gaussian(noisy[by_level], ladders, walk, backbone, progress)
+        cut = [_cut_off(noisy[k], levels[k], backbone) for k in by_level]
+        walked = _gaussian(noisy[by_level], ladders, cut, walk, backbone, progress)
         results = _replaced(results, by_level, walked)
     if blind:
         ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, calls)
-        hint = noisy[blind]
+        cut = [_cut_off(noisy[k], given, backbone) for k in blind]
+
+        def answer(hint: Tensor) -> Tensor:
+            return backbone.denoiser(Condition(hint, noise_std=given))(hint, top)
+
+        hint, progress = _made_up(noisy[blind], cut, answer, len(ladder) - 1, progress)
         # At the top the state says nothing, so for one call from there its noise need not be drawn.
         start = hint if len(ladder) == 2 else hint + top * noise(hint)
         denoiser = backbone.denoiser(Condition(hint, noise_std=given))
@@ -194,22 +205,65 @@ def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> lis
     return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else schedule.karras(sigma, lowest, steps)
 
 
+def _cut_off(picture: Tensor, noise_std: float | None, backbone: Backbone) -> NoiseModel | None:
+    """The noise that was cut off at black and white; None where that is little, or nobody can tell.
+
+    picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
+    """
+    pixels = picture.permute(1, 2, 0).cpu().numpy()
+    fitted = backbone.facts.get("fit")
+    if (fitted and fitted["noise"]["clipped"]) or not is_clipped(pixels, CUT_OFF):
+        return None  # weights fitted to such noise have learned what it is like
+    if noise_std is not None:
+        noise = white_noise(noise_std)
+    elif min(pixels.shape[:2]) >= SIDE:
+        noise = measure_noise([pixels], most=3000)
+    else:
+        return None
+    return replace(noise, clipped=True) if noise.sigma >= FAINT else None
+
+
+def _made_up(
+    noisy: Tensor,
+    cut: Sequence[NoiseModel | None],
+    answer: Callable[[Tensor], Tensor],
+    calls: int,
+    progress: Progress | None,
+) -> tuple[Tensor, Progress | None]:
+    """The pictures with the noise that was cut off made up for, and how ``calls`` more are to be reported."""
+    those = {k: noise for k, noise in enumerate(cut) if noise is not None}
+    if not those:
+        return noisy, progress
+    signals = answer(noisy[[*those]]).clamp(0, 1)
+    if progress is not None:
+        progress(1, calls + 1)
+    whole = [those[k].expected(noisy[k : k + 1], s[None]) for k, s in zip(those, signals, strict=True)]
+    return torch.stack(_replaced(list(noisy), [*those], torch.cat(whole))), part_of(progress, 1, 0)
+
+
 def _gaussian(
     noisy: Tensor,
     ladders: list[list[float]],
+    cut: list[NoiseModel | None],
     walk: Callable[..., Tensor],
     backbone: Backbone,
     progress: Progress | None,
 ) -> Tensor:
     """Walk down from the noisy pictures: all on the same ladder, or each on its own."""
     prior = backbone.denoiser()
+
+    def down(noisy: Tensor, ladder: list[float], cut: Sequence[NoiseModel | None], report: Any) -> Tensor:
+        start, report = _made_up(noisy, cut, lambda x: prior(x, ladder[0]), len(ladder) - 1, report)
+        return walk(prior, start, ladder, progress=report)
+
     if all(ladder == ladders[0] for ladder in ladders):
-        return walk(prior, noisy, ladders[0], progress=progress)
-    calls, total = count(1), sum(len(ladder) - 1 for ladder in ladders if ladder)
+        return down(noisy, ladders[0], cut, progress)
+    each = zip(ladders, cut, strict=True)
+    calls, total = count(1), sum(len(ladder) - 1 + (noise is not None) for ladder, noise in each if ladder)
     report = None if progress is None else lambda *_: progress(next(calls), total)
     results = [
-        walk(prior, one, ladder, progress=report) if ladder else one
-        for one, ladder in zip(noisy.chunk(len(noisy)), ladders, strict=True)
+        down(one, ladder, [noise], report) if ladder else one
+        for one, ladder, noise in zip(noisy.chunk(len(noisy)), ladders, cut, strict=True)
     ]
     return torch.cat(results)
 

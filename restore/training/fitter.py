@@ -200,6 +200,8 @@ class Fitter:
         )
         backbone = self.base.copy(torch.float32)
         backbone.network.load_state_dict(state)
+        # `denoise` asks whether they have learned what noise that is cut off looks like.
+        backbone.facts["fit"] = {"branch": self.branch, "noise": self.noise.facts()}
         return backbone.to(dtype=dtype or self.dtype)
 
     def check(self, held_out: HeldOut) -> float:
