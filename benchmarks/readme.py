@@ -168,7 +168,7 @@ def grid(
     for name in rows:
         row = row_of(timed, name)
         seconds = "" if row is None else f"{row.seconds:.2f}"
-        calls = "" if row is None or row.calls is None else f"{row.calls:g}"
+        calls = "" if row is None or row.calls is None else f"{round(row.calls, 1):g}"
         lines.append("| " + " | ".join([NAMES.get(name, name), *cells[name], seconds, calls]) + " |")
     return lines
 

@@ -333,7 +333,7 @@ def main() -> None:
     INPAINT_STEPS, None,
     "alternating: conditional and splitting by turns; conditional: the network is shown the picture and the "
     "mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
-    "splitting: without the mask's help, from a smooth fill. "
+    "splitting: by the prior alone, which is not shown the mask, from a smooth fill. "
     f"{default_method(INPAINT_METHOD)}",
 )  # fmt: skip
 @steps_option(INPAINT_STEPS)
@@ -526,15 +526,17 @@ def _chosen(pixels: NDArray[Any], job: Job, session: Session) -> dict[str, Any]:
 def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     """Say how much noise will be removed, and whether it is of the kind that can be."""
     from restore.arrays import canvas
-    from restore.noise import measure
-    from restore.tasks.denoise import CORRELATED
+    from restore.noise import neighbour_correlation
+    from restore.tasks.denoise import CORRELATED, estimated_sigmas
 
-    found = measure(canvas(pixels).batch[0].permute(1, 2, 0).numpy())
-    session.facts["sigma"] = round(255 * found.sigma, 3)
-    session.note(f"{job.name}: noise sigma estimated at {255 * found.sigma:.1f} (of 255)")
-    if found.correlation > CORRELATED:
+    batch = canvas(pixels).batch
+    (sigma,) = estimated_sigmas(batch)
+    session.facts["sigma"] = round(255 * sigma, 3)
+    session.note(f"{job.name}: noise sigma estimated at {255 * sigma:.1f} (of 255)")
+    correlation = neighbour_correlation(batch[0].permute(1, 2, 0).numpy())
+    if correlation > CORRELATED:
         session.note(
-            f"{job.name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
+            f"{job.name}: neighbouring pixels share noise (correlation {correlation:.2f}), which is "
             "taken for detail; --method blind removes more of it"
         )
 

@@ -213,7 +213,7 @@ def _patches(picture: Floats, most: int) -> Floats:
     limit = CLIPPED[-1]
     if (touching.max((1, 2, 3)) <= limit).mean() < 0.1:
         # Paper that is nearly white everywhere: what is left of its noise is better than that of the letters.
-        limit = max(limit, float(np.median(touching)))
+        limit = max(limit, float(np.median(touching.max((1, 2, 3)))))
     chosen = touching.max((1, 2, 3)) <= limit
     patches, touching = patches[chosen], touching[chosen]
     mean = patches.mean((2, 3), keepdims=True)
@@ -229,7 +229,7 @@ def _touching(patches: Floats, picture: Floats) -> Floats:
 
 
 def is_clipped(picture: Floats, share: float = 1e-3) -> bool:
-    """Whether a picture ends at black and white, and more than that share of it is one of them."""
+    """Whether a picture ends at black and white, and more than ``share`` of its values are one of them."""
     low, high = picture.min(), picture.max()
     return bool(low >= 0 and high <= 1 and max((picture == 0).mean(), (picture == 1).mean()) > share)
 

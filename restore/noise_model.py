@@ -142,11 +142,11 @@ class NoiseModel:
         return self._put_beyond(noisy, signal, beyond)
 
     def expected(self, noisy: Tensor, signal: Tensor) -> Tensor:
-        """A noisy picture with the mean of what its noise may have been at 0 and 1, where `uncut` draws it.
+        """A noisy picture with, at 0 and 1, the mean of all that `uncut` may draw there.
 
-        Of a bell that is known to lie d deviations out or farther, the mean is phi(d) / Phi(-d) out (Tobin
-        1958). Denoising what that gives, again and again, is expectation maximisation (Dempster, Laird and
-        Rubin 1977).
+        Noise that is known to be d deviations or more is phi(d) / Phi(-d) deviations on average (Tobin 1958).
+        Each value is taken by itself, whatever its neighbours share with it. Denoising what that gives, again
+        and again, is expectation maximisation (Dempster, Laird and Rubin 1977).
         """
         import torch
 
@@ -154,10 +154,9 @@ class NoiseModel:
             return noisy
 
         def beyond(distance: Tensor) -> Tensor:
-            log_density = -(distance.square() + math.log(2 * math.pi)) / 2
-            mean = (log_density - torch.special.log_ndtr(-distance)).exp()
-            # Far out that is a difference of large numbers; the series (Laplace) is exact there.
-            return torch.where(distance > 20, distance + 1 / distance, mean)
+            # phi / Phi without the difference of large numbers that they become far out.
+            mean: Tensor = math.sqrt(2 / math.pi) / torch.special.erfcx(distance / math.sqrt(2))
+            return mean
 
         return self._put_beyond(noisy, signal, beyond)
 

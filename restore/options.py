@@ -283,7 +283,7 @@ def check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) ->
         )
     if table[method, estimate] == 1 and steps not in (None, 1):
         raise click.UsageError(
-            f"--steps has no effect with --method {method} --estimate {estimate}, which is one network call; "
+            f"--steps has no effect with --method {method} --estimate {estimate}, which takes no steps; "
             "leave it out"
         )
     if estimate == "mean" and sampler is not None:

@@ -242,7 +242,7 @@ def test_a_mask_with_many_grays() -> None:
         ),
         (
             ["denoise", "photo.png", "--steps", "5"],
-            "--steps has no effect with --method auto --estimate mean, which is one network call; leave "
+            "--steps has no effect with --method auto --estimate mean, which takes no steps; leave "
             "it out",
         ),
         *(

@@ -24,7 +24,7 @@ from restore.backbone import Backbone
 from restore.cli import main
 from restore.degradations import text_pages
 from restore.tasks import denoise as task
-from restore.tasks.denoise import Choice, choose, denoise
+from restore.tasks.denoise import Choice, choose, denoise, estimated_sigmas
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +62,13 @@ def chosen(pixels: NDArray[Any], backbone: Backbone) -> Choice:
 
 
 NAMES = ("astronaut", "coffee", "chelsea")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("sigma", "within"), [(15, 0.04), (25, 0.04), (50, 0.07), (75, 0.06)])
+def test_noise_is_measured_as_before_it_was_cut_off(name: str, sigma: int, within: float) -> None:
+    pixels = canvas(as_file(photograph(name), "white", sigma)).batch
+    assert [255 * level for level in estimated_sigmas(pixels)] == pytest.approx([sigma], rel=within)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "ramp"])

@@ -55,9 +55,9 @@ MUTATIONS: Mutations = {
         ("signal + std * beyond", "1 + 0 * std * beyond"),
     ],
     (noise_model, test_noise_model.check_expected): [
-        ("math.log(2 * math.pi)", "math.log(math.pi)"),
-        ("log_ndtr(-distance)", "log_ndtr(distance)"),
-        ("-(distance.square() +", "-(2 * distance.square() +"),
+        ("math.sqrt(2 / math.pi) /", "math.sqrt(1 / math.pi) /"),
+        ("erfcx(distance /", "erfcx(-distance /"),
+        ("(distance / math.sqrt(2))", "(distance)"),
     ],
     (noise_model, test_noise_model.check_drawing): [
         ("self.variance(signal).sqrt() * self._standard", "self.variance(signal) * self._standard"),

@@ -90,9 +90,9 @@ MUTATIONS: Mutations = {
     ],
     (denoise, test_tasks.check_denoise_makes_up_for_noise_cut_off): [
         ("white_noise(noise_std)", "white_noise(noise_std / 2)"),
-        ("answer(noisy[[*those]]).clamp(0, 1)", "answer(noisy[[*those]]).clamp(0.2, 0.8)"),
+        ("answer(noisy[[*models]]).clamp(0, 1)", "answer(noisy[[*models]]).clamp(0.2, 0.8)"),
         (
-            "return torch.stack(_replaced(list(noisy), [*those], torch.cat(whole))), part_of",
+            "return torch.stack(_replaced(list(noisy), [*models], torch.cat(whole))), part_of",
             "return noisy, part_of",
         ),
         ("part_of(progress, 1, 0)", "progress"),

@@ -451,6 +451,14 @@ def test_gray_noise_stays_gray_where_it_was_cut_off() -> None:
     assert found.std() > 0.02
 
 
+def test_a_channel_that_is_black_everywhere_hides_nothing() -> None:
+    """As the blue of a picture of two dyes."""
+    clean = 0.3 + 0.4 * RAMP
+    clean[..., 2] = 0
+    noisy = as_file(clean + 10 / 255 * white(clean, np.random.default_rng(0)) * (clean > 0))
+    assert 255 * measure_noise([noisy]).sigma == pytest.approx(10 * (2 / 3) ** 0.5, rel=0.1)
+
+
 @pytest.mark.parametrize("paper", [0.9, 0.97])
 def test_noise_on_paper_is_measured_as_before_it_was_cut_off(paper: float) -> None:
     clean = np.full((SIZE, SIZE, 3), paper)

@@ -83,7 +83,7 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str 
             steps = STEPS[task][method, estimate]
             walk = {"steps": steps, "seed": 0, **asked.options}
             point = {k: v for k, v in varied.items() if k not in ("method", "estimate")}
-            if steps == 1:  # one call: nothing to walk, nothing to draw
+            if steps == 1:  # nothing to walk, nothing to draw
                 walk, point = {}, {}
             elif estimate == "mean":
                 walk, point = ({k: v for k, v in d.items() if k == "steps"} for d in (walk, point))

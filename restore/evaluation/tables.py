@@ -52,7 +52,7 @@ def _cells(table: Table, row: Row) -> list[str]:
     if row.kind in ("input", "given"):
         return [*cells, "", "", "", "", "", ""]
     cells += [f"{row.seconds:.3f}", f"{row.seconds_per_megapixel:.2f}"]
-    cells.append("" if row.calls is None else f"{row.calls:g}")
+    cells.append("" if row.calls is None else f"{round(row.calls, 1):g}")
     cells.append("" if row.peak_bytes is None else f"{row.peak_bytes / 2**30:.2f}")
     return [*cells, row.device, row.weights]
 

@@ -32,6 +32,7 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
 START_SIGMA, SAMPLE_SIGMA, LAST_SIGMA = 0.125, 0.05, 0.01
+TURNS = (START_SIGMA, 0.03), (0.06, 0.005)  # where splitting begins and ends in the turns of alternating
 Walk = partial[Tensor]  # a sampler with its noise
 CONTEXT = 96  # pixels around a hole that are computed with it, at least
 GRID = 16  # boxes around holes lie on the grid of the network's coarsest cells
@@ -86,8 +87,8 @@ def inpaint(
         measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
     sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional.
-    steps: steps of the ladder. jumps: RePaint's climbs. seed: of the random numbers; the pictures of a
-        batch draw different ones.
+    steps: steps of the ladder, of alternating with the branch's calls. jumps: RePaint's climbs.
+    seed: of the random numbers; the pictures of a batch draw different ones.
 
     An empty hole gives a copy. Raises ValueError for options out of range, a method that cannot give the
     estimate, a mask of another size, and a mask without a single known pixel.
@@ -207,12 +208,12 @@ def _alternate(
 def _turns(steps: int) -> list[tuple[float, float, int]]:
     """Where splitting begins and ends after each call of the conditional branch, and in how many steps.
 
-    Measured on the validation pictures; with too few steps for two turns there is one.
+    The first turn is half as long as the second; with too few steps for two there is one.
     """
     first = (steps - 2) // 3
     if first < 1:
         return [(START_SIGMA, LAST_SIGMA, steps - 1)] if steps else []
-    return [(0.125, 0.03, first), (0.06, 0.005, steps - 2 - first)]
+    return [(*TURNS[0], first), (*TURNS[1], steps - 2 - first)]
 
 
 def _split(

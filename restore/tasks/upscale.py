@@ -118,12 +118,12 @@ def _projection(
     operator = Resize(
         (bicubic.shape[-2], bicubic.shape[-1]), (small.shape[-2], small.shape[-1]), small.device
     )
-    calls, done = ORIENTATIONS + steps, count(1)
+    calls, number = ORIENTATIONS + steps, count(1)
 
     def regression(hint: Tensor) -> Tensor:
         answer = backbone.denoiser(Condition(hint))(hint, backbone.config.sigma_max)
         if progress is not None:
-            progress(next(done), calls)
+            progress(next(number), calls)
         return answer
 
     start = consistent(over_orientations(regression, bicubic, ORIENTATIONS), small, operator)
