@@ -100,7 +100,7 @@ def main() -> None:
     bicubic = np.asarray(Image.fromarray(small).resize((480, 360), Image.Resampling.BICUBIC))
     side_by_side(bicubic, restore.upscale(small, 3), clean).save(HERE / "upscale.jpg", quality=92)
 
-    grid = restore.sample(8, size=(128, 128), steps=50)
+    grid = restore.sample(4, size=(256, 256), steps=50)
     rows = (grid.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
     side_by_side(*rows).save(HERE / "sample.jpg", quality=92)
 
