@@ -1145,11 +1145,15 @@ def test_the_first_interrupt_waits_for_the_end_of_a_step(
             os.kill(os.getpid(), signal.SIGINT)
         return whole(matrices)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(optimizer, "orthogonal", interrupted)
-        with pytest.raises(RestoreError, match=r"stopped at step [12]; nothing is lost"):
-            train(runs[1])
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(optimizer, "orthogonal", interrupted)
+            with pytest.raises(RestoreError, match=r"stopped at step [12]; nothing is lost"):
+                train(runs[1])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     train(runs[1], resume=True)
     one, two = (tensors_of(tmp_path / name / "state.safetensors") for name in ("whole", "parts"))
     assert [name for name in one if not torch.equal(one[name], two[name])] == []
