@@ -272,7 +272,7 @@ def test_large_pictures_count_more_but_not_fully() -> None:
     store = data.PictureStore([numbered(64, 64, 0), numbered(16, 16, 1)], 16)
     crops = store.crops(4000, torch.Generator().manual_seed(0))
     share = (crops[:, 2, 0, 0] == 0).float().mean().item()
-    assert share == pytest.approx(16**0.75 / (1 + 16**0.75), abs=4.5 * (0.1 * 0.9 / 4000) ** 0.5)
+    assert share == pytest.approx(16**0.25 / (1 + 16**0.25), abs=4.5 * (1 / 3 * 2 / 3 / 4000) ** 0.5)
 
 
 def test_the_generator_decides() -> None:

@@ -22,7 +22,8 @@ class PictureStore:
     """All pictures of a training set in one flat tensor, for random crops on the device.
 
     Pictures smaller than ``crop`` are left out. A picture is drawn with probability proportional to
-    ``area ** 0.75``, so that large landscapes count more than small pictures but do not drown them.
+    ``area ** 0.25``: of photographs in full and half size four crops in ten are at half size, where there is
+    more detail in a crop, and large landscapes do not drown small pictures.
 
     pictures: each ``(h, w, 3)``, or a tuple of such views of one scene; uint8, or floats in [0, 1].
     """
@@ -51,7 +52,7 @@ class PictureStore:
         areas, views = shapes.prod(1), torch.tensor([len(views) for views in fitting])
         self._starts = ((areas * views).cumsum(0) - areas * views).to(device)
         self._shapes, self._views = shapes.to(device), views.to(device)
-        self._odds = areas.double().pow(0.75).float().to(device)
+        self._odds = areas.double().pow(0.25).float().to(device)
 
     def crops(self, n: int, generator: Generator | None = None) -> Tensor:
         """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], mirrored and turned at random."""
