@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from restore import adapters
 from restore import schedule as schedules
@@ -33,6 +34,7 @@ Network = Callable[[Tensor, Tensor], Tensor]
 # Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
 CONDITION_PLANES = 6
 UNKNOWN_NOISE = -1.0
+GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece is kept for its gradient
 
 
 @dataclass(frozen=True)
@@ -174,17 +176,19 @@ class Backbone:
         other.tile, other.ensemble = self.tile, self.ensemble
         return other.to(dtype=dtype)
 
-    def denoiser(self, condition: Condition | None = None) -> Denoiser:
+    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
         """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
 
         x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back.
+        differentiable: with respect to x, for the methods that differentiate the network. Memory is that of
+        one piece at a time, which is computed anew on the way back (Chen et al. 2016).
         """
         planes = None if condition is None else condition.planes().to(self.device)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             if sigma <= 0:
                 return x
-            return self._call(x, planes, sigma)[0]
+            return self._call(x, planes, sigma, differentiable=differentiable)[0]
 
         return denoise
 
@@ -194,7 +198,9 @@ class Backbone:
             raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
         return VarianceDenoiser(self, condition)
 
-    def _call(self, x: Tensor, planes: Tensor | None, sigma: float) -> tuple[Tensor, Tensor]:
+    def _call(
+        self, x: Tensor, planes: Tensor | None, sigma: float, *, differentiable: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """The clean picture in [0, 1], and the same in [-1, 1] followed by what else the network put out."""
         config = self.config
         # Double precision on the CPU: not every device has it.
@@ -218,13 +224,21 @@ class Backbone:
             clean, raw = predict(network, config, x_t, condition, level)
             return torch.cat([clean, raw[:, 3:]], dim=1)
 
-        with torch.no_grad():
+        tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
+
+        def part(piece: Tensor) -> Tensor:
+            if not piece.requires_grad:
+                return run(piece)
+            clean: Tensor = checkpoint(run, piece, use_reentrant=False)
+            return clean
+
+        with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
             x_t = schedules.to_network(x.to(self.device, torch.float32), level)
             inputs = x_t if planes is None else torch.cat([x_t, planes], dim=1)
             multiple = config.network.multiple
 
             def whole(planes: Tensor) -> Tensor:
-                return tiled(run, planes, tile=self.tile, halo=self.network.halo, multiple=multiple)
+                return tiled(part, planes, tile=tile, halo=self.network.halo, multiple=multiple)
 
             answer = over_orientations(whole, inputs, self.ensemble)
             return ((answer[:, :3] + 1) / 2).to(x.device, x.dtype), answer.to(x.device)

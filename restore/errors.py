@@ -29,3 +29,7 @@ class ConfigError(RestoreError):
 
 class OutputError(RestoreError):
     """A result cannot be written: folder missing or read-only, disk full, file already there."""
+
+
+class NumbersError(RestoreError):
+    """Sampling gave values that are not finite."""

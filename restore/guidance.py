@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import reduce
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from restore.operators import Operator, consistent
+from restore.samplers import counted
 from restore.types import Denoiser, Noise, Progress
 
 
-def inject_known(denoise: Denoiser, y: Tensor, hole: Tensor, noise: Noise) -> Denoiser:
+def inject_known(
+    denoise: Denoiser,
+    y: Tensor,
+    hole: Tensor,
+    noise: Noise,
+    *,
+    variance: Literal["corrected", "printed"] = "corrected",
+) -> Denoiser:
     """Replace the known pixels of the state by the measurement at the state's own noise level.
 
     RePaint (Lugmayr et al. 2022, eq. 8): ``x <- known (y + sigma z) + hole x`` before every network
     call, with fresh z. The answer's known pixels are y itself.
+
+    variance: ``printed`` is that of the paper's algorithm 1, where the noise's scale 1 - abar lacks a
+    square root, so that known pixels are less noisy than the rest by ``sqrt(1 - abar)``; ``corrected`` is
+    that of eq. 8 and of the released code.
     """
 
     def injected(x: Tensor, sigma: float) -> Tensor:
-        x = torch.where(hole > 0, x, y + sigma * noise(y))
+        level = sigma if variance == "corrected" else sigma * 2 * sigma / math.sqrt(1 + 4 * sigma**2)
+        x = torch.where(hole > 0, x, y + level * noise(y))
         return torch.where(hole > 0, denoise(x, sigma), y)
 
     return injected
@@ -47,8 +63,5 @@ def half_quadratic_splitting(
     with D wrapped by `enforce`. Deterministic.
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
-    for done, sigma in enumerate(levels, 1):
-        x = denoise(x, sigma)
-        if progress is not None:
-            progress(done, len(levels))
-    return x
+    denoise = counted(denoise, progress, len(levels))
+    return reduce(denoise, levels, x)

@@ -1,24 +1,69 @@
-"""Linear degradations ``y = A x0 + noise``, and the correction that makes a picture agree with y."""
+"""Degradations ``y = A x0 + noise``, and the correction that makes a picture agree with y.
+
+The methods in `restore.methods` ask for no more than they need: `Degradation` (forward), `Operator` (also
+adjoint and solve), `Spectral` (also the eigenbasis of A A^T). A new operator is a class with these
+functions; `restore.testing.check_operator` tests it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import reduce
+from itertools import pairwise
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from restore.degradations import resize
+from restore.degradations import jpeg, resize
+
+# Eigenvalues of A A^T below this are taken for nothing: what they weigh is unmeasured, and to divide by them
+# would make pictures of rounding. Singular values of .03, as in DDRM's and DDNM's released code.
+UNMEASURED = 1e-3
+Shape = tuple[int, int, int]
+"""(channels, h, w)"""
 
 
-class Operator(Protocol):
-    """A linear degradation A: forward ``A x``, adjoint ``A^T y``, solve ``(A A^T + damping I)^-1 r``."""
+@runtime_checkable
+class Degradation(Protocol):
+    """What is done to pictures of x_shape (c, h, w), differentiable; it gives ``(b, *y_shape)``."""
+
+    @property
+    def x_shape(self) -> Shape: ...
+
+    @property
+    def y_shape(self) -> Shape: ...
 
     def forward(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Operator(Degradation, Protocol):
+    """A linear degradation A: forward ``A x``, adjoint ``A^T y``, solve ``(A A^T + damping I)^-1 r``.
+
+    With damping 0 solve is the pseudo-inverse.
+    """
 
     def adjoint(self, y: Tensor) -> Tensor: ...
 
     def solve(self, r: Tensor, damping: float) -> Tensor: ...
+
+
+@runtime_checkable
+class Spectral(Operator, Protocol):
+    """One whose ``A A^T = U diag(values) U^T`` is known: to_spectrum ``U^T r``, from_spectrum ``U c``.
+
+    values: broadcast against the spectrum; 0 where nothing is measured.
+    """
+
+    @property
+    def values(self) -> Tensor: ...
+
+    def to_spectrum(self, r: Tensor) -> Tensor: ...
+
+    def from_spectrum(self, c: Tensor) -> Tensor: ...
 
 
 def consistent(x0: Tensor, y: Tensor, operator: Operator, damping: float = 0.0) -> Tensor:
@@ -31,11 +76,43 @@ def consistent(x0: Tensor, y: Tensor, operator: Operator, damping: float = 0.0) 
     return x0 + operator.adjoint(operator.solve(y - operator.forward(x0), damping))
 
 
+def check_shape(found: Tensor, expected: Shape, what: str) -> None:
+    """Raise ValueError, with both sizes, where a batch has not the expected shape (c, h, w)."""
+    if tuple(found.shape[-3:]) != expected:
+        (c, h, w), (ec, eh, ew) = found.shape[-3:], expected
+        raise ValueError(
+            f"{what} is {w}x{h} (w x h) with {c} channels, the operator is for {ew}x{eh} with {ec}"
+        )
+
+
+class Eigenbasis:
+    """solve, for operators with a spectrum."""
+
+    def solve(self: Spectral, r: Tensor, damping: float) -> Tensor:
+        return self.from_spectrum(_divided(self.to_spectrum(r), self.values, damping))
+
+
+def _divided(spectrum: Tensor, values: Tensor, damping: float) -> Tensor:
+    if damping > 0:
+        return spectrum / (values + damping)
+    return torch.where(values > UNMEASURED, spectrum / values, 0)
+
+
 @dataclass(frozen=True)
 class Hole:
     """Keep the known pixels: ``A x = known * x``. hole ``(b, 1, h, w)``, 1 where content is missing."""
 
     hole: Tensor
+
+    @property
+    def x_shape(self) -> Shape:
+        return (3, *self.hole.shape[-2:])
+
+    y_shape = x_shape
+
+    @property
+    def values(self) -> Tensor:
+        return 1 - self.hole
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (1 - self.hole)
@@ -47,23 +124,47 @@ class Hole:
         # A A^T is the identity on known pixels; what lies in the hole is never measured.
         return r / (1 + damping)
 
+    def to_spectrum(self, r: Tensor) -> Tensor:
+        return r
 
-class Resize:
-    """Bicubic resizing from ``large`` to ``small`` (h, w), for any factor, fractions included.
+    def from_spectrum(self, c: Tensor) -> Tensor:
+        return c
 
-    Separable: ``A x = R x C^T`` with one matrix for rows and one for columns, so that A A^T is
-    diagonal in the product of their two eigenbases and solve is exact.
+
+class Resize(Eigenbasis):
+    """Resizing from ``large`` to ``small`` (h, w), for any factor, fractions included.
+
+    kernel: ``bicubic``, antialiased, as `restore.degradations.resize`; or ``area``, the mean over the part
+    of the large picture that a small pixel covers. Separable: ``A x = R x C^T`` with one matrix for rows and
+    one for columns, so that A A^T is diagonal in the product of their two eigenbases and solve is exact.
     """
 
-    def __init__(self, large: tuple[int, int], small: tuple[int, int], device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        large: tuple[int, int],
+        small: tuple[int, int],
+        device: torch.device | str = "cpu",
+        *,
+        kernel: Literal["bicubic", "area"] = "bicubic",
+    ):
+        if kernel not in ("bicubic", "area"):
+            raise ValueError(f"kernel is 'bicubic' or 'area', got {kernel!r}")
         self.large, self.small = large, small
-        rows, columns = _resize_matrix(large[0], small[0]), _resize_matrix(large[1], small[1])
+        rows, columns = (_resize_matrix(*sides, kernel) for sides in zip(large, small, strict=True))
         row_values, row_vectors = torch.linalg.eigh(rows @ rows.T)
         column_values, column_vectors = torch.linalg.eigh(columns @ columns.T)
         self._rows, self._columns = rows.float().to(device), columns.float().to(device)
         self._row_basis = row_vectors.float().to(device)
         self._column_basis = column_vectors.float().to(device)
-        self._values = (row_values[:, None] * column_values).clamp_min(0).float().to(device)
+        self.values = (row_values[:, None] * column_values).clamp_min(0).float().to(device)
+
+    @property
+    def x_shape(self) -> Shape:
+        return (3, *self.large)
+
+    @property
+    def y_shape(self) -> Shape:
+        return (3, *self.small)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._rows @ x @ self._columns.T
@@ -71,16 +172,272 @@ class Resize:
     def adjoint(self, y: Tensor) -> Tensor:
         return self._rows.T @ y @ self._columns
 
-    def solve(self, r: Tensor, damping: float) -> Tensor:
+    def to_spectrum(self, r: Tensor) -> Tensor:
         spectrum: Tensor = self._row_basis.T @ r @ self._column_basis
-        # Reductions up to 4 leave no eigenvalue under 0.01. The floor is for stronger ones, whose weakest
-        # directions are all but unmeasured and would amplify rounding.
-        spectrum = spectrum / (self._values + max(damping, 1e-6))
-        answer: Tensor = self._row_basis @ spectrum @ self._column_basis.T
-        return answer
+        return spectrum
+
+    def from_spectrum(self, c: Tensor) -> Tensor:
+        r: Tensor = self._row_basis @ c @ self._column_basis.T
+        return r
 
 
-def _resize_matrix(large: int, small: int) -> Tensor:
-    """The matrix ``(small, large)``, float64, of one-dimensional antialiased bicubic resizing."""
-    columns = torch.eye(large, dtype=torch.float64)[None, None]
-    return resize(columns, (small, large))[0, 0]
+def _resize_matrix(large: int, small: int, kernel: str) -> Tensor:
+    """The matrix ``(small, large)``, float64, of one-dimensional resizing."""
+    if kernel == "bicubic":
+        columns = torch.eye(large, dtype=torch.float64)[None, None]
+        return resize(columns, (small, large))[0, 0]
+    begin = torch.arange(small, dtype=torch.float64)[:, None] * (large / small)
+    place = torch.arange(large, dtype=torch.float64)
+    shared = torch.minimum(begin + large / small, place + 1) - torch.maximum(begin, place)
+    return shared.clamp_min(0) * (small / large)
+
+
+class Gray(Eigenbasis):
+    """Colour to gray, ``(b, 1, h, w)``: luma of ITU-R BT.601 unless other weights are given."""
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        device: torch.device | str = "cpu",
+        *,
+        weights: Sequence[float] = (0.299, 0.587, 0.114),
+    ):
+        self.x_shape: Shape = (3, *size)
+        self.y_shape: Shape = (1, *size)
+        self._weights = torch.tensor(weights, device=device).view(1, 3, 1, 1)
+        self.values = self._weights.square().sum()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self._weights).sum(1, keepdim=True)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return y * self._weights
+
+    def to_spectrum(self, r: Tensor) -> Tensor:
+        return r
+
+    def from_spectrum(self, c: Tensor) -> Tensor:
+        return c
+
+
+class Blur(Eigenbasis):
+    """Convolution with a kernel ``(kh, kw)`` of odd sides on a picture that goes on at the other side.
+
+    The spectrum is Fourier's. For photographs, which do not go on at the other side, see `blurred_inside`.
+    """
+
+    def __init__(self, kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu"):
+        _check_kernel(kernel, size)
+        self.x_shape: Shape = (3, *size)
+        self.y_shape = self.x_shape
+        (kh, kw), (h, w) = kernel.shape, size
+        around = pad(kernel.double(), (0, w - kw, 0, h - kh)).roll((-(kh // 2), -(kw // 2)), (0, 1))
+        response = torch.fft.rfft2(around)
+        self._response = response.to(torch.complex64).to(device)
+        self.values = response.abs().square().float().to(device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._filtered(x, self._response)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return self._filtered(y, self._response.conj())
+
+    def to_spectrum(self, r: Tensor) -> Tensor:
+        spectrum: Tensor = torch.fft.rfft2(r, norm="ortho")
+        return spectrum
+
+    def from_spectrum(self, c: Tensor) -> Tensor:
+        r: Tensor = torch.fft.irfft2(c, s=self.x_shape[1:], norm="ortho")
+        return r
+
+    def _filtered(self, picture: Tensor, response: Tensor) -> Tensor:
+        return self.from_spectrum(self.to_spectrum(picture) * response)
+
+
+def _check_kernel(kernel: Tensor, size: tuple[int, int]) -> None:
+    (kh, kw), (h, w) = kernel.shape, size
+    if not (kh % 2 and kw % 2):
+        raise ValueError(f"a blur kernel has odd sides, so that it has a middle; got {kw}x{kh} (w x h)")
+    if kh > h or kw > w:
+        raise ValueError(f"the blur kernel is {kw}x{kh} (w x h), larger than the picture, {w}x{h}")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Leave out ``margin`` (rows, columns) on each side of pictures of ``large`` (h, w)."""
+
+    large: tuple[int, int]
+    margin: tuple[int, int]
+
+    @property
+    def x_shape(self) -> Shape:
+        return (3, *self.large)
+
+    @property
+    def y_shape(self) -> Shape:
+        (h, w), (rows, columns) = self.large, self.margin
+        return (3, h - 2 * rows, w - 2 * columns)
+
+    def forward(self, x: Tensor) -> Tensor:
+        (h, w), (rows, columns) = self.large, self.margin
+        return x[..., rows : h - rows, columns : w - columns]
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        rows, columns = self.margin
+        return pad(y, (columns, columns, rows, rows))
+
+    def solve(self, r: Tensor, damping: float) -> Tensor:
+        return r / (1 + damping)
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """What JPEG of a quality, 1 to 100, leaves of pictures of ``size`` (h, w); not linear.
+
+    Its gradient is that of JPEG without rounding (straight through, Bengio et al. 2013).
+    """
+
+    quality: float
+    size: tuple[int, int]
+
+    @property
+    def x_shape(self) -> Shape:
+        return (3, *self.size)
+
+    y_shape = x_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        def straight_through(values: Tensor) -> Tensor:
+            return values + (values.round() - values).detach()
+
+        quality = torch.full((len(x),), self.quality, device=x.device)
+        return jpeg(x, quality, rounding=straight_through)
+
+
+class Chain:
+    """One degradation after the other; the first in the list comes first. Linear if all of them are.
+
+    solve is by conjugate gradients (Hestenes and Stiefel 1952), to a part in 10^5. precondition: about
+    ``(A A^T + damping I)^-1``, to reach that sooner.
+    """
+
+    def __init__(
+        self,
+        *parts: Degradation,
+        precondition: Callable[[Tensor, float], Tensor] | None = None,
+    ):
+        if not parts:
+            raise ValueError("a chain needs at least one operator")
+        for first, second in pairwise(parts):
+            if first.y_shape != second.x_shape:
+                raise ValueError(
+                    f"{type(first).__name__} gives pictures of {first.y_shape} (c, h, w), but "
+                    f"{type(second).__name__}, which comes next, takes {second.x_shape}"
+                )
+        self.parts, self._precondition = parts, precondition
+        self.x_shape, self.y_shape = parts[0].x_shape, parts[-1].y_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reduce(lambda picture, part: part.forward(picture), self.parts, x)
+
+
+class LinearChain(Chain):
+    parts: tuple[Operator, ...]
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return reduce(lambda picture, part: part.adjoint(picture), reversed(self.parts), y)
+
+    def solve(self, r: Tensor, damping: float) -> Tensor:
+        def apply(s: Tensor) -> Tensor:
+            return self.forward(self.adjoint(s)) + damping * s
+
+        def precondition(s: Tensor) -> Tensor:
+            return s if self._precondition is None else self._precondition(s, damping)
+
+        return conjugate_gradients(apply, r, precondition)
+
+
+def chain(*parts: Degradation) -> Degradation:
+    """Operators one after the other, as one; an `Operator` where all of them are.
+
+    Raises ValueError where a picture that one gives is not of the shape that the next one takes.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return (LinearChain if all(isinstance(part, Operator) for part in parts) else Chain)(*parts)
+
+
+def blurred_inside(kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu") -> LinearChain:
+    """A blurred photograph of ``size`` (h, w): the scene went on outside it, and was blurred into it.
+
+    The picture x has a margin of half the kernel on each side, of which y tells little.
+    """
+    margin = kernel.shape[0] // 2, kernel.shape[1] // 2
+    large = size[0] + 2 * margin[0], size[1] + 2 * margin[1]
+    blur, crop = Blur(kernel, large, device), Crop(large, margin)
+
+    def precondition(r: Tensor, damping: float) -> Tensor:
+        return crop.forward(blur.solve(crop.adjoint(r), max(damping, UNMEASURED)))
+
+    return LinearChain(blur, crop, precondition=precondition)
+
+
+def conjugate_gradients(
+    apply: Callable[[Tensor], Tensor],
+    r: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    *,
+    tolerance: float = 1e-5,
+    most: int = 100,
+) -> Tensor:
+    """Solve ``apply(s) = r`` for each picture of a batch, to ``|apply(s) - r| < tolerance |r|``.
+
+    apply is linear, symmetric and not negative; after ``most`` steps what was reached is given, which for
+    values that are nearly unmeasured is a solution without them.
+    """
+
+    def dot(a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).flatten(1).sum(1).view(-1, 1, 1, 1)
+
+    s, left = torch.zeros_like(r), r
+    direction = preconditioned = precondition(left)
+    energy, enough = dot(left, preconditioned), tolerance**2 * dot(r, r)
+    for _ in range(most):
+        if bool((dot(left, left) <= enough).all()):
+            break
+        image = apply(direction)
+        step = energy / dot(direction, image).clamp_min(torch.finfo(r.dtype).tiny)
+        s, left = s + step * direction, left - step * image
+        preconditioned = precondition(left)
+        before, energy = energy, dot(left, preconditioned)
+        direction = preconditioned + energy / before.clamp_min(torch.finfo(r.dtype).tiny) * direction
+    return s
+
+
+def gaussian_kernel(sigma: float) -> Tensor:
+    """A bell of standard deviation ``sigma`` pixels, cut off at three, float64 of sum 1."""
+    if not 0 < sigma <= 100:
+        raise ValueError(f"the blur's sigma lies above 0 and up to 100 pixels, got {sigma:g}")
+    reach = max(1, round(3 * sigma))
+    place = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    line = torch.exp(-0.5 * (place / sigma) ** 2)
+    kernel = line[:, None] * line
+    return kernel / kernel.sum()
+
+
+def motion_kernel(length: float, angle: float) -> Tensor:
+    """A straight even movement over ``length`` pixels, ``angle`` degrees from the right turning up.
+
+    The line is sampled densely and shared between the four nearest pixels of each place; float64 of sum 1.
+    """
+    if not 1 <= length <= 400:
+        raise ValueError(f"a movement is 1 to 400 pixels long, got {length:g}")
+    reach = int(length / 2) + 1
+    along = torch.linspace(-length / 2, length / 2, 64 * (2 * reach + 1), dtype=torch.float64)
+    turn = torch.deg2rad(torch.tensor(angle, dtype=torch.float64))
+    x, y = along * turn.cos(), -along * turn.sin()
+    place = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    across = (1 - (x[:, None] - place).abs()).clamp_min(0)
+    down = (1 - (y[:, None] - place).abs()).clamp_min(0)
+    kernel = down.T @ across
+    return kernel / kernel.sum()

@@ -5,25 +5,28 @@ A sampler is called ``sampler(denoise, x, sigmas, noise=..., progress=...)``. ``
 0.0), and every pair (s, s') of neighbours is one step. A step up the ladder (s' > s) re-noises,
 ``x + sqrt(s'^2 - s^2) z``, and costs no network call, so RePaint's ladder works with every sampler
 but `annealed_langevin`. All raise ValueError for a ladder that cannot be walked or when noise is
-needed and not given, and RestoreError when the result is not finite.
+needed and not given, and NumbersError, with the step, when the picture is no longer finite.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count, pairwise
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from restore.errors import RestoreError
+from restore.errors import NumbersError
 from restore.schedule import network_calls
 from restore.types import Denoiser, Noise, Progress
 
 OWN_STREAM = 0x5EED0F2E5704E  # any number that nobody else takes
 Answer = TypeVar("Answer")
+Update = Callable[[Tensor, float, float, Noise], Tensor]
+"""``update(x, sigma, below, noise) -> x'``: one step of a ladder, down from one noise level to another."""
 StepSize = Callable[[Tensor, Tensor, float], float | Tensor]
 """``step_size(score, z, sigma)``: Langevin's alpha, one number or one for each picture ``(b, 1, 1, 1)``."""
 
@@ -69,7 +72,41 @@ def seeded_noise(seed: int) -> Noise:
     return lambda like: torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
 
 
-@torch.no_grad()
+def counted(
+    answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
+) -> Callable[[Tensor, float], Answer]:
+    """The same answers; after each the number so far, of so many in all, is reported."""
+    if progress is None:
+        return answer
+    calls = count(1)
+
+    def counted(x: Tensor, sigma: float) -> Answer:
+        result = answer(x, sigma)
+        progress(next(calls), total)
+        return result
+
+    return counted
+
+
+def walk(update: Update, x: Tensor, sigmas: Sequence[float], *, noise: Noise | None = None) -> Tensor:
+    """Take every step of a ladder that goes down by ``update``, every one that goes up by noise.
+
+    Up it is ``x + sqrt(s'^2 - s^2) z`` (Lugmayr et al. 2022). Raises NumbersError, with the step, as soon as
+    x is not finite.
+    """
+    steps, watch = _steps(sigmas), _Watch(sigmas)
+    draw = partial(_draw, noise)
+    with torch.no_grad():
+        for sigma, below in steps:
+            if below > sigma:
+                x = x + math.sqrt(below**2 - sigma**2) * draw(x)
+            else:
+                x = update(x, sigma, below, draw)
+            watch(x)
+    watch.end()
+    return x
+
+
 def ddim(
     denoise: Denoiser,
     x: Tensor,
@@ -86,21 +123,17 @@ def ddim(
     """
     if not 0 <= eta <= 1:
         raise ValueError(f"eta must lie in 0..1; got {eta}")
-    steps = _steps(sigmas)
-    denoise = _counted(denoise, progress, network_calls(sigmas))
-    for sigma, below in steps:
-        if below > sigma:
-            x = _climb(x, sigma, below, noise)
-            continue
+    denoise = counted(denoise, progress, network_calls(sigmas))
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
         x0 = denoise(x, sigma)
         up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
         x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0)
-        if up > 0:
-            x = x + up * _draw(noise, x)
-    return _finite(x, sigmas)
+        return x + up * noise(x) if up > 0 else x
+
+    return walk(update, x, sigmas, noise=noise)
 
 
-@torch.no_grad()
 def ddpm(
     denoise: Denoiser,
     x: Tensor,
@@ -119,20 +152,19 @@ def ddpm(
     log up^2 = v log large + (1 - v) log small (Nichol & Dhariwal 2021, eq. 15). The step to s' = 0
     draws nothing. Raises ValueError for ``learned`` when the denoiser has no such method.
     """
-    steps = _steps(sigmas)
-    answer = _counted(_variance_answer(denoise, variance), progress, network_calls(sigmas))
-    for sigma, below in steps:
-        if below > sigma:
-            x = _climb(x, sigma, below, noise)
-            continue
+    answer = counted(_variance_answer(denoise, variance), progress, network_calls(sigmas))
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
         x0, between = answer(x, sigma)
         x = x0 + (below / sigma) ** 2 * (x - x0)
-        if below > 0:
-            down = math.sqrt(sigma**2 - below**2)
-            small = below / sigma * down
-            large = math.sqrt((1 + 4 * below**2) / (1 + 4 * sigma**2)) * down
-            x = x + small * (large / small) ** between * _draw(noise, x)
-    return _finite(x, sigmas)
+        if below == 0:
+            return x
+        down = math.sqrt(sigma**2 - below**2)
+        small = below / sigma * down
+        large = math.sqrt((1 + 4 * below**2) / (1 + 4 * sigma**2)) * down
+        return x + small * (large / small) ** between * noise(x)
+
+    return walk(update, x, sigmas, noise=noise)
 
 
 def _variance_answer(
@@ -147,7 +179,6 @@ def _variance_answer(
     return lambda x, sigma: (denoise(x, sigma), between)
 
 
-@torch.no_grad()
 def heun(
     denoise: Denoiser,
     x: Tensor,
@@ -160,24 +191,20 @@ def heun(
 
     Two network calls a step; one, Euler's, in a step to 0. noise is drawn where the ladder climbs.
     """
-    steps = _steps(sigmas)
-    to_zero = sum(below == 0 for _, below in steps)
-    denoise = _counted(denoise, progress, 2 * network_calls(sigmas) - to_zero)
-    for sigma, below in steps:
-        if below > sigma:
-            x = _climb(x, sigma, below, noise)
-            continue
+    to_zero = sum(below == 0 for _, below in _steps(sigmas))
+    denoise = counted(denoise, progress, 2 * network_calls(sigmas) - to_zero)
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
         slope = (x - denoise(x, sigma)) / sigma
         euler = x + (below - sigma) * slope
         if below == 0:
-            x = euler
-            continue
+            return euler
         slope_below = (euler - denoise(euler, below)) / below
-        x = x + (below - sigma) * (slope + slope_below) / 2
-    return _finite(x, sigmas)
+        return x + (below - sigma) * (slope + slope_below) / 2
+
+    return walk(update, x, sigmas, noise=noise)
 
 
-@torch.no_grad()
 def dpmpp_2m(
     denoise: Denoiser,
     x: Tensor,
@@ -192,21 +219,22 @@ def dpmpp_2m(
     ``x' = D + (s'/s) (x - D)``. Second order, one network call a step. The first step, one to 0 and
     one after a climb are of first order. noise is drawn where the ladder climbs.
     """
-    steps = _steps(sigmas)
-    denoise = _counted(denoise, progress, network_calls(sigmas))
-    last: tuple[Tensor, float] | None = None
-    for sigma, below in steps:
-        if below > sigma:
-            x, last = _climb(x, sigma, below, noise), None
-            continue
+    denoise = counted(denoise, progress, network_calls(sigmas))
+    last: tuple[Tensor, float, float] | None = None  # x0, h and where that step ended
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        nonlocal last
         x0 = denoise(x, sigma)
         if below == 0:
-            x, last = x0, None
-            continue
+            return x0
         h = math.log(sigma / below)
-        ahead = x0 if last is None else x0 + h / (2 * last[1]) * (x0 - last[0])
-        x, last = ahead + below / sigma * (x - ahead), (x0, h)
-    return _finite(x, sigmas)
+        ahead = x0
+        if last is not None and last[2] == sigma:  # else the ladder has climbed since
+            ahead = x0 + h / (2 * last[1]) * (x0 - last[0])
+        last = x0, h, below
+        return ahead + below / sigma * (x - ahead)
+
+    return walk(update, x, sigmas, noise=noise)
 
 
 def step_by_ratio(ratio: float = 0.16) -> StepSize:
@@ -259,14 +287,20 @@ def annealed_langevin(
     levels = [sigma for sigma in sigmas if sigma > 0]
     to_zero = sigmas[-1] == 0
     step_size = step_size or step_by_ratio()
-    denoise = _counted(denoise, progress, len(levels) * steps_per_level + to_zero)
+    denoise = counted(denoise, progress, len(levels) * steps_per_level + to_zero)
+    watch = _Watch(sigmas)
     for sigma in levels:
         for _ in range(steps_per_level):
             score = (denoise(x, sigma) - x) / sigma**2
             z = _draw(noise, x)
             alpha = step_size(score, z, sigma)
             x = x + alpha / 2 * score + alpha**0.5 * z
-    return _finite(denoise(x, levels[-1]) if to_zero else x, sigmas)
+        watch(x)
+    if to_zero:
+        x = denoise(x, levels[-1])
+        watch(x)
+    watch.end()
+    return x
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -309,38 +343,35 @@ def _steps(sigmas: Sequence[float]) -> list[tuple[float, float]]:
     return pairs
 
 
-def _counted(
-    answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
-) -> Callable[[Tensor, float], Answer]:
-    """Report every network call."""
-    if progress is None:
-        return answer
-    calls = count(1)
-
-    def counted(x: Tensor, sigma: float) -> Answer:
-        result = answer(x, sigma)
-        progress(next(calls), total)
-        return result
-
-    return counted
-
-
-def _climb(x: Tensor, sigma: float, above: float, noise: Noise | None) -> Tensor:
-    """Re-noise from one level up to another: ``x + sqrt(s'^2 - s^2) z`` (Lugmayr et al. 2022)."""
-    return x + math.sqrt(above**2 - sigma**2) * _draw(noise, x)
-
-
 def _draw(noise: Noise | None, like: Tensor) -> Tensor:
     if noise is None:
         raise ValueError("this walk draws random numbers; pass noise=seeded_noise(seed)")
     return noise(like)
 
 
-def _finite(x: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Check once, at the end: a check every step would make the device wait."""
-    if not torch.isfinite(x).all():
-        raise RestoreError(
-            f"the result holds values that are not finite after {len(sigmas) - 1} steps from sigma "
-            f"{sigmas[0]:g} to {sigmas[-1]:g}; check the input and the weights, or compute in float32"
+class _Watch:
+    """Stops a walk whose state is no longer finite.
+
+    What a step gave is looked at after the next one, so that no device has to wait for the answer.
+    """
+
+    def __init__(self, sigmas: Sequence[float]):
+        self._sigmas = sigmas
+        self._finite: Tensor | None = None
+        self._step = 0
+
+    def __call__(self, x: Tensor) -> None:
+        self.end()
+        self._finite = torch.isfinite(x).all()
+        self._step += 1
+
+    def end(self) -> None:
+        """Raise NumbersError unless what was looked at last is finite."""
+        if self._finite is None or self._finite:
+            return
+        steps = len(self._sigmas) - 1
+        step = min(self._step, steps)
+        raise NumbersError(
+            f"the picture holds values that are not finite after step {step} of {steps}, from sigma "
+            f"{self._sigmas[step - 1]:g}; check the input and the weights, or compute in float32"
         )
-    return x

@@ -162,6 +162,24 @@ def test_dtype_and_gradients_of_the_caller() -> None:
     assert torch.equal(x, kept)
 
 
+@pytest.mark.parametrize("tile", [16, 512])
+def test_the_gradient_is_that_of_differences(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in pieces, which are computed anew one by one."""
+    monkeypatch.setattr("restore.backbone.GRADIENT_TILE", tile)
+    network = backbone()
+    denoise = network.denoiser(Condition(images(1, 37, 31, seed=3)), differentiable=True)
+    x, direction, weights = (images(1, 37, 31, seed=seed) - 0.5 for seed in (0, 1, 2))
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad((weights * denoise(x, 0.3)).sum(), x)
+    with torch.no_grad():
+        ahead, behind = denoise(x + 0.002 * direction, 0.3), denoise(x - 0.002 * direction, 0.3)
+        assert not ahead.requires_grad
+    expected = (weights.double() * (ahead - behind) / 0.004).sum()
+    assert (gradient * direction).sum().item() == pytest.approx(expected.item(), rel=2e-3)
+    assert all(weight.grad is None for weight in network.network.parameters())
+    assert not network.denoiser()(x, 0.3).requires_grad
+
+
 def test_noise_levels_outside_the_trained_range() -> None:
     config = replace(CONFIG, sigma_min=0.01, sigma_max=2.0)
     denoise, x = backbone(config).denoiser(), images(1, 8, 8)

@@ -47,14 +47,14 @@ MUTATIONS: Mutations = {
     ],
     (samplers, test_samplers.check_exact_draws): [
         ("return noise(like)", "return noise(like) / 2**0.5"),
-        ("x = x + up * _draw(noise, x)", "pass"),
+        ("return x + up * noise(x) if up > 0 else x", "return x"),
         ("math.sqrt(below**2 - up**2)", "below"),
-        ("math.sqrt(above**2 - sigma**2)", "(above - sigma)"),
+        ("math.sqrt(below**2 - sigma**2)", "(below - sigma)"),
         ("x = x0 + (below / sigma) ** 2 * (x - x0)", "x = x0 + below / sigma * (x - x0)"),
     ],
     (samplers, test_samplers.check_ancestral_prior): [
         ("return noise(like)", "return noise(like) / 2**0.5"),
-        ("x = x + up * _draw(noise, x)", "pass"),
+        ("return x + up * noise(x) if up > 0 else x", "return x"),
     ],
     (samplers, test_samplers.check_ddim_is_ddpm): [
         ("1 - (below / sigma) ** 2)", "1 - below / sigma)"),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from restore import samplers
 from restore import schedule as schedules
-from restore.errors import RestoreError
+from restore.errors import NumbersError
 
 PRIOR = GaussianPrior(mean=0.4, std=0.2)
 MANY = torch.zeros(2, 3, 64, 64, dtype=torch.float64)
@@ -391,5 +391,5 @@ def test_a_result_that_is_no_number_is_an_error(name: str, value: float) -> None
     def broken(x: Tensor, sigma: float) -> Tensor:
         return torch.full_like(x, value)
 
-    with pytest.raises(RestoreError, match=r"not finite after 2 steps from sigma 0.5 to 0; check the input"):
+    with pytest.raises(NumbersError, match=r"not finite after step 1 of 2, from sigma 0.5; check the input"):
         samplers.SAMPLERS[name](broken, tiny(), [0.5, 0.2, 0.0], noise=samplers.seeded_noise(0))

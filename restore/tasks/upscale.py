@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import count
 from typing import Literal
 
 from torch import Tensor
@@ -14,6 +13,7 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.guidance import enforce, half_quadratic_splitting
 from restore.operators import Resize, consistent
+from restore.samplers import counted
 from restore.tiling import over_orientations
 from restore.types import Estimate, Progress, part_of
 
@@ -118,15 +118,13 @@ def _projection(
     operator = Resize(
         (bicubic.shape[-2], bicubic.shape[-1]), (small.shape[-2], small.shape[-1]), small.device
     )
-    calls, number = ORIENTATIONS + steps, count(1)
 
-    def regression(hint: Tensor) -> Tensor:
-        answer = backbone.denoiser(Condition(hint))(hint, backbone.config.sigma_max)
-        if progress is not None:
-            progress(next(number), calls)
-        return answer
+    def regression(hint: Tensor, sigma: float) -> Tensor:
+        return backbone.denoiser(Condition(hint))(hint, sigma)
 
-    start = consistent(over_orientations(regression, bicubic, ORIENTATIONS), small, operator)
+    call, top = counted(regression, progress, ORIENTATIONS + steps), backbone.config.sigma_max
+    mean = over_orientations(lambda hint: call(hint, top), bicubic, ORIENTATIONS)
+    start = consistent(mean, small, operator)
     rest = part_of(progress, ORIENTATIONS, 0)
     prior = enforce(backbone.denoiser(), small, operator, noise_std=ROUNDING_STD)
     highest, lowest = LADDER[estimate]

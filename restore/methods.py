@@ -1,0 +1,268 @@
+"""Solve ``y = A x0 + noise`` with a prior that knows nothing of A: the published methods, true to the papers.
+
+A method makes of a denoiser either a denoiser again, for any sampler, or a `samplers.Update`, a transition
+of its own for `samplers.walk`. All formulas here are in the coordinates of `restore.types`, in which a step
+from sigma to below has, with ``c = 1 - (below / sigma)^2``, the posterior
+``q(x' | x, x0) = N(c x0 + (1 - c) x, below^2 c)``; the tests restate them in the papers' own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from restore.guidance import enforce, inject_known
+from restore.operators import UNMEASURED, Degradation, Hole, Operator, Spectral, check_shape, consistent
+from restore.samplers import Update
+from restore.types import Denoiser, Noise
+
+UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What was measured, ``(b, c, h, w)``, through which operator, with white noise of which level.
+
+    noise_std: [0, 1] units. Raises ValueError for a measurement of another size than the operator's, and for
+    a level below 0.
+    """
+
+    y: Tensor
+    operator: Degradation
+    noise_std: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_shape(self.y, self.operator.y_shape, "the measurement")
+        if not 0 <= self.noise_std < math.inf:
+            raise ValueError(f"noise_std is 0 or more, in [0, 1] units; got {self.noise_std}")
+
+
+# ------------------------------------------------------------------------ denoisers, for any sampler
+
+
+def ddnm(denoise: Denoiser, problem: Problem) -> Denoiser:
+    """Put what is measured into every clean estimate, ``x0 + A^+ (y - A x0)`` (Wang et al. 2023, eq. 13)."""
+    return enforce(denoise, problem.y, _linear(problem))
+
+
+def repaint(
+    denoise: Denoiser,
+    problem: Problem,
+    noise: Noise,
+    *,
+    variance: Literal["corrected", "printed"] = "corrected",
+) -> Denoiser:
+    """RePaint (Lugmayr et al. 2022): known pixels at the state's noise level, `guidance.inject_known`.
+
+    Its resampling is a ladder that climbs. Raises ValueError for an operator that is not a `Hole`.
+    """
+    if not isinstance(problem.operator, Hole):
+        raise ValueError(f"RePaint fills holes, it cannot serve {_name(problem)}; use ddnm or diffpir")
+    return inject_known(denoise, problem.y, problem.operator.hole, noise, variance=variance)
+
+
+def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_STD) -> Denoiser:
+    """E[x0 | x, y] where the prior's posterior is taken for N(D(x), r^2 I) (Song et al. 2023, eq. 7, 8).
+
+    By Tweedie's formula ``x0 + sigma^2 J^T A^T (r^2 A A^T + noise_std^2 I)^-1 (y - A x0)``, J the network's
+    Jacobian, ``r^2 = sigma^2 s^2 / (sigma^2 + s^2)``; exact for a prior N(m, s^2 I).
+    """
+
+    def mean(x: Tensor, sigma: float) -> Tensor:
+        x0, pulled, r2 = _pulled_back(denoise, problem, x, sigma, prior_std)
+        return x0 + sigma**2 / r2 * pulled
+
+    return mean
+
+
+def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: float) -> Denoiser:
+    """Go beyond the condition, ``u + strength (c - u)`` (Ho and Salimans 2022, eq. 6, w = strength - 1).
+
+    strength 1 is the conditional denoiser alone, as SR3 and Palette use it; two calls each for any other.
+    """
+    if strength == 1:
+        return conditional
+
+    def guided(x: Tensor, sigma: float) -> Tensor:
+        without = unconditional(x, sigma)
+        return without + strength * (conditional(x, sigma) - without)
+
+    return guided
+
+
+# ------------------------------------------------------------------------- transitions of their own
+
+
+def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float = 1.0) -> Update:
+    """DDRM (Kawar et al. 2022, eq. 7, 8): each singular direction is stepped by what y knows of it.
+
+    Where y is noisier than the state (``noise_std / s > below``) the step leans towards y, else x' is drawn
+    around it. No singular vectors are needed but those of A A^T: ``V c = A^T U (c / s)``. Raises ValueError
+    for an operator whose spectrum is not known.
+    """
+    _share("eta", eta)
+    _share("eta_b", eta_b)
+    operator, y = _spectral(problem), problem.y
+    s = operator.values.clamp_min(0).sqrt()
+    measured = operator.values > UNMEASURED
+    level = torch.where(measured, problem.noise_std / s, 0)  # of the noise that A^+ y has
+
+    def within(x: Tensor) -> Tensor:
+        """The coefficients of x in the directions that are measured: V^T x."""
+        return operator.to_spectrum(operator.forward(x)) / s
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        x0 = denoise(x, sigma)
+        direction, fresh = (x - x0) / sigma, noise(x)
+        kept, drawn = below * math.sqrt(1 - eta**2), below * eta
+        unmeasured = x0 + kept * direction + drawn * fresh
+        towards = operator.to_spectrum(y - operator.forward(x0)) / s
+        noisier = level > below
+        pull = torch.where(noisier, kept / level.clamp_min(1e-12), eta_b)
+        spread = torch.where(noisier, drawn, (below**2 - (eta_b * level) ** 2).clamp_min(0).sqrt())
+        change = pull * towards - kept * within(direction) + (spread - drawn) * within(fresh)
+        return unmeasured + operator.adjoint(operator.from_spectrum(torch.where(measured, change / s, 0)))
+
+    return update
+
+
+def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
+    """DDNM+ (Wang et al. 2023, eq. 17 to 19): as much of y as its noise fits into the step's own noise.
+
+    With posterior weight c and deviation u of the step, ``lambda = min(1, u / (c noise_std))`` of the
+    projection, and fresh noise of variance ``u^2 - (c lambda noise_std)^2``; A^+ is taken to leave noise as
+    it is. Its time travel is a ladder that climbs (`schedule.climbing`).
+    """
+    operator, y = _linear(problem), problem.y
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        x0 = denoise(x, sigma)
+        c = 1 - (below / sigma) ** 2
+        u = below * math.sqrt(c)
+        carried = c * problem.noise_std  # of y's noise into x'
+        share = 1.0 if u >= carried else u / carried
+        x0 = x0 + share * (consistent(x0, y, operator) - x0)
+        x = c * x0 + (1 - c) * x
+        fresh = math.sqrt(max(0.0, u**2 - (share * carried) ** 2))
+        return x + fresh * noise(x) if fresh else x
+
+    return update
+
+
+def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = 8.0, zeta: float = 0.3) -> Update:
+    """DiffPIR (Zhu et al. 2023, algorithm 1): the proximal point of the clean estimate, then re-noised.
+
+    ``x0 <- argmin |y - A x|^2 + rho |x - x0|^2`` with ``rho = weight (noise_std / sigma)^2``, and
+    ``x' = x0 + below (sqrt(1 - zeta) e + sqrt(zeta) z)``, e the noise that x has beside the new x0.
+    Raises ValueError unless noise_std is above 0: without noise rho is nothing, and this is `ddnm`.
+    """
+    _share("zeta", zeta)
+    operator, y = _linear(problem), problem.y
+    if problem.noise_std == 0:
+        raise ValueError("DiffPIR weighs the prior by the noise of the measurement, which is 0; use ddnm")
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        x0 = consistent(denoise(x, sigma), y, operator, weight * (problem.noise_std / sigma) ** 2)
+        direction = (x - x0) / sigma
+        return x0 + below * (math.sqrt(1 - zeta) * direction + math.sqrt(zeta) * noise(x))
+
+    return update
+
+
+def pigdm(denoise: Denoiser, problem: Problem, *, eta: float = 1.0, prior_std: float = UNIT_STD) -> Update:
+    """PiGDM (Song et al. 2023, algorithm 1): a DDIM step, and the measurement's gradient weighed by r^2.
+
+    ``x' = DDIM(x, x0; eta) + r^2 J^T A^T (r^2 A A^T + noise_std^2 I)^-1 (y - A x0)``, as in the authors' code
+    (their step is multiplied by the signal scales of both ends, which these coordinates have not).
+    """
+    _share("eta", eta)
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        x0, pulled, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
+        up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
+        x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0) + pulled
+        return x + up * noise(x) if up else x
+
+    return update
+
+
+def dps(denoise: Denoiser, problem: Problem, *, strength: float = 1.0) -> Update:
+    """DPS (Chung et al. 2023, algorithm 1): an ancestral step, then down the gradient of the misfit.
+
+    In DDPM's coordinates ``x'_t <- x'_t - strength d|y - A x0| / dx_t`` with pictures in [-1, 1], the
+    gradient taken through the network. For every operator that can be differentiated, JPEG included. The
+    noise level is not used: the length of the gradient is not, either.
+    """
+    if not strength > 0:
+        raise ValueError(f"the strength of DPS must be above 0, got {strength}")
+
+    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+        with torch.enable_grad():
+            start = x.detach().requires_grad_()
+            x0 = _with_gradient(denoise(start, sigma))
+            misfit = (problem.y - problem.operator.forward(x0)).flatten(1).norm(dim=1).sum()
+            (gradient,) = torch.autograd.grad(misfit, start)
+        c = 1 - (below / sigma) ** 2
+        x = c * x0.detach() + (1 - c) * x
+        if below:
+            x = x + below * math.sqrt(c) * noise(x)
+        # x_t = a (2 x - 1): the misfit doubles, each derivative is over 2 a, and so is the way back to x'.
+        scales = math.sqrt((1 + 4 * sigma**2) * (1 + 4 * below**2))
+        return x - strength * scales / 2 * gradient
+
+    return update
+
+
+# ------------------------------------------------------------------------------------------- common
+
+
+def _pulled_back(
+    denoise: Denoiser, problem: Problem, x: Tensor, sigma: float, prior_std: float
+) -> tuple[Tensor, Tensor, float]:
+    """x0, ``r^2 J^T A^T (r^2 A A^T + noise_std^2 I)^-1 (y - A x0)`` and r^2, J the Jacobian of x0."""
+    operator = _linear(problem)
+    r2 = sigma**2 * prior_std**2 / (sigma**2 + prior_std**2)
+    with torch.enable_grad():
+        start = x.detach().requires_grad_()
+        x0 = _with_gradient(denoise(start, sigma))
+        missing = problem.y - operator.forward(x0.detach())
+        towards = operator.adjoint(operator.solve(missing, problem.noise_std**2 / r2))
+        (pulled,) = torch.autograd.grad(x0, start, towards)
+    return x0.detach(), pulled, r2
+
+
+def _with_gradient(x0: Tensor) -> Tensor:
+    if not x0.requires_grad:
+        raise ValueError("the denoiser gives no gradient; use backbone.denoiser(differentiable=True)")
+    return x0
+
+
+def _linear(problem: Problem) -> Operator:
+    if not isinstance(problem.operator, Operator):
+        raise ValueError(f"{_name(problem)} is not linear; only dps can serve it")
+    return problem.operator
+
+
+def _spectral(problem: Problem) -> Spectral:
+    operator = _linear(problem)
+    if not isinstance(operator, Spectral):
+        raise ValueError(
+            f"DDRM steps by singular values, and those of {_name(problem)} are not known; use ddnm, "
+            "ddnm-plus, diffpir, pigdm or dps"
+        )
+    return operator
+
+
+def _name(problem: Problem) -> str:
+    operator = problem.operator
+    parts = getattr(operator, "parts", (operator,))
+    return " after ".join(type(part).__name__ for part in reversed(parts))
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in 0..1; got {value}")

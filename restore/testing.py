@@ -1,0 +1,67 @@
+"""Contract tests for operators and methods of one's own: call them from a test; they raise AssertionError."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from restore.operators import Degradation, Operator, Spectral
+
+
+def check_operator(operator: Degradation, *, tolerance: float = 1e-4) -> None:
+    """What methods rely on: shapes, a gradient, and for a linear one adjoint, solve and spectrum.
+
+    ``<A x, y> = <x, A^T y>``; ``(A A^T + damping I) solve(A x, damping) = A x``, with damping 0 the
+    pseudo-inverse of an operator that has no weak directions, else a projection; ``U^T`` is orthonormal and
+    ``A A^T = U diag(values) U^T``. tolerance: of the largest difference, relative to the largest value.
+    """
+    x = _random(operator.x_shape, 0)
+    y = operator.forward(x)
+    assert y.shape == (2, *operator.y_shape), f"forward gives {tuple(y.shape)}, y_shape is {operator.y_shape}"
+    moved = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(operator.forward(moved).sum(), moved)
+    assert bool(gradient.abs().sum() > 0), "forward has no gradient"
+    if isinstance(operator, Operator):
+        _check_linear(operator, x, tolerance)
+    if isinstance(operator, Spectral):
+        _check_spectral(operator, x, tolerance)
+
+
+def _check_linear(operator: Operator, x: Tensor, tolerance: float) -> None:
+    other, r = _random(operator.x_shape, 1), _random(operator.y_shape, 2)
+    both = operator.forward(2 * x - other)
+    _same(
+        both, 2 * operator.forward(x) - operator.forward(other), tolerance, "A (2 x - z) is not 2 A x - A z"
+    )
+    back = operator.adjoint(r)
+    assert back.shape == x.shape, f"adjoint gives {tuple(back.shape)}, x_shape is {operator.x_shape}"
+    left, right = (operator.forward(x) * r).sum(), (x * back).sum()
+    _same(left, right, tolerance, "<A x, y> is not <x, A^T y>")
+    seen = operator.forward(x)
+    for damping in (0.01, 3.0):
+        s = operator.solve(seen, damping)
+        again = operator.forward(operator.adjoint(s)) + damping * s
+        _same(again, seen, tolerance, f"(A A^T + {damping} I) solve(A x, {damping}) is not A x")
+    projected = operator.adjoint(operator.solve(seen, 0.0))
+    twice = operator.adjoint(operator.solve(operator.forward(projected), 0.0))
+    _same(twice, projected, 100 * tolerance, "A^+ A is no projection")
+
+
+def _check_spectral(operator: Spectral, x: Tensor, tolerance: float) -> None:
+    seen = operator.forward(x)
+    spectrum = operator.to_spectrum(seen)
+    _same(operator.from_spectrum(spectrum), seen, tolerance, "U U^T y is not y")
+    assert bool((operator.values >= 0).all()), "there are negative values"
+    weighed = operator.from_spectrum(operator.values * operator.to_spectrum(seen))
+    again = operator.forward(operator.adjoint(seen))
+    _same(weighed, again, tolerance, "U diag(values) U^T y is not A A^T y")
+
+
+def _random(shape: tuple[int, ...], seed: int) -> Tensor:
+    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _same(found: Tensor, expected: Tensor, tolerance: float, otherwise: str) -> None:
+    error = float((found - expected).abs().max())
+    scale = max(float(expected.abs().max()), 1e-12)
+    assert error <= tolerance * scale, f"{otherwise}: off by {error:.2g} of {scale:.2g}"

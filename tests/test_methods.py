@@ -1,0 +1,458 @@
+"""The published solvers: each against its paper's own formulas, and against Gaussian priors in closed form.
+
+The papers write pictures as X = 2 x - 1, states as x_t = sqrt(abar) X + sqrt(1 - abar) eps, and the
+measurement as Y = A X + sigma_Y n; in the package it is x, x + sigma n and y, with sigma = sqrt((1 - abar) /
+abar) / 2 and half the noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
+from torch import Tensor
+
+from restore import methods, operators, samplers, schedule
+from restore.operators import Blur, Gray, Hole, Jpeg, Resize
+from restore.types import Noise
+
+ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
+SIGMA, BELOW = (((1 - abar) / abar) ** 0.5 / 2 for abar in (ABAR, ABAR_BELOW))
+NOISE = 0.05  # of the measurement, in [0, 1] units
+SIZE = (6, 6)
+
+
+def network(x: Tensor, sigma: float) -> Tensor:
+    """Not linear, and no two pixels alike: whatever is forgotten shows."""
+    weights = torch.linspace(0.2, 0.9, x[0].numel(), dtype=x.dtype).view(1, *x.shape[1:])
+    return 0.5 + 0.3 * torch.tanh(weights * (x - 0.4) + 0.2 * x.roll(1, -1)) / (1 + sigma)
+
+
+def in_ddpm(x_t: Tensor, abar: float) -> Tensor:
+    """The same network as the papers have it: X0 from x_t."""
+    sigma = ((1 - abar) / abar) ** 0.5 / 2
+    return 2 * network((x_t / abar**0.5 + 1) / 2, sigma) - 1
+
+
+def state() -> Tensor:
+    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def to_ddpm(x: Tensor, abar: float) -> Tensor:
+    return (2 * x - 1) * abar**0.5
+
+
+def from_ddpm(x_t: Tensor, abar: float) -> Tensor:
+    return (x_t / abar**0.5 + 1) / 2
+
+
+class Matrix:
+    """An operator on a picture of 6x6 as a matrix on X as a vector, in double precision."""
+
+    def __init__(self, operator: operators.Operator):
+        n = 3 * math.prod(SIZE)
+        self.A = operator.forward(torch.eye(n).view(n, 3, *SIZE)).flatten(1).T.double()
+        self.y_shape = operator.y_shape
+
+    def apply(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.A.T
+
+    def pinv(self) -> Tensor:
+        return torch.linalg.pinv(self.A, rtol=0.03)
+
+
+def some_operators() -> dict[str, operators.Operator]:
+    hole = (torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(4)) < 0.4).float()
+    return {
+        "hole": Hole(hole),
+        "bicubic": Resize(SIZE, (3, 2)),
+        "area": Resize(SIZE, (3, 3), kernel="area"),
+        "gray": Gray(SIZE),
+        "blur": Blur(operators.gaussian_kernel(0.7), SIZE),
+    }
+
+
+def measured(operator: operators.Degradation, seed: int = 2) -> Tensor:
+    y = operator.forward(torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(seed)))
+    n = torch.randn(y.shape, generator=torch.Generator().manual_seed(3))
+    return (y + NOISE * operator.forward(torch.ones(1, 3, *SIZE)).sign() * n).double()
+
+
+def known_noise() -> tuple[Noise, Tensor]:
+    z = torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return lambda like: z, z
+
+
+def step(update: samplers.Update) -> Tensor:
+    """One step of what the package has, which is in single precision."""
+    noise, _ = known_noise()
+    with torch.no_grad():
+        return update(state().float(), SIGMA, BELOW, lambda like: noise(like).float()).double()
+
+
+def problem(module: ModuleType, operator: operators.Degradation, noise_std: float = NOISE) -> Any:
+    return module.Problem(measured(operator).float(), operator, noise_std)
+
+
+def paper_y(matrix: Matrix, y: Tensor) -> Tensor:
+    """Y = A X + noise of Y: 2 y - A 1."""
+    return 2 * y.double().flatten(1) - matrix.apply(torch.ones(1, 3, *SIZE, dtype=torch.float64))
+
+
+def assert_same(found: Tensor, expected: Tensor, what: object) -> None:
+    torch.testing.assert_close(
+        found.flatten(), expected.flatten(), rtol=0, atol=5e-5, msg=lambda m: f"{what}: {m}"
+    )
+
+
+def check_ddrm(module: ModuleType) -> None:
+    """Kawar et al. (2022), eq. 7 and 8, by the singular vectors of A; there x_t = X + sigma_t n."""
+    for name, operator in some_operators().items():
+        for noise_std, eta, eta_b in ((0.0, 0.85, 1.0), (NOISE, 0.85, 1.0), (0.3, 0.5, 0.7), (3.0, 1.0, 0.4)):
+            given = problem(module, operator, noise_std)
+            found = step(module.ddrm(network, given, eta=eta, eta_b=eta_b))
+            matrix, (_, z) = Matrix(operator), known_noise()
+            U, s, Vt = torch.linalg.svd(matrix.A, full_matrices=True)
+            s = torch.cat([s, torch.zeros(len(Vt) - len(s))])
+            s = torch.where(s > 0.0317, s, 0)
+            Y, X_t = paper_y(matrix, given.y), (2 * state() - 1).flatten(1)
+            X_theta = (2 * network(state(), SIGMA) - 1).flatten(1)
+            bar = lambda v: v @ Vt.T  # noqa: B023, E731
+            y_bar = torch.zeros(1, len(Vt), dtype=torch.float64)
+            rank = min(U.shape[0], len(Vt))
+            y_bar[:, :rank] = (Y @ U)[:, :rank] / s[:rank]
+            sigma_t, sigma_above, sigma_y = 2 * BELOW, 2 * SIGMA, 2 * noise_std
+            z_bar, expected = bar(z.flatten(1)), torch.zeros(1, len(Vt), dtype=torch.float64)
+            for i in range(len(Vt)):
+                theta = bar(X_theta)[0, i]
+                if s[i] == 0:
+                    ahead = (1 - eta**2) ** 0.5 * sigma_t * (bar(X_t)[0, i] - theta) / sigma_above
+                    expected[0, i] = theta + ahead + eta * sigma_t * z_bar[0, i]
+                elif sigma_t < sigma_y / s[i]:
+                    ahead = (1 - eta**2) ** 0.5 * sigma_t * (y_bar[0, i] - theta) / (sigma_y / s[i])
+                    expected[0, i] = theta + ahead + eta * sigma_t * z_bar[0, i]
+                else:
+                    spread = (sigma_t**2 - sigma_y**2 / s[i] ** 2 * eta_b**2) ** 0.5
+                    expected[0, i] = (1 - eta_b) * theta + eta_b * y_bar[0, i] + spread * z_bar[0, i]
+            assert_same(found, (expected @ Vt + 1) / 2, (name, noise_std, eta))
+
+
+def check_ddnm_plus(module: ModuleType) -> None:
+    """Wang et al. (2023), eq. 17 to 19, and eq. 7 for the step, with a_t, b_t and sigma_t of DDPM."""
+    for name, operator in some_operators().items():
+        for noise_std in (0.0, NOISE, 2.0):
+            given = problem(module, operator, noise_std)
+            found = step(module.ddnm_plus(network, given))
+            matrix, (_, z) = Matrix(operator), known_noise()
+            alpha = ABAR / ABAR_BELOW
+            beta = 1 - alpha
+            a_t = ABAR_BELOW**0.5 * beta / (1 - ABAR)
+            b_t = alpha**0.5 * (1 - ABAR_BELOW) / (1 - ABAR)
+            sigma_t = ((1 - ABAR_BELOW) / (1 - ABAR) * beta) ** 0.5
+            sigma_y = 2 * noise_std
+            share = 1.0 if sigma_t >= a_t * sigma_y else sigma_t / (a_t * sigma_y)
+            gamma = sigma_t**2 - (a_t * share * sigma_y) ** 2
+            x_t = to_ddpm(state(), ABAR)
+            X0 = in_ddpm(x_t, ABAR).flatten(1)
+            X0 = X0 - share * (matrix.apply(X0) - paper_y(matrix, given.y)) @ matrix.pinv().T
+            x_s = a_t * X0 + b_t * x_t.flatten(1) + max(gamma, 0) ** 0.5 * z.flatten(1)
+            assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std))
+
+
+def check_diffpir(module: ModuleType) -> None:
+    """Zhu et al. (2023), algorithm 1, the proximal point from its normal equations."""
+    for name, operator in some_operators().items():
+        for weight, zeta in ((8.0, 0.3), (3.0, 1.0), (20.0, 0.0)):
+            given = problem(module, operator)
+            found = step(module.diffpir(network, given, weight=weight, zeta=zeta))
+            matrix, (_, z) = Matrix(operator), known_noise()
+            x_t, sigma_bar = to_ddpm(state(), ABAR), ((1 - ABAR) / ABAR) ** 0.5
+            rho = weight * (2 * NOISE) ** 2 / sigma_bar**2
+            X0, A, Y = in_ddpm(x_t, ABAR).flatten(1), matrix.A, paper_y(matrix, given.y)
+            normal = A.T @ A + rho * torch.eye(A.shape[1], dtype=torch.float64)
+            X0 = torch.linalg.solve(normal, (Y @ A + rho * X0).mT).mT
+            eps = (x_t.flatten(1) - ABAR**0.5 * X0) / (1 - ABAR) ** 0.5
+            mixed = (1 - zeta) ** 0.5 * eps + zeta**0.5 * z.flatten(1)
+            x_s = ABAR_BELOW**0.5 * X0 + (1 - ABAR_BELOW) ** 0.5 * mixed
+            assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, weight, zeta))
+
+
+def check_pigdm(module: ModuleType) -> None:
+    """Song et al. (2023), algorithm 1, with r_t^2 = 1 - abar, scaled as in the authors' code."""
+    for name, operator in some_operators().items():
+        for noise_std, eta in ((0.0, 1.0), (NOISE, 0.5), (0.5, 0.0)):
+            given = problem(module, operator, noise_std)
+            found = step(module.pigdm(network, given, eta=eta))
+            matrix, (_, z) = Matrix(operator), known_noise()
+            x_t, r2 = to_ddpm(state(), ABAR).requires_grad_(), 1 - ABAR
+            X0 = in_ddpm(x_t, ABAR)
+            missing = (paper_y(matrix, given.y) - matrix.apply(X0)).detach()
+            A = matrix.A
+            if noise_std == 0:
+                weighed = missing @ matrix.pinv().T
+            else:
+                inner = r2 * A @ A.T + (2 * noise_std) ** 2 * torch.eye(len(A), dtype=torch.float64)
+                weighed = r2 * torch.linalg.solve(inner, missing.mT).mT @ A
+            (g,) = torch.autograd.grad((X0.flatten(1) * weighed).sum(), x_t)
+            x_t, X0 = x_t.detach(), X0.detach()
+            eps = (x_t - ABAR**0.5 * X0) / (1 - ABAR) ** 0.5
+            c1 = eta * ((1 - ABAR / ABAR_BELOW) * (1 - ABAR_BELOW) / (1 - ABAR)) ** 0.5
+            c2 = (1 - ABAR_BELOW - c1**2) ** 0.5
+            x_s = ABAR_BELOW**0.5 * X0 + c1 * z + c2 * eps + ABAR_BELOW**0.5 * ABAR**0.5 * g
+            assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std, eta))
+
+
+def check_dps(module: ModuleType) -> None:
+    """Chung et al. (2023), algorithm 1: x_s = x'_s - zeta grad |Y - A X0|^2, zeta = strength / 2 |Y - A X0|.
+
+    The released code descends the norm itself, which is half the square's gradient over the norm.
+    """
+    for name, operator in [*some_operators().items(), ("jpeg", Jpeg(30, SIZE))]:
+        for strength in (1.0, 0.3):
+            given = problem(module, operator)
+            found = step(module.dps(network, given, strength=strength))
+            _, z = known_noise()
+            x_t = to_ddpm(state(), ABAR).requires_grad_()
+            X0 = in_ddpm(x_t, ABAR)
+            misfit = 2 * (given.y - operator.forward(((X0 + 1) / 2).float()))
+            (gradient,) = torch.autograd.grad(misfit.square().sum(), x_t)
+            alpha = ABAR / ABAR_BELOW
+            mean = (
+                ABAR_BELOW**0.5 * (1 - alpha) / (1 - ABAR) * X0
+                + alpha**0.5 * (1 - ABAR_BELOW) / (1 - ABAR) * x_t
+            )
+            spread = ((1 - ABAR_BELOW) / (1 - ABAR) * (1 - alpha)) ** 0.5
+            x_s = mean + spread * z - strength / (2 * misfit.norm()) * gradient
+            assert_same(found, from_ddpm(x_s.detach(), ABAR_BELOW), (name, strength))
+
+
+def test_ddrm() -> None:
+    check_ddrm(methods)
+
+
+def test_ddnm_plus() -> None:
+    check_ddnm_plus(methods)
+
+
+def test_diffpir() -> None:
+    check_diffpir(methods)
+
+
+def test_pigdm() -> None:
+    check_pigdm(methods)
+
+
+def test_dps() -> None:
+    check_dps(methods)
+
+
+# ------------------------------------------------------------ against Gaussian priors, in closed form
+
+STD = 0.2
+PRIOR = GaussianPrior(mean=0.4, std=STD)
+
+
+def no_noise(like: Tensor) -> Tensor:
+    """Of an affine walk, what comes out with all noise at its mean is the mean of what comes out."""
+    return torch.zeros_like(like)
+
+
+def reduced(noise_std: float) -> tuple[methods.Problem, Tensor, Tensor]:
+    """A problem, a state far away from its answer, and the posterior mean E[x0 | y]."""
+    operator = Resize((8, 8), (4, 4))
+    y = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    x = 0.4 + 10 * torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(2))
+    prior_mean = torch.full_like(x, PRIOR.mean)
+    expected = operators.consistent(prior_mean, y, operator, (noise_std / STD) ** 2)
+    return methods.Problem(y, operator, noise_std), x, expected
+
+
+def order(walk: Callable[[list[float]], Tensor]) -> float:
+    """Order of convergence of a walk to its own limit, from ladders of 40 to 320 steps."""
+    ends = [walk(schedule.log_sigma(10.0, 0.005, n)).double() for n in (40, 80, 160, 320)]
+    apart = [float((coarse - fine).abs().max()) for coarse, fine in pairwise(ends)]
+    orders = [math.log2(coarse / fine) for coarse, fine in pairwise(apart)]
+    assert max(orders) - min(orders) < 0.15, orders
+    return sum(orders) / len(orders)
+
+
+@pytest.mark.parametrize(("sampler", "expected"), [(samplers.ddim, 1.0), (samplers.heun, 2.0)])
+def test_order_of_pigdm_as_a_denoiser(sampler: samplers.Sampler, expected: float) -> None:
+    problem, x, _ = reduced(NOISE)
+    denoise = methods.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
+    assert order(lambda sigmas: sampler(denoise, x, sigmas)) == pytest.approx(expected, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda problem: methods.ddnm_plus(PRIOR.denoise, problem),
+        lambda problem: methods.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0),
+    ],
+    ids=["ddnm-plus", "diffpir"],
+)
+def test_order_of_transitions(make: Callable[[methods.Problem], samplers.Update]) -> None:
+    problem, x, _ = reduced(NOISE)
+    found = order(lambda sigmas: samplers.walk(make(problem), x, sigmas, noise=no_noise))
+    assert found == pytest.approx(1.0, abs=0.15)
+
+
+def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
+    """With all noise fresh its steps forget the start, and the last correction is the exact one."""
+    problem, x, expected = reduced(NOISE)
+    update = methods.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0)
+    found = samplers.walk(update, x, schedule.log_sigma(10.0, 0.005, 600), noise=no_noise)
+    assert (found - expected).abs().max() < 0.003
+    # Its default trusts the prior eight times as much, which is for networks, not for Gaussians.
+    update = methods.diffpir(PRIOR.denoise, problem)
+    found = samplers.walk(update, x, schedule.log_sigma(10.0, 0.005, 600), noise=no_noise)
+    assert (found - expected).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["ddrm", "ddnm-plus", "pigdm"])
+def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
+    """With many steps they return ``A x = y`` even where y is noisy: no posterior mean."""
+    problem, x, expected = reduced(NOISE)
+    make = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "pigdm": methods.pigdm}[name]
+    sigmas = schedule.log_sigma(10.0, 0.005, 1000)
+    found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
+
+    def misfit(picture: Tensor) -> float:
+        return float((problem.operator.forward(picture) - problem.y).square().mean() ** 0.5)
+
+    assert misfit(found) < 0.4 * misfit(expected)
+
+
+@pytest.mark.parametrize("name", ["ddrm", "ddnm", "ddnm-plus", "pigdm"])
+def test_without_noise_what_is_measured_is_met(name: str) -> None:
+    problem, x, expected = reduced(0.0)
+    sigmas = schedule.log_sigma(10.0, 0.005, 60)
+    if name == "ddnm":
+        found = samplers.ddim(methods.ddnm(PRIOR.denoise, problem), x, sigmas)
+    else:
+        make = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "pigdm": methods.pigdm}[name]
+        found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
+    assert (problem.operator.forward(found) - problem.y).abs().max() < 1e-4
+    if name in ("ddrm", "ddnm-plus"):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)
+
+
+def test_pigdm_as_a_denoiser_draws_from_the_posterior() -> None:
+    """Known pixels with noise: N((s^2 y + n^2 m) / (s^2 + n^2), s^2 n^2 / (s^2 + n^2)); holes: the prior."""
+    noise_std = 0.1
+    hole = torch.zeros(1, 1, 64, 64)
+    hole[..., :32] = 1
+    y = torch.full((1, 3, 64, 64), 0.9) * (1 - hole)
+    problem = methods.Problem(y, Hole(hole), noise_std)
+    denoise = methods.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
+    variance = STD**2 * noise_std**2 / (STD**2 + noise_std**2)
+    mean = (STD**2 * 0.9 + noise_std**2 * 0.4) / (STD**2 + noise_std**2)
+    x = PRIOR.noisy(10.0, generator_noise(3), like=y).float()
+    x[..., 32:] = mean + (x[..., 32:] - 0.4) * ((variance + 100) / (STD**2 + 100)) ** 0.5
+    x = samplers.heun(denoise, x, schedule.log_sigma(10.0, 0.002, 60))
+    assert_moments(x[..., :32].double(), mean=0.4, variance=STD**2)
+    assert_moments(x[..., 32:].double(), mean=mean, variance=variance)
+
+
+@pytest.mark.parametrize("name", ["ddrm", "ddnm-plus", "diffpir"])
+def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
+    hole = torch.zeros(1, 1, 64, 64)
+    hole[..., :32] = 1
+    problem = methods.Problem(torch.full((1, 3, 64, 64), 0.9) * (1 - hole), Hole(hole), NOISE)
+    make: Any = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "diffpir": methods.diffpir}[name]
+    draws = PRIOR.posterior_draws(lambda like: generator(like))
+    numbers = torch.Generator().manual_seed(9)
+
+    def generator(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=numbers)
+
+    x = PRIOR.noisy(10.0, generator, like=problem.y)
+    x = samplers.walk(make(draws, problem), x, schedule.log_sigma(10.0, 0.01, 8), noise=generator)
+    assert_moments(x[..., :32].double(), mean=PRIOR.mean, variance=STD**2)
+
+
+# ------------------------------------------------------------------------------------------- conduct
+
+
+def test_guidance_without_a_classifier() -> None:
+    def conditional(x: Tensor, sigma: float) -> Tensor:
+        return x + 2
+
+    def unconditional(x: Tensor, sigma: float) -> Tensor:
+        return x - 1
+
+    x = state()
+    assert methods.classifier_free(conditional, unconditional, 1.0) is conditional
+    for strength, expected in ((0.0, -1.0), (1.5, 3.5)):
+        found = methods.classifier_free(conditional, unconditional, strength)(x, 0.3)
+        torch.testing.assert_close(found, x + expected)
+
+
+def test_repaint_with_the_noise_as_printed() -> None:
+    """Algorithm 1 has (1 - abar) eps where eq. 8 has sqrt(1 - abar) eps."""
+    y, hole = state(), torch.zeros(1, 1, *SIZE)
+    noise, z = known_noise()
+    seen: list[Tensor] = []
+
+    def watched(x: Tensor, sigma: float) -> Tensor:
+        seen.append(x)
+        return x
+
+    for variance, scale in (("corrected", (1 - ABAR) ** 0.5), ("printed", 1 - ABAR)):
+        denoise = methods.repaint(watched, methods.Problem(y, Hole(hole)), noise, variance=variance)
+        denoise(torch.zeros_like(y), SIGMA)
+        x_t = ABAR**0.5 * (2 * y - 1) + scale * z
+        torch.testing.assert_close(seen[-1], from_ddpm(x_t, ABAR))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: methods.Problem(state(), Resize((9, 9), SIZE[::-1]), -1.0), "0 or more, in .* got -1.0"),
+        (
+            lambda: methods.Problem(state(), Resize((9, 9), (4, 5))),
+            r"measurement is 6x6 \(w x h\) with 3 channels, the operator is for 5x4 with 3",
+        ),
+        (lambda: methods.diffpir(network, methods.Problem(state(), AllKnown())), "which is 0; use ddnm"),
+        (lambda: methods.ddrm(network, jpeg_problem()), "Jpeg is not linear; only dps can serve it"),
+        (lambda: methods.ddnm(network, jpeg_problem()), "Jpeg is not linear; only dps can serve it"),
+        (lambda: methods.repaint(network, jpeg_problem(), no_noise), "cannot serve Jpeg; use ddnm"),
+        (
+            lambda: methods.ddrm(
+                network,
+                methods.Problem(
+                    state()[..., :3, :3],
+                    operators.chain(Blur(operators.gaussian_kernel(0.4), SIZE), Resize(SIZE, (3, 3))),
+                ),
+            ),
+            "those of Resize after Blur are not known; use ddnm",
+        ),
+        (
+            lambda: methods.ddrm(network, methods.Problem(state(), AllKnown()), eta=2),
+            "eta must lie in 0..1; got 2",
+        ),
+        (lambda: methods.dps(network, jpeg_problem(), strength=0), "strength of DPS must be above 0, got 0"),
+        (
+            lambda: step(methods.dps(lambda x, sigma: network(x.detach(), sigma), jpeg_problem())),
+            "gives no gradient; use backbone.denoiser.differentiable=True.",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_said(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+class AllKnown(Hole):
+    def __init__(self) -> None:
+        super().__init__(torch.zeros(1, 1, *SIZE))
+
+
+def jpeg_problem() -> methods.Problem:
+    return methods.Problem(state().float(), Jpeg(50, SIZE))
