@@ -9,16 +9,19 @@ from sigma to below has, with ``c = 1 - (below / sigma)^2``, the posterior
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from importlib.metadata import entry_points
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from restore.guidance import enforce, inject_known
+from restore.guidance import enforce, half_quadratic_splitting, inject_known
 from restore.operators import UNMEASURED, Degradation, Hole, Operator, Spectral, check_shape, consistent
-from restore.samplers import Update
-from restore.types import Denoiser, Noise
+from restore.samplers import Sampler, Update, ddim, ddpm
+from restore.types import Denoiser, Estimate, Noise, Progress
 
 UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
 
@@ -39,6 +42,24 @@ class Problem:
         check_shape(self.y, self.operator.y_shape, "the measurement")
         if not 0 <= self.noise_std < math.inf:
             raise ValueError(f"noise_std is 0 or more, in [0, 1] units; got {self.noise_std}")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to solve problems, and how it is walked when nothing else is said.
+
+    update: a transition of its own, made of a denoiser and a problem; or
+    wrap: a denoiser for any sampler, made of a denoiser, a problem and noise; one of the two, or both.
+    sampler: for wrap. gradient: the network is differentiated. estimate: what comes out.
+    reference: author and year.
+    """
+
+    reference: str
+    update: Callable[[Denoiser, Problem], Update] | None = None
+    wrap: Callable[[Denoiser, Problem, Noise], Denoiser] | None = None
+    sampler: Sampler = ddim
+    gradient: bool = False
+    estimate: Estimate = "sample"
 
 
 # ------------------------------------------------------------------------ denoisers, for any sampler
@@ -266,3 +287,58 @@ def _name(problem: Problem) -> str:
 def _share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie in 0..1; got {value}")
+
+
+# ----------------------------------------------------------------------------------------- registry
+
+ENTRY_POINT = "restore.methods"
+"""Under which packages name the methods they add, as ``name = "module:METHOD"``."""
+
+
+def _any_noise(wrap: Callable[[Denoiser, Problem], Denoiser]) -> Callable[..., Denoiser]:
+    return lambda denoise, problem, noise: wrap(denoise, problem)
+
+
+def _splitting(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
+    return enforce(denoise, problem.y, _linear(problem), noise_std=problem.noise_std)
+
+
+def _split(
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    noise: Noise | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Splitting as a sampler; it draws nothing."""
+    return half_quadratic_splitting(denoise, x, sigmas, progress=progress)
+
+
+OWN: dict[str, Method] = {
+    "splitting": Method("Zhang et al. 2021", wrap=_splitting, sampler=_split, estimate="mean"),
+    "ddrm": Method("Kawar et al. 2022", ddrm),
+    "ddnm": Method("Wang et al. 2023", wrap=_any_noise(ddnm), sampler=partial(ddim, eta=0.85)),
+    "ddnm-plus": Method("Wang et al. 2023", ddnm_plus),
+    "diffpir": Method("Zhu et al. 2023", diffpir),
+    "pigdm": Method("Song et al. 2023", pigdm, _any_noise(pigdm_mean), gradient=True),
+    "dps": Method("Chung et al. 2023", dps, gradient=True),
+    "repaint": Method("Lugmayr et al. 2022", wrap=repaint, sampler=ddpm),
+}
+
+
+@cache
+def all_methods() -> dict[str, Method]:
+    """The methods by name: those of this module, and those that installed packages add.
+
+    Raises ValueError for an added one that has the name of another or is no `Method`.
+    """
+    found = dict(OWN)
+    for point in entry_points(group=ENTRY_POINT):
+        method = point.load()
+        if point.name in found:
+            raise ValueError(f"{point.value} adds a method {point.name!r}, of which there is one already")
+        if not isinstance(method, Method):
+            raise ValueError(f"{point.value} is no restore.methods.Method but a {type(method).__name__}")
+        found[point.name] = method
+    return found

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from restore.degradations import jpeg, resize
+from restore.fill import push_pull
 
 # Eigenvalues of A A^T below this are taken for nothing: what they weigh is unmeasured, and to divide by them
 # would make pictures of rounding. Singular values of .03, as in DDRM's and DDNM's released code.
@@ -28,7 +29,10 @@ Shape = tuple[int, int, int]
 
 @runtime_checkable
 class Degradation(Protocol):
-    """What is done to pictures of x_shape (c, h, w), differentiable; it gives ``(b, *y_shape)``."""
+    """What is done to pictures of x_shape (c, h, w), differentiable; it gives ``(b, *y_shape)``.
+
+    guess: a first picture ``(b, *x_shape)`` from what was measured, quick and smooth.
+    """
 
     @property
     def x_shape(self) -> Shape: ...
@@ -37,6 +41,8 @@ class Degradation(Protocol):
     def y_shape(self) -> Shape: ...
 
     def forward(self, x: Tensor) -> Tensor: ...
+
+    def guess(self, y: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
@@ -117,6 +123,9 @@ class Hole:
     def forward(self, x: Tensor) -> Tensor:
         return x * (1 - self.hole)
 
+    def guess(self, y: Tensor) -> Tensor:
+        return push_pull(y, self.hole)
+
     def adjoint(self, y: Tensor) -> Tensor:
         return y * (1 - self.hole)
 
@@ -169,6 +178,9 @@ class Resize(Eigenbasis):
     def forward(self, x: Tensor) -> Tensor:
         return self._rows @ x @ self._columns.T
 
+    def guess(self, y: Tensor) -> Tensor:
+        return resize(y, self.large)
+
     def adjoint(self, y: Tensor) -> Tensor:
         return self._rows.T @ y @ self._columns
 
@@ -210,6 +222,9 @@ class Gray(Eigenbasis):
     def forward(self, x: Tensor) -> Tensor:
         return (x * self._weights).sum(1, keepdim=True)
 
+    def guess(self, y: Tensor) -> Tensor:
+        return (y / self._weights.sum()).expand(-1, 3, -1, -1)
+
     def adjoint(self, y: Tensor) -> Tensor:
         return y * self._weights
 
@@ -223,7 +238,7 @@ class Gray(Eigenbasis):
 class Blur(Eigenbasis):
     """Convolution with a kernel ``(kh, kw)`` of odd sides on a picture that goes on at the other side.
 
-    The spectrum is Fourier's. For photographs, which do not go on at the other side, see `blurred_inside`.
+    The spectrum is Fourier's. For photographs, which do not go on at the other side, see `BlurInside`.
     """
 
     def __init__(self, kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu"):
@@ -238,6 +253,9 @@ class Blur(Eigenbasis):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._filtered(x, self._response)
+
+    def guess(self, y: Tensor) -> Tensor:
+        return y
 
     def adjoint(self, y: Tensor) -> Tensor:
         return self._filtered(y, self._response.conj())
@@ -264,10 +282,11 @@ def _check_kernel(kernel: Tensor, size: tuple[int, int]) -> None:
 
 @dataclass(frozen=True)
 class Crop:
-    """Leave out ``margin`` (rows, columns) on each side of pictures of ``large`` (h, w)."""
+    """Keep a piece of ``size`` (h, w) of pictures of ``large`` (h, w), from ``corner`` (row, column)."""
 
     large: tuple[int, int]
-    margin: tuple[int, int]
+    corner: tuple[int, int]
+    size: tuple[int, int]
 
     @property
     def x_shape(self) -> Shape:
@@ -275,19 +294,25 @@ class Crop:
 
     @property
     def y_shape(self) -> Shape:
-        (h, w), (rows, columns) = self.large, self.margin
-        return (3, h - 2 * rows, w - 2 * columns)
+        return (3, *self.size)
 
     def forward(self, x: Tensor) -> Tensor:
-        (h, w), (rows, columns) = self.large, self.margin
-        return x[..., rows : h - rows, columns : w - columns]
+        (row, column), (h, w) = self.corner, self.size
+        return x[..., row : row + h, column : column + w]
+
+    def guess(self, y: Tensor) -> Tensor:
+        return pad(y, self._margins(), mode="replicate")
 
     def adjoint(self, y: Tensor) -> Tensor:
-        rows, columns = self.margin
-        return pad(y, (columns, columns, rows, rows))
+        return pad(y, self._margins())
 
     def solve(self, r: Tensor, damping: float) -> Tensor:
         return r / (1 + damping)
+
+    def _margins(self) -> list[int]:
+        """Left, right, top, bottom."""
+        (row, column), (h, w) = self.corner, self.size
+        return [column, self.large[1] - column - w, row, self.large[0] - row - h]
 
 
 @dataclass(frozen=True)
@@ -313,12 +338,15 @@ class Jpeg:
         quality = torch.full((len(x),), self.quality, device=x.device)
         return jpeg(x, quality, rounding=straight_through)
 
+    def guess(self, y: Tensor) -> Tensor:
+        return y
+
 
 class Chain:
     """One degradation after the other; the first in the list comes first. Linear if all of them are.
 
-    solve is by conjugate gradients (Hestenes and Stiefel 1952), to a part in 10^5. precondition: about
-    ``(A A^T + damping I)^-1``, to reach that sooner.
+    solve is by conjugate gradients (Hestenes and Stiefel 1952), to a part in 10^4; damping 0 is taken for
+    UNMEASURED. precondition: about ``(A A^T + damping I)^-1``, to be there sooner.
     """
 
     def __init__(
@@ -340,6 +368,9 @@ class Chain:
     def forward(self, x: Tensor) -> Tensor:
         return reduce(lambda picture, part: part.forward(picture), self.parts, x)
 
+    def guess(self, y: Tensor) -> Tensor:
+        return reduce(lambda picture, part: part.guess(picture), reversed(self.parts), y)
+
 
 class LinearChain(Chain):
     parts: tuple[Operator, ...]
@@ -348,6 +379,8 @@ class LinearChain(Chain):
         return reduce(lambda picture, part: part.adjoint(picture), reversed(self.parts), y)
 
     def solve(self, r: Tensor, damping: float) -> Tensor:
+        damping = damping or UNMEASURED
+
         def apply(s: Tensor) -> Tensor:
             return self.forward(self.adjoint(s)) + damping * s
 
@@ -367,19 +400,41 @@ def chain(*parts: Degradation) -> Degradation:
     return (LinearChain if all(isinstance(part, Operator) for part in parts) else Chain)(*parts)
 
 
-def blurred_inside(kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu") -> LinearChain:
+class BlurInside(LinearChain):
     """A blurred photograph of ``size`` (h, w): the scene went on outside it, and was blurred into it.
 
-    The picture x has a margin of half the kernel on each side, of which y tells little.
+    The picture x has a margin of at least half the kernel around ``inside``, of which y tells little.
     """
-    margin = kernel.shape[0] // 2, kernel.shape[1] // 2
-    large = size[0] + 2 * margin[0], size[1] + 2 * margin[1]
-    blur, crop = Blur(kernel, large, device), Crop(large, margin)
 
-    def precondition(r: Tensor, damping: float) -> Tensor:
-        return crop.forward(blur.solve(crop.adjoint(r), max(damping, UNMEASURED)))
+    def __init__(self, kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu"):
+        (kh, kw), (h, w) = kernel.shape, size
+        large = _quick_side(h + kh - 1), _quick_side(w + kw - 1)
+        blur = Blur(kernel, large, device)
+        self.inside = Crop(large, (kh // 2, kw // 2), size)
 
-    return LinearChain(blur, crop, precondition=precondition)
+        def precondition(r: Tensor, damping: float) -> Tensor:
+            return self.inside.forward(blur.solve(self.inside.adjoint(r), damping))
+
+        super().__init__(blur, self.inside, precondition=precondition)
+
+
+def _quick_side(side: int) -> int:
+    """The shortest side of at least so many pixels that is quick to transform: no factor above 5."""
+    while True:
+        rest = side
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return side
+        side += 1
+
+
+def without_margin(x: Tensor, operator: Degradation) -> Tensor:
+    """The part of a picture x that the operator's measurement is of."""
+    parts = operator.parts if isinstance(operator, Chain) else (operator,)
+    first = operator if isinstance(operator, BlurInside) else parts[0]
+    return first.inside.forward(x) if isinstance(first, BlurInside) else x
 
 
 def conjugate_gradients(
@@ -387,8 +442,8 @@ def conjugate_gradients(
     r: Tensor,
     precondition: Callable[[Tensor], Tensor],
     *,
-    tolerance: float = 1e-5,
-    most: int = 100,
+    tolerance: float = 1e-4,
+    most: int = 60,
 ) -> Tensor:
     """Solve ``apply(s) = r`` for each picture of a batch, to ``|apply(s) - r| < tolerance |r|``.
 

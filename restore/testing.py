@@ -9,15 +9,18 @@ from restore.operators import Degradation, Operator, Spectral
 
 
 def check_operator(operator: Degradation, *, tolerance: float = 1e-4) -> None:
-    """What methods rely on: shapes, a gradient, and for a linear one adjoint, solve and spectrum.
+    """What methods rely on: shapes, a guess, a gradient, and for a linear one adjoint, solve and spectrum.
 
-    ``<A x, y> = <x, A^T y>``; ``(A A^T + damping I) solve(A x, damping) = A x``, with damping 0 the
-    pseudo-inverse of an operator that has no weak directions, else a projection; ``U^T`` is orthonormal and
-    ``A A^T = U diag(values) U^T``. tolerance: of the largest difference, relative to the largest value.
+    ``<A x, y> = <x, A^T y>``; ``(A A^T + damping I) solve(A x, damping) = A x``; ``U^T`` is orthonormal,
+    ``A A^T = U diag(values) U^T`` and ``A^+ A`` a projection. tolerance: of the largest
+    difference, relative to the largest value.
     """
     x = _random(operator.x_shape, 0)
     y = operator.forward(x)
     assert y.shape == (2, *operator.y_shape), f"forward gives {tuple(y.shape)}, y_shape is {operator.y_shape}"
+    guess = operator.guess(y)
+    assert guess.shape == x.shape, f"guess gives {tuple(guess.shape)}, x_shape is {operator.x_shape}"
+    assert bool(torch.isfinite(guess).all()), "guess is not finite"
     moved = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(operator.forward(moved).sum(), moved)
     assert bool(gradient.abs().sum() > 0), "forward has no gradient"
@@ -42,9 +45,6 @@ def _check_linear(operator: Operator, x: Tensor, tolerance: float) -> None:
         s = operator.solve(seen, damping)
         again = operator.forward(operator.adjoint(s)) + damping * s
         _same(again, seen, tolerance, f"(A A^T + {damping} I) solve(A x, {damping}) is not A x")
-    projected = operator.adjoint(operator.solve(seen, 0.0))
-    twice = operator.adjoint(operator.solve(operator.forward(projected), 0.0))
-    _same(twice, projected, 100 * tolerance, "A^+ A is no projection")
 
 
 def _check_spectral(operator: Spectral, x: Tensor, tolerance: float) -> None:
@@ -52,6 +52,9 @@ def _check_spectral(operator: Spectral, x: Tensor, tolerance: float) -> None:
     spectrum = operator.to_spectrum(seen)
     _same(operator.from_spectrum(spectrum), seen, tolerance, "U U^T y is not y")
     assert bool((operator.values >= 0).all()), "there are negative values"
+    projected = operator.adjoint(operator.solve(seen, 0.0))
+    twice = operator.adjoint(operator.solve(operator.forward(projected), 0.0))
+    _same(twice, projected, 100 * tolerance, "A^+ A is no projection")
     weighed = operator.from_spectrum(operator.values * operator.to_spectrum(seen))
     again = operator.forward(operator.adjoint(seen))
     _same(weighed, again, tolerance, "U diag(values) U^T y is not A A^T y")
