@@ -13,21 +13,25 @@ from restore.errors import RestoreError
 
 __version__ = "0.1.0"
 
-__all__ = ["RestoreError", "denoise", "inpaint", "load", "sample", "upscale"]
+__all__ = ["RestoreError", "colorize", "deblur", "denoise", "inpaint", "load", "sample", "solve", "upscale"]
 
 if TYPE_CHECKING:
     from restore.backbone import load
     from restore.tasks.denoise import denoise
     from restore.tasks.inpaint import inpaint
     from restore.tasks.sample import sample
+    from restore.tasks.solve import colorize, deblur, solve
     from restore.tasks.upscale import upscale
 else:
     # Not seen by type checkers, for whom a module with __getattr__ has every attribute.
     _HOMES = {
+        "colorize": "restore.tasks.solve",
+        "deblur": "restore.tasks.solve",
         "denoise": "restore.tasks.denoise",
         "inpaint": "restore.tasks.inpaint",
         "load": "restore.backbone",
         "sample": "restore.tasks.sample",
+        "solve": "restore.tasks.solve",
         "upscale": "restore.tasks.upscale",
     }
 

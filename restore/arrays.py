@@ -95,6 +95,18 @@ def canvas(image: Any) -> Canvas:
     return Canvas(batch, image)
 
 
+def in_colour(image: Any) -> Any:
+    """A gray picture of any kind with its channel three times, alpha kept; a coloured one as it is."""
+    if isinstance(image, Tensor):
+        dim = image.ndim - 3
+        gray, alpha = image.narrow(dim, 0, 1), image.narrow(dim, 1, image.shape[dim] - 1)
+        return image if image.shape[dim] > 2 else torch.cat([gray, gray, gray, alpha], dim)
+    if isinstance(image, np.ndarray):
+        planes = image[..., None] if image.ndim == 2 else image
+        return planes if planes.shape[2] > 2 else planes[..., [0, 0, 0, *range(1, planes.shape[2])]]
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
 def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tensor:
     """Read a mask as a hole ``(b, 1, h, w)``, 1 where content must be invented.
 

@@ -407,6 +407,7 @@ class BlurInside(LinearChain):
     """
 
     def __init__(self, kernel: Tensor, size: tuple[int, int], device: torch.device | str = "cpu"):
+        _check_kernel(kernel, size)
         (kh, kw), (h, w) = kernel.shape, size
         large = _quick_side(h + kh - 1), _quick_side(w + kw - 1)
         blur = Blur(kernel, large, device)
@@ -480,7 +481,7 @@ def gaussian_kernel(sigma: float) -> Tensor:
     return kernel / kernel.sum()
 
 
-def motion_kernel(length: float, angle: float) -> Tensor:
+def motion_kernel(length: float, angle: float = 0.0) -> Tensor:
     """A straight even movement over ``length`` pixels, ``angle`` degrees from the right turning up.
 
     The line is sampled densely and shared between the four nearest pixels of each place; float64 of sum 1.

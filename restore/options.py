@@ -49,6 +49,18 @@ UPSCALE_STEPS = {
 }
 UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)
+SOLVERS = {
+    "splitting": "mean",
+    "ddrm": "sample",
+    "ddnm": "sample",
+    "ddnm-plus": "sample",
+    "diffpir": "sample",
+    "pigdm": "sample",
+    "dps": "sample",
+    "repaint": "sample",
+}
+SOLVER = {"mean": "splitting", "sample": "diffpir"}
+SOLVE_STEPS = 20
 SAMPLE_STEPS = 50
 TILE = 2048
 CANCELLED = 130  # 128 + SIGINT, as shells count

@@ -1,33 +1,37 @@
-"""Undo a degradation that can be written down, with the unconditional prior: the general case, and blur."""
+"""Undo a degradation that can be written down, by the prior alone: deblur, colorize, the general case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch import Tensor
 
-from restore import methods, samplers, schedule
-from restore.arrays import Picture, canvas
+from restore import methods, operators, samplers, schedule
+from restore.arrays import Picture, canvas, in_colour
 from restore.backbone import Backbone, shipped
 from restore.methods import Problem
-from restore.operators import Degradation, Operator, Shape, consistent, without_margin
+from restore.operators import Degradation, Operator
 from restore.types import Estimate, Progress
+from restore.words import Word, read_word
 
 ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that a file has
 DEFAULT_METHOD: dict[Estimate, str] = {"mean": "splitting", "sample": "diffpir"}
 STEPS = 20
 # Where a ladder begins: low enough for the prior to know what it says, measured on the validation pictures.
 START_SIGMA: dict[Estimate, float] = {"mean": 0.1, "sample": 0.5}
+LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
+MOST_SIGMA = 80.0
 
 
 def solve(
     image: Picture,
-    operator: Callable[[Shape], Degradation],
+    operator: Callable[[tuple[int, int]], Degradation],
     *,
     noise: float = ROUNDING,
-    estimate: Estimate = "sample",
+    estimate: Estimate = "mean",
     method: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
@@ -38,31 +42,54 @@ def solve(
 ) -> Picture:
     """Find a picture that, degraded, is the given one; the same kind of thing comes back.
 
-    operator: gives the degradation for the shape (c, h, w) of what was measured.
+    operator: gives the degradation whose measurement has the size (h, w).
     noise: standard deviation of the noise in the picture, 0..255 scale; rounding to 8 bits unless said.
+    estimate: ``mean`` (best PSNR) or ``sample`` (natural texture).
     method: one of `restore.methods.all_methods`; None is splitting for the mean, DiffPIR for a sample.
     sampler: one of `restore.samplers.SAMPLERS`, for a method that any sampler can walk; None is its own.
     steps: of the ladder, of one network call each. start: its first noise level, [0, 1] units: the
         operator's guess with so much noise on it; None is what measured best.
     seed: of the random numbers; the pictures of a batch draw different ones.
 
-    Raises ValueError for options out of range and a method that cannot serve the operator.
+    Where the operator's measurement is gray, that is the picture's luma. Raises ValueError for options out
+    of range and a method that cannot serve the operator.
     """
     plan = plan_of(estimate, method, sampler, steps, start)
     if not 0 <= noise <= 255:
         raise ValueError(f"noise is a level from 0 to 255, got {noise:g}")
     picture = canvas(image)
     backbone = backbone or shipped()
-    y = picture.batch.to(backbone.device)
-    c, h, w = y.shape[1:]
-    problem = Problem(y, operator((c, h, w)), noise / 255)
-    x = solved(problem, plan, seed, backbone, progress)
-    return picture.like_original(without_margin(x, problem.operator))  # type: ignore[no-any-return]
+    batch = picture.batch.to(backbone.device)
+    degradation = operator((batch.shape[-2], batch.shape[-1]))
+    gray = degradation.y_shape[0] == 1
+    y = operators.Gray((batch.shape[-2], batch.shape[-1]), batch.device).forward(batch) if gray else batch
+    x = solved(Problem(y, degradation, noise / 255), plan, seed, backbone, progress)
+    return picture.like_original(operators.without_margin(x, degradation))  # type: ignore[no-any-return]
+
+
+def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
+    """Sharpen a picture that was blurred by a known kernel; the same kind of thing comes back.
+
+    kernel: ``(kh, kw)`` of odd sides, or ``gaussian:SIGMA`` or ``motion:LENGTH:ANGLE`` in pixels and degrees.
+    The scene went on outside the picture: nothing is assumed of its borders. options: those of `solve`.
+    """
+    if isinstance(kernel, str):
+        return solve(image, chain_of([read_word(f"blur={kernel}")]), **options)
+    return solve(image, lambda size: operators.BlurInside(kernel, size), **options)
+
+
+def colorize(image: Picture, **options: Any) -> Picture:
+    """Give a gray picture colours, whose luma is the picture; an RGB picture of its kind comes back.
+
+    options: those of `solve`. The prior sees surroundings of a few hundred pixels and knows no objects:
+    expect plausible tints, not the right ones.
+    """
+    return solve(in_colour(image), operators.Gray, **options)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a problem is walked. start: the first noise level."""
+    """How a problem is walked. start: the first noise level, [0, 1] units."""
 
     method: methods.Method
     sampler: samplers.Sampler | None
@@ -86,8 +113,11 @@ def plan_of(
         raise ValueError(f"method {name!r} has steps of its own; leave out sampler={sampler!r}")
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    if start is not None and not 0 < start <= 80:
-        raise ValueError(f"start is a noise level above 0 and up to 80, in [0, 1] units; got {start:g}")
+    if start is not None and not LAST_SIGMA < start <= MOST_SIGMA:
+        raise ValueError(
+            f"start is a noise level above {LAST_SIGMA:g} and up to {MOST_SIGMA:g}, in [0, 1] units; "
+            f"got {start:g}"
+        )
     walker = None if sampler is None else samplers.choose(sampler, chosen.sampler, estimate)
     return Plan(chosen, walker, steps or STEPS, start or START_SIGMA[estimate])
 
@@ -96,7 +126,8 @@ def solved(problem: Problem, plan: Plan, seed: int, backbone: Backbone, progress
     """Walk a problem down; x ``(b, *x_shape)``."""
     noise, method = samplers.seeded_noise(seed), plan.method
     prior = backbone.denoiser(differentiable=method.gradient)
-    x, sigmas = first_picture(problem), _ladder(plan, backbone)
+    x = first_picture(problem)
+    sigmas = schedule.log_sigma(plan.start, LAST_SIGMA, plan.steps)
     if method.estimate == "sample":
         x = x + sigmas[0] * noise(x)
     if method.update is not None and plan.sampler is None:
@@ -113,10 +144,32 @@ def first_picture(problem: Problem) -> Tensor:
     guess = operator.guess(problem.y)
     if not isinstance(operator, Operator):
         return guess
-    damping = max(problem.noise_std, ROUNDING / 255) ** 2 / GUESS_STD**2
-    return consistent(guess, problem.y, operator, damping)
+    damping = (max(problem.noise_std, ROUNDING / 255) / GUESS_STD) ** 2
+    return operators.consistent(guess, problem.y, operator, damping)
 
 
-def _ladder(plan: Plan, backbone: Backbone) -> list[float]:
-    lowest = max(backbone.config.sigma_min, 0.005)
-    return schedule.log_sigma(plan.start, lowest, plan.steps) if plan.steps > 1 else [plan.start, 0.0]
+def chain_of(words: Sequence[Word]) -> Callable[[tuple[int, int]], Degradation]:
+    """What was done to a picture, the first word first, as an operator for `solve`."""
+
+    def build(size: tuple[int, int]) -> Degradation:
+        parts: list[Degradation] = []
+        for number, word in reversed(list(enumerate(words))):
+            parts.insert(0, _operator(word, size, first=number == 0))
+            size = parts[0].x_shape[1:]
+        return operators.chain(*parts)
+
+    return build
+
+
+def _operator(word: Word, size: tuple[int, int], *, first: bool) -> Degradation:
+    """The operator whose measurement has the size (h, w)."""
+    if word.kind in ("gaussian", "motion"):
+        make = operators.gaussian_kernel if word.kind == "gaussian" else operators.motion_kernel
+        # What was done before the blur has left no more than the picture to be blurred.
+        return (operators.BlurInside if first else operators.Blur)(make(*word.numbers), size)
+    if word.kind == "gray":
+        return operators.Gray(size)
+    if word.kind == "jpeg":
+        return operators.Jpeg(word.numbers[0], size)
+    kernel: Literal["bicubic", "area"] = "bicubic" if word.kind == "down" else "area"
+    return operators.Resize(word.size_before(size), size, kernel=kernel)

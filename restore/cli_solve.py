@@ -1,0 +1,176 @@
+"""Commands that undo a degradation by the prior alone: deblur, colorize, and run for any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from restore import images
+from restore.errors import ConfigError, ImageError
+from restore.folder import Job
+from restore.options import (
+    ENSEMBLE,
+    MODEL,
+    OUTPUT,
+    OVERWRITE,
+    SAMPLERS,
+    SEED,
+    SOLVE_STEPS,
+    SOLVER,
+    SOLVERS,
+    Number,
+    Settings,
+    estimate_option,
+    with_settings,
+)
+from restore.running import Prepared, Session, channels, restore_all, with_channels
+from restore.words import Word, read_word, size_before
+
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+NOISE = click.option(
+    "--noise", type=Number(0, 255), metavar="S",
+    help="Standard deviation of the noise in the picture, 0 to 255 as 8-bit pixels count.  [default: that of "
+    "rounding, 0.29]",
+)  # fmt: skip
+
+
+def solver_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How a problem is walked: the same for all commands here."""
+    names = [name for name, estimate in SOLVERS.items() if estimate == "sample"]
+    options = (
+        estimate_option("mean"),
+        click.option(
+            "--method", metavar="NAME",
+            help=f"For the mean {SOLVER['mean']}; for a sample {', '.join(names)}, or what an installed "
+            f"package adds.  [default: {SOLVER['mean']}, {SOLVER['sample']}]",
+        ),
+        click.option(
+            "--steps", type=click.IntRange(1, 1000), metavar="N",
+            help=f"Steps of the walk from noisy to clean, a network call each.  [default: {SOLVE_STEPS}]",
+        ),
+        click.option(
+            "--sampler", type=click.Choice(SAMPLERS),
+            help="How to walk to a sample, for the methods that leave the choice: ddnm, pigdm, repaint.",
+        ),
+        click.option(
+            "--start", type=Number(0.01, 80), metavar="S",
+            help="Noise level at which the walk starts from a first guess, 0.01 to 80, where 1 is white "
+            "minus black; 80 is pure noise.  [default: 0.1 for the mean, 0.5 for a sample]",
+        ),
+        SEED,
+    )  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command()
+@INPUTS
+@click.option(
+    "--kernel", required=True, metavar="KERNEL",
+    help="gaussian:SIGMA, or motion:LENGTH:ANGLE with the angle in degrees from the right turning up; in "
+    "pixels.",
+)  # fmt: skip
+@NOISE
+@solver_options
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any) -> None:
+    """Sharpen pictures blurred by a known kernel: files, folders with their sub-folders, or -.
+
+    \b
+    restore deblur soft.jpg --kernel gaussian:1.6
+    restore deblur shaken.png --kernel motion:15:30 --noise 2 -o sharp.png
+    """
+    _solve(inputs, settings, _words([f"blur={kernel}"]), walk, "deblurred")
+
+
+@click.command()
+@INPUTS
+@solver_options
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
+    """Give gray pictures colours: files, folders with their sub-folders, or -.
+
+    The network knows textures, not objects: expect plausible tints, not the right ones. Colours that are
+    there are not looked at.
+
+    \b
+    restore colorize old.png
+    """
+    _solve(inputs, settings, _words(["gray"]), walk, "colorized")
+
+
+@click.command()
+@INPUTS
+@click.option(
+    "--operator", "words", multiple=True, required=True, metavar="WHAT",
+    help="What was done to the picture: blur=KERNEL (as for deblur), down=FACTOR (bicubic), area=FACTOR "
+    "(means), gray, jpeg=QUALITY. May be given several times, in the order in which it happened.",
+)  # fmt: skip
+@NOISE
+@solver_options
+@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
+    """Undo what was done to pictures: files, folders with their sub-folders, or -.
+
+    \b
+    restore run small.png --operator blur=gaussian:1.2 --operator down=3
+    restore run bad.jpg --operator jpeg=20 --method dps --estimate sample
+    """
+    _solve(inputs, settings, _words(words), walk, "restored")
+
+
+def _words(words: Sequence[str]) -> list[Word]:
+    try:
+        return [read_word(word) for word in words]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _solve(
+    inputs: tuple[str, ...], settings: Settings, words: list[Word], walk: dict[str, Any], ending: str
+) -> None:
+    _check(walk)
+    walk = {name: value for name, value in walk.items() if value is not None}
+
+    def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
+        h, w = size = size_before(words, picture.size)
+        if h * w > images.MAX_PIXELS:
+            raise ImageError(
+                f"{job.name}: {w}x{h} (w x h) would be {h * w / 1e6:.0f} megapixels, more than the "
+                f"{images.MAX_PIXELS / 1e6:.0f} that can be written; crop it or lower the factor"
+            )
+
+        def finish() -> images.Picture:
+            from restore.tasks.solve import chain_of, solve
+
+            colour = any(word.kind == "gray" for word in words)
+            asked = replace(picture, gray=False) if colour else picture
+            pixels = channels(asked, job.name)
+            backbone, progress = session.backbone, session.progress
+            try:
+                found = solve(pixels, chain_of(words), backbone=backbone, progress=progress, **walk)
+            except ValueError as error:  # a method that cannot serve the operator
+                raise ConfigError(f"{job.name}: {error}") from error
+            return with_channels(asked, found)
+
+        return Prepared(size, finish)
+
+    restore_all(inputs, task, settings, ending=ending)
+
+
+def _check(walk: dict[str, Any]) -> None:
+    """Refuse, before anything is loaded, what no method can do."""
+    method, estimate = walk["method"], walk["estimate"]
+    if SOLVERS.get(method or SOLVER[estimate], estimate) != estimate:
+        able = " or ".join(name for name, its in SOLVERS.items() if its == estimate)
+        raise click.UsageError(
+            f"--method {method} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
+        )
+    if estimate == "mean" and walk["sampler"] is not None:
+        raise click.UsageError(
+            "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
+        )

@@ -1,0 +1,240 @@
+"""One command at work: pictures are read, checked, restored one by one, written and reported."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from restore import folder, images
+from restore.errors import ImageError
+from restore.folder import Job
+from restore.options import CANCELLED, Settings, load_backbone
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tqdm import tqdm
+
+    from restore.backbone import Backbone
+
+
+class Session:
+    """One command at work: the network, loaded when first asked for, and what is said meanwhile.
+
+    facts: what the task found out about the picture at hand, for ``--json``.
+    """
+
+    def __init__(self, settings: Settings, pictures: int) -> None:
+        self.settings = settings
+        self.facts: dict[str, Any] = {}
+        self._finished = 0
+        self._name = ""
+        self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
+
+    @functools.cached_property
+    def backbone(self) -> Backbone:
+        settings = self.settings
+        network = load_backbone(
+            settings.weights, settings.device, settings.precision, settings.tile, settings.ensemble
+        )
+        if self._bar is not None:
+            self._bar.unpause()  # the time left is for pictures, not for loading
+        return network
+
+    def begin(self, name: str) -> None:
+        self.facts = {}
+        self._name = name
+        self.progress(0, 1)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far the picture is; called after every network call."""
+        if self._bar is not None:
+            step = f" step {done}/{total}" if done else ""
+            self._bar.set_description_str(self._name + step, refresh=False)
+            self._bar.update(self._finished + done / total - self._bar.n)
+
+    def end(self) -> None:
+        self._finished += 1
+
+    def note(self, text: str) -> None:
+        if not self.settings.quiet:
+            self._say(f"note: {text}", err=True)
+
+    def error(self, text: str) -> None:
+        self._say(f"error: {text}", err=True)
+
+    def result(self, text: str, **facts: Any) -> None:
+        """A line on standard output: a path, or all facts as JSON."""
+        line = json.dumps(facts | self.facts) if self.settings.json else text
+        self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, text: str | bytes, *, err: bool) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        click.echo(text, err=err)
+        if self._bar is not None:
+            self._bar.refresh()
+
+
+def _on_terminal(stream: TextIO) -> bool:
+    return stream.isatty()
+
+
+def _bar(pictures: int) -> tqdm[Any] | None:
+    """A progress bar on standard error, where that is a terminal."""
+    if not _on_terminal(sys.stderr):
+        return None
+    from tqdm import tqdm
+
+    of = f" of {pictures} pictures" if pictures > 1 else ""
+    form = f"{{desc}} {{percentage:3.0f}}%{of} |{{bar}}| {{elapsed}}, {{remaining}} left"
+    return tqdm(total=pictures, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture that has been checked. size: (h, w) of the result. finish: computes it."""
+
+    size: tuple[int, int]
+    finish: Callable[[], images.Picture]
+
+
+Task = Callable[[images.Picture, Job, Session], Prepared]
+"""Checks a picture and notes what the user should know; nothing is computed yet."""
+
+
+def restore_all(
+    inputs: tuple[str, ...], task: Task, settings: Settings, *, ending: str, reads: tuple[Path, ...] = ()
+) -> None:
+    """Plan, check, restore every input, report; ends the program with the exit code."""
+    try:
+        planned = folder.plan(inputs, settings.output, ending=ending)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if any(job.target is None for job in planned.jobs) and not settings.dry_run:
+        if _on_terminal(sys.stdout):
+            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
+        if settings.json:
+            raise click.UsageError("--json and the picture both want standard output; give a file with -o")
+    todo, skipped = folder.sort_out(planned, overwrite=settings.overwrite, reads=reads)
+    session = Session(settings, len(todo))
+    try:
+        for job in skipped if settings.json else []:
+            session.result("", input=job.name, output=str(job.target), status="skipped")
+        tally = folder.run(todo, lambda job: _restore_one(job, task, session), _reporter(session))
+    finally:
+        session.close()
+    _finish(tally, session, len(planned.jobs), skipped)
+
+
+def _restore_one(job: Job, task: Task, session: Session) -> None:
+    start = time.monotonic()
+    session.begin(job.name)
+    picture = folder.read(job, lambda: sys.stdin.buffer.read())
+    for text in picture.notes:
+        session.note(f"{job.name}: {text}")
+    lost = [] if job.target is None else images.lossy_notes(job.target, picture)
+    prepared = task(picture, job, session)
+    h, w = prepared.size
+    target = "standard output" if job.target is None else str(job.target)
+    about = {"input": job.name, "output": target, "width": w, "height": h}
+    if session.settings.dry_run:
+        before = f"{picture.size[1]}x{picture.size[0]}"
+        session.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about, status="planned")
+        session.end()
+        return
+    for text in lost:
+        session.note(f"{target}: {text}")
+    result = _in_memory(prepared, job)
+    if job.target is None:
+        sys.stdout.buffer.write(images.encode(result, result.format))
+        sys.stdout.buffer.flush()
+    else:
+        folder.write(job, result, overwrite=session.settings.overwrite)
+        session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
+    session.end()
+
+
+def _in_memory(prepared: Prepared, job: Job) -> images.Picture:
+    """The finished picture; ImageError where memory does not suffice."""
+    try:
+        return prepared.finish()
+    except (MemoryError, RuntimeError) as error:
+        # torch has a class of its own for a card's memory being full, and none for the machine's.
+        known = isinstance(error, MemoryError) or re.search("can't allocate memory|out of memory", str(error))
+        if not known:
+            raise
+        raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
+
+
+def _reporter(session: Session) -> Callable[[Job, str], None]:
+    def report(job: Job, message: str) -> None:
+        session.end()
+        session.error(message)
+        if session.settings.json:
+            target = "standard output" if job.target is None else str(job.target)
+            session.result("", input=job.name, output=target, status="failed", error=message)
+
+    return report
+
+
+def _finish(tally: folder.Tally, session: Session, jobs: int, skipped: Sequence[Job]) -> None:
+    """Report on all jobs and end with the exit code."""
+    kept = len(skipped)
+    left = jobs - kept - tally.done - tally.failed
+    if tally.interrupted:
+        again = "nothing was written"
+        if jobs > 1:
+            # With --overwrite an old output cannot be told from a new one.
+            resumable = not session.settings.overwrite
+            again = "run the same command again to " + ("go on" if resumable else "do all of them")
+        session.error(f"interrupted with {tally.done + kept} of {jobs} done; {again}")
+        click.get_current_context().exit(CANCELLED)
+    if jobs > 1:
+        parts = [f"{tally.done} {'planned' if session.settings.dry_run else 'restored'}"]
+        parts += [f"{kept} there already and kept"] if kept else []
+        parts += [f"{tally.failed} failed"] if tally.failed else []
+        parts += [f"{left} not tried"] if left else []
+        say = session.error if tally.failed else session.note
+        hint = "; pass --overwrite to replace those there already" if kept else ""
+        say(f"{', '.join(parts)} (of {jobs} pictures){hint}")
+    elif skipped:
+        session.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
+    if tally.failed:
+        click.get_current_context().exit(1)
+
+
+def channels(picture: images.Picture, name: str) -> NDArray[Any]:
+    """What the tasks are given: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for odd floats."""
+    import numpy as np
+
+    colour = picture.pixels[..., :1] if picture.gray else picture.pixels
+    if picture.bits == 32:
+        from restore.arrays import canvas
+
+        try:
+            canvas(colour)
+        except ValueError as error:
+            raise ImageError(f"{name}: {error}") from error
+    return colour if picture.alpha is None else np.dstack([colour, picture.alpha])
+
+
+def with_channels(picture: images.Picture, channels: NDArray[Any]) -> images.Picture:
+    """The same kind of picture with a task's result, which may have another size."""
+    import numpy as np
+
+    colour = channels[..., :3] if channels.shape[2] > 2 else np.repeat(channels[..., :1], 3, axis=2)
+    return picture.with_pixels(colour, alpha=None if picture.alpha is None else channels[..., -1])
