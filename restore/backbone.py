@@ -372,7 +372,7 @@ def load(
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:
     """(the network's state, its configuration, facts), checked; adapters are merged. Raises WeightsError."""
-    metadata, tensors = _read_file(path)
+    metadata, tensors = read_file(path)
     kind = metadata.get("format")
     if kind not in (FORMAT, adapters.FORMAT):
         raise WeightsError(
@@ -391,7 +391,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dic
             expected = UNet(config.network).state_dict()
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
-    _check_shapes(path, tensors, expected)
+    check_shapes(path, tensors, expected)
     _check_contents(path, tensors, digest)
     return tensors, config, facts
 
@@ -405,7 +405,8 @@ def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, st
         return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
 
 
-def _read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors of a safetensors file. Raises WeightsError."""
     from safetensors import SafetensorError
 
     if not path.is_file():
@@ -424,19 +425,20 @@ def _base_of(path: Path, digest: str) -> Path:
     )
     for candidate in (shipped_file, *beside):
         try:
-            metadata, _ = _read_file(candidate, with_tensors=False)
+            metadata, _ = read_file(candidate, with_tensors=False)
         except WeightsError:
             continue
         if metadata.get("sha256") == digest and metadata.get("format") == FORMAT:
             return candidate
-    held = _read_file(shipped_file, with_tensors=False)[0].get("sha256", "")
+    held = read_file(shipped_file, with_tensors=False)[0].get("sha256", "")
     raise WeightsError(
         f"{path}: these are adapters for the weights {digest[:12]}, but the package holds {held[:12]}; put "
         "that checkpoint beside them in the same folder, or fit again"
     )
 
 
-def _check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raise WeightsError, naming it, at the first tensor that is missing, unknown or of another shape."""
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
             raise WeightsError(f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {name}")

@@ -13,7 +13,7 @@ import click
 from restore import __version__, folder, images
 from restore.cli_eval import evaluate
 from restore.cli_fit import fit
-from restore.cli_solve import colorize, deblur, run
+from restore.cli_solve import colorize, convert, deblur, run
 from restore.errors import ImageError, MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
@@ -504,5 +504,5 @@ def train(
     go(settings, resume=resume, start_from=start_from, say=say)
 
 
-for command in (deblur, colorize, run, evaluate, fit):
+for command in (deblur, colorize, run, evaluate, fit, convert):
     main.add_command(command)

@@ -1,15 +1,17 @@
-"""Commands that undo a degradation by the prior alone: deblur, colorize, and run for any other."""
+"""Commands that undo a degradation by the prior alone: deblur, colorize, run; convert, for other priors."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from restore import images
-from restore.errors import ConfigError, ImageError
+from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
     ENSEMBLE,
@@ -174,3 +176,54 @@ def _check(walk: dict[str, Any]) -> None:
         raise click.UsageError(
             "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
         )
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="Where to write them, as .safetensors.",
+)  # fmt: skip
+@OVERWRITE
+@click.option(
+    "--head-channels", type=click.IntRange(min=1), default=64, show_default=True, metavar="N",
+    help="guided-diffusion only: channels of one attention head.",
+)  # fmt: skip
+@click.option(
+    "--blocks", type=click.IntRange(1, 16), metavar="N",
+    help="guided-diffusion only: residual blocks a level.  [default: found from the tensors]",
+)  # fmt: skip
+@click.option(
+    "--schedule", type=click.Choice(["linear", "cosine"]), default="linear", show_default=True,
+    help="guided-diffusion only: of its noise.",
+)  # fmt: skip
+def convert(
+    source: Path, output: Path, overwrite: bool, head_channels: int, blocks: int | None, schedule: str
+) -> None:
+    """Make other people's weights ours: SOURCE is a guided-diffusion .pt file, or a folder of diffusers'.
+
+    What is written holds all that is needed, and is given to --weights. Only tensors are read from .pt files,
+    no code is run.
+
+    \b
+    restore convert 256x256_diffusion_uncond.pt -o adm256.safetensors
+    restore run blurred.png --operator blur=gaussian:2 --weights adm256.safetensors
+    """
+    if output.suffix.lower() != ".safetensors":
+        raise click.UsageError(f"-o {output}: weights are written as .safetensors; name it so")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is there already; pass --overwrite to replace it")
+
+    from restore import foreign
+
+    backbone = foreign.read(source, heads=head_channels, blocks=blocks, schedule=schedule)
+    digest = foreign.save(backbone, output)
+    shape = backbone.config.network
+    parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
+    classes = f", {shape.classes} classes (--label)" if shape.classes else ""
+    click.echo(
+        f"note: {parameters / 1e6:.1f} M parameters, channels {', '.join(map(str, shape.channels))}, "
+        f"{shape.blocks} blocks a level{classes}; sha256 {digest[:12]}",
+        err=True,
+    )
+    click.echo(os.fsencode(output))

@@ -17,6 +17,7 @@ from restore.errors import ConfigError
 
 if TYPE_CHECKING:
     from restore.backbone import Backbone, Precision
+    from restore.foreign import ForeignBackbone
 
 # Literals that the tasks have too: to look them up there would import torch. A test compares them.
 ESTIMATES = ("sample", "mean")
@@ -204,6 +205,10 @@ ENSEMBLE = click.option(
 )  # fmt: skip
 MODEL = (
     *NETWORK,
+    click.option(
+        "--label", type=click.IntRange(min=0), metavar="N",
+        help="Class to draw, for converted weights that know classes.",
+    ),
     switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
     switch("--dry-run", help="Check the inputs, show what would be written, and write nothing."),
@@ -228,6 +233,7 @@ class Settings:
     json: bool
     dry_run: bool
     ensemble: int = 1
+    label: int | None = None
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -310,12 +316,40 @@ def load_backbone(
     weights: Path | None, device: str, precision: Precision, tile: int, ensemble: int = 1
 ) -> Backbone:
     """The network as the options say. Raises ConfigError and WeightsError."""
-    from restore.backbone import best_device, dtype_of, load
+    from restore.backbone import dtype_of, load
 
-    place = best_device() if device == "auto" else usable(device)
+    place = _place(device)
     network = load(weights, device=place, dtype=dtype_of(precision, place))
     network.tile, network.ensemble = tile, ensemble
     return network
+
+
+def load_prior(settings: Settings) -> Backbone | ForeignBackbone:
+    """The same, or a network that `restore convert` has written. Raises ConfigError and WeightsError."""
+    from restore import foreign
+
+    if settings.weights is None or not foreign.is_foreign(settings.weights):
+        if settings.label is not None:
+            raise ConfigError("--label is for converted weights that know classes; leave it out")
+        return load_backbone(
+            settings.weights, settings.device, settings.precision, settings.tile, settings.ensemble
+        )
+    if settings.tile != TILE:
+        raise ConfigError(
+            f"--tile {settings.tile}: {settings.weights} sees the whole picture at once, so it cannot be "
+            "computed in pieces; leave it out"
+        )
+    if settings.precision == "bf16":
+        raise ConfigError(f"--precision bf16: {settings.weights} is computed in fp32; leave it out")
+    network = foreign.load(settings.weights, device=_place(settings.device))
+    network.label, network.ensemble = settings.label, settings.ensemble
+    return network
+
+
+def _place(device: str) -> str:
+    from restore.backbone import best_device
+
+    return best_device() if device == "auto" else usable(device)
 
 
 def usable(device: str) -> str:

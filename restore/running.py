@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from restore import folder, images
 from restore.errors import ImageError
 from restore.folder import Job
-from restore.options import CANCELLED, Settings, load_backbone
+from restore.options import CANCELLED, Settings, load_prior
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,10 +42,8 @@ class Session:
 
     @functools.cached_property
     def backbone(self) -> Backbone:
-        settings = self.settings
-        network = load_backbone(
-            settings.weights, settings.device, settings.precision, settings.tile, settings.ensemble
-        )
+        # Where it can, a foreign network answers as ours does; where it cannot, it says so.
+        network = cast("Backbone", load_prior(self.settings))
         if self._bar is not None:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
