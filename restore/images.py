@@ -37,6 +37,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from restore.errors import ImageError, OutputError
+from restore.exif import (
+    EXTRA_SAMPLES,
+    ORIENTATION,
+    PIXEL_TAGS,
+    directory,
+    exif_of_tiff,
+    number_of,
+    patched,
+    tree,
+    without_thumbnail,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -398,8 +409,8 @@ def _upright(picture: Picture) -> Picture:
     if picture.pages > 1:
         notes += (f"the file holds {picture.pages} pictures; only the first is used",)
     try:
-        turn = _number(picture.exif, _ORIENTATION) if picture.exif else 1
-        exif = _without_thumbnail(_patched(picture.exif, {_ORIENTATION: 1})) if picture.exif else b""
+        turn = number_of(picture.exif, ORIENTATION) if picture.exif else 1
+        exif = without_thumbnail(patched(picture.exif, {ORIENTATION: 1})) if picture.exif else b""
     except (KeyError, ValueError, struct.error):
         turn, exif = 1, b""
         notes += ("its EXIF data are damaged and were dropped",)
@@ -864,7 +875,7 @@ def _decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
         return _assembled(
             channels,
             format="tiff",
-            exif=_exif_of_tiff(data, int(tags.valueof(_ORIENTATION, 1))),
+            exif=exif_of_tiff(data, int(tags.valueof(ORIENTATION, 1))),
             icc=b"" if page.photometric == 5 else icc,
             xmp=_as_bytes(tags.valueof(700, b"")),
             dpi=dpi,
@@ -932,7 +943,7 @@ def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ..
     if data[2:4] in (b"+\0", b"\0+"):
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
     # Pillow turns TIFFs by itself and drops or divides by an extra channel; here all of that comes later.
-    image = TiffImagePlugin.TiffImageFile(BytesIO(_patched(data, {_ORIENTATION: 1, _EXTRA_SAMPLES: 2})))
+    image = TiffImagePlugin.TiffImageFile(BytesIO(patched(data, {ORIENTATION: 1, EXTRA_SAMPLES: 2})))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class measures here, by the limit of the whole process
     image.load()
     return _channels_of(image, name)
@@ -947,7 +958,7 @@ def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
     level = log.getLogLevel()
     log.setLogLevel(0)  # what is wrong with the file is said once, by the caller
     try:
-        flat = np.frombuffer(_patched(data, {_ORIENTATION: 1}), np.uint8)
+        flat = np.frombuffer(patched(data, {ORIENTATION: 1}), np.uint8)
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
     finally:
         log.setLogLevel(level)
@@ -973,8 +984,8 @@ def _encode_tiff(picture: Picture) -> bytes:
         sizes.append(len(strip))
         out += strip + b"\0" * (len(strip) % 2)
     integer = channels.dtype.kind == "u"
-    tags = {} if not picture.exif else _tree(picture.exif)
-    tags = {tag: field for tag, field in tags.items() if tag not in _PIXEL_TAGS}
+    tags = {} if not picture.exif else tree(picture.exif)
+    tags = {tag: field for tag, field in tags.items() if tag not in PIXEL_TAGS}
 
     def put(tag: int, kind: str, *values: int) -> None:
         body = struct.pack(f"{order}{len(values)}{kind}", *values)
@@ -993,7 +1004,7 @@ def _encode_tiff(picture: Picture) -> bytes:
     put(317, "H", 2 if integer else 1)
     put(339, "H", *[1 if integer else 3] * count)
     if picture.alpha is not None:
-        put(_EXTRA_SAMPLES, "H", 2)
+        put(EXTRA_SAMPLES, "H", 2)
     if picture.dpi:
         for tag, value in zip((282, 283), picture.dpi, strict=True):
             tags[tag] = (5, 1, struct.pack(order + "2I", round(value * 10000), 10000))
@@ -1003,7 +1014,7 @@ def _encode_tiff(picture: Picture) -> bytes:
             tags[tag] = (7 if tag == 34675 else 1, len(data), data)
     mark = b"II" if order == "<" else b"MM"
     out[:8] = mark + struct.pack(order + "HI", 42, len(out))
-    return bytes(out) + _directory(tags, order, len(out))
+    return bytes(out) + directory(tags, order, len(out))
 
 
 def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:
@@ -1015,139 +1026,7 @@ def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:
     return zlib.compress(block.astype(block.dtype.newbyteorder(order)).tobytes())
 
 
-# ------------------------------------------------- EXIF: a TIFF structure without a picture in it
-
-_ORDER = {b"II": "<", b"MM": ">"}
-_ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""field type -> bytes of one value (TIFF 6.0, section 2)"""
-_ORIENTATION, _EXTRA_SAMPLES = 0x0112, 0x0152
-_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
-_PIXEL_TAGS = {
-    *(*range(254, 260), *range(262, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301),
-    *(*range(317, 344), 346, 347, 351, *range(512, 522), *range(529, 533)),
-    *(700, 34675),  # XMP and the colour profile have their own fields
-    *(34377, 37724),  # Photoshop's thumbnails and layers show the picture as it was
-}
-"""Tags that describe how the pixels are stored; the rest describes the picture and is kept."""
-
-_Fields = dict[int, Any]
-"""tag -> (type, count, bytes), or again fields for a directory within"""
-
-
-def _entries(tiff: bytes, at: int) -> tuple[dict[int, tuple[int, int, int]], int]:
-    """A directory: tag -> (type, count, where its value is), and where the directory ends."""
-    order = _ORDER[tiff[:2]]
-    (count,) = struct.unpack_from(order + "H", tiff, at)
-    end = at + 2 + 12 * count
-    found = {}
-    for start in range(at + 2, end, 12):
-        tag, kind, number, where = struct.unpack_from(order + "HHII", tiff, start)
-        size = _ITEM.get(kind, 0) * number
-        place = start + 8 if size <= 4 else where
-        if size and place + size <= len(tiff):  # a broken entry is as good as none
-            found[tag] = (kind, number, place)
-    return found, end
-
-
-def _first(tiff: bytes) -> int:
-    """Where the first directory is. Raises ValueError where this is no TIFF structure."""
-    order = _ORDER.get(tiff[:2])
-    if order is None or struct.unpack_from(order + "H", tiff, 2) != (42,):
-        raise ValueError(f"expected a TIFF header, got {tiff[:4]!r}")
-    return int(struct.unpack_from(order + "I", tiff, 4)[0])
-
-
-def _number(tiff: bytes, tag: int) -> int:
-    """A one-number tag of the first directory; 0 where there is none."""
-    kind, number, place = _entries(tiff, _first(tiff))[0].get(tag, (0, 0, 0))
-    letter = {3: "H", 4: "I"}.get(kind)
-    if letter is None or number != 1:
-        return 0
-    return int(struct.unpack_from(_ORDER[tiff[:2]] + letter, tiff, place)[0])
-
-
-def _patched(tiff: bytes, numbers: dict[int, int]) -> bytes:
-    """The same bytes, but with these one-number tags set, in the first and in the Exif directory.
-
-    In place: moving things would break maker notes, which point into the file.
-    """
-    out, order = bytearray(tiff), _ORDER[tiff[:2]]
-    directories = [_entries(tiff, _first(tiff))[0]]
-    if inner := _number(tiff, _EXIF_DIRECTORY):
-        directories.append(_entries(tiff, inner)[0])
-    for entries in directories:
-        for tag, value in numbers.items():
-            kind, number, place = entries.get(tag, (0, 0, 0))
-            if number == 1 and kind == 4:
-                struct.pack_into(order + "I", out, place, value)
-            elif number == 1 and kind == 3:
-                struct.pack_into(order + "H", out, place, min(value, 65535))
-    return bytes(out)
-
-
-def _without_thumbnail(tiff: bytes) -> bytes:
-    """The same bytes with the second directory unlinked and the JPEG it points to blanked."""
-    out, order = bytearray(tiff), _ORDER[tiff[:2]]
-    _, end = _entries(tiff, _first(tiff))
-    if end + 4 > len(tiff):
-        return tiff
-    (second,) = struct.unpack_from(order + "I", tiff, end)
-    struct.pack_into(order + "I", out, end, 0)
-    if 0 < second <= len(tiff) - 2:
-        entries = _entries(tiff, second)[0]
-        if 0x201 in entries and 0x202 in entries:
-            at, size = (struct.unpack_from(order + "I", tiff, entries[tag][2])[0] for tag in (0x201, 0x202))
-            size = max(0, min(size, len(out) - at))
-            out[at : at + size] = bytes(size)
-    return bytes(out)
-
-
 def _with_size(picture: Picture) -> bytes:
     """The EXIF with its width and height set to the picture's, where it tells them."""
     h, w = picture.size
-    return _patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h}) if picture.exif else b""
-
-
-def _exif_of_tiff(tiff: bytes, orientation: int) -> bytes:
-    """What a TIFF file tells about its picture, without the pixels; of a BigTIFF only the orientation."""
-    order = _ORDER[tiff[:2]]
-    if struct.unpack_from(order + "H", tiff, 2) == (42,):
-        fields = {tag: field for tag, field in _tree(tiff).items() if tag not in _PIXEL_TAGS}
-    else:
-        fields = {} if orientation == 1 else {_ORIENTATION: (3, 1, struct.pack(order + "H", orientation))}
-    return tiff[:2] + struct.pack(order + "HI", 42, 8) + _directory(fields, order, 8) if fields else b""
-
-
-def _tree(tiff: bytes) -> _Fields:
-    """The first directory and the Exif, GPS and interoperability directories within."""
-
-    def fields(at: int, inner: tuple[int, ...]) -> _Fields:
-        found: _Fields = {}
-        for tag, (kind, number, place) in _entries(tiff, at)[0].items():
-            body = tiff[place : place + _ITEM[kind] * number]
-            if tag not in inner:
-                found[tag] = (kind, number, body)
-            elif number == 1 and kind in (4, 13):
-                (where,) = struct.unpack(_ORDER[tiff[:2]] + "I", body)
-                found[tag] = fields(where, (_INTEROP_DIRECTORY,) if tag == _EXIF_DIRECTORY else ())
-        return found
-
-    return fields(_first(tiff), (_EXIF_DIRECTORY, _GPS_DIRECTORY))
-
-
-def _directory(fields: _Fields, order: str, at: int) -> bytes:
-    """The bytes of a directory that will lie at ``at`` (even), its longer values behind it."""
-    entries, values = bytearray(), bytearray()
-    behind = at + 2 + 12 * len(fields) + 4
-    for tag, field in sorted(fields.items()):
-        here = behind + len(values)
-        if isinstance(field, dict):
-            kind, number, body = 4, 1, struct.pack(order + "I", here)
-            values += _directory(field, order, here)
-        else:
-            kind, number, body = field
-            if len(body) > 4:
-                values += body + b"\0" * (len(body) % 2)
-                body = struct.pack(order + "I", here)
-        entries += struct.pack(order + "HHI", tag, kind, number) + body.ljust(4, b"\0")
-    return struct.pack(order + "H", len(fields)) + bytes(entries) + bytes(4) + bytes(values)
+    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h}) if picture.exif else b""
