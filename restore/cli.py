@@ -43,6 +43,7 @@ from restore.options import (
     steps_option,
     with_settings,
 )  # fmt: skip
+from restore.provenance import read_history, stamped
 from restore.running import Prepared, Session, channels, restore_all, with_channels
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def inpaint(
 
         return Prepared(picture.size, finish)
 
-    restore_all((photo,), task, settings, ending="inpainted", reads=(mask,))
+    restore_all((photo,), task, settings, ending="inpainted", reads=(mask,), walk=walk)
 
 
 def _jumps(method: str, steps: int | None, length: int | None, repeats: int | None) -> tuple[int, int] | None:
@@ -265,7 +266,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
 
         return Prepared(picture.size, finish)
 
-    restore_all(inputs, task, settings, ending="denoised")
+    restore_all(inputs, task, settings, ending="denoised", walk=walk)
 
 
 def _check_fitted(method: str, job: Job, session: Session) -> None:
@@ -362,7 +363,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
 
         return Prepared((h, w), finish)
 
-    restore_all(inputs, task, settings, ending=f"x{scale:g}")
+    restore_all(inputs, task, settings, ending=f"x{scale:g}", walk=walk)
 
 
 @main.command()
@@ -402,6 +403,8 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **walk: Any) -
     session.begin("sampling")
     try:
         for path, picture in zip(paths, _samples(count, size, walk, session), strict=True):
+            if settings.provenance:
+                picture = stamped(picture, session.record([], walk), "png")
             folder.write(Job(None, path), picture, overwrite=settings.overwrite)
             h, w = picture.size
             session.result(str(path), output=str(path), width=w, height=h, status="done")
@@ -502,6 +505,37 @@ def train(
     from restore.training.loop import train as go
 
     go(settings, resume=resume, start_from=start_from, say=say)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+def info(file: Path, as_json: bool) -> None:
+    """Say what made a picture: the commands, their seeds, weights and network calls.
+
+    The last command, run where its files are, gives the picture again byte for byte: by the same version,
+    with the same weights, on the same kind of device.
+
+    \b
+    restore info photo-inpainted.png
+    """
+    history = read_history(file)
+    if as_json:
+        click.echo(history.text())
+        return
+    for record in history.records:
+        click.echo(record.line())
+        files = ", ".join(f"{name} sha256 {digest[:12]}" for name, digest in record.inputs)
+        details = (
+            f"restore {record.version}",
+            f"weights {record.weights[:12]}" if record.weights else "no weights",
+            f"{record.device} {record.precision}".strip(),
+            f"method {record.method}" if record.method else "",
+            "" if record.seed is None else f"seed {record.seed}",
+            f"{record.calls} network calls",
+            files,
+        )
+        click.echo("  " + "; ".join(detail for detail in details if detail))
 
 
 for command in (deblur, colorize, run, evaluate, fit, convert):

@@ -161,7 +161,7 @@ def _solve(
 
         return Prepared(size, finish)
 
-    restore_all(inputs, task, settings, ending=ending)
+    restore_all(inputs, task, settings, ending=ending, walk=walk)
 
 
 def _check(walk: dict[str, Any]) -> None:

@@ -133,3 +133,58 @@ def directory(fields: Fields, order: str, at: int) -> bytes:
                 body = struct.pack(order + "I", here)
         entries += struct.pack(order + "HHI", tag, kind, number) + body.ljust(4, b"\0")
     return struct.pack(order + "H", len(fields)) + bytes(entries) + bytes(4) + bytes(values)
+
+
+_COMMENT = 0x9286
+_EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a directory without entries
+_CODES = {b"ASCII\0\0\0": "ascii", bytes(8): "utf-8"}
+
+
+def comment(exif: bytes) -> str:
+    """The user comment (CIPA DC-008, 4.6.5); empty where there is none, or one that cannot be read."""
+    inner = number_of(exif, _EXIF_DIRECTORY) if exif else 0
+    kind, number, place = _entries(exif, inner)[0].get(_COMMENT, (0, 0, 0)) if inner else (0, 0, 0)
+    body = exif[place : place + number] if kind in (1, 2, 7) else b""  # 7, says the standard
+    wide = "utf-16-le" if exif[:2] == b"II" else "utf-16-be"
+    code = wide if body[:8] == b"UNICODE\0" else _CODES.get(body[:8], "")
+    return body[8:].decode(code, "replace").strip(" \0") if code else ""
+
+
+def with_comment(exif: bytes, text: str) -> bytes:
+    """The same EXIF with this user comment.
+
+    All that is there stays where it is, since maker notes point into the file: what is new stands behind it.
+    """
+    tiff = bytearray(exif or _EMPTY)
+    wide = "utf-16-le" if tiff[:2] == b"II" else "utf-16-be"
+    body = b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode(wide)
+    place = _appended(tiff, body)
+    inner = number_of(bytes(tiff), _EXIF_DIRECTORY)
+    directory_ = _with_entry(tiff, inner, _COMMENT, 7, len(body), place)
+    if inner:
+        return patched(bytes(tiff), {_EXIF_DIRECTORY: directory_})
+    first = _with_entry(tiff, _first(bytes(tiff)), _EXIF_DIRECTORY, 4, 1, directory_)
+    struct.pack_into(ORDER[bytes(tiff[:2])] + "I", tiff, 4, first)
+    return bytes(tiff)
+
+
+def _with_entry(tiff: bytearray, at: int, tag: int, kind: int, number: int, value: int) -> int:
+    """Append a copy of the directory at ``at`` (0: of none) with one entry more; where it is."""
+    order = ORDER[bytes(tiff[:2])]
+    count, following = 0, bytes(4)
+    if at:
+        (count,) = struct.unpack_from(order + "H", tiff, at)
+        following = bytes(tiff[at + 2 + 12 * count :][:4]).ljust(4, b"\0")
+    entries = [bytes(tiff[at + 2 + 12 * n :][:12]) for n in range(count)]
+    there = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] != tag]
+    there.append(struct.pack(order + "HHII", tag, kind, number, value))
+    there.sort(key=lambda entry: struct.unpack_from(order + "H", entry)[0])
+    return _appended(tiff, struct.pack(order + "H", len(there)) + b"".join(there) + following)
+
+
+def _appended(tiff: bytearray, body: bytes) -> int:
+    """Put bytes behind the structure; where they are, which is even."""
+    tiff += bytes(len(tiff) % 2)
+    place = len(tiff)
+    tiff += body
+    return place

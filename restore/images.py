@@ -337,7 +337,7 @@ def _decode_with_pillow(data: bytes, name: str) -> Picture:
         icc=b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b"",
         xmp=_as_bytes(image.info.get("xmp", b"")),
         dpi=_sane_dpi(image.info.get("dpi")),
-        chunks=b"".join(_chunk(kind, body) for kind, body in chunks if _is_carried(kind, body)),
+        chunks=b"".join(png_chunk(kind, body) for kind, body in chunks if _is_carried(kind, body)),
         pages=getattr(image, "n_frames", 1),
         notes=notes,
     )
@@ -520,7 +520,7 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     Raises OutputError where that cannot be done; then no file is left behind.
     """
     path = Path(path)
-    kind = _kind_of(path)
+    kind = kind_of(path)
     if path.is_dir():
         raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'out.png'}")
     if not overwrite and path.exists():
@@ -565,10 +565,11 @@ def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
 
     Raises OutputError where the suffix of ``path`` names no format.
     """
-    return _fitted(picture, _kind_of(Path(path)))[1]
+    return _fitted(picture, kind_of(Path(path)))[1]
 
 
-def _kind_of(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """The format that a suffix names: png, jpeg, tiff, webp or bmp. Raises OutputError for another."""
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
@@ -766,7 +767,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     raise ValueError("the end is missing")
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG file: length, type of four letters, body, checksum."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
@@ -782,7 +784,7 @@ def _png16_channels(chunks: list[tuple[bytes, bytes]]) -> NDArray[Any]:
     import numpy as np
 
     # Only what the pixels need: the decoder complains aloud about metadata that are not its business.
-    needed = b"".join(_chunk(kind, body) for kind, body in chunks if kind in (b"IHDR", b"IDAT", b"IEND"))
+    needed = b"".join(png_chunk(kind, body) for kind, body in chunks if kind in (b"IHDR", b"IDAT", b"IEND"))
     data = np.frombuffer(b"\x89PNG\r\n\x1a\n" + needed, np.uint8)
     decoded: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
@@ -803,18 +805,18 @@ def _encode_png(picture: Picture) -> bytes:
     h, w, count = channels.shape
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[count]
     out = [b"\x89PNG\r\n\x1a\n"]
-    out.append(_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, picture.bits, colour_type, 0, 0, 0)))
+    out.append(png_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, picture.bits, colour_type, 0, 0, 0)))
     if picture.icc:
-        out.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
+        out.append(png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
     out.append(picture.chunks)
     if picture.dpi:
-        out.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(v / 0.0254) for v in picture.dpi), 1)))
+        out.append(png_chunk(b"pHYs", struct.pack(">IIB", *(round(v / 0.0254) for v in picture.dpi), 1)))
     if picture.exif:
-        out.append(_chunk(b"eXIf", picture.exif))
+        out.append(png_chunk(b"eXIf", picture.exif))
     if picture.xmp:
-        out.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp))
-    out += [_chunk(b"IDAT", part) for part in _png_rows(channels)]
-    return b"".join([*out, _chunk(b"IEND", b"")])
+        out.append(png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp))
+    out += [png_chunk(b"IDAT", part) for part in _png_rows(channels)]
+    return b"".join([*out, png_chunk(b"IEND", b"")])
 
 
 def _png_rows(channels: NDArray[Any]) -> Iterator[bytes]:

@@ -211,6 +211,11 @@ MODEL = (
     ),
     switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
+    click.option(
+        "--provenance/--no-provenance", default=True,
+        help="Whether the picture says what it was made by, for restore info: options, seed, weights, names "
+        "and hashes of the files read.  [default: it does]",
+    ),
     switch("--dry-run", help="Check the inputs, show what would be written, and write nothing."),
 )  # fmt: skip
 SEED = click.option(
@@ -234,6 +239,7 @@ class Settings:
     dry_run: bool
     ensemble: int = 1
     label: int | None = None
+    provenance: bool = True
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
+from click.core import ParameterSource
 
-from restore import folder, images
+from restore import __version__, folder, images
 from restore.errors import ImageError
 from restore.folder import Job
 from restore.options import CANCELLED, Settings, load_prior
+from restore.provenance import Record, stamped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +33,13 @@ if TYPE_CHECKING:
 class Session:
     """One command at work: the network, loaded when first asked for, and what is said meanwhile.
 
-    facts: what the task found out about the picture at hand, for ``--json``.
+    facts: what the task found out about the picture at hand, for ``--json``. calls: made for it so far.
     """
 
     def __init__(self, settings: Settings, pictures: int) -> None:
         self.settings = settings
         self.facts: dict[str, Any] = {}
+        self.calls = 0
         self._finished = 0
         self._name = ""
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
@@ -49,12 +53,13 @@ class Session:
         return network
 
     def begin(self, name: str) -> None:
-        self.facts = {}
+        self.facts, self.calls = {}, 0
         self._name = name
         self.progress(0, 1)
 
     def progress(self, done: int, total: int) -> None:
         """Show how far the picture is; called after every network call."""
+        self.calls += done > 0
         if self._bar is not None:
             step = f" step {done}/{total}" if done else ""
             self._bar.set_description_str(self._name + step, refresh=False)
@@ -62,6 +67,32 @@ class Session:
 
     def end(self) -> None:
         self._finished += 1
+
+    def record(self, inputs: Sequence[tuple[str, str]], walk: Mapping[str, Any]) -> Record:
+        """What made the picture at hand; inputs: names and hashes of the files read."""
+        context = click.get_current_context()
+        network = self.__dict__.get("backbone")  # a picture may have needed none
+        used = (
+            {}
+            if network is None
+            else {
+                "weights": network.facts.get("sha256", ""),
+                "device": network.device.type,
+                "precision": {"bfloat16": "bf16", "float32": "fp32"}[
+                    str(network.dtype).removeprefix("torch.")
+                ],
+            }
+        )
+        return Record(
+            version=__version__,
+            command=str(context.info_name),
+            arguments=tuple(_arguments(context)),
+            inputs=tuple(inputs),
+            method=str(self.facts.get("method") or walk.get("method") or ""),
+            seed=walk.get("seed"),
+            calls=self.calls,
+            **used,
+        )
 
     def note(self, text: str) -> None:
         if not self.settings.quiet:
@@ -115,9 +146,18 @@ Task = Callable[[images.Picture, Job, Session], Prepared]
 
 
 def restore_all(
-    inputs: tuple[str, ...], task: Task, settings: Settings, *, ending: str, reads: tuple[Path, ...] = ()
+    inputs: tuple[str, ...],
+    task: Task,
+    settings: Settings,
+    *,
+    ending: str,
+    reads: tuple[Path, ...] = (),
+    walk: Mapping[str, Any] | None = None,
 ) -> None:
-    """Plan, check, restore every input, report; ends the program with the exit code."""
+    """Plan, check, restore every input, report; ends the program with the exit code.
+
+    reads: files that the task reads beside the pictures. walk: what the task asks of its function.
+    """
     try:
         planned = folder.plan(inputs, settings.output, ending=ending)
     except ValueError as error:
@@ -132,16 +172,21 @@ def restore_all(
     try:
         for job in skipped if settings.json else []:
             session.result("", input=job.name, output=str(job.target), status="skipped")
-        tally = folder.run(todo, lambda job: _restore_one(job, task, session), _reporter(session))
+        tally = folder.run(
+            todo, lambda job: _restore_one(job, task, session, reads, walk or {}), _reporter(session)
+        )
     finally:
         session.close()
     _finish(tally, session, len(planned.jobs), skipped)
 
 
-def _restore_one(job: Job, task: Task, session: Session) -> None:
+def _restore_one(
+    job: Job, task: Task, session: Session, reads: Sequence[Path], walk: Mapping[str, Any]
+) -> None:
     start = time.monotonic()
     session.begin(job.name)
-    picture = folder.read(job, lambda: sys.stdin.buffer.read())
+    given = sys.stdin.buffer.read() if job.source is None else None
+    picture = folder.read(job, lambda: given or b"")
     for text in picture.notes:
         session.note(f"{job.name}: {text}")
     lost = [] if job.target is None else images.lossy_notes(job.target, picture)
@@ -157,6 +202,10 @@ def _restore_one(job: Job, task: Task, session: Session) -> None:
     for text in lost:
         session.note(f"{target}: {text}")
     result = _in_memory(prepared, job)
+    if session.settings.provenance:
+        kind = result.format if job.target is None else images.kind_of(job.target)
+        files = [_hashed(job.source, given), *(_hashed(path, None) for path in reads)]
+        result = stamped(result, session.record(files, walk), kind)
     if job.target is None:
         sys.stdout.buffer.write(images.encode(result, result.format))
         sys.stdout.buffer.flush()
@@ -164,6 +213,31 @@ def _restore_one(job: Job, task: Task, session: Session) -> None:
         folder.write(job, result, overwrite=session.settings.overwrite)
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
     session.end()
+
+
+def _hashed(path: Path | None, data: bytes | None) -> tuple[str, str]:
+    """The name, without its folders, and the SHA-256 of a file; data: of standard input."""
+    name = folder.STDIO if path is None else path.name
+    return name, hashlib.sha256(data or b"" if path is None else path.read_bytes()).hexdigest()
+
+
+# What changes where the picture goes, how it is computed or what is said, but not the picture.
+NO_MATTER = {"output", "overwrite", "quiet", "json", "dry_run", "tile", "device", "provenance", "config"}
+
+
+def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
+    """The options that were given, on the command line or in a file, as words."""
+    given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    for option in context.command.params:
+        name = option.name or ""
+        if not isinstance(option, click.Option) or name in NO_MATTER:
+            continue
+        if context.get_parameter_source(name) not in given:
+            continue
+        value, word = context.params[name], max(option.opts, key=len)
+        for each in value if option.multiple else [value]:
+            text = each.name if isinstance(each, Path) else str(each)
+            yield (word,) if option.is_flag else (word, text)
 
 
 def _in_memory(prepared: Prepared, job: Job) -> images.Picture:

@@ -168,7 +168,7 @@ def test_help_says_units_and_defaults() -> None:
 
 def test_completion() -> None:
     complete = ShellComplete(main, {}, "restore", "_RESTORE_COMPLETE")
-    assert [item.value for item in complete.get_completions([], "in")] == ["inpaint"]
+    assert [item.value for item in complete.get_completions([], "inp")] == ["inpaint"]
     assert [item.value for item in complete.get_completions(["denoise", "--method"], "b")] == ["blind"]
     assert "--sampler" in [item.value for item in complete.get_completions(["denoise"], "--s")]
 
@@ -299,7 +299,7 @@ def test_the_samplers_named_as_defaults(tiny: Path) -> None:
         for name, sampler in (("a", []), ("b", ["--sampler", default]), ("c", ["--sampler", other])):
             done = run(*words, *sampler, "--weights", tiny, "-o", f"{name}.png", "--overwrite")
             assert done.exit_code == 0
-            made.append(Path(f"{name}.png").read_bytes())
+            made.append(images.read(f"{name}.png").pixels.tobytes())
         assert made[0] == made[1] != made[2]
 
 
@@ -380,7 +380,7 @@ def test_a_mask_file_of_zeros_and_ones(tiny: Path) -> None:
             "inpaint", "photo.png", "--mask", mask, "--steps", 1, "--weights", tiny, "-o", f"of-{mask}"
         )
         assert (done.exit_code, done.stderr) == (0, "")
-    assert Path("of-mask.png").read_bytes() == Path("of-ones.png").read_bytes()
+    assert np.array_equal(images.read("of-mask.png").pixels, images.read("of-ones.png").pixels)
 
 
 def test_the_command_gives_what_the_function_gives_for_pillow_images(tiny: Path, backbone: Backbone) -> None:
@@ -540,7 +540,8 @@ def test_standard_input_and_output(tiny: Path, backbone: Backbone) -> None:
     done = run("denoise", "-", *arguments, stdin=Path("photo.png").read_bytes())
     assert (done.exit_code, done.stderr) == (0, "")
     assert np.array_equal(images.decode(done.stdout_bytes, name="out").pixels, expected)
-    assert run("denoise", "photo.png", *arguments, "-o", "-").stdout_bytes == done.stdout_bytes
+    same = run("denoise", "photo.png", *arguments, "-o", "-")
+    assert np.array_equal(images.decode(same.stdout_bytes, name="out").pixels, expected)
     done = run("denoise", "-", *arguments, "-o", "out.png", stdin=Path("photo.png").read_bytes())
     assert (done.exit_code, done.stdout) == (0, "out.png\n")
     assert np.array_equal(images.read("out.png").pixels, expected)
@@ -806,8 +807,9 @@ KINDS = ["png 16 rgba", "png 16 gray", "png gray alpha", "tif float", "tif 16", 
 def test_inpaint_keeps_every_pixel_outside_the_hole(kind: str, tiny: Path) -> None:
     path = save_kind(kind)
     done = run(
-        "inpaint", path, "--mask", "mask.png", "--steps", 1, "--weights", tiny, "-o", f"out{path.suffix}"
-    )
+        "inpaint", path, "--mask", "mask.png", "--steps", 1, "--weights", tiny, "-o", f"out{path.suffix}",
+        "--no-provenance",
+    )  # fmt: skip
     assert (done.exit_code, done.stderr) == (0, "")
     before, after = images.read(path), images.read(f"out{path.suffix}")
     assert (after.bits, after.gray, after.format) == (before.bits, before.gray, before.format)
@@ -821,7 +823,7 @@ def test_inpaint_keeps_every_pixel_outside_the_hole(kind: str, tiny: Path) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_upscale_keeps_the_kind(kind: str, tiny: Path) -> None:
     path = save_kind(kind)
-    done = run("upscale", path, "--scale", 1.5, "--estimate", "mean", "--weights", tiny)
+    done = run("upscale", path, "--scale", 1.5, "--estimate", "mean", "--weights", tiny, "--no-provenance")
     assert (done.exit_code, done.stderr) == (0, "")
     before, after = images.read(path), images.read(f"in-x1.5{path.suffix}")
     assert after.size == (46, 56)

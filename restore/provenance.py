@@ -1,0 +1,125 @@
+"""What a picture was made by, in the picture itself: version, weights, seed, calls, the command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import struct
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from restore import exif, images
+from restore.errors import ImageError
+
+KEYWORD = b"restore"  # of the PNG text
+MARK = "restore: "  # before the record in a user comment, which may hold other things too
+MOST = 20  # steps of a picture's history that are kept
+
+
+@dataclass(frozen=True)
+class Record:
+    """One command's work on a picture.
+
+    version: of restore. command: its name. arguments: its options and their values as strings, without
+    those that do not change the picture. inputs: name and SHA-256 of the files that were read, the picture
+    first. weights: their hash. calls: of the network. device, precision: what the network was computed in.
+    """
+
+    version: str
+    command: str
+    arguments: tuple[tuple[str, ...], ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    weights: str = ""
+    method: str = ""
+    seed: int | None = None
+    calls: int = 0
+    device: str = ""
+    precision: str = ""
+
+    def line(self) -> str:
+        """The command that gives the same bytes from the same inputs."""
+        parts = ["restore", self.command, *(name for name, _ in self.inputs[:1])]
+        return shlex.join([*parts, *(word for argument in self.arguments for word in argument)])
+
+
+@dataclass(frozen=True)
+class History:
+    """All that was done to a picture, the first command first."""
+
+    records: tuple[Record, ...] = field(default=())
+
+    def text(self) -> str:
+        """ASCII; `read_text` is the way back."""
+        return json.dumps([asdict(record) for record in self.records[-MOST:]], separators=(",", ":"))
+
+
+def read_text(text: str) -> History:
+    """What `History.text` wrote; ValueError for another text."""
+    try:
+        return History(tuple(_record(each) for each in json.loads(text)))
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no record of restore ({error})") from error
+
+
+def _record(told: dict[str, Any]) -> Record:
+    known = {name: told[name] for name in Record.__dataclass_fields__ if name in told}
+    for name in ("arguments", "inputs"):
+        known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
+    return Record(**known)
+
+
+def stamped(picture: images.Picture, record: Record, kind: str) -> images.Picture:
+    """The picture with a record of what made it, after those it has; kind: the format it is written in.
+
+    PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there; BMP
+    has no place for it.
+    """
+    history = History((*history_of(picture).records, record))
+    if kind == "png":
+        text = KEYWORD + b"\0\0\0\0\0" + history.text().encode("ascii")
+        return replace(picture, chunks=_without(picture.chunks) + images.png_chunk(b"iTXt", text))
+    if kind == "bmp":
+        return picture
+    own = exif.comment(picture.exif).partition(MARK)[0].rstrip()
+    comment = (own + "\n" if own else "") + MARK + history.text()
+    return replace(picture, exif=exif.with_comment(picture.exif, comment))
+
+
+def history_of(picture: images.Picture) -> History:
+    """What was done to a picture, as far as it says; none where it says nothing that can be read."""
+    texts = [body for kind, body in _chunks(picture.chunks) if kind == b"iTXt" and _ours(body)]
+    told = texts[-1][len(KEYWORD) + 5 :].decode("utf-8", "replace") if texts else ""
+    told = told or exif.comment(picture.exif).partition(MARK)[2]
+    try:
+        return read_text(told) if told else History()
+    except ValueError:
+        return History()
+
+
+def read_history(path: Path) -> History:
+    """The history in a file; ImageError where there is none."""
+    history = history_of(images.read(path))
+    if not history.records:
+        raise ImageError(f"{path}: holds no record of restore; it was made by something else, or without one")
+    return history
+
+
+def _ours(body: bytes) -> bool:
+    return body.startswith(KEYWORD + b"\0")
+
+
+def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """(type, body) of PNG chunks that stand one after the other."""
+    found, at = [], 0
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += 12 + size
+    return found
+
+
+def _without(data: bytes) -> bytes:
+    """The chunks that are not ours."""
+    kept = [(kind, body) for kind, body in _chunks(data) if not (kind == b"iTXt" and _ours(body))]
+    return b"".join(images.png_chunk(kind, body) for kind, body in kept)

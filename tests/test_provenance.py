@@ -1,0 +1,187 @@
+"""What a picture says it was made by: written, read, and the command that repeats it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scenes import scene
+from tiny import tiny_backbone
+
+from restore import __version__, exif, images, provenance
+from restore.backbone import save
+from restore.cli import main
+from restore.errors import ImageError
+from restore.provenance import History, Record, history_of, read_history, stamped
+
+RECORD = Record("1.2", "denoise", (("--sigma", "25"), ("--ensemble", "2")), (("a b.png", "00" * 32),), seed=7)
+KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
+
+
+def cli(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save(tiny_backbone(), path)
+    return path
+
+
+# -------------------------------------------------------------------------------------- in the file
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_keeps_the_record(tmp_path: Path, kind: str) -> None:
+    picture = images.Picture(pixels=scene(0, 20, 30))
+    path = tmp_path / f"a{KINDS[kind]}"
+    images.write(path, stamped(picture, RECORD, kind))
+    assert read_history(path) == History((RECORD,))
+    # A second command on the result: both are told, whatever the format.
+    for other, suffix in KINDS.items():
+        second = tmp_path / f"b{suffix}"
+        images.write(second, stamped(images.read(path), RECORD, other), overwrite=True)
+        assert read_history(second) == History((RECORD, RECORD))
+
+
+def test_what_the_file_told_before_is_told_still() -> None:
+    told = Image.Exif()
+    told[0x10F], told[0x13B] = "Leica", "A. Nybody"
+    inner = told.get_ifd(0x8769)
+    inner[0x927C], inner[0x9286], inner[0x829D] = b"points into the file", b"ASCII\0\0\0my cat", 2.8
+    told.get_ifd(0x8825)[0x1D] = "2020:01:01"
+    before = told.tobytes()[6:]
+    picture = images.Picture(pixels=scene(0, 8, 8), exif=before)
+    after = stamped(stamped(picture, RECORD, "jpeg"), RECORD, "jpeg").exif
+    assert exif.comment(after).startswith("my cat\nrestore: [")
+    assert exif.comment(after).count("restore:") == 1
+    # Maker notes hold addresses in the file: nothing may have moved.
+    changed = [k for k in range(len(before)) if after[k] != before[k]]
+    assert changed, "the pointer to the Exif directory"
+    assert changed[-1] - changed[0] < 4
+    again = Image.Exif()
+    again.load(b"Exif\0\0" + after)
+    assert (again[0x10F], again[0x13B]) == ("Leica", "A. Nybody")
+    kept = again.get_ifd(0x8769)
+    assert (kept[0x927C], float(kept[0x829D])) == (b"points into the file", pytest.approx(2.8))
+    assert again.get_ifd(0x8825)[0x1D] == "2020:01:01"
+
+
+@given(
+    text=st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30), big=st.booleans()
+)
+def test_comments_in_any_script(text: str, big: bool) -> None:
+    empty = b"MM\0*\0\0\0\x08" + bytes(6) if big else b""
+    assert exif.comment(exif.with_comment(empty, text)) == text.strip(" ")
+
+
+def test_damaged_records_are_none() -> None:
+    for text in ("{", "5", "[5]", '[{"version": 1}]', "[" * 5000):
+        marked = images.Picture(pixels=scene(0, 8, 8), exif=exif.with_comment(b"", provenance.MARK + text))
+        assert history_of(marked) == History()
+
+
+# ------------------------------------------------------------------------------------- by commands
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_the_command_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path, suffix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.safetensors").write_bytes(weights.read_bytes())
+    Image.fromarray(scene(0, 24, 30)).save("my photo.png")
+    mask = np.zeros((24, 30), np.uint8)
+    mask[5:12, 6:15] = 255
+    Image.fromarray(mask).save("m.png")
+    for command in (
+        ("inpaint", "my photo.png", "--mask", "m.png", "--steps", 4, "--seed", 7, "--tile", 64),
+        ("denoise", "my photo.png", "--sigma", 12.5, "--estimate", "sample", "--steps", 3),
+        ("upscale", "my photo.png", "--scale", 1.7, "--ensemble", 2),
+        ("run", "my photo.png", "--operator", "blur=gaussian:1", "--operator", "down=2", "--steps", 2),
+    ):
+        first = tmp_path / f"first{suffix}"
+        done = cli(*command, "--weights", "tiny.safetensors", "-o", first, "--overwrite")
+        assert done.exit_code == 0, done.stderr
+        line = cli("info", first).stdout.splitlines()[0]
+        assert line.startswith(f"restore {command[0]} 'my photo.png'")
+        second = tmp_path / f"second{suffix}"
+        again = cli(*shlex.split(line)[1:], "-o", second, "--overwrite")
+        assert again.exit_code == 0, again.stderr
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_info_tells_what_was_done(tmp_path: Path, weights: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    Image.fromarray(scene(0, 24, 30)).save(source)
+    cli(
+        "denoise",
+        source,
+        "--sigma",
+        25,
+        "--estimate",
+        "sample",
+        "--steps",
+        3,
+        "--weights",
+        weights,
+        "-o",
+        target,
+    )
+    (record,) = json.loads(cli("info", target, "--json").stdout)
+    (history,) = read_history(target).records
+    assert record["version"] == __version__
+    assert (
+        (history.command, history.seed, history.calls, history.precision[:2])
+        == (
+            "denoise",
+            0,
+            4,  # one for noise that was cut off
+            history.precision[:2],
+        )
+    )
+    assert history.arguments == (
+        ("--sigma", "25.0"), ("--estimate", "sample"), ("--steps", "3"), ("--weights", "tiny.safetensors")
+    )  # fmt: skip
+    assert history.inputs[0][0] == "a.png"
+    assert len(history.weights) == 64
+    said = cli("info", target).stdout
+    assert "4 network calls; a.png sha256" in said
+    # A second command adds its own line.
+    cli("upscale", target, "--scale", 2, "--weights", weights, "-o", tmp_path / "c.png")
+    assert [each.command for each in read_history(tmp_path / "c.png").records] == ["denoise", "upscale"]
+    sampled = cli("sample", "-o", tmp_path / "drawn", "--size", 8, "--steps", 2, "--weights", weights)
+    assert sampled.exit_code == 0, sampled.stderr
+    assert read_history(tmp_path / "drawn" / "sample-000.png").records[0].command == "sample"
+
+
+def test_a_record_can_be_left_out(tmp_path: Path, weights: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    Image.fromarray(scene(0, 24, 30)).save(source)
+    cli("denoise", source, "--sigma", 5, "--weights", weights, "-o", target, "--no-provenance")
+    refused = cli("info", target)
+    assert refused.exit_code == 1
+    assert "b.png: holds no record of restore" in refused.stderr
+    with pytest.raises(ImageError):
+        read_history(target)
+
+
+def test_standard_input_and_output(weights: Path) -> None:
+    data = BytesIO()
+    Image.fromarray(scene(0, 24, 30)).save(data, "png")
+    arguments: list[Any] = ["denoise", "-", "--sigma", "5", "--weights", str(weights)]
+    done = CliRunner().invoke(main, arguments, input=data.getvalue(), catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    (record,) = history_of(images.decode(done.stdout_bytes, name="out")).records
+    assert record.inputs[0][0] == "-"
+    assert record.line().startswith("restore denoise -")
