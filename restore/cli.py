@@ -18,6 +18,7 @@ from restore.errors import ImageError, MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
     CANCELLED,
+    CONSISTENCY,
     DENOISE_STEPS,
     ENSEMBLE,
     INPAINT_METHOD,
@@ -28,6 +29,7 @@ from restore.options import (
     OVERWRITE,
     SAMPLE_STEPS,
     SAMPLERS,
+    SAMPLES,
     SCALES,
     SEED,
     UPSCALE_METHOD,
@@ -35,12 +37,14 @@ from restore.options import (
     Number,
     Settings,
     Size,
+    check_samples,
     check_walk,
     default_method,
     estimate_option,
     method_option,
     sampler_option,
     steps_option,
+    switch,
     with_settings,
 )  # fmt: skip
 from restore.provenance import read_history, stamped
@@ -125,7 +129,7 @@ def main() -> None:
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
 @SEED
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -144,6 +148,7 @@ def inpaint(
         raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     walk["method"] = walk["method"] or INPAINT_METHOD[walk["estimate"]]
     check_walk(INPAINT_STEPS, walk)
+    check_samples(settings, walk)
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
@@ -161,11 +166,17 @@ def inpaint(
 
             filled = inpaint(
                 channels(picture, job.name), hole, jumps=jumps and Jumps(*jumps), backbone=session.backbone,
-                progress=session.progress, **walk,
+                progress=session.progress, **session.drawn(walk),
             )  # fmt: skip
             return with_channels(picture, filled)
 
-        return Prepared(picture.size, finish)
+        def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
+            from restore.tasks.consistency import outside_hole
+
+            changed = outside_hole(picture.pixels, result.pixels, hole)
+            return f"{changed} pixels outside the hole are changed", {"changed_outside": changed}
+
+        return Prepared(picture.size, finish, truth)
 
     restore_all((photo,), task, settings, ending="inpainted", reads=(mask,), walk=walk)
 
@@ -237,7 +248,7 @@ def _hole(
 @steps_option(DENOISE_STEPS)
 @sampler_option("ddpm")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -247,13 +258,14 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
     restore denoise scans -o clean --method blind
     """
     check_walk(DENOISE_STEPS, walk)
+    check_samples(settings, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         def finish() -> images.Picture:
             from restore.tasks.denoise import denoise
 
             pixels = channels(picture, job.name)
-            asked: dict[str, Any] = {"sigma": sigma, **walk}
+            asked: dict[str, Any] = {"sigma": sigma, **session.drawn(walk)}
             if sigma is None and walk["method"] == "auto":
                 asked.update(_chosen(pixels, job, session))
                 if asked["method"] == "none":
@@ -264,7 +276,16 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, clean)
 
-        return Prepared(picture.size, finish)
+        def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
+            from restore.tasks.consistency import residual
+
+            removed = residual(picture.pixels, result.pixels)
+            level = session.facts.get("sigma", sigma)
+            told = "" if level is None else f", of noise sigma {level:.1f}"
+            line = f"what was taken away has a deviation of {removed:.1f}{told} (of 255)"
+            return line, {"removed": round(removed, 3)}
+
+        return Prepared(picture.size, finish, truth)
 
     restore_all(inputs, task, settings, ending="denoised", walk=walk)
 
@@ -333,8 +354,12 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 )  # fmt: skip
 @steps_option(UPSCALE_STEPS)
 @sampler_option("ddim")
+@switch(
+    "--consistent",
+    help="Make the result one that, reduced again, is the input to half a gray level; a little more time.",
+)
 @SEED
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -345,6 +370,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     """
     walk["method"] = walk["method"] or UPSCALE_METHOD[walk["estimate"]]
     check_walk(UPSCALE_STEPS, walk)
+    check_samples(settings, walk)
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         h, w = (round(side * scale) for side in picture.size)
@@ -358,10 +384,18 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
             from restore.tasks.upscale import upscale
 
             pixels = channels(picture, job.name)
-            large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **walk)
+            asked = session.drawn(walk)
+            large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, large)
 
-        return Prepared((h, w), finish)
+        def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
+            from restore.tasks.consistency import reduced
+
+            most, mean = reduced(result.pixels, picture.pixels)
+            line = f"reduced again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
+            return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
+
+        return Prepared((h, w), finish, truth)
 
     restore_all(inputs, task, settings, ending=f"x{scale:g}", walk=walk)
 

@@ -14,17 +14,20 @@ from restore import images
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
+    CONSISTENCY,
     ENSEMBLE,
     MODEL,
     OUTPUT,
     OVERWRITE,
     SAMPLERS,
+    SAMPLES,
     SEED,
     SOLVE_STEPS,
     SOLVER,
     SOLVERS,
     Number,
     Settings,
+    check_samples,
     estimate_option,
     with_settings,
 )
@@ -78,7 +81,7 @@ def solver_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any) -> None:
     """Sharpen pictures blurred by a known kernel: files, folders with their sub-folders, or -.
 
@@ -92,7 +95,7 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
 @click.command()
 @INPUTS
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     """Give gray pictures colours: files, folders with their sub-folders, or -.
 
@@ -114,7 +117,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
     """Undo what was done to pictures: files, folders with their sub-folders, or -.
 
@@ -136,6 +139,7 @@ def _solve(
     inputs: tuple[str, ...], settings: Settings, words: list[Word], walk: dict[str, Any], ending: str
 ) -> None:
     _check(walk)
+    check_samples(settings, walk)
     walk = {name: value for name, value in walk.items() if value is not None}
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
@@ -154,12 +158,22 @@ def _solve(
             pixels = channels(asked, job.name)
             backbone, progress = session.backbone, session.progress
             try:
-                found = solve(pixels, chain_of(words), backbone=backbone, progress=progress, **walk)
+                found = solve(
+                    pixels, chain_of(words), backbone=backbone, progress=progress, **session.drawn(walk)
+                )
             except ValueError as error:  # a method that cannot serve the operator
                 raise ConfigError(f"{job.name}: {error}") from error
             return with_channels(asked, found)
 
-        return Prepared(size, finish)
+        def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
+            from restore.tasks.consistency import misfit
+            from restore.tasks.solve import chain_of
+
+            most, mean = misfit(result.pixels, picture.pixels, chain_of(words)(picture.size))
+            line = f"damaged again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
+            return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
+
+        return Prepared(size, finish, truth)
 
     restore_all(inputs, task, settings, ending=ending, walk=walk)
 

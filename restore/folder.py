@@ -6,7 +6,7 @@ import errno
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restore import images
@@ -18,10 +18,14 @@ STDIO = "-"
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: where it is read and where the result goes; None is standard input or output."""
+    """One picture: where it is read and where the result goes; None is standard input or output.
+
+    draw: which of several samples of it this is to be, from 0.
+    """
 
     source: Path | None
     target: Path | None
+    draw: int = 0
 
     @property
     def name(self) -> str:
@@ -35,6 +39,25 @@ class Plan:
 
     jobs: tuple[Job, ...]
     folder: Path | None = None
+
+
+def drawn(plan: Plan, samples: int) -> Plan:
+    """The plan with so many results of each picture, ``name-1.png`` and on; one is left as it is.
+
+    Raises ValueError where they would all go to standard output.
+    """
+    if samples == 1:
+        return plan
+    if any(job.target is None for job in plan.jobs):
+        raise ValueError(f"{samples} samples do not fit into standard output; give a file with -o")
+    width = len(str(samples))
+    jobs = [
+        replace(job, target=job.target.with_stem(f"{job.target.stem}-{draw + 1:0{width}}"), draw=draw)
+        for job in plan.jobs
+        for draw in range(samples)
+        if job.target is not None
+    ]
+    return replace(plan, jobs=tuple(jobs))
 
 
 @dataclass

@@ -431,11 +431,17 @@ def _quick_side(side: int) -> int:
         side += 1
 
 
-def without_margin(x: Tensor, operator: Degradation) -> Tensor:
-    """The part of a picture x that the operator's measurement is of."""
+def inside_of(operator: Degradation) -> Crop | None:
+    """The part of a picture x that the operator's measurement is of; None for all of it."""
     parts = operator.parts if isinstance(operator, Chain) else (operator,)
     first = operator if isinstance(operator, BlurInside) else parts[0]
-    return first.inside.forward(x) if isinstance(first, BlurInside) else x
+    return first.inside if isinstance(first, BlurInside) else None
+
+
+def without_margin(x: Tensor, operator: Degradation) -> Tensor:
+    """That part of a picture x."""
+    inside = inside_of(operator)
+    return x if inside is None else inside.forward(x)
 
 
 def conjugate_gradients(

@@ -223,6 +223,16 @@ SEED = click.option(
     help="Of the random numbers; the same seed gives the same bytes.",
 )  # fmt: skip
 
+SAMPLES = click.option(
+    "--samples", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
+    help="With --estimate sample: so many different results of each picture, of seeds one after the other.",
+)  # fmt: skip
+CONSISTENCY = switch(
+    "--report-consistency",
+    help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
+    "or blurred again, the deviation of what was taken away.",
+)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -240,6 +250,8 @@ class Settings:
     ensemble: int = 1
     label: int | None = None
     provenance: bool = True
+    samples: int = 1
+    report_consistency: bool = False
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -316,6 +328,14 @@ def check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) ->
         )
     if method == "repaint" and sampler == "langevin":
         raise click.UsageError("--sampler langevin cannot climb, as --method repaint does; pass another one")
+
+
+def check_samples(settings: Settings, walk: Mapping[str, Any]) -> None:
+    """Refuse several samples of what is the same every time."""
+    if settings.samples > 1 and walk["estimate"] == "mean":
+        raise click.UsageError(
+            f"--samples {settings.samples}: there is one mean; pass --estimate sample, or leave it out"
+        )
 
 
 def load_backbone(

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -18,7 +19,7 @@ import click
 from click.core import ParameterSource
 
 from restore import __version__, folder, images
-from restore.errors import ImageError
+from restore.errors import ImageError, NumbersError
 from restore.folder import Job
 from restore.options import CANCELLED, Settings, load_prior
 from restore.provenance import Record, stamped
@@ -40,8 +41,9 @@ class Session:
         self.settings = settings
         self.facts: dict[str, Any] = {}
         self.calls = 0
+        self._precision = ""
         self._finished = 0
-        self._name = ""
+        self._name, self._draw = "", 0
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
 
     @functools.cached_property
@@ -52,10 +54,31 @@ class Session:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
 
-    def begin(self, name: str) -> None:
-        self.facts, self.calls = {}, 0
-        self._name = name
+    @property
+    def narrow(self) -> bool:
+        """Whether the network computes in less than single precision."""
+        return "bfloat16" in str(self.backbone.dtype)
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """The same network in single precision, for one picture."""
+        import torch
+
+        network, self.calls, self._precision = self.backbone, 0, "fp32"
+        self.backbone = network.copy(torch.float32)
+        try:
+            yield
+        finally:
+            self.backbone = network
+
+    def begin(self, name: str, draw: int = 0) -> None:
+        self.facts, self.calls, self._precision = {}, 0, ""
+        self._name, self._draw = name, draw
         self.progress(0, 1)
+
+    def drawn(self, walk: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for, with the seed of the sample that is to be drawn."""
+        return {**walk, "seed": walk["seed"] + self._draw}
 
     def progress(self, done: int, total: int) -> None:
         """Show how far the picture is; called after every network call."""
@@ -70,32 +93,31 @@ class Session:
 
     def record(self, inputs: Sequence[tuple[str, str]], walk: Mapping[str, Any]) -> Record:
         """What made the picture at hand; inputs: names and hashes of the files read."""
-        context = click.get_current_context()
-        network = self.__dict__.get("backbone")  # a picture may have needed none
-        used = (
-            {}
-            if network is None
-            else {
+        context, seed = click.get_current_context(), walk.get("seed")
+        arguments = list(_arguments(context))
+        if seed is not None and (seed or self._draw):
+            seed += self._draw
+            arguments.append(("--seed", str(seed)))
+        used: dict[str, str] = {}
+        if network := self.__dict__.get("backbone"):  # a picture may have needed none
+            used = {
                 "weights": network.facts.get("sha256", ""),
                 "device": network.device.type,
-                "precision": {"bfloat16": "bf16", "float32": "fp32"}[
-                    str(network.dtype).removeprefix("torch.")
-                ],
+                "precision": self._precision or ("bf16" if self.narrow else "fp32"),
             }
-        )
         return Record(
             version=__version__,
             command=str(context.info_name),
-            arguments=tuple(_arguments(context)),
+            arguments=tuple(arguments),
             inputs=tuple(inputs),
             method=str(self.facts.get("method") or walk.get("method") or ""),
-            seed=walk.get("seed"),
+            seed=seed,
             calls=self.calls,
             **used,
         )
 
     def note(self, text: str) -> None:
-        if not self.settings.quiet:
+        if not self.settings.quiet and not self._draw:  # what is said of the first sample holds for all
             self._say(f"note: {text}", err=True)
 
     def error(self, text: str) -> None:
@@ -135,10 +157,15 @@ def _bar(pictures: int) -> tqdm[Any] | None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture that has been checked. size: (h, w) of the result. finish: computes it."""
+    """A picture that has been checked.
+
+    size: (h, w) of the result. finish: computes it. truth: how true a result is to the picture, as a line and
+    as facts for ``--json``.
+    """
 
     size: tuple[int, int]
     finish: Callable[[], images.Picture]
+    truth: Callable[[images.Picture], tuple[str, dict[str, Any]]] | None = None
 
 
 Task = Callable[[images.Picture, Job, Session], Prepared]
@@ -159,7 +186,7 @@ def restore_all(
     reads: files that the task reads beside the pictures. walk: what the task asks of its function.
     """
     try:
-        planned = folder.plan(inputs, settings.output, ending=ending)
+        planned = folder.drawn(folder.plan(inputs, settings.output, ending=ending), settings.samples)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -184,7 +211,7 @@ def _restore_one(
     job: Job, task: Task, session: Session, reads: Sequence[Path], walk: Mapping[str, Any]
 ) -> None:
     start = time.monotonic()
-    session.begin(job.name)
+    session.begin(job.name, job.draw)
     given = sys.stdin.buffer.read() if job.source is None else None
     picture = folder.read(job, lambda: given or b"")
     for text in picture.notes:
@@ -201,7 +228,11 @@ def _restore_one(
         return
     for text in lost:
         session.note(f"{target}: {text}")
-    result = _in_memory(prepared, job)
+    result = _computed(prepared, job, session)
+    if session.settings.report_consistency and prepared.truth:
+        line, facts = prepared.truth(result)
+        session.facts.update(facts)
+        session.note(f"{job.name}: {line}")
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
         files = [_hashed(job.source, given), *(_hashed(path, None) for path in reads)]
@@ -223,6 +254,7 @@ def _hashed(path: Path | None, data: bytes | None) -> tuple[str, str]:
 
 # What changes where the picture goes, how it is computed or what is said, but not the picture.
 NO_MATTER = {"output", "overwrite", "quiet", "json", "dry_run", "tile", "device", "provenance", "config"}
+AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
 
 
 def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
@@ -230,7 +262,7 @@ def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
     given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     for option in context.command.params:
         name = option.name or ""
-        if not isinstance(option, click.Option) or name in NO_MATTER:
+        if not isinstance(option, click.Option) or name in NO_MATTER | AS_DRAWN:
             continue
         if context.get_parameter_source(name) not in given:
             continue
@@ -238,6 +270,18 @@ def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
         for each in value if option.multiple else [value]:
             text = each.name if isinstance(each, Path) else str(each)
             yield (word,) if option.is_flag else (word, text)
+
+
+def _computed(prepared: Prepared, job: Job, session: Session) -> images.Picture:
+    """The finished picture; where half precision ends in values that are not finite, in single precision."""
+    try:
+        return _in_memory(prepared, job)
+    except NumbersError as error:
+        if not session.narrow:
+            raise
+        session.note(f"{job.name}: {error}; computed again in float32")
+    with session.in_float32():
+        return _in_memory(prepared, job)
 
 
 def _in_memory(prepared: Prepared, job: Job) -> images.Picture:

@@ -373,5 +373,5 @@ class _Watch:
         step = min(self._step, steps)
         raise NumbersError(
             f"the picture holds values that are not finite after step {step} of {steps}, from sigma "
-            f"{self._sigmas[step - 1]:g}; check the input and the weights, or compute in float32"
+            f"{self._sigmas[step - 1]:g}; check the input and the weights"
         )

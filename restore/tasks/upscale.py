@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Literal
 
@@ -12,7 +13,8 @@ from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.guidance import enforce, half_quadratic_splitting
-from restore.operators import Resize, consistent
+from restore.operators import Resize
+from restore.operators import consistent as projected
 from restore.samplers import counted
 from restore.tiling import over_orientations
 from restore.types import Estimate, Progress, part_of
@@ -30,6 +32,7 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 # the validation pictures.
 LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.03, 0.01), "sample": (0.1, 0.02)}
 ORIENTATIONS = 2
+ROUNDS, CLOSE = 60, 0.02 / 255  # of making a result agree with what was measured
 Walk = partial[Tensor]  # a sampler with its noise
 ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to rounding
 
@@ -43,6 +46,7 @@ def upscale(
     sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
+    consistent: bool = False,
     backbone: Backbone | None = None,
     progress: Progress | None = None,
 ) -> Picture:
@@ -59,6 +63,8 @@ def upscale(
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
     sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ``ddim``.
     steps: of the ladder. seed: of the random numbers; the pictures of a batch draw different ones.
+    consistent: the result, rounded to 8 bits or more and reduced again, is the input to within half a gray
+        level of 255, wherever a picture in [0, 1] can be that.
 
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
     """
@@ -87,6 +93,8 @@ def upscale(
         result = _conditional(bicubic, estimate, steps, walk, backbone, progress)
     else:
         result = _projection(small, bicubic, estimate, steps, walk, backbone, progress)
+    if consistent:
+        result = between_ends(result, small)
     return picture.like_original(result)  # type: ignore[no-any-return]
 
 
@@ -124,7 +132,7 @@ def _projection(
 
     call, top = counted(regression, progress, ORIENTATIONS + steps), backbone.config.sigma_max
     mean = over_orientations(lambda hint: call(hint, top), bicubic, ORIENTATIONS)
-    start = consistent(mean, small, operator)
+    start = projected(mean, small, operator)
     rest = part_of(progress, ORIENTATIONS, 0)
     prior = enforce(backbone.denoiser(), small, operator, noise_std=ROUNDING_STD)
     highest, lowest = LADDER[estimate]
@@ -132,3 +140,25 @@ def _projection(
     if estimate == "mean":
         return half_quadratic_splitting(prior, start, ladder, progress=rest)
     return walk(prior, start + highest * walk.keywords["noise"](start), ladder, progress=rest)
+
+
+def between_ends(large: Tensor, small: Tensor) -> Tensor:
+    """A picture in [0, 1] that reduces to ``small``, near to ``large``, where the search begins.
+
+    Projections on the pictures that reduce to it and on those that can be shown, in turn, with Nesterov's
+    momentum (Beck and Teboulle 2009, FISTA), until all is met to CLOSE, or ROUNDS times. What is black or
+    white in ``small`` may have been cut off: there it may come out beyond.
+    """
+    operator = Resize((large.shape[-2], large.shape[-1]), (small.shape[-2], small.shape[-1]), large.device)
+    x = ahead = large.clamp(0, 1)
+    speed = 1.0
+    for _ in range(ROUNDS):
+        missing = small - operator.forward(ahead)
+        met = ((small >= 1) & (missing < 0)) | ((small <= 0) & (missing > 0))
+        missing = missing.masked_fill(met, 0)
+        if float(missing.abs().max()) < CLOSE:
+            return ahead.clamp(0, 1)
+        moved = (ahead + operator.adjoint(operator.solve(missing, 0.0))).clamp(0, 1)
+        faster = (1 + math.sqrt(1 + 4 * speed**2)) / 2
+        ahead, x, speed = moved + (speed - 1) / faster * (moved - x), moved, faster
+    return x

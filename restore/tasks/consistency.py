@@ -1,0 +1,49 @@
+"""How true a result is to what was given, in gray levels of 255: what the tasks promise, measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from restore.arrays import canvas
+from restore.operators import Degradation, Gray, Resize, inside_of
+
+Pixels = NDArray[Any]
+"""``(h, w, c)`` as `restore.arrays.canvas` takes them."""
+
+
+def outside_hole(before: Pixels, after: Pixels, hole: NDArray[np.bool_]) -> int:
+    """How many pixels outside the hole ``(h, w)`` are not the input's own numbers."""
+    return int(((before != after).any(axis=2) & ~hole).sum())
+
+
+def residual(noisy: Pixels, clean: Pixels) -> float:
+    """The standard deviation of what was taken away."""
+    return float(255 * (canvas(noisy).batch - canvas(clean).batch).std())
+
+
+def reduced(large: Pixels, small: Pixels) -> tuple[float, float]:
+    """How far the result, reduced to the input's size, is from the input: (at most, on average)."""
+    return misfit(large, small, Resize((large.shape[0], large.shape[1]), (small.shape[0], small.shape[1])))
+
+
+def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float, float]:
+    """How far the result, degraded by the operator, is from what was given: (at most, on average).
+
+    Where the operator sees beyond the picture nothing can be said, and nothing is.
+    """
+    x, y = canvas(result).batch, canvas(given).batch
+    if operator.y_shape[0] == 1:
+        y = Gray((y.shape[-2], y.shape[-1])).forward(y)
+    inside, seen = inside_of(operator), torch.ones_like(y, dtype=torch.bool)
+    if inside is not None:
+        anything = torch.rand((1, *operator.x_shape), generator=torch.Generator().manual_seed(0))
+        beyond = anything - inside.adjoint(inside.forward(anything))
+        seen = operator.forward(beyond).abs() < 1e-5
+        x = inside.guess(x)
+    # What was black or white may have been more than that.
+    apart = 255 * (operator.forward(x).clamp(0, 1) - y).abs()[seen]
+    return (float(apart.max()), float(apart.mean())) if len(apart) else (0.0, 0.0)
