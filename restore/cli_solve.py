@@ -169,7 +169,7 @@ def _solve(
             from restore.tasks.consistency import misfit
             from restore.tasks.solve import chain_of
 
-            most, mean = misfit(result.pixels, picture.pixels, chain_of(words)(picture.size))
+            most, mean = misfit(result.pixels, picture.pixels, chain_of(words)(picture.size, "cpu"))
             line = f"damaged again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
             return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
 

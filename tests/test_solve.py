@@ -65,7 +65,7 @@ def test_wrong_words_say_what_is_right(word: str, message: str) -> None:
 
 def test_words_become_operators() -> None:
     words = [read_word(word) for word in ("blur=gaussian:0.8", "down=2", "gray")]
-    operator = chain_of(words)((9, 12))
+    operator = chain_of(words)((9, 12), "cpu")
     assert operator.y_shape == (1, 9, 12)
     x = picture(1, *operator.x_shape)
     kernel = operators.gaussian_kernel(0.8)
@@ -94,7 +94,7 @@ def test_the_answer_is_the_posterior_mean_of_a_gaussian_prior() -> None:
     operator = operators.Resize((16, 12), (8, 6))
     truth = picture(1, 3, 16, 12)
     y = operator.forward(truth)
-    found = solve(y, lambda size: operator, noise=0, steps=50, backbone=Oracle())
+    found = solve(y, lambda size, device: operator, noise=0, steps=50, backbone=Oracle())
     expected = operators.consistent(torch.full_like(truth, PRIOR.mean), y, operator)
     assert (operator.forward(found) - y).abs().max() < 1e-4
     before = operators.consistent(operator.guess(y), y, operator)
@@ -108,7 +108,7 @@ def test_every_method_at_any_size_with_any_number_of_calls(name: str) -> None:
     for steps in (1, 5):
         reports = Reports()
         found = solve(
-            y, lambda size: operators.Resize((37, 29), size), noise=2, method=name, estimate=estimate,
+            y, lambda size, device: operators.Resize((37, 29), size), noise=2, method=name, estimate=estimate,
             steps=steps, backbone=backbone, progress=reports,
         )  # fmt: skip
         assert found.shape == (2, 3, 37, 29)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from restore import methods, operators, samplers, schedule
@@ -16,10 +17,11 @@ from restore.operators import Degradation, Operator
 from restore.types import Estimate, Progress
 from restore.words import Word, read_word
 
+Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that a file has
 DEFAULT_METHOD: dict[Estimate, str] = {"mean": "splitting", "sample": "diffpir"}
 STEPS = 20
-# Where a ladder begins: low enough for the prior to know what it says, measured on the validation pictures.
+# Where a ladder begins: low enough for the prior to know what it says.
 START_SIGMA: dict[Estimate, float] = {"mean": 0.1, "sample": 0.5}
 LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
@@ -28,7 +30,7 @@ MOST_SIGMA = 80.0
 
 def solve(
     image: Picture,
-    operator: Callable[[tuple[int, int]], Degradation],
+    operator: Building,
     *,
     noise: float = ROUNDING,
     estimate: Estimate = "mean",
@@ -42,13 +44,13 @@ def solve(
 ) -> Picture:
     """Find a picture that, degraded, is the given one; the same kind of thing comes back.
 
-    operator: gives the degradation whose measurement has the size (h, w).
+    operator: gives, for a size (h, w) and a device, the degradation whose measurement has that size.
     noise: standard deviation of the noise in the picture, 0..255 scale; rounding to 8 bits unless said.
     estimate: ``mean`` (best PSNR) or ``sample`` (natural texture).
     method: one of `restore.methods.all_methods`; None is splitting for the mean, DiffPIR for a sample.
     sampler: one of `restore.samplers.SAMPLERS`, for a method that any sampler can walk; None is its own.
     steps: of the ladder, of one network call each. start: its first noise level, [0, 1] units: the
-        operator's guess with so much noise on it; None is what measured best.
+        operator's guess with so much noise on it; None is 0.1 for the mean and 0.5 for a sample.
     seed: of the random numbers; the pictures of a batch draw different ones.
 
     Where the operator's measurement is gray, that is the picture's luma. Raises ValueError for options out
@@ -60,9 +62,9 @@ def solve(
     picture = canvas(image)
     backbone = backbone or shipped()
     batch = picture.batch.to(backbone.device)
-    degradation = operator((batch.shape[-2], batch.shape[-1]))
-    gray = degradation.y_shape[0] == 1
-    y = operators.Gray((batch.shape[-2], batch.shape[-1]), batch.device).forward(batch) if gray else batch
+    size = batch.shape[-2], batch.shape[-1]
+    degradation = operator(size, batch.device)
+    y = operators.Gray(size, batch.device).forward(batch) if degradation.y_shape[0] == 1 else batch
     x = solved(Problem(y, degradation, noise / 255), plan, seed, backbone, progress)
     return picture.like_original(operators.without_margin(x, degradation))  # type: ignore[no-any-return]
 
@@ -75,7 +77,7 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     """
     if isinstance(kernel, str):
         return solve(image, chain_of([read_word(f"blur={kernel}")]), **options)
-    return solve(image, lambda size: operators.BlurInside(kernel, size), **options)
+    return solve(image, lambda size, device: operators.BlurInside(kernel, size, device), **options)
 
 
 def colorize(image: Picture, **options: Any) -> Picture:
@@ -148,28 +150,28 @@ def first_picture(problem: Problem) -> Tensor:
     return operators.consistent(guess, problem.y, operator, damping)
 
 
-def chain_of(words: Sequence[Word]) -> Callable[[tuple[int, int]], Degradation]:
+def chain_of(words: Sequence[Word]) -> Building:
     """What was done to a picture, the first word first, as an operator for `solve`."""
 
-    def build(size: tuple[int, int]) -> Degradation:
+    def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
         parts: list[Degradation] = []
         for number, word in reversed(list(enumerate(words))):
-            parts.insert(0, _operator(word, size, first=number == 0))
+            parts.insert(0, _operator(word, size, device, first=number == 0))
             size = parts[0].x_shape[1:]
         return operators.chain(*parts)
 
     return build
 
 
-def _operator(word: Word, size: tuple[int, int], *, first: bool) -> Degradation:
+def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
     """The operator whose measurement has the size (h, w)."""
     if word.kind in ("gaussian", "motion"):
         make = operators.gaussian_kernel if word.kind == "gaussian" else operators.motion_kernel
         # What was done before the blur has left no more than the picture to be blurred.
-        return (operators.BlurInside if first else operators.Blur)(make(*word.numbers), size)
+        return (operators.BlurInside if first else operators.Blur)(make(*word.numbers), size, device)
     if word.kind == "gray":
-        return operators.Gray(size)
+        return operators.Gray(size, device)
     if word.kind == "jpeg":
         return operators.Jpeg(word.numbers[0], size)
     kernel: Literal["bicubic", "area"] = "bicubic" if word.kind == "down" else "area"
-    return operators.Resize(word.size_before(size), size, kernel=kernel)
+    return operators.Resize(word.size_before(size), size, device, kernel=kernel)
