@@ -158,9 +158,12 @@ def _solve(
             pixels = channels(asked, job.name)
             backbone, progress = session.backbone, session.progress
             try:
-                found = solve(
-                    pixels, chain_of(words), backbone=backbone, progress=progress, **session.drawn(walk)
-                )
+                operator = chain_of(words)(picture.size, backbone.device)
+            except ValueError as error:  # a picture too small for what was done to it
+                raise ImageError(f"{job.name}: {error}") from error
+            drawn = session.drawn(walk)
+            try:
+                found = solve(pixels, lambda *_: operator, backbone=backbone, progress=progress, **drawn)
             except ValueError as error:  # a method that cannot serve the operator
                 raise ConfigError(f"{job.name}: {error}") from error
             return with_channels(asked, found)

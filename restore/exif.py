@@ -48,7 +48,7 @@ def _first(tiff: bytes) -> int:
 def number_of(tiff: bytes, tag: int) -> int:
     """A one-number tag of the first directory; 0 where there is none."""
     kind, number, place = _entries(tiff, _first(tiff))[0].get(tag, (0, 0, 0))
-    letter = {3: "H", 4: "I"}.get(kind)
+    letter = {3: "H", 4: "I", 13: "I"}.get(kind)
     if letter is None or number != 1:
         return 0
     return int(struct.unpack_from(ORDER[tiff[:2]] + letter, tiff, place)[0])
@@ -140,42 +140,67 @@ _EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a directory without entries
 _CODES = {b"ASCII\0\0\0": "ascii", bytes(8): "utf-8"}
 
 
-def comment(exif: bytes) -> str:
-    """The user comment (CIPA DC-008, 4.6.5); empty where there is none, or one that cannot be read."""
-    inner = number_of(exif, _EXIF_DIRECTORY) if exif else 0
-    kind, number, place = _entries(exif, inner)[0].get(_COMMENT, (0, 0, 0)) if inner else (0, 0, 0)
-    body = exif[place : place + number] if kind in (1, 2, 7) else b""  # 7, says the standard
+def comment(exif: bytes) -> str | None:
+    """The user comment (CIPA DC-008, 4.6.5); empty where there is none, None for one that cannot be read."""
+    try:
+        kind, number, place = _inner(exif).get(_COMMENT, (0, 0, 0))
+    except (ValueError, struct.error):  # no EXIF at all
+        return None
+    body = exif[place : place + number] if kind else b""
+    if not body.strip(b" \0"):
+        return ""
     wide = "utf-16-le" if exif[:2] == b"II" else "utf-16-be"
-    code = wide if body[:8] == b"UNICODE\0" else _CODES.get(body[:8], "")
-    return body[8:].decode(code, "replace").strip(" \0") if code else ""
+    code = wide if body[:8] == b"UNICODE\0" else _CODES.get(body[:8])
+    return None if code is None else body[8:].decode(code, "replace").strip(" \0")
+
+
+def _inner(tiff: bytes) -> dict[int, tuple[int, int, int]]:
+    """The entries of the Exif directory."""
+    place = number_of(tiff, _EXIF_DIRECTORY) if tiff else 0
+    return _entries(tiff, place)[0] if place else {}
 
 
 def with_comment(exif: bytes, text: str) -> bytes:
     """The same EXIF with this user comment.
 
-    All that is there stays where it is, since maker notes point into the file: what is new stands behind it.
+    All that is there stays where it is, since maker notes point into the file: what is new stands behind it,
+    in place of what this function has put there before.
     """
-    tiff = bytearray(exif or _EMPTY)
-    wide = "utf-16-le" if tiff[:2] == b"II" else "utf-16-be"
+    before = exif or _EMPTY
+    order = ORDER[before[:2]]
+    inner, first = number_of(before, _EXIF_DIRECTORY), _first(before)
+    tiff = bytearray(before[: _own_tail(before, inner, first)])
+    wide = "utf-16-le" if order == "<" else "utf-16-be"
     body = b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode(wide)
     place = _appended(tiff, body)
-    inner = number_of(bytes(tiff), _EXIF_DIRECTORY)
-    directory_ = _with_entry(tiff, inner, _COMMENT, 7, len(body), place)
-    if inner:
-        return patched(bytes(tiff), {_EXIF_DIRECTORY: directory_})
-    first = _with_entry(tiff, _first(bytes(tiff)), _EXIF_DIRECTORY, 4, 1, directory_)
-    struct.pack_into(ORDER[bytes(tiff[:2])] + "I", tiff, 4, first)
+    inner = _with_entry(tiff, before, inner, _COMMENT, 7, len(body), place)
+    kind, _, pointer = _entries(before, first)[0].get(_EXIF_DIRECTORY, (0, 0, 0))
+    if kind in (4, 13) and pointer + 4 <= len(tiff) and first < place:
+        struct.pack_into(order + "I", tiff, pointer, inner)
+    else:
+        struct.pack_into(order + "I", tiff, 4, _with_entry(tiff, before, first, _EXIF_DIRECTORY, 4, 1, inner))
     return bytes(tiff)
 
 
-def _with_entry(tiff: bytearray, at: int, tag: int, kind: int, number: int, value: int) -> int:
+def _own_tail(tiff: bytes, inner: int, first: int) -> int:
+    """Where what `with_comment` put at the end begins: the comment, then one directory or two."""
+    _, number, place = _inner(tiff).get(_COMMENT, (0, 0, 0))
+    if not number or inner != place + number + number % 2:
+        return len(tiff)
+    end = _entries(tiff, inner)[1] + 4
+    if first == end:
+        end = _entries(tiff, first)[1] + 4
+    return place if end == len(tiff) else len(tiff)
+
+
+def _with_entry(tiff: bytearray, before: bytes, at: int, tag: int, kind: int, number: int, value: int) -> int:
     """Append a copy of the directory at ``at`` (0: of none) with one entry more; where it is."""
-    order = ORDER[bytes(tiff[:2])]
+    order = ORDER[before[:2]]
     count, following = 0, bytes(4)
     if at:
-        (count,) = struct.unpack_from(order + "H", tiff, at)
-        following = bytes(tiff[at + 2 + 12 * count :][:4]).ljust(4, b"\0")
-    entries = [bytes(tiff[at + 2 + 12 * n :][:12]) for n in range(count)]
+        (count,) = struct.unpack_from(order + "H", before, at)
+        following = before[at + 2 + 12 * count :][:4].ljust(4, b"\0")
+    entries = [before[at + 2 + 12 * n :][:12] for n in range(count)]
     there = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] != tag]
     there.append(struct.pack(order + "HHII", tag, kind, number, value))
     there.sort(key=lambda entry: struct.unpack_from(order + "H", entry)[0])

@@ -41,25 +41,6 @@ class Plan:
     folder: Path | None = None
 
 
-def drawn(plan: Plan, samples: int) -> Plan:
-    """The plan with so many results of each picture, ``name-1.png`` and on; one is left as it is.
-
-    Raises ValueError where they would all go to standard output.
-    """
-    if samples == 1:
-        return plan
-    if any(job.target is None for job in plan.jobs):
-        raise ValueError(f"{samples} samples do not fit into standard output; give a file with -o")
-    width = len(str(samples))
-    jobs = [
-        replace(job, target=job.target.with_stem(f"{job.target.stem}-{draw + 1:0{width}}"), draw=draw)
-        for job in plan.jobs
-        for draw in range(samples)
-        if job.target is not None
-    ]
-    return replace(plan, jobs=tuple(jobs))
-
-
 @dataclass
 class Tally:
     """How the jobs went. interrupted: the user ended the run before its last job."""
@@ -72,8 +53,8 @@ class Tally:
 # ------------------------------------------------------------------------------------------- plan
 
 
-def plan(inputs: Sequence[str], output: str | None, *, ending: str) -> Plan:
-    """Pair every input with its output.
+def plan(inputs: Sequence[str], output: str | None, *, ending: str, samples: int = 1) -> Plan:
+    """Pair every input with its output, or with so many: ``name-1.png`` and on.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
@@ -81,21 +62,22 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str) -> Plan:
     Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
     out.
 
-    Raises ValueError where inputs and output do not go together, ImageError for a folder without pictures,
-    OutputError where two inputs would go to one output.
+    Raises ValueError where inputs, output and samples do not go together, ImageError for a folder without
+    pictures, OutputError where two inputs would go to one output.
     """
     many = len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
     if STDIO in inputs:
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
-        return Plan((Job(None, _piped(output)),))
+        return Plan(_drawn(Job(None, _piped(output)), samples))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
-        return Plan((Job(Path(inputs[0]), None),))
+        return Plan(_drawn(Job(Path(inputs[0]), None), samples))
     folder = _folder(output, many=many)
     found = _found(inputs, folder)
-    jobs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
+    pairs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
+    jobs = [job for pair in pairs for job in _drawn(pair, samples)]
     walked = {_place(path) for path, inside in found.items() if inside is not None}
     owners = {_place(job.target): job.source for job in jobs if job.target}
     jobs = [job for job in jobs if not (job.source and _is_result(job.source, walked, owners))]
@@ -103,6 +85,18 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str) -> Plan:
         raise ImageError(f"{', '.join(inputs)}: expected pictures, found only results in {output}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder)
+
+
+def _drawn(job: Job, samples: int) -> tuple[Job, ...]:
+    """The job with so many results; ValueError where they would all go to standard output."""
+    if samples == 1:
+        return (job,)
+    target = job.target
+    if target is None:
+        raise ValueError(f"{samples} samples do not fit into standard output; give a file with -o")
+    width = len(str(samples))
+    names = (f"{target.stem}-{draw + 1:0{width}}" for draw in range(samples))
+    return tuple(replace(job, target=target.with_stem(name), draw=k) for k, name in enumerate(names))
 
 
 def _piped(output: str | None) -> Path | None:

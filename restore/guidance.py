@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from restore.operators import Operator, consistent
-from restore.samplers import counted
+from restore.samplers import Watch, counted
 from restore.types import Denoiser, Noise, Progress
 
 
@@ -60,8 +59,12 @@ def half_quadratic_splitting(
     """Denoise again and again at a falling noise level, adding no noise: a posterior mean, not a sample.
 
     Plug-and-play splitting (Zhang et al. 2021, DPIR, eq. 6): ``x <- D(x, sigma)`` for each sigma > 0,
-    with D wrapped by `enforce`. Deterministic.
+    with D wrapped by `enforce`. Deterministic. Raises NumbersError when x is no longer finite.
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
-    denoise = counted(denoise, progress, len(levels))
-    return reduce(denoise, levels, x)
+    denoise, watch = counted(denoise, progress, len(levels)), Watch(levels)
+    for sigma in levels:
+        x = denoise(x, sigma)
+        watch(x)
+    watch.end()
+    return x

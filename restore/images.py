@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+MOST_EXIF = 65000  # bytes, in a JPEG file
 MAX_PIXELS = 500_000_000
 """Pictures with more pixels than this are refused before they are decoded."""
 
@@ -673,7 +674,7 @@ def _fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = _at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != _TOP[depth]).any()):
             notes.append("alpha is dropped")
-    room = {"exif": 65000, "xmp": 65000} if kind == "jpeg" else {}  # one JPEG segment each
+    room = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}  # one JPEG segment each
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
         value = getattr(picture, field)
         if value and field not in form.metadata:

@@ -433,9 +433,9 @@ def _quick_side(side: int) -> int:
 
 def inside_of(operator: Degradation) -> Crop | None:
     """The part of a picture x that the operator's measurement is of; None for all of it."""
-    parts = operator.parts if isinstance(operator, Chain) else (operator,)
-    first = operator if isinstance(operator, BlurInside) else parts[0]
-    return first.inside if isinstance(first, BlurInside) else None
+    if isinstance(operator, BlurInside):
+        return operator.inside
+    return inside_of(operator.parts[0]) if isinstance(operator, Chain) else None
 
 
 def without_margin(x: Tensor, operator: Degradation) -> Tensor:

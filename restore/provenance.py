@@ -66,31 +66,51 @@ def _record(told: dict[str, Any]) -> Record:
     known = {name: told[name] for name in Record.__dataclass_fields__ if name in told}
     for name in ("arguments", "inputs"):
         known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
-    return Record(**known)
+    record = Record(**known)
+    words = (record.version, record.command, record.weights, record.method, record.device, record.precision)
+    numbers = (record.calls, record.seed or 0)
+    fine = all(isinstance(word, str) for word in words) and all(isinstance(n, int) for n in numbers)
+    if not fine or any(len(each) != 2 for each in record.inputs):
+        raise TypeError("fields of other types")
+    return record
 
 
 def stamped(picture: images.Picture, record: Record, kind: str) -> images.Picture:
     """The picture with a record of what made it, after those it has; kind: the format it is written in.
 
-    PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there; BMP
-    has no place for it.
+    PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
+    there is no place for it (BMP, a comment that cannot be read, an EXIF that would be too long for JPEG) the
+    picture itself is given back.
     """
     history = History((*history_of(picture).records, record))
     if kind == "png":
         text = KEYWORD + b"\0\0\0\0\0" + history.text().encode("ascii")
         return replace(picture, chunks=_without(picture.chunks) + images.png_chunk(b"iTXt", text))
-    if kind == "bmp":
+    there = None if kind == "bmp" else exif.comment(picture.exif)
+    if there is None:
         return picture
-    own = exif.comment(picture.exif).partition(MARK)[0].rstrip()
+    own = _split(there)[0]
     comment = (own + "\n" if own else "") + MARK + history.text()
-    return replace(picture, exif=exif.with_comment(picture.exif, comment))
+    marked = exif.with_comment(picture.exif, comment)
+    fits = kind != "jpeg" or len(marked) <= images.MOST_EXIF
+    return replace(picture, exif=marked) if fits else picture
+
+
+def _split(comment: str) -> tuple[str, str]:
+    """What a comment says beside our record, and the record; a record is only what can be read as one."""
+    own, _, told = comment.rpartition(MARK)
+    try:
+        read_text(told)
+    except ValueError:
+        return comment, ""
+    return (own.rstrip(), told) if MARK in comment else (comment, "")
 
 
 def history_of(picture: images.Picture) -> History:
     """What was done to a picture, as far as it says; none where it says nothing that can be read."""
     texts = [body for kind, body in _chunks(picture.chunks) if kind == b"iTXt" and _ours(body)]
     told = texts[-1][len(KEYWORD) + 5 :].decode("utf-8", "replace") if texts else ""
-    told = told or exif.comment(picture.exif).partition(MARK)[2]
+    told = told or _split(exif.comment(picture.exif) or "")[1]
     try:
         return read_text(told) if told else History()
     except ValueError:

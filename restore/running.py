@@ -54,6 +54,11 @@ class Session:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
 
+    @functools.cached_property
+    def standard_input(self) -> bytes:
+        """All of it, read once for all samples."""
+        return sys.stdin.buffer.read()
+
     @property
     def narrow(self) -> bool:
         """Whether the network computes in less than single precision."""
@@ -186,7 +191,7 @@ def restore_all(
     reads: files that the task reads beside the pictures. walk: what the task asks of its function.
     """
     try:
-        planned = folder.drawn(folder.plan(inputs, settings.output, ending=ending), settings.samples)
+        planned = folder.plan(inputs, settings.output, ending=ending, samples=settings.samples)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -212,7 +217,7 @@ def _restore_one(
 ) -> None:
     start = time.monotonic()
     session.begin(job.name, job.draw)
-    given = sys.stdin.buffer.read() if job.source is None else None
+    given = session.standard_input if job.source is None else None
     picture = folder.read(job, lambda: given or b"")
     for text in picture.notes:
         session.note(f"{job.name}: {text}")
@@ -236,7 +241,10 @@ def _restore_one(
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
         files = [_hashed(job.source, given), *(_hashed(path, None) for path in reads)]
-        result = stamped(result, session.record(files, walk), kind)
+        marked = stamped(result, session.record(files, walk), kind)
+        if marked is result and kind != "bmp":
+            session.note(f"{target}: no room for the record of what made it, which is left out")
+        result = marked
     if job.target is None:
         sys.stdout.buffer.write(images.encode(result, result.format))
         sys.stdout.buffer.flush()
@@ -253,7 +261,10 @@ def _hashed(path: Path | None, data: bytes | None) -> tuple[str, str]:
 
 
 # What changes where the picture goes, how it is computed or what is said, but not the picture.
-NO_MATTER = {"output", "overwrite", "quiet", "json", "dry_run", "tile", "device", "provenance", "config"}
+NO_MATTER = {
+    *("output", "overwrite", "quiet", "json", "dry_run", "tile", "device", "provenance", "config"),
+    "report_consistency",
+}
 AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
 
 
@@ -267,6 +278,8 @@ def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
         if context.get_parameter_source(name) not in given:
             continue
         value, word = context.params[name], max(option.opts, key=len)
+        if option.is_flag and not value:
+            word = option.secondary_opts[0]
         for each in value if option.multiple else [value]:
             text = each.name if isinstance(each, Path) else str(each)
             yield (word,) if option.is_flag else (word, text)

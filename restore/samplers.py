@@ -94,7 +94,7 @@ def walk(update: Update, x: Tensor, sigmas: Sequence[float], *, noise: Noise | N
     Up it is ``x + sqrt(s'^2 - s^2) z`` (Lugmayr et al. 2022). Raises NumbersError, with the step, as soon as
     x is not finite.
     """
-    steps, watch = _steps(sigmas), _Watch(sigmas)
+    steps, watch = _steps(sigmas), Watch(sigmas)
     draw = partial(_draw, noise)
     with torch.no_grad():
         for sigma, below in steps:
@@ -288,7 +288,7 @@ def annealed_langevin(
     to_zero = sigmas[-1] == 0
     step_size = step_size or step_by_ratio()
     denoise = counted(denoise, progress, len(levels) * steps_per_level + to_zero)
-    watch = _Watch(sigmas)
+    watch = Watch(sigmas)
     for sigma in levels:
         for _ in range(steps_per_level):
             score = (denoise(x, sigma) - x) / sigma**2
@@ -349,7 +349,7 @@ def _draw(noise: Noise | None, like: Tensor) -> Tensor:
     return noise(like)
 
 
-class _Watch:
+class Watch:
     """Stops a walk whose state is no longer finite.
 
     What a step gave is looked at after the next one, so that no device has to wait for the answer.
@@ -369,7 +369,7 @@ class _Watch:
         """Raise NumbersError unless what was looked at last is finite."""
         if self._finite is None or self._finite:
             return
-        steps = len(self._sigmas) - 1
+        steps = max(1, sum(sigma > 0 for sigma in self._sigmas))
         step = min(self._step, steps)
         raise NumbersError(
             f"the picture holds values that are not finite after step {step} of {steps}, from sigma "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -51,10 +52,11 @@ def read_word(word: str) -> Word:
     try:
         numbers = tuple(map(float, values))
     except ValueError:
-        numbers = ()
-        kind = None
+        numbers, kind = (), None
     if kind is None or blurs != word.startswith("blur=") or not _fits(len(numbers), NUMBERS[kind]):
         raise ValueError(f"{word!r} is no degradation; expected one such as {EXAMPLES}")
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{word!r} holds what is no finite number")
     if kind in RANGES and not RANGES[kind][0] <= numbers[0] <= RANGES[kind][1]:
         low, high = RANGES[kind]
         raise ValueError(f"{word!r} is out of range; {kind} goes from {low:g} to {high:g}")

@@ -59,7 +59,7 @@ MUTATIONS: Mutations = {
         ("(noise_std / sigma) ** 2 if noise_std else 0.0", "0.0"),
     ],
     (guidance, test_guidance.check_splitting_converges): [
-        ("reduce(denoise, levels, x)", "x"),
+        ("        x = denoise(x, sigma)\n        watch(x)", "        denoise(x, sigma)"),
         ("consistent(denoise(x, sigma)", "(lambda x, *_: x)(denoise(x, sigma)"),
     ],
     (guidance, test_guidance.check_repaint): [

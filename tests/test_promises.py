@@ -20,6 +20,8 @@ from torch import Tensor
 from restore import images, operators
 from restore.backbone import Backbone, save
 from restore.cli import main
+from restore.errors import NumbersError
+from restore.guidance import half_quadratic_splitting
 from restore.provenance import read_history
 from restore.tasks.consistency import misfit, outside_hole, reduced, residual
 from restore.tasks.upscale import between_ends, upscale
@@ -150,6 +152,24 @@ def test_several_samples_each_with_its_seed(photo: Path, weights: Path) -> None:
     assert "3 there already and kept" in again.stderr
 
 
+def test_samples_of_a_folder_go_on_where_they_stopped(photo: Path, weights: Path) -> None:
+    walk = (photo.parent, "--scale", 2, "--steps", 1, "--weights", weights, "--samples", 2)
+    assert cli("upscale", *walk).exit_code == 0
+    photo.with_name("a-x2-2.png").unlink()
+    again = cli("upscale", *walk)
+    assert again.exit_code == 0, again.stderr
+    assert again.stdout.split() == [str(photo.with_name("a-x2-2.png"))]
+    assert len(list(photo.parent.iterdir())) == 3
+
+
+def test_samples_of_standard_input(photo: Path, weights: Path) -> None:
+    arguments = ["upscale", "-", "--scale", "2", "--steps", "1", "--weights", str(weights), "--samples", "2"]
+    target = photo.with_name("o.png")
+    done = CliRunner().invoke(main, [*arguments, "-o", str(target)], input=photo.read_bytes())
+    assert done.exit_code == 0, done.stderr
+    assert [path.name for path in sorted(photo.parent.glob("o-*.png"))] == ["o-1.png", "o-2.png"]
+
+
 def test_samples_that_cannot_be(photo: Path, weights: Path) -> None:
     refused = cli("denoise", photo, "--samples", 3)
     assert refused.exit_code == 2
@@ -160,6 +180,21 @@ def test_samples_that_cannot_be(photo: Path, weights: Path) -> None:
 
 
 # ------------------------------------------------------------------------------- when numbers break
+
+
+def test_one_picture_that_is_too_small_stops_no_folder(photo: Path, weights: Path) -> None:
+    Image.fromarray(scene(1, 80, 90)).save(photo.with_name("b.png"))
+    out = photo.parent / "out"
+    walk = ("--kernel", "gaussian:8", "--steps", 1, "--weights", weights)
+    done = cli("deblur", photo.parent, "-o", out, *walk)
+    assert done.exit_code == 1
+    assert "a.png: the blur kernel is 49x49 (w x h), larger than the picture, 30x24" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["b.png"]
+
+
+def test_splitting_stops_too() -> None:
+    with pytest.raises(NumbersError, match="not finite after step 1 of 3"):
+        half_quadratic_splitting(lambda x, _: x * math.nan, torch.ones(1, 3, 4, 4), [0.3, 0.2, 0.1, 0.0])
 
 
 def test_half_precision_that_breaks_is_computed_again(

@@ -85,8 +85,50 @@ def test_comments_in_any_script(text: str, big: bool) -> None:
     assert exif.comment(exif.with_comment(empty, text)) == text.strip(" ")
 
 
+@pytest.mark.parametrize("said", ["To restore: torn corner at left", "restore: granny 1950", "restore: [5]"])
+def test_a_comment_that_looks_like_a_record_is_kept(said: str) -> None:
+    picture = images.Picture(pixels=scene(0, 8, 8), exif=exif.with_comment(b"", said))
+    assert history_of(picture) == History()
+    twice = stamped(stamped(picture, RECORD, "jpeg"), RECORD, "jpeg")
+    assert (exif.comment(twice.exif) or "").startswith(said + "\nrestore: [{")
+    assert history_of(twice) == History((RECORD, RECORD))
+
+
+def test_where_there_is_no_place_the_picture_stays_as_it_is() -> None:
+    pixels = scene(0, 8, 8)
+    unreadable = exif.with_comment(b"", "x").replace(b"ASCII\0\0\0", b"JIS\0\0\0\0\0")
+    assert exif.comment(unreadable) is None
+    long = exif.with_comment(b"", "x" * 64_800)
+    for content, kind in ((unreadable, "tiff"), (long, "jpeg"), (b"II", "webp"), (b"", "bmp")):
+        picture = images.Picture(pixels=pixels, exif=content)
+        assert stamped(picture, RECORD, kind) is picture
+    assert stamped(images.Picture(pixels=pixels, exif=long), RECORD, "webp").exif != long
+
+
+def test_history_does_not_leave_its_past_behind() -> None:
+    told = Image.Exif()
+    told.get_ifd(0x8769)[0x927C] = b"points into the file"
+    for start in (b"", told.tobytes()[6:]):
+        picture = images.Picture(pixels=scene(0, 8, 8), exif=start)
+        sizes = []
+        for _ in range(30):
+            picture = stamped(picture, RECORD, "jpeg")
+            sizes.append(len(picture.exif))
+        step = sizes[1] - sizes[0]
+        assert sizes[provenance.MOST - 1] - sizes[0] == pytest.approx(step * (provenance.MOST - 1), abs=40)
+        assert sizes[-1] == sizes[provenance.MOST]
+        assert len(history_of(picture).records) == provenance.MOST
+
+
 def test_damaged_records_are_none() -> None:
-    for text in ("{", "5", "[5]", '[{"version": 1}]', "[" * 5000):
+    for text in (
+        "{",
+        "5",
+        "[5]",
+        '[{"version": 1}]',
+        "[" * 5000,
+        '[{"version":"1","command":"a","inputs":[["a"]]}]',
+    ):
         marked = images.Picture(pixels=scene(0, 8, 8), exif=exif.with_comment(b"", provenance.MARK + text))
         assert history_of(marked) == History()
 
