@@ -63,7 +63,7 @@ def upscale(
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
     sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ``ddim``.
     steps: of the ladder. seed: of the random numbers; the pictures of a batch draw different ones.
-    consistent: the result, rounded to 8 bits or more and reduced again, is the input to within half a gray
+    consistent: the result, rounded to 8 bits or more and reduced again, is the input to about half a gray
         level of 255, wherever a picture in [0, 1] can be that.
 
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
