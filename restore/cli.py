@@ -356,7 +356,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 @sampler_option("ddim")
 @switch(
     "--consistent",
-    help="Make the result one that, reduced again, is the input to about half a gray level; a little more time.",
+    help="Make the result one that, reduced again, is the input to about half a gray level.",
 )
 @SEED
 @with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
