@@ -14,7 +14,7 @@ from restore import __version__, folder, images
 from restore.cli_eval import evaluate
 from restore.cli_fit import fit
 from restore.cli_solve import colorize, convert, deblur, run
-from restore.errors import ImageError, MaskError, RestoreError
+from restore.errors import MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
     CANCELLED,
@@ -48,7 +48,7 @@ from restore.options import (
     with_settings,
 )  # fmt: skip
 from restore.provenance import read_history, stamped
-from restore.running import Prepared, Session, channels, restore_all, with_channels
+from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -374,11 +374,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         h, w = (round(side * scale) for side in picture.size)
-        if h * w > images.MAX_PIXELS:
-            raise ImageError(
-                f"{job.name}: {w}x{h} (w x h) would be {h * w / 1e6:.0f} megapixels, more than the "
-                f"{images.MAX_PIXELS / 1e6:.0f} that can be written; crop it or lower --scale"
-            )
+        check_writable(job, (h, w), "--scale")
 
         def finish() -> images.Picture:
             from restore.tasks.upscale import upscale

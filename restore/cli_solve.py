@@ -28,10 +28,11 @@ from restore.options import (
     Number,
     Settings,
     check_samples,
+    check_walk,
     estimate_option,
     with_settings,
 )
-from restore.running import Prepared, Session, channels, restore_all, with_channels
+from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
 from restore.words import Word, read_word, size_before
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
@@ -143,12 +144,8 @@ def _solve(
     walk = {name: value for name, value in walk.items() if value is not None}
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
-        h, w = size = size_before(words, picture.size)
-        if h * w > images.MAX_PIXELS:
-            raise ImageError(
-                f"{job.name}: {w}x{h} (w x h) would be {h * w / 1e6:.0f} megapixels, more than the "
-                f"{images.MAX_PIXELS / 1e6:.0f} that can be written; crop it or lower the factor"
-            )
+        size = size_before(words, picture.size)
+        check_writable(job, size, "the factor")
 
         def finish() -> images.Picture:
             from restore.tasks.solve import chain_of, solve
@@ -183,16 +180,11 @@ def _solve(
 
 def _check(walk: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no method can do."""
-    method, estimate = walk["method"], walk["estimate"]
-    if SOLVERS.get(method or SOLVER[estimate], estimate) != estimate:
-        able = " or ".join(name for name, its in SOLVERS.items() if its == estimate)
-        raise click.UsageError(
-            f"--method {method} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
-        )
-    if estimate == "mean" and walk["sampler"] is not None:
-        raise click.UsageError(
-            "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
-        )
+    method, estimate = walk["method"] or SOLVER[walk["estimate"]], walk["estimate"]
+    table = {each: SOLVE_STEPS for each in SOLVERS.items()}
+    if method not in SOLVERS:
+        table[method, estimate] = SOLVE_STEPS  # another package's, which says itself what it gives
+    check_walk(table, {**walk, "method": method})
 
 
 @click.command()

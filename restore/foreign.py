@@ -236,7 +236,7 @@ def _read_guided(
         raise WeightsError(f"{path}: is no guided-diffusion checkpoint ({error.args[0]})") from None
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        place, role = _guided_place(name, config.blocks, state)
+        place, role = _guided_place(name, config.blocks)
         if place is None:
             raise WeightsError(f"{path}: has a tensor {name}, which is in no guided-diffusion U-Net")
         if role != "qkv":
@@ -253,7 +253,7 @@ def _read_guided(
     return ForeignBackbone(_built(tensors, described, path), described, facts)
 
 
-def _guided_place(name: str, blocks: int, state: Mapping[str, Tensor]) -> tuple[str | None, str]:
+def _guided_place(name: str, blocks: int) -> tuple[str | None, str]:
     """Our name of a tensor, and what is special about it; None for one that we do not know."""
     ends = {"time_embed": "embed", "out": "head"}
     module, _, kind = name.rpartition(".")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
 from restore.operators import UNMEASURED, Degradation, Hole, Operator, Spectral, check_shape, consistent
-from restore.samplers import Sampler, Update, ddim, ddpm
+from restore.samplers import Sampler, Update, check_share, ddim, ddim_step, ddpm
 from restore.types import Denoiser, Estimate, Noise, Progress
 
 UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
@@ -125,8 +125,8 @@ def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float
     around it. No singular vectors are needed but those of A A^T: ``V c = A^T U (c / s)``. Raises ValueError
     for an operator whose spectrum is not known.
     """
-    _share("eta", eta)
-    _share("eta_b", eta_b)
+    check_share("eta", eta)
+    check_share("eta_b", eta_b)
     operator, y = _spectral(problem), problem.y
     s = operator.values.clamp_min(0).sqrt()
     measured = operator.values > UNMEASURED
@@ -181,7 +181,7 @@ def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = 8.0, zeta: f
     ``x' = x0 + below (sqrt(1 - zeta) e + sqrt(zeta) z)``, e the noise that x has beside the new x0.
     Raises ValueError unless noise_std is above 0: without noise rho is nothing, and this is `ddnm`.
     """
-    _share("zeta", zeta)
+    check_share("zeta", zeta)
     operator, y = _linear(problem), problem.y
     if problem.noise_std == 0:
         raise ValueError("DiffPIR weighs the prior by the noise of the measurement, which is 0; use ddnm")
@@ -200,13 +200,11 @@ def pigdm(denoise: Denoiser, problem: Problem, *, eta: float = 1.0, prior_std: f
     ``x' = DDIM(x, x0; eta) + r^2 J^T A^T (r^2 A A^T + noise_std^2 I)^-1 (y - A x0)``, as in the authors' code
     (their step is multiplied by the signal scales of both ends, which these coordinates have not).
     """
-    _share("eta", eta)
+    check_share("eta", eta)
 
     def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
         x0, pulled, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
-        up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
-        x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0) + pulled
-        return x + up * noise(x) if up else x
+        return ddim_step(x, x0, sigma, below, eta, noise) + pulled
 
     return update
 
@@ -282,11 +280,6 @@ def _name(problem: Problem) -> str:
     operator = problem.operator
     parts = getattr(operator, "parts", (operator,))
     return " after ".join(type(part).__name__ for part in reversed(parts))
-
-
-def _share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie in 0..1; got {value}")
 
 
 # ----------------------------------------------------------------------------------------- registry

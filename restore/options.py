@@ -352,22 +352,21 @@ def load_backbone(
 
 def load_prior(settings: Settings) -> Backbone | ForeignBackbone:
     """The same, or a network that `restore convert` has written. Raises ConfigError and WeightsError."""
-    from restore import foreign
-
-    if settings.weights is None or not foreign.is_foreign(settings.weights):
+    weights = settings.weights
+    if weights is not None:
+        from restore import foreign
+    if weights is None or not foreign.is_foreign(weights):
         if settings.label is not None:
             raise ConfigError("--label is for converted weights that know classes; leave it out")
-        return load_backbone(
-            settings.weights, settings.device, settings.precision, settings.tile, settings.ensemble
-        )
+        return load_backbone(weights, settings.device, settings.precision, settings.tile, settings.ensemble)
     if settings.tile != TILE:
         raise ConfigError(
-            f"--tile {settings.tile}: {settings.weights} sees the whole picture at once, so it cannot be "
+            f"--tile {settings.tile}: {weights} sees the whole picture at once, so it cannot be "
             "computed in pieces; leave it out"
         )
     if settings.precision == "bf16":
-        raise ConfigError(f"--precision bf16: {settings.weights} is computed in fp32; leave it out")
-    network = foreign.load(settings.weights, device=_place(settings.device))
+        raise ConfigError(f"--precision bf16: {weights} is computed in fp32; leave it out")
+    network = foreign.load(weights, device=_place(settings.device))
     network.label, network.ensemble = settings.label, settings.ensemble
     return network
 

@@ -100,8 +100,9 @@ class Session:
         """What made the picture at hand; inputs: names and hashes of the files read."""
         context, seed = click.get_current_context(), walk.get("seed")
         arguments = list(_arguments(context))
-        if seed is not None and (seed or self._draw):
-            seed += self._draw
+        if seed is not None:
+            seed = self.drawn(walk)["seed"]
+        if seed:
             arguments.append(("--seed", str(seed)))
         used: dict[str, str] = {}
         if network := self.__dict__.get("backbone"):  # a picture may have needed none
@@ -252,6 +253,16 @@ def _restore_one(
         folder.write(job, result, overwrite=session.settings.overwrite)
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
     session.end()
+
+
+def check_writable(job: Job, size: tuple[int, int], factor: str) -> None:
+    """Raise ImageError where the result of ``size`` (h, w) has too many pixels; factor: what to lower."""
+    h, w = size
+    if h * w > images.MAX_PIXELS:
+        raise ImageError(
+            f"{job.name}: {w}x{h} (w x h) would be {h * w / 1e6:.0f} megapixels, more than the "
+            f"{images.MAX_PIXELS / 1e6:.0f} that can be written; crop it or lower {factor}"
+        )
 
 
 def _hashed(path: Path | None, data: bytes | None) -> tuple[str, str]:

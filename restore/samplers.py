@@ -121,17 +121,26 @@ def ddim(
     ``up = eta s' sqrt(1 - (s'/s)^2)``, ``x' = x0 + sqrt(s'^2 - up^2)/s (x - x0) + up z``. eta 0 is
     deterministic, eta 1 is `ddpm` with the small variance. Raises ValueError unless 0 <= eta <= 1.
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must lie in 0..1; got {eta}")
+    check_share("eta", eta)
     denoise = counted(denoise, progress, network_calls(sigmas))
 
     def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
-        x0 = denoise(x, sigma)
-        up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
-        x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0)
-        return x + up * noise(x) if up > 0 else x
+        return ddim_step(x, denoise(x, sigma), sigma, below, eta, noise)
 
     return walk(update, x, sigmas, noise=noise)
+
+
+def ddim_step(x: Tensor, x0: Tensor, sigma: float, below: float, eta: float, noise: Noise) -> Tensor:
+    """One step of `ddim` for a clean estimate x0."""
+    up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
+    x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0)
+    return x + up * noise(x) if up > 0 else x
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise ValueError unless 0 <= value <= 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in 0..1; got {value}")
 
 
 def ddpm(

@@ -123,16 +123,16 @@ def check_ddrm(module: ModuleType) -> None:
             s = torch.where(s > 0.0317, s, 0)
             Y, X_t = paper_y(matrix, given.y), (2 * state() - 1).flatten(1)
             X_theta = (2 * network(state(), SIGMA) - 1).flatten(1)
-            bar = lambda v: v @ Vt.T  # noqa: B023, E731
+            X_bar, theta_bar, z_bar = (v.flatten(1) @ Vt.T for v in (X_t, X_theta, z))
             y_bar = torch.zeros(1, len(Vt), dtype=torch.float64)
             rank = min(U.shape[0], len(Vt))
             y_bar[:, :rank] = (Y @ U)[:, :rank] / s[:rank]
             sigma_t, sigma_above, sigma_y = 2 * BELOW, 2 * SIGMA, 2 * noise_std
-            z_bar, expected = bar(z.flatten(1)), torch.zeros(1, len(Vt), dtype=torch.float64)
+            expected = torch.zeros(1, len(Vt), dtype=torch.float64)
             for i in range(len(Vt)):
-                theta = bar(X_theta)[0, i]
+                theta = theta_bar[0, i]
                 if s[i] == 0:
-                    ahead = (1 - eta**2) ** 0.5 * sigma_t * (bar(X_t)[0, i] - theta) / sigma_above
+                    ahead = (1 - eta**2) ** 0.5 * sigma_t * (X_bar[0, i] - theta) / sigma_above
                     expected[0, i] = theta + ahead + eta * sigma_t * z_bar[0, i]
                 elif sigma_t < sigma_y / s[i]:
                     ahead = (1 - eta**2) ** 0.5 * sigma_t * (y_bar[0, i] - theta) / (sigma_y / s[i])

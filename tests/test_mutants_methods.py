@@ -26,7 +26,7 @@ MUTATIONS: Mutations = {
     ],
     (methods, test_methods.check_pigdm): [
         ("UNIT_STD = 0.5", "UNIT_STD = 1.0"),
-        ("sigma * (x - x0) + pulled", "sigma * (x - x0) + pulled / 2"),
+        ("eta, noise) + pulled", "eta, noise) + pulled / 2"),
         ("problem.noise_std**2 / r2", "problem.noise_std / r2"),
     ],
     (methods, test_methods.check_dps): [

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from restore.arrays import canvas
-from restore.operators import Degradation, Gray, Resize, inside_of
+from restore.degradations import resize
+from restore.operators import Degradation, Gray, inside_of
 
 Pixels = NDArray[Any]
 """``(h, w, c)`` as `restore.arrays.canvas` takes them."""
@@ -27,7 +29,8 @@ def residual(noisy: Pixels, clean: Pixels) -> float:
 
 def reduced(large: Pixels, small: Pixels) -> tuple[float, float]:
     """How far the result, reduced to the input's size, is from the input: (at most, on average)."""
-    return misfit(large, small, Resize((large.shape[0], large.shape[1]), (small.shape[0], small.shape[1])))
+    y = canvas(small).batch
+    return _apart(resize(canvas(large).batch, (y.shape[-2], y.shape[-1])), y)
 
 
 def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float, float]:
@@ -38,12 +41,15 @@ def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float,
     x, y = canvas(result).batch, canvas(given).batch
     if operator.y_shape[0] == 1:
         y = Gray((y.shape[-2], y.shape[-1])).forward(y)
-    inside, seen = inside_of(operator), torch.ones_like(y, dtype=torch.bool)
-    if inside is not None:
-        anything = torch.rand((1, *operator.x_shape), generator=torch.Generator().manual_seed(0))
-        beyond = anything - inside.adjoint(inside.forward(anything))
-        seen = operator.forward(beyond).abs() < 1e-5
-        x = inside.guess(x)
+    if (inside := inside_of(operator)) is None:
+        return _apart(operator.forward(x), y)
+    anything = torch.rand((1, *operator.x_shape), generator=torch.Generator().manual_seed(0))
+    beyond = anything - inside.adjoint(inside.forward(anything))
+    seen = operator.forward(beyond).abs() < 1e-5
+    return _apart(operator.forward(inside.guess(x))[seen], y[seen])
+
+
+def _apart(found: Tensor, given: Tensor) -> tuple[float, float]:
     # What was black or white may have been more than that.
-    apart = 255 * (operator.forward(x).clamp(0, 1) - y).abs()[seen]
-    return (float(apart.max()), float(apart.mean())) if len(apart) else (0.0, 0.0)
+    apart = 255 * (found.clamp(0, 1) - given).abs()
+    return (float(apart.max()), float(apart.mean())) if apart.numel() else (0.0, 0.0)

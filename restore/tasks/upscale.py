@@ -89,12 +89,14 @@ def upscale(
     small = picture.batch.to(backbone.device)
     size = (round(small.shape[-2] * scale), round(small.shape[-1] * scale))
     bicubic = resize(small, size)
+    if method == "projection" or consistent:
+        operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
     if method == "conditional":
         result = _conditional(bicubic, estimate, steps, walk, backbone, progress)
     else:
-        result = _projection(small, bicubic, estimate, steps, walk, backbone, progress)
+        result = _projection(small, bicubic, operator, estimate, steps, walk, backbone, progress)
     if consistent:
-        result = between_ends(result, small)
+        result = between_ends(result, small, operator)
     return picture.like_original(result)  # type: ignore[no-any-return]
 
 
@@ -117,16 +119,13 @@ def _conditional(
 def _projection(
     small: Tensor,
     bicubic: Tensor,
+    operator: Resize,
     estimate: Estimate,
     steps: int,
     walk: Walk,
     backbone: Backbone,
     progress: Progress | None,
 ) -> Tensor:
-    operator = Resize(
-        (bicubic.shape[-2], bicubic.shape[-1]), (small.shape[-2], small.shape[-1]), small.device
-    )
-
     def regression(hint: Tensor, sigma: float) -> Tensor:
         return backbone.denoiser(Condition(hint))(hint, sigma)
 
@@ -142,14 +141,13 @@ def _projection(
     return walk(prior, start + highest * walk.keywords["noise"](start), ladder, progress=rest)
 
 
-def between_ends(large: Tensor, small: Tensor) -> Tensor:
+def between_ends(large: Tensor, small: Tensor, operator: Resize) -> Tensor:
     """A picture in [0, 1] that reduces to ``small``, near to ``large``, where the search begins.
 
     Projections on the pictures that reduce to it and on those that can be shown, in turn, with Nesterov's
     momentum (Beck and Teboulle 2009, FISTA), until all is met to CLOSE, or ROUNDS times. What is black or
     white in ``small`` may have been cut off: there it may come out beyond.
     """
-    operator = Resize((large.shape[-2], large.shape[-1]), (small.shape[-2], small.shape[-1]), large.device)
     x = ahead = large.clamp(0, 1)
     speed = 1.0
     for _ in range(ROUNDS):
