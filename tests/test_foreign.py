@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from commands import cli
 from diffusers import DDPMScheduler, UNet2DModel
 from guided_unet import GuidedUNet
 from PIL import Image
@@ -17,7 +17,6 @@ from scenes import scene
 from torch import Tensor, nn
 
 from restore import foreign, images, schedule
-from restore.cli import main
 from restore.errors import WeightsError
 from restore.types import Denoiser
 
@@ -218,10 +217,6 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "config.json").unlink()
     with pytest.raises(WeightsError, match=r"config\.json: cannot be read"):
         foreign.read(tmp_path)
-
-
-def cli(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 def test_converted_weights_restore_pictures(tmp_path: Path) -> None:

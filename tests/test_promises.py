@@ -10,32 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from commands import cli
 from PIL import Image
 from scenes import scene
 from test_tasks import picture, random_backbone
-from tiny import tiny_backbone
 from torch import Tensor
 
 from restore import images, operators
-from restore.backbone import Backbone, save
+from restore.backbone import Backbone
 from restore.cli import main
 from restore.errors import NumbersError
 from restore.guidance import half_quadratic_splitting
 from restore.provenance import read_history
 from restore.tasks.consistency import misfit, outside_hole, reduced, residual
 from restore.tasks.upscale import between_ends, upscale
-
-
-def cli(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save(tiny_backbone(), path)
-    return path
 
 
 @pytest.fixture

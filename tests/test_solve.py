@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from commands import cli
 from gaussian_oracle import GaussianPrior
 from PIL import Image
 from scenes import scene
@@ -20,8 +20,7 @@ from tiny import tiny_backbone
 from torch import Tensor
 
 from restore import images, methods, operators, options
-from restore.backbone import Backbone, save
-from restore.cli import main
+from restore.backbone import Backbone
 from restore.tasks import solve as solving
 from restore.tasks.solve import chain_of, colorize, deblur, solve
 from restore.words import Word, read_word, size_before
@@ -209,17 +208,6 @@ MINE = methods.Method("nobody", lambda denoise, problem: lambda x, *_: torch.ful
 
 
 # ---------------------------------------------------------------------------------------- commands
-
-
-def cli(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save(tiny_backbone(), path)
-    return path
 
 
 def test_the_command_line_knows_the_tasks_defaults() -> None:
