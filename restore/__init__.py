@@ -13,10 +13,14 @@ from restore.errors import RestoreError
 
 __version__ = "0.1.0"
 
-__all__ = ["RestoreError", "colorize", "deblur", "denoise", "inpaint", "load", "sample", "solve", "upscale"]
+__all__ = [
+    "RestoreError", "colorize", "deblur", "dejpeg", "denoise", "inpaint", "load", "sample", "solve",
+    "upscale",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from restore.backbone import load
+    from restore.tasks.dejpeg import dejpeg
     from restore.tasks.denoise import denoise
     from restore.tasks.inpaint import inpaint
     from restore.tasks.sample import sample
@@ -27,6 +31,7 @@ else:
     _HOMES = {
         "colorize": "restore.tasks.solve",
         "deblur": "restore.tasks.solve",
+        "dejpeg": "restore.tasks.dejpeg",
         "denoise": "restore.tasks.denoise",
         "inpaint": "restore.tasks.inpaint",
         "load": "restore.backbone",

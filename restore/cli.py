@@ -13,7 +13,7 @@ import click
 from restore import __version__, folder, images
 from restore.cli_eval import evaluate
 from restore.cli_fit import fit
-from restore.cli_solve import colorize, convert, deblur, run
+from restore.cli_solve import colorize, convert, deblur, dejpeg, run
 from restore.errors import MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
@@ -568,5 +568,5 @@ def info(file: Path, as_json: bool) -> None:
         click.echo("  " + "; ".join(detail for detail in details if detail))
 
 
-for command in (deblur, colorize, run, evaluate, fit, convert):
+for command in (deblur, dejpeg, colorize, run, evaluate, fit, convert):
     main.add_command(command)

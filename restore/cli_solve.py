@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,18 @@ from typing import Any
 import click
 
 from restore import images
+from restore.coding import Coding, coding_of
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
     CONSISTENCY,
+    DEJPEG_METHOD,
+    DEJPEG_STEPS,
     ENSEMBLE,
     MODEL,
     OUTPUT,
     OVERWRITE,
+    OWN_WALK,
     SAMPLERS,
     SAMPLES,
     SEED,
@@ -33,7 +37,7 @@ from restore.options import (
     with_settings,
 )
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
-from restore.words import Word, read_word, size_before
+from restore.words import KERNELS, Word, read_word, serving, size_before
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 NOISE = click.option(
@@ -43,34 +47,45 @@ NOISE = click.option(
 )  # fmt: skip
 
 
-def solver_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """How a problem is walked: the same for all commands here."""
-    names = [name for name, estimate in SOLVERS.items() if estimate == "sample"]
+def walk_options(
+    estimate: str, method: str, steps: str, sampler: str, start: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """How a problem is walked: an estimate as the default, and what the help says of the other options."""
     options = (
-        estimate_option("mean"),
-        click.option(
-            "--method", metavar="NAME",
-            help=f"For the mean {SOLVER['mean']}; for a sample {', '.join(names)}, or what an installed "
-            f"package adds.  [default: {SOLVER['mean']}, {SOLVER['sample']}]",
-        ),
+        estimate_option(estimate),
+        click.option("--method", metavar="NAME", help=method),
         click.option(
             "--steps", type=click.IntRange(1, 1000), metavar="N",
-            help=f"Steps of the walk from noisy to clean, a network call each.  [default: {SOLVE_STEPS}]",
+            help=f"Steps of the walk from noisy to clean, a network call each.  [default: {steps}]",
         ),
         click.option(
-            "--sampler", type=click.Choice(SAMPLERS),
-            help="How to walk to a sample, for the methods that leave the choice: ddnm, pigdm, repaint.",
+            "--sampler", type=click.Choice(SAMPLERS), help=f"How to walk to a sample, for {sampler}."
         ),
         click.option(
             "--start", type=Number(0.01, 80), metavar="S",
             help="Noise level at which the walk starts from a first guess, 0.01 to 80, where 1 is white "
-            "minus black; 80 is pure noise.  [default: 0.1 for the mean, 0.5 for a sample]",
+            f"minus black.  [default: {start}]",
         ),
         SEED,
     )  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_SAMPLING = [name for name, estimate in SOLVERS.items() if estimate == "sample" and name != "repaint"]
+solver_options = walk_options(
+    "mean",
+    f"For the mean {SOLVER['mean']}; for a sample {', '.join(_SAMPLING)}, or what an installed package "
+    f"adds.  [default: {SOLVER['mean']}, {SOLVER['sample']}]",
+    str(SOLVE_STEPS),
+    "the methods that leave the choice: ddnm, pigdm",
+    "0.1 for the mean, 0.5 for a sample",
+)
 
 
 @click.command()
@@ -90,7 +105,11 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
     restore deblur soft.jpg --kernel gaussian:1.6
     restore deblur shaken.png --kernel motion:15:30 --noise 2 -o sharp.png
     """
-    _solve(inputs, settings, _words([f"blur={kernel}"]), walk, "deblurred")
+    try:
+        words = [read_word(f"blur={kernel}")]
+    except ValueError:
+        raise click.UsageError(f"--kernel {kernel}: {KERNELS}") from None
+    _solve(inputs, settings, words, walk, "deblurred")
 
 
 @click.command()
@@ -106,7 +125,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     \b
     restore colorize old.png
     """
-    _solve(inputs, settings, _words(["gray"]), walk, "colorized")
+    _solve(inputs, settings, [read_word("gray")], walk, "colorized")
 
 
 @click.command()
@@ -124,22 +143,19 @@ def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **w
 
     \b
     restore run small.png --operator blur=gaussian:1.2 --operator down=3
-    restore run bad.jpg --operator jpeg=20 --method dps --estimate sample
+    restore run bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
     """
-    _solve(inputs, settings, _words(words), walk, "restored")
-
-
-def _words(words: Sequence[str]) -> list[Word]:
     try:
-        return [read_word(word) for word in words]
+        read = [read_word(word) for word in words]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    _solve(inputs, settings, read, walk, "restored")
 
 
 def _solve(
     inputs: tuple[str, ...], settings: Settings, words: list[Word], walk: dict[str, Any], ending: str
 ) -> None:
-    _check(walk)
+    _check(words, walk)
     check_samples(settings, walk)
     walk = {name: value for name, value in walk.items() if value is not None}
 
@@ -152,6 +168,9 @@ def _solve(
 
             colour = any(word.kind == "gray" for word in words)
             asked = replace(picture, gray=False) if colour else picture
+            if colour and picture.gray and picture.icc:
+                session.note(f"{job.name}: its profile is for gray; the result has colours, and none")
+                asked = replace(asked, icc=b"")
             pixels = channels(asked, job.name)
             backbone, progress = session.backbone, session.progress
             try:
@@ -161,7 +180,7 @@ def _solve(
             drawn = session.drawn(walk)
             try:
                 found = solve(pixels, lambda *_: operator, backbone=backbone, progress=progress, **drawn)
-            except ValueError as error:  # a method that cannot serve the operator
+            except ValueError as error:  # another package's method that cannot serve the operator
                 raise ConfigError(f"{job.name}: {error}") from error
             return with_channels(asked, found)
 
@@ -178,13 +197,108 @@ def _solve(
     restore_all(inputs, task, settings, ending=ending, walk=walk)
 
 
-def _check(walk: dict[str, Any]) -> None:
+def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no method can do."""
-    method, estimate = walk["method"] or SOLVER[walk["estimate"]], walk["estimate"]
-    table = {each: SOLVE_STEPS for each in SOLVERS.items()}
+    method, estimate, able = walk["method"] or SOLVER[walk["estimate"]], walk["estimate"], serving(words)
+    if method in SOLVERS and method not in able:
+        raise click.UsageError(
+            f"--method {method} cannot undo this; --method {', '.join(able[:-1])} or {able[-1]} can"
+            if len(able) > 1
+            else f"--method {method} cannot undo this; pass --estimate sample --method {able[0]}"
+        )
+    table = {each: SOLVE_STEPS for each in SOLVERS.items() if each[0] in able}
     if method not in SOLVERS:
-        table[method, estimate] = SOLVE_STEPS  # another package's, which says itself what it gives
+        table[method, estimate] = SOLVE_STEPS  # another package's, which says itself what it can do
     check_walk(table, {**walk, "method": method})
+    _check_sampler(method, walk)
+    if walk.get("noise") is not None and method == "dps":
+        raise click.UsageError("--noise has no effect with --method dps; leave it out")
+    if walk.get("noise") == 0 and method == "diffpir":
+        raise click.UsageError("--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus")
+
+
+def _check_sampler(method: str, walk: Mapping[str, Any]) -> None:
+    if walk["sampler"] is not None and method in OWN_WALK:
+        raise click.UsageError(f"--method {method} has steps of its own; leave out --sampler")
+
+
+@click.command()
+@INPUTS
+@click.option(
+    "--quality", type=Number(1, 100), metavar="Q",
+    help="Quality it was compressed with, where the file is no JPEG any more, or was compressed again.  "
+    "[default: by the file's own tables]",
+)  # fmt: skip
+@walk_options(
+    "mean",
+    "splitting: every step is one of the pictures that the file can have been of; blind: one network call, "
+    "for pictures that were cropped or resized since; ddnm, dps: for a sample.  "
+    f"[default: {DEJPEG_METHOD['mean']}, {DEJPEG_METHOD['sample']}]",
+    ", ".join(f"{method} {steps}" for (method, _), steps in DEJPEG_STEPS.items() if steps > 1),
+    "ddnm",
+    "by the tables",
+)
+@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **walk: Any) -> None:
+    """Remove what JPEG has left in pictures: files, folders with their sub-folders, or -.
+
+    The file's own tables say in which interval every coefficient was; the result keeps to them.
+
+    \b
+    restore dejpeg bad.jpg -o better.png
+    restore dejpeg screenshot.png --quality 30
+    """
+    walk["method"] = method = walk["method"] or DEJPEG_METHOD[walk["estimate"]]
+    check_walk(DEJPEG_STEPS, walk)
+    check_samples(settings, walk)
+    _check_sampler(method, walk)
+    if method == "blind":
+        for name, value in (("quality", quality), ("start", walk["start"])):
+            if value is not None:
+                raise click.UsageError(f"--{name} has no effect with --method blind; leave it out")
+
+    def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
+        coding = None if method == "blind" else _coding(picture, quality, job)
+
+        def finish() -> images.Picture:
+            from restore.tasks.dejpeg import dejpeg
+
+            if coding is not None:
+                session.facts["quality"] = coding.quality
+                session.note(f"{job.name}: JPEG of quality {coding.quality}")
+            pixels, drawn = channels(picture, job.name), session.drawn(walk)
+            found = dejpeg(
+                pixels, coding=coding, backbone=session.backbone, progress=session.progress, **drawn
+            )
+            return with_channels(picture, found)
+
+        def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
+            from restore.tasks.consistency import recompressed
+
+            assert coding is not None  # else nothing is asked
+            most, mean = recompressed(result.pixels, picture.pixels, coding)
+            line = f"compressed again it is {most:.0f} from the input at most, {mean:.2f} on average (of 255)"
+            return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
+
+        return Prepared(picture.size, finish, None if coding is None else truth)
+
+    restore_all(inputs, task, settings, ending="dejpeg", walk=walk)
+
+
+def _coding(picture: images.Picture, quality: float | None, job: Job) -> Coding:
+    """How it was compressed: as told, or as the file says."""
+    found = picture.coding
+    if quality is not None:
+        return replace(coding_of(quality), turn=found.turn if found else 1)
+    if found is None:
+        what = (
+            "a JPEG of unusual colours" if picture.format == "jpeg" else f"{picture.format.upper()}, no JPEG"
+        )
+        raise ImageError(
+            f"{job.name}: is {what}, which does not say how it was compressed; pass --quality, or "
+            "--method blind, which needs no quality"
+        )
+    return found
 
 
 @click.command()

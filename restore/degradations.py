@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from restore.coding import CHROMA, LUMA
+from restore.jpeg import compressed
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -64,59 +66,19 @@ def correlated_noise(
     return image + noise_std[:, None, None, None] * noise
 
 
-_LUMA = (16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
-         14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-         49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99)  # fmt: skip
-_CHROMA = (17, 18, 24, 47, 18, 21, 26, 66, 24, 26, 56, 99, 47, 66, 99, 99)
-
-
-@cache
-def _jpeg_constants() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The 8x8 DCT-II matrix, the quantisation tables of ITU-T T.81 annex K, RGB to YCbCr and back."""
-    k = torch.arange(8, dtype=torch.float32)
-    dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
-    dct[0] /= math.sqrt(2)
-    chroma = torch.full((8, 8), 99.0)
-    chroma[:4, :4] = torch.tensor(_CHROMA, dtype=torch.float32).view(4, 4)
-    tables = torch.stack([torch.tensor(_LUMA, dtype=torch.float32).view(8, 8), chroma, chroma])
-    ycc = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    return dct, tables, ycc, torch.linalg.inv(ycc)
-
-
-def jpeg(
-    image: Tensor,
-    quality: Tensor,
-    *,
-    halve_chroma: bool = True,
-    rounding: Callable[[Tensor], Tensor] = torch.round,
-) -> Tensor:
+def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor:
     """What JPEG compression of ``quality`` ``(b,)`` in 1..100 leaves of an image in [0, 1].
 
-    Transform, quantisation and 4:2:0 chroma as in ITU-T T.81 with the IJG's quality scale; entropy
-    coding is lossless and left out. h and w are padded to multiples of 16 inside. rounding: of the
-    coefficients, for those who need a gradient.
+    As `restore.jpeg.compressed`, with the IJG's quality scale and, halved, 4:2:0 chroma.
     """
-    dct, tables, ycc, rgb = (c.to(image.device) for c in _jpeg_constants())
-    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
-    tables = (tables * scale[:, None, None, None]).round().clamp(1, 255)
-    b, _, h, w = image.shape
-    # The level shift of luma; it leaves chroma as it is, whose weights sum to zero.
-    shifted = F.pad(image, (0, -w % 16, 0, -h % 16), mode="replicate") * 255 - 128
-    planes = torch.einsum("ij,bjhw->bihw", ycc, shifted)
-    coded = []
-    for channel in range(3):
-        plane = planes[:, channel : channel + 1]
-        small = halve_chroma and channel > 0
-        if small:
-            plane = F.avg_pool2d(plane, 2)
-        ph, pw = plane.shape[-2:]
-        blocks = plane.view(b, ph // 8, 8, pw // 8, 8).transpose(2, 3)
-        table = tables[:, channel, None, None]
-        coefficients = rounding(dct @ blocks @ dct.T / table) * table
-        plane = (dct.T @ coefficients @ dct).transpose(2, 3).reshape(b, 1, ph, pw)
-        coded.append(F.interpolate(plane, scale_factor=2, mode="bilinear") if small else plane)
-    decoded = torch.einsum("ij,bjhw->bihw", rgb, torch.cat(coded, 1))
-    return ((decoded + 128) / 255)[..., :h, :w].clamp(0, 1)
+    scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None] / 100
+    tables = [
+        (torch.tensor(table, dtype=torch.float32, device=image.device).view(8, 8) * scale)
+        .round()
+        .clamp(1, 255)
+        for table in (LUMA, CHROMA)
+    ]
+    return compressed(image, tuple(tables), coarser=(2, 2) if halve_chroma else (1, 1))
 
 
 def scan_dirt(image: Tensor, count: int, generator: Generator | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restore.operators import Operator, consistent
+from restore.operators import Operator, Projecting, consistent
 from restore.samplers import Watch, counted
 from restore.types import Denoiser, Noise, Progress
 
@@ -40,12 +40,18 @@ def inject_known(
     return injected
 
 
-def enforce(denoise: Denoiser, y: Tensor, operator: Operator, *, noise_std: float = 0.0) -> Denoiser:
+def enforce(
+    denoise: Denoiser, y: Tensor, operator: Operator | Projecting, *, noise_std: float = 0.0
+) -> Denoiser:
     """Make every clean estimate agree with the measurement before the sampler goes on from it.
 
     DDNM (Wang et al. 2023) for noise_std 0; for a noisy measurement the correction trusts y as much as
-    the noise allows at the present level, ``damping = (noise_std / sigma)^2``.
+    the noise allows at the present level, ``damping = (noise_std / sigma)^2``. What is not linear is
+    projected, whatever the noise.
     """
+    if not isinstance(operator, Operator):
+        project = operator.projection(y)
+        return lambda x, sigma: project(denoise(x, sigma))
 
     def enforced(x: Tensor, sigma: float) -> Tensor:
         return consistent(denoise(x, sigma), y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)

@@ -29,13 +29,14 @@ import shutil
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from restore.coding import Coding
 from restore.errors import ImageError, OutputError
 from restore.exif import (
     EXTRA_SAMPLES,
@@ -77,6 +78,7 @@ class Picture:
     dpi: (horizontal, vertical).
     chunks: PNG text and colour chunks, as in the file; written to PNG only.
     pages: pictures in the file; the first is the one read.
+    coding: how a JPEG was compressed; None for other files and for colours that are not YCbCr.
     notes: what the user should know about how the file was read.
 
     Raises TypeError and ValueError for arrays of another dtype or shape.
@@ -92,6 +94,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     chunks: bytes = b""
     pages: int = 1
+    coding: Coding | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -340,8 +343,26 @@ def _decode_with_pillow(data: bytes, name: str) -> Picture:
         dpi=_sane_dpi(image.info.get("dpi")),
         chunks=b"".join(png_chunk(kind, body) for kind, body in chunks if _is_carried(kind, body)),
         pages=getattr(image, "n_frames", 1),
+        coding=coding_of_file(image) if kind == "jpeg" else None,
         notes=notes,
     )
+
+
+def coding_of_file(image: Any) -> Coding | None:
+    """How a JPEG that Pillow has opened was compressed; None for another file, or colours not YCbCr."""
+    tables: Any = getattr(image, "quantization", None)
+    layers: Sequence[Any] = getattr(image, "layer", ())
+    kinds = {1: "L", 3: "RGB"}
+    # Adobe's marker says 0 where the three channels are red, green and blue themselves.
+    plain = len(layers) == 3 and image.info.get("adobe_transform") == 0
+    if not tables or kinds.get(len(layers)) != image.mode or plain:
+        return None
+    luma, chroma = layers[0], layers[-1]
+    try:
+        coarser = luma[2] // chroma[2], luma[1] // chroma[1]
+        return Coding(tuple(tables[luma[3]]), tuple(tables[chroma[3]]), coarser)
+    except (KeyError, ValueError, ZeroDivisionError):
+        return None
 
 
 def _assembled(channels: NDArray[Any], **rest: Any) -> Picture:
@@ -417,8 +438,10 @@ def _upright(picture: Picture) -> Picture:
         notes += ("its EXIF data are damaged and were dropped",)
     if turn not in range(2, 9):
         return replace(picture, exif=exif, notes=notes)
+    coding = picture.coding
     return replace(
         picture,
+        coding=None if coding is None else replace(coding, turn=turn),
         pixels=_turned(picture.pixels, turn),
         alpha=None if picture.alpha is None else _turned(picture.alpha, turn),
         dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,

@@ -19,7 +19,16 @@ import torch
 from torch import Tensor
 
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
-from restore.operators import UNMEASURED, Degradation, Hole, Operator, Spectral, check_shape, consistent
+from restore.operators import (
+    UNMEASURED,
+    Degradation,
+    Hole,
+    Operator,
+    Projecting,
+    Spectral,
+    check_shape,
+    consistent,
+)
 from restore.samplers import Sampler, Update, check_share, ddim, ddim_step, ddpm
 from restore.types import Denoiser, Estimate, Noise, Progress
 
@@ -67,7 +76,7 @@ class Method:
 
 def ddnm(denoise: Denoiser, problem: Problem) -> Denoiser:
     """Put what is measured into every clean estimate, ``x0 + A^+ (y - A x0)`` (Wang et al. 2023, eq. 13)."""
-    return enforce(denoise, problem.y, _linear(problem))
+    return enforce(denoise, problem.y, _projectable(problem))
 
 
 def repaint(
@@ -261,9 +270,14 @@ def _with_gradient(x0: Tensor) -> Tensor:
 
 
 def _linear(problem: Problem) -> Operator:
-    if not isinstance(problem.operator, Operator):
-        raise ValueError(f"{_name(problem)} is not linear; only dps can serve it")
-    return problem.operator
+    if isinstance(problem.operator, Operator):
+        return problem.operator
+    able = "splitting, ddnm or dps" if isinstance(problem.operator, Projecting) else "only dps"
+    raise ValueError(f"{_name(problem)} is not linear; {able} can serve it")
+
+
+def _projectable(problem: Problem) -> Operator | Projecting:
+    return problem.operator if isinstance(problem.operator, Projecting) else _linear(problem)
 
 
 def _spectral(problem: Problem) -> Spectral:
@@ -293,7 +307,7 @@ def _any_noise(wrap: Callable[[Denoiser, Problem], Denoiser]) -> Callable[..., D
 
 
 def _splitting(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
-    return enforce(denoise, problem.y, _linear(problem), noise_std=problem.noise_std)
+    return enforce(denoise, problem.y, _projectable(problem), noise_std=problem.noise_std)
 
 
 def _split(

@@ -1,8 +1,8 @@
 """Degradations ``y = A x0 + noise``, and the correction that makes a picture agree with y.
 
 The methods in `restore.methods` ask for no more than they need: `Degradation` (forward), `Operator` (also
-adjoint and solve), `Spectral` (also the eigenbasis of A A^T). A new operator is a class with these
-functions; `restore.testing.check_operator` tests it.
+adjoint and solve), `Spectral` (also the eigenbasis of A A^T), `Projecting` (not linear, see `restore.jpeg`).
+A new operator is a class with these functions; `restore.testing.check_operator` tests it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from restore.degradations import jpeg, resize
+from restore.degradations import resize
 from restore.fill import push_pull
 
 # Eigenvalues of A A^T below this are taken for nothing: what they weigh is unmeasured, and to divide by them
@@ -70,6 +70,16 @@ class Spectral(Operator, Protocol):
     def to_spectrum(self, r: Tensor) -> Tensor: ...
 
     def from_spectrum(self, c: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Projecting(Degradation, Protocol):
+    """One that is not linear, but of which all pictures that give y can be projected onto.
+
+    projection: for a y, the function from a picture ``(b, *x_shape)`` to the nearest of them.
+    """
+
+    def projection(self, y: Tensor) -> Callable[[Tensor], Tensor]: ...
 
 
 def consistent(x0: Tensor, y: Tensor, operator: Operator, damping: float = 0.0) -> Tensor:
@@ -313,33 +323,6 @@ class Crop:
         """Left, right, top, bottom."""
         (row, column), (h, w) = self.corner, self.size
         return [column, self.large[1] - column - w, row, self.large[0] - row - h]
-
-
-@dataclass(frozen=True)
-class Jpeg:
-    """What JPEG of a quality, 1 to 100, leaves of pictures of ``size`` (h, w); not linear.
-
-    Its gradient is that of JPEG without rounding (straight through, Bengio et al. 2013).
-    """
-
-    quality: float
-    size: tuple[int, int]
-
-    @property
-    def x_shape(self) -> Shape:
-        return (3, *self.size)
-
-    y_shape = x_shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        def straight_through(values: Tensor) -> Tensor:
-            return values + (values.round() - values).detach()
-
-        quality = torch.full((len(x),), self.quality, device=x.device)
-        return jpeg(x, quality, rounding=straight_through)
-
-    def guess(self, y: Tensor) -> Tensor:
-        return y
 
 
 class Chain:

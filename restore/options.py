@@ -62,6 +62,9 @@ SOLVERS = {
 }
 SOLVER = {"mean": "splitting", "sample": "diffpir"}
 SOLVE_STEPS = 20
+DEJPEG_STEPS = {("splitting", "mean"): 4, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
+DEJPEG_METHOD = {"mean": "splitting", "sample": "ddnm"}
+OWN_WALK = ("ddrm", "ddnm-plus", "diffpir", "dps")  # with transitions of their own, for no other sampler
 SAMPLE_STEPS = 50
 TILE = 2048
 CANCELLED = 130  # 128 + SIGINT, as shells count

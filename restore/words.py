@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
+KERNELS = (
+    "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, or motion:LENGTH:ANGLE, length from 1 to 400 "
+    "pixels, the angle in degrees"
+)
 Kind = Literal["gaussian", "motion", "down", "area", "gray", "jpeg"]
 NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at most
     "gaussian": (1, 1),
@@ -72,3 +76,15 @@ def size_before(words: Sequence[Word], size: tuple[int, int]) -> tuple[int, int]
     for word in reversed(words):
         size = word.size_before(size)
     return size
+
+
+def serving(words: Sequence[Word]) -> list[str]:
+    """The methods of `restore.methods` that can undo all of this."""
+    kinds = [word.kind for word in words]
+    if kinds == ["jpeg"]:
+        return ["splitting", "ddnm", "dps"]
+    if "jpeg" in kinds:
+        return ["dps"]
+    able = ["splitting", "ddnm", "ddnm-plus", "diffpir", "pigdm", "dps"]
+    # Of one operator alone all singular values are known, unless it sees beyond the picture.
+    return [*able, "ddrm"] if len(kinds) == 1 and kinds[0] in ("down", "area", "gray") else able

@@ -19,7 +19,9 @@ from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from torch import Tensor
 
 from restore import methods, operators, samplers, schedule
-from restore.operators import Blur, Gray, Hole, Jpeg, Resize
+from restore.coding import coding_of
+from restore.jpeg import Jpeg
+from restore.operators import Blur, Gray, Hole, Resize
 from restore.types import Noise
 
 ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
@@ -213,7 +215,7 @@ def check_dps(module: ModuleType) -> None:
 
     The released code descends the norm itself, which is half the square's gradient over the norm.
     """
-    for name, operator in [*some_operators().items(), ("jpeg", Jpeg(30, SIZE))]:
+    for name, operator in [*some_operators().items(), ("jpeg", Jpeg(coding_of(30), SIZE))]:
         for strength in (1.0, 0.3):
             given = problem(module, operator)
             found = step(module.dps(network, given, strength=strength))
@@ -420,8 +422,11 @@ def test_repaint_with_the_noise_as_printed() -> None:
             r"measurement is 6x6 \(w x h\) with 3 channels, the operator is for 5x4 with 3",
         ),
         (lambda: methods.diffpir(network, methods.Problem(state(), AllKnown())), "which is 0; use ddnm"),
-        (lambda: methods.ddrm(network, jpeg_problem()), "Jpeg is not linear; only dps can serve it"),
-        (lambda: methods.ddnm(network, jpeg_problem()), "Jpeg is not linear; only dps can serve it"),
+        (
+            lambda: methods.ddrm(network, jpeg_problem()),
+            "Jpeg is not linear; splitting, ddnm or dps can serve",
+        ),
+        (lambda: methods.ddnm(network, after_jpeg()), "Jpeg after Blur is not linear; only dps can serve it"),
         (lambda: methods.repaint(network, jpeg_problem(), no_noise), "cannot serve Jpeg; use ddnm"),
         (
             lambda: methods.ddrm(
@@ -455,4 +460,9 @@ class AllKnown(Hole):
 
 
 def jpeg_problem() -> methods.Problem:
-    return methods.Problem(state().float(), Jpeg(50, SIZE))
+    return methods.Problem(state().float(), Jpeg(coding_of(50), SIZE))
+
+
+def after_jpeg() -> methods.Problem:
+    blurred = operators.chain(Blur(operators.gaussian_kernel(0.5), SIZE), Jpeg(coding_of(50), SIZE))
+    return methods.Problem(state().float(), blurred)

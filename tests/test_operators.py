@@ -16,7 +16,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from restore import operators, testing
+from restore.coding import coding_of
 from restore.degradations import resize
+from restore.jpeg import Jpeg
 
 SIZES = [((7, 5), (4, 3)), ((6, 9), (4, 3)), ((5, 8), (2, 2)), ((3, 4), (1, 1))]
 
@@ -213,14 +215,14 @@ def test_a_gaussian_kernel_has_its_deviation_and_a_movement_its_length_and_direc
 
 def test_jpeg_is_what_pillow_leaves_and_has_a_gradient() -> None:
     smooth = torch.nn.functional.interpolate(random_image(4, 5), size=(32, 48), mode="bicubic").clamp(0, 1)
-    found = operators.Jpeg(50, (32, 48)).forward(smooth)
+    found = Jpeg(coding_of(50), (32, 48)).forward(smooth)
     file = io.BytesIO()
     bytes_ = (smooth[0].permute(1, 2, 0) * 255).round().byte().numpy()
     Image.fromarray(bytes_).save(file, "jpeg", quality=50)
     expected = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[None] / 255
     assert (found - expected).abs().mean() < 1.5 / 255
     x = (0.2 + 0.6 * smooth).requires_grad_()
-    (operators.Jpeg(50, (32, 48)).forward(x) * random_image(32, 48)).sum().backward()
+    (Jpeg(coding_of(50), (32, 48)).forward(x) * random_image(32, 48)).sum().backward()
     assert x.grad is not None
     assert (x.grad.abs() > 1e-3).float().mean() > 0.9
 
@@ -241,7 +243,7 @@ def test_jpeg_is_what_pillow_leaves_and_has_a_gradient() -> None:
         (lambda: operators.motion_kernel(0.5, 0), "1 to 400 pixels long, got 0.5"),
         (lambda: operators.chain(), "at least one operator"),
         (
-            lambda: operators.chain(operators.Gray((8, 8)), operators.Jpeg(50, (8, 8))),
+            lambda: operators.chain(operators.Gray((8, 8)), Jpeg(coding_of(50), (8, 8))),
             r"Gray gives pictures of \(1, 8, 8\) .c, h, w., but Jpeg, which comes next, takes \(3, 8, 8\)",
         ),
     ],

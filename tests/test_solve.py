@@ -257,7 +257,7 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["deblur", "--kernel", "box:3"], 2, "'blur=box:3' is no degradation; expected one such as"),
+        (["deblur", "--kernel", "box:3"], 2, "--kernel box:3: a kernel is gaussian:SIGMA, sigma from"),
         (["deblur"], 2, "Missing option '--kernel'"),
         (["run", "--operator", "down=99"], 2, "'down=99' is out of range; down goes from 1.01 to 16"),
         (
@@ -267,7 +267,32 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
         ),
         (["colorize", "--sampler", "heun"], 2, "--sampler walks to a sample; it has no effect"),
         (["colorize", "--estimate", "sample", "--method", "magic"], 1, "is one of ddrm, .*, got 'magic'"),
-        (["run", "--operator", "jpeg=30"], 1, "Jpeg is not linear; only dps can serve it"),
+        (
+            ["run", "--operator", "down=2", "--operator", "jpeg=30"],
+            2,
+            "splitting cannot undo this; pass --estimate sample --method dps",
+        ),
+        (
+            ["deblur", "--kernel", "gaussian:1", "--estimate", "sample", "--method", "ddrm"],
+            2,
+            "ddrm cannot undo this; --method splitting, ddnm, ddnm-plus, diffpir, pigdm or dps can",
+        ),
+        (["colorize", "--estimate", "sample", "--method", "repaint"], 2, "repaint cannot undo this"),
+        (
+            ["colorize", "--estimate", "sample", "--method", "diffpir", "--sampler", "heun"],
+            2,
+            "--method diffpir has steps of its own; leave out --sampler",
+        ),
+        (
+            ["run", "--operator", "gray", "--estimate", "sample", "--method", "dps", "--noise", "3"],
+            2,
+            "--noise has no effect with --method dps; leave it out",
+        ),
+        (
+            ["run", "--operator", "gray", "--estimate", "sample", "--noise", "0"],
+            2,
+            "--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus",
+        ),
         (["deblur", "--kernel", "gaussian:99"], 1, "595x595 .w x h., larger than the picture"),
     ],
 )

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.arrays import canvas
+from restore.coding import Coding
 from restore.degradations import resize
+from restore.jpeg import Jpeg, as_coded
 from restore.operators import Degradation, Gray, inside_of
 
 Pixels = NDArray[Any]
@@ -47,6 +49,12 @@ def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float,
     beyond = anything - inside.adjoint(inside.forward(anything))
     seen = operator.forward(beyond).abs() < 1e-5
     return _apart(operator.forward(inside.guess(x))[seen], y[seen])
+
+
+def recompressed(result: Pixels, given: Pixels, coding: Coding) -> tuple[float, float]:
+    """How far the result, compressed again, is from what was given: (at most, on average)."""
+    x, y = (as_coded(canvas(pixels).batch, coding.turn) for pixels in (result, given))
+    return _apart(Jpeg(coding, (y.shape[-2], y.shape[-1])).forward(x), y)
 
 
 def _apart(found: Tensor, given: Tensor) -> tuple[float, float]:

@@ -12,6 +12,8 @@ from torch import Tensor
 from restore import methods, operators, samplers, schedule
 from restore.arrays import Picture, canvas, in_colour
 from restore.backbone import Backbone, shipped
+from restore.coding import coding_of
+from restore.jpeg import Jpeg
 from restore.methods import Problem
 from restore.operators import Degradation, Operator
 from restore.types import Estimate, Progress
@@ -91,12 +93,13 @@ def colorize(image: Picture, **options: Any) -> Picture:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a problem is walked. start: the first noise level, [0, 1] units."""
+    """How a problem is walked. start, last: the first noise level and the lowest above 0, [0, 1] units."""
 
     method: methods.Method
     sampler: samplers.Sampler | None
     steps: int
     start: float
+    last: float = LAST_SIGMA
 
 
 def plan_of(
@@ -113,6 +116,13 @@ def plan_of(
     chosen = known[name]
     if sampler is not None and chosen.wrap is None:
         raise ValueError(f"method {name!r} has steps of its own; leave out sampler={sampler!r}")
+    check_numbers(steps, start)
+    walker = None if sampler is None else samplers.choose(sampler, chosen.sampler, estimate)
+    return Plan(chosen, walker, steps or STEPS, start or START_SIGMA[estimate])
+
+
+def check_numbers(steps: int | None, start: float | None) -> None:
+    """Raise ValueError for steps or a first noise level that no ladder has."""
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if start is not None and not LAST_SIGMA < start <= MOST_SIGMA:
@@ -120,16 +130,22 @@ def plan_of(
             f"start is a noise level above {LAST_SIGMA:g} and up to {MOST_SIGMA:g}, in [0, 1] units; "
             f"got {start:g}"
         )
-    walker = None if sampler is None else samplers.choose(sampler, chosen.sampler, estimate)
-    return Plan(chosen, walker, steps or STEPS, start or START_SIGMA[estimate])
 
 
-def solved(problem: Problem, plan: Plan, seed: int, backbone: Backbone, progress: Progress | None) -> Tensor:
-    """Walk a problem down; x ``(b, *x_shape)``."""
+def solved(
+    problem: Problem,
+    plan: Plan,
+    seed: int,
+    backbone: Backbone,
+    progress: Progress | None,
+    *,
+    first: Tensor | None = None,
+) -> Tensor:
+    """Walk a problem down from a first picture, `first_picture` unless given; x ``(b, *x_shape)``."""
     noise, method = samplers.seeded_noise(seed), plan.method
     prior = backbone.denoiser(differentiable=method.gradient)
-    x = first_picture(problem)
-    sigmas = schedule.log_sigma(plan.start, LAST_SIGMA, plan.steps)
+    x = first_picture(problem) if first is None else first
+    sigmas = schedule.log_sigma(plan.start, plan.last, plan.steps)
     if method.estimate == "sample":
         x = x + sigmas[0] * noise(x)
     if method.update is not None and plan.sampler is None:
@@ -172,6 +188,6 @@ def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, 
     if word.kind == "gray":
         return operators.Gray(size, device)
     if word.kind == "jpeg":
-        return operators.Jpeg(word.numbers[0], size)
+        return Jpeg(coding_of(word.numbers[0]), size, device)
     kernel: Literal["bicubic", "area"] = "bicubic" if word.kind == "down" else "area"
     return operators.Resize(word.size_before(size), size, device, kernel=kernel)
