@@ -156,6 +156,7 @@ class Backbone:
         self.network = network.eval().requires_grad_(False)
         self.config = config
         self.facts = dict(facts or {})
+        self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
 
     @property
     def device(self) -> torch.device:
@@ -227,6 +228,7 @@ class Backbone:
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
 
         def part(piece: Tensor) -> Tensor:
+            self.calls += 1
             if not piece.requires_grad:
                 return run(piece)
             clean: Tensor = checkpoint(run, piece, use_reentrant=False)

@@ -15,18 +15,23 @@ import click
 from restore import __version__, images
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.options import (
+    DEJPEG_STEPS,
     DENOISE_STEPS,
     ENSEMBLE,
     INPAINT_STEPS,
+    JUMPS,
     NETWORK,
     OVERWRITE,
     SAMPLERS,
     SEED,
+    SOLVE_STEPS,
+    SOLVERS,
     UPSCALE_STEPS,
     load_backbone,
     switch,
     usable,
 )  # fmt: skip
+from restore.words import EXAMPLES, read_word, serving
 
 if TYPE_CHECKING:
     from restore.backbone import Backbone
@@ -110,7 +115,8 @@ class Sweep(click.types.StringParamType):
             return name, Numbers(1, 1000, whole=True).convert(values, param, ctx)
         if name == "seed":
             return name, Numbers(0, 2**32 - 1, whole=True).convert(values, param, ctx)
-        methods = [method for table in (DENOISE_STEPS, UPSCALE_STEPS, INPAINT_STEPS) for method, _ in table]
+        tables = (DENOISE_STEPS, UPSCALE_STEPS, INPAINT_STEPS, DEJPEG_STEPS, SOLVERS.items())
+        methods = [method for table in tables for method, _ in table]
         words = {"method": methods, "estimate": ("mean", "sample"), "sampler": SAMPLERS}[name]
         return name, Words(list(dict.fromkeys(words))).convert(values, param, ctx)
 
@@ -231,7 +237,7 @@ def evaluate() -> None:
     restore eval inpaint --data photos --crop 256 --sweep steps=5,10,20,40 --plot curves.png
     restore eval compare references results
 
-    The functions are those that `restore denoise`, `restore upscale` and `restore inpaint` call. Tables go to
+    The functions are those that the commands of the same name call. Tables go to
     standard output as Markdown, with everything that their numbers depend on. Exit code 1: a picture could
     not be measured, and is in no mean.
     """
@@ -240,7 +246,7 @@ def evaluate() -> None:
 @evaluate.command()
 @_with(*_DATA)
 @click.option(
-    "--protocol", type=click.Choice(["gaussian", "poisson-gaussian", "jpeg"]), default="gaussian",
+    "--protocol", type=click.Choice(["gaussian", "poisson-gaussian"]), default="gaussian",
     show_default=True, help="What is done to the pictures.",
 )  # fmt: skip
 @click.option(
@@ -264,21 +270,15 @@ def evaluate() -> None:
     metavar="S",
     help="poisson-gaussian: read noise, 0 to 255.  [default: 3]",
 )
-@click.option(
-    "--quality",
-    type=Numbers(1, 100, whole=True),
-    metavar="LIST",
-    help="jpeg: qualities.  [default: 10,20,30,40]",
-)
 @_with(*_rows_options(DENOISE_STEPS, "mean"), *_SCORES, ENSEMBLE, *NETWORK)
 def denoise(protocol: str, **options: Any) -> None:
-    """Noise and compression.
+    """Noise.
 
     \b
     restore eval denoise --data bsd --list cbsd68.txt --sigma 15,25,50
-    restore eval denoise --data photos --protocol jpeg --quality 10,30
+    restore eval denoise --data photos --protocol poisson-gaussian
     """
-    own = {"gaussian": ("sigma", "kinds"), "poisson-gaussian": ("gain", "read"), "jpeg": ("quality",)}
+    own = {"gaussian": ("sigma", "kinds"), "poisson-gaussian": ("gain", "read")}
     values = {name: options.pop(name) for names in own.values() for name in names}
     for name, value in values.items():
         if value is not None and name not in own[protocol]:
@@ -286,10 +286,8 @@ def denoise(protocol: str, **options: Any) -> None:
             raise click.UsageError(f"--{word} has no effect with --protocol {protocol}; leave it out")
 
     def protocols() -> list[Protocol]:
-        from restore.evaluation.protocols import Gaussian, Jpeg, PoissonGaussian
+        from restore.evaluation.protocols import Gaussian, PoissonGaussian
 
-        if protocol == "jpeg":
-            return [Jpeg(quality) for quality in values["quality"] or (10, 20, 30, 40)]
         if protocol == "poisson-gaussian":
             read = 3.0 if values["read"] is None else values["read"]
             return [PoissonGaussian(gain, read) for gain in values["gain"] or (0.01, 0.05)]
@@ -297,6 +295,64 @@ def denoise(protocol: str, **options: Any) -> None:
         return [Gaussian(sigma, kind == "8bit") for kind in kinds for sigma in sigmas]
 
     _evaluate("denoise", protocols, **options)
+
+
+@evaluate.command()
+@_with(*_DATA)
+@click.option(
+    "--quality", type=Numbers(1, 100, whole=True), default="10,20,30,40", show_default=True, metavar="LIST",
+    help="JPEG qualities, of Pillow's encoder with chroma 4:2:0.",
+)  # fmt: skip
+@_with(*_rows_options(DEJPEG_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
+def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
+    """Compressed pictures.
+
+    \b
+    restore eval dejpeg --data photos --quality 10,30
+    restore eval dejpeg --data photos --method all
+    """
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Jpeg
+
+        return [Jpeg(each) for each in quality]
+
+    _evaluate("dejpeg", protocols, **options)
+
+
+@evaluate.command()
+@_with(*_DATA)
+@click.option(
+    "--operator", "words", multiple=True, required=True, metavar="WHAT",
+    help=f"What is done to the pictures, such as {EXAMPLES}. May be given several times, in their order.",
+)  # fmt: skip
+@click.option(
+    "--noise", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
+    help="White noise after that, 0 to 255; the result becomes 8 bits.",
+)  # fmt: skip
+@_with(*_rows_options({each: SOLVE_STEPS for each in SOLVERS.items() if each[0] != "repaint"}, "mean,sample"))
+@_with(*_SCORES, ENSEMBLE, *NETWORK)
+def run(words: tuple[str, ...], noise: float, **options: Any) -> None:
+    """Pictures degraded by any chain of operators, restored by every method that can undo it.
+
+    \b
+    restore eval run --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
+    restore eval run --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
+    """
+    try:
+        read = [read_word(word) for word in words]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for method in options["methods"] or ():
+        if method not in serving(read):
+            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(serving(read))} can")
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Degraded
+
+        return [Degraded(words, noise)]
+
+    _evaluate("run", protocols, **options)
 
 
 @evaluate.command()
@@ -332,8 +388,18 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
     "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
     help="Of the holes; each picture has its own, the same in every run.",
 )  # fmt: skip
+@click.option(
+    "--jump-length", type=click.IntRange(1, 999), metavar="N",
+    help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
+)  # fmt: skip
+@click.option(
+    "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
+    help=f"repaint only: how often each stretch is walked; 1 never climbs.  [default: {JUMPS[1]}]",
+)  # fmt: skip
 @_with(*_rows_options(INPAINT_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
-def inpaint(holes: tuple[str, ...], hole_seed: int, **options: Any) -> None:
+def inpaint(
+    holes: tuple[str, ...], hole_seed: int, jump_length: int | None, jump_repeats: int | None, **options: Any
+) -> None:
     """Pictures with holes.
 
     \b
@@ -346,7 +412,10 @@ def inpaint(holes: tuple[str, ...], hole_seed: int, **options: Any) -> None:
 
         return [Holes(family, hole_seed) for family in holes]
 
-    _evaluate("inpaint", protocols, **options)
+    jumps = None
+    if jump_length is not None or jump_repeats is not None:
+        jumps = jump_length or JUMPS[0], jump_repeats or JUMPS[1]
+    _evaluate("inpaint", protocols, jumps=jumps, **options)
 
 
 @evaluate.command()
@@ -430,6 +499,10 @@ def _plan(
 
     sweep = dict(options["sweep"])
     walk = {k: options[k] for k in ("steps", "sampler", "seed") if options[k] is not None and k not in sweep}
+    if options.get("jumps"):
+        from restore.tasks.inpaint import Jumps
+
+        walk["jumps"] = Jumps(*options["jumps"])
     asked = Asked(options["estimates"] or (), options["methods"] or (), walk, sweep)
     peers = [peer_method(spec, run.device()) for spec in options["peers"]]
     known = run.known_pictures(networks, options["trained_on"])

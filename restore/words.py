@@ -41,6 +41,13 @@ class Word:
     kind: Kind
     numbers: tuple[float, ...] = ()
 
+    def size_after(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The largest size (h, w) that this makes of a picture of ``size``, or of a part of it."""
+        if self.kind not in ("down", "area"):
+            return size
+        h, w = (math.floor((side + 0.5) / self.numbers[0]) for side in size)
+        return h - (round(h * self.numbers[0]) > size[0]), w - (round(w * self.numbers[0]) > size[1])
+
     def size_before(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size (h, w) of a picture that has ``size`` when this was done to it."""
         if self.kind not in ("down", "area"):

@@ -107,7 +107,6 @@ def test_floor_rows_come_by_themselves() -> None:
 @pytest.mark.parametrize(
     ("protocol", "name"),
     [
-        (("--protocol", "jpeg", "--quality", "20"), "jpeg quality 20"),
         (("--protocol", "poisson-gaussian", "--gain", "0.02", "--read", "1"), "gain 0.02 read 1"),
         (("--input", "8bit", "--sigma", "25"), "gaussian sigma 25, 8 bit"),
     ],
@@ -116,6 +115,36 @@ def test_denoise_has_other_protocols(protocol: tuple[str, ...], name: str) -> No
     result = run("denoise", *TINY, *protocol, "--no-floor", "--metrics", "psnr")
     assert result.exit_code == 0, result.stderr
     assert name in result.stdout
+
+
+def test_dejpeg_and_run() -> None:
+    result = run("dejpeg", *TINY, "--quality", "20", "--method", "splitting,blind", "--metrics", "psnr")
+    assert result.exit_code == 0, result.stderr
+    assert "jpeg quality 20: 3 pictures" in result.stdout
+    names = [row[0] for row in rows(result.stdout)[1:]]
+    assert names[:3] == ["the damaged picture", "OpenCV non-local means (8 bit)", "scikit-image TV"]
+    assert names[-2:] == ["**restore mean, splitting**", "**restore mean, blind**"]
+    operator = ("--operator", "blur=gaussian:0.8", "--operator", "down=2", "--noise", "3")
+    walk = ("--method", "splitting,pigdm", "--sweep", "steps=1,2", "--metrics", "psnr")
+    result = run("run", *TINY, *operator, *walk)
+    assert result.exit_code == 0, result.stderr
+    assert "blur=gaussian:0.8, down=2, noise 3: 3 pictures" in result.stdout
+    found = rows(result.stdout)
+    assert [row[0] for row in found[1:]] == [
+        "regularised inverse (Wiener)",
+        "**restore mean, splitting, steps=1**", "**restore sample, pigdm, steps=1**",
+        "**restore mean, splitting, steps=2**", "**restore sample, pigdm, steps=2**",
+    ]  # fmt: skip
+    assert [row[found[0].index("calls")] for row in found[1:]] == ["", "1", "1", "2", "2"]
+
+
+def test_repaint_without_its_climbs() -> None:
+    walk = ("--method", "repaint", "--estimate", "sample", "--steps", "12", "--metrics", "psnr")
+    for jumps, calls in (((), "102"), (("--jump-repeats", "1"), "12")):
+        result = run("inpaint", *TINY, "--holes", "box", "--no-floor", *walk, *jumps)
+        assert result.exit_code == 0, result.stderr
+        head, row = rows(result.stdout)
+        assert row[head.index("calls")] == calls
 
 
 def test_a_sweep_is_a_row_for_each_value() -> None:
@@ -341,8 +370,19 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         ),
         (("denoise", *TINY, "--sigma", "nan"), 2, "nan is not in the range 0 to 255"),
         (("denoise", *TINY, "--sigma", "300"), 2, "300 is not in the range 0 to 255"),
-        (("denoise", *TINY, "--quality", "10"), 2, "--quality has no effect with --protocol gaussian"),
-        (("denoise", *TINY, "--protocol", "jpeg", "--input", "8bit"), 2, "--input has no effect with"),
+        (("denoise", *TINY, "--gain", "0.1"), 2, "--gain has no effect with --protocol gaussian"),
+        (
+            ("denoise", *TINY, "--protocol", "poisson-gaussian", "--input", "8bit"),
+            2,
+            "--input has no effect with",
+        ),
+        (("run", *TINY, "--operator", "soften"), 2, "'soften' is no degradation; expected one such as"),
+        (
+            ("run", *TINY, "--operator", "jpeg=30", "--method", "ddrm"),
+            2,
+            "--method ddrm cannot undo this; splitting, ddnm, dps can",
+        ),
+        (("inpaint", *TINY, "--jump-length", "3"), 1, "--jump-length and --jump-repeats need --method"),
         (("denoise", *TINY, "--metrics", "psnr,mse"), 2, "'mse' is not one of psnr, psnr-y"),
         (("denoise", *TINY, "--sweep", "steps=1,x"), 2, "expected whole numbers"),
         (

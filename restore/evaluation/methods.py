@@ -8,7 +8,6 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,25 +18,35 @@ from torch import Tensor
 from restore.backbone import Backbone
 from restore.errors import ConfigError, WeightsError
 from restore.evaluation.baselines import baselines
-from restore.evaluation.protocols import Given, Protocol, Restorer
+from restore.evaluation.protocols import Degraded, Given, Protocol, Restorer
 from restore.evaluation.results import Kind
+from restore.methods import OWN
+from restore.tasks.dejpeg import DEFAULT_METHOD as DEJPEG_METHOD
+from restore.tasks.dejpeg import STEPS as DEJPEG_STEPS
+from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import STEPS as DENOISE_STEPS
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import DEFAULT_METHOD as INPAINT_METHOD
 from restore.tasks.inpaint import STEPS as INPAINT_STEPS
 from restore.tasks.inpaint import inpaint
+from restore.tasks.solve import STEPS as SOLVE_STEPS
+from restore.tasks.solve import chain_of, solve
 from restore.tasks.upscale import DEFAULT_METHOD as UPSCALE_METHOD
 from restore.tasks.upscale import STEPS as UPSCALE_STEPS
 from restore.tasks.upscale import upscale
+from restore.words import serving
 
 STEPS: dict[str, Mapping[Any, int]] = {
     "denoise": DENOISE_STEPS,
     "upscale": UPSCALE_STEPS,
     "inpaint": INPAINT_STEPS,
+    "dejpeg": DEJPEG_STEPS,
+    "run": {(name, its.estimate): SOLVE_STEPS for name, its in OWN.items() if name != "repaint"},
 }
 """What each task can do: (method, estimate) and the steps it takes unasked."""
 
-ESTIMATES = {"denoise": ("mean",), "upscale": ("mean", "sample"), "inpaint": ("mean", "sample")}
+BOTH = ("mean", "sample")
+ESTIMATES = {"denoise": ("mean",), "upscale": BOTH, "inpaint": BOTH, "dejpeg": BOTH, "run": BOTH}
 SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 
 
@@ -86,7 +95,10 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str 
             if steps == 1:  # nothing to walk, nothing to draw
                 walk, point = {}, {}
             elif estimate == "mean":
+                # What draws nothing has no use for a seed or a sampler.
                 walk, point = ({k: v for k, v in d.items() if k == "steps"} for d in (walk, point))
+            if method != "repaint":
+                walk.pop("jumps", None)
             options = {"method": method, "estimate": estimate, **walk}
             rows += _rows(name, protocol, backbone, options, point)
     unique = {(row.name, *row.sweep.items()): row for row in rows}
@@ -117,6 +129,8 @@ def _check_asked(task: str, asked: Asked) -> None:
     for name, used in walks.items():
         if name in everything and not used:
             raise ConfigError(f"--{name} has no effect with --estimate {','.join(estimates)}; leave it out")
+    if "jumps" in asked.options and "repaint" not in methods:
+        raise ConfigError("--jump-length and --jump-repeats need --method repaint; leave them out")
     if "langevin" in everything.get("sampler", ()) and "repaint" in methods:
         raise ConfigError("--sampler langevin cannot climb, as --method repaint does; pass another one")
 
@@ -138,7 +152,13 @@ def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
         # Where no level is told the noise may be of any kind, and users are shown both ways.
         told = protocol.level_name == "sigma"
         return ["gaussian"] if told else ["gaussian", "blind"]
-    tables: dict[str, Mapping[Any, Any]] = {"upscale": UPSCALE_METHOD, "inpaint": INPAINT_METHOD}
+    if isinstance(protocol, Degraded):
+        return serving(protocol.done)
+    tables: dict[str, Mapping[Any, Any]] = {
+        "upscale": UPSCALE_METHOD,
+        "inpaint": INPAINT_METHOD,
+        "dejpeg": DEJPEG_METHOD,
+    }
     return [tables[protocol.task][estimate]]
 
 
@@ -158,6 +178,12 @@ def _rows(
         yield row("", lambda given: upscale(given.image, _known(given.scale), **call))
     elif protocol.task == "inpaint":
         yield row("", lambda given: inpaint(given.image, _known(given.hole), **call))
+    elif protocol.task == "dejpeg":
+        yield row("", lambda given: dejpeg(given.image, coding=_known(given.coding), **call))
+    elif protocol.task == "run":
+        yield row(
+            "", lambda given: solve(given.image, chain_of(given.words), noise=_known(given.sigma), **call)
+        )
     elif protocol.level_name == "sigma":
         yield row("", lambda given: denoise(given.image, sigma=given.sigma, **call))
         unknown = "estimated" if options["method"] == "gaussian" else "not told"
@@ -272,17 +298,3 @@ def _by_spandrel(path: Path, device: str) -> Restorer:
             return result.cpu()
 
     return run
-
-
-@contextmanager
-def counted(backbone: Backbone | None) -> Iterator[list[None]]:
-    """A list that grows by one with every call of the network; a picture in tiles takes one for each."""
-    calls: list[None] = []
-    if backbone is None:
-        yield calls
-        return
-    handle = backbone.network.register_forward_hook(lambda *_: calls.append(None))
-    try:
-        yield calls
-    finally:
-        handle.remove()

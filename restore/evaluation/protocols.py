@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,8 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import pad
 
+from restore.coding import Coding
 from restore.evaluation import holes
+from restore.images import coding_of_file
+from restore.operators import Degradation, inside_of
+from restore.tasks.solve import ROUNDING, chain_of, kernel_of
+from restore.words import Word, read_word, size_before
 
 Noise = np.random.RandomState
 
@@ -28,13 +34,16 @@ class Given:
 
     image: the damaged picture, RGB ``(1, 3, h, w)``, nominal range [0, 1]. sigma: of its noise, on the
     0..255 scale, where the protocol tells it. scale: how many times larger the result must be.
-    hole ``(1, 1, h, w)``: 1 where content is missing; the picture is mid-grey there.
+    hole ``(1, 1, h, w)``: 1 where content is missing; the picture is mid-grey there. coding: of the JPEG.
+    words: what was done to the picture, in its order; sigma is then the noise that was added after it.
     """
 
     image: Tensor
     sigma: float | None = None
     scale: int | None = None
     hole: Tensor | None = None
+    coding: Coding | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,9 +193,9 @@ class PoissonGaussian(Protocol):
 
 @dataclass(frozen=True)
 class Jpeg(Protocol):
-    """What JPEG leaves, by Pillow's encoder with halved chroma (4:2:0); the quality is not told."""
+    """What JPEG leaves, by Pillow's encoder with halved chroma (4:2:0); a file tells its own tables."""
 
-    task: ClassVar[str] = "denoise"
+    task: ClassVar[str] = "dejpeg"
     level_name: ClassVar[str] = "quality"
     quality: int
 
@@ -197,7 +206,8 @@ class Jpeg(Protocol):
     @property
     def words(self) -> str:
         return (
-            f"Compressed by Pillow as JPEG of quality {self.quality}, chroma 4:2:0; the quality is not told"
+            f"Compressed by Pillow as JPEG of quality {self.quality}, chroma 4:2:0; as the file holds its "
+            "tables, they are told"
         )
 
     @property
@@ -212,7 +222,76 @@ class Jpeg(Protocol):
         file = io.BytesIO()
         Image.fromarray(to_bytes(clean)).save(file, "JPEG", quality=self.quality, subsampling=2)
         with Image.open(file) as picture:
-            return Case(clean, Given(from_bytes(np.asarray(picture))))
+            return Case(clean, Given(from_bytes(np.asarray(picture)), coding=coding_of_file(picture)))
+
+
+@dataclass(frozen=True)
+class Degraded(Protocol):
+    """What words say was done, the first word first, and white noise of standard deviation sigma (0..255).
+
+    Of a blurred picture only what the kernel did not look beyond its edge for is given, and scored.
+    """
+
+    task: ClassVar[str] = "run"
+    text: tuple[str, ...]
+    sigma: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for word in self.text:
+            read_word(word)
+
+    @property
+    def done(self) -> tuple[Word, ...]:
+        return tuple(map(read_word, self.text))
+
+    @property
+    def name(self) -> str:
+        return ", ".join(self.text) + (f", noise {self.sigma:g}" if self.sigma else "")
+
+    @property
+    def words(self) -> str:
+        noise = ""
+        if self.sigma:
+            noise = (
+                f", noise from numpy.random.RandomState({self.seed}) anew for each picture, N(0, "
+                f"{self.sigma:g}/255) drawn as (h, w, 3)"
+            )
+        return (
+            f"Degraded by restore.operators: {', then '.join(self.text)} (of a blur only what it did not "
+            f"look beyond the edge for){noise}; {QUANTISED}; the operator is told"
+        )
+
+    def apply(self, clean: Tensor) -> Case:
+        operator, clean, whole = _fitted(self.done, clean)
+        y = operator.forward(whole)
+        if self.sigma:
+            drawn = Noise(self.seed).normal(0, self.sigma / 255, (*y.shape[-2:], 3))[..., : y.shape[1]]
+            y = y + torch.from_numpy(drawn).permute(2, 0, 1).float()
+        y = rounded(y).expand(-1, 3, -1, -1)
+        return Case(clean, Given(y, sigma=max(self.sigma, ROUNDING), words=self.done))
+
+
+def _fitted(words: Sequence[Word], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
+    """The operator that fits into a picture, what it gives of the picture, and all that it looks at."""
+    kernel = 0 if words[0].kind not in ("gaussian", "motion") else max(
+        side - 1 for side in kernel_of(words[0]).shape
+    )  # fmt: skip
+    h, w = (side - kernel for side in clean.shape[-2:])
+    size = h, w
+    for word in words:
+        size = word.size_after(size)
+    if min(size) < 1:
+        raise ValueError(f"{clean.shape[-1]}x{clean.shape[-2]} pixels are too few for what is to be done")
+    operator = chain_of(words)(size, clean.device)
+    h, w = size_before(words, size)
+    inside = inside_of(operator)
+    if inside is None:
+        return operator, clean[..., :h, :w], clean[..., :h, :w]
+    (row, column), (large_h, large_w) = inside.corner, inside.large
+    beyond = (0, max(0, large_w - clean.shape[-1]), 0, max(0, large_h - clean.shape[-2]))
+    whole = pad(clean, beyond, mode="replicate")[..., :large_h, :large_w]
+    return operator, whole[..., row : row + h, column : column + w], whole
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from restore.errors import ImageError
-from restore.evaluation.methods import Method, counted
+from restore.evaluation.methods import Method
 from restore.evaluation.pictures import Picture, PictureSet
 from restore.evaluation.protocols import RESULT, Case, Given, Protocol, rounded, to_bytes
 from restore.evaluation.results import Row, Scored, Shown, Table
@@ -236,12 +236,14 @@ def _size(image: Tensor) -> str:
 def _timed(method: Method, given: Given) -> tuple[Tensor, float, int | None, int | None]:
     """(result, seconds, network calls, peak memory in bytes)."""
     own = _copy(given)
-    with counted(method.backbone) as calls, torch.inference_mode():
+    before = method.backbone.calls if method.backbone else 0
+    with torch.no_grad():  # not inference mode: some methods differentiate the network
         known = _forget_peak(method.device)
         start = time.perf_counter()
         result = method.run(own).float().cpu()  # waits for the device
         seconds = time.perf_counter() - start
-    return result, seconds, len(calls) if method.backbone else None, _peak(method.device) if known else None
+    calls = method.backbone.calls - before if method.backbone else None
+    return result, seconds, calls, _peak(method.device) if known else None
 
 
 def _forget_peak(device: str) -> bool:

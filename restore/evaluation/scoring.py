@@ -59,7 +59,7 @@ _ORDER = {
         "ms_ssim",
         "colour",
     ),
-    "compare": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
+    **dict.fromkeys(("compare", "dejpeg", "run"), ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")),
 }
 
 

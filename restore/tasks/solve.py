@@ -179,12 +179,17 @@ def chain_of(words: Sequence[Word]) -> Building:
     return build
 
 
+def kernel_of(word: Word) -> Tensor:
+    """The kernel ``(kh, kw)`` of a word that is a blur."""
+    make = operators.gaussian_kernel if word.kind == "gaussian" else operators.motion_kernel
+    return make(*word.numbers)
+
+
 def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
     """The operator whose measurement has the size (h, w)."""
     if word.kind in ("gaussian", "motion"):
-        make = operators.gaussian_kernel if word.kind == "gaussian" else operators.motion_kernel
         # What was done before the blur has left no more than the picture to be blurred.
-        return (operators.BlurInside if first else operators.Blur)(make(*word.numbers), size, device)
+        return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)
     if word.kind == "gray":
         return operators.Gray(size, device)
     if word.kind == "jpeg":
