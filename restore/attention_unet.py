@@ -1,8 +1,8 @@
 """The U-Net with attention of the published DDPM checkpoints: Ho et al. (2020), Dhariwal and Nichol (2021).
 
-One network for what OpenAI's guided-diffusion and diffusers' UNet2DModel build; `restore.foreign` reads
-their checkpoints into it. It normalises over the whole picture and attends to all of it, so a picture is
-computed at once, however large.
+One network for what OpenAI's guided-diffusion and diffusers' UNet2DModel build; `restore.foreign_guided` and
+`restore.foreign_diffusers` read their checkpoints into it. It normalises over the whole picture and attends
+to all of it, so a picture is computed at once, however large.
 """
 
 from __future__ import annotations
@@ -15,6 +15,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Of the whole numbers of a configuration: no file makes a machine build what it cannot hold.
+RANGES = {
+    "channels": (2, 65_536),
+    "blocks": (1, 32),
+    "classes": (0, 1_000_000),
+    "heads": (0, 65_536),
+    "head_channels": (1, 65_536),
+    "groups": (1, 65_536),
+    "middle_groups": (0, 65_536),
+}
+MOST_LEVELS = 16
+FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "middle_attention")
+
+
+def is_number(value: object) -> bool:
+    """Whether what a file says is a number that can be computed with: no truth value, not endless."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e30 < value < 1e30
+
 
 @dataclass(frozen=True)
 class AttentionUNetConfig:
@@ -22,14 +40,17 @@ class AttentionUNetConfig:
 
     channels: at each level. blocks: residual blocks at each level on the way down, one more on the way up.
     attention: for each level, whether its blocks attend. outputs: 6 for learned variances.
-    classes: number of them, 0 for an unconditional network. head_channels: of one attention head.
-    scale_shift: the embedding scales and shifts the second norm (else it is added before it).
+    classes: number of them, 0 for an unconditional network. heads: of every attention; 0 for as many as there
+        are head_channels in its channels. scale_shift: the embedding scales and shifts the second norm
+        (else it is added before it).
     residual: for each level, whether the way down from it and up from it is a residual block around a mean
         over 2x2 pixels or a doubling; else it is a convolution.
     one_sided: down-sampling convolutions see no pixel before the first (padding of 0 on the left and top).
     sine_first, shift: order of the timestep's sines and cosines; ``10000^(-i / (half - shift))`` their
         frequencies. middle_attention: whether the lowest level attends between its two blocks.
     middle_groups: of the norm of that attention, where they are others; 0 for no norm.
+
+    Raises ValueError for values of another type, out of range, or that do not divide into each other.
     """
 
     channels: tuple[int, ...]
@@ -48,14 +69,54 @@ class AttentionUNetConfig:
     shift: float = 0.0
     middle_attention: bool = True
     middle_groups: int | None = None
+    heads: int = 0
 
     def __post_init__(self) -> None:
-        lengths = {len(self.channels), len(self.attention), len(self.residual)}
-        if len(lengths) != 1 or not self.channels or self.blocks < 1:
+        for name, (least, most) in RANGES.items():
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else (given,):
+                whole = type(value) is int and least <= value <= most
+                if not whole and not (value is None and name == "middle_groups"):
+                    raise ValueError(
+                        f"expected {name} from {least} to {most}, in whole numbers; got {given!r}"
+                    )
+        for name in FLAGS:
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else (given,):
+                if type(value) is not bool:
+                    raise ValueError(f"expected true or false for {name}, got {given!r}")
+        levels = len(self.channels)
+        if not 1 <= levels <= MOST_LEVELS or not len(self.attention) == levels == len(self.residual):
             raise ValueError(
-                "expected channels, attention and residual for each level and at least one block, got "
-                f"{self.channels}, {self.attention}, {self.residual} and {self.blocks}"
+                f"expected 1 to {MOST_LEVELS} levels, with channels, attention and residual for each; got "
+                f"{self.channels}, {self.attention} and {self.residual}"
             )
+        if self.inputs != 3 or self.outputs not in (3, 6):
+            raise ValueError(
+                f"expected 3 input and 3 or 6 output channels, got {self.inputs!r} and {self.outputs!r}"
+            )
+        if not is_number(self.eps) or self.eps <= 0:
+            raise ValueError(f"expected an eps above 0, got {self.eps!r}")
+        half = self.channels[0] // 2
+        if self.channels[0] % 2 or not is_number(self.shift) or not 0 <= self.shift < half:
+            raise ValueError(
+                "expected an even number of channels at the first level and a shift from 0 to below their "
+                f"half; got {self.channels[0]} and {self.shift!r}"
+            )
+        self._check_divisions()
+
+    def _check_divisions(self) -> None:
+        middle = self.groups if self.middle_groups is None else self.middle_groups
+        normed = [(channels, self.groups) for channels in self.channels]
+        normed += [(self.channels[-1], middle)] if self.middle_attention and middle else []
+        for channels, groups in normed:
+            if channels % groups:
+                raise ValueError(f"{channels} channels do not divide into {groups} groups of a norm")
+        attending = [n for n, attends in zip(self.channels, self.attention, strict=True) if attends]
+        for channels in attending + [self.channels[-1]] * self.middle_attention:
+            if channels % (self.heads or self.head_channels):
+                heads = f"{self.heads} heads" if self.heads else f"heads of {self.head_channels} channels"
+                raise ValueError(f"{channels} channels of an attention do not divide into {heads}")
 
 
 class AttentionUNet(nn.Module):
@@ -232,7 +293,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: AttentionUNetConfig, channels: int, groups: int | None = None):
         super().__init__()
-        self.heads = max(1, channels // config.head_channels)
+        self.heads = config.heads or channels // config.head_channels
         groups = config.groups if groups is None else groups
         self.norm = nn.GroupNorm(groups, channels, config.eps) if groups else nn.Identity()
         self.query, self.key, self.value, self.project = (nn.Linear(channels, channels) for _ in range(4))

@@ -50,19 +50,24 @@ class ResBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """With the legacy order of queries, keys and values: head by head."""
+    """The legacy order of queries, keys and values is head by head; in the new one those of all heads stand
+    together (QKVAttentionLegacy and QKVAttention)."""
 
-    def __init__(self, channels: int, heads: int):
+    def __init__(self, channels: int, heads: int, *, new_order: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.new_order = heads, new_order
         self.norm = nn.GroupNorm(32, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.proj_out = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        each = self.qkv(self.norm(x).reshape(b, c, -1)).reshape(b * self.heads, 3 * c // self.heads, h * w)
-        q, k, v = each.split(c // self.heads, dim=1)
+        qkv = self.qkv(self.norm(x).reshape(b, c, -1))
+        if self.new_order:
+            q, k, v = (one.reshape(b * self.heads, c // self.heads, h * w) for one in qkv.chunk(3, dim=1))
+        else:
+            each = qkv.reshape(b * self.heads, 3 * c // self.heads, h * w)
+            q, k, v = each.split(c // self.heads, dim=1)
         scale = 1 / math.sqrt(math.sqrt(c // self.heads))
         weight = torch.softmax(torch.einsum("bct,bcs->bts", q * scale, k * scale), dim=-1)
         seen = torch.einsum("bts,bcs->bct", weight, v).reshape(b, c, -1)
@@ -93,13 +98,14 @@ class GuidedUNet(nn.Module):
     def __init__(
         self, channels: int, multipliers: tuple[int, ...], blocks: int, attends: tuple[int, ...], *,
         classes: int = 0, outputs: int = 3, updown: bool = False, scale_shift: bool = True,
+        heads: int = 0, new_order: bool = False,
     ):  # fmt: skip
         super().__init__()
         self.channels, width = channels, 4 * channels
         told: dict[str, Any] = {"shift": scale_shift}
 
         def attention(c: int) -> AttentionBlock:
-            return AttentionBlock(c, c // self.HEAD_CHANNELS)
+            return AttentionBlock(c, heads or c // self.HEAD_CHANNELS, new_order=new_order)
 
         self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
         if classes:
