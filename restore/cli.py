@@ -197,7 +197,7 @@ def _hole(
     picture: images.Picture, job: Job, mask: Path, mask_means: str, grow: int, session: Session
 ) -> NDArray[np.bool_]:
     """The mask as a hole (h, w), checked before anything is computed. Raises MaskError."""
-    found = images.read_mask(mask)
+    found = images.decode_mask(session.read(mask), name=str(mask))
     (h, w), white = picture.size, found.white
     if white.shape != (h, w):
         raise MaskError(
@@ -434,7 +434,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **walk: Any) -
     try:
         for path, picture in zip(paths, _samples(count, size, walk, session), strict=True):
             if settings.provenance:
-                picture = stamped(picture, session.record([], walk), "png")
+                picture = stamped(picture, session.record(walk), "png")
             folder.write(Job(None, path), picture, overwrite=settings.overwrite)
             h, w = picture.size
             session.result(str(path), output=str(path), width=w, height=h, status="done")

@@ -280,13 +280,6 @@ def _disk_is_full(error: RestoreError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def read(job: Job, standard_input: Callable[[], bytes]) -> images.Picture:
-    """The picture of a job. Raises ImageError."""
-    if job.source is None:
-        return images.decode(standard_input(), name=job.name)
-    return images.read(job.source)
-
-
 def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:
     """Write a job's result to its file, creating the folder of a tree. Raises OutputError."""
     if job.target is None:

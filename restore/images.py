@@ -222,16 +222,20 @@ def read(path: str | Path) -> Picture:
     Raises ImageError where the file is missing, not such a picture, damaged, cut short, larger than
     ``MAX_PIXELS``, or holds NaN or infinite values.
     """
+    return decode(read_bytes(path), name=str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A picture file as it is, for `decode`. Raises ImageError where it is missing or cannot be read."""
     path = Path(path)
     try:
         if path.is_dir():
             raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file; check the name") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
-    return decode(data, name=str(path))
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -239,10 +243,10 @@ def read_pages(path: str | Path) -> list[Picture]:
 
     Raises ImageError as `read` does, and for a page whose codec is not one of tifffile's.
     """
-    first = read(path)
+    data = read_bytes(path)
+    first = decode(data, name=str(path))
     if first.format != "tiff" or first.pages == 1:
         return [first]
-    data = Path(path).read_bytes()
     rest = [decode(data, name=f"{path}, page {page + 1}", page=page) for page in range(1, first.pages)]
     return [replace(picture, pages=1, notes=()) for picture in (first, *rest)]
 
@@ -471,9 +475,14 @@ def read_mask(path: str | Path) -> Mask:
     A mask drawn on a layer of one colour is taken from its alpha channel; otherwise the value is the
     mean of r, g, b times alpha, so that clear pixels are black. Raises ImageError as ``read`` does.
     """
+    return decode_mask(read_bytes(path), name=str(path))
+
+
+def decode_mask(data: bytes, *, name: str) -> Mask:
+    """``read_mask`` for a mask that is already in memory; ``name`` stands in messages."""
     import numpy as np
 
-    picture = read(path)
+    picture = decode(data, name=name)
     top = np.float32(_TOP[picture.pixels.dtype.name])
     brightest = picture.pixels.max()
     full = brightest if brightest == 1 and picture.bits < 32 else top

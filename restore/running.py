@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ class Session:
         self._precision = ""
         self._finished = 0
         self._name, self._draw = "", 0
+        self._files: dict[Path | None, bytes] = {}  # that were read for the picture at hand
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
 
     @functools.cached_property
@@ -54,10 +55,11 @@ class Session:
             self._bar.unpause()  # the time left is for pictures, not for loading
         return network
 
-    @functools.cached_property
-    def standard_input(self) -> bytes:
-        """All of it, read once for all samples."""
-        return sys.stdin.buffer.read()
+    def read(self, path: Path | None) -> bytes:
+        """A file, or all of standard input, once for all samples of a picture; the record will name it."""
+        if path not in self._files:
+            self._files[path] = sys.stdin.buffer.read() if path is None else images.read_bytes(path)
+        return self._files[path]
 
     @property
     def narrow(self) -> bool:
@@ -78,6 +80,8 @@ class Session:
 
     def begin(self, name: str, draw: int = 0) -> None:
         self.facts, self.calls, self._precision = {}, 0, ""
+        if name != self._name:
+            self._files = {}
         self._name, self._draw = name, draw
         self.progress(0, 1)
 
@@ -96,10 +100,12 @@ class Session:
     def end(self) -> None:
         self._finished += 1
 
-    def record(self, inputs: Sequence[tuple[str, str]], walk: Mapping[str, Any]) -> Record:
-        """What made the picture at hand; inputs: names and hashes of the files read."""
+    def record(self, walk: Mapping[str, Any]) -> Record:
+        """What made the picture at hand, and the files that were read for it."""
         context, seed = click.get_current_context(), walk.get("seed")
-        arguments = list(_arguments(context))
+        names = {path: _short_name(path, self._files) for path in self._files}
+        hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
+        arguments = list(_arguments(context, names))
         if seed is not None:
             seed = self.drawn(walk)["seed"]
         if seed:
@@ -115,7 +121,7 @@ class Session:
             version=__version__,
             command=str(context.info_name),
             arguments=tuple(arguments),
-            inputs=tuple(inputs),
+            inputs=tuple(zip(names.values(), hashes, strict=True)),
             method=str(self.facts.get("method") or walk.get("method") or ""),
             seed=seed,
             calls=self.calls,
@@ -205,21 +211,16 @@ def restore_all(
     try:
         for job in skipped if settings.json else []:
             session.result("", input=job.name, output=str(job.target), status="skipped")
-        tally = folder.run(
-            todo, lambda job: _restore_one(job, task, session, reads, walk or {}), _reporter(session)
-        )
+        tally = folder.run(todo, lambda job: _restore_one(job, task, session, walk or {}), _reporter(session))
     finally:
         session.close()
     _finish(tally, session, len(planned.jobs), skipped)
 
 
-def _restore_one(
-    job: Job, task: Task, session: Session, reads: Sequence[Path], walk: Mapping[str, Any]
-) -> None:
+def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]) -> None:
     start = time.monotonic()
     session.begin(job.name, job.draw)
-    given = session.standard_input if job.source is None else None
-    picture = folder.read(job, lambda: given or b"")
+    picture = images.decode(session.read(job.source), name=job.name)
     for text in picture.notes:
         session.note(f"{job.name}: {text}")
     lost = [] if job.target is None else images.lossy_notes(job.target, picture)
@@ -241,8 +242,7 @@ def _restore_one(
         session.note(f"{job.name}: {line}")
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
-        files = [_hashed(job.source, given), *(_hashed(path, None) for path in reads)]
-        marked = stamped(result, session.record(files, walk), kind)
+        marked = stamped(result, session.record(walk), kind)
         if marked is result and kind != "bmp":
             session.note(f"{target}: no room for the record of what made it, which is left out")
         result = marked
@@ -265,10 +265,14 @@ def check_writable(job: Job, size: tuple[int, int], factor: str) -> None:
         )
 
 
-def _hashed(path: Path | None, data: bytes | None) -> tuple[str, str]:
-    """The name, without its folders, and the SHA-256 of a file; data: of standard input."""
-    name = folder.STDIO if path is None else path.name
-    return name, hashlib.sha256(data or b"" if path is None else path.read_bytes()).hexdigest()
+def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
+    """The name without its folders, or with as many of them as tell it from other files of that name."""
+    if path is None:
+        return folder.STDIO
+    ends = [path.parts[-count:] for count in range(1, len(path.parts) + 1)]
+    alone = (end for end in ends if not any(o and o != path and o.parts[-len(end) :] == end for o in others))
+    name = str(Path(*next(alone, path.parts)))
+    return f"./{name}" if name == folder.STDIO else name
 
 
 # What changes where the picture goes, how it is computed or what is said, but not the picture.
@@ -279,8 +283,8 @@ NO_MATTER = {
 AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
 
 
-def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
-    """The options that were given, on the command line or in a file, as words."""
+def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iterator[tuple[str, ...]]:
+    """The options that were given, on the command line or in a file, as words; names: of files."""
     given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     for option in context.command.params:
         name = option.name or ""
@@ -292,8 +296,16 @@ def _arguments(context: click.Context) -> Iterator[tuple[str, ...]]:
         if option.is_flag and not value:
             word = option.secondary_opts[0]
         for each in value if option.multiple else [value]:
-            text = each.name if isinstance(each, Path) else str(each)
-            yield (word,) if option.is_flag else (word, text)
+            yield (word,) if option.is_flag else (word, _word(each, names))
+
+
+def _word(value: Any, names: Mapping[Path | None, str]) -> str:
+    """A value as it is written on the command line."""
+    if isinstance(value, Path):
+        return names.get(value, value.name)
+    if isinstance(value, tuple):  # a size, (h, w)
+        return "x".join(map(str, reversed(value)))
+    return str(value)
 
 
 def _computed(prepared: Prepared, job: Job, session: Session) -> images.Picture:

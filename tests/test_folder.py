@@ -294,19 +294,14 @@ def test_a_full_disk_ends_the_run() -> None:
     assert results({"b": locked})[1] == list("abcd")
 
 
-# ------------------------------------------------------------------------------------ read, write
+# ------------------------------------------------------------------------------------------ write
 
 
-def test_read_and_write() -> None:
+def test_write() -> None:
     picture = images.Picture(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
     job = Job(Path("a.png"), Path("out/deep/a.png"))
     folder.write(job, picture, overwrite=False)
-    written = folder.read(Job(Path("out/deep/a.png"), None), lambda: b"")
-    assert np.array_equal(written.pixels, picture.pixels)
-    piped = folder.read(Job(None, None), lambda: images.encode(picture, "png"))
-    assert np.array_equal(piped.pixels, picture.pixels)
-    with pytest.raises(ImageError, match=r"^standard input: expected a picture, got an empty file"):
-        folder.read(Job(None, None), lambda: b"")
+    assert np.array_equal(images.read("out/deep/a.png").pixels, picture.pixels)
     with pytest.raises(OutputError, match=r"^out/deep/a.png: the file is already there"):
         folder.write(job, picture, overwrite=False)
     with pytest.raises(ValueError, match="standard output"):

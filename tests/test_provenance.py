@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shlex
+import threading
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -202,12 +205,54 @@ def test_a_record_can_be_left_out(tmp_path: Path, weights: Path) -> None:
         read_history(target)
 
 
-def test_standard_input_and_output(weights: Path) -> None:
+def _png(pixels: Any) -> bytes:
     data = BytesIO()
-    Image.fromarray(scene(0, 24, 30)).save(data, "png")
+    Image.fromarray(pixels).save(data, "png")
+    return data.getvalue()
+
+
+def _mask() -> Any:
+    mask = np.zeros((24, 30), np.uint8)
+    mask[5:12, 6:15] = 255
+    return mask
+
+
+def test_what_can_be_read_but_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+    """Pipes with names, as a shell makes them of <(...), are read once for all samples and the record."""
+    monkeypatch.chdir(tmp_path)
+    sent = {"photo": _png(scene(0, 24, 30)), "mask": _png(_mask())}
+    for name, data in sent.items():
+        os.mkfifo(name)
+        threading.Thread(target=Path(name).write_bytes, args=(data,), daemon=True).start()
+    walk = ("--steps", 2, "--weights", weights, "--samples", 2)
+    done = cli("inpaint", "photo", "--mask", "mask", *walk, "-o", "a.png")
+    assert done.exit_code == 0, done.stderr
+    for path in (tmp_path / "a-1.png", tmp_path / "a-2.png"):
+        (record,) = read_history(path).records
+        assert record.inputs == tuple((name, hashlib.sha256(data).hexdigest()) for name, data in sent.items())
+
+
+def test_files_of_one_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder, pixels in (("photos", scene(0, 24, 30)), ("masks", _mask())):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(_png(pixels))
+    walk = ("--mask", tmp_path / "masks" / "a.png", "--steps", 2, "--weights", weights)
+    assert cli("inpaint", "photos/a.png", *walk, "-o", "b.png").exit_code == 0
+    (record,) = read_history(Path("b.png")).records
+    assert [name for name, _ in record.inputs] == ["photos/a.png", "masks/a.png"]
+    assert ("--mask", "masks/a.png") in record.arguments
+
+
+def test_standard_input_and_output(weights: Path) -> None:
+    data = _png(scene(0, 24, 30))
     arguments: list[Any] = ["denoise", "-", "--sigma", "5", "--weights", str(weights)]
-    done = CliRunner().invoke(main, arguments, input=data.getvalue(), catch_exceptions=False)
+    done = CliRunner().invoke(main, arguments, input=data, catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
     (record,) = history_of(images.decode(done.stdout_bytes, name="out")).records
-    assert record.inputs[0][0] == "-"
+    assert record.inputs == (("-", hashlib.sha256(data).hexdigest()),)
     assert record.line().startswith("restore denoise -")
+    refused = CliRunner().invoke(main, arguments, input=b"", catch_exceptions=False)
+    assert "standard input: expected a picture, got an empty file" in refused.stderr
