@@ -47,7 +47,7 @@ from restore.options import (
     switch,
     with_settings,
 )  # fmt: skip
-from restore.provenance import read_history, stamped
+from restore.provenance import read_named, stamped, visible
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
 
 if TYPE_CHECKING:
@@ -544,17 +544,17 @@ def info(file: Path, as_json: bool) -> None:
     """Say what made a picture: the commands, their seeds, weights and network calls.
 
     The last command, run where its files are, gives the picture again byte for byte: by the same version,
-    with the same weights, on the same kind of device.
+    with the same weights, on the same kind of device. Names are without their folders.
 
     \b
     restore info photo-inpainted.png
     """
-    history = read_history(file)
+    history, name = read_named(file)
     if as_json:
         click.echo(history.text())
         return
-    for record in history.records:
-        click.echo(record.line())
+    for record, line in zip(history.records, history.lines(name), strict=True):
+        click.echo(line)
         files = ", ".join(f"{name} sha256 {digest[:12]}" for name, digest in record.inputs)
         details = (
             f"restore {record.version}",
@@ -565,7 +565,7 @@ def info(file: Path, as_json: bool) -> None:
             f"{record.calls} network calls",
             files,
         )
-        click.echo("  " + "; ".join(detail for detail in details if detail))
+        click.echo("  " + visible("; ".join(detail for detail in details if detail)))
 
 
 for command in (deblur, dejpeg, colorize, run, evaluate, fit, convert):

@@ -11,10 +11,12 @@ from typing import Any
 
 from restore import exif, images
 from restore.errors import ImageError
+from restore.folder import STDIO
 
 KEYWORD = b"restore"  # of the PNG text
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
+DRAWN = "drawn"  # the folder in the command of what was made from no picture
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Record:
 
     version: of restore. command: its name. arguments: its options and their values as strings, without
     those that do not change the picture. inputs: name and SHA-256 of the files that were read, the picture
-    first. weights: their hash. calls: of the network. device, precision: what the network was computed in.
+    first. weights: their hash. calls: of the network. device, precision: what the network was computed in,
+    whatever was asked for; empty where none was needed.
     """
 
     version: str
@@ -37,10 +40,30 @@ class Record:
     device: str = ""
     precision: str = ""
 
-    def line(self) -> str:
-        """The command that gives the same bytes from the same inputs."""
-        parts = ["restore", self.command, *(name for name, _ in self.inputs[:1])]
-        return shlex.join([*parts, *(word for argument in self.arguments for word in argument)])
+    def line(self, name: str = "") -> str:
+        """The command that gives the same bytes from the same inputs, on the same kind of device.
+
+        name: what the picture is to be called; its ending says the format. Empty: left to the command.
+        """
+        used = {"--device": self.device, "--precision": self.precision}
+        used = {option: value for option, value in used.items() if value}
+        given = [argument for argument in self.arguments if argument[0] not in used]
+        words = ["restore", self.command]
+        words += [f"./{file}" if file[:1] == "-" and file != STDIO else file for file, _ in self.inputs[:1]]
+        words += [word for argument in (*given, *used.items()) for word in argument]
+        words += ["-o", self._output(name)] if name else []
+        return " ".join(map(quoted, words))
+
+    def _output(self, name: str) -> str:
+        """What the command can be told to write; never one of its inputs."""
+        if not self.inputs:
+            return DRAWN
+        path = Path(name)
+        if path.suffix.lower() not in images.SUFFIXES:
+            return STDIO
+        while str(path) in dict(self.inputs):
+            path = path.with_stem(f"{path.stem}-again")
+        return str(path)
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,29 @@ class History:
     def text(self) -> str:
         """ASCII; `read_text` is the way back."""
         return json.dumps([asdict(record) for record in self.records[-MOST:]], separators=(",", ":"))
+
+    def lines(self, name: str) -> list[str]:
+        """The command of each record; name: of the picture. Those before it make what the next one reads."""
+        names = [record.inputs[0][0] if record.inputs else STDIO for record in self.records[1:]]
+        return [record.line(each) for record, each in zip(self.records, [*names, name], strict=True)]
+
+
+def quoted(word: str) -> str:
+    """A word for the shell, as $'...' (POSIX 2024, 2.2.4) where it holds what a terminal would not show."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + visible(word.replace("\\", "\\\\").replace("'", "\\'")) + "'"
+
+
+def visible(text: str) -> str:
+    """The same with the bytes, as \\x1b, of all that could steer a terminal or be no text at all."""
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    stray = "\udc80" <= character <= "\udcff"  # a byte of a file name that is no text
+    data = character.encode("utf-8", "surrogateescape" if stray else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def read_text(text: str) -> History:
@@ -68,9 +114,9 @@ def _record(told: dict[str, Any]) -> Record:
         known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
     record = Record(**known)
     words = (record.version, record.command, record.weights, record.method, record.device, record.precision)
-    numbers = (record.calls, record.seed or 0)
+    numbers = (record.calls, 0 if record.seed is None else record.seed)
     fine = all(isinstance(word, str) for word in words) and all(isinstance(n, int) for n in numbers)
-    if not fine or any(len(each) != 2 for each in record.inputs):
+    if not fine or any(len(each) != 2 for each in record.inputs) or not all(record.arguments):
         raise TypeError("fields of other types")
     return record
 
@@ -119,10 +165,17 @@ def history_of(picture: images.Picture) -> History:
 
 def read_history(path: Path) -> History:
     """The history in a file; ImageError where there is none."""
-    history = history_of(images.read(path))
+    return read_named(path)[0]
+
+
+def read_named(path: Path) -> tuple[History, str]:
+    """The history in a file, and the file's name with an ending that says its format."""
+    picture = images.read(path)
+    history = history_of(picture)
     if not history.records:
         raise ImageError(f"{path}: holds no record of restore; it was made by something else, or without one")
-    return history
+    fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
+    return history, path.name if fits else f"{path.name}.{picture.format}"
 
 
 def _ours(body: bytes) -> bool:

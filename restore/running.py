@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -68,11 +68,10 @@ class Session:
 
     @contextmanager
     def in_float32(self) -> Iterator[None]:
-        """The same network in single precision, for one picture."""
-        import torch
-
+        """The network in single precision, for one picture."""
         network, self.calls, self._precision = self.backbone, 0, "fp32"
-        self.backbone = network.copy(torch.float32)
+        # Loaded anew: half precision has rounded these weights, and --precision fp32 has to give the same.
+        self.backbone = cast("Backbone", load_prior(replace(self.settings, precision="fp32")))
         try:
             yield
         finally:
@@ -87,7 +86,7 @@ class Session:
 
     def drawn(self, walk: Mapping[str, Any]) -> dict[str, Any]:
         """What is asked for, with the seed of the sample that is to be drawn."""
-        return {**walk, "seed": walk["seed"] + self._draw}
+        return {**walk, "seed": (walk["seed"] + self._draw) % SEEDS}
 
     def progress(self, done: int, total: int) -> None:
         """Show how far the picture is; called after every network call."""
@@ -275,11 +274,12 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
     return f"./{name}" if name == folder.STDIO else name
 
 
-# What changes where the picture goes, how it is computed or what is said, but not the picture.
+# What changes where the picture goes or what is said, but not the picture.
 NO_MATTER = {
-    *("output", "overwrite", "quiet", "json", "dry_run", "tile", "device", "provenance", "config"),
-    "report_consistency",
+    *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
+    *("device", "precision"),  # recorded as they were used
 }
+SEEDS = 2**32  # what --seed takes: after the last one comes 0
 AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
 
 

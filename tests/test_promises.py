@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,13 @@ def test_half_precision_that_breaks_is_computed_again(
     assert "computed again in float32" in done.stderr
     (record,) = read_history(photo.with_name("a-denoised.png")).records
     assert record.precision == "fp32"
+    # The line asks for single precision at once, and for it alone.
+    line = record.line(str(photo.with_name("c.png")))
+    assert line.count("--precision") == line.count("--precision fp32") == 1
+    monkeypatch.chdir(photo.parent)
+    Path(weights.name).write_bytes(weights.read_bytes())
+    assert cli(*shlex.split(line)[1:]).exit_code == 0
+    assert Path("c.png").read_bytes() == Path("a-denoised.png").read_bytes()
     hopeless = True
     failed = cli("denoise", photo, *walk, "-o", photo.with_name("b.png"))
     assert failed.exit_code == 1

@@ -6,7 +6,10 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
+import subprocess
 import threading
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -121,12 +124,92 @@ def test_damaged_records_are_none() -> None:
         '[{"version": 1}]',
         "[" * 5000,
         '[{"version":"1","command":"a","inputs":[["a"]]}]',
+        '[{"version":"1","command":"a","arguments":[[]]}]',
+        '[{"version":"1","command":"a","seed":""}]',
     ):
         marked = images.Picture(pixels=scene(0, 8, 8), exif=exif.with_comment(b"", provenance.MARK + text))
         assert history_of(marked) == History()
 
 
+# --------------------------------------------------------------------------------------- the line
+
+
+def test_what_the_line_says() -> None:
+    def line(name: str = "b.png", **changes: Any) -> str:
+        return replace(Record("1", "denoise", inputs=(("a.png", ""),)), **changes).line(name)
+
+    assert line("") == "restore denoise a.png"
+    assert line() == "restore denoise a.png -o b.png"
+    # What was used, in place of what was asked for.
+    asked = (("--precision", "auto"), ("--steps", "3"), ("--device", "cuda:1"))
+    assert line("", arguments=asked) == ("restore denoise a.png --precision auto --steps 3 --device cuda:1")
+    assert line("", arguments=asked, device="cuda", precision="fp32") == (
+        "restore denoise a.png --steps 3 --device cuda --precision fp32"
+    )
+    # Names that look like options, and those of more than one file.
+    assert line("-b.png", inputs=(("-a.png", ""),)) == "restore denoise ./-a.png -o -b.png"
+    assert line("-", inputs=(("-", ""),)) == "restore denoise - -o -"
+    assert line("a.png") == "restore denoise a.png -o a-again.png"
+    twice = (("a.png", ""), ("a-again.png", ""))
+    assert line("a.png", inputs=twice) == "restore denoise a.png -o a-again-again.png"
+    # A file without an ending was written by way of standard output; what no file went into, to a folder.
+    assert line("b") == "restore denoise a.png -o -"
+    assert line("b.png", inputs=()) == "restore denoise -o drawn"
+
+
+def test_each_command_makes_what_the_next_one_reads() -> None:
+    first = Record("1", "denoise", inputs=(("a.png", ""),))
+    piped, last = (Record("1", "upscale", inputs=((name, ""),)) for name in ("b.jpg", "-"))
+    assert History((first, piped, last)).lines("c.png") == [
+        "restore denoise a.png -o b.jpg",
+        "restore upscale b.jpg -o -",
+        "restore upscale - -o c.png",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@given(word=st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20))
+def test_a_shell_reads_the_words_as_they_were(word: str) -> None:
+    shown = provenance.quoted(word)
+    assert shown.isprintable()
+    said = subprocess.run(["bash", "-c", f"printf %s {shown}"], capture_output=True, check=True).stdout
+    assert said == word.encode()
+
+
+def test_what_could_steer_a_terminal_is_shown_as_bytes() -> None:
+    assert provenance.quoted("a\x1b[2J'\\\n.png") == r"$'a\x1b[2J\'\\\x0a.png'"
+    assert provenance.quoted(os.fsdecode(b"caf\xe9.png")) == r"$'caf\xe9.png'"
+    assert provenance.visible("\ud800 \u202e \x9b é 猫") == r"\xed\xa0\x80 \xe2\x80\xae \xc2\x9b é 猫"
+
+
+def test_a_strangers_file_steers_no_terminal(tmp_path: Path) -> None:
+    bad = "\x1b]0;owned\x07\u202e\udc80\ud800\n"
+    record = Record(
+        *(bad, bad), ((bad, bad),), ((bad, bad),), weights=bad, method=bad, device=bad, precision=bad
+    )
+    path = tmp_path / "a.png"
+    images.write(path, stamped(images.Picture(pixels=scene(0, 8, 8)), record, "png"))
+    said = cli("info", path)
+    assert said.exit_code == 0, said.stderr
+    assert all(line.isprintable() for line in said.stdout.split("\n"))
+    assert said.stdout.count("\n") == 2
+    told = cli("info", path, "--json").stdout
+    assert told.isascii()
+    assert json.loads(told)[0]["command"] == bad
+
+
 # ------------------------------------------------------------------------------------- by commands
+
+
+def repeated(path: Path) -> bytes:
+    """What the last line of ``restore info`` makes, run as it stands, after the file itself is put away."""
+    line = cli("info", "--", path).stdout.splitlines()[-2]
+    path.unlink()
+    words = shlex.split(line)[1:]
+    done = cli(*words)
+    assert done.exit_code == 0, done.stderr
+    assert words[-2] == "-o"
+    return done.stdout_bytes if words[-1] == "-" else Path(words[-1]).read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
@@ -142,7 +225,7 @@ def test_the_command_gives_the_same_bytes(
     for command in (
         ("inpaint", "my photo.png", "--mask", "m.png", "--steps", 4, "--seed", 7, "--tile", 64),
         ("denoise", "my photo.png", "--sigma", 12.5, "--estimate", "sample", "--steps", 3),
-        ("upscale", "my photo.png", "--scale", 1.7, "--ensemble", 2),
+        ("upscale", "my photo.png", "--scale", 1.7, "--ensemble", 2, "--precision", "fp32"),
         ("run", "my photo.png", "--operator", "blur=gaussian:1", "--operator", "down=2", "--steps", 2),
     ):
         first = tmp_path / f"first{suffix}"
@@ -154,6 +237,82 @@ def test_the_command_gives_the_same_bytes(
         again = cli(*shlex.split(line)[1:], "-o", second, "--overwrite")
         assert again.exit_code == 0, again.stderr
         assert first.read_bytes() == second.read_bytes()
+        assert first.read_bytes() == repeated(first)
+
+
+def test_drawn_pictures_are_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    monkeypatch.chdir(weights.parent)
+    walk = ("--size", "24x16", "--steps", 2, "--seed", 3, "--weights", weights)
+    assert cli("sample", "-n", 2, "-o", tmp_path / "here", *walk).exit_code == 0
+    line = cli("info", tmp_path / "here" / "sample-001.png").stdout.splitlines()[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / weights.name).write_bytes(weights.read_bytes())
+    done = cli(*shlex.split(line)[1:])
+    assert done.exit_code == 0, done.stderr
+    for name in ("sample-000.png", "sample-001.png", "grid.png"):
+        assert Path("here", name).read_bytes() == Path("drawn", name).read_bytes()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> Path:
+    """The current folder, with weights and a picture in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.safetensors").write_bytes(weights.read_bytes())
+    (tmp_path / "a.png").write_bytes(_png(scene(0, 24, 30)))
+    return tmp_path
+
+
+WALK = ("--sigma", 10, "--estimate", "sample", "--steps", 2, "--weights", "tiny.safetensors")
+
+
+def test_the_format_is_repeated_too(here: Path) -> None:
+    for target in ("b.jpg", "b.JPEG", "b.tiff", "b.webp"):
+        assert cli("denoise", "a.png", *WALK, "-o", target).exit_code == 0
+        before = Path(target).read_bytes()
+        assert repeated(Path(target)) == before
+    # By way of standard output, into a file whose name says nothing or something else.
+    for name, said in (("b", "b.png"), ("b.tif", "b.tif.png")):
+        before = cli("denoise", "a.png", *WALK, "-o", "-").stdout_bytes
+        Path(name).write_bytes(before)
+        assert cli("info", name).stdout.splitlines()[0].endswith(f" -o {said}")
+        assert repeated(Path(name)) == before
+
+
+def test_names_that_look_like_something_else(here: Path) -> None:
+    for name in ("-n.png", "-"):
+        Path(name).write_bytes(Path("a.png").read_bytes())
+        assert cli("denoise", f"./{name}", *WALK, "-o", "b.png").exit_code == 0
+        before = Path("b.png").read_bytes()
+        assert repeated(Path("b.png")) == before
+        Path("b.png").unlink()
+    Path("-m.png").write_bytes(_png(_mask()))
+    walk = ("--steps", 2, "--weights", "tiny.safetensors")
+    assert cli("inpaint", "a.png", "--mask", "./-m.png", *walk, "-o", "-b.png").exit_code == 0
+    before = Path("-b.png").read_bytes()
+    assert repeated(Path("-b.png")) == before
+
+
+def test_an_output_of_its_inputs_name(here: Path) -> None:
+    """As every folder's pictures have; the line must not ask to replace the input."""
+    assert cli("denoise", here, *WALK, "-o", "clean").exit_code == 0
+    before = Path("clean/a.png").read_bytes()
+    assert repeated(Path("clean/a.png")) == before
+    assert Path("a-again.png").is_file()
+
+
+def test_options_of_a_file_are_in_the_line(here: Path) -> None:
+    options = 'estimate = "sample"\nsteps = 2\nseed = 4294967295\nsamples = 2\nprecision = "fp32"\n'
+    Path("o.toml").write_text(options + 'consistent = true\nweights = "tiny.safetensors"\n')
+    done = cli("upscale", "a.png", "--scale", 2, "--config", "o.toml", "--no-consistent")
+    assert done.exit_code == 0, done.stderr
+    Path("o.toml").unlink()
+    for name, seed in (("a-x2-1.png", 4294967295), ("a-x2-2.png", 0)):  # after the last seed comes the first
+        before = Path(name).read_bytes()
+        assert read_history(Path(name)).records[0].seed == seed
+        assert " --no-consistent " in cli("info", name).stdout
+        assert repeated(Path(name)) == before
 
 
 def test_info_tells_what_was_done(tmp_path: Path, weights: Path) -> None:
