@@ -154,6 +154,18 @@ def comment(exif: bytes) -> str | None:
     return None if code is None else body[8:].decode(code, "replace").strip(" \0")
 
 
+def without_comment_from(exif: bytes, mark: str) -> bytes:
+    """The same EXIF with the user comment blank from the last ``mark`` on, which is in it; nothing is moved.
+
+    mark: of ASCII characters.
+    """
+    _, number, place = _inner(exif)[_COMMENT]
+    body = exif[place : place + number]
+    wide = "utf-16-le" if exif[:2] == b"II" else "utf-16-be"
+    at = body.rindex(mark.encode(wide if body[:8] == b"UNICODE\0" else "ascii"))
+    return exif[: place + at] + bytes(number - at) + exif[place + number :]
+
+
 def _inner(tiff: bytes) -> dict[int, tuple[int, int, int]]:
     """The entries of the Exif directory."""
     place = number_of(tiff, _EXIF_DIRECTORY) if tiff else 0

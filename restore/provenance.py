@@ -13,7 +13,7 @@ from restore import exif, images
 from restore.errors import ImageError
 from restore.folder import STDIO
 
-KEYWORD = b"restore"  # of the PNG text
+HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
 DRAWN = "drawn"  # the folder in the command of what was made from no picture
@@ -126,41 +126,54 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
 
     PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
     there is no place for it (BMP, a comment that cannot be read, an EXIF that would be too long for JPEG) the
-    picture itself is given back.
+    picture says nothing: what made it before did not make what it is now.
     """
     history = History((*history_of(picture).records, record))
+    bare = unstamped(picture)
     if kind == "png":
-        text = KEYWORD + b"\0\0\0\0\0" + history.text().encode("ascii")
-        return replace(picture, chunks=_without(picture.chunks) + images.png_chunk(b"iTXt", text))
-    there = None if kind == "bmp" else exif.comment(picture.exif)
-    if there is None:
-        return picture
-    own = _split(there)[0]
+        text = HEAD + history.text().encode("ascii")
+        return replace(bare, chunks=bare.chunks + images.png_chunk(b"iTXt", text))
+    own = None if kind == "bmp" else exif.comment(bare.exif)
+    if own is None:
+        return bare
     comment = (own + "\n" if own else "") + MARK + history.text()
-    marked = exif.with_comment(picture.exif, comment)
+    marked = exif.with_comment(bare.exif, comment)
     fits = kind != "jpeg" or len(marked) <= images.MOST_EXIF
-    return replace(picture, exif=marked) if fits else picture
+    return replace(bare, exif=marked) if fits else bare
+
+
+def unstamped(picture: images.Picture) -> images.Picture:
+    """The picture without its records; what others say in the same places stays, byte for byte."""
+    there = exif.comment(picture.exif) or ""
+    own, told = _split(there)
+    if told:
+        mark = there[len(own) : len(there) - len(told)]
+        picture = replace(picture, exif=exif.without_comment_from(picture.exif, mark))
+    kept = [each for each in _chunks(picture.chunks) if not _told(*each)]
+    if len(kept) == len(_chunks(picture.chunks)):
+        return picture
+    return replace(picture, chunks=b"".join(images.png_chunk(*each) for each in kept))
 
 
 def _split(comment: str) -> tuple[str, str]:
     """What a comment says beside our record, and the record; a record is only what can be read as one."""
-    own, _, told = comment.rpartition(MARK)
+    own, mark, told = comment.rpartition(MARK)
+    return (own.removesuffix("\n"), told) if mark and _is_record(told) else (comment, "")
+
+
+def _is_record(text: str) -> bool:
     try:
-        read_text(told)
+        read_text(text)
     except ValueError:
-        return comment, ""
-    return (own.rstrip(), told) if MARK in comment else (comment, "")
+        return False
+    return True
 
 
 def history_of(picture: images.Picture) -> History:
     """What was done to a picture, as far as it says; none where it says nothing that can be read."""
-    texts = [body for kind, body in _chunks(picture.chunks) if kind == b"iTXt" and _ours(body)]
-    told = texts[-1][len(KEYWORD) + 5 :].decode("utf-8", "replace") if texts else ""
-    told = told or _split(exif.comment(picture.exif) or "")[1]
-    try:
-        return read_text(told) if told else History()
-    except ValueError:
-        return History()
+    texts = [told for each in _chunks(picture.chunks) if (told := _told(*each))]
+    told = texts[-1] if texts else _split(exif.comment(picture.exif) or "")[1]
+    return read_text(told) if told else History()
 
 
 def read_history(path: Path) -> History:
@@ -178,8 +191,10 @@ def read_named(path: Path) -> tuple[History, str]:
     return history, path.name if fits else f"{path.name}.{picture.format}"
 
 
-def _ours(body: bytes) -> bool:
-    return body.startswith(KEYWORD + b"\0")
+def _told(kind: bytes, body: bytes) -> str:
+    """The record in a PNG chunk; empty where it holds none, whatever its keyword."""
+    text = body.removeprefix(HEAD).decode("utf-8", "replace")
+    return text if kind == b"iTXt" and body.startswith(HEAD) and _is_record(text) else ""
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -190,9 +205,3 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
         found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
         at += 12 + size
     return found
-
-
-def _without(data: bytes) -> bytes:
-    """The chunks that are not ours."""
-    kept = [(kind, body) for kind, body in _chunks(data) if not (kind == b"iTXt" and _ours(body))]
-    return b"".join(images.png_chunk(kind, body) for kind, body in kept)

@@ -22,7 +22,7 @@ from restore import __version__, folder, images
 from restore.errors import ImageError, NumbersError
 from restore.folder import Job
 from restore.options import CANCELLED, Settings, load_prior
-from restore.provenance import Record, stamped
+from restore.provenance import Record, history_of, stamped, unstamped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -242,9 +242,11 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
         marked = stamped(result, session.record(walk), kind)
-        if marked is result and kind != "bmp":
+        if kind != "bmp" and not history_of(marked).records:
             session.note(f"{target}: no room for the record of what made it, which is left out")
         result = marked
+    else:
+        result = unstamped(result)
     if job.target is None:
         sys.stdout.buffer.write(images.encode(result, result.format))
         sys.stdout.buffer.flush()

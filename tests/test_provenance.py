@@ -101,6 +101,39 @@ def test_where_there_is_no_place_the_picture_stays_as_it_is() -> None:
     assert stamped(images.Picture(pixels=pixels, exif=long), RECORD, "webp").exif != long
 
 
+@pytest.mark.parametrize("own", ["", "my cat", "meine Kätzchen \u732b", "two\nlines\n"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_is_taken_out_and_nothing_else(tmp_path: Path, kind: str, own: str) -> None:
+    others = images.png_chunk(b"tEXt", b"Comment\0restore: me") + images.png_chunk(
+        b"iTXt", b"restore\0\0\0\0\0granny 1950"
+    )
+    told = exif.with_comment(b"", own) if own else b""
+    plain = images.Picture(pixels=scene(0, 8, 8), exif=told, chunks=others)
+    assert provenance.unstamped(plain) is plain
+    path = tmp_path / f"a{KINDS[kind]}"
+    images.write(path, stamped(stamped(plain, RECORD, kind), RECORD, kind))
+    bare = provenance.unstamped(images.read(path))
+    for other, suffix in KINDS.items():
+        target = tmp_path / f"b{suffix}"
+        images.write(target, bare, overwrite=True)
+        again = images.read(target)
+        assert exif.comment(again.exif) == own
+        assert again.chunks == (others if kind == other == "png" else b"")
+        for trace in (b'"version"', '"version"'.encode("utf-16-le")):
+            assert trace not in target.read_bytes()
+
+
+def test_what_has_no_place_for_its_record_keeps_no_older_one() -> None:
+    """Else the picture would be said to be what the command before the last has made."""
+    long = images.Picture(pixels=scene(0, 8, 8), exif=exif.with_comment(b"", "x" * 64_500))
+    once = stamped(long, RECORD, "jpeg")
+    assert len(history_of(once).records) == 1
+    twice = stamped(once, RECORD, "jpeg")
+    assert history_of(twice) == History()
+    assert exif.comment(twice.exif) == "x" * 64_500
+    assert history_of(stamped(stamped(long, RECORD, "png"), RECORD, "bmp")) == History()
+
+
 def test_history_does_not_leave_its_past_behind() -> None:
     told = Image.Exif()
     told.get_ifd(0x8769)[0x927C] = b"points into the file"
@@ -362,6 +395,15 @@ def test_a_record_can_be_left_out(tmp_path: Path, weights: Path) -> None:
     assert "b.png: holds no record of restore" in refused.stderr
     with pytest.raises(ImageError):
         read_history(target)
+    # That of an earlier command would say something else than what made the picture.
+    for kind in KINDS.values():
+        for at, words in ((f"c{kind}", ()), (f"d{kind}", ("--no-provenance",))):
+            before = source if at[0] == "c" else tmp_path / f"c{kind}"
+            done = cli("denoise", before, "--sigma", 5, "--weights", weights, "-o", tmp_path / at, *words)
+            assert done.exit_code == 0, done.stderr
+        assert len(read_history(tmp_path / f"c{kind}").records) == 1
+        with pytest.raises(ImageError):
+            read_history(tmp_path / f"d{kind}")
 
 
 def _png(pixels: Any) -> bytes:
