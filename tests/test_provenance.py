@@ -266,6 +266,7 @@ def test_the_command_gives_the_same_bytes(
         assert done.exit_code == 0, done.stderr
         line = cli("info", first).stdout.splitlines()[0]
         assert line.startswith(f"restore {command[0]} 'my photo.png'")
+        assert (" --tile 64 " in line) == ("--tile" in command)  # pieces differ in the last bits
         second = tmp_path / f"second{suffix}"
         again = cli(*shlex.split(line)[1:], "-o", second, "--overwrite")
         assert again.exit_code == 0, again.stderr
@@ -422,11 +423,24 @@ def test_what_can_be_read_but_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Pipes with names, as a shell makes them of <(...), are read once for all samples and the record."""
     monkeypatch.chdir(tmp_path)
     sent = {"photo": _png(scene(0, 24, 30)), "mask": _png(_mask())}
-    for name, data in sent.items():
+    over = threading.Event()
+
+    def serve(name: str) -> None:
+        Path(name).write_bytes(sent[name])
+        while not over.is_set():  # who comes a second time finds nothing, rather than waiting for ever
+            Path(name).write_bytes(b"")
+
+    threads = [threading.Thread(target=serve, args=(name,), daemon=True) for name in sent]
+    for name, thread in zip(sent, threads, strict=True):
         os.mkfifo(name)
-        threading.Thread(target=Path(name).write_bytes, args=(data,), daemon=True).start()
+        thread.start()
     walk = ("--steps", 2, "--weights", weights, "--samples", 2)
     done = cli("inpaint", "photo", "--mask", "mask", *walk, "-o", "a.png")
+    over.set()
+    for name, thread in zip(sent, threads, strict=True):
+        end = os.open(name, os.O_RDONLY | os.O_NONBLOCK)  # lets a writer that waits for a reader go on
+        thread.join()
+        os.close(end)
     assert done.exit_code == 0, done.stderr
     for path in (tmp_path / "a-1.png", tmp_path / "a-2.png"):
         (record,) = read_history(path).records
