@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from restore import samplers, schedule
 from restore.arrays import Picture, canvas, hole_of
 from restore.backbone import Backbone, Condition, shipped
+from restore.degradations import resize
 from restore.fill import push_pull
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
 from restore.operators import Hole
@@ -29,10 +32,15 @@ STEPS: dict[tuple[Method, Estimate], int] = {
     ("ddnm", "sample"): 24,
     ("splitting", "mean"): 20,
 }
+FROM_FILL = ("alternating", "splitting", "ddnm")  # the methods to which their first fill matters
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
 START_SIGMA, SAMPLE_SIGMA, LAST_SIGMA = 0.125, 0.05, 0.01
 TURNS = (START_SIGMA, 0.03), (0.06, 0.005)  # where splitting begins and ends in the turns of alternating
+# Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
+# twelve on samples look better, from 24 on the mean gains, too.
+DEEP: dict[Estimate, int] = {"mean": 24, "sample": 12}
+SMALLEST = 32  # pixels a side of a picture that can be halved
 Walk = partial[Tensor]  # a sampler with its noise
 CONTEXT = 96  # pixels around a hole that are computed with it, at least
 GRID = 16  # boxes around holes lie on the grid of the network's coarsest cells
@@ -73,7 +81,8 @@ def inpaint(
     """Fill the masked part of a picture and return the same kind of thing at its own depth.
 
     White in the mask means fill (``mask_means="keep"`` turns it round). Outside the hole every number of
-    the result is the input's own, bit for bit; only the hole and its surroundings are computed.
+    the result is the input's own, bit for bit; only the hole and its surroundings are computed. A deep hole
+    is filled at half the size first, from coarse to fine on the same backbone.
 
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; both once
@@ -111,11 +120,20 @@ def inpaint(
     backbone = backbone or shipped()
     result = batch.clone()
     boxes = surroundings(hole, CONTEXT)
-    for number, (top, bottom, left, right) in enumerate(boxes):
-        piece = (..., slice(top, bottom), slice(left, right))
-        part = _part_progress(progress, number, len(boxes))
+    pieces = [
+        (chosen, slice(None), slice(top, bottom), slice(left, right))
+        for top, bottom, left, right in boxes
+        for chosen in _by_depth(hole[..., top:bottom, left:right], plan)
+    ]
+    parts = sum(1 + _halvings(hole[piece], plan) for piece in pieces)
+    begun = count()
+
+    def begin() -> Progress | None:
+        return _part_progress(progress, next(begun), parts)
+
+    for piece in pieces:
         inside = batch[piece].to(backbone.device), hole[piece].to(backbone.device)
-        result[piece] = _fill(*inside, plan, partial(walk, noise=noise), backbone, part).to(batch.device)
+        result[piece] = _fill(*inside, plan, partial(walk, noise=noise), backbone, begin).to(result)
     return picture.paste(result, hole)  # type: ignore[no-any-return]
 
 
@@ -152,10 +170,88 @@ def _plan(estimate: Estimate, method: Method | None, steps: int | None, jumps: J
     return plan
 
 
+def _by_depth(hole: Tensor, plan: _Plan) -> list[list[int]]:
+    """The pictures of a batch whose holes are as deep: each is filled the same in whatever company."""
+    counts = [_halvings(each[None], plan) for each in hole]
+    return [[k for k, count in enumerate(counts) if count == depth] for depth in sorted(set(counts))]
+
+
 def _fill(
-    image: Tensor, hole: Tensor, plan: _Plan, walk: Walk, backbone: Backbone, progress: Progress | None
+    image: Tensor,
+    hole: Tensor,
+    plan: _Plan,
+    walk: Walk,
+    backbone: Backbone,
+    begin: Callable[[], Progress | None],
 ) -> Tensor:
-    fill = push_pull(image, hole)
+    """The picture with its hole filled: at ever larger sizes, each from what was found at the one before.
+
+    begin: how the calls at the next size are to be reported.
+    """
+    levels = [(image, hole)]
+    for _ in range(_halvings(hole, plan)):
+        levels.append(_halved(*levels[-1]))
+    fill = push_pull(*levels[-1])
+    for number, (picture, missing) in enumerate(reversed(levels)):
+        if number:
+            fill = _enlarged(fill, picture, missing)
+        fill = _walked(picture, missing, fill, plan, walk, backbone, begin())
+    return fill
+
+
+def _halvings(hole: Tensor, plan: _Plan) -> int:
+    return halvings(hole, plan.estimate) if plan.method in FROM_FILL else 0
+
+
+def halvings(hole: Tensor, estimate: Estimate) -> int:
+    """How often a picture with a hole ``(b, 1, h, w)`` is halved before it is filled."""
+    deepest, side, count = float(_depth(hole).max()), min(hole.shape[-2:]), 0
+    while deepest > DEEP[estimate] and side >= 2 * SMALLEST:
+        deepest, side, count = deepest / 2, (side + 1) // 2, count + 1
+    return count
+
+
+def _depth(hole: Tensor) -> Tensor:
+    """How far every missing pixel is from a known one, in pixels ``(b, 1, h, w)``."""
+    import cv2
+
+    missing = (hole[:, 0] > 0).byte().cpu().numpy()
+    far = [torch.from_numpy(cv2.distanceTransform(m, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)) for m in missing]
+    return torch.stack(far)[:, None]
+
+
+def _halved(image: Tensor, hole: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of the known pixels of every 2x2; what has none is missing still."""
+    h, w = image.shape[-2:]
+    edges = (0, w % 2, 0, h % 2)
+    known = pad(1 - hole, edges)
+    share = avg_pool2d(known, 2)
+    means = avg_pool2d(pad(image, edges) * known, 2) / share.clamp_min(0.25)
+    return means, (share == 0).to(hole)
+
+
+def _enlarged(fill: Tensor, image: Tensor, hole: Tensor) -> Tensor:
+    """A fill of half the size in the hole of a picture, without a step at its edge.
+
+    What it differs by from the known pixels around is spread over the hole (a membrane, as in Perez et al.
+    2003, "Poisson image editing").
+    """
+    h, w = image.shape[-2:]
+    large = resize(fill, (2 * fill.shape[-2], 2 * fill.shape[-1]))[..., :h, :w]
+    large = large + push_pull((image - large) * (1 - hole), hole)
+    return torch.where(hole > 0, large, image)
+
+
+def _walked(
+    image: Tensor,
+    hole: Tensor,
+    fill: Tensor,
+    plan: _Plan,
+    walk: Walk,
+    backbone: Backbone,
+    progress: Progress | None,
+) -> Tensor:
+    """From a first fill to a finished one, at one size."""
     noise: Noise = walk.keywords["noise"]
     top, lowest = backbone.config.sigma_max, backbone.config.sigma_min
     if plan.method == "conditional":
@@ -275,7 +371,7 @@ def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool
 
 
 def _part_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Report the calls of one hole as a part of all holes' calls."""
+    """Report the calls for one hole at one size as a part of all calls; every part takes as many."""
     if progress is None:
         return None
     return lambda done, total: progress(number * total + done, parts * total)
