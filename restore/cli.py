@@ -21,12 +21,14 @@ from restore.options import (
     CONSISTENCY,
     DENOISE_STEPS,
     ENSEMBLE,
+    GUIDANCE,
     INPAINT_METHOD,
     INPAINT_STEPS,
     JUMPS,
     MODEL,
     OUTPUT,
     OVERWRITE,
+    OWN_WALK,
     SAMPLE_STEPS,
     SAMPLERS,
     SAMPLES,
@@ -37,6 +39,7 @@ from restore.options import (
     Number,
     Settings,
     Size,
+    check_sampler,
     check_samples,
     check_walk,
     default_method,
@@ -115,11 +118,13 @@ def main() -> None:
     INPAINT_STEPS, None,
     "alternating: conditional and splitting by turns; conditional: the network is shown the picture and the "
     "mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
-    "splitting: by the prior alone, which is not shown the mask, from a smooth fill. "
+    "splitting, ddrm, ddnm-plus, diffpir, pigdm, dps: by the prior alone, which is not shown the mask, from "
+    "a smooth fill. "
     f"{default_method(INPAINT_METHOD)}",
 )  # fmt: skip
 @steps_option(INPAINT_STEPS)
 @sampler_option("ddpm, for conditional ddim")
+@GUIDANCE
 @click.option(
     "--jump-length", type=click.IntRange(1, 999), metavar="N",
     help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
@@ -148,6 +153,7 @@ def inpaint(
         raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     walk["method"] = walk["method"] or INPAINT_METHOD[walk["estimate"]]
     check_walk(INPAINT_STEPS, walk)
+    check_sampler(walk["method"], walk, (*OWN_WALK, "pigdm"))
     check_samples(settings, walk)
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
 
@@ -354,6 +360,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 )  # fmt: skip
 @steps_option(UPSCALE_STEPS)
 @sampler_option("ddim")
+@GUIDANCE
 @switch(
     "--consistent",
     help="Make the result one that, reduced again, is the input to about half a gray level.",

@@ -330,7 +330,11 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
     "--noise", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
     help="White noise after that, 0 to 255; the result becomes 8 bits.",
 )  # fmt: skip
-@_with(*_rows_options({each: SOLVE_STEPS for each in SOLVERS.items() if each[0] != "repaint"}, "mean,sample"))
+@_with(
+    *_rows_options(
+        {each: SOLVE_STEPS[each[1]] for each in SOLVERS.items() if each[0] != "repaint"}, "mean,sample"
+    )
+)
 @_with(*_SCORES, ENSEMBLE, *NETWORK)
 def run(words: tuple[str, ...], noise: float, **options: Any) -> None:
     """Pictures degraded by any chain of operators, restored by every method that can undo it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,21 @@ from restore.options import (
     MODEL,
     OUTPUT,
     OVERWRITE,
-    OWN_WALK,
     SAMPLERS,
     SAMPLES,
     SEED,
     SOLVE_STEPS,
-    SOLVER,
     SOLVERS,
     Number,
     Settings,
+    check_sampler,
     check_samples,
     check_walk,
     estimate_option,
     with_settings,
 )
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
-from restore.words import KERNELS, Word, read_word, serving, size_before
+from restore.words import KERNELS, Word, preferred, read_word, serving, size_before
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 NOISE = click.option(
@@ -80,11 +79,11 @@ def walk_options(
 _SAMPLING = [name for name, estimate in SOLVERS.items() if estimate == "sample" and name != "repaint"]
 solver_options = walk_options(
     "mean",
-    f"For the mean {SOLVER['mean']}; for a sample {', '.join(_SAMPLING)}, or what an installed package "
-    f"adds.  [default: {SOLVER['mean']}, {SOLVER['sample']}]",
-    str(SOLVE_STEPS),
+    f"For the mean splitting; for a sample {', '.join(_SAMPLING)}, or what an installed package adds.  "
+    "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]",
+    f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample",
     "the methods that leave the choice: ddnm, pigdm",
-    "0.1 for the mean, 0.5 for a sample",
+    "splitting 0.25, dps 0.1, else 0.5",
 )
 
 
@@ -199,27 +198,23 @@ def _solve(
 
 def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no method can do."""
-    method, estimate, able = walk["method"] or SOLVER[walk["estimate"]], walk["estimate"], serving(words)
+    estimate, able = walk["estimate"], serving(words)
+    method = walk["method"] or preferred(words, estimate)
     if method in SOLVERS and method not in able:
         raise click.UsageError(
             f"--method {method} cannot undo this; --method {', '.join(able[:-1])} or {able[-1]} can"
             if len(able) > 1
             else f"--method {method} cannot undo this; pass --estimate sample --method {able[0]}"
         )
-    table = {each: SOLVE_STEPS for each in SOLVERS.items() if each[0] in able}
+    table = {each: SOLVE_STEPS[each[1]] for each in SOLVERS.items() if each[0] in able}
     if method not in SOLVERS:
-        table[method, estimate] = SOLVE_STEPS  # another package's, which says itself what it can do
+        table[method, estimate] = SOLVE_STEPS[estimate]  # another package's, which says itself what it can do
     check_walk(table, {**walk, "method": method})
-    _check_sampler(method, walk)
+    check_sampler(method, walk)
     if walk.get("noise") is not None and method == "dps":
         raise click.UsageError("--noise has no effect with --method dps; leave it out")
     if walk.get("noise") == 0 and method == "diffpir":
         raise click.UsageError("--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus")
-
-
-def _check_sampler(method: str, walk: Mapping[str, Any]) -> None:
-    if walk["sampler"] is not None and method in OWN_WALK:
-        raise click.UsageError(f"--method {method} has steps of its own; leave out --sampler")
 
 
 @click.command()
@@ -251,7 +246,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
     walk["method"] = method = walk["method"] or DEJPEG_METHOD[walk["estimate"]]
     check_walk(DEJPEG_STEPS, walk)
     check_samples(settings, walk)
-    _check_sampler(method, walk)
+    check_sampler(method, walk)
     if method == "blind":
         for name, value in (("quality", quality), ("start", walk["start"])):
             if value is not None:

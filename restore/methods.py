@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from restore.backbone import Backbone, Condition
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
 from restore.operators import (
     UNMEASURED,
@@ -59,8 +60,9 @@ class Method:
 
     update: a transition of its own, made of a denoiser and a problem; or
     wrap: a denoiser for any sampler, made of a denoiser, a problem and noise; one of the two, or both.
-    sampler: for wrap. gradient: the network is differentiated. estimate: what comes out.
-    reference: author and year.
+    sampler: for wrap. gradient: the network is differentiated. estimate: what comes out. few: where both
+    are there, up to how many steps the transition of its own is taken. start: the noise level, [0, 1] units,
+    to start from a first guess at, measured on validation pictures. reference: author and year.
     """
 
     reference: str
@@ -69,6 +71,12 @@ class Method:
     sampler: Sampler = ddim
     gradient: bool = False
     estimate: Estimate = "sample"
+    few: int = 1000
+    start: float = 0.5
+
+    def own(self, steps: int) -> bool:
+        """Whether a walk of so many steps is taken by the transition of its own."""
+        return self.update is not None and (self.wrap is None or steps <= self.few)
 
 
 # ------------------------------------------------------------------------ denoisers, for any sampler
@@ -112,16 +120,30 @@ def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_S
 def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: float) -> Denoiser:
     """Go beyond the condition, ``u + strength (c - u)`` (Ho and Salimans 2022, eq. 6, w = strength - 1).
 
-    strength 1 is the conditional denoiser alone, as SR3 and Palette use it; two calls each for any other.
+    strength 1 is the conditional denoiser alone, as SR3 and Palette use it. Two calls each.
     """
-    if strength == 1:
-        return conditional
 
     def guided(x: Tensor, sigma: float) -> Tensor:
         without = unconditional(x, sigma)
         return without + strength * (conditional(x, sigma) - without)
 
     return guided
+
+
+def check_guidance(guidance: float, method: str, estimate: Estimate) -> None:
+    """Raise ValueError for a strength that is none, or that nobody looks at."""
+    if not 0 <= guidance < math.inf:
+        raise ValueError(f"guidance is a strength of 0 or more, got {guidance:g}")
+    if guidance != 1 and (method, estimate) != ("conditional", "sample"):
+        raise ValueError(
+            f"guidance is for samples of method 'conditional', not for {method!r} ({estimate}); leave it out"
+        )
+
+
+def guided(backbone: Backbone, condition: Condition, strength: float) -> Denoiser:
+    """A backbone shown a condition, by so much of `classifier_free`."""
+    branch = backbone.denoiser(condition)
+    return branch if strength == 1 else classifier_free(branch, backbone.denoiser(), strength)
 
 
 # ------------------------------------------------------------------------- transitions of their own
@@ -323,13 +345,14 @@ def _split(
 
 
 OWN: dict[str, Method] = {
-    "splitting": Method("Zhang et al. 2021", wrap=_splitting, sampler=_split, estimate="mean"),
+    "splitting": Method("Zhang et al. 2021", wrap=_splitting, sampler=_split, estimate="mean", start=0.25),
     "ddrm": Method("Kawar et al. 2022", ddrm),
     "ddnm": Method("Wang et al. 2023", wrap=_any_noise(ddnm), sampler=partial(ddim, eta=0.85)),
     "ddnm-plus": Method("Wang et al. 2023", ddnm_plus),
     "diffpir": Method("Zhu et al. 2023", diffpir),
-    "pigdm": Method("Song et al. 2023", pigdm, _any_noise(pigdm_mean), gradient=True),
-    "dps": Method("Chung et al. 2023", dps, gradient=True),
+    # Its own transition adds up to more than the measurement says, noise and all, when there are many.
+    "pigdm": Method("Song et al. 2023", pigdm, _any_noise(pigdm_mean), ddpm, gradient=True, few=30),
+    "dps": Method("Chung et al. 2023", dps, gradient=True, start=0.1),
     "repaint": Method("Lugmayr et al. 2022", wrap=repaint, sampler=ddpm),
 }
 

@@ -6,7 +6,7 @@ import functools
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,11 @@ INPAINT_STEPS = {
     ("repaint", "sample"): 250,
     ("ddnm", "sample"): 24,
     ("splitting", "mean"): 20,
+    ("ddrm", "sample"): 20,
+    ("ddnm-plus", "sample"): 20,
+    ("diffpir", "sample"): 20,
+    ("pigdm", "sample"): 20,
+    ("dps", "sample"): 20,
 }
 INPAINT_METHOD = {"mean": "alternating", "sample": "alternating"}
 JUMPS = (10, 10)
@@ -60,8 +65,7 @@ SOLVERS = {
     "dps": "sample",
     "repaint": "sample",
 }
-SOLVER = {"mean": "splitting", "sample": "diffpir"}
-SOLVE_STEPS = 20
+SOLVE_STEPS = {"mean": 12, "sample": 20}
 DEJPEG_STEPS = {("splitting", "mean"): 4, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
 DEJPEG_METHOD = {"mean": "splitting", "sample": "ddnm"}
 OWN_WALK = ("ddrm", "ddnm-plus", "diffpir", "dps")  # with transitions of their own, for no other sampler
@@ -230,6 +234,11 @@ SAMPLES = click.option(
     "--samples", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
     help="With --estimate sample: so many different results of each picture, of seeds one after the other.",
 )  # fmt: skip
+GUIDANCE = click.option(
+    "--guidance", type=Number(0, 20), default=1.0, show_default=True, metavar="W",
+    help="With --method conditional, for a sample: how far to go beyond what the network says when it is "
+    "shown the picture, away from what it says without; others than 1 take two calls a step.",
+)  # fmt: skip
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
@@ -286,7 +295,10 @@ def method_option(
     steps: Mapping[tuple[str, str], int], default: str | None, help: str
 ) -> Callable[[Any], Any]:
     names = list(dict.fromkeys(method for method, _ in steps))
-    return click.option("--method", type=click.Choice(names), default=default, show_default=True, help=help)
+    metavar = "NAME" if len(names) > 5 else None  # a longer list is told by the help text
+    return click.option(
+        "--method", type=click.Choice(names), default=default, show_default=True, metavar=metavar, help=help
+    )
 
 
 def default_method(methods: Mapping[str, str]) -> str:
@@ -329,8 +341,16 @@ def check_walk(table: Mapping[tuple[str, str], int], walk: Mapping[str, Any]) ->
         raise click.UsageError(
             "--sampler walks to a sample; it has no effect with --estimate mean; leave it out"
         )
+    if walk.get("guidance", 1) != 1 and (method, estimate) != ("conditional", "sample"):
+        raise click.UsageError("--guidance has an effect with --method conditional --estimate sample only")
     if method == "repaint" and sampler == "langevin":
         raise click.UsageError("--sampler langevin cannot climb, as --method repaint does; pass another one")
+
+
+def check_sampler(method: str, walk: Mapping[str, Any], own: Sequence[str] = OWN_WALK) -> None:
+    """Refuse a sampler for a method that has steps of its own."""
+    if walk["sampler"] is not None and method in own:
+        raise click.UsageError(f"--method {method} has steps of its own; leave out --sampler")
 
 
 def check_samples(settings: Settings, walk: Mapping[str, Any]) -> None:

@@ -40,3 +40,15 @@ def part_of(progress: Progress | None, before: int, after: int) -> Progress | No
     if progress is None:
         return None
     return lambda done, total: progress(before + done, before + total + after)
+
+
+def twice(progress: Progress | None) -> Progress | None:
+    """Report two calls for every one."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(2 * done - 1, 2 * total)
+        progress(2 * done, 2 * total)
+
+    return report

@@ -390,8 +390,7 @@ def test_guidance_without_a_classifier() -> None:
         return x - 1
 
     x = state()
-    assert methods.classifier_free(conditional, unconditional, 1.0) is conditional
-    for strength, expected in ((0.0, -1.0), (1.5, 3.5)):
+    for strength, expected in ((0.0, -1.0), (1.0, 2.0), (1.5, 3.5)):
         found = methods.classifier_free(conditional, unconditional, strength)(x, 0.3)
         torch.testing.assert_close(found, x + expected)
 

@@ -108,7 +108,7 @@ MUTATIONS: Mutations = {
     (denoise, test_tasks.check_denoise_seeds): IGNORED_SEEDS,
     (upscale, test_tasks.check_upscale_conditional): [
         ('bicubic + top * walk.keywords["noise"]', 'bicubic + top / 2**0.5 * walk.keywords["noise"]'),
-        ("denoiser = backbone.denoiser(Condition(bicubic))", "denoiser = backbone.denoiser()"),
+        ("guided(backbone, Condition(bicubic), guidance)", "backbone.denoiser()"),
     ],
     (upscale, test_tasks.check_upscale_projection): [
         ('start + highest * walk.keywords["noise"]', 'start + highest / 2**0.5 * walk.keywords["noise"]'),
@@ -130,7 +130,7 @@ MUTATIONS: Mutations = {
     (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
         ("SAMPLE_SIGMA * noise(mean)", "SAMPLE_SIGMA * noise(mean) / 2**0.5"),
         ("walk(prior, start, ladder", "walk(prior, fill, ladder"),
-        ("fill = push_pull(image, hole)", "fill = image"),
+        ("fill = push_pull(*levels[-1])", "fill = image"),
     ],
     (inpaint, test_tasks.check_inpaint_alternates): [
         ("Condition(x, known=1 - hole)", "Condition(fill, known=1 - hole)"),

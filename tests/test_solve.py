@@ -23,7 +23,7 @@ from restore import images, methods, operators, options
 from restore.backbone import Backbone
 from restore.tasks import solve as solving
 from restore.tasks.solve import chain_of, colorize, deblur, solve
-from restore.words import Word, read_word, size_before
+from restore.words import Word, preferred, read_word, size_before
 
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
 
@@ -112,6 +112,26 @@ def test_every_method_at_any_size_with_any_number_of_calls(name: str) -> None:
         reports.assert_complete(steps)
 
 
+def test_pigdm_takes_few_steps_by_its_own_transition_and_many_by_its_mean() -> None:
+    """Many of its own add up to more than the measurement says; the mean converges."""
+    operator, truth = operators.Resize((16, 12), (8, 6)), picture(1, 3, 16, 12)
+    y = operator.forward(truth) + 0.02
+
+    class Oracle(Backbone):
+        def __init__(self) -> None:
+            super().__init__(random_backbone().network, random_backbone().config)
+
+        def denoiser(self, *_: Any, **__: Any) -> Any:
+            return PRIOR.denoise
+
+    def found(steps: int, **options: Any) -> Tensor:
+        walk = {"estimate": "sample", "method": "pigdm", "noise": 255 * 0.1, "backbone": Oracle(), **options}
+        return solve(y, lambda *_: operator, steps=steps, **walk)
+
+    assert torch.equal(found(60), found(60, sampler="ddpm"))
+    assert not torch.equal(found(30), found(30, sampler="ddpm"))
+
+
 def test_seeds_count_and_are_kept() -> None:
     y, backbone = picture(1, 3, 16, 16), random_backbone()
 
@@ -144,7 +164,7 @@ def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
     backbone = tiny_backbone()
     gray = scene(0, 24, 32)[..., 0]
     for image in (gray, gray[..., None], Image.fromarray(gray), torch.from_numpy(gray / 255.0)[None]):
-        found = colorize(image, steps=3, backbone=backbone)
+        found = colorize(image, steps=3, start=0.1, backbone=backbone)
         if isinstance(found, Tensor):
             assert found.shape == (3, 24, 32)
             luma = operators.Gray((24, 32)).forward(found[None].float())[0]
@@ -170,7 +190,7 @@ def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
         ({"steps": 0}, "at least 1, got 0"),
         ({"start": 0.001}, "above 0.005 and up to 80, .*; got 0.001"),
         ({"noise": 256}, "noise is a level from 0 to 255, got 256"),
-        ({"estimate": "sample", "noise": 0}, "which is 0; use ddnm"),
+        ({"estimate": "sample", "noise": 0, "method": "diffpir"}, "which is 0; use ddnm"),
         ({"estimate": "sample", "method": "ddrm"}, "those of Crop after Blur are not known"),
         ({"estimate": "sample", "method": "repaint"}, "RePaint fills holes, it cannot serve Crop after Blur"),
     ],
@@ -212,7 +232,17 @@ MINE = methods.Method("nobody", lambda denoise, problem: lambda x, *_: torch.ful
 
 def test_the_command_line_knows_the_tasks_defaults() -> None:
     assert {name: method.estimate for name, method in methods.OWN.items()} == options.SOLVERS
-    assert solving.DEFAULT_METHOD == options.SOLVER
+    for words in (
+        ["gray"],
+        ["down=2"],
+        ["blur=gaussian:1"],
+        ["down=2", "gray"],
+        ["jpeg=30"],
+        ["down=2", "jpeg=9"],
+    ):
+        read = [read_word(word) for word in words]
+        operator = chain_of(read)((40, 40), "cpu")
+        assert solving._preferred(operator, "sample") == preferred(read, "sample")
     assert solving.STEPS == options.SOLVE_STEPS
 
 
@@ -289,7 +319,7 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
             "--noise has no effect with --method dps; leave it out",
         ),
         (
-            ["run", "--operator", "gray", "--estimate", "sample", "--noise", "0"],
+            ["run", "--operator", "gray", "--estimate", "sample", "--noise", "0", "--method", "diffpir"],
             2,
             "--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus",
         ),

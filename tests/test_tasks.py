@@ -54,7 +54,7 @@ class Recorder:
         self.sigmas: list[float] = []
         self.conditions: list[Condition | None] = []
 
-    def denoiser(self, condition: Condition | None = None) -> Denoiser:
+    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
         self.conditions.append(condition)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
@@ -437,7 +437,7 @@ def check_inpaint_keeps_the_rest(module: ModuleType) -> None:
         before, quarter = image.copy(), round(0.25 * 65535) if image.dtype == np.uint16 else 0.25
         for method, estimate in INPAINT_METHODS:
             for means, white in (("fill", mask > 0), ("keep", mask == 0)):
-                backbone = Recorder(lambda x, sigma: torch.full_like(x, 0.25))
+                backbone = Recorder(lambda x, sigma: 0.25 + 0 * x)
                 found = run_inpaint(
                     image, white, method, estimate, module, mask_means=means, backbone=backbone
                 )
@@ -847,7 +847,7 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "is 'mean' or 'sample', got 'x'"),
     "inpaint method": (
         lambda: inpaint(IMAGE, MASK, method="x"),
-        "method for estimate 'sample' is one of alternating, conditional, repaint, ddnm, got 'x'",
+        "method for estimate 'sample' is one of alternating, conditional, repaint, ddnm, ddrm, ddnm-plus, diffpir, pigdm, dps, got 'x'",
     ),
     "method of the other estimate": (
         lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
@@ -962,3 +962,41 @@ def test_a_grown_hole_is_filled_as_one() -> None:
     assert (found[inside] != image[inside]).all()
     with pytest.raises(ValueError, match="leaves no known pixel"):
         inpaint(image, mask, grow=9)
+
+
+# ---------------------------------------------------------------------------------------- guidance
+
+
+@pytest.mark.parametrize("task", ["inpaint", "upscale"])
+def test_guidance_goes_beyond_the_branch_in_two_calls_a_step(task: str) -> None:
+    image, mask = picture(3, 9, 8), box_mask(9, 8, 2, 5, 2, 5)
+
+    class Shown(Recorder):
+        """Says .3 when it is shown something, and .5 else."""
+
+        def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+            self.answer = lambda x, sigma: x  # not used
+            calls = super().denoiser(condition)
+            return lambda x, sigma: 0 * calls(x, sigma) + (0.5 if condition is None else 0.3)
+
+    for strength, expected, calls in ((1.0, 0.3, 4), (1.5, 0.2, 8), (0.0, 0.5, 8)):
+        backbone, reports = Shown(), Reports()
+        walk: dict[str, Any] = {
+            "estimate": "sample", "method": "conditional", "steps": 4, "guidance": strength,
+            "backbone": backbone, "progress": reports,
+        }  # fmt: skip
+        found = inpaint(image, mask, **walk) if task == "inpaint" else upscale(image, 2, **walk)
+        changed = found[:, 2:5, 2:5] if task == "inpaint" else found
+        torch.testing.assert_close(changed, torch.full_like(changed, expected))
+        assert len(backbone.states) == calls
+        reports.assert_complete(calls)
+
+
+def test_guidance_where_nobody_looks_at_it_is_refused() -> None:
+    image, mask = picture(3, 9, 8), box_mask(9, 8, 2, 5, 2, 5)
+    for walk in ({"method": "ddnm"}, {"method": "conditional", "estimate": "mean"}, {}):
+        with pytest.raises(ValueError, match="guidance is for samples of method 'conditional', not for"):
+            inpaint(image, mask, guidance=2, **walk)
+    for strength in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a strength of 0 or more, got"):
+            upscale(image, 2, method="conditional", guidance=strength)

@@ -41,7 +41,9 @@ STEPS: dict[str, Mapping[Any, int]] = {
     "upscale": UPSCALE_STEPS,
     "inpaint": INPAINT_STEPS,
     "dejpeg": DEJPEG_STEPS,
-    "run": {(name, its.estimate): SOLVE_STEPS for name, its in OWN.items() if name != "repaint"},
+    "run": {
+        (name, its.estimate): SOLVE_STEPS[its.estimate] for name, its in OWN.items() if name != "repaint"
+    },
 }
 """What each task can do: (method, estimate) and the steps it takes unasked."""
 

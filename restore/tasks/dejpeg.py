@@ -80,7 +80,7 @@ def dejpeg(
     if progress is not None:
         progress(1, 1 + calls.steps)
     rest = part_of(progress, 1, 0)
-    x = solved(Problem(y, operator), calls, seed, backbone, rest, first=first)
+    x = solved(Problem(y, operator), calls, samplers.seeded_noise(seed), backbone, rest, first=first)
     return picture.like_original(upright(x, coding.turn))  # type: ignore[no-any-return]
 
 

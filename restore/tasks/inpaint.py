@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -18,10 +18,15 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.fill import push_pull
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
+from restore.methods import Problem, all_methods, check_guidance, guided
 from restore.operators import Hole
-from restore.types import Denoiser, Estimate, Noise, Progress, part_of
+from restore.tasks import solve as solving
+from restore.tasks.solve import ROUNDING, solved
+from restore.types import Denoiser, Estimate, Noise, Progress, part_of, twice
 
-Method = Literal["alternating", "conditional", "repaint", "ddnm", "splitting"]
+Solver = Literal["ddrm", "ddnm-plus", "diffpir", "pigdm", "dps"]
+Method = Literal["alternating", "conditional", "repaint", "ddnm", "splitting", Solver]
+SOLVERS = get_args(Solver)  # of `restore.methods`, as they are
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "alternating", "sample": "alternating"}
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("alternating", "mean"): 20,
@@ -31,11 +36,13 @@ STEPS: dict[tuple[Method, Estimate], int] = {
     ("repaint", "sample"): 250,
     ("ddnm", "sample"): 24,
     ("splitting", "mean"): 20,
+    **{(name, "sample"): 20 for name in SOLVERS},
 }
-FROM_FILL = ("alternating", "splitting", "ddnm")  # the methods to which their first fill matters
+FROM_FILL = ("alternating", "splitting", "ddnm", *SOLVERS)  # the methods to which their first fill matters
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
 START_SIGMA, SAMPLE_SIGMA, LAST_SIGMA = 0.125, 0.05, 0.01
+SOLVER_SIGMA = 0.2  # where the published solvers start from the fill
 TURNS = (START_SIGMA, 0.03), (0.06, 0.005)  # where splitting begins and ends in the turns of alternating
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
 # twelve on samples look better, from 24 on the mean gains, too.
@@ -74,6 +81,7 @@ def inpaint(
     sampler: str | None = None,
     steps: int | None = None,
     jumps: Jumps | None = None,
+    guidance: float = 1.0,
     seed: int = 0,
     backbone: Backbone | None = None,
     progress: Progress | None = None,
@@ -92,17 +100,21 @@ def inpaint(
         pure noise on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's
         (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise
         level, half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third of the steps draws a
-        sample around what splitting found, every estimate projected (Wang et al. 2023). None: whichever
-        measured best for the estimate.
+        sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
+        ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.methods`), from a smooth fill
+        with noise on it. None: whichever measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
-    sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional.
+    sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional;
+        the methods as published have their own.
     steps: steps of the ladder, of alternating with the branch's calls. jumps: RePaint's climbs.
+    guidance: of a conditional sample: how far to go beyond what the branch says, away from the unconditional
+        prior (Ho and Salimans 2022); 1 is the branch itself, others take two calls a step.
     seed: of the random numbers; the pictures of a batch draw different ones.
 
     An empty hole gives a copy. Raises ValueError for options out of range, a method that cannot give the
     estimate, a mask of another size, and a mask without a single known pixel.
     """
-    plan = _plan(estimate, method, steps, jumps)
+    plan = _plan(estimate, method, steps, jumps, guidance, sampler)
     default = samplers.ddim if plan.method == "conditional" else samplers.ddpm
     walk = samplers.choose(sampler, default, estimate)
     noise = samplers.seeded_noise(seed)
@@ -143,9 +155,17 @@ class _Plan:
     estimate: Estimate
     steps: int
     jumps: Jumps
+    guidance: float
 
 
-def _plan(estimate: Estimate, method: Method | None, steps: int | None, jumps: Jumps | None) -> _Plan:
+def _plan(
+    estimate: Estimate,
+    method: Method | None,
+    steps: int | None,
+    jumps: Jumps | None,
+    guidance: float = 1.0,
+    sampler: str | None = None,
+) -> _Plan:
     """Complete the options by their defaults, and refuse what cannot be walked."""
     if estimate not in DEFAULT_METHOD:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
@@ -161,7 +181,10 @@ def _plan(estimate: Estimate, method: Method | None, steps: int | None, jumps: J
         )
     if jumps is not None and method != "repaint":
         raise ValueError(f"jumps belong to method 'repaint', got method {method!r}")
-    plan = _Plan(method, estimate, steps or STEPS[method, estimate], jumps or Jumps())
+    if sampler is not None and method in SOLVERS:
+        raise ValueError(f"method {method!r} has steps of its own; leave out sampler={sampler!r}")
+    check_guidance(guidance, method, estimate)
+    plan = _Plan(method, estimate, steps or STEPS[method, estimate], jumps or Jumps(), guidance)
     if method == "repaint" and plan.jumps.length >= plan.steps:
         raise ValueError(
             f"jumps of {plan.jumps.length} steps need a ladder of more, got {plan.steps} steps; "
@@ -253,10 +276,16 @@ def _walked(
 ) -> Tensor:
     """From a first fill to a finished one, at one size."""
     noise: Noise = walk.keywords["noise"]
+    if plan.method in SOLVERS:
+        problem = Problem(fill * (1 - hole), Hole(hole), ROUNDING / 255)
+        method = all_methods()[plan.method]
+        problem_plan = solving.Plan(method, None, plan.steps, min(SOLVER_SIGMA, method.start), LAST_SIGMA)
+        return solved(problem, problem_plan, noise, backbone, progress, first=fill)
     top, lowest = backbone.config.sigma_max, backbone.config.sigma_min
     if plan.method == "conditional":
-        condition = Condition(fill, known=1 - hole)
-        denoiser = enforce(backbone.denoiser(condition), fill, Hole(hole))
+        branch = guided(backbone, Condition(fill, known=1 - hole), plan.guidance)
+        denoiser = enforce(branch, fill, Hole(hole))
+        progress = progress if plan.guidance == 1 else twice(progress)
         if plan.estimate == "mean":
             return walk(denoiser, fill, [top, 0.0], progress=progress)
         ladder = schedule.karras(top, lowest, plan.steps)

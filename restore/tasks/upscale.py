@@ -13,11 +13,12 @@ from restore.arrays import Picture, canvas
 from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.guidance import enforce, half_quadratic_splitting
+from restore.methods import check_guidance, guided
 from restore.operators import Resize
 from restore.operators import consistent as projected
 from restore.samplers import counted
 from restore.tiling import over_orientations
-from restore.types import Estimate, Progress, part_of
+from restore.types import Estimate, Progress, part_of, twice
 
 Method = Literal["conditional", "projection"]
 SCALES = (1.5, 4.0)
@@ -45,6 +46,7 @@ def upscale(
     method: Method | None = None,
     sampler: str | None = None,
     steps: int | None = None,
+    guidance: float = 1.0,
     seed: int = 0,
     consistent: bool = False,
     backbone: Backbone | None = None,
@@ -62,7 +64,10 @@ def upscale(
         for the estimate.
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
     sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ``ddim``.
-    steps: of the ladder. seed: of the random numbers; the pictures of a batch draw different ones.
+    steps: of the ladder. guidance: of a conditional sample: how far to go beyond what the branch says, away
+        from the unconditional prior (Ho and Salimans 2022); 1 is the branch itself, others take two calls a
+        step.
+    seed: of the random numbers; the pictures of a batch draw different ones.
     consistent: the result, rounded to 8 bits or more and reduced again, is the input to about half a gray
         level of 255, wherever a picture in [0, 1] can be that.
 
@@ -81,6 +86,7 @@ def upscale(
         raise ValueError(
             f"method {method!r} gives the mean in one network call, got steps={steps}; leave it out"
         )
+    check_guidance(guidance, method, estimate)
     steps = steps or STEPS[method, estimate]
     noise = samplers.seeded_noise(seed)
     walk = partial(samplers.choose(sampler, samplers.ddim, estimate), noise=noise)
@@ -92,7 +98,7 @@ def upscale(
     if method == "projection" or consistent:
         operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
     if method == "conditional":
-        result = _conditional(bicubic, estimate, steps, walk, backbone, progress)
+        result = _conditional(bicubic, estimate, steps, guidance, walk, backbone, progress)
     else:
         result = _projection(small, bicubic, operator, estimate, steps, walk, backbone, progress)
     if consistent:
@@ -104,12 +110,14 @@ def _conditional(
     bicubic: Tensor,
     estimate: Estimate,
     steps: int,
+    guidance: float,
     walk: Walk,
     backbone: Backbone,
     progress: Progress | None,
 ) -> Tensor:
     top = backbone.config.sigma_max
-    denoiser = backbone.denoiser(Condition(bicubic))
+    denoiser = guided(backbone, Condition(bicubic), guidance)
+    progress = progress if guidance == 1 else twice(progress)
     if estimate == "mean":
         return walk(denoiser, bicubic, [top, 0.0], progress=progress)
     ladder = schedule.karras(top, backbone.config.sigma_min, steps)
