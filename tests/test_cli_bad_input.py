@@ -217,7 +217,8 @@ def test_a_mask_with_many_grays() -> None:
         ([*INPAINT, "--steps", "1001"], "'--steps': 1001 is not in the range 1<=x<=1000."),
         (
             [*INPAINT, "--method", "magic"],
-            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', 'ddnm', 'splitting'.",
+            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', 'ddnm', 'splitting', "
+            "'ddrm', 'ddnm-plus', 'diffpir', 'pigdm', 'dps'.",
         ),
         ([*INPAINT, "--estimate", "both"], "'--estimate': 'both' is not one of 'sample', 'mean'."),
         (["inpaint", "photo.png"], "Missing option '--mask'."),
@@ -225,7 +226,7 @@ def test_a_mask_with_many_grays() -> None:
         (
             [*INPAINT, "--method", "splitting"],
             "--method splitting cannot give --estimate sample; pass another estimate, or --method "
-            "alternating or conditional or repaint or ddnm",
+            "alternating or conditional or repaint or ddnm or ddrm or ddnm-plus or diffpir or pigdm or dps",
         ),
         (
             [*INPAINT, "--method", "repaint", "--estimate", "mean"],

@@ -847,7 +847,8 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "is 'mean' or 'sample', got 'x'"),
     "inpaint method": (
         lambda: inpaint(IMAGE, MASK, method="x"),
-        "method for estimate 'sample' is one of alternating, conditional, repaint, ddnm, ddrm, ddnm-plus, diffpir, pigdm, dps, got 'x'",
+        "method for estimate 'sample' is one of alternating, conditional, repaint, ddnm, ddrm, ddnm-plus, "
+        "diffpir, pigdm, dps, got 'x'",
     ),
     "method of the other estimate": (
         lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
