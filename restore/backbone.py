@@ -20,7 +20,7 @@ from restore import adapters
 from restore import schedule as schedules
 from restore.errors import OutputError, WeightsError
 from restore.schedule import Prediction
-from restore.tiling import over_orientations, tiled
+from restore.tiling import computed_pixels, over_orientations, tiled
 from restore.types import Denoiser
 from restore.unet import UNet, UNetConfig
 
@@ -176,6 +176,11 @@ class Backbone:
         other = Backbone(copy.deepcopy(self.network), self.config, self.facts)
         other.tile, other.ensemble = self.tile, self.ensemble
         return other.to(dtype=dtype)
+
+    def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
+        """How many pixels one call computes for a picture of ``size`` (h, w), those around tiles included."""
+        tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
+        return computed_pixels(size, tile=tile, halo=self.network.halo, multiple=self.config.network.multiple)
 
     def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
         """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.

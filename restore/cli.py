@@ -17,6 +17,7 @@ from restore.cli_solve import colorize, convert, deblur, dejpeg, run
 from restore.errors import MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
+    BUDGET,
     CANCELLED,
     CONSISTENCY,
     DENOISE_STEPS,
@@ -39,6 +40,7 @@ from restore.options import (
     Number,
     Settings,
     Size,
+    check_budget,
     check_sampler,
     check_samples,
     check_walk,
@@ -52,6 +54,7 @@ from restore.options import (
 )  # fmt: skip
 from restore.provenance import read_named, stamped, visible
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
+from restore.spending import denoising, inpainting, spent, upscaling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +137,7 @@ def main() -> None:
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
 @SEED
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -155,7 +158,10 @@ def inpaint(
     check_walk(INPAINT_STEPS, walk)
     check_sampler(walk["method"], walk, (*OWN_WALK, "pigdm"))
     check_samples(settings, walk)
+    check_budget(settings, ("steps", walk["steps"]), ("jump-repeats", jump_repeats))
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
+    if settings.nfe or settings.seconds:
+        jumps = None  # are chosen
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         hole = _hole(picture, job, mask, mask_means, grow, session)
@@ -170,10 +176,11 @@ def inpaint(
                 return picture
             from restore.tasks.inpaint import Jumps, inpaint
 
-            filled = inpaint(
-                channels(picture, job.name), hole, jumps=jumps and Jumps(*jumps), backbone=session.backbone,
-                progress=session.progress, **session.drawn(walk),
-            )  # fmt: skip
+            asked = {"jumps": jumps, **session.drawn(walk)}
+            asked = spent(session, job.name, asked, lambda: inpainting(hole, walk, session))
+            asked["jumps"] = asked["jumps"] and Jumps(*asked["jumps"])
+            pixels, progress = channels(picture, job.name), session.progress
+            filled = inpaint(pixels, hole, backbone=session.backbone, progress=progress, **asked)
             return with_channels(picture, filled)
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
@@ -254,7 +261,7 @@ def _hole(
 @steps_option(DENOISE_STEPS)
 @sampler_option("ddpm")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -265,6 +272,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
     """
     check_walk(DENOISE_STEPS, walk)
     check_samples(settings, walk)
+    check_budget(settings, ("steps", walk["steps"]))
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         def finish() -> images.Picture:
@@ -279,6 +287,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             elif sigma is None and walk["method"] == "gaussian":
                 _tell_noise(pixels, job, session)
             _check_fitted(asked["method"], job, session)
+            asked = spent(session, job.name, asked, lambda: denoising(pixels, session))
             clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, clean)
 
@@ -366,7 +375,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     help="Make the result one that, reduced again, is the input to about half a gray level.",
 )
 @SEED
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -378,6 +387,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
     walk["method"] = walk["method"] or UPSCALE_METHOD[walk["estimate"]]
     check_walk(UPSCALE_STEPS, walk)
     check_samples(settings, walk)
+    check_budget(settings, ("steps", walk["steps"]))
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
         h, w = (round(side * scale) for side in picture.size)
@@ -387,7 +397,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
             from restore.tasks.upscale import upscale
 
             pixels = channels(picture, job.name)
-            asked = session.drawn(walk)
+            asked = spent(session, job.name, session.drawn(walk), lambda: upscaling(pixels, scale, session))
             large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, large)
 

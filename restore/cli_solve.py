@@ -15,6 +15,7 @@ from restore.coding import Coding, coding_of
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
+    BUDGET,
     CONSISTENCY,
     DEJPEG_METHOD,
     DEJPEG_STEPS,
@@ -29,6 +30,7 @@ from restore.options import (
     SOLVERS,
     Number,
     Settings,
+    check_budget,
     check_sampler,
     check_samples,
     check_walk,
@@ -36,6 +38,7 @@ from restore.options import (
     with_settings,
 )
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
+from restore.spending import compressed, solving, spent
 from restore.words import KERNELS, Word, preferred, read_word, serving, size_before
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
@@ -96,7 +99,7 @@ solver_options = walk_options(
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any) -> None:
     """Sharpen pictures blurred by a known kernel: files, folders with their sub-folders, or -.
 
@@ -114,7 +117,7 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
 @click.command()
 @INPUTS
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     """Give gray pictures colours: files, folders with their sub-folders, or -.
 
@@ -136,7 +139,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
     """Undo what was done to pictures: files, folders with their sub-folders, or -.
 
@@ -156,6 +159,7 @@ def _solve(
 ) -> None:
     _check(words, walk)
     check_samples(settings, walk)
+    check_budget(settings, ("steps", walk["steps"]))
     walk = {name: value for name, value in walk.items() if value is not None}
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:
@@ -176,7 +180,8 @@ def _solve(
                 operator = chain_of(words)(picture.size, backbone.device)
             except ValueError as error:  # a picture too small for what was done to it
                 raise ImageError(f"{job.name}: {error}") from error
-            drawn = session.drawn(walk)
+            drawn = {"method": preferred(words, walk["estimate"]), **session.drawn(walk)}
+            drawn = spent(session, job.name, drawn, lambda: solving(pixels, words, drawn["method"], session))
             try:
                 found = solve(pixels, lambda *_: operator, backbone=backbone, progress=progress, **drawn)
             except ValueError as error:  # another package's method that cannot serve the operator
@@ -233,7 +238,7 @@ def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     "ddnm",
     "by the tables",
 )
-@with_settings(OUTPUT, OVERWRITE, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **walk: Any) -> None:
     """Remove what JPEG has left in pictures: files, folders with their sub-folders, or -.
 
@@ -246,6 +251,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
     walk["method"] = method = walk["method"] or DEJPEG_METHOD[walk["estimate"]]
     check_walk(DEJPEG_STEPS, walk)
     check_samples(settings, walk)
+    check_budget(settings, ("steps", walk["steps"]), ("start", walk["start"]))
     check_sampler(method, walk)
     if method == "blind":
         for name, value in (("quality", quality), ("start", walk["start"])):
@@ -262,6 +268,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
                 session.facts["quality"] = coding.quality
                 session.note(f"{job.name}: JPEG of quality {coding.quality}")
             pixels, drawn = channels(picture, job.name), session.drawn(walk)
+            drawn = spent(session, job.name, drawn, lambda: compressed(pixels, coding, method, session))
             found = dejpeg(
                 pixels, coding=coding, backbone=session.backbone, progress=session.progress, **drawn
             )

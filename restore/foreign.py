@@ -95,6 +95,7 @@ class ForeignBackbone:
         self.network = network.eval().requires_grad_(False)
         self.config = config
         self.facts = dict(facts or {})
+        self.calls = 0  # of the network since it was loaded
         self._log_sigmas = config.diffusion.sigmas.log().numpy()
 
     @property
@@ -104,6 +105,10 @@ class ForeignBackbone:
     @property
     def dtype(self) -> torch.dtype:
         return self.network.stem.weight.dtype
+
+    def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
+        """As `restore.backbone.Backbone.computed`: all at once."""
+        return size[0] * size[1]
 
     def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
         """``(x, sigma) -> E[x0 | x]`` as `restore.backbone.Backbone.denoiser` gives it.
@@ -152,6 +157,7 @@ class ForeignBackbone:
             return output[:, :3].float()
 
         def network(planes: Tensor) -> Tensor:
+            self.calls += 1
             if not planes.requires_grad:
                 return raw(planes)
             output: Tensor = checkpoint(raw, planes, use_reentrant=False)

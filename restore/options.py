@@ -68,6 +68,13 @@ SOLVERS = {
 SOLVE_STEPS = {"mean": 12, "sample": 20}
 DEJPEG_STEPS = {("splitting", "mean"): 4, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
 DEJPEG_METHOD = {"mean": "splitting", "sample": "ddnm"}
+STEPS: dict[str, Mapping[tuple[str, str], int]] = {
+    "denoise": DENOISE_STEPS,
+    "upscale": UPSCALE_STEPS,
+    "inpaint": INPAINT_STEPS,
+    "dejpeg": DEJPEG_STEPS,
+    "run": {(name, estimate): SOLVE_STEPS[estimate] for name, estimate in SOLVERS.items()},
+}
 OWN_WALK = ("ddrm", "ddnm-plus", "diffpir", "dps")  # with transitions of their own, for no other sampler
 SAMPLE_STEPS = 50
 TILE = 2048
@@ -239,6 +246,18 @@ GUIDANCE = click.option(
     help="With --method conditional, for a sample: how far to go beyond what the network says when it is "
     "shown the picture, away from what it says without; others than 1 take two calls a step.",
 )  # fmt: skip
+BUDGET = (
+    click.option(
+        "--nfe", type=click.IntRange(1, 100_000), metavar="N",
+        help="In place of --steps: at most so many network calls (for each hole, at each size); the steps, "
+        "climbs or orientations that fit are chosen.",
+    ),
+    click.option(
+        "--seconds", type=Number(0.01, 86_400), metavar="T",
+        help="In place of --steps: so much time for each picture, loading the network for the first and "
+        "measuring the machine's speed included.",
+    ),
+)  # fmt: skip
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
@@ -264,6 +283,8 @@ class Settings:
     provenance: bool = True
     samples: int = 1
     report_consistency: bool = False
+    nfe: int | None = None
+    seconds: float | None = None
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -351,6 +372,16 @@ def check_sampler(method: str, walk: Mapping[str, Any], own: Sequence[str] = OWN
     """Refuse a sampler for a method that has steps of its own."""
     if walk["sampler"] is not None and method in own:
         raise click.UsageError(f"--method {method} has steps of its own; leave out --sampler")
+
+
+def check_budget(settings: Settings, *rivals: tuple[str, Any]) -> None:
+    """Refuse a budget beside what it chooses; rivals: those options by their names, None where not given."""
+    budgets = [name for name in ("nfe", "seconds") if getattr(settings, name) is not None]
+    if len(budgets) > 1:
+        raise click.UsageError("--nfe and --seconds are two budgets; pass one of them")
+    for name, value in rivals if budgets else ():
+        if value is not None:
+            raise click.UsageError(f"--{budgets[0]} chooses --{name} itself; leave one of them out")
 
 
 def check_samples(settings: Settings, walk: Mapping[str, Any]) -> None:

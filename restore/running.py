@@ -44,6 +44,9 @@ class Session:
         self._precision = ""
         self._finished = 0
         self._name, self._draw = "", 0
+        self.began = time.perf_counter()  # with the picture at hand
+        self.speeds: dict[tuple[Any, ...], float] = {}  # seconds for a pixel of a call, by how it is walked
+        self.chosen: tuple[tuple[str, str], ...] = ()  # options that a budget in seconds has become
         self._files: dict[Path | None, bytes] = {}  # that were read for the picture at hand
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
 
@@ -78,10 +81,10 @@ class Session:
             self.backbone = network
 
     def begin(self, name: str, draw: int = 0) -> None:
-        self.facts, self.calls, self._precision = {}, 0, ""
+        self.facts, self.calls, self._precision, self.chosen = {}, 0, "", ()
         if name != self._name:
             self._files = {}
-        self._name, self._draw = name, draw
+        self._name, self._draw, self.began = name, draw, time.perf_counter()
         self.progress(0, 1)
 
     def drawn(self, walk: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +107,7 @@ class Session:
         context, seed = click.get_current_context(), walk.get("seed")
         names = {path: _short_name(path, self._files) for path in self._files}
         hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
-        arguments = list(_arguments(context, names))
+        arguments = [*_arguments(context, names), *self.chosen]
         if seed is not None:
             seed = self.drawn(walk)["seed"]
         if seed:
@@ -279,6 +282,7 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
 # What changes where the picture goes or what is said, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
+    "seconds",  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
 SEEDS = 2**32  # what --seed takes: after the last one comes 0

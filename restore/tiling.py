@@ -55,6 +55,19 @@ def tiled(
     return out[..., :h, :w]
 
 
+def computed_pixels(size: tuple[int, int], *, tile: int, halo: int, multiple: int) -> int:
+    """How many pixels `tiled` hands to the network for a picture of ``size`` (h, w)."""
+    tile, halo = tile + -tile % multiple, halo + -halo % multiple
+    h, w = (side + -side % multiple for side in size)
+    if size[0] <= tile and size[1] <= tile:
+        return h * w
+    rows, columns = (
+        sum(min(end + halo, side) - max(0, start - halo) for start, end in _spans(side, tile))
+        for side in (h, w)
+    )
+    return rows * columns
+
+
 def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
     for start in range(0, length, tile):
         yield start, min(start + tile, length)

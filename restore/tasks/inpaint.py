@@ -349,6 +349,17 @@ def _split(
     return half_quadratic_splitting(prior, start, schedule.log_sigma(*ends, steps), progress=progress)
 
 
+def workload(hole: Tensor, estimate: Estimate, method: str, backbone: Backbone) -> int:
+    """How many pixels every step computes for a picture with a hole ``(1, 1, h, w)``, at all sizes."""
+    total = 0
+    for top, bottom, left, right in surroundings(hole, CONTEXT):
+        piece, size = hole[..., top:bottom, left:right], (bottom - top, right - left)
+        for _ in range(1 + (halvings(piece, estimate) if method in FROM_FILL else 0)):
+            total += backbone.computed(size, differentiable=method in ("pigdm", "dps"))
+            size = (size[0] + 1) // 2, (size[1] + 1) // 2
+    return total
+
+
 def grown(hole: Tensor, pixels: int) -> Tensor:
     """Widen a hole ``(b, 1, h, w)`` by a disc of radius ``pixels``; raises ValueError below 0."""
     if pixels < 0:
