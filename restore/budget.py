@@ -57,14 +57,14 @@ BEFORE["dejpeg", "dps"] = 1
 
 
 def calls_of(task: str, walk: Mapping[str, Any], steps: int) -> int:
-    """The network calls that so many steps take, each at the full size."""
+    """The network calls that so many steps take at most, each at the full size."""
     method, estimate = walk["method"], walk["estimate"]
     before = BEFORE.get((task, method), 0)
     if estimate == "mean" or method in OWN_WALK:
         return before + steps
     sampler = walk.get("sampler")
     if task == "inpaint" and method in ("alternating", "ddnm"):
-        draws = max(1, steps // 3)
+        draws = max(1, steps // 2)  # at most
         return steps - draws + _sampled(sampler, draws)
     twice = 2 if walk.get("guidance", 1) != 1 else 1
     return before + twice * _sampled(sampler, steps)

@@ -14,6 +14,7 @@ from restore import __version__, folder, images
 from restore.cli_eval import evaluate
 from restore.cli_fit import fit
 from restore.cli_solve import colorize, convert, deblur, dejpeg, run
+from restore.deviation import between_samples, of_noise
 from restore.errors import MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
@@ -35,6 +36,7 @@ from restore.options import (
     SAMPLES,
     SCALES,
     SEED,
+    UNCERTAINTY,
     UPSCALE_METHOD,
     UPSCALE_STEPS,
     Number,
@@ -137,7 +139,7 @@ def main() -> None:
     help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
 )  # fmt: skip
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def inpaint(
     settings: Settings, photo: str, mask: Path, mask_means: str, grow: int, jump_length: int | None,
     jump_repeats: int | None, **walk: Any,
@@ -183,13 +185,21 @@ def inpaint(
             filled = inpaint(pixels, hole, backbone=session.backbone, progress=progress, **asked)
             return with_channels(picture, filled)
 
+        def deviation() -> NDArray[np.float32]:
+            def draw(seed: int, pixels: NDArray[Any]) -> Any:
+                return inpaint(pixels, hole, method="pigdm", steps=12, seed=seed, backbone=session.backbone)
+
+            from restore.tasks.inpaint import inpaint
+
+            return between_samples(draw, picture, job.name, session, "inpaint", walk["seed"], hole)
+
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import outside_hole
 
             changed = outside_hole(picture.pixels, result.pixels, hole)
             return f"{changed} pixels outside the hole are changed", {"changed_outside": changed}
 
-        return Prepared(picture.size, finish, truth)
+        return Prepared(picture.size, finish, truth, deviation)
 
     restore_all((photo,), task, settings, ending="inpainted", reads=(mask,), walk=walk)
 
@@ -261,7 +271,7 @@ def _hole(
 @steps_option(DENOISE_STEPS)
 @sampler_option("ddpm")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **walk: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -291,6 +301,19 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, clean)
 
+        def deviation() -> NDArray[np.float32]:
+            from restore.tasks.denoise import denoise
+
+            level, method = session.facts.get("sigma", sigma), session.facts.get("method", walk["method"])
+            if level is not None and method != "blind":
+                return of_noise(picture, job.name, level, session, walk["seed"])
+
+            def draw(seed: int, pixels: NDArray[Any]) -> Any:
+                asked: dict[str, Any] = {"method": "blind", "estimate": "sample", "seed": seed, "steps": 10}
+                return denoise(pixels, sigma=sigma, backbone=session.backbone, **asked)
+
+            return between_samples(draw, picture, job.name, session, "blind", walk["seed"])
+
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import residual
 
@@ -300,7 +323,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             line = f"what was taken away has a deviation of {removed:.1f}{told} (of 255)"
             return line, {"removed": round(removed, 3)}
 
-        return Prepared(picture.size, finish, truth)
+        return Prepared(picture.size, finish, truth, deviation)
 
     restore_all(inputs, task, settings, ending="denoised", walk=walk)
 
@@ -375,7 +398,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
     help="Make the result one that, reduced again, is the input to about half a gray level.",
 )
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -401,6 +424,16 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
             large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, large)
 
+        def deviation() -> NDArray[np.float32]:
+            from restore.tasks.upscale import upscale
+
+            def draw(seed: int, pixels: NDArray[Any]) -> Any:
+                return upscale(
+                    pixels, scale, method="conditional", steps=8, seed=seed, backbone=session.backbone
+                )
+
+            return between_samples(draw, picture, job.name, session, "upscale", walk["seed"])
+
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import reduced
 
@@ -408,7 +441,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
             line = f"reduced again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
             return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
 
-        return Prepared((h, w), finish, truth)
+        return Prepared((h, w), finish, truth, deviation)
 
     restore_all(inputs, task, settings, ending=f"x{scale:g}", walk=walk)
 

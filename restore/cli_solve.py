@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore import images
 from restore.coding import Coding, coding_of
+from restore.deviation import between_samples
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
@@ -28,6 +29,7 @@ from restore.options import (
     SEED,
     SOLVE_STEPS,
     SOLVERS,
+    UNCERTAINTY,
     Number,
     Settings,
     check_budget,
@@ -40,6 +42,10 @@ from restore.options import (
 from restore.running import Prepared, Session, channels, check_writable, restore_all, with_channels
 from restore.spending import compressed, solving, spent
 from restore.words import KERNELS, Word, preferred, read_word, serving, size_before
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 NOISE = click.option(
@@ -99,7 +105,7 @@ solver_options = walk_options(
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any) -> None:
     """Sharpen pictures blurred by a known kernel: files, folders with their sub-folders, or -.
 
@@ -117,7 +123,7 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
 @click.command()
 @INPUTS
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     """Give gray pictures colours: files, folders with their sub-folders, or -.
 
@@ -139,7 +145,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
 )  # fmt: skip
 @NOISE
 @solver_options
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
     """Undo what was done to pictures: files, folders with their sub-folders, or -.
 
@@ -188,6 +194,17 @@ def _solve(
                 raise ConfigError(f"{job.name}: {error}") from error
             return with_channels(asked, found)
 
+        def deviation() -> NDArray[np.float32]:
+            from restore.tasks.solve import chain_of, solve
+
+            def draw(seed: int, pixels: NDArray[Any]) -> Any:
+                asked: dict[str, Any] = {k: walk[k] for k in ("noise", "start") if k in walk}
+                asked |= {"estimate": "sample", "steps": 10, "seed": seed, "backbone": session.backbone}
+                return solve(pixels, chain_of(words), **asked)
+
+            asked = replace(picture, gray=False) if any(word.kind == "gray" for word in words) else picture
+            return between_samples(draw, asked, job.name, session, "run", walk["seed"])
+
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import misfit
             from restore.tasks.solve import chain_of
@@ -196,7 +213,7 @@ def _solve(
             line = f"damaged again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
             return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
 
-        return Prepared(size, finish, truth)
+        return Prepared(size, finish, truth, deviation)
 
     restore_all(inputs, task, settings, ending=ending, walk=walk)
 
@@ -238,7 +255,7 @@ def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     "ddnm",
     "by the tables",
 )
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **walk: Any) -> None:
     """Remove what JPEG has left in pictures: files, folders with their sub-folders, or -.
 
@@ -254,7 +271,8 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
     check_budget(settings, ("steps", walk["steps"]), ("start", walk["start"]))
     check_sampler(method, walk)
     if method == "blind":
-        for name, value in (("quality", quality), ("start", walk["start"])):
+        uncertainty = settings.uncertainty
+        for name, value in (("quality", quality), ("start", walk["start"]), ("uncertainty", uncertainty)):
             if value is not None:
                 raise click.UsageError(f"--{name} has no effect with --method blind; leave it out")
 
@@ -274,6 +292,14 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
             )
             return with_channels(picture, found)
 
+        def deviation() -> NDArray[np.float32]:
+            from restore.tasks.dejpeg import dejpeg
+
+            def draw(seed: int, pixels: NDArray[Any]) -> Any:
+                return dejpeg(pixels, coding=coding, estimate="sample", seed=seed, backbone=session.backbone)
+
+            return between_samples(draw, picture, job.name, session, "dejpeg", walk["seed"])
+
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import recompressed
 
@@ -282,7 +308,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
             line = f"compressed again it is {most:.0f} from the input at most, {mean:.2f} on average (of 255)"
             return line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
 
-        return Prepared(picture.size, finish, None if coding is None else truth)
+        return Prepared(picture.size, finish, truth if coding else None, deviation if coding else None)
 
     restore_all(inputs, task, settings, ending="dejpeg", walk=walk)
 

@@ -258,6 +258,17 @@ BUDGET = (
         "measuring the machine's speed included.",
     ),
 )  # fmt: skip
+UNCERTAINTY = (
+    click.option(
+        "--uncertainty", type=click.Path(path_type=Path), metavar="FILE",
+        help="Of one picture: also write how sure the result is, the standard deviation of what is not "
+        "known: as .tif in numbers, 1 being white minus black, as .png from dark (sure) to bright.",
+    ),
+    click.option(
+        "--uncertainty-samples", type=click.IntRange(2, 100), default=8, show_default=True, metavar="N",
+        help="How many samples it is measured between; denoising needs none, but two network calls.",
+    ),
+)  # fmt: skip
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
@@ -285,6 +296,8 @@ class Settings:
     report_consistency: bool = False
     nfe: int | None = None
     seconds: float | None = None
+    uncertainty: Path | None = None
+    uncertainty_samples: int = 8
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

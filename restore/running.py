@@ -21,10 +21,12 @@ from click.core import ParameterSource
 from restore import __version__, folder, images
 from restore.errors import ImageError, NumbersError
 from restore.folder import Job
+from restore.maps import check_map, write_map
 from restore.options import CANCELLED, Settings, load_prior
 from restore.provenance import Record, history_of, stamped, unstamped
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from tqdm import tqdm
 
@@ -174,12 +176,13 @@ class Prepared:
     """A picture that has been checked.
 
     size: (h, w) of the result. finish: computes it. truth: how true a result is to the picture, as a line and
-    as facts for ``--json``.
+    as facts for ``--json``. deviation: of what is not known of it, [0, 1] units ``(h, w)``.
     """
 
     size: tuple[int, int]
     finish: Callable[[], images.Picture]
     truth: Callable[[images.Picture], tuple[str, dict[str, Any]]] | None = None
+    deviation: Callable[[], NDArray[np.float32]] | None = None
 
 
 Task = Callable[[images.Picture, Job, Session], Prepared]
@@ -208,6 +211,7 @@ def restore_all(
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
+    check_map(settings, planned.jobs)
     todo, skipped = folder.sort_out(planned, overwrite=settings.overwrite, reads=reads)
     session = Session(settings, len(todo))
     try:
@@ -242,6 +246,8 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
         line, facts = prepared.truth(result)
         session.facts.update(facts)
         session.note(f"{job.name}: {line}")
+    if (path := session.settings.uncertainty) and not job.draw:
+        _write_map(prepared, path, session, job)
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
         marked = stamped(result, session.record(walk), kind)
@@ -257,6 +263,19 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
         folder.write(job, result, overwrite=session.settings.overwrite)
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
     session.end()
+
+
+def _write_map(prepared: Prepared, path: Path, session: Session, job: Job) -> None:
+    """How sure the picture at hand is, as a file, and in words."""
+    assert prepared.deviation is not None  # every command that has the option gives one
+    calls = session.calls  # those of the map are not the picture's
+    deviation = prepared.deviation()
+    session.calls = calls
+    brightest = write_map(path, deviation, overwrite=session.settings.overwrite)
+    sure = float((deviation**2).mean() ** 0.5)
+    session.facts.update(uncertainty=str(path), deviation=round(255 * sure, 3))
+    scale = f"; brightest: {255 * brightest:.1f}" if path.suffix.lower() == ".png" else ""
+    session.note(f"{job.name}: a deviation of {255 * sure:.1f} of 255 on average is in {path}{scale}")
 
 
 def check_writable(job: Job, size: tuple[int, int], factor: str) -> None:
@@ -282,7 +301,7 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
 # What changes where the picture goes or what is said, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
-    "seconds",  # recorded as the calls that they were
+    *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
 SEEDS = 2**32  # what --seed takes: after the last one comes 0

@@ -92,7 +92,10 @@ def test_a_plan_takes_the_calls_that_it_says_and_no_more_than_allowed(
         if asked["method"] == "repaint" and allowed == 4:
             continue
         chosen = plan(task, asked, allowed)
-        assert made(task, asked, chosen) == chosen.calls <= allowed
+        calls = made(task, asked, chosen)
+        assert calls <= chosen.calls <= allowed
+        # Of inpainting by other samplers, a third of the steps or half of them are theirs.
+        assert calls == chosen.calls or (task == "inpaint" and asked["sampler"])
         if options.STEPS[task][asked["method"], asked["estimate"]] > 1 and asked["method"] != "repaint":
             steps = chosen.walk["steps"]
             assert calls_of(task, asked, steps + 1) > allowed  # one step more would not fit

@@ -128,7 +128,7 @@ MUTATIONS: Mutations = {
         ("fill + top * noise(fill)", "fill + top * noise(fill) / 2**0.5"),
     ],
     (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
-        ("SAMPLE_SIGMA * noise(mean)", "SAMPLE_SIGMA * noise(mean) / 2**0.5"),
+        ("mean + sigma * noise(mean)", "mean + sigma * noise(mean) / 2**0.5"),
         ("walk(prior, start, ladder", "walk(prior, fill, ladder"),
         ("fill = push_pull(*levels[-1])", "fill = image"),
     ],
@@ -142,7 +142,7 @@ MUTATIONS: Mutations = {
         ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),
     ],
     (inpaint, test_tasks.check_inpaint_computes_only_the_surroundings): [
-        ("surroundings(hole, CONTEXT)", "[(0, batch.shape[-2], 0, batch.shape[-1])]"),
+        ("boxes = surroundings(hole, CONTEXT)", "boxes = [(0, batch.shape[-2], 0, batch.shape[-1])]"),
         ("surroundings(hole, CONTEXT)", "surroundings(hole, CONTEXT)[:1]"),
         ("number * total + done", "done"),
     ],

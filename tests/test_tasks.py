@@ -478,18 +478,19 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
         assert backbone.sigmas[0] == pytest.approx(module.START_SIGMA)
         assert backbone.sigmas[-1] == pytest.approx(module.LAST_SIGMA)
         assert backbone.conditions == [None]
-    draws = module.STEPS["ddnm", "sample"] // 3
-    assert backbone.sigmas[-draws] == module.SAMPLE_SIGMA
+    share, sigma = module.DRAWN[True]
+    draws = module.STEPS["ddnm", "sample"] // share
+    assert backbone.sigmas[-draws] == sigma
     # Pixel by pixel splitting has come to rest long before: what is added is noise.
     noise = backbone.states[-draws] - PRIOR.denoise(backbone.states[-draws - 1], module.LAST_SIGMA)
-    assert_moments(noise[hole.expand_as(noise) > 0], mean=0, variance=module.SAMPLE_SIGMA**2)
+    assert_moments(noise[hole.expand_as(noise) > 0], mean=0, variance=sigma**2)
 
 
 def check_inpaint_alternates(module: ModuleType) -> None:
     """The branch is shown the smooth fill, the prior what the branch says, the branch what the prior says."""
     image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
     hole = torch.from_numpy(mask > 0).float()[None, None]
-    for estimate, calls in (("mean", 20), ("sample", 16)):
+    for estimate, calls in (("mean", 20), ("sample", 12)):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
         run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
         prior, *seen = backbone.conditions

@@ -41,8 +41,12 @@ STEPS: dict[tuple[Method, Estimate], int] = {
 FROM_FILL = ("alternating", "splitting", "ddnm", *SOLVERS)  # the methods to which their first fill matters
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
-START_SIGMA, SAMPLE_SIGMA, LAST_SIGMA = 0.125, 0.05, 0.01
-SOLVER_SIGMA = 0.2  # where the published solvers start from the fill
+START_SIGMA, LAST_SIGMA = 0.125, 0.01
+# Which part of the steps draws a sample, and from where: in letters and hairlines less is to be invented than
+# in holes that are deeper than THIN pixels.
+DRAWN = {False: (3, 0.05), True: (2, 0.1)}
+THIN = 4.0
+SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 TURNS = (START_SIGMA, 0.03), (0.06, 0.005)  # where splitting begins and ends in the turns of alternating
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
 # twelve on samples look better, from 24 on the mean gains, too.
@@ -99,8 +103,8 @@ def inpaint(
         pixels are put in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from
         pure noise on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's
         (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise
-        level, half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third of the steps draws a
-        sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
+        level, half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third, or half, of the steps
+        draws a sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
         ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.methods`), from a smooth fill
         with noise on it. None: whichever measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
@@ -195,8 +199,8 @@ def _plan(
 
 def _by_depth(hole: Tensor, plan: _Plan) -> list[list[int]]:
     """The pictures of a batch whose holes are as deep: each is filled the same in whatever company."""
-    counts = [_halvings(each[None], plan) for each in hole]
-    return [[k for k, count in enumerate(counts) if count == depth] for depth in sorted(set(counts))]
+    depths = [(_halvings(each[None], plan), bool(_depth(each[None]).max() > THIN)) for each in hole]
+    return [[k for k, other in enumerate(depths) if other == depth] for depth in sorted(set(depths))]
 
 
 def _fill(
@@ -297,7 +301,8 @@ def _walked(
         start = 0.5 + ladder[0] * noise(image)  # what the schedule ends in: mid-grey and noise
         return walk(denoiser, start, ladder, progress=progress)
     prior = enforce(backbone.denoiser(), fill, Hole(hole))
-    draws = 0 if plan.estimate == "mean" else max(1, plan.steps // 3)
+    share, sigma = DRAWN[bool(_depth(hole).max() > THIN)]
+    draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
     before = plan.steps - draws
     to_mean = part_of(progress, 0, draws)
     if plan.method == "alternating":
@@ -306,8 +311,8 @@ def _walked(
         mean = _split(prior, fill, (START_SIGMA, LAST_SIGMA), before, to_mean)
     if not draws:
         return mean
-    ladder = schedule.log_sigma(SAMPLE_SIGMA, LAST_SIGMA, draws)
-    start = mean + SAMPLE_SIGMA * noise(mean)
+    ladder = schedule.log_sigma(sigma, LAST_SIGMA, draws)
+    start = mean + sigma * noise(mean)
     return walk(prior, start, ladder, progress=part_of(progress, before, 0))
 
 
