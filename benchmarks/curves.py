@@ -12,21 +12,29 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from common import add_data_option, lpips_of
+from torch import Tensor
 
 from restore.backbone import Backbone, load
 from restore.budget import calls_of
 from restore.evaluation.methods import Asked, own_methods
-from restore.evaluation.pictures import PictureSet
-from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Holes, Jpeg, Protocol
+from restore.evaluation.pictures import Picture, PictureSet
+from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Given, Holes, Jpeg, Protocol
 from restore.evaluation.run import measure
 from restore.evaluation.scoring import METRICS, Scorer
 from restore.measured import FILE
 from restore.options import STEPS
+from restore.tasks.dejpeg import dejpeg
+from restore.tasks.denoise import denoise
+from restore.tasks.inpaint import inpaint
+from restore.tasks.solve import chain_of, solve
+from restore.tasks.uncertainty import of_dejpeg, of_denoising, of_inpainting, of_solving, of_upscaling
+from restore.tasks.upscale import upscale
 
 # What is measured: the damage in words, its protocol, the method, the estimate, and the steps; for what takes
 # one call, orientations. The steps of the default are among them.
@@ -74,6 +82,91 @@ def keys_of(protocol: Protocol) -> tuple[str, str]:
     return psnr, "lpips_squeeze"
 
 
+Sure = Callable[[Given, Backbone], tuple[Tensor, Tensor]]
+
+
+def _denoised(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    sigma = given.sigma or 0.0
+    return denoise(given.image, sigma=sigma, backbone=backbone), of_denoising(
+        given.image, sigma, backbone=backbone
+    )
+
+
+def _inpainted(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    found = inpaint(given.image, given.hole, estimate="mean", backbone=backbone)
+    return found, of_inpainting(given.image, given.hole, backbone=backbone)
+
+
+def _upscaled(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    scale = given.scale or 1
+    found = upscale(given.image, scale, estimate="mean", backbone=backbone)
+    return found, of_upscaling(given.image, scale, backbone=backbone)
+
+
+def _decompressed(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    assert given.coding is not None  # a JPEG has told it
+    found = dejpeg(given.image, coding=given.coding, backbone=backbone)
+    return found, of_dejpeg(given.image, given.coding, backbone=backbone)
+
+
+def _solved(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    operator = chain_of(given.words)
+    return solve(given.image, operator, backbone=backbone), of_solving(
+        given.image, operator, backbone=backbone
+    )
+
+
+# The protocols that one temperature is for, each weighing the same; the mean restored, and its deviation.
+SURE: dict[str, tuple[Sure, tuple[Protocol, ...]]] = {
+    "denoise": (_denoised, (Gaussian(15), Gaussian(25), Gaussian(50))),
+    "inpaint": (_inpainted, (Holes("strokes-narrow"), Holes("text"), Holes("box"))),
+    "upscale": (_upscaled, (BicubicDown(2), BicubicDown(4))),
+    "dejpeg": (_decompressed, (Jpeg(10), Jpeg(30), Jpeg(60))),
+    "run": (_solved, (Degraded(("blur=gaussian:1.6",)), Degraded(("blur=motion:15:30",)))),
+}
+BINS = 10
+
+
+def predicted_and_real(
+    sure: Sure, protocol: Protocol, pictures: PictureSet, backbone: Backbone
+) -> tuple[Tensor, Tensor]:
+    """The predicted deviation and the squared error of every pixel that was restored."""
+    deviations, errors = [], []
+    for picture in pictures.read():
+        if not isinstance(picture, Picture):
+            continue
+        case = protocol.apply(picture.clean)
+        found, deviation = sure(case.given, backbone)
+        error = (found.clamp(0, 1) - case.clean).square().mean(1, keepdim=True)
+        where = torch.ones_like(error) if case.given.hole is None else case.given.hole
+        deviations.append(deviation[where > 0])
+        errors.append(error[where > 0])
+    return torch.cat(deviations), torch.cat(errors)
+
+
+def ratios(deviation: Tensor, error: Tensor) -> list[float]:
+    """Measured over predicted error in each tenth of the pixels, from those that are surest on."""
+    parts = deviation.argsort().tensor_split(BINS)
+    return [round(float((error[part].mean() / deviation[part].square().mean()).sqrt()), 2) for part in parts]
+
+
+def calibration(
+    data: Path, backbone: Backbone, limit: int, crop: int, tasks: Sequence[str]
+) -> dict[str, float]:
+    """The temperature of each task; how well it fits goes to standard error."""
+    temperatures = {}
+    for task in tasks:
+        sure, protocols = SURE[task]
+        pictures = PictureSet.of(data, limit=limit, crop=crop)
+        found = [predicted_and_real(sure, protocol, pictures, backbone) for protocol in protocols]
+        logs = [float((error.mean() / deviation.square().mean()).log()) / 2 for deviation, error in found]
+        temperatures[task] = round(math.exp(sum(logs) / len(logs)), 4)
+        for protocol, (deviation, error) in zip(protocols, found, strict=True):
+            fit = ratios(temperatures[task] * deviation, error)
+            print(task, temperatures[task], protocol.name, fit, file=sys.stderr)
+    return temperatures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -81,14 +174,29 @@ def main() -> None:
     add_data_option(parser)
     parser.add_argument("--limit", type=int, default=10, help="pictures")
     parser.add_argument("--crop", type=int, default=256)
+    parser.add_argument("--only", choices=["curves", "temperatures"], help="of the two parts")
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="FOLDER",
+        help="how well the stored temperatures fit on these; writes nothing",
+    )
     options = parser.parse_args()
     lpips = lpips_of(options.data)
     keys = ["psnr", "psnr_y", "psnr_hole", "lpips_squeeze"]
     scorer = Scorer([METRICS[key] for key in keys], {"squeeze": lpips})
     backbone = load()
+    if options.check:  # the deviations are at the stored temperatures already
+        calibration(options.check, backbone, options.limit, options.crop, list(SURE))
+        return
     told = json.loads(FILE.read_text(encoding="utf-8"))
-    found = dict(curves(options.data / "val" / "cid22_val", scorer, backbone, options.limit, options.crop))
-    told |= {"weights": backbone.facts["sha256"], "curves": found}
+    told["weights"] = backbone.facts["sha256"]
+    validation = options.data / "val" / "cid22_val"
+    if options.only != "temperatures":
+        told["curves"] = dict(curves(validation, scorer, backbone, options.limit, options.crop))
+    if options.only != "curves":
+        backbone.facts["sha256"] = ""  # without the temperatures that are there
+        told["temperatures"] = calibration(validation, backbone, options.limit, options.crop, list(SURE))
     FILE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 

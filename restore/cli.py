@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from restore import __version__, folder, images
 from restore.cli_eval import evaluate
 from restore.cli_fit import fit
 from restore.cli_solve import colorize, convert, deblur, dejpeg, run
-from restore.deviation import between_samples, of_noise
+from restore.deviation import deviation_of
 from restore.errors import MaskError, RestoreError
 from restore.folder import Job
 from restore.options import (
@@ -186,12 +187,10 @@ def inpaint(
             return with_channels(picture, filled)
 
         def deviation() -> NDArray[np.float32]:
-            def draw(seed: int, pixels: NDArray[Any]) -> Any:
-                return inpaint(pixels, hole, method="pigdm", steps=12, seed=seed, backbone=session.backbone)
+            from restore.tasks.uncertainty import of_inpainting
 
-            from restore.tasks.inpaint import inpaint
-
-            return between_samples(draw, picture, job.name, session, "inpaint", walk["seed"], hole)
+            find = partial(of_inpainting, mask=hole, count=settings.uncertainty_samples)
+            return deviation_of(picture, job.name, "inpaint", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import outside_hole
@@ -302,17 +301,15 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             return with_channels(picture, clean)
 
         def deviation() -> NDArray[np.float32]:
-            from restore.tasks.denoise import denoise
+            from restore.tasks.uncertainty import of_blind, of_denoising
 
             level, method = session.facts.get("sigma", sigma), session.facts.get("method", walk["method"])
+            seed: int = walk["seed"]
             if level is not None and method != "blind":
-                return of_noise(picture, job.name, level, session, walk["seed"])
-
-            def draw(seed: int, pixels: NDArray[Any]) -> Any:
-                asked: dict[str, Any] = {"method": "blind", "estimate": "sample", "seed": seed, "steps": 10}
-                return denoise(pixels, sigma=sigma, backbone=session.backbone, **asked)
-
-            return between_samples(draw, picture, job.name, session, "blind", walk["seed"])
+                find = partial(of_denoising, sigma=level)
+                return deviation_of(picture, job.name, "denoise", session, find, seed)
+            blind = partial(of_blind, sigma=sigma, count=settings.uncertainty_samples)
+            return deviation_of(picture, job.name, "blind", session, blind, seed)
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import residual
@@ -425,14 +422,10 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
             return with_channels(picture, large)
 
         def deviation() -> NDArray[np.float32]:
-            from restore.tasks.upscale import upscale
+            from restore.tasks.uncertainty import of_upscaling
 
-            def draw(seed: int, pixels: NDArray[Any]) -> Any:
-                return upscale(
-                    pixels, scale, method="conditional", steps=8, seed=seed, backbone=session.backbone
-                )
-
-            return between_samples(draw, picture, job.name, session, "upscale", walk["seed"])
+            find = partial(of_upscaling, scale=scale, count=settings.uncertainty_samples)
+            return deviation_of(picture, job.name, "upscale", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import reduced

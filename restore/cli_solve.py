@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import click
 
 from restore import images
 from restore.coding import Coding, coding_of
-from restore.deviation import between_samples
+from restore.deviation import deviation_of
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
@@ -195,15 +196,14 @@ def _solve(
             return with_channels(asked, found)
 
         def deviation() -> NDArray[np.float32]:
-            from restore.tasks.solve import chain_of, solve
+            from restore.tasks.solve import chain_of
+            from restore.tasks.uncertainty import of_solving
 
-            def draw(seed: int, pixels: NDArray[Any]) -> Any:
-                asked: dict[str, Any] = {k: walk[k] for k in ("noise", "start") if k in walk}
-                asked |= {"estimate": "sample", "steps": 10, "seed": seed, "backbone": session.backbone}
-                return solve(pixels, chain_of(words), **asked)
-
-            asked = replace(picture, gray=False) if any(word.kind == "gray" for word in words) else picture
-            return between_samples(draw, asked, job.name, session, "run", walk["seed"])
+            asked = {k: walk[k] for k in ("noise", "start") if k in walk}
+            find = partial(of_solving, operator=chain_of(words), count=settings.uncertainty_samples, **asked)
+            colour = any(word.kind == "gray" for word in words)
+            shown = replace(picture, gray=False) if colour else picture
+            return deviation_of(shown, job.name, "run", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import misfit
@@ -293,12 +293,11 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
             return with_channels(picture, found)
 
         def deviation() -> NDArray[np.float32]:
-            from restore.tasks.dejpeg import dejpeg
+            from restore.tasks.uncertainty import of_dejpeg
 
-            def draw(seed: int, pixels: NDArray[Any]) -> Any:
-                return dejpeg(pixels, coding=coding, estimate="sample", seed=seed, backbone=session.backbone)
-
-            return between_samples(draw, picture, job.name, session, "dejpeg", walk["seed"])
+            assert coding is not None  # else nothing is asked
+            find = partial(of_dejpeg, coding=coding, count=settings.uncertainty_samples)
+            return deviation_of(picture, job.name, "dejpeg", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import recompressed

@@ -143,7 +143,7 @@ MUTATIONS: Mutations = {
     ],
     (inpaint, test_tasks.check_inpaint_computes_only_the_surroundings): [
         ("boxes = surroundings(hole, CONTEXT)", "boxes = [(0, batch.shape[-2], 0, batch.shape[-1])]"),
-        ("surroundings(hole, CONTEXT)", "surroundings(hole, CONTEXT)[:1]"),
+        ("boxes = surroundings(hole, CONTEXT)", "boxes = surroundings(hole, CONTEXT)[:1]"),
         ("number * total + done", "done"),
     ],
     (inpaint, test_tasks.check_inpaint_seeds): IGNORED_SEEDS,

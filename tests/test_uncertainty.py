@@ -1,0 +1,241 @@
+"""How sure a result is: against closed forms, as files, and on real pictures with the shipped weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from commands import cli
+from gaussian_oracle import GaussianPrior, generator_noise
+from mutants import Mutations, mutant_tests
+from PIL import Image
+from scenes import scene
+from test_tasks import box_mask, picture
+from tiny import tiny_backbone
+from torch import Tensor
+
+from restore import images
+from restore.backbone import load
+from restore.provenance import read_history
+from restore.tasks import uncertainty
+from restore.tasks.denoise import denoise
+
+PRIOR = GaussianPrior(mean=0.5, std=0.25)
+
+
+def check_posterior_variance(module: ModuleType) -> None:
+    """For independent Gaussian pixels it is s^2 sigma^2 / (s^2 + sigma^2), whatever the probe."""
+    x = picture(2, 3, 9, 8)
+    for sigma in (0.05, 0.2, 1.0):
+        for probes in (1, 3):
+            found = module.posterior_variance(PRIOR.denoise, x, sigma, generator_noise(0), probes=probes)
+            expected = PRIOR.std**2 * sigma**2 / (PRIOR.std**2 + sigma**2)
+            torch.testing.assert_close(found, torch.full((2, 1, 9, 8), expected), rtol=1e-3, atol=0)
+
+
+def check_neighbours_average_out(module: ModuleType) -> None:
+    """A denoiser that mixes neighbours: beside the diagonal stands what smoothing takes out."""
+
+    def mixing(x: Tensor, sigma: float) -> Tensor:
+        return 0.5 * x + 0.25 * (x.roll(1, -1) + x.roll(-1, -1))
+
+    x = picture(1, 3, 96, 96)
+    raw = module.posterior_variance(mixing, x, 0.1, generator_noise(0))
+    assert raw.std() > 0.1 * 0.01  # one probe alone is rough
+    smooth = module.smoothed(raw, 3.0)
+    assert smooth.mean().item() == pytest.approx(0.5 * 0.01, rel=0.02)
+    assert smooth.std() < 0.2 * raw.std()
+
+
+def check_samples(module: ModuleType) -> None:
+    """The deviation between samples, smoothed within the hole, with the temperature and the floor."""
+    samples = picture(7, 3, 20, 24)
+    hole = torch.zeros(1, 1, 20, 24)
+    hole[..., 5:15, 6:20] = 1
+    backbone = tiny_backbone()
+    seeds = []
+
+    def drawn(seed: int) -> Tensor:
+        seeds.append(seed)
+        return samples[(len(seeds) - 1) % 7]
+
+    found = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
+    variance = samples.var(0).mean(0)[None, None]
+    smooth = module.smoothed(variance, module.SMOOTH["inpaint"], hole)
+    expected = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2).sqrt() * hole
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert found.shape == (1, 1, 20, 24)
+    assert len(set(seeds)) == 7
+    assert min(seeds) > 2**30  # none of those that users draw by
+    # What differs outside the hole says nothing of what is in it.
+    samples[:, :, :5] += torch.rand(7, 1, 1, 1)
+    again = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
+    torch.testing.assert_close(again, found)
+
+
+def test_posterior_variance() -> None:
+    check_posterior_variance(uncertainty)
+
+
+def test_neighbours_average_out() -> None:
+    check_neighbours_average_out(uncertainty)
+
+
+def test_samples() -> None:
+    check_samples(uncertainty)
+    with pytest.raises(ValueError, match="between two samples or more, got 1"):
+        uncertainty.of_samples(lambda k: picture(1, 3, 4, 4), 1, "run", backbone=tiny_backbone())
+
+
+def check_smoothing(module: ModuleType) -> None:
+    """What is constant stays so up to the borders of the picture and of a hole."""
+    constant = torch.full((1, 1, 13, 17), 0.3)
+    torch.testing.assert_close(module.smoothed(constant, 2.0), constant)
+    hole = torch.zeros(1, 1, 13, 17)
+    hole[..., 4:9, 4:9] = 1
+    torch.testing.assert_close(
+        module.smoothed(constant * hole, 2.0, hole)[..., 4:9, 4:9], constant[..., 4:9, 4:9]
+    )
+
+
+def test_smoothing() -> None:
+    check_smoothing(uncertainty)
+
+
+def test_the_temperature_is_that_of_the_weights() -> None:
+    shipped = load(device="cpu")
+    for task in ("denoise", "inpaint", "upscale", "dejpeg", "run"):
+        assert uncertainty.known_temperature(task, tiny_backbone()) is None
+        known = uncertainty.known_temperature(task, shipped)
+        assert known is not None
+        variance = torch.full((1, 1, 9, 9), 0.01)
+        ratio = uncertainty.calibrated(variance, task, shipped) / uncertainty.calibrated(
+            variance, task, tiny_backbone()
+        )
+        torch.testing.assert_close(ratio, torch.full_like(ratio, known))
+
+
+def test_denoisings_deviation_is_its_error(shared_data: Path) -> None:
+    """On a picture that is none of training's: in every fifth of the pixels within 30 %."""
+    file = sorted((shared_data / "test" / "kodak24").iterdir())[7]
+    with Image.open(file) as photo:
+        clean = np.asarray(photo.convert("RGB"))[:256, :256] / np.float32(255)
+    backbone = load(device="cpu")
+    noisy = clean + np.random.default_rng(0).normal(0, 25 / 255, clean.shape).astype(np.float32)
+    found = denoise(noisy, sigma=25, backbone=backbone)
+    error = ((found - clean) ** 2).mean(2).ravel()
+    sure = uncertainty.of_denoising(noisy, 25, backbone=backbone)[0, 0].numpy().ravel()
+    order = sure.argsort()
+    for part in np.array_split(order, 5):
+        assert error[part].mean() ** 0.5 == pytest.approx(float((sure[part] ** 2).mean() ** 0.5), rel=0.3)
+
+
+# ---------------------------------------------------------------------------------- command line
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    Image.fromarray((scene(0, 48, 40) * 0.6 + 40).astype(np.uint8)).save(path)
+    Image.fromarray(box_mask(48, 40, 10, 20, 10, 20)).save(tmp_path / "m.png")
+    return path
+
+
+COMMANDS: list[tuple[str, tuple[Any, ...], tuple[int, int]]] = [
+    ("inpaint", ("--mask", "m.png"), (48, 40)),
+    ("denoise", ("--sigma", 10), (48, 40)),
+    ("denoise", ("--method", "blind"), (48, 40)),
+    ("upscale", ("--scale", 2), (96, 80)),
+    ("dejpeg", ("--quality", 40), (48, 40)),
+    ("deblur", ("--kernel", "gaussian:1"), (48, 40)),
+    ("colorize", (), (48, 40)),
+    ("run", ("--operator", "down=2"), (96, 80)),
+]
+
+
+@pytest.mark.parametrize(("command", "more", "size"), COMMANDS, ids=lambda value: str(value)[:30])
+def test_every_command_writes_a_map(
+    command: str, more: tuple[Any, ...], size: tuple[int, int], photo: Path, weights: Path, tmp_path: Path
+) -> None:
+    given = tuple(tmp_path / word if str(word).endswith(".png") else word for word in more)
+    arguments = (command, photo, *given, "--weights", weights, "--uncertainty-samples", 2, "--json")
+    result = cli(*arguments, "-o", tmp_path / "o.png", "--uncertainty", tmp_path / "u.tif")
+    assert result.exit_code == 0, result.stderr
+    assert "how far deviations are off was not measured for these weights" in result.stderr
+    numbers = images.read(tmp_path / "u.tif")
+    assert (numbers.size, numbers.bits, numbers.gray) == (size, 32, True)
+    assert numbers.pixels.min() >= 0
+    assert numbers.pixels.max() > 0
+    said = json.loads(result.stdout)
+    assert said["deviation"] == pytest.approx(255 * float((numbers.pixels**2).mean() ** 0.5), abs=1e-3)
+    if command in ("inpaint", "upscale"):
+        # The picture is the same with and without, and so is what it says of its calls.
+        plain = cli(*arguments, "-o", tmp_path / "p.png")
+        assert plain.exit_code == 0, plain.stderr
+        assert (tmp_path / "o.png").read_bytes() == (tmp_path / "p.png").read_bytes()
+
+
+def test_maps_as_pictures_and_nothing_outside_the_hole(photo: Path, weights: Path, tmp_path: Path) -> None:
+    arguments = ("inpaint", photo, "--mask", tmp_path / "m.png", "--weights", weights, "--overwrite")
+    for name in ("u.png", "u.tif"):
+        result = cli(*arguments, "--uncertainty", tmp_path / name, "--uncertainty-samples", 2)
+        assert result.exit_code == 0, result.stderr
+    numbers = images.read(tmp_path / "u.tif").pixels[..., 0]
+    inside = box_mask(48, 40, 10, 20, 10, 20) > 0
+    assert (numbers[~inside] == 0).all()
+    assert (numbers[inside] > 0).all()
+    colours = images.read(tmp_path / "u.png").pixels
+    assert (colours[~inside] == [68, 1, 84]).all()  # where viridis begins
+    brightest = numbers.argmax()
+    assert colours.reshape(-1, 3)[brightest].tolist() == [253, 231, 37]  # where it ends
+    assert not read_history(tmp_path / "a-inpainted.png").records[0].line().count("uncertainty")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("a.png", "--uncertainty", "u.jpg"), 2, "a map is written as .tif or .png; name it so"),
+        (("a.png", "b.png", "-o", "out", "--uncertainty", "u.png"), 2, "is of one picture, got several"),
+        (("a.png", "--uncertainty", "a.png"), 2, "is the picture itself; give the map another name"),
+        (("a.png", "--uncertainty", "b.png"), 1, "b.png is there already; pass --overwrite to replace it"),
+        (("a.png", "--uncertainty", "no/u.png"), 1, "the folder no does not exist|cannot"),
+    ],
+)
+def test_maps_that_cannot_be_written(
+    photo: Path, weights: Path, arguments: tuple[str, ...], code: int, message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(photo.parent)
+    Path("b.png").write_bytes(photo.read_bytes())
+    before = Path("b.png").read_bytes()
+    result = cli("denoise", *arguments, "--sigma", "9", "--weights", weights)
+    assert result.exit_code == code, result.stderr
+    assert re.search(message, result.stderr), result.stderr
+    assert Path("b.png").read_bytes() == before
+
+
+MUTATIONS: Mutations = {
+    (uncertainty, check_posterior_variance): [
+        ("/ (2 * step)", "/ step"),
+        ("return sigma**2 * total / probes", "return sigma**2 * total"),
+        ("return sigma**2 * total / probes", "return sigma * total / probes"),
+        ("(v * slope)", "slope"),
+    ],
+    (uncertainty, check_smoothing): [
+        ("/ blurred(known).clamp_min(1e-6)", ""),
+    ],
+    (uncertainty, check_samples): [
+        ("samples.var(0)", "samples.std(0)"),
+        ("samples.var(0)", "samples.var(0, correction=0)"),
+        ("seed + FAR + k", "seed + FAR"),
+        ("blurred(values * known)", "blurred(values)"),
+    ],
+}
+
+test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)
