@@ -271,6 +271,9 @@ def large_picture(bench: Bench, device: str) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * scale / 2**30
 
 
+PARTS = {"denoising": denoising, "upscaling": upscaling, "inpainting": inpainting, "speed": speeds}
+
+
 def block(bench: Bench) -> str:
     """The whole part of the README."""
     found = facts({"restore": bench.backbone}, bench.nets)
@@ -285,8 +288,24 @@ def block(bench: Bench) -> str:
             "weights were trained on. [benchmarks/README.md](benchmarks/README.md) says how to repeat it.",
         ]
     ]
-    parts += [part(bench) for part in (denoising, upscaling, inpainting, speeds)]
+    parts += [part(bench) for part in PARTS.values()]
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def alone(bench: Bench, name: str) -> str:
+    """One part, with the date and the threads of its own run."""
+    lines, found = PARTS[name](bench), facts({"restore": bench.backbone}, bench.nets)
+    lines[0] += f" Measured anew on {found['date'][:10]}: {found['machine']}."
+    return "\n".join(lines)
+
+
+def written_part(text: str, new: str) -> str:
+    """README.md with one part, which begins with its name between stars, in place of what is there."""
+    title = new.split("**")[1]
+    pattern = re.compile(rf"\*\*{re.escape(title)}\*\*.*?(?=\n\n\*\*|\n{re.escape(END)})", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise NotMeasuredError(f"{README}: expected a part {title} once")
+    return pattern.sub(lambda _: new, text)
 
 
 def written(text: str, new: str) -> str:
@@ -302,6 +321,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     add_data_option(parser)
     parser.add_argument("--write", action="store_true", help="put the result into README.md")
+    parser.add_argument("--only", choices=list(PARTS), help="this part alone, which then tells its own date")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures: a trial, not written")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="another checkpoint: a trial too")
     parser.add_argument("--device", help="default: the best there is")
@@ -316,10 +336,12 @@ def main() -> None:
         )
     lpips = lpips_of(options.data).to(backbone.device)
     known = {"the training data": Fingerprints.parse(prints)}
-    result = block(Bench(options.data, backbone, options.limit, known, {"squeeze": lpips}))
+    bench = Bench(options.data, backbone, options.limit, known, {"squeeze": lpips})
+    result = alone(bench, options.only) if options.only else block(bench)
     print(result)
     if options.write:
-        README.write_text(written(README.read_text(encoding="utf-8"), result), encoding="utf-8")
+        text, put = README.read_text(encoding="utf-8"), written_part if options.only else written
+        README.write_text(put(text, result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -94,6 +94,17 @@ def test_the_readme_is_replaced_between_its_marks(readme: ModuleType) -> None:
             readme.written(text, "new")
 
 
+def test_one_part_of_the_readme_is_replaced_alone(readme: ModuleType) -> None:
+    parts = "head\n\n**One**, old\n\n| t |\n\n**Two**, old\n| u |"
+    text = f"a\n{readme.START}\n{parts}\n{readme.END}\nb **Two** c\n"
+    found = readme.written_part(text, "**Two**, new \\1\n\n| v |")
+    assert found == text.replace("**Two**, old\n| u |", "**Two**, new \\1\n\n| v |")
+    found = readme.written_part(text, "**One**, new")
+    assert found == text.replace("**One**, old\n\n| t |", "**One**, new")
+    with pytest.raises(readme.NotMeasuredError, match="expected a part Three once"):
+        readme.written_part(text, "**Three**, new")
+
+
 def test_the_readme_states_the_numbers_of_the_shipped_weights(readme: ModuleType) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     part = text.split(readme.START)[1].split(readme.END)[0]
