@@ -18,6 +18,7 @@ from restore.errors import ConfigError, ImageError, OutputError
 from restore.folder import Job
 from restore.options import (
     BUDGET,
+    COLOUR_START,
     CONSISTENCY,
     DEJPEG_METHOD,
     DEJPEG_STEPS,
@@ -87,14 +88,14 @@ def walk_options(
 
 
 _SAMPLING = [name for name, estimate in SOLVERS.items() if estimate == "sample" and name != "repaint"]
-solver_options = walk_options(
-    "mean",
+_METHOD = (
     f"For the mean splitting; for a sample {', '.join(_SAMPLING)}, or what an installed package adds.  "
-    "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]",
-    f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample",
-    "the methods that leave the choice: ddnm, pigdm",
-    "splitting 0.25, dps 0.1, else 0.5",
+    "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]"
 )
+_STEPS = f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample"
+_SAMPLER = "the methods that leave the choice: ddnm, pigdm"
+solver_options = walk_options("mean", _METHOD, _STEPS, _SAMPLER, "splitting 0.25, dps 0.1, else 0.5")
+colour_options = walk_options("sample", _METHOD, _STEPS, _SAMPLER, f"of a sample {COLOUR_START:g}")
 
 
 @click.command()
@@ -123,17 +124,20 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
 
 @click.command()
 @INPUTS
-@solver_options
+@colour_options
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     """Give gray pictures colours: files, folders with their sub-folders, or -.
 
     The network knows textures, not objects: expect plausible tints, not the right ones. Colours that are
-    there are not looked at.
+    there are not looked at. The mean of all that is possible is nearly gray.
 
     \b
     restore colorize old.png
+    restore colorize old.png --samples 4
     """
+    if walk["start"] is None and walk["estimate"] == "sample":
+        walk["start"] = COLOUR_START
     _solve(inputs, settings, [read_word("gray")], walk, "colorized")
 
 

@@ -164,7 +164,7 @@ def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
     backbone = tiny_backbone()
     gray = scene(0, 24, 32)[..., 0]
     for image in (gray, gray[..., None], Image.fromarray(gray), torch.from_numpy(gray / 255.0)[None]):
-        found = colorize(image, steps=3, start=0.1, backbone=backbone)
+        found = colorize(image, estimate="mean", steps=3, start=0.1, backbone=backbone)
         if isinstance(found, Tensor):
             assert found.shape == (3, 24, 32)
             luma = operators.Gray((24, 32)).forward(found[None].float())[0]
@@ -175,8 +175,18 @@ def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
             luma_ = pixels @ np.array([0.299, 0.587, 0.114])
             assert np.abs(luma_ - gray).max() < 6
     with_alpha = np.dstack([gray, gray])
-    assert colorize(with_alpha, steps=1, backbone=backbone).shape == (24, 32, 4)
-    assert np.array_equal(colorize(with_alpha, steps=1, backbone=backbone)[..., 3], gray)
+    assert colorize(with_alpha, estimate="mean", steps=1, backbone=backbone).shape == (24, 32, 4)
+    assert np.array_equal(colorize(with_alpha, estimate="mean", steps=1, backbone=backbone)[..., 3], gray)
+
+
+def test_colours_are_drawn_unasked() -> None:
+    gray, backbone = scene(0, 24, 32)[..., 0], tiny_backbone()
+    asked = {"steps": 2, "backbone": backbone}
+    found = colorize(gray, **asked)
+    told = {"estimate": "sample", "method": "pigdm", "start": solving.COLOUR_START}
+    assert np.array_equal(found, colorize(gray, **asked, **told))
+    assert not np.array_equal(found, colorize(gray, **asked, seed=1))
+    assert solving.COLOUR_START == options.COLOUR_START
 
 
 @pytest.mark.parametrize(
@@ -291,11 +301,15 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
         (["deblur"], 2, "Missing option '--kernel'"),
         (["run", "--operator", "down=99"], 2, "'down=99' is out of range; down goes from 1.01 to 16"),
         (
-            ["colorize", "--method", "ddrm"],
+            ["colorize", "--estimate", "mean", "--method", "ddrm"],
             2,
             "ddrm cannot give --estimate mean; .* --method splitting",
         ),
-        (["colorize", "--sampler", "heun"], 2, "--sampler walks to a sample; it has no effect"),
+        (
+            ["colorize", "--estimate", "mean", "--sampler", "heun"],
+            2,
+            "--sampler walks to a sample; it has no effect",
+        ),
         (["colorize", "--estimate", "sample", "--method", "magic"], 1, "is one of ddrm, .*, got 'magic'"),
         (
             ["run", "--operator", "down=2", "--operator", "jpeg=30"],

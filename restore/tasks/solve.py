@@ -26,6 +26,7 @@ STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}
 LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
 MOST_SIGMA = 80.0
+COLOUR_START = 1.0
 
 
 def solve(
@@ -83,12 +84,18 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     return solve(image, lambda size, device: operators.BlurInside(kernel, size, device), **options)
 
 
-def colorize(image: Picture, **options: Any) -> Picture:
+def colorize(
+    image: Picture, *, estimate: Estimate = "sample", start: float | None = None, **options: Any
+) -> Picture:
     """Give a gray picture colours, whose luma is the picture; an RGB picture of its kind comes back.
 
-    options: those of `solve`. The prior sees surroundings of a few hundred pixels and knows no objects:
-    expect plausible tints, not the right ones.
+    options: those of `solve`. A sample starts at COLOUR_START, where colours are not decided yet; the mean of
+    all that is possible is nearly gray. The prior sees surroundings of a few hundred pixels and knows no
+    objects: expect plausible tints, not the right ones.
     """
+    if estimate == "sample":
+        start = start or COLOUR_START
+    options |= {"estimate": estimate, "start": start}
     return solve(in_colour(image), operators.Gray, **options)  # type: ignore[no-any-return]
 
 
