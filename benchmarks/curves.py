@@ -21,7 +21,7 @@ from common import add_data_option, lpips_of
 from torch import Tensor
 
 from restore.backbone import Backbone, load
-from restore.budget import calls_of
+from restore.budget import calls_of, plan
 from restore.evaluation.methods import Asked, own_methods
 from restore.evaluation.pictures import Picture, PictureSet
 from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Given, Holes, Jpeg, Protocol
@@ -36,33 +36,36 @@ from restore.tasks.solve import chain_of, solve
 from restore.tasks.uncertainty import of_dejpeg, of_denoising, of_inpainting, of_solving, of_upscaling
 from restore.tasks.upscale import upscale
 
-# What is measured: the damage in words, its protocol, the method, the estimate, and the steps; for what takes
-# one call, orientations. The steps of the default are among them.
+# What is measured: the damage in words, its protocol, the method, the estimate, and the budgets of calls, that of
+# the default among them.
 CURVES: list[tuple[str, Protocol, str, str, Sequence[int]]] = [
     ("narrow strokes", Holes("strokes-narrow"), "alternating", "mean", (1, 2, 4, 8, 12, 20, 40, 80)),
     ("narrow strokes", Holes("strokes-narrow"), "alternating", "sample", (2, 4, 8, 12, 24, 48, 96)),
-    ("pictures reduced 4 times", BicubicDown(4), "projection", "mean", (1, 2, 4, 6, 12, 24, 48)),
-    ("pictures reduced 4 times", BicubicDown(4), "projection", "sample", (1, 2, 4, 10, 20, 48)),
+    ("pictures reduced 4 times", BicubicDown(4), "projection", "mean", (3, 4, 6, 8, 16, 32, 64)),
+    ("pictures reduced 4 times", BicubicDown(4), "projection", "sample", (3, 4, 6, 12, 22, 50)),
     ("white noise of sigma 25", Gaussian(25), "gaussian", "mean", (1, 2, 4, 8)),
     ("white noise of sigma 25", Gaussian(25), "gaussian", "sample", (2, 5, 10, 20, 50)),
-    ("JPEG of quality 30", Jpeg(30), "splitting", "mean", (1, 2, 4, 8, 16)),
-    ("JPEG of quality 30", Jpeg(30), "ddnm", "sample", (1, 2, 6, 12, 24)),
+    ("JPEG of quality 30", Jpeg(30), "splitting", "mean", (2, 3, 5, 10, 20, 40)),
+    ("JPEG of quality 30", Jpeg(30), "ddnm", "sample", (2, 3, 7, 13, 25)),
     ("a blur of 1.6 pixels", Degraded(("blur=gaussian:1.6",)), "splitting", "mean", (2, 5, 12, 24, 48)),
     ("a blur of 1.6 pixels", Degraded(("blur=gaussian:1.6",)), "pigdm", "sample", (2, 5, 10, 20, 30)),
 ]
 
 
 def curves(
-    data: Path, scorer: Scorer, backbone: Backbone, limit: int, crop: int
+    data: Path, scorer: Scorer, backbone: Backbone, limit: int, crop: int, task: str = ""
 ) -> Iterator[tuple[str, Any]]:
     """(key, curve) of each; a line on standard error as they come."""
     pictures = PictureSet.of(data, limit=limit, crop=crop)
-    for damage, protocol, method, estimate, steps in CURVES:
-        walked = (method, estimate) != ("gaussian", "mean")
+    for damage, protocol, method, estimate, budgets in CURVES:
+        if task not in ("", protocol.task):
+            continue
+        walk = {"method": method, "estimate": estimate}
         points = []
-        for number in steps:
-            backbone.ensemble = 1 if walked else number
-            asked = Asked([estimate], [method], {"steps": number} if walked else {})
+        for number in budgets:
+            chosen = plan(protocol.task, walk, number)
+            backbone.ensemble = chosen.ensemble
+            asked = Asked([estimate], [method], chosen.walk)
             rows = own_methods(protocol, backbone, asked)[:1]
             (row,) = measure(pictures, protocol, rows, scorer).rows
             scores = [row.mean(metric.key) for metric in scorer.chosen if metric.key in keys_of(protocol)]
@@ -70,8 +73,8 @@ def curves(
             points.append([calls, *(round(score or math.nan, 4) for score in scores)])
             print(protocol.task, method, estimate, points[-1], file=sys.stderr)
         backbone.ensemble = 1
-        walk = {"method": method, "estimate": estimate}
-        default = calls_of(protocol.task, walk, STEPS[protocol.task][method, estimate]) if walked else 1
+        steps = STEPS[protocol.task][method, estimate]
+        default = calls_of(protocol.task, walk, steps) if steps > 1 else 1
         what = f"{damage} in {limit} validation pictures of {crop}x{crop}"
         yield f"{protocol.task} {method} {estimate}", {"what": what, "points": points, "default": default}
 
@@ -174,6 +177,7 @@ def main() -> None:
     add_data_option(parser)
     parser.add_argument("--limit", type=int, default=10, help="pictures")
     parser.add_argument("--crop", type=int, default=256)
+    parser.add_argument("--task", choices=list(SURE), default="", help="of the curves, those of one task")
     parser.add_argument("--only", choices=["curves", "temperatures"], help="of the two parts")
     parser.add_argument(
         "--check",
@@ -193,7 +197,8 @@ def main() -> None:
     told["weights"] = backbone.facts["sha256"]
     validation = options.data / "val" / "cid22_val"
     if options.only != "temperatures":
-        told["curves"] = dict(curves(validation, scorer, backbone, options.limit, options.crop))
+        found = curves(validation, scorer, backbone, options.limit, options.crop, options.task)
+        told["curves"] |= dict(found)
     if options.only != "curves":
         backbone.facts["sha256"] = ""  # without the temperatures that are there
         told["temperatures"] = calibration(validation, backbone, options.limit, options.crop, list(SURE))

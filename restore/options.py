@@ -67,7 +67,7 @@ SOLVERS = {
 }
 SOLVE_STEPS = {"mean": 12, "sample": 20}
 COLOUR_START = 1.0
-DEJPEG_STEPS = {("splitting", "mean"): 4, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
+DEJPEG_STEPS = {("splitting", "mean"): 2, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
 DEJPEG_METHOD = {"mean": "splitting", "sample": "ddnm"}
 STEPS: dict[str, Mapping[tuple[str, str], int]] = {
     "denoise": DENOISE_STEPS,

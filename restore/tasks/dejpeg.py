@@ -18,7 +18,7 @@ from restore.types import Estimate, Progress, part_of
 Method = Literal["splitting", "blind", "ddnm", "dps"]
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "splitting", "sample": "ddnm"}
 STEPS: dict[tuple[Method, Estimate], int] = {
-    ("splitting", "mean"): 4,
+    ("splitting", "mean"): 2,
     ("blind", "mean"): 1,
     ("ddnm", "sample"): 6,
     ("dps", "sample"): 20,
