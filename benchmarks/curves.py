@@ -33,11 +33,18 @@ from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
 from restore.tasks.solve import chain_of, solve
-from restore.tasks.uncertainty import of_dejpeg, of_denoising, of_inpainting, of_solving, of_upscaling
+from restore.tasks.uncertainty import (
+    known_temperature,
+    of_dejpeg,
+    of_denoising,
+    of_inpainting,
+    of_solving,
+    of_upscaling,
+)
 from restore.tasks.upscale import upscale
 
-# What is measured: the damage in words, its protocol, the method, the estimate, and the budgets of calls, that of
-# the default among them.
+# What is measured: the damage in words, its protocol, the method, the estimate, and the budgets of calls,
+# that of the default among them.
 CURVES: list[tuple[str, Protocol, str, str, Sequence[int]]] = [
     ("narrow strokes", Holes("strokes-narrow"), "alternating", "mean", (1, 2, 4, 8, 12, 20, 40, 80)),
     ("narrow strokes", Holes("strokes-narrow"), "alternating", "sample", (2, 4, 8, 12, 24, 48, 96)),
@@ -165,8 +172,9 @@ def calibration(
         logs = [float((error.mean() / deviation.square().mean()).log()) / 2 for deviation, error in found]
         temperatures[task] = round(math.exp(sum(logs) / len(logs)), 4)
         for protocol, (deviation, error) in zip(protocols, found, strict=True):
-            fit = ratios(temperatures[task] * deviation, error)
-            print(task, temperatures[task], protocol.name, fit, file=sys.stderr)
+            # What comes at the stored temperature is looked at as it is.
+            scale = 1.0 if known_temperature(task, backbone) else temperatures[task]
+            print(task, round(scale, 4), protocol.name, ratios(scale * deviation, error), file=sys.stderr)
     return temperatures
 
 

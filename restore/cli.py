@@ -161,7 +161,9 @@ def inpaint(
     check_walk(INPAINT_STEPS, walk)
     check_sampler(walk["method"], walk, (*OWN_WALK, "pigdm"))
     check_samples(settings, walk)
-    check_budget(settings, ("steps", walk["steps"]), ("jump-repeats", jump_repeats))
+    check_budget(
+        settings, ("steps", walk["steps"]), ("jump-length", jump_length), ("jump-repeats", jump_repeats)
+    )
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
     if settings.nfe or settings.seconds:
         jumps = None  # are chosen

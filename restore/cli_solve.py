@@ -224,6 +224,8 @@ def _solve(
 
 def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no method can do."""
+    if any(word.kind == "gray" for word in words[:-1]):
+        raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
     estimate, able = walk["estimate"], serving(words)
     method = walk["method"] or preferred(words, estimate)
     if method in SOLVERS and method not in able:
@@ -237,8 +239,10 @@ def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
         table[method, estimate] = SOLVE_STEPS[estimate]  # another package's, which says itself what it can do
     check_walk(table, {**walk, "method": method})
     check_sampler(method, walk)
-    if walk.get("noise") is not None and method == "dps":
-        raise click.UsageError("--noise has no effect with --method dps; leave it out")
+    projected = [word.kind for word in words] == ["jpeg"]
+    if walk.get("noise") is not None and (method == "dps" or projected):
+        what = "what JPEG has left" if projected else "--method dps"
+        raise click.UsageError(f"--noise has no effect with {what}; leave it out")
     if walk.get("noise") == 0 and method == "diffpir":
         raise click.UsageError("--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus")
 
@@ -272,7 +276,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
     walk["method"] = method = walk["method"] or DEJPEG_METHOD[walk["estimate"]]
     check_walk(DEJPEG_STEPS, walk)
     check_samples(settings, walk)
-    check_budget(settings, ("steps", walk["steps"]), ("start", walk["start"]))
+    check_budget(settings, ("steps", walk["steps"]))
     check_sampler(method, walk)
     if method == "blind":
         uncertainty = settings.uncertainty

@@ -362,6 +362,10 @@ def coding_of_file(image: Any) -> Coding | None:
     if not tables or kinds.get(len(layers)) != image.mode or plain:
         return None
     luma, chroma = layers[0], layers[-1]
+    if any(a % b for a, b in zip(luma[1:3], chroma[1:3], strict=True)) or (
+        layers[1:2] and layers[1][1:3] != chroma[1:3]
+    ):
+        return None  # chroma of fractional sizes, or of two
     try:
         coarser = luma[2] // chroma[2], luma[1] // chroma[1]
         return Coding(tuple(tables[luma[3]]), tuple(tables[chroma[3]]), coarser)

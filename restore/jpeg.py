@@ -63,7 +63,7 @@ class Cells:
         """The nearest of them to ``(b, 3, h, w)``: onto the intervals, in all three planes."""
         h, w = image.shape[-2:]
         moved = []
-        whole = _planes(image, self.tables, (1, 1))
+        whole = _planes(image, self.tables, (1, 1), side=_side(self.coarser))
         for (plane, times, _), (full, _, _), (low, high) in zip(
             _planes(image, self.tables, self.coarser), whole, self.bounds, strict=True
         ):
@@ -142,12 +142,25 @@ def _tables(coding: Coding, device: torch.device | str) -> tuple[Tensor, Tensor]
     return luma, chroma
 
 
+def _side(coarser: tuple[int, int]) -> int:
+    """Of what is coded together, at least 16 pixels."""
+    return max(16, 8 * max(coarser))
+
+
 def _planes(
-    image: Tensor, tables: Sequence[Tensor], coarser: tuple[int, int], *, colours: bool = True
+    image: Tensor,
+    tables: Sequence[Tensor],
+    coarser: tuple[int, int],
+    *,
+    side: int | None = None,
+    colours: bool = True,
 ) -> list[tuple[Tensor, tuple[int, int], Tensor]]:
-    """Luma and chroma ``(b, 1, h, w)`` of 0..255 in whole blocks, how much coarser, their tables."""
+    """Luma and chroma ``(b, 1, h, w)`` of 0..255 in whole blocks, how much coarser, their tables.
+
+    side: in pixels, of what the picture is padded to multiples of; that of the blocks unless given.
+    """
     h, w = image.shape[-2:]
-    side = 8 * max(coarser) if max(coarser) > 1 else 16
+    side = side or _side(coarser)
     planes = F.pad(image, (0, -w % side, 0, -h % side), mode="replicate") * 255
     if colours:
         # The level shift of luma; it leaves chroma as it is, whose weights sum to zero.

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 KINDS = (".png", ".tif", ".tiff")
 
 
-def check_map(settings: Settings, jobs: Sequence[Any]) -> None:
-    """Refuse, before anything is computed, a map that cannot be written."""
+def check_map(settings: Settings, jobs: Sequence[Any], reads: Sequence[Path]) -> None:
+    """Refuse, before anything is computed, a map that cannot be written.
+
+    reads: files that are read beside the pictures.
+    """
     path = settings.uncertainty
     if path is None:
         return
@@ -29,9 +32,11 @@ def check_map(settings: Settings, jobs: Sequence[Any]) -> None:
         raise click.UsageError(f"--uncertainty {path}: a map is written as .tif or .png; name it so")
     if len({job.source for job in jobs}) > 1:
         raise click.UsageError(f"--uncertainty {path} is of one picture, got several; pass one")
-    taken = {file.absolute() for job in jobs for file in (job.source, job.target) if file is not None}
-    if path.absolute() in taken:
-        raise click.UsageError(f"--uncertainty {path} is the picture itself; give the map another name")
+    taken = [file for job in jobs for file in (job.source, job.target) if file is not None]
+    if path.resolve() in {file.resolve() for file in (*taken, *reads)}:
+        raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if path.exists() and not settings.overwrite and not settings.dry_run:
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
 

@@ -393,7 +393,8 @@ def check_budget(settings: Settings, *rivals: tuple[str, Any]) -> None:
     budgets = [name for name in ("nfe", "seconds") if getattr(settings, name) is not None]
     if len(budgets) > 1:
         raise click.UsageError("--nfe and --seconds are two budgets; pass one of them")
-    for name, value in rivals if budgets else ():
+    ensemble = None if settings.ensemble == 1 else settings.ensemble
+    for name, value in (*rivals, ("ensemble", ensemble)) if budgets else ():
         if value is not None:
             raise click.UsageError(f"--{budgets[0]} chooses --{name} itself; leave one of them out")
 

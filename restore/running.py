@@ -211,7 +211,7 @@ def restore_all(
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
-    check_map(settings, planned.jobs)
+    check_map(settings, planned.jobs, reads)
     todo, skipped = folder.sort_out(planned, overwrite=settings.overwrite, reads=reads)
     session = Session(settings, len(todo))
     try:
@@ -246,8 +246,8 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
         line, facts = prepared.truth(result)
         session.facts.update(facts)
         session.note(f"{job.name}: {line}")
-    if (path := session.settings.uncertainty) and not job.draw:
-        _write_map(prepared, path, session, job)
+    wanted = None if job.draw else session.settings.uncertainty
+    deviation = None if wanted is None else _deviation(prepared, job, session)
     if session.settings.provenance:
         kind = result.format if job.target is None else images.kind_of(job.target)
         marked = stamped(result, session.record(walk), kind)
@@ -261,16 +261,31 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
         sys.stdout.buffer.flush()
     else:
         folder.write(job, result, overwrite=session.settings.overwrite)
+    if wanted is not None:  # the picture is safe by now
+        _write_map(wanted, deviation, session, job)
+    if job.target is not None:
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
     session.end()
 
 
-def _write_map(prepared: Prepared, path: Path, session: Session, job: Job) -> None:
-    """How sure the picture at hand is, as a file, and in words."""
+def _deviation(prepared: Prepared, job: Job, session: Session) -> NDArray[np.float32] | None:
+    """How sure the picture at hand is; None, with the reason told, where that could not be found out."""
     assert prepared.deviation is not None  # every command that has the option gives one
-    calls = session.calls  # those of the map are not the picture's
-    deviation = prepared.deviation()
-    session.calls = calls
+    calls, ensemble = session.calls, session.backbone.ensemble
+    session.backbone.ensemble = session.settings.ensemble  # a budget may have chosen another for the picture
+    try:
+        return prepared.deviation()
+    except NumbersError as error:
+        session.error(f"{job.name}: no map of uncertainty: {error}")
+    finally:  # the calls of the map are not the picture's
+        session.calls, session.backbone.ensemble = calls, ensemble
+    return None
+
+
+def _write_map(path: Path, deviation: NDArray[np.float32] | None, session: Session, job: Job) -> None:
+    """How sure the picture at hand is, as a file, and in words."""
+    if deviation is None:
+        return
     brightest = write_map(path, deviation, overwrite=session.settings.overwrite)
     sure = float((deviation**2).mean() ** 0.5)
     session.facts.update(uncertainty=str(path), deviation=round(255 * sure, 3))

@@ -56,12 +56,17 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
                 f"{name}: --seconds {settings.seconds:g} is not enough: reading and measuring took "
                 f"{gone:.1f} s, and one network call takes about {per_call:.2g} s here; pass more"
             )
-    chosen = plan(job.task, walk, max(1, calls // settings.ensemble), extra=job.extra)
-    if settings.ensemble == 1:
-        session.backbone.ensemble = chosen.ensemble
-    total = chosen.calls * settings.ensemble
+    chosen = plan(job.task, walk, calls, extra=job.extra)
+    session.backbone.ensemble = chosen.ensemble
+    total = chosen.calls
     if settings.seconds is not None:
         session.chosen = (("--nfe", str(total)),)
+        if "jumps" in chosen.walk:  # several walks take nearly as many calls
+            length, repeats = chosen.walk["jumps"]
+            told = {"--steps": chosen.walk["steps"], "--jump-length": length, "--jump-repeats": repeats}
+            session.chosen = tuple((name, str(value)) for name, value in told.items())
+    if "method" in chosen.walk:
+        session.facts["method"] = chosen.walk["method"]
     _tell(session, name, {**walk, **chosen.walk}, job.task, chosen, total, per_call)
     return {**walk, **chosen.walk}
 
@@ -82,7 +87,8 @@ def _tell(
     session.facts["planned_calls"] = total
     session.note(f"{name}: plan: {', '.join(parts)}")
     weights = str(session.backbone.facts.get("sha256", ""))
-    if known := curve(weights, task, walk["method"], walk["estimate"]):
+    method = "gaussian" if walk["method"] == "auto" else walk["method"]  # a level was told
+    if known := curve(weights, task, method, walk["estimate"]):
         session.note(f"{name}: expected, as on {known.expected(total)}")
 
 
@@ -112,15 +118,18 @@ def inpainting(hole: NDArray[np.bool_], walk: Mapping[str, Any], session: Sessio
     def small(walk: Mapping[str, Any]) -> int:
         side: int = min(SMALL, *hole.shape)
         speck = np.zeros((side, side), np.bool_)
-        speck[side // 2 - 2 : side // 2 + 2, side // 2 - 2 : side // 2 + 2] = True
+        speck[side // 2, side // 2] = side > 1
         climbs = Jumps(1, 1) if walk["method"] == "repaint" else None
         steps = None if walk["method"] == "conditional" and walk["estimate"] == "mean" else 3
         gray = np.full((side, side), 0.5, np.float32)
         inpaint(gray, speck, backbone=session.backbone, **{**walk, "steps": steps, "jumps": climbs})
-        return side * side
+        return max(1, work(speck))
 
-    missing = torch.from_numpy(hole)[None, None].float()
-    return Job("inpaint", workload(missing, walk["estimate"], walk["method"], session.backbone), small)
+    def work(missing: NDArray[np.bool_]) -> int:
+        plane = torch.from_numpy(missing)[None, None].float()
+        return workload(plane, walk["estimate"], walk["method"], session.backbone)
+
+    return Job("inpaint", work(hole), small)
 
 
 def denoising(pixels: NDArray[Any], session: Session) -> Job:

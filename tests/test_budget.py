@@ -242,6 +242,21 @@ def test_seconds_become_calls_and_are_recorded_as_such(photo: Path, weights: Pat
     assert np.array_equal(images.read(out).pixels, images.read(again).pixels)
 
 
+def test_a_repaint_of_so_many_seconds_is_recorded_by_its_climbs(
+    photo: Path, weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "o.png"
+    walk_ = ("--mask", tmp_path / "m.png", "--method", "repaint", "--weights", weights)
+    result = cli("inpaint", photo, *walk_, "-o", out, "--seconds", 4)
+    assert result.exit_code == 0, result.stderr
+    line = read_history(out).records[-1].line()
+    steps, length, repeats = (
+        int(re.findall(rf"--{name} (\d+)", line)[0]) for name in ("steps", "jump-length", "jump-repeats")
+    )
+    assert repaint_calls(steps, length, repeats) == read_history(out).records[-1].calls
+    assert "--nfe" not in line
+
+
 def test_orientations_are_chosen_for_one_call(photo: Path, weights: Path, tmp_path: Path) -> None:
     results = []
     for budget_ in (("--nfe", 8), ("--ensemble", 4)):  # the scene touches black: a call before each
@@ -259,6 +274,7 @@ def test_orientations_are_chosen_for_one_call(photo: Path, weights: Path, tmp_pa
         (("--seconds", "nan"), 2, "nan is not a number|not in the range"),
         (("--nfe", "4", "--seconds", "3"), 2, "are two budgets; pass one of them"),
         (("--nfe", "4", "--steps", "3"), 2, "--nfe chooses --steps itself; leave one of them out"),
+        (("--nfe", "9", "--ensemble", "4"), 2, "--nfe chooses --ensemble itself; leave one of them out"),
         (("--nfe", "2"), 1, "a budget of 2 network calls is too small: --method projection takes at least 3"),
         (("--seconds", "0.01"), 1, "--seconds 0.01 is not enough: reading and measuring took"),
     ],

@@ -74,6 +74,21 @@ def test_chroma_is_as_coarse_as_the_file_says(subsampling: int, coarser: tuple[i
     assert coding == coding_of(40, coarser=coarser)
 
 
+def test_chroma_four_times_coarser_and_odd_sizes() -> None:
+    """4:1:1, which Pillow does not write: its grid is 32 pixels wide."""
+    import cv2
+
+    pixels = photograph(48, 40)
+    flags = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411]
+    done, file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 30, *flags])
+    assert done
+    picture = images.decode(file.tobytes(), name="a.jpg")
+    assert picture.coding is not None
+    assert picture.coding.coarser == (1, 4)
+    found = dejpeg(picture.pixels, coding=picture.coding, backbone=Smoothing())
+    assert recompressed(found, picture.pixels, picture.coding)[1] < 2
+
+
 def test_files_that_do_not_say_how_they_were_coded() -> None:
     assert images.decode(encoded(photograph()[..., 0]), name="a").coding == Coding(
         coding_of(30).luma, coding_of(30).luma, (1, 1)

@@ -321,6 +321,12 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
             2,
             "ddrm cannot undo this; --method splitting, ddnm, ddnm-plus, diffpir, pigdm or dps can",
         ),
+        (["run", "--operator", "gray", "--operator", "down=2"], 2, "gray comes last in a chain, and once"),
+        (
+            ["run", "--operator", "jpeg=30", "--noise", "4"],
+            2,
+            "--noise has no effect with what JPEG has left; leave it out",
+        ),
         (["colorize", "--estimate", "sample", "--method", "repaint"], 2, "repaint cannot undo this"),
         (
             ["colorize", "--estimate", "sample", "--method", "diffpir", "--sampler", "heun"],

@@ -202,9 +202,9 @@ def test_maps_as_pictures_and_nothing_outside_the_hole(photo: Path, weights: Pat
     [
         (("a.png", "--uncertainty", "u.jpg"), 2, "a map is written as .tif or .png; name it so"),
         (("a.png", "b.png", "-o", "out", "--uncertainty", "u.png"), 2, "is of one picture, got several"),
-        (("a.png", "--uncertainty", "a.png"), 2, "is the picture itself; give the map another name"),
+        (("a.png", "--uncertainty", "a.png"), 2, "is the picture itself, or its mask; name another file"),
         (("a.png", "--uncertainty", "b.png"), 1, "b.png is there already; pass --overwrite to replace it"),
-        (("a.png", "--uncertainty", "no/u.png"), 1, "the folder no does not exist|cannot"),
+        (("a.png", "--uncertainty", "no/u.png"), 1, "no/u.png: the folder no does not exist; create it"),
     ],
 )
 def test_maps_that_cannot_be_written(
@@ -218,6 +218,22 @@ def test_maps_that_cannot_be_written(
     assert result.exit_code == code, result.stderr
     assert re.search(message, result.stderr), result.stderr
     assert Path("b.png").read_bytes() == before
+
+
+def test_a_mask_is_not_replaced_by_a_map(photo: Path, weights: Path, tmp_path: Path) -> None:
+    mask, before = tmp_path / "m.png", (tmp_path / "m.png").read_bytes()
+    more = ("--uncertainty", mask, "--overwrite", "--weights", weights)
+    result = cli("inpaint", photo, "--mask", mask, *more)
+    assert result.exit_code == 2
+    assert mask.read_bytes() == before
+
+
+def test_where_nothing_is_removed_little_is_uncertain(photo: Path, weights: Path, tmp_path: Path) -> None:
+    more = ("--sigma", 0, "--uncertainty", tmp_path / "u.tif", "--weights", weights, "-o", tmp_path / "o.png")
+    result = cli("denoise", photo, *more)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "o.png").exists()
+    assert images.read(tmp_path / "u.tif").pixels.max() < 2 / 255
 
 
 MUTATIONS: Mutations = {

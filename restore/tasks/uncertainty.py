@@ -46,6 +46,8 @@ def posterior_variance(
     out when the map is smoothed.
     """
     total = torch.zeros_like(x[:, :1])
+    if sigma == 0:
+        return total  # nothing was done
     for _ in range(probes):
         v = torch.where(noise(x) > 0, 1.0, -1.0).to(x)
         step = PROBE * sigma
@@ -159,7 +161,7 @@ def calibrated(variance: Tensor, task: str, backbone: Backbone, *, where: Tensor
     smooth = smoothed(variance, SMOOTH[task], where)
     deviation = (smooth + FLOOR.get(task, 0.0)).clamp_min(LEAST**2).sqrt()
     deviation = deviation * (known_temperature(task, backbone) or 1.0)
-    return deviation if where is None else deviation * where
+    return deviation if where is None else deviation * where.to(deviation)
 
 
 def known_temperature(task: str, backbone: Backbone) -> float | None:
