@@ -45,7 +45,7 @@ START_SIGMA, LAST_SIGMA = 0.125, 0.01
 # Which part of the steps draws a sample, and from where: in letters and hairlines less is to be invented than
 # in holes that are deeper than THIN pixels.
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
-THIN = 4.0
+THIN = 6.0
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 TURNS = (START_SIGMA, 0.03), (0.06, 0.005)  # where splitting begins and ends in the turns of alternating
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
