@@ -47,10 +47,11 @@ def plan(task: str, walk: Mapping[str, Any], calls: int, *, extra: int = 0) -> P
         if estimate == "mean" and task in FEWEST and calls >= 1:
             return Plan(1, {"method": FEWEST[task]})
         _enough(0, calls, taken(1), method)
-    most = USEFUL.get((task, method, estimate), MOST_STEPS)
+    useful = USEFUL.get((task, method, estimate))
+    most = useful or MOST_STEPS
     steps = max(steps for steps in range(1, most + 1) if steps == 1 or taken(steps) <= calls)
     # More steps would smooth away what was found: the rest goes into orientations.
-    turns = min(MOST_ORIENTATIONS, calls // taken(steps)) if steps == most else 1
+    turns = min(MOST_ORIENTATIONS, calls // taken(steps)) if steps == useful else 1
     return Plan(turns * taken(steps), {"steps": steps}, turns)
 
 
