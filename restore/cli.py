@@ -21,6 +21,7 @@ from restore.folder import Job
 from restore.options import (
     BUDGET,
     CANCELLED,
+    CLIMBS,
     CONSISTENCY,
     DENOISE_STEPS,
     ENSEMBLE,
@@ -131,14 +132,8 @@ def main() -> None:
 @steps_option(INPAINT_STEPS)
 @sampler_option("ddpm, for conditional ddim")
 @GUIDANCE
-@click.option(
-    "--jump-length", type=click.IntRange(1, 999), metavar="N",
-    help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
-)  # fmt: skip
-@click.option(
-    "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
-    help=f"repaint only: how often each stretch is walked.  [default: {JUMPS[1]}]",
-)  # fmt: skip
+@CLIMBS[0]
+@CLIMBS[1]
 @SEED
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def inpaint(

@@ -15,6 +15,7 @@ import click
 from restore import __version__, images
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.options import (
+    CLIMBS,
     DEJPEG_STEPS,
     DENOISE_STEPS,
     ENSEMBLE,
@@ -392,15 +393,7 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
     "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
     help="Of the holes; each picture has its own, the same in every run.",
 )  # fmt: skip
-@click.option(
-    "--jump-length", type=click.IntRange(1, 999), metavar="N",
-    help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
-)  # fmt: skip
-@click.option(
-    "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
-    help=f"repaint only: how often each stretch is walked; 1 never climbs.  [default: {JUMPS[1]}]",
-)  # fmt: skip
-@_with(*_rows_options(INPAINT_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
+@_with(*CLIMBS, *_rows_options(INPAINT_STEPS, "mean,sample"), *_SCORES, ENSEMBLE, *NETWORK)
 def inpaint(
     holes: tuple[str, ...], hole_seed: int, jump_length: int | None, jump_repeats: int | None, **options: Any
 ) -> None:

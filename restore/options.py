@@ -270,6 +270,16 @@ UNCERTAINTY = (
         help="How many samples it is measured between; denoising needs none, but two network calls.",
     ),
 )  # fmt: skip
+CLIMBS = (
+    click.option(
+        "--jump-length", type=click.IntRange(1, 999), metavar="N",
+        help=f"repaint only: steps of each climb back up.  [default: {JUMPS[0]}]",
+    ),
+    click.option(
+        "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
+        help=f"repaint only: how often each stretch is walked; 1 never climbs.  [default: {JUMPS[1]}]",
+    ),
+)  # fmt: skip
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
