@@ -295,7 +295,7 @@ def block(bench: Bench) -> str:
 def alone(bench: Bench, name: str) -> str:
     """One part, with the date and the threads of its own run."""
     lines, found = PARTS[name](bench), facts({"restore": bench.backbone}, bench.nets)
-    lines[0] += f" Measured anew on {found['date'][:10]}: {found['machine']}."
+    lines[0] = f"{lines[0].rstrip(':.')}. Measured anew on {found['date'][:10]}: {found['machine']}."
     return "\n".join(lines)
 
 
