@@ -25,7 +25,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
 INPAINT_STEPS = {
     ("alternating", "mean"): 20,
-    ("alternating", "sample"): 24,
+    ("alternating", "sample"): 32,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("repaint", "sample"): 250,

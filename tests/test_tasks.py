@@ -490,7 +490,7 @@ def check_inpaint_alternates(module: ModuleType) -> None:
     """The branch is shown the smooth fill, the prior what the branch says, the branch what the prior says."""
     image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
     hole = torch.from_numpy(mask > 0).float()[None, None]
-    for estimate, calls in (("mean", 20), ("sample", 12)):
+    for estimate, calls in (("mean", 20), ("sample", 16)):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
         run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
         prior, *seen = backbone.conditions
@@ -507,7 +507,7 @@ def check_inpaint_alternates(module: ModuleType) -> None:
         ladder = backbone.sigmas[:second][1:], backbone.sigmas[second:calls][1:]
         for falling in ladder:
             assert all(above > below for above, below in pairwise(falling))
-    assert len(backbone.sigmas) == 24
+    assert len(backbone.sigmas) == 32
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:

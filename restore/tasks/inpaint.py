@@ -30,7 +30,7 @@ SOLVERS = get_args(Solver)  # of `restore.methods`, as they are
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "alternating", "sample": "alternating"}
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("alternating", "mean"): 20,
-    ("alternating", "sample"): 24,
+    ("alternating", "sample"): 32,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("repaint", "sample"): 250,
