@@ -62,8 +62,12 @@ USEFUL = {
     ("run", "splitting", "mean"): 12,
 }
 FEWEST = {"upscale": "conditional", "dejpeg": "blind"}  # the mean in one call
-BEFORE = {("upscale", "projection"): ORIENTATIONS, ("dejpeg", "splitting"): 1, ("dejpeg", "ddnm"): 1}
-BEFORE["dejpeg", "dps"] = 1
+BEFORE = {  # calls of the conditional branch
+    ("upscale", "projection"): ORIENTATIONS,
+    ("dejpeg", "splitting"): 1,
+    ("dejpeg", "ddnm"): 1,
+    ("dejpeg", "dps"): 1,
+}
 
 
 def calls_of(task: str, walk: Mapping[str, Any], steps: int) -> int:

@@ -357,6 +357,12 @@ OWN: dict[str, Method] = {
 }
 
 
+def differentiates(name: str) -> bool:
+    """Whether a method differentiates the network; KeyError for an unknown one."""
+    # Those of other packages are loaded only where one of them is meant.
+    return (OWN.get(name) or all_methods()[name]).gradient
+
+
 @cache
 def all_methods() -> dict[str, Method]:
     """The methods by name: those of this module, and those that installed packages add.

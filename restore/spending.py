@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from restore.coding import Coding
 
 SMALL = 256  # pixels a side of what the machine's speed is measured on
-GRADIENT = ("pigdm", "dps")  # the methods that differentiate the network
 
 
 @dataclass(frozen=True)
@@ -58,22 +57,23 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
             )
     chosen = plan(job.task, walk, calls, extra=job.extra)
     session.backbone.ensemble = chosen.ensemble
-    total = chosen.calls
     if settings.seconds is not None:
-        session.chosen = (("--nfe", str(total)),)
+        session.chosen = (("--nfe", str(chosen.calls)),)
         if "jumps" in chosen.walk:  # several walks take nearly as many calls
             length, repeats = chosen.walk["jumps"]
             told = {"--steps": chosen.walk["steps"], "--jump-length": length, "--jump-repeats": repeats}
             session.chosen = tuple((name, str(value)) for name, value in told.items())
     if "method" in chosen.walk:
         session.facts["method"] = chosen.walk["method"]
-    _tell(session, name, {**walk, **chosen.walk}, job.task, chosen, total, per_call)
-    return {**walk, **chosen.walk}
+    walk = {**walk, **chosen.walk}
+    _tell(session, name, walk, job.task, chosen, per_call)
+    return walk
 
 
 def _tell(
-    session: Session, name: str, walk: Mapping[str, Any], task: str, chosen: Plan, total: int, per_call: float
+    session: Session, name: str, walk: Mapping[str, Any], task: str, chosen: Plan, per_call: float
 ) -> None:
+    total = chosen.calls
     parts = [f"{total} network call{'s' if total > 1 else ''}"]
     if chosen.ensemble > 1:
         parts.append(f"{chosen.ensemble} orientations")
@@ -170,6 +170,7 @@ def upscaling(pixels: NDArray[Any], scale: float, session: Session) -> Job:
 
 def compressed(pixels: NDArray[Any], coding: Coding | None, method: str, session: Session) -> Job:
     """For a picture ``(h, w, c)`` that JPEG has left something in."""
+    from restore.methods import differentiates
     from restore.tasks.dejpeg import dejpeg
 
     piece = pixels[:SMALL, :SMALL]
@@ -180,11 +181,13 @@ def compressed(pixels: NDArray[Any], coding: Coding | None, method: str, session
         return int(piece.shape[0] * piece.shape[1])
 
     h, w = pixels.shape[:2]
-    return Job("dejpeg", session.backbone.computed((h, w), differentiable=method in GRADIENT), small)
+    gradient = method != "blind" and differentiates(method)
+    return Job("dejpeg", session.backbone.computed((h, w), differentiable=gradient), small)
 
 
 def solving(pixels: NDArray[Any], words: Sequence[Word], method: str, session: Session) -> Job:
     """For a picture ``(h, w, c)`` that something was done to."""
+    from restore.methods import differentiates
     from restore.tasks.solve import chain_of, solve
 
     factor = size_before(words, (1000, 1000))[0] / 1000
@@ -203,4 +206,4 @@ def solving(pixels: NDArray[Any], words: Sequence[Word], method: str, session: S
         solve(given, lambda *_: operator, backbone=session.backbone, **{**walk, "steps": 2})
         return math.prod(operator.x_shape[1:])
 
-    return Job("run", session.backbone.computed(size, differentiable=method in GRADIENT), small)
+    return Job("run", session.backbone.computed(size, differentiable=differentiates(method)), small)

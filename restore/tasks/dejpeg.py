@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor
@@ -88,7 +89,7 @@ def _laddered(plan: Plan, estimate: Estimate, coding: Coding, start: float | Non
     """The plan with a ladder that suits the tables."""
     factor, power = START[estimate]
     first = start or max(2 * LEAST_SIGMA, factor * (sum(coding.luma) / sum(LUMA)) ** power)
-    return Plan(plan.method, plan.sampler, plan.steps, first, max(LEAST_SIGMA, first / FALL[estimate]))
+    return replace(plan, start=first, last=max(LEAST_SIGMA, first / FALL[estimate]))
 
 
 def plan_of(

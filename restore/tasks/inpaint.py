@@ -18,7 +18,7 @@ from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.fill import push_pull
 from restore.guidance import enforce, half_quadratic_splitting, inject_known
-from restore.methods import Problem, all_methods, check_guidance, guided
+from restore.methods import Problem, all_methods, check_guidance, differentiates, guided
 from restore.operators import Hole
 from restore.tasks import solve as solving
 from restore.tasks.solve import ROUNDING, solved
@@ -356,11 +356,11 @@ def _split(
 
 def workload(hole: Tensor, estimate: Estimate, method: str, backbone: Backbone) -> int:
     """How many pixels every step computes for a picture with a hole ``(1, 1, h, w)``, at all sizes."""
-    total = 0
+    total, gradient = 0, method in SOLVERS and differentiates(method)
     for top, bottom, left, right in surroundings(hole, CONTEXT):
         piece, size = hole[..., top:bottom, left:right], (bottom - top, right - left)
         for _ in range(1 + (halvings(piece, estimate) if method in FROM_FILL else 0)):
-            total += backbone.computed(size, differentiable=method in ("pigdm", "dps"))
+            total += backbone.computed(size, differentiable=gradient)
             size = (size[0] + 1) // 2, (size[1] + 1) // 2
     return total
 

@@ -21,12 +21,12 @@ from restore.words import Word, read_word
 
 Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that a file has
-STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}
 # Measured on validation pictures with blurs and reductions, as are the methods' own starts.
+STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}
 LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
 MOST_SIGMA = 80.0
-COLOUR_START = 1.0
+COLOUR_START = 1.0  # where colours are not decided yet
 
 
 def solve(
@@ -113,7 +113,7 @@ class Plan:
 def plan_of(
     estimate: Estimate, name: str, sampler: str | None, steps: int | None, start: float | None
 ) -> Plan:
-    """Complete the options by their defaults; ValueError for what cannot be walked."""
+    """Complete checked options by their defaults; ValueError for what cannot be walked."""
     if estimate not in STEPS:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
     known = methods.all_methods()
@@ -123,7 +123,6 @@ def plan_of(
     chosen = known[name]
     if sampler is not None and chosen.wrap is None:
         raise ValueError(f"method {name!r} has steps of its own; leave out sampler={sampler!r}")
-    check_numbers(steps, start)
     walker = None if sampler is None else samplers.choose(sampler, chosen.sampler, estimate)
     return Plan(chosen, walker, steps or STEPS[estimate], start or chosen.start)
 
