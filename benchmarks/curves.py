@@ -46,10 +46,10 @@ from restore.tasks.upscale import upscale
 # What is measured: the damage in words, its protocol, the method, the estimate, and the budgets of calls,
 # that of the default among them.
 CURVES: list[tuple[str, Protocol, str, str, Sequence[int]]] = [
-    ("narrow strokes", Holes("strokes-narrow"), "alternating", "mean", (1, 2, 4, 8, 12, 20, 40, 80)),
-    ("narrow strokes", Holes("strokes-narrow"), "alternating", "sample", (2, 4, 8, 12, 24, 48, 96)),
-    ("pictures reduced 4 times", BicubicDown(4), "projection", "mean", (3, 4, 6, 8, 16, 32, 64)),
-    ("pictures reduced 4 times", BicubicDown(4), "projection", "sample", (3, 4, 6, 12, 22, 50)),
+    ("narrow strokes", Holes("strokes-narrow"), "alternating", "mean", (1, 2, 4, 8, 12, 24, 48)),
+    ("narrow strokes", Holes("strokes-narrow"), "alternating", "sample", (2, 4, 8, 12, 24, 48)),
+    ("pictures reduced 4 times", BicubicDown(4), "projection", "mean", (3, 4, 8, 16, 32)),
+    ("pictures reduced 4 times", BicubicDown(4), "projection", "sample", (3, 4, 6, 10, 20, 50)),
     ("white noise of sigma 25", Gaussian(25), "gaussian", "mean", (1, 2, 4, 8)),
     ("white noise of sigma 25", Gaussian(25), "gaussian", "sample", (2, 5, 10, 20, 50)),
     ("JPEG of quality 30", Jpeg(30), "splitting", "mean", (2, 3, 5, 10, 20, 40)),

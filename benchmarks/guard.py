@@ -159,7 +159,7 @@ def main() -> int:
     found: list[Compared] = []
     print(HEAD, flush=True)
     for protocol in TASKS:
-        key = {"denoise": "psnr", "upscale": "psnr_y", "inpaint": "psnr_hole"}[protocol.task]
+        key = {"upscale": "psnr_y", "inpaint": "psnr_hole"}.get(protocol.task, "psnr")
         nets = {} if protocol.task == "denoise" else {"squeeze": lpips}
         metrics = [METRICS[k] for k in (key, "colour", *(f"lpips_{net}" for net in nets))]
         table = measure(pictures, protocol, methods_of(protocol, networks), Scorer(metrics, nets), say=_stop)

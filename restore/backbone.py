@@ -93,10 +93,9 @@ class Condition:
         """The six planes ``(b, 6, h, w)`` the network sees: hint in [-1, 1], known, present, noise."""
         one = torch.ones_like(self.hint[:, :1])
         known = one * 0 if self.known is None else self.known
-        level = UNKNOWN_NOISE if self.noise_std is None else 2 * torch.as_tensor(self.noise_std)
-        if isinstance(level, Tensor) and level.ndim == 1:
-            level = level.view(-1, 1, 1, 1)
-        level = torch.as_tensor(level, device=one.device, dtype=one.dtype)
+        level = UNKNOWN_NOISE if self.noise_std is None else 2 * self.noise_std
+        if isinstance(level, Tensor):
+            level = level.to(one).view(-1, 1, 1, 1) if level.ndim == 1 else level.to(one)
         return torch.cat([2 * self.hint - 1, known, one, one * level], dim=1)
 
 

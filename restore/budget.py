@@ -58,7 +58,7 @@ def plan(task: str, walk: Mapping[str, Any], calls: int, *, extra: int = 0) -> P
 # Steps beyond which the mean becomes worse, measured on validation pictures.
 USEFUL = {
     ("dejpeg", "splitting", "mean"): 4,
-    ("upscale", "projection", "mean"): 6,
+    ("upscale", "projection", "mean"): 2,
     ("run", "splitting", "mean"): 12,
 }
 FEWEST = {"upscale": "conditional", "dejpeg": "blind"}  # the mean in one call

@@ -123,7 +123,7 @@ def main() -> None:
 @estimate_option("sample")
 @method_option(
     INPAINT_STEPS, None,
-    "alternating: conditional and splitting by turns; conditional: the network is shown the picture and the "
+    "alternating: conditional, then splitting from there; conditional: the network is shown the picture and the "
     "mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
     "splitting, ddrm, ddnm-plus, diffpir, pigdm, dps: by the prior alone, which is not shown the mask, from "
     "a smooth fill. "

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from restore.coding import CHROMA, LUMA
+from restore.constants import constant
 from restore.jpeg import compressed
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor
     """
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None] / 100
     tables = [
-        (torch.tensor(table, dtype=torch.float32, device=image.device).view(8, 8) * scale)
+        (constant(table, image.device).view(8, 8) * scale)
         .round()
         .clamp(1, 255)
         for table in (LUMA, CHROMA)
@@ -104,7 +105,7 @@ def stroke_holes(
     start = torch.rand(b, 1, 2, device=device, generator=generator)
     steps = (torch.rand(b, points, 2, device=device, generator=generator) - 0.5) * 0.7
     path = torch.cat([start, start + steps.cumsum(1)], 1).remainder(2)
-    path = torch.where(path > 1, 2 - path, path) * torch.tensor([h, w], device=device)
+    path = torch.where(path > 1, 2 - path, path) * constant((h, w), path.device)
     width = (torch.rand(b, 1, device=device, generator=generator) * 0.05 + 0.01) * side + 1
     return _distance_below(path[:, :-1], path[:, 1:], width.expand(b, points), h, w)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from restore.constants import constant
+
 
 def push_pull(image: Tensor, hole: Tensor) -> Tensor:
     """Fill holes by normalised convolution on a pyramid.
@@ -27,11 +29,11 @@ def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
     """
     h, w = weight.shape[-2:]
     if h == 1 and w == 1:
-        return (weighted / weight.clamp_min(1e-6)).where(weight > 0, weight.new_tensor(0.5))
+        return (weighted / weight.clamp_min(1e-6)).where(weight > 0, 0.5)
     pad = (1, 1 + w % 2, 1, 1 + h % 2)
     # A tent over 4x4 pixels, halved in size: smoother than 2x2, no blocks in the fill. Its taps sum to
     # four, so that one known pixel of four makes a known coarse pixel.
-    kernel = weight.new_tensor([0.25, 0.75, 0.75, 0.25])
+    kernel = constant((0.25, 0.75, 0.75, 0.25), weight.device, weight.dtype)
     kernel = (kernel[:, None] * kernel).expand(weighted.shape[1], 1, 4, 4)
     coarse_weighted = F.conv2d(F.pad(weighted, pad), kernel, stride=2, groups=weighted.shape[1])
     coarse_weight = F.conv2d(F.pad(weight, pad), kernel[:1], stride=2)

@@ -12,19 +12,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.coding import Coding
+from restore.constants import constant
 
 UPSCALED = 16  # steps of finding the chroma that was enlarged
 CLIPPED = 2.0  # times as wide: the interval of a block whose values were cut off at black or white
 
 
 @cache
-def _constants() -> tuple[Tensor, Tensor, Tensor]:
+def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """The 8x8 DCT-II matrix, RGB to YCbCr and back."""
-    k = torch.arange(8, dtype=torch.float32)
-    dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
-    dct[0] /= math.sqrt(2)
-    ycc = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-    return dct, ycc, torch.linalg.inv(ycc)
+    with torch.inference_mode(False):
+        k = torch.arange(8, dtype=torch.float32)
+        dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
+        dct[0] /= math.sqrt(2)
+        ycc = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+        return dct.to(device), ycc.to(device), torch.linalg.inv(ycc).to(device)
 
 
 def compressed(
@@ -136,7 +138,7 @@ def _flipped(turn: int) -> list[int]:
 
 def _tables(coding: Coding, device: torch.device | str) -> tuple[Tensor, Tensor]:
     luma, chroma = (
-        torch.tensor(table, dtype=torch.float32, device=device).view(1, 8, 8)
+        constant(tuple(table), torch.device(device)).view(1, 8, 8)
         for table in (coding.luma, coding.chroma)
     )
     return luma, chroma
@@ -164,7 +166,7 @@ def _planes(
     planes = F.pad(image, (0, -w % side, 0, -h % side), mode="replicate") * 255
     if colours:
         # The level shift of luma; it leaves chroma as it is, whose weights sum to zero.
-        planes = torch.einsum("ij,bjhw->bihw", _constants()[1].to(image.device), planes - 128)
+        planes = torch.einsum("ij,bjhw->bihw", _constants(image.device)[1], planes - 128)
     found = []
     for number in range(3):
         times = coarser if number else (1, 1)
@@ -176,7 +178,7 @@ def _planes(
 
 def _coloured(planes: Sequence[Tensor]) -> Tensor:
     """Luma and chroma of full size as RGB in [0, 1]."""
-    rgb = _constants()[2].to(planes[0].device)
+    rgb = _constants(planes[0].device)[2]
     return (torch.einsum("ij,bjhw->bihw", rgb, torch.cat(list(planes), 1)) + 128) / 255
 
 
@@ -188,12 +190,12 @@ def _by_block(plane: Tensor) -> Tensor:
 
 def _blocks(plane: Tensor) -> Tensor:
     """The coefficients of every block."""
-    dct = _constants()[0].to(plane.device)
+    dct = _constants(plane.device)[0]
     return dct @ _by_block(plane) @ dct.T
 
 
 def _joined(coefficients: Tensor, like: Tensor) -> Tensor:
-    dct = _constants()[0].to(like.device)
+    dct = _constants(like.device)[0]
     return (dct.T @ coefficients @ dct).transpose(2, 3).reshape(like.shape)
 
 

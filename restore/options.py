@@ -24,8 +24,8 @@ ESTIMATES = ("sample", "mean")
 PRECISIONS = ("auto", "bf16", "fp32")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
 INPAINT_STEPS = {
-    ("alternating", "mean"): 20,
-    ("alternating", "sample"): 32,
+    ("alternating", "mean"): 12,
+    ("alternating", "sample"): 24,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("repaint", "sample"): 250,
@@ -50,8 +50,8 @@ DENOISE_STEPS = {
 UPSCALE_STEPS = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
-    ("projection", "mean"): 6,
-    ("projection", "sample"): 10,
+    ("projection", "mean"): 2,
+    ("projection", "sample"): 8,
 }
 UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
 SCALES = (1.5, 4.0)

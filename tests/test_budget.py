@@ -121,8 +121,8 @@ def test_the_least_budgets() -> None:
 
 def test_what_steps_cannot_use_goes_into_orientations() -> None:
     assert plan("dejpeg", walk("splitting", "mean"), 17) == Plan(15, {"steps": 4}, 3)
-    assert plan("upscale", walk("projection", "mean"), 7) == Plan(7, {"steps": 5})
-    assert plan("upscale", walk("projection", "mean"), 1000) == Plan(64, {"steps": 6}, 8)
+    assert plan("upscale", walk("projection", "mean"), 3) == Plan(3, {"steps": 1})
+    assert plan("upscale", walk("projection", "mean"), 1000) == Plan(32, {"steps": 2}, 8)
 
 
 def test_repaints_calls() -> None:

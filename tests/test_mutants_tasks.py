@@ -133,10 +133,14 @@ MUTATIONS: Mutations = {
         ("fill = push_pull(*levels[-1])", "fill = image"),
     ],
     (inpaint, test_tasks.check_inpaint_alternates): [
-        ("Condition(x, known=1 - hole)", "Condition(fill, known=1 - hole)"),
         ("Condition(x, known=1 - hole)", "Condition(x, known=hole)"),
-        ("x = seen(x, backbone", "x = seen(fill, backbone"),
         ("x = _split(prior, x, (", "x = _split(prior, fill, ("),
+    ],
+    (inpaint, test_tasks.check_inpaint_alternates_again): [
+        ("Condition(x, known=1 - hole)", "Condition(fill, known=1 - hole)"),
+        ("x = seen(x, backbone", "x = seen(fill, backbone"),
+        ("draws > 0 and coarse", "coarse"),
+        ("picture is not image)", "True)"),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [
         ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),

@@ -487,27 +487,38 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
 
 
 def check_inpaint_alternates(module: ModuleType) -> None:
-    """The branch is shown the smooth fill, the prior what the branch says, the branch what the prior says."""
+    """The branch is shown the smooth fill, the prior what the branch says."""
     image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
     hole = torch.from_numpy(mask > 0).float()[None, None]
-    for estimate, calls in (("mean", 20), ("sample", 16)):
+    for estimate, calls in (("mean", 12), ("sample", 12)):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
         run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
-        prior, *seen = backbone.conditions
+        prior, condition = backbone.conditions
         assert prior is None
-        first, second = tops = [i for i, sigma in enumerate(backbone.sigmas) if sigma == CONFIG.sigma_max]
-        assert (first, second) == (0, 1 + (calls - 2) // 3)
-        for condition, top in zip(seen, tops, strict=True):
-            assert torch.equal(condition.hint, backbone.states[top])
-            assert torch.equal(condition.known, 1 - hole)
-        assert torch.equal(backbone.states[0], push_pull(image, hole))
+        assert torch.equal(condition.hint, push_pull(image, hole))
+        assert torch.equal(condition.known, 1 - hole)
+        assert torch.equal(backbone.states[0], condition.hint)
+        assert backbone.sigmas[0] == CONFIG.sigma_max
         states = backbone.states[:calls]
         for before, after in pairwise(states):  # what is known is put in, and no noise
             torch.testing.assert_close(after, torch.where(hole > 0, 0.9 * before + 0.01, image))
-        ladder = backbone.sigmas[:second][1:], backbone.sigmas[second:calls][1:]
-        for falling in ladder:
-            assert all(above > below for above, below in pairwise(falling))
-    assert len(backbone.sigmas) == 32
+        ladder = backbone.sigmas[1:calls]
+        assert (ladder[0], ladder[-1]) == module.LAST_TURN
+        assert all(above > below for above, below in pairwise(ladder))
+    assert len(backbone.sigmas) == 24
+
+
+def check_inpaint_alternates_again(module: ModuleType) -> None:
+    """In samples of a deep hole the branch is then shown what was found, at all sizes but the finest."""
+    image, mask = picture(1, 3, 96, 96), box_mask(96, 96, 20, 76, 20, 76)
+    for estimate, tops in (("mean", [0, 12]), ("sample", [0, 4, 24])):
+        backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
+        run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
+        assert [i for i, sigma in enumerate(backbone.sigmas) if sigma == CONFIG.sigma_max] == tops
+        shown = [condition for condition in backbone.conditions if condition is not None]
+        assert len(shown) == len(tops)
+        for condition, top in zip(shown, tops, strict=True):
+            assert torch.equal(condition.hint, backbone.states[top])
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:
@@ -550,6 +561,7 @@ def test_inpaint_starts_from_the_fill() -> None:
 
 def test_inpaint_alternates() -> None:
     check_inpaint_alternates(inpaint_task)
+    check_inpaint_alternates_again(inpaint_task)
 
 
 @pytest.mark.parametrize("estimate", ["mean", "sample"])

@@ -50,7 +50,7 @@ def test_shipped_file_is_small_and_says_where_it_comes_from() -> None:
     assert {"pictures", "crops", "steps", "sha256"} <= backbone.facts.keys()
 
 
-@pytest.mark.parametrize(("sigma", "measured"), [(15, 34.00), (25, 31.74), (50, 28.84)])
+@pytest.mark.parametrize(("sigma", "measured"), [(15, 34.27), (25, 32.07), (50, 29.20)])
 def test_denoise(sigma: float, measured: float) -> None:
     picture = clean()
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
@@ -83,7 +83,7 @@ def test_eight_orientations_are_better_than_one() -> None:
     assert scores[1] - scores[0] == pytest.approx(0.18, abs=0.06)
 
 
-@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 10.8), ("shared", 5.3)])
+@pytest.mark.parametrize(("kind", "measured"), [("growing with the signal", 11.2), ("shared", 6.3)])
 def test_blind_noise(kind: str, measured: float) -> None:
     picture, generator = clean(), torch.Generator().manual_seed(0)
     if kind == "shared":
@@ -112,7 +112,7 @@ def test_upscale() -> None:
     picture = clean()
     small = (resize(picture, (32, 32)).clamp(0, 1) * 255).round() / 255
     mean = restore.upscale(small, 3, estimate="mean")
-    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 1.5  # 1.69 measured
+    assert mean_psnr(mean, picture) > mean_psnr(resize(small, (96, 96)), picture) + 1.5  # 1.70 measured
     assert drift(mean, picture) < 1
     sample = restore.upscale(small, 3)
     assert float((resize(sample, (32, 32)) - small).abs().mean()) * 255 < 0.5
@@ -123,10 +123,10 @@ def test_inpaint() -> None:
     picture, hole = clean(), strokes().expand(3, -1, -1, -1)
     fill = push_pull(picture, hole)
     mean = restore.inpaint(picture, hole, estimate="mean")
-    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 1.7  # 1.84 measured
+    assert mean_psnr(mean, picture, hole) > mean_psnr(fill, picture, hole) + 2.3  # 2.57 measured
     assert torch.equal(mean * (1 - hole), picture * (1 - hole))
     sample = restore.inpaint(picture, hole)
-    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) + 1.3  # 1.60 measured
+    assert mean_psnr(sample, picture, hole) > mean_psnr(fill, picture, hole) + 1.6  # 1.89 measured
 
 
 def test_samples_look_like_pictures_not_noise() -> None:

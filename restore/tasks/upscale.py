@@ -26,12 +26,12 @@ DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "projection", "sample": "proje
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
-    ("projection", "mean"): 6,
-    ("projection", "sample"): 10,
+    ("projection", "mean"): 2,
+    ("projection", "sample"): 8,
 }
 # Where projection's ladder begins and ends, and of how many orientations its start is the mean; measured on
 # the validation pictures.
-LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.03, 0.01), "sample": (0.1, 0.02)}
+LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.02, 0.01), "sample": (0.1, 0.01)}
 ORIENTATIONS = 2
 ROUNDS, CLOSE = 60, 0.02 / 255  # of making a result agree with what was measured
 Walk = partial[Tensor]  # a sampler with its noise

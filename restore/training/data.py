@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from restore import images
+from restore.constants import constant
 from restore.degradations import text_pages
 from restore.errors import ConfigError, ImageError
 
@@ -161,7 +162,7 @@ def halved(picture: np.ndarray) -> np.ndarray:
 def some_gray(crops: Tensor, share: float, generator: Generator | None = None) -> Tensor:
     """Take the colour (BT.601 luma, full range) from about ``share`` of the crops ``(b, 3, h, w)``."""
     chosen = torch.rand(len(crops), 1, 1, 1, device=crops.device, generator=generator) < share
-    weights = crops.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    weights = constant((0.299, 0.587, 0.114), crops.device, crops.dtype).view(1, 3, 1, 1)
     return torch.where(chosen, (crops * weights).sum(1, keepdim=True).expand_as(crops), crops)
 
 

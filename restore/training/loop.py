@@ -121,9 +121,9 @@ class Trainer:
 
     def _bins(self, sigma: Tensor) -> Tensor:
         config = self.config.backbone
-        low = schedules.log_snr_of(torch.tensor(config.sigma_max))
-        high = schedules.log_snr_of(torch.tensor(config.sigma_min))
-        place = (schedules.log_snr_of(sigma) - low.to(sigma)) / (high - low).to(sigma)
+        low = schedules.log_snr_of(config.sigma_max)
+        high = schedules.log_snr_of(config.sigma_min)
+        place = (schedules.log_snr_of(sigma) - low) / (high - low)
         return (place * LEVELS).long().clamp(0, LEVELS - 1)
 
     def rate(self) -> float:
