@@ -123,8 +123,8 @@ def main() -> None:
 @estimate_option("sample")
 @method_option(
     INPAINT_STEPS, None,
-    "alternating: conditional, then splitting from there; conditional: the network is shown the picture and the "
-    "mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
+    "alternating: conditional, then splitting from there; conditional: the network is shown the picture and "
+    "the mask; repaint: from pure noise, known pixels put in at each step (thousands of network calls); ddnm, "
     "splitting, ddrm, ddnm-plus, diffpir, pigdm, dps: by the prior alone, which is not shown the mask, from "
     "a smooth fill. "
     f"{default_method(INPAINT_METHOD)}",
@@ -186,7 +186,7 @@ def inpaint(
         def deviation() -> NDArray[np.float32]:
             from restore.tasks.uncertainty import of_inpainting
 
-            find = partial(of_inpainting, mask=hole, count=settings.uncertainty_samples)
+            find = partial(of_inpainting, mask=hole, count=settings.map_samples)
             return deviation_of(picture, job.name, "inpaint", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
@@ -305,7 +305,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
             if level is not None and method != "blind":
                 find = partial(of_denoising, sigma=level)
                 return deviation_of(picture, job.name, "denoise", session, find, seed)
-            blind = partial(of_blind, sigma=sigma, count=settings.uncertainty_samples)
+            blind = partial(of_blind, sigma=sigma, count=settings.map_samples)
             return deviation_of(picture, job.name, "blind", session, blind, seed)
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
@@ -421,7 +421,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
         def deviation() -> NDArray[np.float32]:
             from restore.tasks.uncertainty import of_upscaling
 
-            find = partial(of_upscaling, scale=scale, count=settings.uncertainty_samples)
+            find = partial(of_upscaling, scale=scale, count=settings.map_samples)
             return deviation_of(picture, job.name, "upscale", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:

@@ -204,7 +204,7 @@ def _solve(
             from restore.tasks.uncertainty import of_solving
 
             asked = {k: walk[k] for k in ("noise", "start") if k in walk}
-            find = partial(of_solving, operator=chain_of(words), count=settings.uncertainty_samples, **asked)
+            find = partial(of_solving, operator=chain_of(words), count=settings.map_samples, **asked)
             colour = any(word.kind == "gray" for word in words)
             shown = replace(picture, gray=False) if colour else picture
             return deviation_of(shown, job.name, "run", session, find, walk["seed"])
@@ -304,7 +304,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
             from restore.tasks.uncertainty import of_dejpeg
 
             assert coding is not None  # else nothing is asked
-            find = partial(of_dejpeg, coding=coding, count=settings.uncertainty_samples)
+            find = partial(of_dejpeg, coding=coding, count=settings.map_samples)
             return deviation_of(picture, job.name, "dejpeg", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:

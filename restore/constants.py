@@ -1,7 +1,7 @@
 """Small tables of numbers on the device that they are used on, put there once.
 
-Copying from the CPU waits for all that a GPU was told before: done in every step of training, nothing could be
-prepared while the GPU works.
+Copying from the CPU waits for all that a GPU was told before: done in every step of training, nothing could
+be prepared while the GPU works.
 """
 
 from __future__ import annotations

@@ -74,10 +74,7 @@ def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor
     """
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None] / 100
     tables = [
-        (constant(table, image.device).view(8, 8) * scale)
-        .round()
-        .clamp(1, 255)
-        for table in (LUMA, CHROMA)
+        (constant(table, image.device).view(8, 8) * scale).round().clamp(1, 255) for table in (LUMA, CHROMA)
     ]
     return compressed(image, tuple(tables), coarser=(2, 2) if halve_chroma else (1, 1))
 

@@ -13,6 +13,8 @@ from restore.operators import Operator, Projecting, consistent
 from restore.samplers import Watch, counted
 from restore.types import Denoiser, Noise, Progress
 
+FULL_STEPS = 24  # of DPIR's ladders the longest (Zhang et al. 2021, section 5)
+
 
 def inject_known(
     denoise: Denoiser,
@@ -60,17 +62,30 @@ def enforce(
 
 
 def half_quadratic_splitting(
-    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], *, progress: Progress | None = None
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Sequence[float],
+    *,
+    share: float = 1.0,
+    progress: Progress | None = None,
 ) -> Tensor:
     """Denoise again and again at a falling noise level, adding no noise: a posterior mean, not a sample.
 
     Plug-and-play splitting (Zhang et al. 2021, DPIR, eq. 6): ``x <- D(x, sigma)`` for each sigma > 0,
-    with D wrapped by `enforce`. Deterministic. Raises NumbersError when x is no longer finite.
+    with D wrapped by `enforce`. Deterministic. share: how far x moves towards D(x, sigma) in every step, for
+    ladders so fine (`share_of`) that all of it would smooth away what there is. Raises NumbersError when x
+    is no longer finite.
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
     denoise, watch = counted(denoise, progress, len(levels)), Watch(levels)
     for sigma in levels:
-        x = denoise(x, sigma)
+        found = denoise(x, sigma)
+        x = found if share == 1 else x + share * (found - x)
         watch(x)
     watch.end()
     return x
+
+
+def share_of(steps: int) -> float:
+    """Of splitting on a ladder of so many steps: all of them together move x as often as FULL_STEPS would."""
+    return min(1.0, FULL_STEPS / steps)

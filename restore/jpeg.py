@@ -138,8 +138,7 @@ def _flipped(turn: int) -> list[int]:
 
 def _tables(coding: Coding, device: torch.device | str) -> tuple[Tensor, Tensor]:
     luma, chroma = (
-        constant(tuple(table), torch.device(device)).view(1, 8, 8)
-        for table in (coding.luma, coding.chroma)
+        constant(tuple(table), torch.device(device)).view(1, 8, 8) for table in (coding.luma, coding.chroma)
     )
     return luma, chroma
 

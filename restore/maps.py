@@ -27,6 +27,10 @@ def check_map(settings: Settings, jobs: Sequence[Any], reads: Sequence[Path]) ->
     """
     path = settings.uncertainty
     if path is None:
+        if settings.uncertainty_samples is not None:
+            raise click.UsageError(
+                "--uncertainty-samples is of the map of --uncertainty FILE; pass that, too"
+            )
         return
     if path.suffix.lower() not in KINDS:
         raise click.UsageError(f"--uncertainty {path}: a map is written as .tif or .png; name it so")

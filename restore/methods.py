@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from restore.backbone import Backbone, Condition
-from restore.guidance import enforce, half_quadratic_splitting, inject_known
+from restore.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.operators import (
     UNMEASURED,
     Degradation,
@@ -33,6 +33,7 @@ from restore.operators import (
 from restore.samplers import Sampler, Update, check_share, ddim, ddim_step, ddpm
 from restore.types import Denoiser, Estimate, Noise, Progress
 
+TRUST = 8.0  # how much more than its noise says a measurement gives way to the prior (Zhu et al. 2023)
 UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
 
 
@@ -185,27 +186,53 @@ def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float
 def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
     """DDNM+ (Wang et al. 2023, eq. 17 to 19): as much of y as its noise fits into the step's own noise.
 
-    With posterior weight c and deviation u of the step, ``lambda = min(1, u / (c noise_std))`` of the
-    projection, and fresh noise of variance ``u^2 - (c lambda noise_std)^2``; A^+ is taken to leave noise as
-    it is. Its time travel is a ladder that climbs (`schedule.climbing`).
+    With posterior weight c and deviation u of the step, in each singular direction s the projection by
+    ``lambda = min(1, u s / (c noise_std))``, which carries noise of ``c lambda noise_std / s``, and fresh
+    noise that makes it u. Where the spectrum is not known A^+ is damped in place of that, as in `diffpir`.
+    Its time travel is a ladder that climbs (`schedule.climbing`).
     """
-    operator, y = _linear(problem), problem.y
+    operator, y, noise_std = _linear(problem), problem.y, problem.noise_std
 
     def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
         x0 = denoise(x, sigma)
         c = 1 - (below / sigma) ** 2
         u = below * math.sqrt(c)
-        carried = c * problem.noise_std  # of y's noise into x'
-        share = 1.0 if u >= carried else u / carried
-        x0 = x0 + share * (consistent(x0, y, operator) - x0)
-        x = c * x0 + (1 - c) * x
-        fresh = math.sqrt(max(0.0, u**2 - (share * carried) ** 2))
-        return x + fresh * noise(x) if fresh else x
+        missing, fresh = y - operator.forward(x0), u * noise(x) if below else torch.zeros_like(x)
+        if isinstance(operator, Spectral):
+            correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
+        elif noise_std == 0:
+            correction = operator.adjoint(operator.solve(missing, 0.0))
+        elif below:
+            correction = operator.adjoint(operator.solve(missing, TRUST * (noise_std / below) ** 2))
+        else:
+            correction = torch.zeros_like(x)
+        return c * (x0 + correction) + (1 - c) * x + fresh
 
     return update
 
 
-def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = 8.0, zeta: float = 0.3) -> Update:
+def _by_direction(
+    operator: Spectral, missing: Tensor, noise_std: float, fresh: Tensor, u: float
+) -> tuple[Tensor, Tensor]:
+    """DDNM+'s correction of x0, and what remains of the fresh noise of deviation u beside y's own.
+
+    noise_std: of y, times the weight that x0 has in x'.
+    """
+    measured, s = operator.values > UNMEASURED, operator.values.clamp_min(UNMEASURED).sqrt()
+    carried = noise_std / s
+    share = torch.where(carried > u, u / carried.clamp_min(1e-12), 1)
+    left = torch.where(carried > u, 0, (u**2 - carried**2).clamp_min(0).sqrt())
+
+    def within(r: Tensor, scale: Tensor) -> Tensor:
+        """From measurements to pictures by A^+, every direction scaled."""
+        spectrum = scale * operator.to_spectrum(r) / s**2
+        return operator.adjoint(operator.from_spectrum(torch.where(measured, spectrum, 0)))
+
+    spread = within(operator.forward(fresh), left / u - 1) if u else 0
+    return within(missing, share), fresh + spread
+
+
+def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = TRUST, zeta: float = 0.3) -> Update:
     """DiffPIR (Zhu et al. 2023, algorithm 1): the proximal point of the clean estimate, then re-noised.
 
     ``x0 <- argmin |y - A x|^2 + rho |x - x0|^2`` with ``rho = weight (noise_std / sigma)^2``, and
@@ -332,6 +359,12 @@ def _splitting(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
     return enforce(denoise, problem.y, _projectable(problem), noise_std=problem.noise_std)
 
 
+def _damped_ddnm(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
+    """`ddnm` where the measurement has noise, which A^+ alone would amplify: damped as in `diffpir`."""
+    noise_std = math.sqrt(TRUST) * problem.noise_std
+    return enforce(denoise, problem.y, _projectable(problem), noise_std=noise_std)
+
+
 def _split(
     denoise: Denoiser,
     x: Tensor,
@@ -341,13 +374,13 @@ def _split(
     progress: Progress | None = None,
 ) -> Tensor:
     """Splitting as a sampler; it draws nothing."""
-    return half_quadratic_splitting(denoise, x, sigmas, progress=progress)
+    return half_quadratic_splitting(denoise, x, sigmas, share=share_of(len(sigmas) - 1), progress=progress)
 
 
 OWN: dict[str, Method] = {
     "splitting": Method("Zhang et al. 2021", wrap=_splitting, sampler=_split, estimate="mean", start=0.25),
     "ddrm": Method("Kawar et al. 2022", ddrm),
-    "ddnm": Method("Wang et al. 2023", wrap=_any_noise(ddnm), sampler=partial(ddim, eta=0.85)),
+    "ddnm": Method("Wang et al. 2023", wrap=_damped_ddnm, sampler=partial(ddim, eta=0.85)),
     "ddnm-plus": Method("Wang et al. 2023", ddnm_plus),
     "diffpir": Method("Zhu et al. 2023", diffpir),
     # Its own transition adds up to more than the measurement says, noise and all, when there are many.

@@ -24,7 +24,7 @@ ESTIMATES = ("sample", "mean")
 PRECISIONS = ("auto", "bf16", "fp32")
 SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
 INPAINT_STEPS = {
-    ("alternating", "mean"): 12,
+    ("alternating", "mean"): 20,
     ("alternating", "sample"): 24,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
@@ -78,6 +78,7 @@ STEPS: dict[str, Mapping[tuple[str, str], int]] = {
 }
 OWN_WALK = ("ddrm", "ddnm-plus", "diffpir", "dps")  # with transitions of their own, for no other sampler
 SAMPLE_STEPS = 50
+MAP_SAMPLES = 8
 TILE = 2048
 CANCELLED = 130  # 128 + SIGINT, as shells count
 
@@ -266,8 +267,9 @@ UNCERTAINTY = (
         "known: as .tif in numbers, 1 being white minus black, as .png from dark (sure) to bright.",
     ),
     click.option(
-        "--uncertainty-samples", type=click.IntRange(2, 100), default=8, show_default=True, metavar="N",
-        help="How many samples it is measured between; denoising needs none, but two network calls.",
+        "--uncertainty-samples", type=click.IntRange(2, 100), metavar="N",
+        help="How many samples it is measured between; denoising needs none, but two network calls.  "
+        f"[default: {MAP_SAMPLES}]",
     ),
 )  # fmt: skip
 CLIMBS = (
@@ -308,7 +310,12 @@ class Settings:
     nfe: int | None = None
     seconds: float | None = None
     uncertainty: Path | None = None
-    uncertainty_samples: int = 8
+    uncertainty_samples: int | None = None
+
+    @property
+    def map_samples(self) -> int:
+        """How many samples a map is measured between."""
+        return self.uncertainty_samples or MAP_SAMPLES
 
 
 def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -242,9 +242,12 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     for text in lost:
         session.note(f"{target}: {text}")
     result = _computed(prepared, job, session)
-    if session.settings.report_consistency and prepared.truth:
-        line, facts = prepared.truth(result)
-        session.facts.update(facts)
+    if session.settings.report_consistency:
+        if prepared.truth:
+            line, facts = prepared.truth(result)
+            session.facts.update(facts)
+        else:
+            line = "nothing says what was done to it, so how true the result is cannot be measured"
         session.note(f"{job.name}: {line}")
     wanted = None if job.draw else session.settings.uncertainty
     deviation = None if wanted is None else _deviation(prepared, job, session)

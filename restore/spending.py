@@ -94,7 +94,7 @@ def _tell(
 
 def _seconds_per_pixel(session: Session, walk: Mapping[str, Any], job: Job) -> float:
     """Measured once for each way to walk: the best of two, after one that is not counted."""
-    key = (job.task, *sorted((k, str(v)) for k, v in walk.items() if k != "seed"))
+    key = (job.task, session.backbone.dtype, *sorted((k, str(v)) for k, v in walk.items() if k != "seed"))
     if key not in session.speeds:
         network, found = session.backbone, []
         for _ in range(3):

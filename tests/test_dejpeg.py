@@ -257,6 +257,8 @@ def test_the_command_reads_the_quality_from_the_file(tmp_path: Path, weights: Pa
         images.read(source).pixels, quality=25, backbone=options.load_backbone(weights, "cpu", "auto", 2048)
     )
     assert np.array_equal(images.read(tmp_path / "good.png").pixels, expected)
+    more = ("--method", "blind", "--weights", weights, "--report-consistency", "-o", tmp_path / "blind.png")
+    assert "how true the result is cannot be measured" in cli("dejpeg", source, *more).stderr
 
 
 @pytest.mark.parametrize(

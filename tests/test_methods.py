@@ -21,7 +21,7 @@ from torch import Tensor
 from restore import methods, operators, samplers, schedule
 from restore.coding import coding_of
 from restore.jpeg import Jpeg
-from restore.operators import Blur, Gray, Hole, Resize
+from restore.operators import UNMEASURED, Blur, Gray, Hole, Resize, Spectral
 from restore.types import Noise
 
 ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
@@ -147,7 +147,9 @@ def check_ddrm(module: ModuleType) -> None:
 
 def check_ddnm_plus(module: ModuleType) -> None:
     """Wang et al. (2023), eq. 17 to 19, and eq. 7 for the step, with a_t, b_t and sigma_t of DDPM."""
-    for name, operator in some_operators().items():
+    soft = operators.chain(Blur(operators.gaussian_kernel(0.7), SIZE), Resize(SIZE, (3, 3)))
+    assert not isinstance(soft, Spectral)
+    for name, operator in {**some_operators(), "chain": soft}.items():
         for noise_std in (0.0, NOISE, 2.0):
             given = problem(module, operator, noise_std)
             found = step(module.ddnm_plus(network, given))
@@ -158,12 +160,22 @@ def check_ddnm_plus(module: ModuleType) -> None:
             b_t = alpha**0.5 * (1 - ABAR_BELOW) / (1 - ABAR)
             sigma_t = ((1 - ABAR_BELOW) / (1 - ABAR) * beta) ** 0.5
             sigma_y = 2 * noise_std
-            share = 1.0 if sigma_t >= a_t * sigma_y else sigma_t / (a_t * sigma_y)
-            gamma = sigma_t**2 - (a_t * share * sigma_y) ** 2
             x_t = to_ddpm(state(), ABAR)
-            X0 = in_ddpm(x_t, ABAR).flatten(1)
-            X0 = X0 - share * (matrix.apply(X0) - paper_y(matrix, given.y)) @ matrix.pinv().T
-            x_s = a_t * X0 + b_t * x_t.flatten(1) + max(gamma, 0) ** 0.5 * z.flatten(1)
+            X0, Y, z = in_ddpm(x_t, ABAR).flatten(1), paper_y(matrix, given.y), z.flatten(1)
+            if isinstance(operator, Spectral):
+                U, S, Vt = torch.linalg.svd(matrix.A, full_matrices=False)
+                measured = S > UNMEASURED**0.5
+                U, S, Vt = U[:, measured], S[measured], Vt[measured]
+                share = (sigma_t * S / (a_t * sigma_y)).clamp(max=1) if sigma_y else torch.ones_like(S)
+                X0 = X0 - share * ((X0 @ matrix.A.T - Y) @ U / S) @ Vt
+                left = (sigma_t**2 - (a_t * share * sigma_y / S) ** 2).clamp(min=0) ** 0.5
+                fresh = sigma_t * (z - z @ Vt.T @ Vt) + (left * (z @ Vt.T)) @ Vt
+            else:  # damped, by the noise of the state to come
+                rho = 8 * sigma_y**2 * ABAR_BELOW / (1 - ABAR_BELOW) or UNMEASURED
+                gram = matrix.A @ matrix.A.T + rho * torch.eye(len(matrix.A), dtype=torch.float64)
+                solved = torch.linalg.solve(gram, (Y - X0 @ matrix.A.T).mT).mT
+                X0, fresh = X0 + solved @ matrix.A, sigma_t * z
+            x_s = a_t * X0 + b_t * x_t.flatten(1) + fresh
             assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std))
 
 

@@ -16,9 +16,11 @@ MUTATIONS: Mutations = {
         ("operator.to_spectrum(operator.forward(x)) / s", "operator.to_spectrum(operator.forward(x))"),
     ],
     (methods, test_methods.check_ddnm_plus): [
-        ("carried = c * problem.noise_std", "carried = problem.noise_std"),
-        ("share = 1.0 if u >= carried else u / carried", "share = 1.0"),
-        ("max(0.0, u**2 - (share * carried) ** 2)", "u**2"),
+        ("missing, c * noise_std, fresh, u", "missing, noise_std, fresh, u"),
+        ("share = torch.where(carried > u, u / carried.clamp_min(1e-12), 1)", "share = torch.ones_like(s)"),
+        ("(u**2 - carried**2).clamp_min(0).sqrt()", "u"),
+        ("carried = noise_std / s", "carried = noise_std * s"),
+        ("TRUST * (noise_std / below) ** 2", "(noise_std / below) ** 2"),
     ],
     (methods, test_methods.check_diffpir): [
         ("weight * (problem.noise_std / sigma) ** 2", "weight * (2 * problem.noise_std / sigma) ** 2"),

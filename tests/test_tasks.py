@@ -490,7 +490,7 @@ def check_inpaint_alternates(module: ModuleType) -> None:
     """The branch is shown the smooth fill, the prior what the branch says."""
     image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
     hole = torch.from_numpy(mask > 0).float()[None, None]
-    for estimate, calls in (("mean", 12), ("sample", 12)):
+    for estimate, calls in (("mean", 20), ("sample", 12)):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
         run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
         prior, condition = backbone.conditions
@@ -511,7 +511,7 @@ def check_inpaint_alternates(module: ModuleType) -> None:
 def check_inpaint_alternates_again(module: ModuleType) -> None:
     """In samples of a deep hole the branch is then shown what was found, at all sizes but the finest."""
     image, mask = picture(1, 3, 96, 96), box_mask(96, 96, 20, 76, 20, 76)
-    for estimate, tops in (("mean", [0, 12]), ("sample", [0, 4, 24])):
+    for estimate, tops in (("mean", [0, 20]), ("sample", [0, 4, 24])):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
         run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
         assert [i for i, sigma in enumerate(backbone.sigmas) if sigma == CONFIG.sigma_max] == tops

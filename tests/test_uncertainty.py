@@ -164,8 +164,9 @@ def test_every_command_writes_a_map(
     command: str, more: tuple[Any, ...], size: tuple[int, int], photo: Path, weights: Path, tmp_path: Path
 ) -> None:
     given = tuple(tmp_path / word if str(word).endswith(".png") else word for word in more)
-    arguments = (command, photo, *given, "--weights", weights, "--uncertainty-samples", 2, "--json")
-    result = cli(*arguments, "-o", tmp_path / "o.png", "--uncertainty", tmp_path / "u.tif")
+    arguments = (command, photo, *given, "--weights", weights, "--json")
+    asked = ("--uncertainty", tmp_path / "u.tif", "--uncertainty-samples", 2)
+    result = cli(*arguments, "-o", tmp_path / "o.png", *asked)
     assert result.exit_code == 0, result.stderr
     assert "how far deviations are off was not measured for these weights" in result.stderr
     numbers = images.read(tmp_path / "u.tif")
@@ -200,6 +201,7 @@ def test_maps_as_pictures_and_nothing_outside_the_hole(photo: Path, weights: Pat
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (("a.png", "--uncertainty-samples", "4"), 2, "is of the map of --uncertainty FILE; pass that, too"),
         (("a.png", "--uncertainty", "u.jpg"), 2, "a map is written as .tif or .png; name it so"),
         (("a.png", "b.png", "-o", "out", "--uncertainty", "u.png"), 2, "is of one picture, got several"),
         (("a.png", "--uncertainty", "a.png"), 2, "is the picture itself, or its mask; name another file"),

@@ -17,7 +17,7 @@ from restore.arrays import Picture, canvas, hole_of
 from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
 from restore.fill import push_pull
-from restore.guidance import enforce, half_quadratic_splitting, inject_known
+from restore.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.methods import Problem, all_methods, check_guidance, differentiates, guided
 from restore.operators import Hole
 from restore.tasks import solve as solving
@@ -29,7 +29,7 @@ Method = Literal["alternating", "conditional", "repaint", "ddnm", "splitting", S
 SOLVERS = get_args(Solver)  # of `restore.methods`, as they are
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "alternating", "sample": "alternating"}
 STEPS: dict[tuple[Method, Estimate], int] = {
-    ("alternating", "mean"): 12,
+    ("alternating", "mean"): 20,
     ("alternating", "sample"): 24,
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
@@ -104,11 +104,12 @@ def inpaint(
         more, the branch now seeing what they found in place of the smooth fill. ``conditional``: the backbone
         sees the picture with a smooth fill and the mask, known pixels are put in at every step
         (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a climbing ladder
-        (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise
-        level, half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third, or half, of the steps
-        draws a sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
-        ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.methods`), from a smooth fill
-        with noise on it. None: whichever measured best for the estimate.
+        (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410 network calls.
+        ``splitting``: the prior from a smooth fill at a middle noise level, half-quadratic splitting (Zhang
+        et al. 2021). ``ddnm``: the last third, or half, of the steps draws a sample around what splitting
+        found, every estimate projected (Wang et al. 2023). ``ddrm``, ``ddnm-plus``, ``diffpir``, ``pigdm``,
+        ``dps``: as published (`restore.methods`), from a smooth fill with noise on it. None: whichever
+        measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
     sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional;
         the methods as published have their own.
@@ -360,7 +361,8 @@ def _split(
 ) -> Tensor:
     if not steps:
         return start
-    return half_quadratic_splitting(prior, start, schedule.log_sigma(*ends, steps), progress=progress)
+    ladder = schedule.log_sigma(*ends, steps)
+    return half_quadratic_splitting(prior, start, ladder, share=share_of(steps), progress=progress)
 
 
 def workload(hole: Tensor, estimate: Estimate, method: str, backbone: Backbone) -> int:
