@@ -59,7 +59,7 @@ MUTATIONS: Mutations = {
         ("(noise_std / sigma) ** 2 if noise_std else 0.0", "0.0"),
     ],
     (guidance, test_guidance.check_splitting_converges): [
-        ("        x = denoise(x, sigma)\n        watch(x)", "        denoise(x, sigma)"),
+        ("        x = found if share == 1 else", "        _ = found if share == 1 else"),
         ("consistent(denoise(x, sigma)", "(lambda x, *_: x)(denoise(x, sigma)"),
     ],
     (guidance, test_guidance.check_repaint): [
@@ -123,8 +123,8 @@ MUTATIONS: Mutations = {
         ("hole = hole.expand(", "hole = (1 - hole).expand("),
     ],
     (inpaint, test_tasks.check_inpaint_conditional): [
-        ("Condition(fill, known=1 - hole)", "Condition(fill, known=hole)"),
-        ("Condition(fill,", "Condition(image,"),
+        ("Condition(fill, known=1 - hole), plan", "Condition(fill, known=hole), plan"),
+        ("Condition(fill, known=1 - hole), plan", "Condition(image, known=1 - hole), plan"),
         ("fill + top * noise(fill)", "fill + top * noise(fill) / 2**0.5"),
     ],
     (inpaint, test_tasks.check_inpaint_starts_from_the_fill): [
@@ -133,14 +133,9 @@ MUTATIONS: Mutations = {
         ("fill = push_pull(*levels[-1])", "fill = image"),
     ],
     (inpaint, test_tasks.check_inpaint_alternates): [
-        ("Condition(x, known=1 - hole)", "Condition(x, known=hole)"),
-        ("x = _split(prior, x, (", "x = _split(prior, fill, ("),
-    ],
-    (inpaint, test_tasks.check_inpaint_alternates_again): [
-        ("Condition(x, known=1 - hole)", "Condition(fill, known=1 - hole)"),
-        ("x = seen(x, backbone", "x = seen(fill, backbone"),
-        ("draws > 0 and coarse", "coarse"),
-        ("picture is not image)", "True)"),
+        ("Condition(fill, known=1 - hole)), fill", "Condition(0 * fill, known=1 - hole)), fill"),
+        ("Condition(fill, known=1 - hole)), fill", "Condition(fill, known=hole)), fill"),
+        ("_split(prior, x, AFTER_BRANCH", "_split(prior, fill, AFTER_BRANCH"),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [
         ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),

@@ -47,9 +47,7 @@ START_SIGMA, LAST_SIGMA = 0.125, 0.01
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
 THIN = 6.0
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
-# Where splitting begins and ends after the conditional branch's call, and after the one before, in samples at
-# all but the finest size: shown what was found the branch draws it sharper, its edges too.
-LAST_TURN, FIRST_TURN = (0.06, 0.005), (0.125, 0.03)
+AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditional branch
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
 # twelve on samples look better, from 24 on the mean gains, too.
 DEEP: dict[Estimate, int] = {"mean": 24, "sample": 12}
@@ -100,16 +98,14 @@ def inpaint(
 
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; a sample is
-        then drawn as in ``ddnm``. Of a deep hole, at all sizes but the finest, that comes after both once
-        more, the branch now seeing what they found in place of the smooth fill. ``conditional``: the backbone
-        sees the picture with a smooth fill and the mask, known pixels are put in at every step
-        (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a climbing ladder
-        (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410 network calls.
-        ``splitting``: the prior from a smooth fill at a middle noise level, half-quadratic splitting (Zhang
-        et al. 2021). ``ddnm``: the last third, or half, of the steps draws a sample around what splitting
-        found, every estimate projected (Wang et al. 2023). ``ddrm``, ``ddnm-plus``, ``diffpir``, ``pigdm``,
-        ``dps``: as published (`restore.methods`), from a smooth fill with noise on it. None: whichever
-        measured best for the estimate.
+        then drawn as in ``ddnm``. ``conditional``: the backbone sees the picture with a smooth fill and the
+        mask, known pixels are put in at every step (SR3/Palette-style). ``repaint``: the unconditional prior
+        from pure noise on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's
+        (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
+        half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third, or half, of the steps draws a
+        sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
+        ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.methods`), from a smooth fill
+        with noise on it. None: whichever measured best for the estimate.
     estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
     sampler: of a sample, one of `restore.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for conditional;
         the methods as published have their own.
@@ -225,7 +221,7 @@ def _fill(
     for number, (picture, missing) in enumerate(reversed(levels)):
         if number:
             fill = _enlarged(fill, picture, missing)
-        fill = _walked(picture, missing, fill, plan, walk, backbone, begin(), picture is not image)
+        fill = _walked(picture, missing, fill, plan, walk, backbone, begin())
     return fill
 
 
@@ -280,9 +276,8 @@ def _walked(
     walk: Walk,
     backbone: Backbone,
     progress: Progress | None,
-    coarse: bool,
 ) -> Tensor:
-    """From a first fill to a finished one, at one size. coarse: a finer one follows."""
+    """From a first fill to a finished one, at one size."""
     noise: Noise = walk.keywords["noise"]
     if plan.method in SOLVERS:
         problem = Problem(fill * (1 - hole), Hole(hole), ROUNDING / 255)
@@ -310,7 +305,7 @@ def _walked(
     before = plan.steps - draws
     to_mean = part_of(progress, 0, draws)
     if plan.method == "alternating":
-        mean = _alternate(prior, fill, hole, before, draws > 0 and coarse, backbone, to_mean)
+        mean = _alternate(prior, fill, hole, before, backbone, to_mean)
     else:
         mean = _split(prior, fill, (START_SIGMA, LAST_SIGMA), before, to_mean)
     if not draws:
@@ -321,39 +316,19 @@ def _walked(
 
 
 def _alternate(
-    prior: Denoiser,
-    fill: Tensor,
-    hole: Tensor,
-    steps: int,
-    again: bool,
-    backbone: Backbone,
-    progress: Progress | None,
+    prior: Denoiser, fill: Tensor, hole: Tensor, steps: int, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
-    """The conditional branch, which knows what holes look like, and the prior, which knows pictures.
+    """The conditional branch, which knows what holes look like, then the prior, which knows pictures.
 
-    Each starts from what the other found, and both do so once more where ``again`` says so.
+    That once: the branch, shown what both have found in place of the smooth fill, would only draw it sharper.
     """
-    x, done = fill, 0
-    for highest, lowest, length in _turns(steps, again):
-        seen = enforce(backbone.denoiser(Condition(x, known=1 - hole)), fill, Hole(hole))
-        x = seen(x, backbone.config.sigma_max)
-        if progress is not None:
-            progress(done + 1, steps)
-        rest = part_of(progress, done + 1, steps - done - 1 - length)
-        x = _split(prior, x, (highest, lowest), length, rest)
-        done += 1 + length
-    return x
-
-
-def _turns(steps: int, again: bool) -> list[tuple[float, float, int]]:
-    """Where splitting begins and ends after each call of the conditional branch, and in how many steps.
-
-    The first of two turns is half as long as the last; with too few steps for two there is the last alone.
-    """
-    first = (steps - 2) // 3
-    if not again or first < 1:
-        return [(*LAST_TURN, steps - 1)] if steps else []
-    return [(*FIRST_TURN, first), (*LAST_TURN, steps - 2 - first)]
+    if not steps:
+        return fill
+    seen = enforce(backbone.denoiser(Condition(fill, known=1 - hole)), fill, Hole(hole))
+    x = seen(fill, backbone.config.sigma_max)
+    if progress is not None:
+        progress(1, steps)
+    return _split(prior, x, AFTER_BRANCH, steps - 1, part_of(progress, 1, 0))
 
 
 def _split(

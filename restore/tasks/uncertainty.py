@@ -27,7 +27,7 @@ from restore.words import Word
 
 # How far variances are smoothed, in pixels, and what is added to them: what the network's own errors leave at
 # least. Chosen on validation pictures, as the temperatures are measured on them.
-SMOOTH = {"denoise": 3.0, "blind": 1.0, "inpaint": 1.5, "upscale": 2.0, "dejpeg": 1.0, "run": 2.0}
+SMOOTH = {"denoise": 5.0, "blind": 1.0, "inpaint": 1.5, "upscale": 2.0, "dejpeg": 1.0, "run": 2.0}
 FLOOR = {"denoise": (1.4 / 255) ** 2, "upscale": (0.4 / 255) ** 2, "run": (0.4 / 255) ** 2}
 LEAST = 0.3 / 255  # rounding to 8 bits
 PROBE = 0.2  # length of a finite difference, in deviations of the noise
