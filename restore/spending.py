@@ -84,6 +84,8 @@ def _tell(
         whole = time.perf_counter() - session.began + total * per_call
         parts.append(f"{whole:.1f} s in all, {total * per_call:.1f} s from here")
         session.facts["planned_seconds"] = round(whole, 3)
+    if session.settings.uncertainty is not None:
+        parts.append("the map of --uncertainty on top of it")
     session.facts["planned_calls"] = total
     session.note(f"{name}: plan: {', '.join(parts)}")
     weights = str(session.backbone.facts.get("sha256", ""))

@@ -294,6 +294,13 @@ def test_shipped_weights_tell_what_to_expect(photo: Path, tmp_path: Path) -> Non
     assert re.search(r"expected, as on .*: \d+\.\d\d dB, LPIPS 0\.\d+; with \d+, the default", result.stderr)
 
 
+def test_a_plan_says_that_a_map_is_not_in_it(photo: Path, weights: Path, tmp_path: Path) -> None:
+    more = ("--nfe", 3, "--weights", weights, "--uncertainty", tmp_path / "u.tif", "--uncertainty-samples", 2)
+    result = cli("upscale", photo, "--scale", 2, "-o", tmp_path / "o.png", *more)
+    assert result.exit_code == 0, result.stderr
+    assert "plan: 3 network calls, the map of --uncertainty on top of it" in result.stderr
+
+
 def test_the_network_counts_its_calls(weights: Path) -> None:
     backbone: Backbone = options.load_backbone(weights, "cpu", "auto", 64)
     assert backbone.calls == 0

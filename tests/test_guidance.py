@@ -10,6 +10,7 @@ from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from torch import Tensor
 
 from restore import guidance, samplers, schedule
+from restore.methods import OWN
 from restore.operators import Hole, Resize
 
 PIXELS = 9
@@ -204,3 +205,12 @@ def test_splitting_denoises_once_at_each_level_above_zero() -> None:
     assert calls == [(0, 0.5), (1, 0.2), (2, 0.1)]
     assert float(x) == 3
     assert reports == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(("steps", "moved"), [(1, 1), (12, 12), (24, 24), (48, 24), (1000, 24)])
+def test_splitting_on_fine_ladders_moves_as_far_as_in_24_steps(steps: int, moved: float) -> None:
+    """Whatever is denoised completely a thousand times is smooth."""
+    x = OWN["splitting"].sampler(
+        lambda x, sigma: x + 1, torch.zeros(1, 3, 2, 2), schedule.log_sigma(0.25, 0.01, steps)
+    )
+    torch.testing.assert_close(x, torch.full_like(x, moved), rtol=1e-4, atol=0)
