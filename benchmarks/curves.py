@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from common import add_data_option, lpips_of
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from restore.backbone import Backbone, load
 from restore.budget import calls_of, plan
@@ -138,20 +139,25 @@ BINS = 10
 
 
 def predicted_and_real(
-    sure: Sure, protocol: Protocol, pictures: PictureSet, backbone: Backbone
+    sure: Sure, protocol: Protocol, cleans: Sequence[Tensor], backbone: Backbone
 ) -> tuple[Tensor, Tensor]:
     """The predicted deviation and the squared error of every pixel that was restored."""
     deviations, errors = [], []
-    for picture in pictures.read():
-        if not isinstance(picture, Picture):
-            continue
-        case = protocol.apply(picture.clean)
+    for clean in cleans:
+        case = protocol.apply(clean)
         found, deviation = sure(case.given, backbone)
         error = (found.clamp(0, 1) - case.clean).square().mean(1, keepdim=True)
         where = torch.ones_like(error) if case.given.hole is None else case.given.hole
         deviations.append(deviation[where > 0])
         errors.append(error[where > 0])
     return torch.cat(deviations), torch.cat(errors)
+
+
+def _cleans(data: Path, limit: int, crop: int, *, halve: bool = False) -> Iterator[Tensor]:
+    """Crops ``(1, 3, crop, crop)``; halve: at half size, where less of a crop is blurred background."""
+    for picture in PictureSet.of(data, limit=limit, crop=crop * (1 + halve)).read():
+        if isinstance(picture, Picture):
+            yield (255 * avg_pool2d(picture.clean, 2)).round() / 255 if halve else picture.clean
 
 
 def ratios(deviation: Tensor, error: Tensor) -> list[float]:
@@ -161,7 +167,7 @@ def ratios(deviation: Tensor, error: Tensor) -> list[float]:
 
 
 def calibration(
-    data: Path, backbone: Backbone, limit: int, crop: int, tasks: Sequence[str]
+    data: Path, backbone: Backbone, limit: int, crop: int, tasks: Sequence[str], *, halves: bool = True
 ) -> dict[str, float]:
     """The temperature of each task; how well it fits goes to standard error.
 
@@ -171,8 +177,8 @@ def calibration(
     temperatures = {}
     for task in tasks:
         sure, protocols = SURE[task]
-        pictures = PictureSet.of(data, limit=limit, crop=crop)
-        found = [predicted_and_real(sure, protocol, pictures, backbone) for protocol in protocols]
+        cleans = [*_cleans(data, limit, crop), *(_cleans(data, limit, crop, halve=True) if halves else ())]
+        found = [predicted_and_real(sure, protocol, cleans, backbone) for protocol in protocols]
         logs = [math.log(ratio) for deviation, error in found for ratio in ratios(deviation, error)]
         temperatures[task] = round(math.exp(sum(logs) / len(logs)), 4)
         for protocol, (deviation, error) in zip(protocols, found, strict=True):
@@ -204,7 +210,7 @@ def main() -> None:
     scorer = Scorer([METRICS[key] for key in keys], {"squeeze": lpips})
     backbone = load()
     if options.check:  # the deviations are at the stored temperatures already
-        calibration(options.check, backbone, options.limit, options.crop, list(SURE))
+        calibration(options.check, backbone, options.limit, options.crop, list(SURE), halves=False)
         return
     told = json.loads(FILE.read_text(encoding="utf-8"))
     if told["weights"] != backbone.facts["sha256"]:  # nothing there is of these
