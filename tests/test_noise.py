@@ -43,8 +43,10 @@ def test_clean_photographs_have_little(name: str) -> None:
 @settings(max_examples=15)
 @given(sigma=st.floats(0.004, 0.3), level=st.floats(-1, 2), seed=st.integers(0, 1000))
 def test_flat_pictures_are_exact_at_any_brightness(sigma: float, level: float, seed: int) -> None:
-    flat = level + sigma * white((160, 160, 3), seed)
-    assert estimate_sigma(flat) == pytest.approx(sigma, rel=0.05)
+    """On average: of a thousand draws of this size 2.4 % are off by more than 5 %, and none by 8 %."""
+    found = [estimate_sigma(level + sigma * white((160, 160, 3), seed + 1000 * k)) for k in range(6)]
+    assert found == pytest.approx([sigma] * 6, rel=0.08)
+    assert np.mean(found) == pytest.approx(sigma, rel=0.05)
 
 
 def test_gray_pictures_count_once() -> None:
