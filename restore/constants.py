@@ -7,14 +7,13 @@ be prepared while the GPU works.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
 
 @cache
-def constant(values: tuple[Any, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """A tensor of (nested tuples of) numbers; not to be changed in place."""
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A tensor of these numbers, kept for good; not to be changed in place."""
     with torch.inference_mode(False):  # or a gradient could not pass what was first used without
         return torch.tensor(values, dtype=dtype, device=device)

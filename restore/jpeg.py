@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.coding import Coding
-from restore.constants import constant
 
 UPSCALED = 16  # steps of finding the chroma that was enlarged
 CLIPPED = 2.0  # times as wide: the interval of a block whose values were cut off at black or white
@@ -138,7 +137,8 @@ def _flipped(turn: int) -> list[int]:
 
 def _tables(coding: Coding, device: torch.device | str) -> tuple[Tensor, Tensor]:
     luma, chroma = (
-        constant(tuple(table), torch.device(device)).view(1, 8, 8) for table in (coding.luma, coding.chroma)
+        torch.tensor(table, dtype=torch.float32, device=device).view(1, 8, 8)
+        for table in (coding.luma, coding.chroma)
     )
     return luma, chroma
 

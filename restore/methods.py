@@ -200,12 +200,11 @@ def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
         missing, fresh = y - operator.forward(x0), u * noise(x) if below else torch.zeros_like(x)
         if isinstance(operator, Spectral):
             correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
-        elif noise_std == 0:
-            correction = operator.adjoint(operator.solve(missing, 0.0))
-        elif below:
-            correction = operator.adjoint(operator.solve(missing, TRUST * (noise_std / below) ** 2))
-        else:
+        elif noise_std and not below:  # damped for good: the answer is the prior's own
             correction = torch.zeros_like(x)
+        else:
+            damping = TRUST * (noise_std / below) ** 2 if noise_std else 0.0
+            correction = operator.adjoint(operator.solve(missing, damping))
         return c * (x0 + correction) + (1 - c) * x + fresh
 
     return update
