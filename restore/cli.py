@@ -389,7 +389,7 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 @GUIDANCE
 @switch(
     "--consistent",
-    help="Make the result one that, reduced again, is the input to about half a gray level.",
+    help="Make the result one that, reduced again, is the input to half a gray level.",
 )
 @SEED
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)

@@ -242,25 +242,20 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     for text in lost:
         session.note(f"{target}: {text}")
     result = _computed(prepared, job, session)
-    if session.settings.report_consistency:
-        if prepared.truth:
-            line, facts = prepared.truth(result)
-            session.facts.update(facts)
-        else:
-            line = "nothing says what was done to it, so how true the result is cannot be measured"
-        session.note(f"{job.name}: {line}")
     wanted = None if job.draw else session.settings.uncertainty
     deviation = None if wanted is None else _deviation(prepared, job, session)
+    kind = result.format if job.target is None else images.kind_of(job.target)
     if session.settings.provenance:
-        kind = result.format if job.target is None else images.kind_of(job.target)
         marked = stamped(result, session.record(walk), kind)
         if kind != "bmp" and not history_of(marked).records:
             session.note(f"{target}: no room for the record of what made it, which is left out")
         result = marked
     else:
         result = unstamped(result)
+    if session.settings.report_consistency:
+        _report_truth(prepared, result, kind, session, job)
     if job.target is None:
-        sys.stdout.buffer.write(images.encode(result, result.format))
+        sys.stdout.buffer.write(images.encode(result, kind))
         sys.stdout.buffer.flush()
     else:
         folder.write(job, result, overwrite=session.settings.overwrite)
@@ -269,6 +264,17 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     if job.target is not None:
         session.result(target, **about, status="done", seconds=round(time.monotonic() - start, 3))
     session.end()
+
+
+def _report_truth(
+    prepared: Prepared, result: images.Picture, kind: str, session: Session, job: Job
+) -> None:
+    """How true a result is to its picture, as a file of that kind will hold it: rounded, and compressed."""
+    line = "nothing says what was done to it, so how true the result is cannot be measured"
+    if prepared.truth:
+        line, facts = prepared.truth(images.decode(images.encode(result, kind), name=job.name))
+        session.facts.update(facts)
+    session.note(f"{job.name}: {line}")
 
 
 def _deviation(prepared: Prepared, job: Job, session: Session) -> NDArray[np.float32] | None:

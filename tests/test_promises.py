@@ -25,7 +25,7 @@ from restore.errors import NumbersError
 from restore.guidance import half_quadratic_splitting
 from restore.provenance import read_history
 from restore.tasks.consistency import misfit, outside_hole, reduced, residual
-from restore.tasks.upscale import between_ends, upscale
+from restore.tasks.upscale import after_rounding, between_ends, upscale
 
 
 @pytest.fixture
@@ -63,6 +63,35 @@ def test_what_agrees_already_is_left_as_it_is() -> None:
     found = between_ends(large, small, operator)
     assert (operator.forward(found) - small).abs().max() < 0.05 / 255
     assert (found - large).norm() < 1.05 * (least - large).norm()
+
+
+def test_rounding_moves_nothing_by_more_than_half_a_level() -> None:
+    """At a small scale a few pixels would be: they are found, and few others are touched."""
+    operator = operators.Resize((144, 150), (96, 100))
+    wanted = 0.2 + 0.6 * picture(1, 3, 144, 150)
+    small = (255 * operator.forward(wanted)).round() / 255
+    rounded = (255 * between_ends(wanted, small, operator)).round() / 255
+    before = (operator.forward(rounded) - small).abs() * 255
+    assert before.max() > 0.5
+    found = after_rounding(rounded, small, operator)
+    assert ((operator.forward(found) - small).abs() * 255).max() <= 0.5
+    moved = (255 * (found - rounded)).abs()
+    assert moved.max() == pytest.approx(1, abs=1e-3)
+    assert (moved > 0.5).sum() < 3 * (before > 0.5).sum()
+    assert torch.equal(after_rounding(found, small, operator), found)
+
+
+def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
+    """What JPEG makes of a picture counts, not what was handed to it."""
+    Image.fromarray(scene(0, 24, 30).clip(80, 170)).save(photo)
+    walk = ("--scale", 2, "--steps", 1, "--consistent", "--weights", weights, "--json", "--report-consistency")
+    most = {}
+    for name in ("b.png", "b.jpg"):
+        target = photo.with_name(name)
+        most[name] = json.loads(cli("upscale", photo, *walk, "-o", target).stdout)["apart_most"]
+        written = reduced(images.read(target).pixels, images.read(photo).pixels)[0]
+        assert most[name] == pytest.approx(written, abs=1e-4)
+    assert most["b.png"] <= 0.5 < most["b.jpg"]
 
 
 def test_measures() -> None:
