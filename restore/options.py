@@ -232,7 +232,10 @@ MODEL = (
         help="Whether the picture says what it was made by, for restore info: options, seed, weights, names "
         "and hashes of the files read.  [default: it does]",
     ),
-    switch("--dry-run", help="Check the inputs, show what would be written, and write nothing."),
+    switch(
+        "--dry-run",
+        help="Check the inputs, show what would be written and what a budget would be spent on; write nothing.",
+    ),
 )  # fmt: skip
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,

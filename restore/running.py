@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -185,6 +185,10 @@ class Prepared:
     deviation: Callable[[], NDArray[np.float32]] | None = None
 
 
+class OnlyPlannedError(Exception):
+    """A dry run, whose plan has been told."""
+
+
 Task = Callable[[images.Picture, Job, Session], Prepared]
 """Checks a picture and notes what the user should know; nothing is computed yet."""
 
@@ -235,6 +239,9 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     target = "standard output" if job.target is None else str(job.target)
     about = {"input": job.name, "output": target, "width": w, "height": h}
     if session.settings.dry_run:
+        if (session.settings.nfe, session.settings.seconds) != (None, None):
+            with suppress(OnlyPlannedError):  # where there is nothing to be done there is no plan
+                prepared.finish()
         before = f"{picture.size[1]}x{picture.size[0]}"
         session.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about, status="planned")
         session.end()

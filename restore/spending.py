@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from restore.budget import Plan, plan
 from restore.errors import ConfigError
 from restore.measured import curve
-from restore.running import Session
+from restore.running import OnlyPlannedError, Session
 from restore.words import Word, size_before
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
     """The walk, with what a budget chooses in place of steps; the plan is told before the work starts.
 
     about: what it is for, asked only where there is a budget. Raises ConfigError where that is below one
-    call.
+    call, OnlyPlannedError in a dry run.
     """
     settings = session.settings
     if settings.nfe is None and settings.seconds is None:
@@ -67,6 +67,8 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
         session.facts["method"] = chosen.walk["method"]
     walk = {**walk, **chosen.walk}
     _tell(session, name, walk, job.task, chosen, per_call)
+    if settings.dry_run:
+        raise OnlyPlannedError
     return walk
 
 

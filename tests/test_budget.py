@@ -294,6 +294,16 @@ def test_shipped_weights_tell_what_to_expect(photo: Path, tmp_path: Path) -> Non
     assert re.search(r"expected, as on .*: \d+\.\d\d dB, LPIPS 0\.\d+; with \d+, the default", result.stderr)
 
 
+@pytest.mark.parametrize("budget_", [("--nfe", 5), ("--seconds", 60)])
+def test_a_dry_run_tells_the_plan(photo: Path, weights: Path, tmp_path: Path, budget_: tuple[Any, ...]) -> None:
+    walk = ("upscale", photo, "--scale", 2, "-o", tmp_path / "d.png", "--weights", weights, *budget_)
+    done = cli(*walk, "--dry-run", "--json")
+    assert (done.exit_code, "plan: " in done.stderr) == (0, True)
+    told = json.loads(done.stdout)
+    assert (told["status"], told["planned_calls"] >= 3) == ("planned", True)
+    assert not (tmp_path / "d.png").exists()
+
+
 def test_a_plan_says_that_a_map_is_not_in_it(photo: Path, weights: Path, tmp_path: Path) -> None:
     more = ("--nfe", 3, "--weights", weights, "--uncertainty", tmp_path / "u.tif", "--uncertainty-samples", 2)
     result = cli("upscale", photo, "--scale", 2, "-o", tmp_path / "o.png", *more)

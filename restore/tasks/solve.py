@@ -62,6 +62,8 @@ def solve(
     check_numbers(steps, start)
     if not 0 <= noise <= 255:
         raise ValueError(f"noise is a level from 0 to 255, got {noise:g}")
+    if method is not None:
+        plan_of(estimate, method, sampler, steps, start)  # refused before anything is loaded
     picture = canvas(image)
     backbone = backbone or shipped()
     batch = picture.batch.to(backbone.device)
