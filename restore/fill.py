@@ -1,7 +1,8 @@
-"""Fill a hole smoothly from its surroundings: where every inpainting method starts."""
+"""Values smoothed over what is known of them; a hole filled so, where every inpainting method starts."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -44,3 +45,23 @@ def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
     size = (2 * coarse.shape[-2], 2 * coarse.shape[-1])
     up = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)[..., :h, :w]
     return weighted + up * (1 - weight)
+
+
+def smoothed(values: Tensor, radius: float, where: Tensor | None = None) -> Tensor:
+    """Means of ``(b, c, h, w)`` weighed by a bell of so many pixels, over what is within ``where`` only.
+
+    Normalised convolution (Knutsson and Westin 1993): the border of the picture needs no rule of its own.
+    Where nothing is within three times the radius it is 0.
+    """
+    known = torch.ones_like(values) if where is None else where.to(values).expand_as(values)
+    reach = int(3 * radius)
+    place = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
+    bell = torch.exp(-0.5 * (place / radius) ** 2)
+
+    def blurred(planes: Tensor) -> Tensor:
+        channels = planes.shape[1]
+        upright = bell.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
+        planes = F.conv2d(planes, upright, padding=(reach, 0), groups=channels)
+        return F.conv2d(planes, upright.transpose(2, 3), padding=(0, reach), groups=channels)
+
+    return blurred(values * known) / blurred(known).clamp_min(1e-6)

@@ -61,6 +61,16 @@ def enforce(
     return enforced
 
 
+def join_at(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:
+    """Let every pixel join a walk where the noise level has come down to the pixel's own.
+
+    A start in the middle of the ladder (SDEdit, Meng et al. 2022) that differs from pixel to pixel. Above its
+    level a pixel's clean estimate is ``start``, by which every sampler leaves it at ``start`` with the walk's
+    noise on it. levels ``(b, 1, h, w)``, [0, 1] units.
+    """
+    return lambda x, sigma: torch.where(levels < sigma, start, denoise(x, sigma))
+
+
 def half_quadratic_splitting(
     denoise: Denoiser,
     x: Tensor,

@@ -87,6 +87,20 @@ def check_damping(module: ModuleType) -> None:
         assert torch.equal(x0[~known], (y * 0.4 * 0.5)[~known])
 
 
+def check_joining(module: ModuleType) -> None:
+    """A pixel's walk is the one that begins at its own level, around the start; below level 0 nothing moves."""
+    prior, start = GaussianPrior(mean=0.4, std=0.3), torch.full((1, 3, 6, 8), 0.9)
+    levels = torch.zeros(1, 1, 6, 8)
+    levels[..., :4], levels[..., 4:6] = 0.2, 1.0
+    noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(3))
+    denoise = module.join_at(prior.denoise, start, levels)
+    found = samplers.ddim(denoise, start + 1.0 * noise, schedule.log_sigma(1.0, 0.001, 400))
+    for level, columns in ((0.2, slice(0, 4)), (1.0, slice(4, 6))):
+        expected = prior.flow(start + level * noise, level, 0.0)[..., columns]
+        torch.testing.assert_close(found[..., columns], expected, rtol=0, atol=0.01)
+    torch.testing.assert_close(found[..., 6:], start[..., 6:], rtol=0, atol=1e-6)
+
+
 def check_splitting_converges(module: ModuleType) -> None:
     """The fixed point of splitting tends to the conditional mean, with the square of sigma."""
     prior = CorrelatedPrior()
@@ -123,6 +137,10 @@ def test_injection() -> None:
 
 def test_damping() -> None:
     check_damping(guidance)
+
+
+def test_joining() -> None:
+    check_joining(guidance)
 
 
 def test_splitting_converges() -> None:

@@ -58,6 +58,11 @@ MUTATIONS: Mutations = {
         ("(noise_std / sigma) ** 2 if", "(sigma / noise_std) ** 2 if"),
         ("(noise_std / sigma) ** 2 if noise_std else 0.0", "0.0"),
     ],
+    (guidance, test_guidance.check_joining): [
+        ("levels < sigma", "levels < 2 * sigma"),
+        ("levels < sigma", "levels > sigma"),
+        ("sigma, start, denoise(x, sigma))", "sigma, x, denoise(x, sigma))"),
+    ],
     (guidance, test_guidance.check_splitting_converges): [
         ("        x = found if share == 1 else", "        _ = found if share == 1 else"),
         ("consistent(denoise(x, sigma)", "(lambda x, *_: x)(denoise(x, sigma)"),
@@ -136,6 +141,18 @@ MUTATIONS: Mutations = {
         ("Condition(fill, known=1 - hole)), fill", "Condition(0 * fill, known=1 - hole)), fill"),
         ("Condition(fill, known=1 - hole)), fill", "Condition(fill, known=hole)), fill"),
         ("_split(prior, x, AFTER_BRANCH", "_split(prior, fill, AFTER_BRANCH"),
+        ('walk.keywords["noise"](fill)', 'walk.keywords["noise"](fill) / 2**0.5'),
+        ("fill + top * walk", "0 * fill + top * walk"),
+        ("join_at(_branch(fill, missing, backbone), fill, levels)", "_branch(fill, missing, backbone)"),
+    ],
+    (inpaint, test_tasks.check_texture_levels): [
+        ("smoothed(fine, NEAR, 1 - hole)", "smoothed(fine, NEAR)"),
+        ("around - smoothed(fine, NEAR, hole)", "around"),
+        ("missing * depth**2", "missing * depth"),
+        ("missing * depth**2", "depth**2"),
+        ("smoothed(_depth(hole).to(mean), NEAR, hole)", "smoothed(_depth(hole).to(mean), NEAR)"),
+        (".clamp(LOWEST, HIGHEST) * hole", ".clamp(LOWEST, HIGHEST)"),
+        (".clamp(LOWEST, HIGHEST) * hole", " * hole"),
     ],
     (inpaint, test_tasks.check_repaint_starts_from_noise): [
         ("ladder[0] * noise(image)", "ladder[0] * noise(image) / 2**0.5"),

@@ -487,13 +487,14 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
 
 
 def check_inpaint_alternates(module: ModuleType) -> None:
-    """The branch is shown the smooth fill, the prior what the branch says."""
-    image, mask = picture(1, 3, 37, 31), box_mask(37, 31, 5, 30, 10, 24)
+    """The branch is shown the smooth fill, the prior what the branch says; a sample is the branch's, shown that."""
+    rough = torch.linspace(0, 1, 31).square()  # smooth on the left
+    image, mask = 0.5 + 0.1 * rough * (picture(1, 3, 37, 31) - 0.5), box_mask(37, 31, 5, 30, 4, 28)
     hole = torch.from_numpy(mask > 0).float()[None, None]
     for estimate, calls in (("mean", 20), ("sample", 12)):
         backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
-        run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
-        prior, condition = backbone.conditions
+        found = run_inpaint(image, mask, "alternating", estimate, module, backbone=backbone)
+        prior, condition, *drawing = backbone.conditions
         assert prior is None
         assert torch.equal(condition.hint, push_pull(image, hole))
         assert torch.equal(condition.known, 1 - hole)
@@ -505,7 +506,48 @@ def check_inpaint_alternates(module: ModuleType) -> None:
         ladder = backbone.sigmas[1:calls]
         assert (ladder[0], ladder[-1]) == module.AFTER_BRANCH
         assert all(above > below for above, below in pairwise(ladder))
+        mean = torch.where(hole > 0, 0.9 * states[-1] + 0.01, image)
+        if estimate == "mean":
+            assert drawing == []
+            torch.testing.assert_close(found, mean)
     assert len(backbone.sigmas) == 24
+    (shown,) = drawing
+    torch.testing.assert_close(shown.hint, mean)
+    assert torch.equal(shown.known, 1 - hole)
+    levels, ladder = module.texture_levels(mean, hole), backbone.sigmas[calls:]
+    assert (ladder[0], ladder[-1]) == (pytest.approx(float(levels.max())), pytest.approx(module.LAST_SIGMA))
+    noise = (backbone.states[calls] - mean) / ladder[0]
+    assert_moments(noise, mean=0, variance=1)
+    later = (levels < 0.6 * ladder[0]) & (hole > 0)
+    assert 0.01 < later.sum() / hole.sum() < 0.99
+    for number in range(1, 12):  # who has not joined stays at the mean, with noise
+        state, waiting = backbone.states[calls + number], later & (levels < ladder[number])
+        spread = ((state - mean) / ladder[number])[waiting.expand_as(state)]
+        assert len(spread) == 0 or 0.7 < spread.std() < 1.3
+
+
+def check_texture_levels(module: ModuleType) -> None:
+    """As high as the texture that is missing near, and with the square of the depth; within limits."""
+    hole = torch.zeros(1, 1, 64, 200)
+    hole[..., 10:14, 20:180], hole[..., 40:52, 20:180] = 1, 1  # depths of 1 to 2 and 1 to 6 pixels
+    coarse = torch.randn(1, 3, 64, 200, generator=torch.Generator().manual_seed(0))
+    deviation = torch.linspace(0.0, 0.1, 200)
+    textured = 0.5 + deviation * coarse
+    mean = torch.where(hole > 0, 0.5, textured)
+    levels = module.texture_levels(mean, hole)
+    assert levels.shape == hole.shape
+    assert (levels[hole == 0] == 0).all()
+    assert levels[hole > 0].min() == pytest.approx(module.LOWEST)
+    assert levels.max() == pytest.approx(module.HIGHEST)
+    # What a bell of FINE pixels leaves of white noise has most of its deviation.
+    thin = levels[0, 0, 11, 60:150]
+    expected = module.PER_TEXTURE * 0.95 * deviation[60:150] * 1.5**2
+    torch.testing.assert_close(thin, expected.clamp(module.LOWEST), rtol=0.2, atol=0)
+    assert (levels[0, 0, 45, 60:150] >= thin).all()
+    # With its texture in place nothing is missing.
+    settled = module.texture_levels(textured, hole)
+    assert settled[hole > 0].mean() < 0.35 * levels[hole > 0].mean()
+    assert settled[0, 0, 11].max() == pytest.approx(module.LOWEST)
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:
@@ -548,6 +590,10 @@ def test_inpaint_starts_from_the_fill() -> None:
 
 def test_inpaint_alternates() -> None:
     check_inpaint_alternates(inpaint_task)
+
+
+def test_texture_levels() -> None:
+    check_texture_levels(inpaint_task)
 
 
 @pytest.mark.parametrize("estimate", ["mean", "sample"])

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from restore import images
 from restore.backbone import load
+from restore.fill import smoothed
 from restore.provenance import read_history
 from restore.tasks import uncertainty
 from restore.tasks.denoise import denoise
@@ -48,7 +49,7 @@ def check_neighbours_average_out(module: ModuleType) -> None:
     x = picture(1, 3, 96, 96)
     raw = module.posterior_variance(mixing, x, 0.1, generator_noise(0))
     assert raw.std() > 0.1 * 0.01  # one probe alone is rough
-    smooth = module.smoothed(raw, 3.0)
+    smooth = smoothed(raw, 3.0)
     assert smooth.mean().item() == pytest.approx(0.5 * 0.01, rel=0.02)
     assert smooth.std() < 0.2 * raw.std()
 
@@ -67,7 +68,7 @@ def check_samples(module: ModuleType) -> None:
 
     found = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
     variance = samples.var(0).mean(0)[None, None]
-    smooth = module.smoothed(variance, module.SMOOTH["inpaint"], hole)
+    smooth = smoothed(variance, module.SMOOTH["inpaint"], hole)
     expected = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2).sqrt() * hole
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert found.shape == (1, 1, 20, 24)
@@ -91,21 +92,6 @@ def test_samples() -> None:
     check_samples(uncertainty)
     with pytest.raises(ValueError, match="between two samples or more, got 1"):
         uncertainty.of_samples(lambda k: picture(1, 3, 4, 4), 1, "run", backbone=tiny_backbone())
-
-
-def check_smoothing(module: ModuleType) -> None:
-    """What is constant stays so up to the borders of the picture and of a hole."""
-    constant = torch.full((1, 1, 13, 17), 0.3)
-    torch.testing.assert_close(module.smoothed(constant, 2.0), constant)
-    hole = torch.zeros(1, 1, 13, 17)
-    hole[..., 4:9, 4:9] = 1
-    torch.testing.assert_close(
-        module.smoothed(constant * hole, 2.0, hole)[..., 4:9, 4:9], constant[..., 4:9, 4:9]
-    )
-
-
-def test_smoothing() -> None:
-    check_smoothing(uncertainty)
 
 
 def test_the_temperature_is_that_of_the_weights() -> None:
@@ -245,14 +231,10 @@ MUTATIONS: Mutations = {
         ("return sigma**2 * total / probes", "return sigma * total / probes"),
         ("(v * slope)", "slope"),
     ],
-    (uncertainty, check_smoothing): [
-        ("/ blurred(known).clamp_min(1e-6)", ""),
-    ],
     (uncertainty, check_samples): [
         ("samples.var(0)", "samples.std(0)"),
         ("samples.var(0)", "samples.var(0, correction=0)"),
         ("seed + FAR + k", "seed + FAR"),
-        ("blurred(values * known)", "blurred(values)"),
     ],
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Any, Literal, get_args
@@ -16,8 +16,8 @@ from restore import samplers, schedule
 from restore.arrays import Picture, canvas, hole_of
 from restore.backbone import Backbone, Condition, shipped
 from restore.degradations import resize
-from restore.fill import push_pull
-from restore.guidance import enforce, half_quadratic_splitting, inject_known, share_of
+from restore.fill import push_pull, smoothed
+from restore.guidance import enforce, half_quadratic_splitting, inject_known, join_at, share_of
 from restore.methods import Problem, all_methods, check_guidance, differentiates, guided
 from restore.operators import Hole
 from restore.tasks import solve as solving
@@ -42,10 +42,14 @@ FROM_FILL = ("alternating", "splitting", "ddnm", *SOLVERS)  # the methods to whi
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
 START_SIGMA, LAST_SIGMA = 0.125, 0.01
-# Which part of the steps draws a sample, and from where: in letters and hairlines less is to be invented than
-# in holes that are deeper than THIN pixels.
+# Which part of the steps draws a sample. By DDNM it begins at one noise level: in letters and hairlines less is
+# to be invented than in holes that are deeper than THIN pixels.
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
 THIN = 6.0
+# Alternating begins where every pixel needs it: at so much, for a texture of deviation 1 that is left out one
+# pixel deep in the hole, and by the square of the depth, within limits. Both are means over near pixels.
+PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.5
+FINE, NEAR = 1.5, 12.0  # radii in pixels: of what is no texture any more, and of what is near
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditional branch
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
@@ -97,8 +101,9 @@ def inpaint(
     is filled at half the size first, from coarse to fine on the same backbone.
 
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
-    method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; a sample is
-        then drawn as in ``ddnm``. ``conditional``: the backbone sees the picture with a smooth fill and the
+    method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; for a sample
+        the branch then draws, in the second half of the steps, what texture is missing (`texture_levels`).
+        ``conditional``: the backbone sees the picture with a smooth fill and the
         mask, known pixels are put in at every step (SR3/Palette-style). ``repaint``: the unconditional prior
         from pure noise on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's
         (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
@@ -221,7 +226,10 @@ def _fill(
     for number, (picture, missing) in enumerate(reversed(levels)):
         if number:
             fill = _enlarged(fill, picture, missing)
-        fill = _walked(picture, missing, fill, plan, walk, backbone, begin())
+        # A sample's texture is drawn at the full size only: what is drawn at a smaller one is enlarged, not fine.
+        coarse = plan.method == "alternating" and number < len(levels) - 1
+        asked = replace(plan, estimate="mean") if coarse else plan
+        fill = _walked(picture, missing, fill, asked, walk, backbone, begin())
     return fill
 
 
@@ -300,14 +308,14 @@ def _walked(
         start = 0.5 + ladder[0] * noise(image)  # what the schedule ends in: mid-grey and noise
         return walk(denoiser, start, ladder, progress=progress)
     prior = enforce(backbone.denoiser(), fill, Hole(hole))
+    if plan.method == "alternating":
+        draws = plan.steps // 2 or 1 if plan.estimate == "sample" else 0
+        mean = _alternate(prior, fill, hole, plan.steps - draws, backbone, part_of(progress, 0, draws))
+        return _drawn(mean, hole, draws, walk, backbone, part_of(progress, plan.steps - draws, 0))
     share, sigma = DRAWN[bool(_depth(hole).max() > THIN)]
     draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
-    before = plan.steps - draws
-    to_mean = part_of(progress, 0, draws)
-    if plan.method == "alternating":
-        mean = _alternate(prior, fill, hole, before, backbone, to_mean)
-    else:
-        mean = _split(prior, fill, (START_SIGMA, LAST_SIGMA), before, to_mean)
+    ends, before = (START_SIGMA, LAST_SIGMA), plan.steps - draws
+    mean = _split(prior, fill, ends, before, part_of(progress, 0, draws))
     if not draws:
         return mean
     ladder = schedule.log_sigma(sigma, LAST_SIGMA, draws)
@@ -318,17 +326,55 @@ def _walked(
 def _alternate(
     prior: Denoiser, fill: Tensor, hole: Tensor, steps: int, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
-    """The conditional branch, which knows what holes look like, then the prior, which knows pictures.
+    """The mean by the conditional branch, which knows what holes look like, then the prior, which knows pictures.
 
     That once: the branch, shown what both have found in place of the smooth fill, would only draw it sharper.
     """
     if not steps:
         return fill
-    seen = enforce(backbone.denoiser(Condition(fill, known=1 - hole)), fill, Hole(hole))
-    x = seen(fill, backbone.config.sigma_max)
+    branch = _branch(fill, hole, backbone)
+    x = branch(fill, backbone.config.sigma_max)
     if progress is not None:
         progress(1, steps)
     return _split(prior, x, AFTER_BRANCH, steps - 1, part_of(progress, 1, 0))
+
+
+def _drawn(
+    mean: Tensor, hole: Tensor, steps: int, walk: Walk, backbone: Backbone, progress: Progress | None
+) -> Tensor:
+    """Samples around the means by the branch, which is shown each mean as its fill.
+
+    What is smooth, or settled by what is near, is not drawn anew: every pixel starts at a level of its own.
+    """
+    if not steps:
+        return mean
+    finished, rest = [], len(mean)
+    for fill, missing, levels in zip(*(t.split(1) for t in (mean, hole, texture_levels(mean, hole))), strict=True):
+        rest, top = rest - 1, float(levels.max())
+        report = part_of(progress, len(finished) * steps, rest * steps)
+        denoiser = join_at(_branch(fill, missing, backbone), fill, levels)
+        start = fill + top * walk.keywords["noise"](fill)
+        finished.append(walk(denoiser, start, schedule.log_sigma(top, LAST_SIGMA, steps), progress=report))
+    return torch.cat(finished)
+
+
+def _branch(fill: Tensor, hole: Tensor, backbone: Backbone) -> Denoiser:
+    """The conditional branch, which sees a first fill, and what of it is known and to be kept."""
+    return enforce(backbone.denoiser(Condition(fill, known=1 - hole)), fill, Hole(hole))
+
+
+def texture_levels(mean: Tensor, hole: Tensor) -> Tensor:
+    """The noise level at which a sample of every pixel should begin, [0, 1] units ``(b, 1, h, w)``.
+
+    It grows with the texture that the mean in the hole has less of than the known pixels near, and with the
+    depth of the hole there: a mean is smooth where its surroundings do not say what was there. In known pixels
+    it is 0.
+    """
+    fine = (mean - smoothed(mean, FINE)).square().mean(1, keepdim=True)
+    around = push_pull(smoothed(fine, NEAR, 1 - hole), hole)
+    missing = (around - smoothed(fine, NEAR, hole)).clamp_min(0).sqrt()
+    depth = smoothed(_depth(hole).to(mean), NEAR, hole)
+    return (PER_TEXTURE * missing * depth**2).clamp(LOWEST, HIGHEST) * hole
 
 
 def _split(

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from restore import samplers
 from restore.arrays import Picture, canvas, hole_of
 from restore.backbone import Backbone
 from restore.coding import Coding
+from restore.fill import smoothed
 from restore.measured import temperature
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
@@ -167,18 +167,3 @@ def calibrated(variance: Tensor, task: str, backbone: Backbone, *, where: Tensor
 def known_temperature(task: str, backbone: Backbone) -> float | None:
     """That of the backbone's weights; None where it was not measured."""
     return temperature(str(backbone.facts.get("sha256", "")), task)
-
-
-def smoothed(values: Tensor, radius: float, where: Tensor | None = None) -> Tensor:
-    """Means weighed by a bell of so many pixels, over what is within ``where`` only."""
-    known = torch.ones_like(values) if where is None else where.to(values).expand_as(values)
-    reach = int(3 * radius)
-    place = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
-    bell = torch.exp(-0.5 * (place / radius) ** 2)
-
-    def blurred(plane: Tensor) -> Tensor:
-        plane = F.conv2d(plane, bell.view(1, 1, -1, 1), padding=(reach, 0))
-        return F.conv2d(plane, bell.view(1, 1, 1, -1), padding=(0, reach))
-
-    # Weighed by what is there, the border of the picture needs no rule of its own.
-    return blurred(values * known) / blurred(known).clamp_min(1e-6)
