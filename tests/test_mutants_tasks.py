@@ -143,7 +143,7 @@ MUTATIONS: Mutations = {
         ("_split(prior, x, AFTER_BRANCH", "_split(prior, fill, AFTER_BRANCH"),
         ('walk.keywords["noise"](fill)', 'walk.keywords["noise"](fill) / 2**0.5'),
         ("fill + top * walk", "0 * fill + top * walk"),
-        ("join_at(_branch(fill, missing, backbone), fill, levels)", "_branch(fill, missing, backbone)"),
+        ("join_at(_branch(fill, missing, backbone), fill, own)", "_branch(fill, missing, backbone)"),
     ],
     (inpaint, test_tasks.check_texture_levels): [
         ("smoothed(fine, NEAR, 1 - hole)", "smoothed(fine, NEAR)"),

@@ -531,7 +531,7 @@ def check_texture_levels(module: ModuleType) -> None:
     hole = torch.zeros(1, 1, 64, 200)
     hole[..., 10:14, 20:180], hole[..., 40:52, 20:180] = 1, 1  # depths of 1 to 2 and 1 to 6 pixels
     coarse = torch.randn(1, 3, 64, 200, generator=torch.Generator().manual_seed(0))
-    deviation = torch.linspace(0.0, 0.1, 200)
+    deviation = torch.linspace(0.0, 0.2, 200)
     textured = 0.5 + deviation * coarse
     mean = torch.where(hole > 0, 0.5, textured)
     levels = module.texture_levels(mean, hole)
@@ -540,14 +540,14 @@ def check_texture_levels(module: ModuleType) -> None:
     assert levels[hole > 0].min() == pytest.approx(module.LOWEST)
     assert levels.max() == pytest.approx(module.HIGHEST)
     # What a bell of FINE pixels leaves of white noise has most of its deviation.
-    thin = levels[0, 0, 11, 60:150]
-    expected = module.PER_TEXTURE * 0.95 * deviation[60:150] * 1.5**2
-    torch.testing.assert_close(thin, expected.clamp(module.LOWEST), rtol=0.2, atol=0)
-    assert (levels[0, 0, 45, 60:150] >= thin).all()
+    # Near the thin one the deep one is, far away, and the other way round.
+    for row, columns, depth in ((11, slice(60, 160), 1.59), (45, slice(30, 60), 3.55)):
+        expected = module.PER_TEXTURE * 0.95 * deviation[columns] * depth**2
+        assert (levels[0, 0, row, columns] / expected).mean() == pytest.approx(1, abs=0.05)
     # With its texture in place nothing is missing.
     settled = module.texture_levels(textured, hole)
     assert settled[hole > 0].mean() < 0.35 * levels[hole > 0].mean()
-    assert settled[0, 0, 11].max() == pytest.approx(module.LOWEST)
+    assert settled[0, 0, 11].max() < 1.1 * module.LOWEST
 
 
 def check_inpaint_seeds(module: ModuleType) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any, Literal, get_args
@@ -46,9 +46,11 @@ START_SIGMA, LAST_SIGMA = 0.125, 0.01
 # to be invented than in holes that are deeper than THIN pixels.
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
 THIN = 6.0
-# Alternating begins where every pixel needs it: at so much, for a texture of deviation 1 that is left out one
-# pixel deep in the hole, and by the square of the depth, within limits. Both are means over near pixels.
-PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.5
+# Alternating draws half of the steps, and begins where every pixel needs it: at so much, for a texture of
+# deviation 1 that is left out one pixel deep in the hole, and by the square of the depth, within limits. Both are
+# means over near pixels.
+PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.9
+AT_SMALLER = 0.15  # the same at a half, a quarter and so on of the size
 FINE, NEAR = 1.5, 12.0  # radii in pixels: of what is no texture any more, and of what is near
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditional branch
@@ -226,10 +228,8 @@ def _fill(
     for number, (picture, missing) in enumerate(reversed(levels)):
         if number:
             fill = _enlarged(fill, picture, missing)
-        # A sample's texture is drawn at the full size only: what is drawn at a smaller one is enlarged, not fine.
-        coarse = plan.method == "alternating" and number < len(levels) - 1
-        asked = replace(plan, estimate="mean") if coarse else plan
-        fill = _walked(picture, missing, fill, asked, walk, backbone, begin())
+        coarse = number < len(levels) - 1
+        fill = _walked(picture, missing, fill, plan, walk, backbone, begin(), coarse=coarse)
     return fill
 
 
@@ -284,8 +284,10 @@ def _walked(
     walk: Walk,
     backbone: Backbone,
     progress: Progress | None,
+    *,
+    coarse: bool,
 ) -> Tensor:
-    """From a first fill to a finished one, at one size."""
+    """From a first fill to a finished one, at one size; coarse: not the full one."""
     noise: Noise = walk.keywords["noise"]
     if plan.method in SOLVERS:
         problem = Problem(fill * (1 - hole), Hole(hole), ROUNDING / 255)
@@ -311,7 +313,11 @@ def _walked(
     if plan.method == "alternating":
         draws = plan.steps // 2 or 1 if plan.estimate == "sample" else 0
         mean = _alternate(prior, fill, hole, plan.steps - draws, backbone, part_of(progress, 0, draws))
-        return _drawn(mean, hole, draws, walk, backbone, part_of(progress, plan.steps - draws, 0))
+        if not draws:
+            return mean
+        # Enlarged, what is drawn at a smaller size is no texture but shape, which is drawn from lower.
+        levels = AT_SMALLER * hole if coarse else texture_levels(mean, hole)
+        return _drawn(mean, hole, levels, draws, walk, backbone, part_of(progress, plan.steps - draws, 0))
     share, sigma = DRAWN[bool(_depth(hole).max() > THIN)]
     draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
     ends, before = (START_SIGMA, LAST_SIGMA), plan.steps - draws
@@ -340,19 +346,23 @@ def _alternate(
 
 
 def _drawn(
-    mean: Tensor, hole: Tensor, steps: int, walk: Walk, backbone: Backbone, progress: Progress | None
+    mean: Tensor,
+    hole: Tensor,
+    levels: Tensor,
+    steps: int,
+    walk: Walk,
+    backbone: Backbone,
+    progress: Progress | None,
 ) -> Tensor:
     """Samples around the means by the branch, which is shown each mean as its fill.
 
-    What is smooth, or settled by what is near, is not drawn anew: every pixel starts at a level of its own.
+    levels ``(b, 1, h, w)``: where every pixel's walk begins.
     """
-    if not steps:
-        return mean
     finished, rest = [], len(mean)
-    for fill, missing, levels in zip(*(t.split(1) for t in (mean, hole, texture_levels(mean, hole))), strict=True):
-        rest, top = rest - 1, float(levels.max())
+    for fill, missing, own in zip(mean.split(1), hole.split(1), levels.split(1), strict=True):
+        rest, top = rest - 1, float(own.max())
         report = part_of(progress, len(finished) * steps, rest * steps)
-        denoiser = join_at(_branch(fill, missing, backbone), fill, levels)
+        denoiser = join_at(_branch(fill, missing, backbone), fill, own)
         start = fill + top * walk.keywords["noise"](fill)
         finished.append(walk(denoiser, start, schedule.log_sigma(top, LAST_SIGMA, steps), progress=report))
     return torch.cat(finished)
