@@ -234,7 +234,8 @@ MODEL = (
     ),
     switch(
         "--dry-run",
-        help="Check the inputs, show what would be written and what a budget would be spent on; write nothing.",
+        help="Check the inputs, show what would be written and what a budget would be spent on, and write "
+        "nothing.",
     ),
 )  # fmt: skip
 SEED = click.option(

@@ -273,9 +273,7 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     session.end()
 
 
-def _report_truth(
-    prepared: Prepared, result: images.Picture, kind: str, session: Session, job: Job
-) -> None:
+def _report_truth(prepared: Prepared, result: images.Picture, kind: str, session: Session, job: Job) -> None:
     """How true a result is to its picture, as a file of that kind will hold it: rounded, and compressed."""
     line = "nothing says what was done to it, so how true the result is cannot be measured"
     if prepared.truth:

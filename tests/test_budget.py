@@ -295,7 +295,9 @@ def test_shipped_weights_tell_what_to_expect(photo: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("budget_", [("--nfe", 5), ("--seconds", 60)])
-def test_a_dry_run_tells_the_plan(photo: Path, weights: Path, tmp_path: Path, budget_: tuple[Any, ...]) -> None:
+def test_a_dry_run_tells_the_plan(
+    photo: Path, weights: Path, tmp_path: Path, budget_: tuple[Any, ...]
+) -> None:
     walk = ("upscale", photo, "--scale", 2, "-o", tmp_path / "d.png", "--weights", weights, *budget_)
     done = cli(*walk, "--dry-run", "--json")
     assert (done.exit_code, "plan: " in done.stderr) == (0, True)

@@ -88,7 +88,7 @@ def check_damping(module: ModuleType) -> None:
 
 
 def check_joining(module: ModuleType) -> None:
-    """A pixel's walk is the one that begins at its own level, around the start; below level 0 nothing moves."""
+    """A pixel's walk is the one that begins at its own level, around the start; at 0 nothing moves."""
     prior, start = GaussianPrior(mean=0.4, std=0.3), torch.full((1, 3, 6, 8), 0.9)
     levels = torch.zeros(1, 1, 6, 8)
     levels[..., :4], levels[..., 4:6] = 0.2, 1.0

@@ -84,7 +84,17 @@ def test_rounding_moves_nothing_by_more_than_half_a_level() -> None:
 def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
     """What JPEG makes of a picture counts, not what was handed to it."""
     Image.fromarray(scene(0, 24, 30).clip(80, 170)).save(photo)
-    walk = ("--scale", 2, "--steps", 1, "--consistent", "--weights", weights, "--json", "--report-consistency")
+    walk = (
+        "--scale",
+        2,
+        "--steps",
+        1,
+        "--consistent",
+        "--weights",
+        weights,
+        "--json",
+        "--report-consistency",
+    )
     most = {}
     for name in ("b.png", "b.jpg"):
         target = photo.with_name(name)

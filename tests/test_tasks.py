@@ -487,7 +487,7 @@ def check_inpaint_starts_from_the_fill(module: ModuleType) -> None:
 
 
 def check_inpaint_alternates(module: ModuleType) -> None:
-    """The branch is shown the smooth fill, the prior what the branch says; a sample is the branch's, shown that."""
+    """The branch is shown the smooth fill, the prior what the branch says, the branch that to draw from."""
     rough = torch.linspace(0, 1, 31).square()  # smooth on the left
     image, mask = 0.5 + 0.1 * rough * (picture(1, 3, 37, 31) - 0.5), box_mask(37, 31, 5, 30, 4, 28)
     hole = torch.from_numpy(mask > 0).float()[None, None]

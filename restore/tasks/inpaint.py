@@ -42,15 +42,15 @@ FROM_FILL = ("alternating", "splitting", "ddnm", *SOLVERS)  # the methods to whi
 # Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
 # validation pictures, as are the defaults above.
 START_SIGMA, LAST_SIGMA = 0.125, 0.01
-# Which part of the steps draws a sample. By DDNM it begins at one noise level: in letters and hairlines less is
-# to be invented than in holes that are deeper than THIN pixels.
+# Which part of the steps draws a sample. By DDNM it begins at one noise level: in letters and hairlines less
+# is to be invented than in holes that are deeper than THIN pixels.
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
 THIN = 6.0
 # Alternating draws half of the steps, and begins where every pixel needs it: at so much, for a texture of
-# deviation 1 that is left out one pixel deep in the hole, and by the square of the depth, within limits. Both are
-# means over near pixels.
+# deviation 1 that is left out one pixel deep in the hole, and by the square of the depth, within limits. Both
+# are means over near pixels.
 PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.9
-AT_SMALLER = 0.15  # the same at a half, a quarter and so on of the size
+AT_SMALLER = 0.15  # where all pixels begin at a half, a quarter and so on of the size
 FINE, NEAR = 1.5, 12.0  # radii in pixels: of what is no texture any more, and of what is near
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditional branch
@@ -105,10 +105,10 @@ def inpaint(
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; for a sample
         the branch then draws, in the second half of the steps, what texture is missing (`texture_levels`).
-        ``conditional``: the backbone sees the picture with a smooth fill and the
-        mask, known pixels are put in at every step (SR3/Palette-style). ``repaint``: the unconditional prior
-        from pure noise on a climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's
-        (250, 10, 10) 2410 network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
+        ``conditional``: the backbone sees the picture with a smooth fill and the mask, known pixels are put
+        in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a
+        climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410
+        network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
         half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third, or half, of the steps draws a
         sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
         ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.methods`), from a smooth fill
@@ -332,9 +332,9 @@ def _walked(
 def _alternate(
     prior: Denoiser, fill: Tensor, hole: Tensor, steps: int, backbone: Backbone, progress: Progress | None
 ) -> Tensor:
-    """The mean by the conditional branch, which knows what holes look like, then the prior, which knows pictures.
+    """By the conditional branch, which knows what holes look like, then the prior, which knows pictures.
 
-    That once: the branch, shown what both have found in place of the smooth fill, would only draw it sharper.
+    That once: the branch, shown what both have found in place of the smooth fill, only makes it worse.
     """
     if not steps:
         return fill
@@ -358,10 +358,10 @@ def _drawn(
 
     levels ``(b, 1, h, w)``: where every pixel's walk begins.
     """
-    finished, rest = [], len(mean)
-    for fill, missing, own in zip(mean.split(1), hole.split(1), levels.split(1), strict=True):
-        rest, top = rest - 1, float(own.max())
-        report = part_of(progress, len(finished) * steps, rest * steps)
+    finished: list[Tensor] = []
+    for fill, missing, own in zip(*(planes.chunk(len(mean)) for planes in (mean, hole, levels)), strict=True):
+        done, top = len(finished) + 1, float(own.max())
+        report = part_of(progress, (done - 1) * steps, (len(mean) - done) * steps)
         denoiser = join_at(_branch(fill, missing, backbone), fill, own)
         start = fill + top * walk.keywords["noise"](fill)
         finished.append(walk(denoiser, start, schedule.log_sigma(top, LAST_SIGMA, steps), progress=report))
@@ -377,8 +377,8 @@ def texture_levels(mean: Tensor, hole: Tensor) -> Tensor:
     """The noise level at which a sample of every pixel should begin, [0, 1] units ``(b, 1, h, w)``.
 
     It grows with the texture that the mean in the hole has less of than the known pixels near, and with the
-    depth of the hole there: a mean is smooth where its surroundings do not say what was there. In known pixels
-    it is 0.
+    depth of the hole there: a mean is smooth where its surroundings do not say what was there. In known
+    pixels it is 0.
     """
     fine = (mean - smoothed(mean, FINE)).square().mean(1, keepdim=True)
     around = push_pull(smoothed(fine, NEAR, 1 - hole), hole)
