@@ -196,7 +196,7 @@ def main() -> None:
     add_data_option(parser)
     parser.add_argument("--limit", type=int, default=10, help="pictures")
     parser.add_argument("--crop", type=int, default=256)
-    parser.add_argument("--task", choices=list(SURE), default="", help="of the curves, those of one task")
+    parser.add_argument("--task", choices=list(SURE), default="", help="of both parts, what is of one task")
     parser.add_argument("--only", choices=["curves", "temperatures"], help="of the two parts")
     parser.add_argument(
         "--check",
@@ -208,9 +208,9 @@ def main() -> None:
     lpips = lpips_of(options.data)
     keys = ["psnr", "psnr_y", "psnr_hole", "lpips_squeeze"]
     scorer = Scorer([METRICS[key] for key in keys], {"squeeze": lpips})
-    backbone = load()
+    backbone, tasks = load(), [options.task] if options.task else list(SURE)
     if options.check:  # the deviations are at the stored temperatures already
-        calibration(options.check, backbone, options.limit, options.crop, list(SURE), halves=False)
+        calibration(options.check, backbone, options.limit, options.crop, tasks, halves=False)
         return
     told = json.loads(FILE.read_text(encoding="utf-8"))
     if told["weights"] != backbone.facts["sha256"]:  # nothing there is of these
@@ -221,7 +221,7 @@ def main() -> None:
         told["curves"] |= dict(found)
     if options.only != "curves":
         backbone.facts["sha256"] = ""  # without the temperatures that are there
-        told["temperatures"] = calibration(validation, backbone, options.limit, options.crop, list(SURE))
+        told["temperatures"] |= calibration(validation, backbone, options.limit, options.crop, tasks)
     FILE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 

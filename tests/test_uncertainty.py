@@ -69,7 +69,8 @@ def check_samples(module: ModuleType) -> None:
     found = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
     variance = samples.var(0).mean(0)[None, None]
     smooth = smoothed(variance, module.SMOOTH["inpaint"], hole)
-    expected = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2).sqrt() * hole
+    seen = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2)
+    expected = (module.UNTRIED["inpaint"] * seen).sqrt() * hole
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert found.shape == (1, 1, 20, 24)
     assert len(set(seeds)) == 7
@@ -92,6 +93,108 @@ def test_samples() -> None:
     check_samples(uncertainty)
     with pytest.raises(ValueError, match="between two samples or more, got 1"):
         uncertainty.of_samples(lambda k: picture(1, 3, 4, 4), 1, "run", backbone=tiny_backbone())
+
+
+def check_line(module: ModuleType) -> None:
+    """Found back over four orders of magnitude, from errors that are chance in every pixel."""
+    generator = torch.Generator().manual_seed(0)
+    variance = 10 ** (-6 + 4 * torch.rand(1, 60, 100, generator=generator))
+    chance = torch.randn(1, 60, 100, generator=generator).square()
+    for a, b in ((1.0, 0.0), (9.0, 0.0), (2.0, 1e-4), (0.5, 1e-5)):
+        slope, grain = module.line_through(variance, chance * (a * variance + b))
+        assert slope == pytest.approx(a, rel=0.15)
+        assert grain == pytest.approx(b, rel=0.25, abs=2e-7)
+
+
+def test_line() -> None:
+    check_line(uncertainty)
+
+
+def check_trial(module: ModuleType) -> None:
+    """Every picture's deviation is corrected by its own trial, before the temperature."""
+    backbone = tiny_backbone()
+    variance = 1e-3 * (1 + picture(2, 1, 40, 50))
+    trials = 1e-3 * (1 + picture(2, 1, 30, 20, seed=1))
+    seen = smoothed(trials, module.SMOOTH["upscale"]) + module.FLOOR["upscale"]
+    factors = torch.tensor([9.0, 0.25]).view(2, 1, 1, 1)
+    found = module.calibrated(variance, "upscale", backbone, trial=module.Trial(trials, factors * seen))
+    smooth = smoothed(variance, module.SMOOTH["upscale"]) + module.FLOOR["upscale"]
+    torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=2e-3, atol=0)
+    # Where it is known only somewhere, there.
+    there, wrong = torch.zeros(2, 1, 30, 20), trials.clone()
+    there[0, :, 15:], there[1, :, 28:] = 1, 1
+    wrong[:, :, :15] += 1
+    error = torch.where(there > 0, factors * (smoothed(trials, 2.0, there) + module.FLOOR["upscale"]), 1.0)
+    found = module.calibrated(variance, "upscale", backbone, trial=module.Trial(wrong, error, there))
+    factors[1] = module.UNTRIED["upscale"]  # on 40 pixels nothing is tried
+    torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=5e-3, atol=0)
+    # Without one, as validation pictures are.
+    alone = module.calibrated(variance, "upscale", backbone)
+    torch.testing.assert_close(alone, (module.UNTRIED["upscale"] * smooth).sqrt(), rtol=1e-5, atol=0)
+
+
+def test_trial() -> None:
+    check_trial(uncertainty)
+
+
+def check_inpainting_is_tried(module: ModuleType) -> None:
+    """On the hole's mirror image off the hole, in the picture as it was filled."""
+    backbone, image, trials = tiny_backbone(), picture(2, 3, 40, 48), []
+    hole = torch.zeros(2, 1, 40, 48)
+    hole[0, :, 4:20, 4:12] = 1
+    hole[1, :, 10:30, 16:30] = 1  # about the middle: what lies off it is a strip
+
+    def remembering(variance: Tensor, task: str, backbone: Any, *, where: Any, trial: Any) -> Tensor:
+        assert torch.equal(where, hole)
+        assert (variance[where == 0] == 0).all()
+        trials.append(trial)
+        return variance
+
+    module.calibrated = remembering
+    module.of_inpainting(image, hole, count=2, backbone=backbone)
+    (trial,) = trials
+    assert trial is not None
+    assert (trial.where * hole).sum() == 0
+    assert trial.where[0].sum() == hole[0].sum()
+    assert trial.where[1].sum() == 20 * 2
+    assert torch.equal(trial.variance > 0, trial.where > 0)
+    assert torch.equal(trial.error > 0, trial.where + hole > 0)
+    # The middle of a picture is its own mirror image.
+    hole = torch.zeros(2, 1, 40, 48)
+    hole[:, :, 10:30, 14:34] = 1
+    module.of_inpainting(image, hole, count=2, backbone=backbone)
+    assert trials[-1] is None
+
+
+def test_inpainting_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uncertainty, "calibrated", uncertainty.calibrated)  # put back afterwards
+    check_inpainting_is_tried(uncertainty)
+
+
+def check_upscaling_is_tried(module: ModuleType) -> None:
+    """On the picture itself, reduced by the same factor; a picture too small for that is not."""
+    backbone, image = tiny_backbone(), picture(1, 3, 41, 30)
+    seen: list[tuple[int, ...]] = []
+
+    def remembering(variance: Tensor, task: str, backbone: Any, *, trial: Any = None) -> Tensor:
+        seen.append(tuple(variance.shape[-2:]))
+        if trial is not None:
+            seen.append(tuple(trial.variance.shape[-2:]))
+            assert trial.error.shape == trial.variance.shape
+            assert 0 < trial.error.mean() < 0.2
+        return variance
+
+    module.calibrated = remembering
+    module.of_upscaling(image, 2.3, count=2, backbone=backbone)
+    assert seen == [(94, 69), (39, 30)]  # 17x13 of it, enlarged: 39x30 of its 41x30 pixels
+    seen.clear()
+    module.of_upscaling(image, 2.7, count=2, backbone=backbone)
+    assert seen == [(111, 81)]
+
+
+def test_upscaling_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uncertainty, "calibrated", uncertainty.calibrated)  # put back afterwards
+    check_upscaling_is_tried(uncertainty)
 
 
 def test_the_temperature_is_that_of_the_weights() -> None:
@@ -235,6 +338,30 @@ MUTATIONS: Mutations = {
         ("samples.var(0)", "samples.std(0)"),
         ("samples.var(0)", "samples.var(0, correction=0)"),
         ("seed + FAR + k", "seed + FAR"),
+    ],
+    (uncertainty, check_line): [
+        ("return a, a * share", "return a, share"),
+        ("return a, a * share", "return a, 0.0"),
+        ("(predicted + share).log()", "predicted.log()"),
+        ("math.exp(float(off(share).mean()))", "math.exp(float(off(0.0).mean()))"),
+    ],
+    (uncertainty, check_trial): [
+        ("smooth = slope * smooth", "smooth = slope[:1] * smooth"),
+        ("_smooth(trial.variance, task, trial.where)", "trial.variance"),
+        ("_smooth(trial.variance, task, trial.where)", "_smooth(trial.variance, task)"),
+        ("error[there > 0]", "error[predicted > 0]"),
+        ("UNTRIED.get(task, 1.0)", "1.0"),
+    ],
+    (uncertainty, check_inpainting_is_tried): [
+        ("hole.flip(dims) * (1 - hole)", "hole.flip(dims)"),
+        ("argmax(0)", "argmin(0)"),
+        ("spread(whole, elsewhere)", "spread(whole, hole)"),
+        ("where=hole, trial=trial)", "where=hole, trial=None)"),
+    ],
+    (uncertainty, check_upscaling_is_tried): [
+        ("(found.clamp(0, 1) - known.to(found))", "(0 * found)"),
+        ("min(small) >= TRIED", "min(small) >= 0"),
+        ('"upscale", backbone, trial=trial)', '"upscale", backbone, trial=None)'),
     ],
 }
 

@@ -1,12 +1,15 @@
 """How sure a restoration is: a map of the standard deviation of what is not known, calibrated.
 
 The deviation that is predicted is that of the posterior as the network sees it; how much too small it is, is
-measured once on validation pictures: one temperature for each task (`restore.measured`).
+measured once on validation pictures: one temperature for each task (`restore.measured`). Where the picture
+itself can be tried on, that comes first: its own grain and texture may be like no validation picture's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,12 +19,14 @@ from restore import samplers
 from restore.arrays import Picture, canvas, hole_of
 from restore.backbone import Backbone
 from restore.coding import Coding
+from restore.degradations import resize
 from restore.fill import smoothed
 from restore.measured import temperature
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
 from restore.tasks.solve import Building, chain_of, solve
+from restore.tasks.upscale import upscale
 from restore.types import Denoiser, Noise
 from restore.words import Word
 
@@ -33,6 +38,10 @@ LEAST = 0.3 / 255  # rounding to 8 bits
 PROBE = 0.2  # length of a finite difference, in deviations of the noise
 STEPS = 10  # of every sample that only a deviation is measured from
 FAR, SEEDS = 1 << 31, 1 << 32  # those samples draw other noise than a picture
+TRIED = 12  # pixels a side that there are at least to be tried on
+PARTS = 10  # of the pixels of a trial, by what is predicted, each with as many of them
+# By what variances are too small where the picture itself could not be tried on: validation pictures' median.
+UNTRIED = {"upscale": 1.8**2, "inpaint": 2.0**2}
 
 
 def posterior_variance(
@@ -75,24 +84,59 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, b
     """The deviation of what a hole is filled with, [0, 1] units ``(b, 1, h, w)``; 0 outside it.
 
     image, mask: as `restore.inpaint` takes them. Between ``count`` samples by PiGDM, whose spread follows the
-    errors best of all methods here.
+    errors best of all methods here. Tried on the picture itself: the hole's mirror image, where it lies off
+    the hole, is filled as well, and it is known by what that is off.
     """
-    size = canvas(image).batch.shape
-    hole = hole_of(mask, (size[-2], size[-1]))
+    batch = canvas(image).batch
+    hole = hole_of(mask, (batch.shape[-2], batch.shape[-1])).to(batch).expand(len(batch), -1, -1, -1)
 
-    def draw(number: int) -> Any:
-        return inpaint(image, mask, method="pigdm", steps=STEPS, seed=number, backbone=backbone)
+    def spread(picture: Tensor, missing: Tensor) -> Tensor:
+        def draw(number: int) -> Tensor:
+            return inpaint(picture, missing, method="pigdm", steps=STEPS, seed=number, backbone=backbone)
 
-    return of_samples(draw, count, "inpaint", seed=seed, backbone=backbone, where=hole)
+        return between_samples(draw, count, seed=seed)
+
+    trial, elsewhere = None, mirrored_off(hole)
+    if elsewhere.any():
+        whole = inpaint(batch, hole, estimate="mean", backbone=backbone)
+        again = inpaint(whole, elsewhere, estimate="mean", backbone=backbone)
+        error = (again.clamp(0, 1) - batch).square().mean(1, keepdim=True)
+        trial = Trial(spread(whole, elsewhere), error, elsewhere)
+    return calibrated(spread(batch, hole), "inpaint", backbone, where=hole, trial=trial)
+
+
+def mirrored_off(hole: Tensor) -> Tensor:
+    """The mirror image, of three, that most of lies off the hole ``(b, 1, h, w)``, and only what does."""
+    images = torch.stack([hole.flip(dims) * (1 - hole) for dims in ((-1,), (-2,), (-1, -2))])
+    most = images.flatten(2).sum(2).argmax(0)
+    return images[most, torch.arange(len(hole), device=hole.device)]
 
 
 def of_upscaling(
     image: Picture, scale: float, *, count: int = 8, seed: int = 0, backbone: Backbone
 ) -> Tensor:
-    """The deviation of an enlargement, [0, 1] units ``(b, 1, h', w')``."""
-    return of_solving(
-        image, chain_of([Word("down", (scale,))]), count=count, seed=seed, backbone=backbone, task="upscale"
-    )
+    """The deviation of an enlargement, [0, 1] units ``(b, 1, h', w')``.
+
+    Tried on the picture itself: reduced by ``scale`` and enlarged again, it is known by what that is off, and
+    textures look alike at several scales. That costs one part in ``scale^2`` more.
+    """
+    operator, batch = chain_of([Word("down", (scale,))]), canvas(image).batch
+
+    def spread(picture: Tensor) -> Tensor:
+        def draw(number: int) -> Tensor:
+            return solve(picture, operator, estimate="sample", steps=STEPS, seed=number, backbone=backbone)
+
+        return between_samples(draw, count, seed=seed)
+
+    small = int(batch.shape[-2] / scale), int(batch.shape[-1] / scale)
+    trial = None
+    if min(small) >= TRIED:
+        h, w = (round(side * scale) for side in small)
+        known = batch[..., :h, :w]
+        reduced = (255 * resize(known, small)).round().clamp(0, 255) / 255
+        found = upscale(reduced, scale, estimate="mean", backbone=backbone)
+        trial = Trial(spread(reduced), (found.clamp(0, 1) - known.to(found)).square().mean(1, keepdim=True))
+    return calibrated(spread(batch), "upscale", backbone, trial=trial)
 
 
 def of_solving(
@@ -102,7 +146,6 @@ def of_solving(
     count: int = 8,
     seed: int = 0,
     backbone: Backbone,
-    task: str = "run",
     **options: Any,
 ) -> Tensor:
     """The deviation of what `restore.solve` finds, [0, 1] units ``(b, 1, h', w')``; options: its own."""
@@ -111,7 +154,7 @@ def of_solving(
         walk = {"estimate": "sample", "steps": STEPS, "seed": number, **options}
         return solve(image, operator, backbone=backbone, **walk)
 
-    return of_samples(draw, count, task, seed=seed, backbone=backbone)
+    return of_samples(draw, count, "run", seed=seed, backbone=backbone)
 
 
 def of_dejpeg(image: Picture, coding: Coding, *, count: int = 8, seed: int = 0, backbone: Backbone) -> Tensor:
@@ -146,22 +189,85 @@ def of_samples(
 ) -> Tensor:
     """The deviation between ``count`` samples, ``draw(number)`` each, [0, 1] units ``(b, 1, h, w)``.
 
-    The numbers, seeds for `draw`, are far from the seed itself. where ``(b or 1, 1, h, w)``: 1 where pictures
-    can differ; nothing is uncertain elsewhere. Raises ValueError for fewer than two samples.
+    where ``(b or 1, 1, h, w)``: 1 where pictures can differ; nothing is uncertain elsewhere. Raises
+    ValueError for fewer than two samples.
+    """
+    return calibrated(between_samples(draw, count, seed=seed), task, backbone, where=where)
+
+
+def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Tensor:
+    """The variance between samples, the mean over the channels ``(b, 1, h, w)``.
+
+    The numbers, seeds for `draw`, are far from the seed itself. Raises ValueError for fewer than two.
     """
     if count < 2:
         raise ValueError(f"a deviation is between two samples or more, got {count}")
     samples = torch.stack([canvas(draw((seed + FAR + k) % SEEDS)).batch for k in range(count)])
-    variance = samples.var(0).mean(1, keepdim=True)
-    return calibrated(variance, task, backbone, where=where)
+    return samples.var(0).mean(1, keepdim=True)
 
 
-def calibrated(variance: Tensor, task: str, backbone: Backbone, *, where: Tensor | None = None) -> Tensor:
-    """The deviation of a predicted variance ``(b, 1, h, w)``: smoothed, times the measured temperature."""
-    smooth = smoothed(variance, SMOOTH[task], where)
-    deviation = (smooth + FLOOR.get(task, 0.0)).clamp_min(LEAST**2).sqrt()
-    deviation = deviation * (known_temperature(task, backbone) or 1.0)
+@dataclass(frozen=True)
+class Trial:
+    """What was predicted of something that is known, and by what it was off: variance and squared error.
+
+    Both ``(b, 1, h, w)``, of each picture its own; where: 1 where it was tried.
+    """
+
+    variance: Tensor
+    error: Tensor
+    where: Tensor | None = None
+
+
+def calibrated(
+    variance: Tensor,
+    task: str,
+    backbone: Backbone,
+    *,
+    where: Tensor | None = None,
+    trial: Trial | None = None,
+) -> Tensor:
+    """The deviation of a predicted variance ``(b, 1, h, w)``: smoothed, times the measured temperature.
+
+    trial: of the same pictures, by which it is corrected before.
+    """
+    smooth, untried = _smooth(variance, task, where), (UNTRIED.get(task, 1.0), 0.0)
+    lines = [untried] * len(smooth)
+    if trial is not None:
+        tried = torch.ones_like(trial.error) if trial.where is None else trial.where
+        seen = zip(_smooth(trial.variance, task, trial.where), trial.error.to(smooth), tried, strict=True)
+        lines = [
+            line_through(predicted[there > 0], error[there > 0]) if there.sum() >= TRIED**2 else untried
+            for predicted, error, there in seen
+        ]
+    slope, grain = torch.tensor(lines).to(smooth)[..., None, None, None].unbind(1)
+    smooth = slope * smooth + grain
+    deviation = smooth.sqrt() * (known_temperature(task, backbone) or 1.0)
     return deviation if where is None else deviation * where.to(deviation)
+
+
+def _smooth(variance: Tensor, task: str, where: Tensor | None = None) -> Tensor:
+    return (smoothed(variance, SMOOTH[task], where) + FLOOR.get(task, 0.0)).clamp_min(LEAST**2)
+
+
+def line_through(variance: Tensor, error: Tensor) -> tuple[float, float]:
+    """(a, b), b not negative: ``a variance + b`` is nearest to the squared error over the range of variances.
+
+    Nearest in logarithms of the means of PARTS of the pixels; b is grain, which is no less where all else is
+    smooth.
+    """
+    order = variance.flatten().argsort().tensor_split(PARTS)
+    predicted, measured = (
+        torch.stack([v.flatten()[part].double().mean() for part in order]) for v in (variance, error)
+    )
+    measured = measured.clamp_min(LEAST**2)
+
+    def off(share: float) -> Tensor:  # but for a, by b / a
+        return measured.log() - (predicted + share).log()
+
+    shares = [0.0, *torch.logspace(-2, 2, 41).double().mul(float(predicted.median())).tolist()]
+    share = min(shares, key=lambda share: float(off(share).var()))
+    a = math.exp(float(off(share).mean()))
+    return a, a * share
 
 
 def known_temperature(task: str, backbone: Backbone) -> float | None:
