@@ -35,6 +35,17 @@ class Canvas:
     batch: Tensor
     original: Any
 
+    @property
+    def planes(self) -> Tensor:
+        """The batch with as many channels of colour as the original has, 1 or 3."""
+        if isinstance(self.original, Tensor):
+            channels = self.original.shape[-3]
+        else:
+            array = isinstance(self.original, np.ndarray)
+            pixels = self.original if array else _pil_pixels(self.original)
+            channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        return self.batch[:, : _colours(channels)]
+
     def like_original(self, result: Tensor) -> Any:
         """The result ``(b, 3, h', w')`` as the kind, depth and number of channels of the original.
 

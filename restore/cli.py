@@ -193,7 +193,7 @@ def inpaint(
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.tasks.consistency import outside_hole
 
-            changed = outside_hole(picture.pixels, result.pixels, hole)
+            changed = outside_hole(images.at_depth_of(result, picture.pixels), result.pixels, hole)
             return f"{changed} pixels outside the hole are changed", {"changed_outside": changed}
 
         return Prepared(picture.size, finish, truth, deviation)
@@ -390,7 +390,8 @@ def _tell_noise(pixels: NDArray[Any], job: Job, session: Session) -> None:
 @GUIDANCE
 @switch(
     "--consistent",
-    help="Make the result one that, reduced again, is the input to half a gray level.",
+    help="Make the result one that, reduced again, is the input to half a gray level, in a file of the "
+    "input's depth that keeps every number.",
 )
 @SEED
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)

@@ -65,8 +65,9 @@ def join_at(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:
     """Let every pixel join a walk where the noise level has come down to the pixel's own.
 
     A start in the middle of the ladder (SDEdit, Meng et al. 2022) that differs from pixel to pixel. Above its
-    level a pixel's clean estimate is ``start``, by which every sampler leaves it at ``start`` with the walk's
-    noise on it. levels ``(b, 1, h, w)``, [0, 1] units.
+    level a pixel's clean estimate is ``start``, by which DDIM and DDPM leave it at ``start`` with the walk's
+    noise on it; samplers that look at two estimates at once mix both in the step in which it joins. levels
+    ``(b, 1, h, w)``, [0, 1] units.
     """
     return lambda x, sigma: torch.where(levels < sigma, start, denoise(x, sigma))
 

@@ -199,6 +199,11 @@ def from_tensor(image: Tensor, like: Picture) -> NDArray[Any]:
     return _at_depth(values, like.pixels.dtype.name)
 
 
+def at_depth_of(like: Picture, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels of any depth at that of another picture, as files of that depth hold them."""
+    return _at_depth(pixels, like.pixels.dtype.name)
+
+
 def _at_depth(values: NDArray[Any], depth: str) -> NDArray[Any]:
     """Samples on the scale of another depth, rounded and clipped where the new depth is integer."""
     import numpy as np

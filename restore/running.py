@@ -241,7 +241,7 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     if session.settings.dry_run:
         if (session.settings.nfe, session.settings.seconds) != (None, None):
             with suppress(OnlyPlannedError):  # where there is nothing to be done there is no plan
-                prepared.finish()
+                _computed(prepared, job, session)
         before = f"{picture.size[1]}x{picture.size[0]}"
         session.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about, status="planned")
         session.end()

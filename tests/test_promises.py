@@ -81,6 +81,33 @@ def test_rounding_moves_nothing_by_more_than_half_a_level() -> None:
     assert torch.equal(after_rounding(found, small, operator), found)
 
 
+def test_what_cannot_be_reached_does_not_keep_the_rest_from_being_mended() -> None:
+    """A spike that no picture reduces to in one place, or in another picture of the batch."""
+    operator = operators.Resize((48, 48), (24, 24))
+    large = torch.full((2, 3, 48, 48), 100 / 255)
+    small = operator.forward(large)
+    large[..., 40:42, 40:42] += torch.tensor([[1.0, 1.0], [1.0, 0.0]]) / 255  # wrongly rounded
+    assert 255 * (operator.forward(large) - small).abs().max() > 0.5
+    small[0, :, 2, 2] = 1.0  # amid grays
+    found = after_rounding(large, small, operator)
+    apart = 255 * (operator.forward(found) - small).abs()
+    assert apart[0].max() > 1
+    assert apart[0, :, 12:, 12:].max() <= 0.5
+    assert apart[1].max() <= 0.5
+    assert torch.equal(found[1:], after_rounding(large[1:], small[1:], operator))
+
+
+def test_deeper_pictures_in_shallow_files_keep_what_is_outside(photo: Path, weights: Path) -> None:
+    deep, mask = photo.with_name("deep.png"), np.zeros((24, 30), np.uint8)
+    mask[5:12, 6:15] = 255
+    Image.fromarray(mask).save(photo.with_name("m.png"))
+    images.write(deep, images.Picture(scene(0, 24, 30).astype(np.uint16) * 256 + 77))
+    walk = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights, "--report-consistency")
+    for name, least, most in (("o.png", 0, 0), ("o.bmp", 0, 0), ("o.jpg", 100, 720)):
+        done = cli("inpaint", deep, *walk, "-o", photo.with_name(name), "--json")
+        assert least <= json.loads(done.stdout)["changed_outside"] <= most
+
+
 def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
     """What JPEG makes of a picture counts, not what was handed to it."""
     Image.fromarray(scene(0, 24, 30).clip(80, 170)).save(photo)

@@ -526,6 +526,34 @@ def check_inpaint_alternates(module: ModuleType) -> None:
         assert len(spread) == 0 or 0.7 < spread.std() < 1.3
 
 
+def test_inpaint_batches_where_some_pictures_have_no_hole_there() -> None:
+    """Each is filled as if it were alone, and the bar goes up to its end."""
+    image, mask = picture(2, 3, 32, 300), torch.zeros(2, 1, 32, 300)
+    mask[0, :, 10:13, 10:13] = 1
+    backbone, reports = Recorder(), Reports()
+    found = inpaint(image, mask, backbone=backbone, steps=8, progress=reports)
+    reports.assert_complete(8)
+    alone = inpaint(image[:1], mask[:1], backbone=Recorder(), steps=8)
+    assert torch.equal(found, torch.cat([alone, image[1:]]))
+    mask[1, :, 20:23, 290:293] = 1  # in a box of its own
+    backbone, reports = Recorder(), Reports()
+    found = inpaint(image, mask, backbone=backbone, steps=8, progress=reports)
+    assert len(backbone.sigmas) == 16
+    reports.assert_complete(16)
+    assert (found[mask.expand_as(found) == 0] == image[mask.expand_as(found) == 0]).all()
+    # In one box: the mean together, samples one by one.
+    mask[1], reports = mask[0].roll(3, -1), Reports()
+    inpaint(image, mask, backbone=Recorder(), steps=8, progress=reports)
+    reports.assert_complete(4 + 2 * 4)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 6])
+def test_samples_in_few_steps_differ_everywhere(steps: int) -> None:
+    image, mask = 0.5 + 0.1 * (picture(1, 3, 40, 40) - 0.5), box_mask(40, 40, 8, 20, 8, 20)
+    one, two = (inpaint(image, mask, steps=steps, seed=seed, backbone=Recorder()) for seed in (0, 1))
+    assert ((one != two).any(1).sum() / 144) > 0.9
+
+
 def check_texture_levels(module: ModuleType) -> None:
     """As high as the texture that is missing near, and with the square of the depth; within limits."""
     hole = torch.zeros(1, 1, 64, 200)

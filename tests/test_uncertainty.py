@@ -122,11 +122,11 @@ def check_trial(module: ModuleType) -> None:
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=2e-3, atol=0)
     # Where it is known only somewhere, there.
     there, wrong = torch.zeros(2, 1, 30, 20), trials.clone()
-    there[0, :, 15:], there[1, :, 28:] = 1, 1
+    there[0, :, 15:] = 1
     wrong[:, :, :15] += 1
     error = torch.where(there > 0, factors * (smoothed(trials, 2.0, there) + module.FLOOR["upscale"]), 1.0)
     found = module.calibrated(variance, "upscale", backbone, trial=module.Trial(wrong, error, there))
-    factors[1] = module.UNTRIED["upscale"]  # on 40 pixels nothing is tried
+    factors[1] = module.UNTRIED["upscale"]  # nothing is tried
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=5e-3, atol=0)
     # Without one, as validation pictures are.
     alone = module.calibrated(variance, "upscale", backbone)
@@ -141,8 +141,8 @@ def check_inpainting_is_tried(module: ModuleType) -> None:
     """On the hole's mirror image off the hole, in the picture as it was filled."""
     backbone, image, trials = tiny_backbone(), picture(2, 3, 40, 48), []
     hole = torch.zeros(2, 1, 40, 48)
-    hole[0, :, 4:20, 4:12] = 1
-    hole[1, :, 10:30, 16:30] = 1  # about the middle: what lies off it is a strip
+    hole[0, :, 4:20, 4:14] = 1
+    hole[1, :, 10:30, 22:38] = 1  # nearer to the middle: what lies off it is a part
 
     def remembering(variance: Tensor, task: str, backbone: Any, *, where: Any, trial: Any) -> Tensor:
         assert torch.equal(where, hole)
@@ -156,14 +156,37 @@ def check_inpainting_is_tried(module: ModuleType) -> None:
     assert trial is not None
     assert (trial.where * hole).sum() == 0
     assert trial.where[0].sum() == hole[0].sum()
-    assert trial.where[1].sum() == 20 * 2
+    assert trial.where[1].sum() == 20 * 12
     assert torch.equal(trial.variance > 0, trial.where > 0)
     assert torch.equal(trial.error > 0, trial.where + hole > 0)
-    # The middle of a picture is its own mirror image.
+    # The middle of a picture is its own mirror image, nearly: a strip is no trial.
     hole = torch.zeros(2, 1, 40, 48)
-    hole[:, :, 10:30, 14:34] = 1
+    hole[0, :, 10:30, 14:34], hole[1, :, 10:30, 16:36] = 1, 1
     module.of_inpainting(image, hole, count=2, backbone=backbone)
     assert trials[-1] is None
+    with pytest.raises(ValueError, match="3 masks for 2 pictures"):
+        module.of_inpainting(image, torch.ones(3, 1, 40, 48), count=2, backbone=backbone)
+
+
+def test_a_gray_picture_has_the_deviation_of_gray_samples() -> None:
+    """The mean of three channels varies less than each of them."""
+    gray, hole = picture(1, 1, 32, 40), torch.zeros(1, 1, 32, 40)
+    hole[..., 4:20, 4:14] = 1
+    backbone, seeds = tiny_backbone(), []
+
+    def draw(seed: int) -> Tensor:
+        seeds.append(seed)
+        return uncertainty.inpaint(gray, hole, method="pigdm", steps=10, seed=seed, backbone=backbone)
+
+    expected = uncertainty.between_samples(draw, 4, seed=0)[hole > 0].mean()
+    found = []
+    for image in (gray[0, 0].numpy(), gray.expand(1, 3, 32, 40)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(uncertainty, "calibrated", lambda variance, *_, **__: variance)
+            variance = uncertainty.of_inpainting(image, hole, count=4, backbone=backbone)
+        found.append(variance[hole > 0].mean())
+    assert found[0] == pytest.approx(float(expected), rel=1e-4)
+    assert found[1] > 1.5 * found[0]
 
 
 def test_inpainting_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,12 +377,13 @@ MUTATIONS: Mutations = {
     ],
     (uncertainty, check_inpainting_is_tried): [
         ("hole.flip(dims) * (1 - hole)", "hole.flip(dims)"),
+        ("(2 * size >= whole)", "(size > 0)"),
         ("argmax(0)", "argmin(0)"),
         ("spread(whole, elsewhere)", "spread(whole, hole)"),
         ("where=hole, trial=trial)", "where=hole, trial=None)"),
     ],
     (uncertainty, check_upscaling_is_tried): [
-        ("(found.clamp(0, 1) - known.to(found))", "(0 * found)"),
+        ("(found.clamp(0, 1) - known.to(found).clamp(0, 1))", "(0 * found)"),
         ("min(small) >= TRIED", "min(small) >= 0"),
         ('"upscale", backbone, trial=trial)', '"upscale", backbone, trial=None)'),
     ],

@@ -50,6 +50,7 @@ THIN = 6.0
 # deviation 1 that is left out one pixel deep in the hole, and by the square of the depth, within limits. Both
 # are means over near pixels.
 PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.9
+FEW = 4  # steps of drawing below which all pixels begin at one level
 AT_SMALLER = 0.15  # where all pixels begin at a half, a quarter and so on of the size
 FINE, NEAR = 1.5, 12.0  # radii in pixels: of what is no texture any more, and of what is near
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
@@ -131,8 +132,7 @@ def inpaint(
     picture = canvas(image)
     batch = picture.batch
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
-    if len(hole) not in (1, len(batch)):
-        raise ValueError(f"there are {len(hole)} masks for {len(batch)} pictures; pass one, or one for each")
+    check_masks(hole, batch)
     hole = grown(hole, grow)
     if not hole.any():
         return picture.unchanged()  # type: ignore[no-any-return]
@@ -157,6 +157,12 @@ def inpaint(
         inside = batch[piece].to(backbone.device), hole[piece].to(backbone.device)
         result[piece] = _fill(*inside, plan, partial(walk, noise=noise), backbone, begin).to(result)
     return picture.paste(result, hole)  # type: ignore[no-any-return]
+
+
+def check_masks(hole: Tensor, batch: Tensor) -> None:
+    """Raise ValueError unless there is one mask, or one for each picture."""
+    if len(hole) not in (1, len(batch)):
+        raise ValueError(f"there are {len(hole)} masks for {len(batch)} pictures; pass one, or one for each")
 
 
 @dataclass(frozen=True)
@@ -204,9 +210,16 @@ def _plan(
 
 
 def _by_depth(hole: Tensor, plan: _Plan) -> list[list[int]]:
-    """The pictures of a batch whose holes are as deep: each is filled the same in whatever company."""
-    depths = [(_halvings(each[None], plan), bool(_depth(each[None]).max() > THIN)) for each in hole]
-    return [[k for k, other in enumerate(depths) if other == depth] for depth in sorted(set(depths))]
+    """The pictures of a batch whose holes are as deep: each is filled the same in whatever company.
+
+    Those that have none are left out.
+    """
+    depths = {
+        number: (_halvings(each[None], plan), bool(_depth(each[None]).max() > THIN))
+        for number, each in enumerate(hole)
+        if each.any()
+    }
+    return [[k for k, other in depths.items() if other == depth] for depth in sorted(set(depths.values()))]
 
 
 def _fill(
@@ -312,11 +325,14 @@ def _walked(
     prior = enforce(backbone.denoiser(), fill, Hole(hole))
     if plan.method == "alternating":
         draws = plan.steps // 2 or 1 if plan.estimate == "sample" else 0
-        mean = _alternate(prior, fill, hole, plan.steps - draws, backbone, part_of(progress, 0, draws))
+        to_mean = part_of(progress, 0, len(fill) * draws)
+        mean = _alternate(prior, fill, hole, plan.steps - draws, backbone, to_mean)
         if not draws:
             return mean
         # Enlarged, what is drawn at a smaller size is no texture but shape, which is drawn from lower.
         levels = AT_SMALLER * hole if coarse else texture_levels(mean, hole)
+        if draws < FEW:  # too few levels for pixels to join at their own
+            levels = hole * levels.sum((1, 2, 3), keepdim=True) / hole.sum((1, 2, 3), keepdim=True)
         return _drawn(mean, hole, levels, draws, walk, backbone, part_of(progress, plan.steps - draws, 0))
     share, sigma = DRAWN[bool(_depth(hole).max() > THIN)]
     draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
@@ -360,8 +376,7 @@ def _drawn(
     """
     finished: list[Tensor] = []
     for fill, missing, own in zip(*(planes.chunk(len(mean)) for planes in (mean, hole, levels)), strict=True):
-        done, top = len(finished) + 1, float(own.max())
-        report = part_of(progress, (done - 1) * steps, (len(mean) - done) * steps)
+        top, report = float(own.max()), _part_progress(progress, len(finished), len(mean))
         denoiser = join_at(_branch(fill, missing, backbone), fill, own)
         start = fill + top * walk.keywords["noise"](fill)
         finished.append(walk(denoiser, start, schedule.log_sigma(top, LAST_SIGMA, steps), progress=report))

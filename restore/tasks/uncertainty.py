@@ -24,9 +24,9 @@ from restore.fill import smoothed
 from restore.measured import temperature
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import inpaint
+from restore.tasks.inpaint import check_masks, inpaint
 from restore.tasks.solve import Building, chain_of, solve
-from restore.tasks.upscale import upscale
+from restore.tasks.upscale import check_scale, upscale
 from restore.types import Denoiser, Noise
 from restore.words import Word
 
@@ -87,8 +87,10 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, b
     errors best of all methods here. Tried on the picture itself: the hole's mirror image, where it lies off
     the hole, is filled as well, and it is known by what that is off.
     """
-    batch = canvas(image).batch
-    hole = hole_of(mask, (batch.shape[-2], batch.shape[-1])).to(batch).expand(len(batch), -1, -1, -1)
+    batch = canvas(image).planes  # gray samples are means of their channels, as results are
+    hole = hole_of(mask, (batch.shape[-2], batch.shape[-1])).to(batch)
+    check_masks(hole, batch)
+    hole = hole.expand(len(batch), -1, -1, -1)
 
     def spread(picture: Tensor, missing: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
@@ -100,16 +102,21 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, b
     if elsewhere.any():
         whole = inpaint(batch, hole, estimate="mean", backbone=backbone)
         again = inpaint(whole, elsewhere, estimate="mean", backbone=backbone)
-        error = (again.clamp(0, 1) - batch).square().mean(1, keepdim=True)
+        error = (again.clamp(0, 1) - batch.clamp(0, 1)).square().mean(1, keepdim=True)
         trial = Trial(spread(whole, elsewhere), error, elsewhere)
     return calibrated(spread(batch, hole), "inpaint", backbone, where=hole, trial=trial)
 
 
 def mirrored_off(hole: Tensor) -> Tensor:
-    """The mirror image, of three, that most of lies off the hole ``(b, 1, h, w)``, and only what does."""
+    """The mirror image, of three, that most of lies off the hole ``(b, 1, h, w)``, and only what does.
+
+    Nothing where that is less than half of it, or of too few pixels: a strip is no trial of a deep hole.
+    """
     images = torch.stack([hole.flip(dims) * (1 - hole) for dims in ((-1,), (-2,), (-1, -2))])
     most = images.flatten(2).sum(2).argmax(0)
-    return images[most, torch.arange(len(hole), device=hole.device)]
+    best = images[most, torch.arange(len(hole), device=hole.device)]
+    size, whole = (planes.sum((1, 2, 3), keepdim=True) for planes in (best, hole))
+    return best * ((size >= TRIED**2) & (2 * size >= whole))
 
 
 def of_upscaling(
@@ -120,7 +127,8 @@ def of_upscaling(
     Tried on the picture itself: reduced by ``scale`` and enlarged again, it is known by what that is off, and
     textures look alike at several scales. That costs one part in ``scale^2`` more.
     """
-    operator, batch = chain_of([Word("down", (scale,))]), canvas(image).batch
+    check_scale(scale)
+    operator, batch = chain_of([Word("down", (scale,))]), canvas(image).planes
 
     def spread(picture: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
@@ -135,7 +143,8 @@ def of_upscaling(
         known = batch[..., :h, :w]
         reduced = (255 * resize(known, small)).round().clamp(0, 255) / 255
         found = upscale(reduced, scale, estimate="mean", backbone=backbone)
-        trial = Trial(spread(reduced), (found.clamp(0, 1) - known.to(found)).square().mean(1, keepdim=True))
+        error = (found.clamp(0, 1) - known.to(found).clamp(0, 1)).square().mean(1, keepdim=True)
+        trial = Trial(spread(reduced), error)
     return calibrated(spread(batch), "upscale", backbone, trial=trial)
 
 
@@ -236,7 +245,7 @@ def calibrated(
         tried = torch.ones_like(trial.error) if trial.where is None else trial.where
         seen = zip(_smooth(trial.variance, task, trial.where), trial.error.to(smooth), tried, strict=True)
         lines = [
-            line_through(predicted[there > 0], error[there > 0]) if there.sum() >= TRIED**2 else untried
+            line_through(predicted[there > 0], error[there > 0]) if there.any() else untried
             for predicted, error, there in seen
         ]
     slope, grain = torch.tensor(lines).to(smooth)[..., None, None, None].unbind(1)

@@ -75,8 +75,7 @@ def upscale(
 
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
     """
-    if not SCALES[0] <= scale <= SCALES[1]:
-        raise ValueError(f"scale is a factor from {SCALES[0]:g} to {SCALES[1]:g}, got {scale:g}")
+    check_scale(scale)
     if estimate not in DEFAULT_METHOD:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
     method = method or DEFAULT_METHOD[estimate]
@@ -107,6 +106,12 @@ def upscale(
         returned = canvas(picture.like_original(between_ends(result, small, operator)))
         result = after_rounding(returned.batch.to(small), small, operator)
     return picture.like_original(result)  # type: ignore[no-any-return]
+
+
+def check_scale(scale: float) -> None:
+    """Raise ValueError for a factor that pictures are not enlarged by."""
+    if not SCALES[0] <= scale <= SCALES[1]:
+        raise ValueError(f"scale is a factor from {SCALES[0]:g} to {SCALES[1]:g}, got {scale:g}")
 
 
 def _conditional(
@@ -180,13 +185,13 @@ def after_rounding(large: Tensor, small: Tensor, operator: Resize) -> Tensor:
     (h, w), (tall, wide) = small.shape[-2:], large.shape[-2:]
     rows = ((torch.arange(h, device=large.device) + 0.5) * (tall / h)).long()[:, None]
     columns = ((torch.arange(w, device=large.device) + 0.5) * (wide / w)).long()
-    x, best, least = large.clone(), large, math.inf
+    x, best, least = large.clone(), large, large.new_full((len(large), 1, 1, 1), math.inf)
     for _ in range(ROUNDS):
         missing = _missing(x, small, operator)
-        most = float(missing.abs().max())
-        if most < least:
-            best, least = x.clone(), most
-        if most <= HALF_LEVEL:
+        # Of each picture, of all its pixels: some may be out of reach.
+        excess = (missing.abs() - HALF_LEVEL).clamp_min(0).sum((1, 2, 3), keepdim=True)
+        best, least = torch.where(excess < least, x, best), torch.minimum(excess, least)
+        if not least.any():
             break
         step = missing.sign() * (missing.abs() > HALF_LEVEL) / 255
         x[..., rows, columns] = (x[..., rows, columns] + step).clamp(0, 1)
