@@ -161,7 +161,7 @@ def check_inpainting_is_tried(module: ModuleType) -> None:
     assert torch.equal(trial.error > 0, trial.where + hole > 0)
     # The middle of a picture is its own mirror image, nearly: a strip is no trial.
     hole = torch.zeros(2, 1, 40, 48)
-    hole[0, :, 10:30, 14:34], hole[1, :, 10:30, 16:36] = 1, 1
+    hole[0, :, 10:30, 14:34], hole[1, :, 10:30, 16:40] = 1, 1
     module.of_inpainting(image, hole, count=2, backbone=backbone)
     assert trials[-1] is None
     with pytest.raises(ValueError, match="3 masks for 2 pictures"):
