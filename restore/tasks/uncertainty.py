@@ -40,7 +40,8 @@ STEPS = 10  # of every sample that only a deviation is measured from
 FAR, SEEDS = 1 << 31, 1 << 32  # those samples draw other noise than a picture
 TRIED = 12  # pixels a side that there are at least to be tried on
 PARTS = 10  # of the pixels of a trial, by what is predicted, each with as many of them
-# By what variances are too small where the picture itself could not be tried on: validation pictures' median.
+# By what variances are too small where the picture itself could not be tried on: on the whole, what those of
+# validation pictures are by before they are tried on themselves.
 UNTRIED = {"upscale": 1.8**2, "inpaint": 2.0**2}
 
 
