@@ -161,7 +161,7 @@ def inpaint(
         settings, ("steps", walk["steps"]), ("jump-length", jump_length), ("jump-repeats", jump_repeats)
     )
     jumps = _jumps(walk["method"], walk["steps"], jump_length, jump_repeats)
-    if settings.nfe or settings.seconds:
+    if settings.budgeted:
         jumps = None  # are chosen
 
     def task(picture: images.Picture, job: Job, session: Session) -> Prepared:

@@ -317,6 +317,11 @@ class Settings:
     uncertainty_samples: int | None = None
 
     @property
+    def budgeted(self) -> bool:
+        """Whether calls or seconds are given in place of steps."""
+        return (self.nfe, self.seconds) != (None, None)
+
+    @property
     def map_samples(self) -> int:
         """How many samples a map is measured between."""
         return self.uncertainty_samples or MAP_SAMPLES

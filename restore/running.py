@@ -239,7 +239,7 @@ def _restore_one(job: Job, task: Task, session: Session, walk: Mapping[str, Any]
     target = "standard output" if job.target is None else str(job.target)
     about = {"input": job.name, "output": target, "width": w, "height": h}
     if session.settings.dry_run:
-        if (session.settings.nfe, session.settings.seconds) != (None, None):
+        if session.settings.budgeted:
             with suppress(OnlyPlannedError):  # where there is nothing to be done there is no plan
                 _computed(prepared, job, session)
         before = f"{picture.size[1]}x{picture.size[0]}"

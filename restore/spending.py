@@ -42,7 +42,7 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
     call, OnlyPlannedError in a dry run.
     """
     settings = session.settings
-    if settings.nfe is None and settings.seconds is None:
+    if not settings.budgeted:
         return dict(walk)
     job = about()
     per_call, calls = 0.0, settings.nfe or 0

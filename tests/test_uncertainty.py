@@ -66,7 +66,7 @@ def check_samples(module: ModuleType) -> None:
         seeds.append(seed)
         return samples[(len(seeds) - 1) % 7]
 
-    found = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
+    found = module.calibrated(module.between_samples(drawn, 7, seed=0), "inpaint", backbone, where=hole)
     variance = samples.var(0).mean(0)[None, None]
     smooth = smoothed(variance, module.SMOOTH["inpaint"], hole)
     seen = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2)
@@ -77,7 +77,7 @@ def check_samples(module: ModuleType) -> None:
     assert min(seeds) > 2**30  # none of those that users draw by
     # What differs outside the hole says nothing of what is in it.
     samples[:, :, :5] += torch.rand(7, 1, 1, 1)
-    again = module.of_samples(drawn, 7, "inpaint", backbone=backbone, where=hole)
+    again = module.calibrated(module.between_samples(drawn, 7, seed=0), "inpaint", backbone, where=hole)
     torch.testing.assert_close(again, found)
 
 
@@ -383,7 +383,7 @@ MUTATIONS: Mutations = {
         ("where=hole, trial=trial)", "where=hole, trial=None)"),
     ],
     (uncertainty, check_upscaling_is_tried): [
-        ("(found.clamp(0, 1) - known.to(found).clamp(0, 1))", "(0 * found)"),
+        ("squared_error(found, known)", "0 * found"),
         ("min(small) >= TRIED", "min(small) >= 0"),
         ('"upscale", backbone, trial=trial)', '"upscale", backbone, trial=None)'),
     ],

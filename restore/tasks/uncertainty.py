@@ -103,8 +103,7 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, b
     if elsewhere.any():
         whole = inpaint(batch, hole, estimate="mean", backbone=backbone)
         again = inpaint(whole, elsewhere, estimate="mean", backbone=backbone)
-        error = (again.clamp(0, 1) - batch.clamp(0, 1)).square().mean(1, keepdim=True)
-        trial = Trial(spread(whole, elsewhere), error, elsewhere)
+        trial = Trial(spread(whole, elsewhere), squared_error(again, batch), elsewhere)
     return calibrated(spread(batch, hole), "inpaint", backbone, where=hole, trial=trial)
 
 
@@ -144,8 +143,7 @@ def of_upscaling(
         known = batch[..., :h, :w]
         reduced = (255 * resize(known, small)).round().clamp(0, 255) / 255
         found = upscale(reduced, scale, estimate="mean", backbone=backbone)
-        error = (found.clamp(0, 1) - known.to(found).clamp(0, 1)).square().mean(1, keepdim=True)
-        trial = Trial(spread(reduced), error)
+        trial = Trial(spread(reduced), squared_error(found, known))
     return calibrated(spread(batch), "upscale", backbone, trial=trial)
 
 
@@ -189,20 +187,13 @@ def of_blind(
 
 
 def of_samples(
-    draw: Callable[[int], Any],
-    count: int,
-    task: str,
-    *,
-    seed: int = 0,
-    backbone: Backbone,
-    where: Tensor | None = None,
+    draw: Callable[[int], Any], count: int, task: str, *, seed: int = 0, backbone: Backbone
 ) -> Tensor:
     """The deviation between ``count`` samples, ``draw(number)`` each, [0, 1] units ``(b, 1, h, w)``.
 
-    where ``(b or 1, 1, h, w)``: 1 where pictures can differ; nothing is uncertain elsewhere. Raises
-    ValueError for fewer than two samples.
+    Raises ValueError for fewer than two samples.
     """
-    return calibrated(between_samples(draw, count, seed=seed), task, backbone, where=where)
+    return calibrated(between_samples(draw, count, seed=seed), task, backbone)
 
 
 def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Tensor:
@@ -214,6 +205,11 @@ def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Ten
         raise ValueError(f"a deviation is between two samples or more, got {count}")
     samples = torch.stack([canvas(draw((seed + FAR + k) % SEEDS)).batch for k in range(count)])
     return samples.var(0).mean(1, keepdim=True)
+
+
+def squared_error(found: Tensor, known: Tensor) -> Tensor:
+    """Of what can be shown of both, the mean over the channels ``(b, 1, h, w)``."""
+    return (found.clamp(0, 1) - known.to(found).clamp(0, 1)).square().mean(1, keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -238,7 +234,8 @@ def calibrated(
 ) -> Tensor:
     """The deviation of a predicted variance ``(b, 1, h, w)``: smoothed, times the measured temperature.
 
-    trial: of the same pictures, by which it is corrected before.
+    where ``(b or 1, 1, h, w)``: 1 where pictures can differ; nothing is uncertain elsewhere. trial: of the
+    same pictures, by which it is corrected before.
     """
     smooth, untried = _smooth(variance, task, where), (UNTRIED.get(task, 1.0), 0.0)
     lines = [untried] * len(smooth)
