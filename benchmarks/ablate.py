@@ -22,10 +22,10 @@ import speed
 from common import add_data_option
 
 import restore
-from restore.backbone import Backbone
 from restore.errors import RestoreError
+from restore.priors.backbone import Backbone
 from restore.training import validation
-from restore.training.mix import Mix
+from restore.training.batches import Mix
 from restore.training.validation import mean_of
 
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from restore.metrics import Lpips
+from restore.evaluation.metrics import Lpips
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:

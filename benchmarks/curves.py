@@ -21,19 +21,21 @@ from common import add_data_option, lpips_of
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from restore.backbone import Backbone, load
-from restore.budget import calls_of, plan
-from restore.evaluation.methods import Asked, own_methods
+from restore.cli.options import STEPS
+from restore.evaluation.measure import measure
 from restore.evaluation.pictures import Picture, PictureSet
 from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Given, Holes, Jpeg, Protocol
-from restore.evaluation.run import measure
+from restore.evaluation.rows import Asked, own_methods
 from restore.evaluation.scoring import METRICS, Scorer
-from restore.measured import FILE
-from restore.options import STEPS
+from restore.inverse.build import chain_of
+from restore.priors.backbone import Backbone
+from restore.priors.calibration import FILE
+from restore.priors.checkpoint import load
+from restore.tasks.budget import calls_of, plan
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
-from restore.tasks.solve import chain_of, solve
+from restore.tasks.solve import solve
 from restore.tasks.uncertainty import (
     known_temperature,
     of_dejpeg,

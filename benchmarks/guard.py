@@ -23,15 +23,15 @@ from pathlib import Path
 from common import add_data_option, lpips_of
 
 import restore
-from restore.backbone import Backbone
 from restore.errors import RestoreError
-from restore.evaluation.methods import Asked, Method, own_methods
+from restore.evaluation.measure import measure
 from restore.evaluation.pictures import PictureSet
 from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Jpeg, PoissonGaussian, Protocol
-from restore.evaluation.results import Row, Table
-from restore.evaluation.run import measure
+from restore.evaluation.results import Method, Row, Table
+from restore.evaluation.rows import Asked, own_methods
 from restore.evaluation.scoring import METRICS, Scorer
-from restore.fingerprints import Fingerprints
+from restore.images.fingerprints import Fingerprints
+from restore.priors.backbone import Backbone
 
 CROP = 256
 TASKS: tuple[Protocol, ...] = (

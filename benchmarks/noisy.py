@@ -23,22 +23,23 @@ from numpy.typing import NDArray
 from pages import page
 from PIL import Image
 
-from restore import backbone as backbones
-from restore import degradations as damage
 from restore import images
-from restore.backbone import Backbone, BackboneConfig
-from restore.metrics import psnr
-from restore.noise_model import white_noise
+from restore.evaluation.metrics import psnr
+from restore.fitting import objectives
+from restore.fitting.fitter import Fitter
+from restore.fitting.from_noisy import train_from_noisy
+from restore.fitting.objectives import Restoration
+from restore.noise.model import white_noise
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.checkpoint import load
+from restore.priors.device import best_dtype
+from restore.priors.unet import UNet, UNetConfig
 from restore.tasks.denoise import denoise
-from restore.training import objectives
-from restore.training.config import DataConfig, RunConfig, TrainConfig
+from restore.training import degradations as damage
+from restore.training.batches import Mix
+from restore.training.config import DataConfig, FitConfig, RunConfig, TrainConfig
 from restore.training.data import PictureStore, halved, read_pictures, validation_crops
-from restore.training.fitter import FitConfig, Fitter
-from restore.training.from_noisy import train_from_noisy
-from restore.training.loop import train
-from restore.training.mix import Mix
-from restore.training.objectives import Restoration
-from restore.unet import UNet, UNetConfig
+from restore.training.trainer import train
 
 SIGMA = 25
 Pixels = NDArray[np.uint8]
@@ -73,8 +74,8 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
     sets = {name: sorted((data / "test" / name).iterdir()) for name in ("set14", "kodak24", "bsd300_test")}
     rows: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {}
     for kind, file in {"shipped": None, **({"fitted": weights} if weights else {})}.items():
-        rows[kind] = _with(backbones.load(file), 1)
-        rows[f"{kind}, eight orientations"] = _with(backbones.load(file), 8)
+        rows[kind] = _with(load(file), 1)
+        rows[f"{kind}, eight orientations"] = _with(load(file), 8)
     try:
         from bm3d import bm3d_rgb
 
@@ -144,7 +145,7 @@ def pairs(data: Path, steps: int = 1500) -> None:
     store = PictureStore(scenes, 96)
     torch.manual_seed(0)
     config = BackboneConfig(network=UNetConfig(channels=(32, 64, 96), blocks=1))
-    base = Backbone(UNet(config.network), config).to(dtype=backbones.best_dtype("cpu"))
+    base = Backbone(UNet(config.network), config).to(dtype=best_dtype("cpu"))
     settings = FitConfig(method="noise2noise", from_scratch=True, minutes=0, steps=steps)
     for kind in (NoisyTargets, CleanTargets):
         start = time.monotonic()
@@ -203,7 +204,7 @@ def _write(path: Path, pixels: Pixels) -> None:
 
 def pages(out: Path, kind: str, weights: Path) -> None:
     """PSNR on the pages kept for testing: noisy, as the shipped weights leave them, as the fitted ones do."""
-    fitted = backbones.load(weights)
+    fitted = load(weights)
     rows: dict[str, dict[str, Any]] = {
         "shipped, gaussian": {"method": "gaussian"}, "shipped, blind": {"method": "blind"}, "shipped": {},
         "fitted": {"backbone": fitted},
@@ -242,7 +243,7 @@ def prior(data: Path, out: Path, steps: int = 2500) -> None:
     for name in names:
         run = replace(config, run=RunConfig(out=str(out / f"run-{name}"), steps=steps, save_every=0))
         weights = train(run) if name == "clean" else train_from_noisy(run, [out / "noisy"], name)
-        backbone = backbones.load(weights)
+        backbone = load(weights)
         crops = validation_crops(data / "val" / "cid22_val")
         for level in (30, 50, 100):
             noise = torch.randn(crops.shape, generator=torch.Generator().manual_seed(level))

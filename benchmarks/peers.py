@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from restore.evaluation.metrics import luma
 from restore.evaluation.protocols import Given, Restorer
-from restore.metrics import luma
 
 
 def _arrays(path: Path, device: str) -> dict[str, Tensor]:

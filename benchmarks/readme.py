@@ -28,17 +28,18 @@ from PIL import Image
 from tqdm import tqdm
 
 import restore
-from restore.backbone import Backbone
 from restore.errors import RestoreError
-from restore.evaluation.facts import facts
-from restore.evaluation.methods import Asked, Method, floor_methods, own_methods, peer_method
+from restore.evaluation.environment import facts
+from restore.evaluation.measure import measure
+from restore.evaluation.metrics import Lpips
+from restore.evaluation.peers import peer_method
 from restore.evaluation.pictures import PictureSet
 from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Protocol
-from restore.evaluation.results import Row, Table
-from restore.evaluation.run import measure
+from restore.evaluation.results import Method, Row, Table
+from restore.evaluation.rows import Asked, floor_methods, own_methods
 from restore.evaluation.scoring import Scorer, metrics_of
-from restore.fingerprints import Fingerprints
-from restore.metrics import Lpips
+from restore.images.fingerprints import Fingerprints
+from restore.priors.backbone import Backbone
 
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"

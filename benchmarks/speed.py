@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import restore
-from restore.backbone import Backbone
 from restore.errors import RestoreError
-from restore.evaluation.facts import machine
-from restore.metrics import psnr
+from restore.evaluation.environment import machine
+from restore.evaluation.metrics import psnr
+from restore.priors.backbone import Backbone
 from restore.training.profile import now, waiting
 
 SIDE = 1024

@@ -19,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from restore.backbone import load
+    from restore.priors.checkpoint import load
     from restore.tasks.dejpeg import dejpeg
     from restore.tasks.denoise import denoise
     from restore.tasks.inpaint import inpaint
@@ -34,7 +34,7 @@ else:
         "dejpeg": "restore.tasks.dejpeg",
         "denoise": "restore.tasks.denoise",
         "inpaint": "restore.tasks.inpaint",
-        "load": "restore.backbone",
+        "load": "restore.priors.checkpoint",
         "sample": "restore.tasks.sample",
         "solve": "restore.tasks.solve",
         "upscale": "restore.tasks.upscale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from restore.operators import Degradation, Operator, Spectral
+from restore.inverse.protocols import Degradation, Operator, Spectral
 
 
 def check_operator(operator: Degradation, *, tolerance: float = 1e-4) -> None:

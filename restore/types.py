@@ -9,7 +9,7 @@ estimate              ``mean`` (posterior mean, best PSNR) or ``sample`` (a draw
 ====================  =============================================================================
 
 The DDPM's own coordinates (``t``, betas, alphas_cumprod, pictures in [-1, 1]) live in
-``restore.schedule``, the backbone and training only. The dictionary between the two::
+``restore.diffusion``, the backbone and training only. The dictionary between the two::
 
     sigma = sqrt((1 - abar) / abar) / 2          abar = 1 / (1 + 4 sigma^2)
     x_t   = (2 x - 1) * sqrt(abar)               log SNR = -2 log(2 sigma)
@@ -26,29 +26,13 @@ if TYPE_CHECKING:
 Estimate = Literal["mean", "sample"]
 
 Denoiser = Callable[["Tensor", float], "Tensor"]
+
 """``denoise(x, sigma) -> E[x0 | x]``: the only thing samplers know. sigma is a plain float."""
 
 Noise = Callable[["Tensor"], "Tensor"]
+
 """``noise(like) -> z``: fresh standard normal numbers of the shape, dtype and device of ``like``."""
 
 Progress = Callable[[int, int], None]
+
 """``progress(done, total)`` is called after every network call."""
-
-
-def part_of(progress: Progress | None, before: int, after: int) -> Progress | None:
-    """Report calls that come after ``before`` others, and before ``after`` more."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(before + done, before + total + after)
-
-
-def twice(progress: Progress | None) -> Progress | None:
-    """Report two calls for every one."""
-    if progress is None:
-        return None
-
-    def report(done: int, total: int) -> None:
-        progress(2 * done - 1, 2 * total)
-        progress(2 * done, 2 * total)
-
-    return report

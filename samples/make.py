@@ -17,7 +17,7 @@ import skimage.data
 from PIL import Image
 
 import restore
-from restore.degradations import text_pages
+from restore.training.holes import text_pages
 
 HERE = Path(__file__).parent
 SIGMA = 25

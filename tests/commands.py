@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click.testing import CliRunner, Result
 
-from restore.cli import main
+from restore.cli.main import main
 
 
 def cli(*arguments: object) -> Result:

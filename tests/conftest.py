@@ -101,7 +101,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a tiny network."""
     from tiny import tiny_backbone
 
-    from restore.backbone import save
+    from restore.priors.checkpoint import save
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save(tiny_backbone(), path)

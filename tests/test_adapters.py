@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from tiny import refused, tiny_backbone
 from torch import Tensor, nn
 
-from restore import adapters
-from restore import backbone as backbones
-from restore.backbone import Backbone, BackboneConfig
 from restore.errors import OutputError, WeightsError
-from restore.unet import UNet, UNetConfig
+from restore.priors import adapters, checkpoint
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.checkpoint import save, save_adapters, shipped_weights, tensors_hash
+from restore.priors.unet import UNet, UNetConfig
 
 FACTS = {"fit": {"branch": "blind"}}
 
@@ -145,17 +145,17 @@ def network_config(network: UNet) -> UNetConfig:
 
 
 def load(path: Path) -> Backbone:
-    return backbones.load(path, device="cpu", dtype=torch.float32)
+    return checkpoint.load(path, device="cpu", dtype=torch.float32)
 
 
 def pair(folder: Path) -> tuple[Path, Path, Backbone]:
     """A checkpoint and adapters for it in a folder, and what both amount to."""
     base, own = folder / "base.safetensors", folder / "own.safetensors"
-    digest = backbones.save(wider_backbone(), base)
+    digest = save(wider_backbone(), base)
     network = load(base).network
     found = adapted(network)
     half = {name: tensor.half().float() for name, tensor in found.items()}
-    saved = backbones.save_adapters(found, own, base=digest, facts=FACTS)
+    saved = save_adapters(found, own, base=digest, facts=FACTS)
     with safe_open(own, framework="pt") as file:
         assert file.metadata()["sha256"] == saved
         assert file.metadata()["format"] == adapters.FORMAT == "restore-adapter-1"
@@ -171,7 +171,7 @@ def test_a_base_beside_the_file_is_found(tmp_path: Path) -> None:
     base, own, expected = pair(tmp_path)
     (tmp_path / "a.safetensors").write_bytes(b"nothing")
     save_file({"weight": torch.zeros(3)}, tmp_path / "b.safetensors")
-    backbones.save(tiny_backbone(), tmp_path / "c.safetensors")
+    save(tiny_backbone(), tmp_path / "c.safetensors")
     loaded = load(own)
     x = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(5))
     given = expected.denoiser()(x, 0.2)
@@ -192,11 +192,11 @@ def test_the_file_is_much_smaller(tmp_path: Path) -> None:
 
 
 def test_adapters_for_the_weights_in_the_package(tmp_path: Path) -> None:
-    shipped = load(backbones.shipped_weights())
-    found = adapted(load(backbones.shipped_weights()).network, 1)
+    shipped = load(shipped_weights())
+    found = adapted(load(shipped_weights()).network, 1)
     own = tmp_path / "own.safetensors"
-    backbones.save_adapters(found, own, base=shipped.facts["sha256"], facts=FACTS)
-    assert own.stat().st_size < 0.05 * backbones.shipped_weights().stat().st_size
+    save_adapters(found, own, base=shipped.facts["sha256"], facts=FACTS)
+    assert own.stat().st_size < 0.05 * shipped_weights().stat().st_size
     loaded = load(own)
     weight, was = loaded.network.stem.weight, shipped.network.stem.weight
     change = (found["stem.B"].half().float() @ found["stem.A"].half().float()).view_as(was)
@@ -208,7 +208,7 @@ def test_adapters_for_the_weights_in_the_package(tmp_path: Path) -> None:
 def test_other_weights_than_those_fitted_on(tmp_path: Path) -> None:
     base, own, _ = pair(tmp_path)
     digest = load(base).facts["sha256"]
-    shipped = load(backbones.shipped_weights()).facts["sha256"]
+    shipped = load(shipped_weights()).facts["sha256"]
     base.unlink()
     assert refused(own) == (
         f"{own}: these are adapters for the weights {digest[:12]}, but the package holds {shipped[:12]}; put "
@@ -221,7 +221,7 @@ def rewritten(path: Path, tensors: dict[str, Tensor] | None = None, **metadata: 
     with safe_open(path, framework="pt") as file:
         found, was = dict(file.metadata()), {name: file.get_tensor(name) for name in list(file.keys())}
     kept = was if tensors is None else tensors
-    merged = {**found, "sha256": backbones.tensors_hash(kept), **metadata}
+    merged = {**found, "sha256": tensors_hash(kept), **metadata}
     save_file(kept, path, metadata={k: v for k, v in merged.items() if v is not None})
     return path
 
@@ -267,7 +267,7 @@ def test_adapters_named_as_a_base_are_none(tmp_path: Path) -> None:
     """A file of adapters whose base would be adapters again, even itself, is refused, not followed."""
     base, own, _ = pair(tmp_path)
     base.unlink()
-    digest = backbones.tensors_hash(tensors_of(own))
+    digest = tensors_hash(tensors_of(own))
     other = tmp_path / "other.safetensors"
     other.write_bytes(own.read_bytes())
     for path in (own, other):
@@ -277,7 +277,7 @@ def test_adapters_named_as_a_base_are_none(tmp_path: Path) -> None:
 def test_what_could_not_be_loaded_is_not_written(tmp_path: Path) -> None:
     own = tmp_path / "own.safetensors"
     with pytest.raises(WeightsError, match=r"tensor a\.A holds numbers that are not finite"):
-        backbones.save_adapters({"a.A": torch.full((1, 2), 1e6)}, own, base="", facts={})
+        save_adapters({"a.A": torch.full((1, 2), 1e6)}, own, base="", facts={})
     with pytest.raises(OutputError, match="cannot be written"):
-        backbones.save_adapters({"a.A": torch.ones(1, 2)}, tmp_path / "none" / "own", base="", facts={})
+        save_adapters({"a.A": torch.ones(1, 2)}, tmp_path / "none" / "own", base="", facts={})
     assert list(tmp_path.iterdir()) == []

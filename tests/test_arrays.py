@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from restore import arrays
+from restore.images import canvas
 
 H, W = 7, 5
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64", ">u2", ">f4", ">f8")
@@ -92,7 +92,7 @@ EVERY_KIND = pytest.mark.parametrize("image", all_kinds(), ids=name)
 @EVERY_KIND
 def test_there_and_back(image: Any) -> None:
     before = numbers(image)
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     assert picture.batch.dtype == torch.float32
     assert picture.batch.shape == (before.shape[0] if before.ndim == 4 else 1, 3, H, W)
     assert picture.batch.is_contiguous()
@@ -109,7 +109,7 @@ def test_there_and_back(image: Any) -> None:
 
 @EVERY_KIND
 def test_another_size(image: Any) -> None:
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     found = picture.like_original(torch.full((len(picture.batch), 3, 2 * H + 1, 9), 0.25))
     assert_same_kind(found, image, (2 * H + 1, 9))
 
@@ -117,7 +117,7 @@ def test_another_size(image: Any) -> None:
 @EVERY_KIND
 def test_paste_keeps_all_outside_the_hole(image: Any) -> None:
     before = numbers(image)
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     hole = torch.zeros(len(picture.batch), 1, H, W)
     hole[:, :, 2:4, 1:3] = 1
     found = picture.paste(torch.full_like(picture.batch, 0.25), hole)
@@ -139,7 +139,7 @@ def test_paste_keeps_all_outside_the_hole(image: Any) -> None:
 
 @EVERY_KIND
 def test_unchanged_is_a_copy(image: Any) -> None:
-    found = arrays.canvas(image).unchanged()
+    found = canvas.canvas(image).unchanged()
     assert found is not image
     if isinstance(image, Image.Image):
         assert found.mode == image.mode
@@ -201,38 +201,38 @@ def check_mask(module: ModuleType) -> None:
 
 
 def test_depth() -> None:
-    check_depth(arrays)
+    check_depth(canvas)
 
 
 def test_rounding() -> None:
-    check_rounding(arrays)
+    check_rounding(canvas)
 
 
 def test_mask() -> None:
-    check_mask(arrays)
+    check_mask(canvas)
 
 
 def test_a_mask_for_each_picture() -> None:
     masks = torch.rand(3, 1, H, W, generator=torch.Generator().manual_seed(0)) > 0.5
-    assert torch.equal(arrays.hole_of(masks, (H, W)), masks.float())
+    assert torch.equal(canvas.hole_of(masks, (H, W)), masks.float())
 
 
 def test_a_mask_of_nothing_or_all() -> None:
-    assert not arrays.hole_of(np.zeros((H, W), np.uint8), (H, W)).any()
-    assert arrays.hole_of(np.full((H, W), 255, np.uint8), (H, W)).all()
-    assert arrays.hole_of(np.ones((H, W), np.int64), (H, W)).all()
+    assert not canvas.hole_of(np.zeros((H, W), np.uint8), (H, W)).any()
+    assert canvas.hole_of(np.full((H, W), 255, np.uint8), (H, W)).all()
+    assert canvas.hole_of(np.ones((H, W), np.int64), (H, W)).all()
 
 
 def test_rgb_order_and_position() -> None:
     image = np.zeros((2, 3, 3), np.uint8)
     image[0, 2] = (255, 51, 0)
-    batch = arrays.canvas(image).batch
+    batch = canvas.canvas(image).batch
     torch.testing.assert_close(batch[0, :, 0, 2], torch.tensor([1, 0.2, 0]))
     assert batch.sum() == pytest.approx(1.2)
 
 
 def test_gray_is_in_all_three_channels_and_comes_back_as_their_mean() -> None:
-    picture = arrays.canvas(np.full((2, 2), 51, np.uint8))
+    picture = canvas.canvas(np.full((2, 2), 51, np.uint8))
     torch.testing.assert_close(picture.batch, torch.full((1, 3, 2, 2), 0.2))
     found = picture.like_original(torch.tensor([0.1, 0.2, 0.6]).view(1, 3, 1, 1).expand(1, 3, 2, 2))
     assert (found == round(0.3 * 255 + 1e-3)).all()
@@ -244,8 +244,8 @@ def test_alpha_is_resized_with_the_picture_and_does_not_overshoot() -> None:
     rgba = np.dstack([np.zeros((8, 8, 3), np.uint8), alpha])
     large = torch.zeros(1, 3, 16, 16)
     for found in (
-        arrays.canvas(rgba).like_original(large)[..., 3],
-        np.asarray(arrays.canvas(Image.fromarray(rgba)).like_original(large))[..., 3],
+        canvas.canvas(rgba).like_original(large)[..., 3],
+        np.asarray(canvas.canvas(Image.fromarray(rgba)).like_original(large))[..., 3],
     ):
         assert found.shape == (16, 16)
         assert found.max() == 200
@@ -253,7 +253,7 @@ def test_alpha_is_resized_with_the_picture_and_does_not_overshoot() -> None:
         assert (found[:, 10:] == 200).all()
         assert (np.diff(found.astype(int), axis=1) >= 0).all()
     planes = torch.from_numpy(rgba).permute(2, 0, 1).double() / 255
-    found = arrays.canvas(planes).like_original(large)
+    found = canvas.canvas(planes).like_original(large)
     assert found.dtype == torch.float64
     assert found[3].amax() == pytest.approx(200 / 255)
 
@@ -262,7 +262,7 @@ def test_transparent_colours_become_alpha() -> None:
     for mode, value, kind in (("L", 7, "LA"), ("RGB", (7, 7, 7), "RGBA"), ("P", 7, "RGBA")):
         image = Image.new(mode, (W, H), value)
         image.info["transparency"] = value
-        picture = arrays.canvas(image)
+        picture = canvas.canvas(image)
         found = picture.like_original(picture.batch)
         assert found.mode == kind
         assert found.getextrema()[-1] == (0, 0)
@@ -272,7 +272,7 @@ def test_transparent_colours_become_alpha() -> None:
 def test_pil_images_keep_what_they_carry() -> None:
     image = random_pil("RGB")
     image.info["icc_profile"] = b"a profile"
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     hole = torch.ones(1, 1, H, W)
     for found in (picture.like_original(picture.batch), picture.paste(picture.batch, hole)):
         assert found.info["icc_profile"] == b"a profile"
@@ -288,27 +288,27 @@ def test_pil_images_keep_what_they_carry() -> None:
 def test_views(turn: Callable[[Any], Any], dtype: str) -> None:
     view = turn(random_array(dtype, (8, 9, 3)))
     view.setflags(write=False)
-    picture, packed = arrays.canvas(view), arrays.canvas(np.ascontiguousarray(view))
+    picture, packed = canvas.canvas(view), canvas.canvas(np.ascontiguousarray(view))
     assert torch.equal(picture.batch, packed.batch)
     hole = torch.ones(1, 1, *view.shape[:2])
     hole[..., 0, :] = 0
     found = picture.paste(picture.batch, hole)
     np.testing.assert_array_equal(found, packed.paste(packed.batch, hole))
     assert found.flags.writeable
-    assert torch.equal(arrays.hole_of(view[..., 0] > view.max() / 2, view.shape[:2]),
-                       arrays.hole_of(np.array(view[..., 0] > view.max() / 2), view.shape[:2]))  # fmt: skip
+    assert torch.equal(canvas.hole_of(view[..., 0] > view.max() / 2, view.shape[:2]),
+                       canvas.hole_of(np.array(view[..., 0] > view.max() / 2), view.shape[:2]))  # fmt: skip
 
 
 def test_read_only_masks() -> None:
     mask = np.zeros((H, W), np.uint8)
     mask[1, 1] = 255
     mask.setflags(write=False)
-    assert arrays.hole_of(mask, (H, W)).sum() == 1
+    assert canvas.hole_of(mask, (H, W)).sum() == 1
 
 
 def test_tensors_that_are_views_or_learn() -> None:
     image = torch.rand(H, W, 3).permute(2, 0, 1).requires_grad_()
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     hole = torch.zeros(1, 1, H, W)
     for found in (
         picture.paste(picture.batch, hole),
@@ -321,7 +321,7 @@ def test_tensors_that_are_views_or_learn() -> None:
 
 def test_results_do_not_share_memory_with_the_picture() -> None:
     image = torch.rand(1, 3, H, W)
-    picture = arrays.canvas(image)
+    picture = canvas.canvas(image)
     hole = torch.zeros(1, 1, H, W)
     for found in (picture.paste(picture.batch, hole), picture.unchanged()):
         assert found.data_ptr() != image.data_ptr()
@@ -356,7 +356,7 @@ BAD_PICTURES = {
 def test_bad_pictures(case: str) -> None:
     image, error, message = BAD_PICTURES[case]
     with pytest.raises(error, match=message):
-        arrays.canvas(image)
+        canvas.canvas(image)
 
 
 BAD_MASKS = {
@@ -378,9 +378,9 @@ BAD_MASKS = {
 def test_bad_masks(case: str) -> None:
     mask, error, message = BAD_MASKS[case]
     with pytest.raises(error, match=message):
-        arrays.hole_of(mask, (H, W))
+        canvas.hole_of(mask, (H, W))
 
 
 def test_mask_means_fill_or_keep() -> None:
     with pytest.raises(ValueError, match="mask_means is 'fill' or 'keep', got 'hole'"):
-        arrays.hole_of(np.zeros((H, W), bool), (H, W), "hole")
+        canvas.hole_of(np.zeros((H, W), bool), (H, W), "hole")

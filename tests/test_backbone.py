@@ -10,20 +10,14 @@ import torch
 from test_unet import SMALL, random_network, random_planes
 from torch import Tensor
 
-from restore import samplers
-from restore.backbone import (
-    UNKNOWN_NOISE,
-    Backbone,
-    BackboneConfig,
-    Condition,
-    best_device,
-    best_dtype,
-    config_from_dict,
-    no_condition,
-    predict,
-)
-from restore.schedule import Prediction, target
-from restore.unet import UNet
+from restore.diffusion import samplers
+from restore.diffusion.coordinates import Prediction, target
+from restore.diffusion.seeds import seeded_noise
+from restore.priors.backbone import Backbone, BackboneConfig, predict
+from restore.priors.checkpoint import config_from_dict
+from restore.priors.condition import UNKNOWN_NOISE, Condition, no_condition
+from restore.priors.device import best_device, best_dtype
+from restore.priors.unet import UNet
 
 CONFIG = BackboneConfig(network=SMALL)
 KINDS: list[Prediction] = ["v", "eps", "x0"]
@@ -165,7 +159,7 @@ def test_dtype_and_gradients_of_the_caller() -> None:
 @pytest.mark.parametrize("tile", [16, 512])
 def test_the_gradient_is_that_of_differences(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in pieces, which are computed anew one by one."""
-    monkeypatch.setattr("restore.backbone.GRADIENT_TILE", tile)
+    monkeypatch.setattr("restore.priors.backbone.GRADIENT_TILE", tile)
     network = backbone()
     denoise = network.denoiser(Condition(images(1, 37, 31, seed=3)), differentiable=True)
     x, direction, weights = (images(1, 37, 31, seed=seed) - 0.5 for seed in (0, 1, 2))
@@ -233,11 +227,9 @@ def test_variance_lies_between_its_bounds() -> None:
 
 def test_sampler_takes_the_learned_variance() -> None:
     denoise = backbone(LEARNED).variance_denoiser(Condition(images(1, 8, 8)))
-    noise = samplers.seeded_noise(0)
+    noise = seeded_noise(0)
     result = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="learned", noise=noise)
-    small = samplers.ddpm(
-        denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="small", noise=samplers.seeded_noise(0)
-    )
+    small = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="small", noise=seeded_noise(0))
     assert not torch.equal(result, small)
 
 

@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from restore.backbone import load
 from restore.errors import RestoreError
 from restore.evaluation.results import Row, Scored, Table
 from restore.evaluation.scoring import METRICS
+from restore.priors.checkpoint import load
 
 ROOT = Path(__file__).parents[1]
 
@@ -117,7 +117,7 @@ def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
     import numpy as np
     import torch
 
-    from restore.evaluation.methods import peer_method
+    from restore.evaluation.peers import peer_method
     from restore.evaluation.protocols import Given
 
     shapes = [(96, 13)] + [(96, 96)] * 10 + [(12, 96)]

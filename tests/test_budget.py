@@ -17,19 +17,25 @@ from scenes import scene
 from test_tasks import Recorder, box_mask, picture
 from tiny import tiny_backbone
 
-from restore import budget, images, measured, options, schedule, tiling
-from restore.backbone import Backbone
-from restore.budget import Plan, calls_of, plan, repaint_calls
+from restore import images
+from restore.cli import options
+from restore.cli.provenance import read_history
+from restore.diffusion.sigmas import repaint
 from restore.errors import ConfigError
-from restore.measured import Curve
-from restore.provenance import read_history
+from restore.inverse.build import chain_of
+from restore.inverse.spec import read_word
+from restore.priors import calibration, tiling
+from restore.priors.backbone import Backbone
+from restore.priors.calibration import Curve
+from restore.tasks import budget
 from restore.tasks import upscale as upscale_task
+from restore.tasks.budget import Plan, calls_of, plan, repaint_calls
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import Jumps, inpaint, workload
-from restore.tasks.solve import chain_of, solve
+from restore.tasks.inpaint import inpaint
+from restore.tasks.inpaint_methods import Jumps, workload
+from restore.tasks.solve import solve
 from restore.tasks.upscale import upscale
-from restore.words import read_word
 
 
 def walk(method: str, estimate: str, **more: Any) -> dict[str, Any]:
@@ -129,7 +135,7 @@ def test_repaints_calls() -> None:
     assert repaint_calls(250, 10, 10) == 2410
     assert repaint_calls(100, 10, 4) == 370
     for steps, length, repeats in ((250, 10, 10), (100, 10, 4), (50, 5, 3), (20, 10, 2), (13, 4, 1)):
-        walked = schedule.repaint(steps, length, repeats)
+        walked = repaint(steps, length, repeats)
         assert repaint_calls(steps, length, repeats) == sum(b < a for a, b in pairwise(walked))
     assert plan("inpaint", walk("repaint", "sample"), 2410).walk == {"steps": 250, "jumps": (10, 10)}
     for calls in (20, 60, 370, 1000):
@@ -183,20 +189,20 @@ def test_curves_say_what_lies_between_their_points() -> None:
 
 
 def test_curves_are_of_the_shipped_weights_alone() -> None:
-    told = json.loads((Path(measured.__file__).parent / "weights" / "measured.json").read_text())
+    told = json.loads((Path(calibration.__file__).parent / "weights" / "measured.json").read_text())
     for task, table, defaults in (
         ("inpaint", options.INPAINT_STEPS, options.INPAINT_METHOD),
         ("upscale", options.UPSCALE_STEPS, options.UPSCALE_METHOD),
         ("dejpeg", options.DEJPEG_STEPS, options.DEJPEG_METHOD),
     ):
         for estimate, method in defaults.items():
-            found = measured.curve(told["weights"], task, method, estimate)
+            found = calibration.curve(told["weights"], task, method, estimate)
             assert found is not None, (task, estimate)
             assert found.default == calls_of(task, walk(method, estimate), table[method, estimate])
             calls = [point[0] for point in found.points]
             assert calls == sorted(set(calls))
             assert calls[0] <= found.default <= calls[-1]
-    assert measured.curve("other", "inpaint", "alternating", "mean") is None
+    assert calibration.curve("other", "inpaint", "alternating", "mean") is None
 
 
 # ---------------------------------------------------------------------------------- command line

@@ -15,9 +15,10 @@ from test_unet import SMALL, random_network, random_planes
 from tiny import refused
 from torch import Tensor
 
-from restore import backbone as backbones
-from restore.backbone import FORMAT, Backbone, BackboneConfig
 from restore.errors import OutputError, WeightsError
+from restore.priors import checkpoint
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.checkpoint import FORMAT, save, tensors_hash
 
 CONFIG = BackboneConfig(network=SMALL, schedule="cosine", sigma_max=40.0)
 FACTS = {"steps": 1200, "mix": {"denoise": 0.5}}
@@ -37,12 +38,12 @@ def content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def path(tmp_path: Path) -> Path:
     """A sound checkpoint."""
     path = tmp_path / "weights.safetensors"
-    backbones.save(make(), path, dtype=torch.float32)
+    save(make(), path, dtype=torch.float32)
     return path
 
 
 def load(path: Path) -> Backbone:
-    return backbones.load(path, device="cpu", dtype=torch.float32)
+    return checkpoint.load(path, device="cpu", dtype=torch.float32)
 
 
 def test_everything_comes_back(path: Path) -> None:
@@ -58,15 +59,15 @@ def test_everything_comes_back(path: Path) -> None:
 
 def test_half_precision_halves_the_file(path: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.safetensors"
-    digest = backbones.save(make(), half)
+    digest = save(make(), half)
     tensors, metadata = content(half)
     assert {t.dtype for t in tensors.values()} == {torch.float16}
-    assert metadata["sha256"] == digest == backbones.tensors_hash(tensors)
+    assert metadata["sha256"] == digest == tensors_hash(tensors)
     assert metadata["format"] == FORMAT == "restore-backbone-1"
     assert half.stat().st_size < 0.7 * path.stat().st_size
     for name, tensor in make().network.state_dict().items():
         assert torch.equal(load(half).network.state_dict()[name], tensor.half().float()), name
-    assert backbones.load(half, device="cpu", dtype=torch.bfloat16).dtype == torch.bfloat16
+    assert checkpoint.load(half, device="cpu", dtype=torch.bfloat16).dtype == torch.bfloat16
 
 
 def test_hash_sees_every_part() -> None:
@@ -79,9 +80,9 @@ def test_hash_sees_every_part() -> None:
         {"a": tensors["a"]},
         {"a": tensors["a"], "c": tensors["b"]},
     ]
-    digests = {backbones.tensors_hash(t) for t in [tensors, *changed]}
+    digests = {tensors_hash(t) for t in [tensors, *changed]}
     assert len(digests) == 7
-    assert backbones.tensors_hash(dict(reversed(tensors.items()))) == backbones.tensors_hash(tensors)
+    assert tensors_hash(dict(reversed(tensors.items()))) == tensors_hash(tensors)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_missing_extra_and_misshapen_tensors(path: Path) -> None:
     tensors, metadata = content(path)
 
     def with_tensors(changed: dict[str, Tensor]) -> Path:
-        digest = backbones.tensors_hash(changed)
+        digest = tensors_hash(changed)
         save_file(changed, path, metadata={**metadata, "sha256": digest})
         return path
 
@@ -209,7 +210,7 @@ def test_missing_extra_and_misshapen_tensors(path: Path) -> None:
 def test_weights_that_are_not_finite(path: Path, value: float) -> None:
     tensors, metadata = content(path)
     tensors["head.bias"][3] = value
-    save_file(tensors, path, metadata={**metadata, "sha256": backbones.tensors_hash(tensors)})
+    save_file(tensors, path, metadata={**metadata, "sha256": tensors_hash(tensors)})
     assert refused(path) == f"{path}: tensor head.bias holds numbers that are not finite"
 
 
@@ -227,7 +228,7 @@ def test_what_could_not_be_loaded_is_not_written(path: Path, value: float) -> No
     before, bad = path.read_bytes(), make()
     bad.network.head.bias[0] = value
     with pytest.raises(WeightsError, match=r"tensor head\.bias holds numbers that are not finite"):
-        backbones.save(bad, path)
+        save(bad, path)
     assert path.read_bytes() == before
 
 
@@ -242,7 +243,7 @@ def test_a_full_disk_costs_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OutputError, match=r"weights\.safetensors: cannot be written .*No space left"):
-        backbones.save(make(1), path)
+        save(make(1), path)
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
@@ -255,4 +256,4 @@ def test_others_may_read_it(path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
-        backbones.save(make(), tmp_path / "none" / "weights.safetensors")
+        save(make(), tmp_path / "none" / "weights.safetensors")

@@ -27,12 +27,17 @@ from PIL import Image, ImageCms
 from tiny import tiny_backbone
 
 import restore
-from restore import cli, images, noise, options, samplers, types
-from restore.backbone import Backbone, load, save
-from restore.cli import main
+from restore import images, types
+from restore.cli import options
+from restore.cli.main import main
+from restore.diffusion import samplers
+from restore.noise import estimate as noise
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import load, save
+from restore.priors.unet import UNet
 from restore.tasks import denoise, inpaint, sample, upscale
+from restore.tasks.inpaint_methods import Jumps
 from restore.training.config import RunConfig
-from restore.unet import UNet
 
 ROOT = Path(__file__).parents[1]
 H, W = 31, 37
@@ -89,7 +94,7 @@ def test_literals_are_the_tasks_own() -> None:
     assert list(options.SAMPLERS) == list(samplers.SAMPLERS)
     assert options.INPAINT_STEPS == inpaint.STEPS
     assert options.INPAINT_METHOD == inpaint.DEFAULT_METHOD
-    assert inpaint.Jumps() == inpaint.Jumps(*options.JUMPS)
+    assert Jumps() == Jumps(*options.JUMPS)
     assert options.DENOISE_STEPS == denoise.STEPS
     assert options.UPSCALE_STEPS == upscale.STEPS
     assert options.UPSCALE_METHOD == upscale.DEFAULT_METHOD
@@ -219,9 +224,7 @@ SAME: dict[str, tuple[list[str], Call]] = {
             "--jump-repeats",
             "3",
         ],
-        lambda a, b: restore.inpaint(
-            a, HOLE, method="repaint", steps=6, jumps=inpaint.Jumps(2, 3), backbone=b
-        ),
+        lambda a, b: restore.inpaint(a, HOLE, method="repaint", steps=6, jumps=Jumps(2, 3), backbone=b),
     ),
     "denoise": (["denoise", "photo.png", "-q"], lambda a, b: restore.denoise(a, backbone=b)),
     "denoise sigma": (
@@ -309,7 +312,7 @@ def test_repaint_takes_the_samplers_that_climb(sampler: str, tiny: Path, backbon
     done = run(*words, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)
 
     def function() -> object:
-        jumps = inpaint.Jumps(2, 2)
+        jumps = Jumps(2, 2)
         return restore.inpaint(
             PHOTO, HOLE, method="repaint", sampler=sampler, steps=4, jumps=jumps, backbone=backbone
         )
@@ -558,14 +561,14 @@ class Terminal(io.StringIO):
 
 
 def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = cli.Settings(
+    settings = main.Settings(
         output=None, overwrite=False, weights=None, device="auto", precision="auto", tile=2048, quiet=False,
         json=False, dry_run=False,
     )  # fmt: skip
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)  # no thread that outlives the test
-    session = cli.Session(settings, 4)
+    session = main.Session(settings, 4)
     assert session._bar is not None
     session._bar.mininterval = 0
     session.begin("a.png")
@@ -580,13 +583,13 @@ def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "b.png step 1/2  38% of 4 pictures |" in shown
     assert " left" in shown
     assert "note: hear, hear\n" in shown
-    assert cli.Session(replace(settings, quiet=True), 4)._bar is None
+    assert main.Session(replace(settings, quiet=True), 4)._bar is None
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert cli.Session(settings, 4)._bar is None
+    assert main.Session(settings, 4)._bar is None
 
 
 def test_the_picture_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.running._on_terminal", lambda stream: True)
+    monkeypatch.setattr("restore.cli.runner._on_terminal", lambda stream: True)
     done = run("denoise", "photo.png", "-o", "-")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.endswith("standard output is a terminal; redirect it, or give a file with -o\n")

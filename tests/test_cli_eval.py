@@ -15,11 +15,12 @@ from PIL import Image
 from scenes import scene
 from tiny import tiny_backbone
 
-from restore import cli_eval, metrics
-from restore.backbone import save
-from restore.cli import main
-from restore.evaluation import holes, methods, scoring
-from restore.fingerprints import Fingerprints, fingerprint
+from restore.cli import evaluate
+from restore.cli.main import main
+from restore.evaluation import holes, metrics, scoring
+from restore.evaluation import rows as methods
+from restore.images.fingerprints import Fingerprints, fingerprint
+from restore.priors.checkpoint import save
 
 
 def tiny_weights(path: Path, **facts: object) -> Path:
@@ -59,10 +60,10 @@ def rows(markdown: str) -> list[list[str]]:
 
 
 def test_literals_are_the_evaluation_s_own() -> None:
-    assert tuple(holes.FAMILIES) == cli_eval.HOLES
-    assert cli_eval.METRICS == scoring.FAMILIES
-    assert set(cli_eval.TRUNKS) == set(get_args(metrics.Trunk))
-    assert cli_eval.SWEPT == methods.SWEPT
+    assert tuple(holes.FAMILIES) == evaluate.HOLES
+    assert evaluate.METRICS == scoring.FAMILIES
+    assert set(evaluate.TRUNKS) == set(get_args(metrics.Trunk))
+    assert evaluate.SWEPT == methods.SWEPT
 
 
 @pytest.mark.parametrize("command", ["denoise", "upscale", "inpaint", "compare"])

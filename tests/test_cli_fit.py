@@ -19,14 +19,14 @@ from test_noise_model import RAMP
 from tiny import tiny_backbone
 
 import restore
-from restore import backbone as backbones
-from restore import cli_fit, images
-from restore.cli import main
-from restore.training import fitter as fitters
-from restore.training.fit import measure_set
-from restore.training.fitter import FitConfig
-from restore.training.objectives import Loss
-from restore.training.views import read_noisy
+from restore import images
+from restore.cli import fit
+from restore.cli.main import main
+from restore.fitting import fitter as fitters
+from restore.fitting.fit import measure_set
+from restore.fitting.views import read_noisy
+from restore.priors.checkpoint import save
+from restore.training.config import FitConfig, Loss, Method
 
 ROOT = Path(__file__).parents[1]
 
@@ -232,8 +232,8 @@ def test_configurations_in_the_project_are_sound(here: Path, name: str) -> None:
 
 
 def test_the_options_are_the_configurations_own() -> None:
-    assert set(cli_fit.FIT_METHODS) == set(get_args(fitters.Method))
-    assert set(cli_fit.LOSSES) == set(get_args(Loss))
+    assert set(fit.FIT_METHODS) == set(get_args(Method))
+    assert set(fit.LOSSES) == set(get_args(Loss))
     defaults = {option.name: option.default for option in main.commands["fit"].params}
     for field in dataclasses.fields(FitConfig):
         if field.name in defaults:
@@ -250,7 +250,7 @@ def test_denoise_uses_the_branch_that_was_fitted(
 ) -> None:
     noise = measure_set(singles()).facts()
     fitted = tiny_backbone(fit={"branch": branch, "noise": noise})
-    backbones.save(fitted, tmp_path / "own.safetensors")
+    save(fitted, tmp_path / "own.safetensors")
     options = ("--weights", "own.safetensors", "--device", "cpu", "--precision", "fp32")
     done = run("denoise", "in/0.png", "-o", "auto.png", *options)
     assert done.exit_code == 0

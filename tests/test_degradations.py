@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Generator, Tensor
 
-from restore import degradations as damage
+from restore.images.resize import resize, small_size
+from restore.training import degradations as damage
+from restore.training.holes import HOLES, PAGE_SIZE, box_holes, grid_holes, text_holes, text_pages
 
-FAMILIES = list(damage.HOLES)
+FAMILIES = list(HOLES)
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -43,23 +45,21 @@ def pillow_resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 @pytest.mark.parametrize("size", [(88, 104), (44, 52), (59, 70), (37, 31), (175, 207), (300, 333)])
 def test_resize_is_pillows_bicubic(size: tuple[int, int]) -> None:
     image = astronaut()
-    torch.testing.assert_close(damage.resize(image, size), pillow_resized(image, size), rtol=0, atol=1e-3)
+    torch.testing.assert_close(resize(image, size), pillow_resized(image, size), rtol=0, atol=1e-3)
 
 
 def test_resize_keeps_a_constant_and_a_slope() -> None:
     slope = torch.linspace(0, 1, 64).expand(1, 1, 16, 64)
-    small = damage.resize(slope, (8, 32))
+    small = resize(slope, (8, 32))
     expected = torch.nn.functional.avg_pool2d(slope, 2)
     torch.testing.assert_close(small[..., 3:-3], expected[..., 3:-3], rtol=0, atol=1e-6)
-    torch.testing.assert_close(
-        damage.resize(torch.full((1, 1, 9, 7), 0.3), (4, 5)), torch.full((1, 1, 4, 5), 0.3)
-    )
+    torch.testing.assert_close(resize(torch.full((1, 1, 9, 7), 0.3), (4, 5)), torch.full((1, 1, 4, 5), 0.3))
 
 
 def test_small_size() -> None:
-    assert damage.small_size((480, 321), 4) == (120, 80)
-    assert damage.small_size((481, 321), 1.5) == (321, 214)
-    assert damage.small_size((1, 2), 4) == (1, 1)
+    assert small_size((480, 321), 4) == (120, 80)
+    assert small_size((481, 321), 1.5) == (321, 214)
+    assert small_size((1, 2), 4) == (1, 1)
 
 
 # --- noise ----------------------------------------------------------------------------------------
@@ -160,11 +160,11 @@ def test_dirt_is_small_and_of_one_tone() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @given(h=st.integers(8, 80), w=st.integers(8, 80), seed=st.integers(0, 999))
 def test_holes_are_zeros_and_ones_of_the_shape(family: str, h: int, w: int, seed: int) -> None:
-    hole = damage.HOLES[family]((2, h, w), generator=seeded(seed))
+    hole = HOLES[family]((2, h, w), generator=seeded(seed))
     assert hole.shape == (2, 1, h, w)
     assert hole.dtype == torch.float32
     assert ((hole == 0) | (hole == 1)).all()
-    assert torch.equal(hole, damage.HOLES[family]((2, h, w), generator=seeded(seed)))
+    assert torch.equal(hole, HOLES[family]((2, h, w), generator=seeded(seed)))
 
 
 COVERAGE = {  # lowest and highest share of the picture, on average over many
@@ -179,14 +179,14 @@ COVERAGE = {  # lowest and highest share of the picture, on average over many
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_holes_cover_a_sensible_share_and_differ(family: str) -> None:
-    holes = damage.HOLES[family]((64, 96, 96), generator=seeded())
+    holes = HOLES[family]((64, 96, 96), generator=seeded())
     low, high = COVERAGE[family]
     assert low < holes.mean().item() < high
     assert len({hole.numpy().tobytes() for hole in holes}) > (2 if family == "grid" else 50)
 
 
 def test_box_sides_are_an_eighth_to_a_half() -> None:
-    holes = damage.box_holes((200, 64, 80), generator=seeded())[:, 0]
+    holes = box_holes((200, 64, 80), generator=seeded())[:, 0]
     heights, widths = holes.amax(2).sum(1), holes.amax(1).sum(1)
     assert torch.equal(holes.sum((1, 2)), heights * widths)  # full rectangles
     assert 7 <= heights.min() < 12
@@ -196,7 +196,7 @@ def test_box_sides_are_an_eighth_to_a_half() -> None:
 
 
 def test_grids_have_three_kinds() -> None:
-    holes = damage.grid_holes((40, 4, 4), generator=seeded())
+    holes = grid_holes((40, 4, 4), generator=seeded())
     rows = torch.tensor([0.0, 1, 0, 1]).view(4, 1).expand(4, 4)
     kinds = [rows, rows.T, torch.maximum(rows, rows.T)]
     found = [sum(torch.equal(hole[0], kind) for hole in holes) for kind in kinds]
@@ -205,18 +205,18 @@ def test_grids_have_three_kinds() -> None:
 
 
 def test_text_is_made_of_letters_not_noise() -> None:
-    hole = damage.text_holes((8, 128, 128), generator=seeded())
+    hole = text_holes((8, 128, 128), generator=seeded())
     edges = (hole.diff(dim=-1) != 0).float().mean() / hole.mean()
     assert 0.02 < edges < 1  # letters are several pixels wide
-    with pytest.raises(ValueError, match=f"at most {damage.PAGE_SIZE}x{damage.PAGE_SIZE}, got 800x64"):
-        damage.text_holes((1, 800, 64))
+    with pytest.raises(ValueError, match=f"at most {PAGE_SIZE}x{PAGE_SIZE}, got 800x64"):
+        text_holes((1, 800, 64))
 
 
 def test_pages_are_the_same_every_time() -> None:
-    pages = damage.text_pages()
-    assert pages.shape == (6, damage.PAGE_SIZE, damage.PAGE_SIZE)
+    pages = text_pages()
+    assert pages.shape == (6, PAGE_SIZE, PAGE_SIZE)
     assert pages.dtype == torch.uint8
-    assert torch.equal(pages, damage.text_pages.__wrapped__())
+    assert torch.equal(pages, text_pages.__wrapped__())
     assert all(0.02 < page.gt(127).float().mean() < 0.4 for page in pages)
 
 
@@ -229,5 +229,5 @@ def test_global_random_state_is_left_alone(family: str) -> None:
     elif family == "dirt":
         damage.scan_dirt(image, 2, seeded())
     else:
-        damage.HOLES[family]((1, 16, 16), generator=seeded())
+        HOLES[family]((1, 16, 16), generator=seeded())
     assert torch.equal(torch.get_rng_state(), before)

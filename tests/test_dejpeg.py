@@ -22,9 +22,12 @@ from tiny import tiny_backbone
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from restore import images, jpeg, options
-from restore.backbone import Backbone
-from restore.coding import CHROMA, LUMA, Coding, coding_of
+from restore import images
+from restore.cli import options
+from restore.images.jpeg_coding import CHROMA, LUMA, Coding, coding_of
+from restore.images.reader import turned
+from restore.inverse import jpeg
+from restore.priors.backbone import Backbone
 from restore.tasks import dejpeg as task
 from restore.tasks.consistency import recompressed
 from restore.tasks.dejpeg import dejpeg
@@ -160,7 +163,7 @@ def test_pictures_that_were_turned() -> None:
         coded = jpeg.as_coded(x, turn)
         assert torch.equal(jpeg.upright(coded, turn), x)
         if turn > 1:
-            expected = images._turned(coded[0, 0].numpy(), turn)
+            expected = turned(coded[0, 0].numpy(), turn)
             assert np.array_equal(jpeg.upright(coded, turn)[0, 0].numpy(), expected)
 
 

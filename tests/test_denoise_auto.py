@@ -17,14 +17,15 @@ from scipy.ndimage import gaussian_filter
 from test_noise_model import RAMP
 from tiny import tiny_backbone
 
-from restore import backbone as backbones
 from restore import images
-from restore.arrays import canvas
-from restore.backbone import Backbone
-from restore.cli import main
-from restore.degradations import text_pages
+from restore.cli.main import main
+from restore.images.canvas import canvas
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import load, save
 from restore.tasks import denoise as task
-from restore.tasks.denoise import Choice, choose, denoise, estimated_sigmas
+from restore.tasks.denoise import denoise
+from restore.tasks.noise_choice import Choice, choose, estimated_sigmas
+from restore.training.holes import text_pages
 
 Floats = NDArray[np.float64]
 
@@ -201,7 +202,7 @@ def run(*arguments: object) -> Result:
 def weights(tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkpoint, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    backbones.save(backbone, tmp_path / "tiny.safetensors")
+    save(backbone, tmp_path / "tiny.safetensors")
     return tmp_path / "tiny.safetensors"
 
 
@@ -227,7 +228,7 @@ def test_what_is_done_is_said(weights: Path, kind: str, sigma: float, method: st
         assert np.array_equal(images.read("out.png").pixels, noisy)
     else:
         assert note.endswith(f": --method {method} is used")
-        loaded = backbones.load(weights, device="cpu", dtype=torch.float32)
+        loaded = load(weights, device="cpu", dtype=torch.float32)
         assert np.array_equal(images.read("out.png").pixels, denoise(noisy, backbone=loaded))
     if method == "gaussian":
         assert facts["sigma"] == pytest.approx(sigma, rel=0.1)
@@ -273,7 +274,7 @@ def test_weights_that_are_used_otherwise_than_fitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, branch: str, options: tuple[object, ...], used: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    backbones.save(fitted(branch), "fitted.safetensors")
+    save(fitted(branch), "fitted.safetensors")
     Image.fromarray(as_file(RAMP[:64, :64], "white", 25)).save("in.png")
     done = run("denoise", "in.png", "-o", "out.png", "--weights", "fitted.safetensors", *options)
     assert done.exit_code == 0

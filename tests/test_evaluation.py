@@ -20,13 +20,12 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tiny import tiny_backbone
 from torch import Tensor
 
-from restore import metrics
-from restore.backbone import Backbone
 from restore.errors import ConfigError, ImageError, WeightsError
-from restore.evaluation import holes, tables
+from restore.evaluation import holes, metrics, tables
 from restore.evaluation.baselines import baselines
 from restore.evaluation.compare import compare
-from restore.evaluation.methods import STEPS, Asked, Method, floor_methods, own_methods, peer_method
+from restore.evaluation.measure import measure
+from restore.evaluation.peers import peer_method
 from restore.evaluation.pictures import Picture, PictureSet, fingerprints_of
 from restore.evaluation.protocols import (
     BicubicDown,
@@ -42,13 +41,14 @@ from restore.evaluation.protocols import (
     rounded,
     to_bytes,
 )
-from restore.evaluation.results import Evaluation, Row, Scored, Table
-from restore.evaluation.run import measure
+from restore.evaluation.results import Evaluation, Method, Row, Scored, Table
+from restore.evaluation.rows import STEPS, Asked, floor_methods, own_methods
 from restore.evaluation.scoring import METRICS, Scorer, metrics_of
-from restore.fingerprints import Fingerprints, fingerprint
-from restore.operators import Gray, Resize
-from restore.tasks.solve import kernel_of
-from restore.words import read_word, size_before
+from restore.images.fingerprints import Fingerprints, fingerprint
+from restore.inverse.build import kernel_of
+from restore.inverse.operators import Gray, Resize
+from restore.inverse.spec import read_word, size_before
+from restore.priors.backbone import Backbone
 
 ALL: list[Protocol] = [
     Gaussian(25),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mutants import Mutations, mutant_tests
 from torch import Tensor
 
-from restore import fill
-from restore.degradations import HOLES
-from restore.fill import push_pull
+from restore.inverse import fill
+from restore.inverse.fill import push_pull
+from restore.training.holes import HOLES
 
 
 def random_image(h: int, w: int, *, b: int = 2, seed: int = 0) -> Tensor:

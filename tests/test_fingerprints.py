@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import scene
 
-from restore.fingerprints import BYTES, SAME, Fingerprints, fingerprint
+from restore.images.fingerprints import BYTES, SAME, Fingerprints, fingerprint
 
 SCENES = [scene(seed) for seed in range(30)]
 KNOWN = Fingerprints(fingerprint(each) for each in SCENES)

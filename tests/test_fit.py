@@ -23,17 +23,18 @@ from scipy.ndimage import gaussian_filter
 from test_noise_model import RAMP
 from torch import Tensor
 
-from restore import adapters
-from restore import backbone as backbones
-from restore.backbone import Backbone
 from restore.errors import ConfigError, RestoreError
-from restore.fingerprints import Fingerprints
-from restore.tasks.denoise import choose
-from restore.training import fit as fits
-from restore.training import fitter as fitters
-from restore.training.fit import FitReport, choose_method, fit, measure_set, run_folder
-from restore.training.fitter import FitConfig, Fitter
-from restore.training.views import NoisySet, Scene
+from restore.fitting import fit as fits
+from restore.fitting import fitter as fitters
+from restore.fitting.fit import FitReport, choose_method, fit, measure_set, run_folder
+from restore.fitting.fitter import Fitter
+from restore.fitting.views import NoisySet, Scene
+from restore.images.fingerprints import Fingerprints
+from restore.priors import adapters, checkpoint
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped_weights
+from restore.tasks.noise_choice import choose
+from restore.training.config import FitConfig
 
 ROOT = Path(__file__).parents[1]
 Pixels = NDArray[np.uint8]
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def load(path: Path) -> Backbone:
-    return backbones.load(path, device="cpu", dtype=torch.float32)
+    return checkpoint.load(path, device="cpu", dtype=torch.float32)
 
 
 @pytest.fixture
@@ -450,7 +451,7 @@ def test_states_that_cannot_be_gone_on_from(tmp_path: Path, base: Backbone) -> N
     with pytest.raises(ConfigError, match="no saved state to go on from; start without --resume"):
         fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
     state = tmp_path / "own.fit" / "state.safetensors"
-    for content in (b"nothing", backbones.shipped_weights().read_bytes()):
+    for content in (b"nothing", shipped_weights().read_bytes()):
         state.write_bytes(content)
         with pytest.raises(ConfigError, match="damaged, or no state that this version"):
             fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
@@ -482,14 +483,14 @@ def cut(pictures: NoisySet, h: int, w: int) -> NoisySet:
 @pytest.mark.parametrize("size", [(16, 16), (20, 20), (12, 60), (5, 5)])
 def test_pictures_too_small_are_named(tmp_path: Path, size: tuple[int, int]) -> None:
     """For the network in use, whose crops are multiples of 32, and for measuring noise."""
-    shipped = backbones.load(device="cpu", dtype=torch.float32)
+    shipped = checkpoint.load(device="cpu", dtype=torch.float32)
     with pytest.raises(RestoreError, match=r"small|larger|\d+x\d+ pixels") as caught:
         fit(cut(singles(), *size), tmp_path / "own.safetensors", quick(steps=1), base=shipped, say=len)
     assert "\n" not in str(caught.value)
 
 
 def test_a_single_picture_with_too_little_to_keep_aside(tmp_path: Path) -> None:
-    shipped = backbones.load(device="cpu", dtype=torch.float32)
+    shipped = checkpoint.load(device="cpu", dtype=torch.float32)
     with pytest.raises(RestoreError, match=r"kept aside is smaller than 16x16 pixels"):
         fit(singles(1), tmp_path / "a.safetensors", quick(held_out=0.1), base=shipped, say=len)
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restore import folder, images
+from restore import images
+from restore.cli import jobs as folder
+from restore.cli.jobs import Job, plan, run, sort_out
 from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
-from restore.folder import Job, plan, run, sort_out
 
 
 @pytest.fixture(autouse=True)

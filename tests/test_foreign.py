@@ -19,10 +19,13 @@ from safetensors.torch import save_file
 from scenes import scene
 from torch import Tensor, nn
 
-from restore import foreign, foreign_diffusers, foreign_guided, images, schedule
-from restore.backbone import read_file
+from restore import images
+from restore.diffusion import schedule
 from restore.errors import WeightsError
-from restore.foreign_guided import Told
+from restore.priors.checkpoint import read_file
+from restore.priors.foreign import backbone as foreign
+from restore.priors.foreign import diffusers, guided_diffusion
+from restore.priors.foreign.guided_diffusion import Told
 from restore.types import Denoiser
 
 SMALL: dict[str, Any] = {
@@ -75,7 +78,7 @@ def theirs(
 def test_diffusers(tmp_path: Path, changes: dict[str, Any]) -> None:
     network = randomised(UNet2DModel(**{**SMALL, **changes}))
     network.save_pretrained(tmp_path)
-    backbone = foreign_diffusers.read(tmp_path)
+    backbone = diffusers.read(tmp_path)
     denoise, steps = backbone.denoiser(), schedule.linear()
     x = picture(2, 3, 16, 20)
     for t in (0, 17, 999):
@@ -93,7 +96,7 @@ def test_a_pipelines_folder_says_what_is_predicted(tmp_path: Path, prediction: s
     network.save_pretrained(tmp_path / "unet")
     theirs_ = DDPMScheduler(prediction_type=prediction, beta_schedule=betas, clip_sample=False)
     theirs_.save_pretrained(tmp_path / "scheduler")
-    backbone = foreign_diffusers.read(tmp_path)
+    backbone = diffusers.read(tmp_path)
     x, t = picture(1, 3, 16, 16), 400
     abar = theirs_.alphas_cumprod[t]
     assert float(backbone.config.diffusion.alphas_cumprod[t]) == pytest.approx(float(abar), rel=1e-4)
@@ -122,7 +125,7 @@ def test_guided_diffusion(tmp_path: Path, changes: dict[str, Any]) -> None:
     network = randomised(GuidedUNet(**{**GUIDED, **changes}))
     torch.save(network.state_dict(), tmp_path / "guided.pt")
     told = replace(HEADS, heads=changes.get("heads", 0), new_attention_order=changes.get("new_order", False))
-    backbone = foreign_guided.read(tmp_path / "guided.pt", told)
+    backbone = guided_diffusion.read(tmp_path / "guided.pt", told)
     label = None
     if changes.get("classes"):
         with pytest.raises(WeightsError, match="one of 5 classes; pass a label from 0 to 4"):
@@ -143,7 +146,7 @@ def test_other_numbers_of_steps(tmp_path: Path, betas: str, rescaled: bool) -> N
     network = randomised(GuidedUNet(**GUIDED, heads=4))
     torch.save(network.state_dict(), tmp_path / "guided.pt")
     told = Told(heads=4, schedule=betas, diffusion_steps=4000, rescale_timesteps=rescaled)
-    denoise = foreign_guided.read(tmp_path / "guided.pt", told).denoiser()
+    denoise = guided_diffusion.read(tmp_path / "guided.pt", told).denoiser()
     steps = schedule.cosine(4000) if betas == "cosine" else schedule.linear(4000, 2.5e-5, 0.005)
     x = picture(1, 3, 16, 16)
     for t in (0, 1001, 3999):
@@ -160,7 +163,7 @@ def test_what_the_files_do_not_say_is_kept(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.stderr
     assert "predicts eps on a cosine schedule of 4000 steps" in made.stderr
     told = Told(4, new_attention_order=True, schedule="cosine", diffusion_steps=4000, rescale_timesteps=True)
-    first, again = foreign_guided.read(tmp_path / "guided.pt", told), foreign.load(weights, device="cpu")
+    first, again = guided_diffusion.read(tmp_path / "guided.pt", told), foreign.load(weights, device="cpu")
     assert again.config == first.config
     assert again.config.timestep_scale == 0.25
     x = picture(1, 3, 16, 16)
@@ -170,14 +173,14 @@ def test_what_the_files_do_not_say_is_kept(tmp_path: Path) -> None:
 def written(tmp_path: Path) -> Path:
     network = randomised(GuidedUNet(**GUIDED))
     torch.save(network.state_dict(), tmp_path / "guided.pt")
-    backbone = foreign_guided.read(tmp_path / "guided.pt", HEADS)
+    backbone = guided_diffusion.read(tmp_path / "guided.pt", HEADS)
     foreign.save(backbone, tmp_path / "guided.safetensors")
     return tmp_path / "guided.safetensors"
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = written(tmp_path)
-    first = foreign_guided.read(tmp_path / "guided.pt", HEADS)
+    first = guided_diffusion.read(tmp_path / "guided.pt", HEADS)
     again = foreign.load(path, device="cpu")
     assert again.config == first.config
     assert again.facts["from"] == "guided-diffusion"
@@ -196,7 +199,7 @@ def test_the_gradient_is_that_of_differences(tmp_path: Path) -> None:
 
 
 def test_a_condition_is_refused(tmp_path: Path) -> None:
-    from restore.backbone import Condition
+    from restore.priors.condition import Condition
 
     with pytest.raises(
         WeightsError, match="an unconditional prior; use a method that shows the network nothing"
@@ -212,7 +215,7 @@ class Evil:
 def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def refused(path: Path, **told: Any) -> str:
         with pytest.raises(WeightsError) as caught:
-            foreign_guided.read(path, replace(HEADS, **told))
+            guided_diffusion.read(path, replace(HEADS, **told))
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
@@ -256,7 +259,7 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     def refused(**changes: object) -> str:
         (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
         with pytest.raises(WeightsError) as caught:
-            foreign_diffusers.read(tmp_path)
+            diffusers.read(tmp_path)
         return str(caught.value)
 
     assert "has time_embedding_type 'fourier'; only positional can be read" in refused(
@@ -271,10 +274,10 @@ def test_a_folder_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     )
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(WeightsError, match="expected an object of settings"):
-        foreign_diffusers.read(tmp_path)
+        diffusers.read(tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(WeightsError, match=r"config\.json: cannot be read"):
-        foreign_diffusers.read(tmp_path)
+        diffusers.read(tmp_path)
 
 
 def only_weights_errors(read: Callable[[], object]) -> str:
@@ -311,7 +314,7 @@ def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> N
     for name in one_of_each_kind(state):
         changed = {**state, name: ODD[odd](state[name])}
         torch.save({key: tensor for key, tensor in changed.items() if tensor is not None}, file)
-        assert only_weights_errors(lambda: foreign_guided.read(file, HEADS)), name
+        assert only_weights_errors(lambda: guided_diffusion.read(file, HEADS)), name
     network = UNet2DModel(**SMALL)
     network.save_pretrained(tmp_path)
     state = network.state_dict()
@@ -319,7 +322,7 @@ def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> N
         changed = {**state, name: ODD[odd](state[name])}
         kept = {key: tensor.contiguous() for key, tensor in changed.items() if tensor is not None}
         save_file(kept, tmp_path / "diffusion_pytorch_model.safetensors")
-        assert only_weights_errors(lambda: foreign_diffusers.read(tmp_path)), name
+        assert only_weights_errors(lambda: diffusers.read(tmp_path)), name
 
 
 def test_every_renamed_tensor_is_named(tmp_path: Path) -> None:
@@ -328,7 +331,7 @@ def test_every_renamed_tensor_is_named(tmp_path: Path) -> None:
     for name in one_of_each_kind(state):
         for other in (f"{name}x", far, broken, 7):
             torch.save({other if key == name else key: tensor for key, tensor in state.items()}, file)
-            message = only_weights_errors(lambda: foreign_guided.read(file, HEADS))
+            message = only_weights_errors(lambda: guided_diffusion.read(file, HEADS))
             assert message, (name, other)
             if other == f"{name}x":
                 assert f"has a tensor {other}, which is in no" in message or f"it lacks {name}" in message
@@ -342,9 +345,9 @@ def test_files_cut_off(tmp_path: Path, share: float) -> None:
         data = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(data[: int(share * len(data))])
         if name == "cut.pt":
-            assert only_weights_errors(lambda: foreign_guided.read(tmp_path / "cut.pt", HEADS))
+            assert only_weights_errors(lambda: guided_diffusion.read(tmp_path / "cut.pt", HEADS))
         else:
-            assert only_weights_errors(lambda: foreign_diffusers.read(tmp_path))
+            assert only_weights_errors(lambda: diffusers.read(tmp_path))
             (tmp_path / name).write_bytes(data)
 
 
@@ -354,33 +357,28 @@ WRONG: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-SETTINGS = (
-    foreign_diffusers.NETWORK
-    | foreign_diffusers.ONLY
-    | foreign_diffusers.SCHEDULER
-    | foreign_diffusers.ONLY_SCHEDULER
-).keys()
+SETTINGS = (diffusers.NETWORK | diffusers.ONLY | diffusers.SCHEDULER | diffusers.ONLY_SCHEDULER).keys()
 
 
 def test_every_odd_setting_is_an_error_of_one_line(tmp_path: Path) -> None:
     """Or none, where it is another's way to say something: 1.5 for a shift, null for no classes."""
     UNet2DModel(**SMALL).save_pretrained(tmp_path)
     DDPMScheduler().save_pretrained(tmp_path)
-    whole = foreign_diffusers.read(tmp_path).config
+    whole = diffusers.read(tmp_path).config
     for name in ("config.json", "scheduler_config.json"):
         told = json.loads((tmp_path / name).read_text())
         for key in told.keys() & SETTINGS:
             missing = {other: value for other, value in told.items() if other != key}
             (tmp_path / name).write_text(json.dumps(missing))
-            only_weights_errors(lambda: foreign_diffusers.read(tmp_path))
+            only_weights_errors(lambda: diffusers.read(tmp_path))
             for wrong in WRONG:
                 (tmp_path / name).write_text(json.dumps({**told, key: wrong}))
-                only_weights_errors(lambda: foreign_diffusers.read(tmp_path))
+                only_weights_errors(lambda: diffusers.read(tmp_path))
         for text in ("", "[" * 100_000, "null", "7", "\xff"):
             (tmp_path / name).write_text(text, encoding="latin-1")
-            assert only_weights_errors(lambda: foreign_diffusers.read(tmp_path)), text[:9]
+            assert only_weights_errors(lambda: diffusers.read(tmp_path)), text[:9]
         (tmp_path / name).write_text(json.dumps(told))
-    assert foreign_diffusers.read(tmp_path).config == whole
+    assert diffusers.read(tmp_path).config == whole
 
 
 @pytest.mark.parametrize(
@@ -406,7 +404,7 @@ def test_a_setting_that_fits_no_network_is_named(
     UNet2DModel(**SMALL).save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, **changes}))
-    assert message in only_weights_errors(lambda: foreign_diffusers.read(tmp_path))
+    assert message in only_weights_errors(lambda: diffusers.read(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -436,27 +434,27 @@ def test_a_converted_file_that_was_edited(tmp_path: Path, changes: dict[str, Any
 def test_a_scheduler_beside_the_settings_is_read(tmp_path: Path) -> None:
     UNet2DModel(**SMALL).save_pretrained(tmp_path)
     DDPMScheduler(beta_end=0.01, num_train_timesteps=500).save_pretrained(tmp_path)
-    config = foreign_diffusers.read(tmp_path).config
+    config = diffusers.read(tmp_path).config
     assert (config.steps, config.options["end"]) == (500, 0.01)
     DDPMScheduler(rescale_betas_zero_snr=True).save_pretrained(tmp_path)
     with pytest.raises(WeightsError, match="has rescale_betas_zero_snr True; only False can be read"):
-        foreign_diffusers.read(tmp_path)
+        diffusers.read(tmp_path)
     (tmp_path / "scheduler_config.json").write_text('{"_class_name": "ScoreSdeVeScheduler"}')
     with pytest.raises(WeightsError, match="lacks beta_schedule, expected a word"):
-        foreign_diffusers.read(tmp_path)
+        diffusers.read(tmp_path)
 
 
 def test_old_names_of_an_attention(tmp_path: Path) -> None:
     """As diffusers wrote them before 0.15."""
     UNet2DModel(**SMALL).save_pretrained(tmp_path)
-    new = foreign_diffusers.read(tmp_path)
+    new = diffusers.read(tmp_path)
     file = tmp_path / "diffusion_pytorch_model.safetensors"
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     _, state = read_file(file)
     for name, other in old.items():
         state = {key.replace(f".{name}.", f".{other}."): tensor for key, tensor in state.items()}
     save_file(state, file)
-    again, x = foreign_diffusers.read(tmp_path), picture(1, 3, 16, 16)
+    again, x = diffusers.read(tmp_path), picture(1, 3, 16, 16)
     torch.testing.assert_close(again.denoiser()(x, 0.2), new.denoiser()(x, 0.2), rtol=0, atol=0)
 
 

@@ -9,9 +9,12 @@ import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from torch import Tensor
 
-from restore import guidance, samplers, schedule
-from restore.methods import OWN
-from restore.operators import Hole, Resize
+from restore.diffusion import samplers, schedule
+from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.sigmas import climbing, log_sigma, repaint_sigmas
+from restore.inverse import guidance
+from restore.inverse.operators import Hole, Resize
+from restore.inverse.solvers import OWN
 
 PIXELS = 9
 MEAN = 0.5
@@ -64,7 +67,7 @@ def check_injection(module: ModuleType) -> None:
         seen.append(x)
         return torch.full_like(x, 0.25)
 
-    injected = module.inject_known(denoise, y, hole, samplers.seeded_noise(0))
+    injected = module.inject_known(denoise, y, hole, seeded_noise(0))
     x = torch.rand(y.shape, generator=torch.Generator().manual_seed(2))
     for sigma in (0.3, 20.0):
         x0 = injected(x, sigma)
@@ -94,7 +97,7 @@ def check_joining(module: ModuleType) -> None:
     levels[..., :4], levels[..., 4:6] = 0.2, 1.0
     noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(3))
     denoise = module.join_at(prior.denoise, start, levels)
-    found = samplers.ddim(denoise, start + 1.0 * noise, schedule.log_sigma(1.0, 0.001, 400))
+    found = samplers.ddim(denoise, start + 1.0 * noise, log_sigma(1.0, 0.001, 400))
     for level, columns in ((0.2, slice(0, 4)), (1.0, slice(4, 6))):
         expected = prior.flow(start + level * noise, level, 0.0)[..., columns]
         torch.testing.assert_close(found[..., columns], expected, rtol=0, atol=0.01)
@@ -120,7 +123,7 @@ def check_repaint(module: ModuleType) -> None:
     denoise = module.inject_known(prior.denoise, prior.y, prior.hole, no_noise)
 
     def error(repeats: int) -> float:
-        ladder = schedule.repaint_sigmas(schedule.linear(), 30, 1, repeats)
+        ladder = repaint_sigmas(schedule.linear(), 30, 1, repeats)
         x = samplers.ddpm(denoise, torch.full_like(prior.y, MEAN), ladder, noise=no_noise)
         assert torch.equal(x[prior.hole == 0], prior.y[prior.hole == 0])
         return prior.error(x)
@@ -156,7 +159,7 @@ def test_injection_gives_the_posterior_where_pixels_are_independent() -> None:
     y = torch.full((1, 3, 64, 32), 0.9, dtype=torch.float64)
     hole = torch.zeros(1, 1, 64, 32, dtype=torch.float64)
     hole[..., :16] = 1
-    ladder = schedule.climbing(schedule.log_sigma(10.0, 0.01, 6), 2, 2)
+    ladder = climbing(log_sigma(10.0, 0.01, 6), 2, 2)
     denoise = guidance.inject_known(prior.posterior_draws(noise), y, hole, noise)
     x = samplers.ddpm(denoise, prior.noisy(10.0, noise, like=y), ladder, noise=noise)
     assert (x[..., 16:] == 0.9).all()
@@ -178,7 +181,7 @@ def test_projection_gives_the_posterior_mean_of_independent_pixels(noise_std: fl
     expected = mean + operator.adjoint(operator.solve(y - operator.forward(mean), (noise_std / sigma) ** 2))
     torch.testing.assert_close(denoise(mean, sigma), expected, rtol=0, atol=1e-6)
     if noise_std == 0:
-        x = samplers.ddim(denoise, mean, schedule.log_sigma(20.0, 0.01, 15))
+        x = samplers.ddim(denoise, mean, log_sigma(20.0, 0.01, 15))
         assert (operator.forward(x) - y).abs().max() < 1e-4
         torch.testing.assert_close(x, expected, rtol=0, atol=1e-3)
 
@@ -189,7 +192,7 @@ def test_projection_samples_what_the_measurement_does_not_see() -> None:
     y = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(4))
     prior = GaussianPrior(mean=0.4, std=0.3)
     x = prior.noisy(20.0, generator_noise(5), like=torch.empty(1, 3, 12, 10)).float()
-    ladder = schedule.log_sigma(20.0, 0.01, 60)
+    ladder = log_sigma(20.0, 0.01, 60)
     found = samplers.heun(guidance.enforce(prior.denoise, y, operator), x, ladder)
     assert (operator.forward(found) - y).abs().max() < 1e-4
 
@@ -203,10 +206,10 @@ def test_projection_is_no_posterior_where_pixels_are_alike() -> None:
     """The closed form says how far DDNM's mean is off, so that nobody takes it for a posterior sampler."""
     prior = CorrelatedPrior()
     denoise = guidance.enforce(prior.denoise, prior.y, Hole(prior.hole))
-    x = samplers.ddim(denoise, prior.start, schedule.log_sigma(80.0, 0.01, 30))
+    x = samplers.ddim(denoise, prior.start, log_sigma(80.0, 0.01, 30))
     unconditional = prior.error(prior.start)
     assert 0.4 * unconditional < prior.error(x) < 0.7 * unconditional
-    split = guidance.half_quadratic_splitting(denoise, prior.start, schedule.log_sigma(0.5, 0.01, 200))
+    split = guidance.half_quadratic_splitting(denoise, prior.start, log_sigma(0.5, 0.01, 200))
     assert prior.error(split) < 0.06 * unconditional
 
 
@@ -229,6 +232,6 @@ def test_splitting_denoises_once_at_each_level_above_zero() -> None:
 def test_splitting_on_fine_ladders_moves_as_far_as_in_24_steps(steps: int, moved: float) -> None:
     """Whatever is denoised completely a thousand times is smooth."""
     x = OWN["splitting"].sampler(
-        lambda x, sigma: x + 1, torch.zeros(1, 3, 2, 2), schedule.log_sigma(0.25, 0.01, steps)
+        lambda x, sigma: x + 1, torch.zeros(1, 3, 2, 2), log_sigma(0.25, 0.01, steps)
     )
     torch.testing.assert_close(x, torch.full_like(x, moved), rtol=1e-4, atol=0)

@@ -28,7 +28,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from restore import images
 from restore.errors import OutputError
-from restore.images import Picture, from_tensor, lossy_notes, read, read_mask, to_tensor, write
+from restore.images.formats import lossy_notes
+from restore.images.picture import Picture, from_tensor, to_tensor
+from restore.images.reader import read, read_mask
+from restore.images.writer import write
 
 H, W = 31, 37
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

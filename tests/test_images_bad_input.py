@@ -23,7 +23,9 @@ from PIL import Image
 
 from restore import images
 from restore.errors import ImageError, OutputError
-from restore.images import Picture, list_inputs, read, read_mask, write
+from restore.images.picture import Picture
+from restore.images.reader import list_inputs, read, read_mask
+from restore.images.writer import _write_out, write
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), dtype=np.uint8)
 DEEP = PIXELS.astype(np.uint16) * 257
@@ -396,7 +398,7 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "other"])
 def test_what_reads_back_wrong_is_not_kept(target: Path, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
-    right = images._write_out
+    right = _write_out
     other = images.encode(Picture(PIXELS[::-1].copy()), "png")
 
     def wrong(temporary: Path, data: bytes) -> None:

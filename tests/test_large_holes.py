@@ -13,10 +13,12 @@ from scenes import scene
 from test_tasks import Recorder, Reports, box_mask, picture
 from torch import Tensor
 
-from restore.backbone import Backbone, load
-from restore.fill import push_pull
+from restore.inverse.fill import push_pull
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import load
 from restore.tasks import inpaint as inpaint_task
-from restore.tasks.inpaint import halvings, inpaint
+from restore.tasks.holes import enlarged, halvings
+from restore.tasks.inpaint import inpaint
 
 
 def hole_of(mask: np.ndarray[Any, Any]) -> Tensor:
@@ -72,7 +74,7 @@ def test_what_is_enlarged_meets_what_is_known() -> None:
     ramp = torch.linspace(0, 1, 64).expand(1, 3, 48, 64)
     hole = hole_of(box_mask(48, 64, 8, 40, 10, 54))
     small = torch.nn.functional.avg_pool2d(ramp, 2) + 0.2
-    found = inpaint_task._enlarged(small, ramp, hole)
+    found = enlarged(small, ramp, hole)
     assert torch.equal(found[..., :8, :], ramp[..., :8, :])
     assert (found - ramp).abs().max() < 0.01
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from restore import schedule as schedules
+from restore.diffusion import schedule as schedules
+from restore.diffusion.coordinates import eps_from, from_network, v_from, x0_from
 from restore.training import loss
 
 KINDS = ("eps", "x0", "v")
@@ -37,7 +38,7 @@ def states(module: ModuleType = loss, seed: int = 1) -> tuple[loss.Noised, dict[
     sigma = torch.tensor([0.05, 1.3], dtype=torch.float64)
     state = module.noised(x0, generator_noise(seed)(x0), sigma)
     x0_hat = x0 + 0.3 * generator_noise(seed + 1)(x0)
-    names = {"eps": schedules.eps_from, "x0": schedules.x0_from, "v": schedules.v_from}
+    names = {"eps": eps_from, "x0": x0_from, "v": v_from}
     return state, {
         kind: convert("x0", state.x_t, x0_hat, state.a, state.s) for kind, convert in names.items()
     }
@@ -169,9 +170,9 @@ def check_hybrid(loss: ModuleType) -> None:
     state = loss.noised_at(SHORT, x0, generator_noise(6)(x0), t)
     oracle = ExactReverse(PRIOR, SHORT)
     sigmas = SHORT.sigmas[t].reshape(2, 1, 1, 1)
-    x = schedules.from_network(state.x_t, SHORT.sigmas[t])
+    x = from_network(state.x_t, SHORT.sigmas[t])
     x0_hat = 2 * (PRIOR.std**2 * x + sigmas**2 * PRIOR.mean) / (PRIOR.std**2 + sigmas**2) - 1
-    prediction = schedules.v_from("x0", state.x_t, x0_hat, state.a, state.s).requires_grad_()
+    prediction = v_from("x0", state.x_t, x0_hat, state.a, state.s).requires_grad_()
     optimum = torch.tensor([oracle.interpolation(7), oracle.interpolation(25)], dtype=torch.float64)
     interpolation = optimum.reshape(2, 1, 1, 1).expand_as(x0).clone().requires_grad_()
 

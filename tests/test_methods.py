@@ -18,10 +18,16 @@ import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from torch import Tensor
 
-from restore import methods, operators, samplers, schedule
-from restore.coding import coding_of
-from restore.jpeg import Jpeg
-from restore.operators import UNMEASURED, Blur, Gray, Hole, Resize, Spectral
+from restore.diffusion import samplers
+from restore.diffusion.sigmas import log_sigma
+from restore.images.jpeg_coding import coding_of
+from restore.inverse import operators, solvers
+from restore.inverse import solvers as methods
+from restore.inverse.jpeg import Jpeg
+from restore.inverse.kernels import gaussian_kernel
+from restore.inverse.operators import Blur, Gray, Hole, Resize
+from restore.inverse.problem import Problem
+from restore.inverse.protocols import UNMEASURED, Degradation, Operator, Spectral, consistent
 from restore.types import Noise
 
 ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
@@ -57,7 +63,7 @@ def from_ddpm(x_t: Tensor, abar: float) -> Tensor:
 class Matrix:
     """An operator on a picture of 6x6 as a matrix on X as a vector, in double precision."""
 
-    def __init__(self, operator: operators.Operator):
+    def __init__(self, operator: Operator):
         n = 3 * math.prod(SIZE)
         self.A = operator.forward(torch.eye(n).view(n, 3, *SIZE)).flatten(1).T.double()
         self.y_shape = operator.y_shape
@@ -69,18 +75,18 @@ class Matrix:
         return torch.linalg.pinv(self.A, rtol=0.03)
 
 
-def some_operators() -> dict[str, operators.Operator]:
+def some_operators() -> dict[str, Operator]:
     hole = (torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(4)) < 0.4).float()
     return {
         "hole": Hole(hole),
         "bicubic": Resize(SIZE, (3, 2)),
         "area": Resize(SIZE, (3, 3), kernel="area"),
         "gray": Gray(SIZE),
-        "blur": Blur(operators.gaussian_kernel(0.7), SIZE),
+        "blur": Blur(gaussian_kernel(0.7), SIZE),
     }
 
 
-def measured(operator: operators.Degradation, seed: int = 2) -> Tensor:
+def measured(operator: Degradation, seed: int = 2) -> Tensor:
     y = operator.forward(torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(seed)))
     n = torch.randn(y.shape, generator=torch.Generator().manual_seed(3))
     return (y + NOISE * operator.forward(torch.ones(1, 3, *SIZE)).sign() * n).double()
@@ -98,7 +104,7 @@ def step(update: samplers.Update) -> Tensor:
         return update(state().float(), SIGMA, BELOW, lambda like: noise(like).float()).double()
 
 
-def problem(module: ModuleType, operator: operators.Degradation, noise_std: float = NOISE) -> Any:
+def problem(module: ModuleType, operator: Degradation, noise_std: float = NOISE) -> Any:
     return module.Problem(measured(operator).float(), operator, noise_std)
 
 
@@ -147,7 +153,7 @@ def check_ddrm(module: ModuleType) -> None:
 
 def check_ddnm_plus(module: ModuleType) -> None:
     """Wang et al. (2023), eq. 17 to 19, and eq. 7 for the step, with a_t, b_t and sigma_t of DDPM."""
-    soft = operators.chain(Blur(operators.gaussian_kernel(0.7), SIZE), Resize(SIZE, (3, 3)))
+    soft = operators.chain(Blur(gaussian_kernel(0.7), SIZE), Resize(SIZE, (3, 3)))
     assert not isinstance(soft, Spectral)
     for name, operator in {**some_operators(), "chain": soft}.items():
         for noise_std in (0.0, NOISE, 2.0):
@@ -277,19 +283,19 @@ def no_noise(like: Tensor) -> Tensor:
     return torch.zeros_like(like)
 
 
-def reduced(noise_std: float) -> tuple[methods.Problem, Tensor, Tensor]:
+def reduced(noise_std: float) -> tuple[Problem, Tensor, Tensor]:
     """A problem, a state far away from its answer, and the posterior mean E[x0 | y]."""
     operator = Resize((8, 8), (4, 4))
     y = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     x = 0.4 + 10 * torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(2))
     prior_mean = torch.full_like(x, PRIOR.mean)
-    expected = operators.consistent(prior_mean, y, operator, (noise_std / STD) ** 2)
-    return methods.Problem(y, operator, noise_std), x, expected
+    expected = consistent(prior_mean, y, operator, (noise_std / STD) ** 2)
+    return Problem(y, operator, noise_std), x, expected
 
 
 def order(walk: Callable[[list[float]], Tensor]) -> float:
     """Order of convergence of a walk to its own limit, from ladders of 40 to 320 steps."""
-    ends = [walk(schedule.log_sigma(10.0, 0.005, n)).double() for n in (40, 80, 160, 320)]
+    ends = [walk(log_sigma(10.0, 0.005, n)).double() for n in (40, 80, 160, 320)]
     apart = [float((coarse - fine).abs().max()) for coarse, fine in pairwise(ends)]
     orders = [math.log2(coarse / fine) for coarse, fine in pairwise(apart)]
     assert max(orders) - min(orders) < 0.15, orders
@@ -299,19 +305,19 @@ def order(walk: Callable[[list[float]], Tensor]) -> float:
 @pytest.mark.parametrize(("sampler", "expected"), [(samplers.ddim, 1.0), (samplers.heun, 2.0)])
 def test_order_of_pigdm_as_a_denoiser(sampler: samplers.Sampler, expected: float) -> None:
     problem, x, _ = reduced(NOISE)
-    denoise = methods.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
+    denoise = solvers.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
     assert order(lambda sigmas: sampler(denoise, x, sigmas)) == pytest.approx(expected, abs=0.15)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda problem: methods.ddnm_plus(PRIOR.denoise, problem),
-        lambda problem: methods.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0),
+        lambda problem: solvers.ddnm_plus(PRIOR.denoise, problem),
+        lambda problem: solvers.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0),
     ],
     ids=["ddnm-plus", "diffpir"],
 )
-def test_order_of_transitions(make: Callable[[methods.Problem], samplers.Update]) -> None:
+def test_order_of_transitions(make: Callable[[Problem], samplers.Update]) -> None:
     problem, x, _ = reduced(NOISE)
     found = order(lambda sigmas: samplers.walk(make(problem), x, sigmas, noise=no_noise))
     assert found == pytest.approx(1.0, abs=0.15)
@@ -320,12 +326,12 @@ def test_order_of_transitions(make: Callable[[methods.Problem], samplers.Update]
 def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
     """With all noise fresh its steps forget the start, and the last correction is the exact one."""
     problem, x, expected = reduced(NOISE)
-    update = methods.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0)
-    found = samplers.walk(update, x, schedule.log_sigma(10.0, 0.005, 600), noise=no_noise)
+    update = solvers.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0)
+    found = samplers.walk(update, x, log_sigma(10.0, 0.005, 600), noise=no_noise)
     assert (found - expected).abs().max() < 0.003
     # Its default trusts the prior eight times as much, which is for networks, not for Gaussians.
-    update = methods.diffpir(PRIOR.denoise, problem)
-    found = samplers.walk(update, x, schedule.log_sigma(10.0, 0.005, 600), noise=no_noise)
+    update = solvers.diffpir(PRIOR.denoise, problem)
+    found = samplers.walk(update, x, log_sigma(10.0, 0.005, 600), noise=no_noise)
     assert (found - expected).abs().max() > 0.1
 
 
@@ -333,8 +339,8 @@ def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
 def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
     """With many steps they return ``A x = y`` even where y is noisy: no posterior mean."""
     problem, x, expected = reduced(NOISE)
-    make = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "pigdm": methods.pigdm}[name]
-    sigmas = schedule.log_sigma(10.0, 0.005, 1000)
+    make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
+    sigmas = log_sigma(10.0, 0.005, 1000)
     found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
 
     def misfit(picture: Tensor) -> float:
@@ -346,11 +352,11 @@ def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
 @pytest.mark.parametrize("name", ["ddrm", "ddnm", "ddnm-plus", "pigdm"])
 def test_without_noise_what_is_measured_is_met(name: str) -> None:
     problem, x, expected = reduced(0.0)
-    sigmas = schedule.log_sigma(10.0, 0.005, 60)
+    sigmas = log_sigma(10.0, 0.005, 60)
     if name == "ddnm":
-        found = samplers.ddim(methods.ddnm(PRIOR.denoise, problem), x, sigmas)
+        found = samplers.ddim(solvers.ddnm(PRIOR.denoise, problem), x, sigmas)
     else:
-        make = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "pigdm": methods.pigdm}[name]
+        make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
         found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
     assert (problem.operator.forward(found) - problem.y).abs().max() < 1e-4
     if name in ("ddrm", "ddnm-plus"):
@@ -363,13 +369,13 @@ def test_pigdm_as_a_denoiser_draws_from_the_posterior() -> None:
     hole = torch.zeros(1, 1, 64, 64)
     hole[..., :32] = 1
     y = torch.full((1, 3, 64, 64), 0.9) * (1 - hole)
-    problem = methods.Problem(y, Hole(hole), noise_std)
-    denoise = methods.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
+    problem = Problem(y, Hole(hole), noise_std)
+    denoise = solvers.pigdm_mean(PRIOR.denoise, problem, prior_std=STD)
     variance = STD**2 * noise_std**2 / (STD**2 + noise_std**2)
     mean = (STD**2 * 0.9 + noise_std**2 * 0.4) / (STD**2 + noise_std**2)
     x = PRIOR.noisy(10.0, generator_noise(3), like=y).float()
     x[..., 32:] = mean + (x[..., 32:] - 0.4) * ((variance + 100) / (STD**2 + 100)) ** 0.5
-    x = samplers.heun(denoise, x, schedule.log_sigma(10.0, 0.002, 60))
+    x = samplers.heun(denoise, x, log_sigma(10.0, 0.002, 60))
     assert_moments(x[..., :32].double(), mean=0.4, variance=STD**2)
     assert_moments(x[..., 32:].double(), mean=mean, variance=variance)
 
@@ -378,8 +384,8 @@ def test_pigdm_as_a_denoiser_draws_from_the_posterior() -> None:
 def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
     hole = torch.zeros(1, 1, 64, 64)
     hole[..., :32] = 1
-    problem = methods.Problem(torch.full((1, 3, 64, 64), 0.9) * (1 - hole), Hole(hole), NOISE)
-    make: Any = {"ddrm": methods.ddrm, "ddnm-plus": methods.ddnm_plus, "diffpir": methods.diffpir}[name]
+    problem = Problem(torch.full((1, 3, 64, 64), 0.9) * (1 - hole), Hole(hole), NOISE)
+    make: Any = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "diffpir": solvers.diffpir}[name]
     draws = PRIOR.posterior_draws(lambda like: generator(like))
     numbers = torch.Generator().manual_seed(9)
 
@@ -387,7 +393,7 @@ def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
         return torch.randn(like.shape, generator=numbers)
 
     x = PRIOR.noisy(10.0, generator, like=problem.y)
-    x = samplers.walk(make(draws, problem), x, schedule.log_sigma(10.0, 0.01, 8), noise=generator)
+    x = samplers.walk(make(draws, problem), x, log_sigma(10.0, 0.01, 8), noise=generator)
     assert_moments(x[..., :32].double(), mean=PRIOR.mean, variance=STD**2)
 
 
@@ -403,7 +409,7 @@ def test_guidance_without_a_classifier() -> None:
 
     x = state()
     for strength, expected in ((0.0, -1.0), (1.0, 2.0), (1.5, 3.5)):
-        found = methods.classifier_free(conditional, unconditional, strength)(x, 0.3)
+        found = solvers.classifier_free(conditional, unconditional, strength)(x, 0.3)
         torch.testing.assert_close(found, x + expected)
 
 
@@ -418,7 +424,7 @@ def test_repaint_with_the_noise_as_printed() -> None:
         return x
 
     for variance, scale in (("corrected", (1 - ABAR) ** 0.5), ("printed", 1 - ABAR)):
-        denoise = methods.repaint(watched, methods.Problem(y, Hole(hole)), noise, variance=variance)
+        denoise = solvers.repaint(watched, Problem(y, Hole(hole)), noise, variance=variance)
         denoise(torch.zeros_like(y), SIGMA)
         x_t = ABAR**0.5 * (2 * y - 1) + scale * z
         torch.testing.assert_close(seen[-1], from_ddpm(x_t, ABAR))
@@ -427,35 +433,35 @@ def test_repaint_with_the_noise_as_printed() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: methods.Problem(state(), Resize((9, 9), SIZE[::-1]), -1.0), "0 or more, in .* got -1.0"),
+        (lambda: Problem(state(), Resize((9, 9), SIZE[::-1]), -1.0), "0 or more, in .* got -1.0"),
         (
-            lambda: methods.Problem(state(), Resize((9, 9), (4, 5))),
+            lambda: Problem(state(), Resize((9, 9), (4, 5))),
             r"measurement is 6x6 \(w x h\) with 3 channels, the operator is for 5x4 with 3",
         ),
-        (lambda: methods.diffpir(network, methods.Problem(state(), AllKnown())), "which is 0; use ddnm"),
+        (lambda: solvers.diffpir(network, Problem(state(), AllKnown())), "which is 0; use ddnm"),
         (
-            lambda: methods.ddrm(network, jpeg_problem()),
+            lambda: solvers.ddrm(network, jpeg_problem()),
             "Jpeg is not linear; splitting, ddnm or dps can serve",
         ),
-        (lambda: methods.ddnm(network, after_jpeg()), "Jpeg after Blur is not linear; only dps can serve it"),
-        (lambda: methods.repaint(network, jpeg_problem(), no_noise), "cannot serve Jpeg; use ddnm"),
+        (lambda: solvers.ddnm(network, after_jpeg()), "Jpeg after Blur is not linear; only dps can serve it"),
+        (lambda: solvers.repaint(network, jpeg_problem(), no_noise), "cannot serve Jpeg; use ddnm"),
         (
-            lambda: methods.ddrm(
+            lambda: solvers.ddrm(
                 network,
-                methods.Problem(
+                Problem(
                     state()[..., :3, :3],
-                    operators.chain(Blur(operators.gaussian_kernel(0.4), SIZE), Resize(SIZE, (3, 3))),
+                    operators.chain(Blur(gaussian_kernel(0.4), SIZE), Resize(SIZE, (3, 3))),
                 ),
             ),
             "those of Resize after Blur are not known; use ddnm",
         ),
         (
-            lambda: methods.ddrm(network, methods.Problem(state(), AllKnown()), eta=2),
+            lambda: solvers.ddrm(network, Problem(state(), AllKnown()), eta=2),
             "eta must lie in 0..1; got 2",
         ),
-        (lambda: methods.dps(network, jpeg_problem(), strength=0), "strength of DPS must be above 0, got 0"),
+        (lambda: solvers.dps(network, jpeg_problem(), strength=0), "strength of DPS must be above 0, got 0"),
         (
-            lambda: step(methods.dps(lambda x, sigma: network(x.detach(), sigma), jpeg_problem())),
+            lambda: step(solvers.dps(lambda x, sigma: network(x.detach(), sigma), jpeg_problem())),
             "gives no gradient; use backbone.denoiser.differentiable=True.",
         ),
     ],
@@ -470,10 +476,10 @@ class AllKnown(Hole):
         super().__init__(torch.zeros(1, 1, *SIZE))
 
 
-def jpeg_problem() -> methods.Problem:
-    return methods.Problem(state().float(), Jpeg(coding_of(50), SIZE))
+def jpeg_problem() -> Problem:
+    return Problem(state().float(), Jpeg(coding_of(50), SIZE))
 
 
-def after_jpeg() -> methods.Problem:
-    blurred = operators.chain(Blur(operators.gaussian_kernel(0.5), SIZE), Jpeg(coding_of(50), SIZE))
-    return methods.Problem(state().float(), blurred)
+def after_jpeg() -> Problem:
+    blurred = operators.chain(Blur(gaussian_kernel(0.5), SIZE), Jpeg(coding_of(50), SIZE))
+    return Problem(state().float(), blurred)

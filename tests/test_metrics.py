@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.errors import RestoreError, WeightsError
-from restore.metrics import Lpips, colour_shift, luma, ms_ssim, psnr, ssim
+from restore.evaluation.metrics import Lpips, colour_shift, luma, ms_ssim, psnr, ssim
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:

@@ -11,8 +11,8 @@ import test_samplers
 import test_schedule
 from mutants import Mutations, mutant_tests
 
-from restore import samplers
-from restore import schedule as schedules
+from restore.diffusion import samplers
+from restore.diffusion import schedule as schedules
 from restore.training import loss
 
 MUTATIONS: Mutations = {

@@ -8,8 +8,9 @@ import test_noise_model
 import test_objectives
 from mutants import Mutations, mutant_tests
 
-from restore import adapters, noise_model
-from restore.training import objectives
+from restore.fitting import objectives
+from restore.noise import model
+from restore.priors import adapters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -47,19 +48,19 @@ MUTATIONS: Mutations = {
         ("- (expected_1 - expected_2)", ""),
         ("with torch.no_grad():\n        whole", "with torch.enable_grad():\n        whole"),
     ],
-    (noise_model, test_noise_model.check_uncut): [
+    (model, test_noise_model.check_uncut): [
         ("beyond((1 - signal) / std)", "beyond(signal / std)"),
         ("below = signal - std", "below = signal + std"),
         ("(share * tail)", "(0 * share + tail)"),
         ("special.ndtr(-distance)", "special.ndtr(distance)"),
         ("signal + std * beyond", "1 + 0 * std * beyond"),
     ],
-    (noise_model, test_noise_model.check_expected): [
+    (model, test_noise_model.check_expected): [
         ("math.sqrt(2 / math.pi) /", "math.sqrt(1 / math.pi) /"),
         ("erfcx(distance /", "erfcx(-distance /"),
         ("(distance / math.sqrt(2))", "(distance)"),
     ],
-    (noise_model, test_noise_model.check_drawing): [
+    (model, test_noise_model.check_drawing): [
         ("self.variance(signal).sqrt() * self._standard", "self.variance(signal) * self._standard"),
         ("signal.clamp(min=0) + plane(self.read_std) ** 2", "signal.clamp(min=0) + plane(self.read_std)"),
         ('"ij,bjhw->bihw", mixing', '"ij,bjhw->bihw", mixing @ mixing.T'),

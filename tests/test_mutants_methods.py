@@ -5,7 +5,7 @@ from __future__ import annotations
 import test_methods
 from mutants import Mutations, mutant_tests
 
-from restore import methods
+from restore.inverse import solvers as methods
 
 MUTATIONS: Mutations = {
     (methods, test_methods.check_ddrm): [

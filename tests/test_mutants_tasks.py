@@ -8,7 +8,8 @@ import test_operators
 import test_tasks
 from mutants import Mutations, mutant_tests
 
-from restore import arrays, guidance, operators
+from restore.images import canvas
+from restore.inverse import guidance, operators
 from restore.tasks import denoise, inpaint, sample, upscale
 
 IGNORED_SEEDS = [
@@ -70,16 +71,16 @@ MUTATIONS: Mutations = {
     (guidance, test_guidance.check_repaint): [
         ("return torch.where(hole > 0, denoise(x, sigma), y)", "return denoise(x, sigma)"),
     ],
-    (arrays, test_arrays.check_depth): [
+    (canvas, test_arrays.check_depth): [
         ("values /= np.iinfo(image.dtype).max", "values /= np.iinfo(image.dtype).max + 1"),
         ("values /= np.iinfo(image.dtype).max", "values /= 65535"),
         ("np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
     ],
-    (arrays, test_arrays.check_rounding): [
+    (canvas, test_arrays.check_rounding): [
         ("np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
         ("values.clip(0, 1)", "values"),
     ],
-    (arrays, test_arrays.check_mask): [
+    (canvas, test_arrays.check_mask): [
         ('white if mask_means == "fill" else ~white', '~white if mask_means == "fill" else white'),
         ("return np.iinfo(mask.dtype).max / 2", "return 0.5"),
     ],

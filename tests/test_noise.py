@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from restore.degradations import text_pages
-from restore.noise import estimate_sigma, measure, neighbour_correlation
+from restore.noise.estimate import estimate_sigma, measure, neighbour_correlation
+from restore.training.holes import text_pages
 
 PICTURES = ("astronaut", "coffee", "chelsea")
 

@@ -14,12 +14,13 @@ from test_noise_model import bell_model
 from tiny import tiny_backbone
 from torch import Generator, Tensor
 
-from restore.noise_model import NoiseModel, white_noise
-from restore.training import held_out, objectives
-from restore.training.fitter import FitConfig, Fitter, regression
-from restore.training.held_out import HeldOut, as_used, hold_out
-from restore.training.objectives import ALPHA, FLOOR, Loss, Restoration, sub_images
-from restore.training.views import NoisySet, Scene
+from restore.fitting import held_out, objectives
+from restore.fitting.fitter import Fitter, regression
+from restore.fitting.held_out import HeldOut, as_used, hold_out
+from restore.fitting.objectives import ALPHA, FLOOR, Restoration, sub_images
+from restore.fitting.views import NoisySet, Scene
+from restore.noise.model import NoiseModel, white_noise
+from restore.training.config import FitConfig, Loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

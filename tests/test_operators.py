@@ -15,10 +15,13 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from restore import operators, testing
-from restore.coding import coding_of
-from restore.degradations import resize
-from restore.jpeg import Jpeg
+from restore import testing
+from restore.images.jpeg_coding import coding_of
+from restore.images.resize import resize
+from restore.inverse import operators
+from restore.inverse.jpeg import Jpeg
+from restore.inverse.kernels import gaussian_kernel, motion_kernel
+from restore.inverse.protocols import UNMEASURED, Operator, consistent
 
 SIZES = [((7, 5), (4, 3)), ((6, 9), (4, 3)), ((5, 8), (2, 2)), ((3, 4), (1, 1))]
 
@@ -31,13 +34,13 @@ def random_hole(h: int, w: int, *, seed: int = 0) -> Tensor:
     return (random_image(h, w, seed=seed)[:, :1] < 0.4).float()
 
 
-def matrix_of(operator: operators.Operator) -> Tensor:
+def matrix_of(operator: Operator) -> Tensor:
     """The operator as a matrix, float64: a column for each number of a picture."""
     c, h, w = operator.x_shape
     return operator.forward(torch.eye(c * h * w).view(-1, c, h, w)).flatten(1).T.double()
 
 
-def some_operators(module: ModuleType) -> dict[str, operators.Operator]:
+def some_operators(module: ModuleType) -> dict[str, Operator]:
     resizes = {
         f"{kernel} {large} to {small}": module.Resize(large, small, kernel=kernel)
         for large, small in SIZES
@@ -95,7 +98,7 @@ def check_agreement(module: ModuleType) -> None:
         y = operator.forward(x)
         found = module.consistent(x0, y, operator)
         A = matrix_of(operator)
-        weak = torch.linalg.svdvals(A).square().min() < operators.UNMEASURED and name != "hole"
+        weak = torch.linalg.svdvals(A).square().min() < UNMEASURED and name != "hole"
         chained = hasattr(operator, "parts")  # which are damped a little
         if not weak:
             assert (operator.forward(found) - y).abs().max() < (5e-3 if chained else 1e-4), name
@@ -140,7 +143,7 @@ def test_resizing_at_any_factor(h: int, w: int, scale: float, seed: int) -> None
     torch.testing.assert_close(operator.forward(x), resize(x, (h, w)), rtol=0, atol=2e-6)
     assert torch.isclose((operator.forward(x) * y).sum(), (x * operator.adjoint(y)).sum(), rtol=1e-4)
     # Every factor from 1 to 4 is well measured: the input is met to a fraction of a gray level.
-    assert (operator.forward(operators.consistent(x, y, operator)) - y).abs().max() < 0.05 / 255
+    assert (operator.forward(consistent(x, y, operator)) - y).abs().max() < 0.05 / 255
 
 
 @pytest.mark.parametrize(("large", "small"), [((37, 31), (15, 12)), ((20, 33), (10, 11)), ((9, 9), (9, 4))])
@@ -155,10 +158,10 @@ def test_a_hole_leaves_every_pixel_in_it_alone() -> None:
     hole = torch.tensor([[[[0.0, 1.0, 0.0]]]])
     x0 = torch.tensor([[[[0.1, 0.2, 0.3]]]]).expand(1, 3, 1, 3)
     y = torch.tensor([[[[0.9, 5.0, 0.7]]]]).expand(1, 3, 1, 3)  # what y says in the hole does not count
-    found = operators.consistent(x0, y, operators.Hole(hole))[0, 0, 0]
+    found = consistent(x0, y, operators.Hole(hole))[0, 0, 0]
     assert found.tolist() == pytest.approx([0.9, 0.2, 0.7])
     assert found[1] == x0[0, 0, 0, 1]
-    halfway = operators.consistent(x0, y, operators.Hole(hole), damping=1.0)[0, 0, 0]
+    halfway = consistent(x0, y, operators.Hole(hole), damping=1.0)[0, 0, 0]
     assert halfway.tolist() == pytest.approx([0.5, 0.2, 0.5])
 
 
@@ -176,7 +179,7 @@ def test_the_mean_over_areas_is_that_of_pillow(large: tuple[int, int], small: tu
 
 @pytest.mark.parametrize("kernel", ["gaussian", "motion"])
 def test_blurring_is_that_of_scipy(kernel: str) -> None:
-    weights = operators.gaussian_kernel(1.3) if kernel == "gaussian" else operators.motion_kernel(5, 20)
+    weights = gaussian_kernel(1.3) if kernel == "gaussian" else motion_kernel(5, 20)
     x = random_image(19, 22)
     expected = ndimage.convolve(x[0, 0].double().numpy(), weights.numpy(), mode="wrap")
     found = operators.Blur(weights, (19, 22)).forward(x)[0, 0].numpy()
@@ -202,13 +205,13 @@ def test_a_gaussian_kernel_has_its_deviation_and_a_movement_its_length_and_direc
         both = (kernel * place[:, None] * place).sum()
         return (across * place**2).sum().item(), (down * place**2).sum().item(), both.item()
 
-    x2, y2, xy = moments(operators.gaussian_kernel(2.0))
+    x2, y2, xy = moments(gaussian_kernel(2.0))
     assert (x2**0.5, y2**0.5, xy) == pytest.approx((1.97, 1.97, 0), abs=0.02)
     # A uniform line of length L has L^2 / 12; sharing each place between two pixels adds at most a quarter.
-    x2, y2, xy = moments(operators.motion_kernel(20, 0))
+    x2, y2, xy = moments(motion_kernel(20, 0))
     assert 20**2 / 12 <= x2 <= 20**2 / 12 + 0.25
     assert y2 == pytest.approx(0, abs=1e-12)
-    x2, y2, xy = moments(operators.motion_kernel(20, 45))
+    x2, y2, xy = moments(motion_kernel(20, 45))
     assert x2 == pytest.approx(y2)
     assert xy < -0.9 * 20**2 / 24  # up to the right: rows count downwards
 
@@ -239,8 +242,8 @@ def test_jpeg_is_what_pillow_leaves_and_has_a_gradient() -> None:
             "11x3 .w x h., larger than .* 9x9",
         ),
         (lambda: operators.Resize((8, 8), (4, 4), kernel="lanczos"), "'bicubic' or 'area', got 'lanczos'"),
-        (lambda: operators.gaussian_kernel(0), "above 0 and up to 100 pixels, got 0"),
-        (lambda: operators.motion_kernel(0.5, 0), "1 to 400 pixels long, got 0.5"),
+        (lambda: gaussian_kernel(0), "above 0 and up to 100 pixels, got 0"),
+        (lambda: motion_kernel(0.5, 0), "1 to 400 pixels long, got 0.5"),
         (lambda: operators.chain(), "at least one operator"),
         (
             lambda: operators.chain(operators.Gray((8, 8)), Jpeg(coding_of(50), (8, 8))),

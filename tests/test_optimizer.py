@@ -10,9 +10,9 @@ import torch
 from test_unet import SMALL, random_network
 from torch import Tensor, nn
 
+from restore.priors.unet import UNet
 from restore.training.config import OptimConfig
 from restore.training.optimizer import Descent, orthogonal
-from restore.unet import UNet
 
 Kind = Literal["adamw", "muon"]
 

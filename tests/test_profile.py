@@ -11,10 +11,10 @@ from test_training import photographs as photographs
 from test_training import tiny
 from test_unet import SMALL
 
-from restore.cli import main
+from restore.cli.main import main
 from restore.training import profile as profiling
-from restore.training.loop import Trainer
 from restore.training.profile import Profile, convolution_peak, profile
+from restore.training.trainer import Trainer
 
 
 def operations_by_hand(batch: int, side: int) -> float:

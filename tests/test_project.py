@@ -46,7 +46,7 @@ def test_import_brings_in_nothing_heavy() -> None:
 def test_help_brings_in_nothing_heavy(arguments: list[str]) -> None:
     loaded = modules_after(
         "import contextlib, sys\n"
-        "from restore.cli import main\n"
+        "from restore.cli.main import main\n"
         f"sys.argv = ['restore', *{arguments}]\n"
         "with contextlib.suppress(SystemExit):\n"
         "    main()"

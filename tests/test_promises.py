@@ -18,12 +18,15 @@ from scenes import scene
 from test_tasks import picture, random_backbone
 from torch import Tensor
 
-from restore import images, operators
-from restore.backbone import Backbone
-from restore.cli import main
+from restore import images
+from restore.cli.main import main
+from restore.cli.provenance import read_history
 from restore.errors import NumbersError
-from restore.guidance import half_quadratic_splitting
-from restore.provenance import read_history
+from restore.inverse import operators
+from restore.inverse.guidance import half_quadratic_splitting
+from restore.inverse.kernels import gaussian_kernel
+from restore.inverse.protocols import consistent
+from restore.priors.backbone import Backbone
 from restore.tasks.consistency import misfit, outside_hole, reduced, residual
 from restore.tasks.upscale import after_rounding, between_ends, upscale
 
@@ -59,7 +62,7 @@ def test_what_agrees_already_is_left_as_it_is() -> None:
     assert torch.equal(between_ends(large, operator.forward(large), operator), large)
     # Else hardly more than what has to be changed is.
     small = operator.forward(large) + 0.02
-    least = operators.consistent(large, small, operator)
+    least = consistent(large, small, operator)
     found = between_ends(large, small, operator)
     assert (operator.forward(found) - small).abs().max() < 0.05 / 255
     assert (found - large).norm() < 1.05 * (least - large).norm()
@@ -142,7 +145,7 @@ def test_measures() -> None:
     noise = np.random.default_rng(0).normal(0, 10, before.shape)
     noisy = (before.clip(60, 190) + noise).round().astype(np.uint8)
     assert residual(noisy, before.clip(60, 190).astype(np.uint8)) == pytest.approx(10, rel=0.05)
-    kernel = operators.gaussian_kernel(1.0)
+    kernel = gaussian_kernel(1.0)
     operator = operators.chain(operators.BlurInside(kernel, (20, 30)), operators.Resize((20, 30), (10, 15)))
     x = torch.rand(1, *operator.x_shape, generator=torch.Generator().manual_seed(0))
     shown = operators.without_margin(x, operator)[0].permute(1, 2, 0).numpy()

@@ -24,11 +24,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scenes import scene
 
-from restore import __version__, exif, images, provenance
-from restore.backbone import best_dtype
-from restore.cli import main
+from restore import __version__, images
+from restore.cli import provenance
+from restore.cli.main import main
+from restore.cli.provenance import History, Record, history_of, read_history, stamped
 from restore.errors import ImageError
-from restore.provenance import History, Record, history_of, read_history, stamped
+from restore.images import exif
+from restore.priors.device import best_dtype
 
 RECORD = Record("1.2", "denoise", (("--sigma", "25"), ("--ensemble", "2")), (("a b.png", "00" * 32),), seed=7)
 KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}

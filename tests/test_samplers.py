@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from restore import samplers
-from restore import schedule as schedules
+from restore.diffusion import samplers
+from restore.diffusion import schedule as schedules
+from restore.diffusion.seeds import OWN_STREAM, seeded_noise
+from restore.diffusion.sigmas import climbing, karras, log_sigma, network_calls, repaint_sigmas
 from restore.errors import NumbersError
 
 PRIOR = GaussianPrior(mean=0.4, std=0.2)
@@ -42,7 +44,7 @@ def check_exact_draws(samplers: ModuleType) -> None:
     draws = PRIOR.posterior_draws(generator_noise(1))
     for walk in walks:
         x = PRIOR.noisy(COARSE[0], generator_noise(2), like=MANY)
-        x = walk(draws, x, COARSE, noise=samplers.seeded_noise(0))
+        x = walk(draws, x, COARSE, noise=seeded_noise(0))
         assert_moments(x, mean=PRIOR.mean, variance=PRIOR.std**2 + COARSE[-1] ** 2)
 
 
@@ -50,7 +52,7 @@ def check_large_variance(samplers: ModuleType) -> None:
     """The large variance is the exact one when the prior is N(0, 1) in [-1, 1], on any ladder."""
     prior = GaussianPrior(mean=0.5, std=0.5)
     x = prior.noisy(COARSE[0], generator_noise(3), like=MANY)
-    x = samplers.ddpm(prior.denoise, x, COARSE, variance="large", noise=samplers.seeded_noise(0))
+    x = samplers.ddpm(prior.denoise, x, COARSE, variance="large", noise=seeded_noise(0))
     assert_moments(x, mean=0.5, variance=0.25 + COARSE[-1] ** 2)
 
 
@@ -80,7 +82,7 @@ def check_learned_variance(samplers: ModuleType) -> None:
     sigmas = [3.0, 1.0, 0.4, 0.8, 0.1]
     denoise = Learned(PRIOR, sigmas)
     x = PRIOR.noisy(sigmas[0], generator_noise(4), like=MANY)
-    x = samplers.ddpm(denoise, x, sigmas, variance="learned", noise=samplers.seeded_noise(0))
+    x = samplers.ddpm(denoise, x, sigmas, variance="learned", noise=seeded_noise(0))
     assert_moments(x, mean=PRIOR.mean, variance=PRIOR.std**2 + sigmas[-1] ** 2)
 
 
@@ -90,7 +92,7 @@ def check_ancestral_prior(samplers: ModuleType) -> None:
     With n steps the small variance is too small by O(1/n); the exact recursion of the variance says how
     much, and the result must follow it within standard errors and be within 2 % of the prior.
     """
-    sigmas = schedules.log_sigma(10.0, 0.002, 500)
+    sigmas = log_sigma(10.0, 0.002, 500)
     v = PRIOR.std**2 + sigmas[0] ** 2
     for sigma, below in pairwise(sigmas):
         keep = (below / sigma) ** 2 + (1 - (below / sigma) ** 2) * PRIOR.std**2 / (PRIOR.std**2 + sigma**2)
@@ -99,13 +101,13 @@ def check_ancestral_prior(samplers: ModuleType) -> None:
     like = MANY[:, :, :48, :48]
     for walk in (lambda *a, **k: samplers.ddim(*a, eta=1.0, **k), samplers.ddpm):
         x = PRIOR.noisy(sigmas[0], generator_noise(5), like=like)
-        x = walk(PRIOR.denoise, x, sigmas, noise=samplers.seeded_noise(0))
+        x = walk(PRIOR.denoise, x, sigmas, noise=seeded_noise(0))
         assert_moments(x, mean=PRIOR.mean, variance=v)
 
 
 def check_langevin(samplers: ModuleType) -> None:
     """Annealed Langevin follows the exact recursion of its variance and ends at the prior."""
-    sigmas, epsilon, per_level = schedules.log_sigma(1.0, 0.01, 20), 2e-5, 60
+    sigmas, epsilon, per_level = log_sigma(1.0, 0.01, 20), 2e-5, 60
     v = PRIOR.std**2 + sigmas[0] ** 2
     for sigma in sigmas[:-1]:
         alpha = epsilon * (sigma / 0.01) ** 2
@@ -118,7 +120,7 @@ def check_langevin(samplers: ModuleType) -> None:
         PRIOR.denoise,
         x,
         sigmas,
-        noise=samplers.seeded_noise(0),
+        noise=seeded_noise(0),
         steps_per_level=per_level,
         step_size=samplers.step_by_level(epsilon, 0.01),
     )
@@ -144,12 +146,12 @@ def check_orders(samplers: ModuleType) -> None:
 
     def limping(n: int) -> list[float]:
         """Every other step, in log sigma, is three times as long."""
-        fine = schedules.log_sigma(2.0, 0.02, 2 * n + 1)[:-1]
+        fine = log_sigma(2.0, 0.02, 2 * n + 1)[:-1]
         return [sigma for i, sigma in enumerate(fine) if i % 4 in (0, 1)]
 
     ladders = (
-        lambda n: schedules.log_sigma(2.0, 0.02, n + 1)[:-1],
-        lambda n: schedules.karras(2.0, 0.02, n + 1, rho=3.0)[:-1],
+        lambda n: log_sigma(2.0, 0.02, n + 1)[:-1],
+        lambda n: karras(2.0, 0.02, n + 1, rho=3.0)[:-1],
         limping,
     )
     for ladder in ladders:
@@ -170,14 +172,14 @@ def check_seeds(samplers: ModuleType) -> None:
     """A seed fixes the noise, 0 like any other, which is not the noise others draw by that seed."""
     like = torch.zeros(2, 3, 5, 7)
     for seed in (0, 1, 2**40):
-        noise = samplers.seeded_noise(seed)
-        generator = torch.Generator().manual_seed(seed ^ samplers.OWN_STREAM)
+        noise = seeded_noise(seed)
+        generator = torch.Generator().manual_seed(seed ^ OWN_STREAM)
         for _ in range(2):
             assert noise(like).equal(torch.randn(like.shape, generator=generator))
-        first = samplers.seeded_noise(seed)(like)
+        first = seeded_noise(seed)(like)
         others = torch.randn(like.shape, generator=torch.Generator().manual_seed(seed))
         assert (first * others).mean().abs() < 0.3
-        assert samplers.seeded_noise(seed)(like.double()).equal(samplers.seeded_noise(seed)(like).double())
+        assert seeded_noise(seed)(like.double()).equal(seeded_noise(seed)(like).double())
 
 
 CHECKS = [
@@ -202,7 +204,7 @@ def test_samplers(check) -> None:
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
 def test_a_long_walk_reaches_the_closed_form(name: str) -> None:
-    sigmas = schedules.karras(5.0, 0.002, 400)
+    sigmas = karras(5.0, 0.002, 400)
     x = PRIOR.mean + 5 * tiny()
     result = samplers.SAMPLERS[name](PRIOR.denoise, x, sigmas)
     torch.testing.assert_close(result, PRIOR.flow(x, 5.0, 0.0), rtol=0, atol=4e-3 if name == "ddim" else 2e-5)
@@ -211,7 +213,7 @@ def test_a_long_walk_reaches_the_closed_form(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(samplers.SAMPLERS))
 def test_one_step_to_zero_is_the_posterior_mean(name: str) -> None:
     x = tiny()
-    noise = samplers.seeded_noise(0)
+    noise = seeded_noise(0)
     options = {"step_size": lambda score, z, sigma: 0.0} if name == "langevin" else {}  # a walk on the spot
     result = samplers.SAMPLERS[name](PRIOR.denoise, x, [0.3, 0.0], noise=noise, **options)
     torch.testing.assert_close(result, PRIOR.denoise(x, 0.3), rtol=0, atol=1e-15)
@@ -255,7 +257,7 @@ def test_a_climb_renoises_without_a_call(name: str) -> None:
 
 
 def test_repaint_walks_with_its_ladder() -> None:
-    sigmas = schedules.repaint_sigmas(schedules.linear(), 20, 10, 2)
+    sigmas = repaint_sigmas(schedules.linear(), 20, 10, 2)
     seen = []
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
@@ -278,9 +280,7 @@ def test_steps_by_ratio_are_each_pictures_own() -> None:
 
 def test_langevin_by_ratio_stays_at_its_level() -> None:
     x = PRIOR.noisy(0.1, generator_noise(9), like=MANY[:, :, :48, :48])
-    x = samplers.annealed_langevin(
-        PRIOR.denoise, x, [0.11, 0.1], noise=samplers.seeded_noise(3), steps_per_level=15
-    )
+    x = samplers.annealed_langevin(PRIOR.denoise, x, [0.11, 0.1], noise=seeded_noise(3), steps_per_level=15)
     # alpha = 4 ratio^2 v, and Euler's steps settle at v / (1 - alpha / (4 v)) = v / (1 - ratio^2)
     v = PRIOR.std**2 + 0.1**2
     assert x.var().item() == pytest.approx(v / (1 - 0.16**2), rel=0.03)
@@ -294,9 +294,9 @@ def test_langevin_by_ratio_stays_at_its_level() -> None:
 @given(name=st.sampled_from(sorted(samplers.SAMPLERS)), n=st.integers(1, 8), seed=st.integers(0, 5))
 def test_every_call_is_reported(name: str, n: int, seed: int) -> None:
     calls, reports = [], []
-    sigmas = schedules.log_sigma(2.0, 0.05, n)
+    sigmas = log_sigma(2.0, 0.05, n)
     if name != "langevin" and n > 2:
-        sigmas = schedules.climbing(sigmas, 1, 2)
+        sigmas = climbing(sigmas, 1, 2)
     x = tiny(seed).float()
     before = x.clone()
 
@@ -311,13 +311,13 @@ def test_every_call_is_reported(name: str, n: int, seed: int) -> None:
         reports.append((done, total))
 
     def walk() -> Tensor:
-        noise = samplers.seeded_noise(seed)
+        noise = seeded_noise(seed)
         return samplers.SAMPLERS[name](denoise, x, sigmas, noise=noise, progress=progress)
 
     result = walk()
     assert reports == [(done, len(calls)) for done in range(1, len(calls) + 1)]
     if name in ("ddim", "ddpm", "dpmpp-2m"):
-        assert len(calls) == schedules.network_calls(sigmas)
+        assert len(calls) == network_calls(sigmas)
     assert x.equal(before), "the caller's tensor was changed"
     assert (result.dtype, result.shape) == (x.dtype, x.shape)
     calls.clear()
@@ -346,7 +346,7 @@ def test_no_gradients_are_kept() -> None:
 )
 def test_impossible_ladders_say_why(name: str, sigmas: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        samplers.SAMPLERS[name](PRIOR.denoise, tiny(), sigmas, noise=samplers.seeded_noise(0))
+        samplers.SAMPLERS[name](PRIOR.denoise, tiny(), sigmas, noise=seeded_noise(0))
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, 
     [
         (lambda: samplers.step_by_ratio(0.0), "ratio must be positive; got 0.0"),
         (lambda: samplers.step_by_level(1e-5, 0.0), "must be positive; got 1e-05 and 0.0"),
-        (lambda: samplers.seeded_noise(-1), "the seed must lie in 0..2.63 - 1; got -1"),
+        (lambda: seeded_noise(-1), "the seed must lie in 0..2.63 - 1; got -1"),
     ],
 )
 def test_wrong_settings_say_why(make: Callable[[], object], message: str) -> None:
@@ -392,4 +392,4 @@ def test_a_result_that_is_no_number_is_an_error(name: str, value: float) -> None
         return torch.full_like(x, value)
 
     with pytest.raises(NumbersError, match=r"not finite after step 1 of 2, from sigma 0.5; check the input"):
-        samplers.SAMPLERS[name](broken, tiny(), [0.5, 0.2, 0.0], noise=samplers.seeded_noise(0))
+        samplers.SAMPLERS[name](broken, tiny(), [0.5, 0.2, 0.0], noise=seeded_noise(0))

@@ -18,8 +18,9 @@ from diffusers.schedulers import scheduling_ddpm
 from gaussian_oracle import generator_noise
 from torch import Tensor
 
-from restore import samplers
-from restore import schedule as schedules
+from restore.diffusion import samplers
+from restore.diffusion import schedule as schedules
+from restore.diffusion.coordinates import from_network, log_snr_of, signal_and_noise_of, to_network, x0_from
 
 SCHEDULE = schedules.linear(1000)
 WEIGHTS = generator_noise(11)(torch.zeros(6, 3)) / 3
@@ -29,7 +30,7 @@ COMMON: dict[str, Any] = {"clip_sample": False, "timestep_spacing": "leading", "
 
 def network(x_t: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
     """The noise, and where the learned variance lies in [-1, 1]: linear in x_t, a little in log SNR."""
-    out = torch.einsum("oc,bchw->bohw", WEIGHTS, x_t) + 0.01 * schedules.log_snr_of(sigma)
+    out = torch.einsum("oc,bchw->bohw", WEIGHTS, x_t) + 0.01 * log_snr_of(sigma)
     return out[:, :3], out[:, 3:].tanh()
 
 
@@ -40,10 +41,10 @@ class Denoiser:
         return self.with_variance(x, sigma)[0]
 
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        x_t = schedules.to_network(x, sigma)
+        x_t = to_network(x, sigma)
         eps, between = network(x_t, sigma)
-        x0 = schedules.x0_from("eps", x_t, eps, *schedules.signal_and_noise_of(sigma))
-        return schedules.from_network(x0, 0.0), (between + 1) / 2
+        x0 = x0_from("eps", x_t, eps, *signal_and_noise_of(sigma))
+        return from_network(x0, 0.0), (between + 1) / 2
 
 
 def theirs(kind: type, n: int, **options: Any) -> Any:
@@ -62,7 +63,7 @@ def walk(scheduler: Any) -> list[tuple[int, float, float]]:
 
 
 def assert_same(ours: Tensor, sigma: float, sample: Tensor) -> None:
-    torch.testing.assert_close(schedules.to_network(ours, sigma), sample, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(to_network(ours, sigma), sample, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("n", [1000, 50, 30])
@@ -81,7 +82,7 @@ def test_ddpm(monkeypatch: pytest.MonkeyPatch, n: int, variance: str) -> None:
     monkeypatch.setattr(scheduling_ddpm, "randn_tensor", lambda *_, **__: drawn[-1])
     x = SCHEDULE.sigmas[-1].item() * noise(SHAPE)
     for t, sigma, below in walk(scheduler)[:: max(1, n // 60)] + walk(scheduler)[-2:]:
-        x_t = schedules.to_network(x, sigma)
+        x_t = to_network(x, sigma)
         answer = torch.cat(network(x_t, sigma), dim=1) if variance == "learned" else network(x_t, sigma)[0]
         x = samplers.ddpm(Denoiser(), x, [sigma, below], variance=variance, noise=draw)
         assert_same(x, below, scheduler.step(answer, t, x_t).prev_sample)
@@ -94,7 +95,7 @@ def test_ddim(n: int, eta: float) -> None:
     noise = generator_noise(13)
     x = SCHEDULE.sigmas[-1].item() * noise(SHAPE)
     for t, sigma, below in walk(scheduler):
-        x_t, z = schedules.to_network(x, sigma), noise(SHAPE)
+        x_t, z = to_network(x, sigma), noise(SHAPE)
         x = samplers.ddim(Denoiser(), x, [sigma, below], eta=eta, noise=lambda like, z=z: z)
         sample = scheduler.step(network(x_t, sigma)[0], t, x_t, eta=eta, variance_noise=z).prev_sample
         assert_same(x, below, sample)
@@ -117,11 +118,11 @@ def test_dpmpp_2m() -> None:
     timesteps = scheduler.timesteps.tolist()
     sigmas = [*SCHEDULE.sigmas[timesteps].tolist(), 0.0]
     x = generator_noise(14)(SHAPE) * math.hypot(sigmas[0], 0.5)
-    sample = schedules.to_network(x, sigmas[0])
+    sample = to_network(x, sigmas[0])
     for t, sigma in zip(timesteps, sigmas, strict=False):
         sample = scheduler.step(network(sample, sigma)[0], t, sample).prev_sample
     ours = samplers.dpmpp_2m(Denoiser(), x, sigmas)
-    torch.testing.assert_close(schedules.to_network(ours, 0.0), sample, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(to_network(ours, 0.0), sample, rtol=1e-4, atol=1e-4)
 
 
 def test_their_tables_are_ours() -> None:

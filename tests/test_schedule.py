@@ -14,7 +14,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from restore import schedule as schedules
+from restore.diffusion import schedule as schedules
+from restore.diffusion.coordinates import (
+    alphas_cumprod_of,
+    eps_from,
+    from_network,
+    log_snr_of,
+    sigma_of,
+    sigma_of_log_snr,
+    signal_and_noise_of,
+    target,
+    to_network,
+    v_from,
+    x0_from,
+)
+from restore.diffusion.sigmas import (
+    climbing,
+    even_t,
+    karras,
+    log_sigma,
+    network_calls,
+    repaint,
+    repaint_sigmas,
+)
 
 NAMES = sorted(schedules.SCHEDULES)
 KINDS = ("eps", "x0", "v")
@@ -36,13 +58,13 @@ def check_coordinates(schedules: ModuleType) -> None:
         a = (1 + (2 * sigma) ** 2) ** -0.5
         s = (1 - a**2) ** 0.5
         x_t = a * (2 * x0 - 1) + s * n
-        torch.testing.assert_close(schedules.to_network(x0 + sigma * n, sigma), x_t, rtol=0, atol=1e-12)
-        torch.testing.assert_close(schedules.from_network(x_t, sigma), x0 + sigma * n, rtol=0, atol=1e-12)
-        assert schedules.alphas_cumprod_of(sigma) == pytest.approx(a**2, rel=1e-14)
-        assert schedules.sigma_of(a**2) == pytest.approx(sigma, rel=1e-9)
-        assert schedules.signal_and_noise_of(sigma) == pytest.approx((a, s), rel=1e-12)
-        assert schedules.log_snr_of(sigma) == pytest.approx(math.log(a**2 / s**2), abs=1e-9)
-    assert schedules.sigma_of(0.5) == 0.5  # as much noise as signal: std 1 in [-1, 1]
+        torch.testing.assert_close(to_network(x0 + sigma * n, sigma), x_t, rtol=0, atol=1e-12)
+        torch.testing.assert_close(from_network(x_t, sigma), x0 + sigma * n, rtol=0, atol=1e-12)
+        assert alphas_cumprod_of(sigma) == pytest.approx(a**2, rel=1e-14)
+        assert sigma_of(a**2) == pytest.approx(sigma, rel=1e-9)
+        assert signal_and_noise_of(sigma) == pytest.approx((a, s), rel=1e-12)
+        assert log_snr_of(sigma) == pytest.approx(math.log(a**2 / s**2), abs=1e-9)
+    assert sigma_of(0.5) == 0.5  # as much noise as signal: std 1 in [-1, 1]
 
 
 def check_forward_process(schedules: ModuleType) -> None:
@@ -78,16 +100,16 @@ def check_posterior(schedules: ModuleType) -> None:
 def check_conversions(schedules: ModuleType) -> None:
     """Every prediction turns into every other, and back, exactly."""
     x0, eps = 2 * pictures() - 1, generator_noise(3)(pictures())
-    a, s = schedules.signal_and_noise_of(torch.tensor([0.1, 1.5], dtype=torch.float64))
+    a, s = signal_and_noise_of(torch.tensor([0.1, 1.5], dtype=torch.float64))
     column_a, column_s = a.reshape(2, 1, 1, 1), s.reshape(2, 1, 1, 1)
     x_t = column_a * x0 + column_s * eps
     truth = {"eps": eps, "x0": x0, "v": column_a * eps - column_s * x0}
     for kind in KINDS:
-        torch.testing.assert_close(schedules.target(kind, x0, eps, a, s), truth[kind], rtol=0, atol=1e-14)
+        torch.testing.assert_close(target(kind, x0, eps, a, s), truth[kind], rtol=0, atol=1e-14)
         for wanted, convert in (
-            ("eps", schedules.eps_from),
-            ("x0", schedules.x0_from),
-            ("v", schedules.v_from),
+            ("eps", eps_from),
+            ("x0", x0_from),
+            ("v", v_from),
         ):
             torch.testing.assert_close(
                 convert(kind, x_t, truth[kind], a, s), truth[wanted], rtol=0, atol=1e-12
@@ -103,21 +125,21 @@ def check_repaint(schedules: ModuleType) -> None:
         ((50, 5, 3), 140, 90),
         ((20, 10, 2), 30, 10),
     ):
-        sigmas = schedules.repaint_sigmas(schedule, *setting)
-        assert schedules.network_calls(sigmas) == calls
+        sigmas = repaint_sigmas(schedule, *setting)
+        assert network_calls(sigmas) == calls
         assert sum(below > sigma for sigma, below in pairwise(sigmas)) == climbs
 
 
 def check_ladders(schedules: ModuleType) -> None:
     """Known rungs."""
-    assert schedules.log_sigma(1.0, 0.01, 3) == pytest.approx([1.0, 0.1, 0.01, 0.0])
+    assert log_sigma(1.0, 0.01, 3) == pytest.approx([1.0, 0.1, 0.01, 0.0])
     middle = ((1.0 + 0.01 ** (1 / 7)) / 2) ** 7
-    assert schedules.karras(1.0, 0.01, 3) == pytest.approx([1.0, middle, 0.01, 0.0])
+    assert karras(1.0, 0.01, 3) == pytest.approx([1.0, middle, 0.01, 0.0])
     schedule = schedules.linear(11)
     rungs = schedule.sigmas.tolist()
-    assert schedules.even_t(schedule, 3) == [rungs[10], rungs[5], rungs[0], 0.0]
-    assert schedules.even_t(schedule, 1) == [rungs[10], 0.0]
-    assert schedules.even_t(schedule, 11) == [*rungs[::-1], 0.0]
+    assert even_t(schedule, 3) == [rungs[10], rungs[5], rungs[0], 0.0]
+    assert even_t(schedule, 1) == [rungs[10], 0.0]
+    assert even_t(schedule, 11) == [*rungs[::-1], 0.0]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +173,7 @@ def test_noise_only_grows(name: str, steps: int) -> None:
     assert (schedule.sigmas.diff() > 0).all()
     assert (schedule.log_snr.diff() < 0).all()
     torch.testing.assert_close(
-        schedules.alphas_cumprod_of(schedule.sigmas), schedule.alphas_cumprod, rtol=1e-12, atol=0
+        alphas_cumprod_of(schedule.sigmas), schedule.alphas_cumprod, rtol=1e-12, atol=0
     )
 
 
@@ -249,32 +271,32 @@ def test_nearest_timestep_finds_each_rung(steps: int, data: st.DataObject) -> No
 @quick
 @given(sigma=sigmas_01)
 def test_coordinates_round_trip(sigma: float) -> None:
-    assert schedules.sigma_of_log_snr(schedules.log_snr_of(sigma)) == pytest.approx(sigma, rel=1e-12)
+    assert sigma_of_log_snr(log_snr_of(sigma)) == pytest.approx(sigma, rel=1e-12)
     tensor = torch.tensor([sigma], dtype=torch.float64)
-    both = schedules.sigma_of(schedules.alphas_cumprod_of(tensor))
+    both = sigma_of(alphas_cumprod_of(tensor))
     # 1 - abar = 4 sigma^2 / (1 + 4 sigma^2) has lost digits by cancellation, no more than this
     assert both.item() == pytest.approx(sigma, rel=1e-15 / min(sigma, 1) ** 2 + 1e-12)
-    assert schedules.sigma_of_log_snr(schedules.log_snr_of(tensor)).item() == pytest.approx(sigma, rel=1e-12)
+    assert sigma_of_log_snr(log_snr_of(tensor)).item() == pytest.approx(sigma, rel=1e-12)
     x = pictures()
-    back = schedules.from_network(schedules.to_network(x, tensor), tensor)
+    back = from_network(to_network(x, tensor), tensor)
     torch.testing.assert_close(back, x, rtol=0, atol=1e-12)
 
 
 def test_coordinates_take_one_sigma_for_each_picture() -> None:
     x = pictures()
-    together = schedules.to_network(x, torch.tensor([0.2, 2.0], dtype=torch.float64))
-    apart = torch.cat([schedules.to_network(x[:1], 0.2), schedules.to_network(x[1:], 2.0)])
+    together = to_network(x, torch.tensor([0.2, 2.0], dtype=torch.float64))
+    apart = torch.cat([to_network(x[:1], 0.2), to_network(x[1:], 2.0)])
     torch.testing.assert_close(together, apart, rtol=0, atol=1e-15)
-    torch.testing.assert_close(schedules.to_network(x, 0.0), 2 * x - 1, rtol=0, atol=0)
+    torch.testing.assert_close(to_network(x, 0.0), 2 * x - 1, rtol=0, atol=0)
     levels = torch.tensor([0.2, 2.0], dtype=torch.float64)
-    assert schedules.to_network(x.float(), levels).dtype == torch.float32
+    assert to_network(x.float(), levels).dtype == torch.float32
 
 
 @quick
 @given(sigma=st.floats(0.01, 30), kind=st.sampled_from(KINDS), other=st.sampled_from(KINDS))
 def test_predictions_round_trip(sigma: float, kind: str, other: str) -> None:
-    convert = {"eps": schedules.eps_from, "x0": schedules.x0_from, "v": schedules.v_from}
-    a, s = schedules.signal_and_noise_of(sigma)
+    convert = {"eps": eps_from, "x0": x0_from, "v": v_from}
+    a, s = signal_and_noise_of(sigma)
     x_t, prediction = 2 * pictures(1) - 1, 2 * pictures(2) - 1
     there = convert[other](kind, x_t, prediction, a, s)
     back = convert[kind](other, x_t, there, a, s)
@@ -294,7 +316,7 @@ def assert_falls_to_zero(sigmas: list[float], n: int) -> None:
     assert len(sigmas) == n + 1
     assert sigmas[-1] == 0.0
     assert all(below < sigma for sigma, below in pairwise(sigmas))
-    assert schedules.network_calls(sigmas) == n
+    assert network_calls(sigmas) == n
 
 
 @quick
@@ -306,7 +328,7 @@ def assert_falls_to_zero(sigmas: list[float], n: int) -> None:
 )
 def test_ladders_meet_their_ends(sigma_min: float, ratio: float, n: int, rho: float) -> None:
     top = sigma_min * ratio
-    for sigmas in (schedules.log_sigma(top, sigma_min, n), schedules.karras(top, sigma_min, n, rho)):
+    for sigmas in (log_sigma(top, sigma_min, n), karras(top, sigma_min, n, rho)):
         assert_falls_to_zero(sigmas, n)
         assert sigmas[0] == top
         assert n == 1 or sigmas[-2] == sigma_min
@@ -317,7 +339,7 @@ def test_ladders_meet_their_ends(sigma_min: float, ratio: float, n: int, rho: fl
 def test_even_t_visits_the_schedule(name: str, steps: int, data: st.DataObject) -> None:
     schedule = schedules.named(name, steps)
     n = data.draw(st.integers(1, steps))
-    sigmas = schedules.even_t(schedule, n)
+    sigmas = even_t(schedule, n)
     assert_falls_to_zero(sigmas, n)
     timesteps = [schedule.sigmas.tolist().index(sigma) for sigma in sigmas[:-1]]
     gaps = [high - low for high, low in pairwise(timesteps)]
@@ -329,18 +351,18 @@ def test_even_t_visits_the_schedule(name: str, steps: int, data: st.DataObject) 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: schedules.even_t(schedules.linear(10), 11), "1 to 10 steps; got 11"),
-        (lambda: schedules.even_t(schedules.linear(10), 0), "1 to 10 steps; got 0"),
-        (lambda: schedules.log_sigma(1.0, 0.1, 0), "n must be at least 1; got 0"),
-        (lambda: schedules.log_sigma(0.1, 1.0, 5), "sigma_max > sigma_min > 0; got 0.1 and 1.0"),
-        (lambda: schedules.karras(1.0, 0.0, 5), "sigma_max > sigma_min > 0; got 1.0 and 0.0"),
-        (lambda: schedules.karras(math.nan, 0.1, 5), "got nan and 0.1"),
-        (lambda: schedules.karras(1.0, 0.1, 5, rho=0), "rho must be positive; got 0"),
-        (lambda: schedules.repaint(10, 10, 2), "1..9 when t_T is 10; got 10"),
-        (lambda: schedules.repaint(10, 0, 2), "1..9 when t_T is 10; got 0"),
-        (lambda: schedules.repaint(10, 2, 0), "jump_repeats must be at least 1; got 0"),
-        (lambda: schedules.climbing([1.0, 2.0, 0.0], 1, 2), "falls all the way to 0"),
-        (lambda: schedules.climbing([2.0, 1.0], 1, 2), "falls all the way to 0"),
+        (lambda: even_t(schedules.linear(10), 11), "1 to 10 steps; got 11"),
+        (lambda: even_t(schedules.linear(10), 0), "1 to 10 steps; got 0"),
+        (lambda: log_sigma(1.0, 0.1, 0), "n must be at least 1; got 0"),
+        (lambda: log_sigma(0.1, 1.0, 5), "sigma_max > sigma_min > 0; got 0.1 and 1.0"),
+        (lambda: karras(1.0, 0.0, 5), "sigma_max > sigma_min > 0; got 1.0 and 0.0"),
+        (lambda: karras(math.nan, 0.1, 5), "got nan and 0.1"),
+        (lambda: karras(1.0, 0.1, 5, rho=0), "rho must be positive; got 0"),
+        (lambda: repaint(10, 10, 2), "1..9 when t_T is 10; got 10"),
+        (lambda: repaint(10, 0, 2), "1..9 when t_T is 10; got 0"),
+        (lambda: repaint(10, 2, 0), "jump_repeats must be at least 1; got 0"),
+        (lambda: climbing([1.0, 2.0, 0.0], 1, 2), "falls all the way to 0"),
+        (lambda: climbing([2.0, 1.0], 1, 2), "falls all the way to 0"),
     ],
 )
 def test_impossible_ladders_say_why(make, message: str) -> None:
@@ -362,18 +384,18 @@ def walk_by_stacking(t_T: int, jump_length: int, jump_repeats: int) -> list[int]
 @given(t_T=st.integers(2, 60), data=st.data(), jump_repeats=st.integers(1, 5))
 def test_repaint_walks_as_published(t_T: int, data: st.DataObject, jump_repeats: int) -> None:
     jump_length = data.draw(st.integers(1, t_T - 1))
-    walk = schedules.repaint(t_T, jump_length, jump_repeats)
+    walk = repaint(t_T, jump_length, jump_repeats)
     assert walk == walk_by_stacking(t_T, jump_length, jump_repeats)
     assert walk[0] == t_T - 1
     assert walk[-1] == -1
     assert {abs(after - before) for before, after in pairwise(walk)} == {1}
     feet = len(range(0, t_T - jump_length, jump_length))
-    assert schedules.network_calls(walk) == t_T + feet * jump_length * (jump_repeats - 1)
+    assert network_calls(walk) == t_T + feet * jump_length * (jump_repeats - 1)
 
 
 def test_climbing_keeps_the_rungs() -> None:
-    assert schedules.climbing([4.0, 3.0, 2.0, 1.0, 0.0], 2, 2) == [4, 3, 2, 1, 2, 3, 2, 1, 0]
-    assert schedules.climbing([4.0, 3.0, 2.0, 1.0, 0.0], 2, 1) == [4, 3, 2, 1, 0]
+    assert climbing([4.0, 3.0, 2.0, 1.0, 0.0], 2, 2) == [4, 3, 2, 1, 2, 3, 2, 1, 0]
+    assert climbing([4.0, 3.0, 2.0, 1.0, 0.0], 2, 1) == [4, 3, 2, 1, 0]
     schedule = schedules.linear(7)
-    walk = [schedule.sigmas[t].item() if t >= 0 else 0.0 for t in schedules.repaint(7, 2, 3)]
-    assert schedules.repaint_sigmas(schedule, 7, 2, 3) == walk
+    walk = [schedule.sigmas[t].item() if t >= 0 else 0.0 for t in repaint(7, 2, 3)]
+    assert repaint_sigmas(schedule, 7, 2, 3) == walk

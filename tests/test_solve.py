@@ -19,11 +19,17 @@ from test_tasks import Reports, picture, random_backbone
 from tiny import tiny_backbone
 from torch import Tensor
 
-from restore import images, methods, operators, options
-from restore.backbone import Backbone
+from restore import images
+from restore.cli import options
+from restore.inverse import operators, solvers
+from restore.inverse import solvers as methods
+from restore.inverse.build import chain_of
+from restore.inverse.kernels import gaussian_kernel
+from restore.inverse.protocols import consistent
+from restore.inverse.spec import Word, preferred, read_word, size_before
+from restore.priors.backbone import Backbone
 from restore.tasks import solve as solving
-from restore.tasks.solve import chain_of, colorize, deblur, solve
-from restore.words import Word, preferred, read_word, size_before
+from restore.tasks.solve import colorize, deblur, solve
 
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
 
@@ -67,7 +73,7 @@ def test_words_become_operators() -> None:
     operator = chain_of(words)((9, 12), "cpu")
     assert operator.y_shape == (1, 9, 12)
     x = picture(1, *operator.x_shape)
-    kernel = operators.gaussian_kernel(0.8)
+    kernel = gaussian_kernel(0.8)
     blurred = operators.BlurInside(kernel, (18, 24)).forward(x)
     expected = operators.Gray((9, 12)).forward(operators.Resize((18, 24), (9, 12)).forward(blurred))
     torch.testing.assert_close(operator.forward(x), expected)
@@ -91,16 +97,16 @@ def test_the_answer_is_the_posterior_mean_of_a_gaussian_prior() -> None:
     truth = picture(1, 3, 16, 12)
     y = operator.forward(truth)
     found = solve(y, lambda size, device: operator, noise=0, steps=50, backbone=Oracle())
-    expected = operators.consistent(torch.full_like(truth, PRIOR.mean), y, operator)
+    expected = consistent(torch.full_like(truth, PRIOR.mean), y, operator)
     assert (operator.forward(found) - y).abs().max() < 1e-4
-    before = operators.consistent(operator.guess(y), y, operator)
+    before = consistent(operator.guess(y), y, operator)
     assert (found - expected).abs().max() < 0.5 * (before - expected).abs().max()
 
 
-@pytest.mark.parametrize("name", [name for name in methods.OWN if name != "repaint"])
+@pytest.mark.parametrize("name", [name for name in solvers.OWN if name != "repaint"])
 def test_every_method_at_any_size_with_any_number_of_calls(name: str) -> None:
     y, backbone = picture(2, 3, 19, 14), random_backbone()
-    estimate = methods.OWN[name].estimate
+    estimate = solvers.OWN[name].estimate
     for steps in (1, 5):
         reports = Reports()
         found = solve(
@@ -211,9 +217,9 @@ def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str) 
 
 
 def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("mine", "test_solve:MINE", methods.ENTRY_POINT)
+    point = EntryPoint("mine", "test_solve:MINE", solvers.ENTRY_POINT)
     monkeypatch.setattr(methods, "entry_points", lambda group: [point])
-    methods.all_methods.cache_clear()
+    solvers.all_methods.cache_clear()
     try:
         found = deblur(
             picture(1, 3, 16, 16), "gaussian:1", estimate="sample", method="mine", steps=2,
@@ -222,26 +228,26 @@ def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (found == 0.25).all()
         for name, value, message in (
             ("ddrm", "test_solve:MINE", "adds a method 'ddrm', of which there is one already"),
-            ("other", "test_solve:PRIOR", "is no restore.methods.Method but a GaussianPrior"),
+            ("other", "test_solve:PRIOR", "is no restore.inverse.solvers.Method but a GaussianPrior"),
         ):
-            points = [EntryPoint(name, value, methods.ENTRY_POINT)]
+            points = [EntryPoint(name, value, solvers.ENTRY_POINT)]
             monkeypatch.setattr(methods, "entry_points", lambda group, points=points: points)
-            methods.all_methods.cache_clear()
+            solvers.all_methods.cache_clear()
             with pytest.raises(ValueError, match=message):
-                methods.all_methods()
+                solvers.all_methods()
     finally:
         monkeypatch.undo()
-        methods.all_methods.cache_clear()
+        solvers.all_methods.cache_clear()
 
 
-MINE = methods.Method("nobody", lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25))
+MINE = solvers.Method("nobody", lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25))
 
 
 # ---------------------------------------------------------------------------------------- commands
 
 
 def test_the_command_line_knows_the_tasks_defaults() -> None:
-    assert {name: method.estimate for name, method in methods.OWN.items()} == options.SOLVERS
+    assert {name: method.estimate for name, method in solvers.OWN.items()} == options.SOLVERS
     for words in (
         ["gray"],
         ["down=2"],

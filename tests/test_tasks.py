@@ -19,22 +19,25 @@ from PIL import Image
 from test_unet import random_network
 from torch import Tensor
 
-from restore import samplers
-from restore.backbone import Backbone, BackboneConfig, Condition
-from restore.degradations import resize
-from restore.fill import push_pull
-from restore.noise_model import white_noise
-from restore.operators import Resize
+from restore.diffusion import samplers
+from restore.images.resize import resize
+from restore.inverse.fill import push_pull
+from restore.inverse.operators import Resize
+from restore.noise.model import white_noise
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.condition import Condition
+from restore.priors.unet import UNetConfig
 from restore.tasks import denoise as denoise_task
 from restore.tasks import inpaint as inpaint_task
 from restore.tasks import sample as sample_task
 from restore.tasks import upscale as upscale_task
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import Jumps, grown, inpaint, surroundings
+from restore.tasks.holes import CONTEXT, grown, surroundings
+from restore.tasks.inpaint import inpaint
+from restore.tasks.inpaint_methods import Jumps
 from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
 from restore.types import Denoiser
-from restore.unet import UNetConfig
 
 CONFIG = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
@@ -772,7 +775,7 @@ def test_two_holes_draw_different_noise() -> None:
 def test_a_box_gives_what_the_whole_picture_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     """For one call, where the surroundings are as wide as the network sees."""
     backbone = random_backbone()
-    assert backbone.network.halo < inpaint_task.CONTEXT
+    assert backbone.network.halo < CONTEXT
     image, mask = picture(3, 40, 500), box_mask(40, 500, 11, 20, 250, 259)
 
     def run() -> Tensor:

@@ -10,9 +10,10 @@ from test_unet import random_network, random_planes
 from torch import Tensor
 from torch.nn import functional as F
 
-from restore.backbone import Backbone, BackboneConfig, Condition
-from restore.tiling import over_orientations, padded, tiled
-from restore.unet import UNetConfig
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.condition import Condition
+from restore.priors.tiling import over_orientations, padded, tiled
+from restore.priors.unet import UNetConfig
 
 
 def highest(radius: int, multiple: int):  # type: ignore[no-untyped-def]

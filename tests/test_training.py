@@ -28,25 +28,21 @@ from safetensors import safe_open
 from test_unet import SMALL, random_network, random_planes
 from torch import Tensor, nn
 
-from restore import backbone as backbones
-from restore.backbone import UNKNOWN_NOISE, BackboneConfig, load
-from restore.degradations import resize
 from restore.errors import ConfigError, ImageError, RestoreError
-from restore.fill import push_pull
-from restore.fingerprints import Fingerprints
-from restore.training import data, loop, mix, optimizer, validation
-from restore.training.config import (
-    DataConfig,
-    LossConfig,
-    OptimConfig,
-    RunConfig,
-    TrainConfig,
-    read_config,
-)
+from restore.images.fingerprints import Fingerprints
+from restore.images.resize import resize
+from restore.inverse.fill import push_pull
+from restore.priors import backbone as backbones
+from restore.priors.backbone import BackboneConfig
+from restore.priors.checkpoint import load
+from restore.priors.condition import UNKNOWN_NOISE
+from restore.priors.unet import UNet
+from restore.training import batches, data, optimizer, validation
+from restore.training import trainer as loop
+from restore.training.batches import TASKS, Batch, Mix, make_batch
+from restore.training.config import DataConfig, LossConfig, OptimConfig, RunConfig, TrainConfig, read_config
 from restore.training.data import some_gray
-from restore.training.loop import Trainer
-from restore.training.mix import TASKS, Batch, Mix, make_batch
-from restore.unet import UNet
+from restore.training.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 ONLY_PRIOR = Mix(unconditional=1, upscale=0, inpaint=0, denoise=0)
@@ -490,7 +486,7 @@ def test_noise_levels_of_the_prior_and_of_conditions() -> None:
     generator = torch.Generator().manual_seed(0)
 
     def draw(prior: bool) -> Tensor:
-        return mix._sigmas(4000, prior, settings, 80.0, torch.device("cpu"), generator)
+        return batches._sigmas(4000, prior, settings, 80.0, torch.device("cpu"), generator)
 
     sigma = draw(True)
     assert 0.5 / 255 * 0.999 <= sigma.min() < 0.0022
@@ -727,7 +723,7 @@ def test_training_learns(photographs: Path, tmp_path: Path) -> None:
     config = dataclasses.replace(tiny(photographs, tmp_path, steps=60, batch=8), mix=ONLY_PRIOR)
     weights = train(dataclasses.replace(config, loss=LossConfig(balance=False)))
     assert weights == tmp_path / "weights.safetensors"
-    trained = backbones.load(weights, device="cpu", dtype=torch.float32)
+    trained = load(weights, device="cpu", dtype=torch.float32)
     fresh = backbones.Backbone(UNet(SMALL), BackboneConfig(SMALL))
     clean = batch_of(ONLY_PRIOR, 8).clean
     noisy = clean + 0.3 * random_planes(*clean.shape)
@@ -937,7 +933,7 @@ def test_a_new_run_from_an_old_state(photographs: Path, tmp_path: Path) -> None:
     train(tiny(photographs, tmp_path / "third", steps=6), start_from=tmp_path / "first" / "state.safetensors")
     new = tensors_of(tmp_path / "third" / "state.safetensors")
     assert new["optimizer.0.step"] == 10
-    facts = backbones.load(tmp_path / "third" / "weights.safetensors", device="cpu").facts
+    facts = load(tmp_path / "third" / "weights.safetensors", device="cpu").facts
     assert (facts["steps"], facts["crops"]) == (10, 60)
     assert [run["steps"] for run in facts["runs"]] == [4, 6]
     # What it took is told of all runs together, also after a resume.
@@ -1028,7 +1024,7 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background the shell turns it off
-from restore.cli import main
+from restore.cli.main import main
 main()
 """
 
@@ -1061,7 +1057,7 @@ def test_an_interrupt_saves_and_says_how_to_go_on(photographs: Path, tmp_path: P
     assert step >= 3
     with safe_open(tmp_path / "run" / "state.safetensors", framework="pt") as file:
         assert file.metadata()["step"] == str(step)
-    assert backbones.load(tmp_path / "run" / "weights.safetensors", device="cpu").facts["steps"] == step
+    assert load(tmp_path / "run" / "weights.safetensors", device="cpu").facts["steps"] == step
 
 
 WORKER = """

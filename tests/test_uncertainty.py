@@ -21,9 +21,9 @@ from tiny import tiny_backbone
 from torch import Tensor
 
 from restore import images
-from restore.backbone import load
-from restore.fill import smoothed
-from restore.provenance import read_history
+from restore.cli.provenance import read_history
+from restore.inverse.fill import smoothed
+from restore.priors.checkpoint import load
 from restore.tasks import uncertainty
 from restore.tasks.denoise import denoise
 

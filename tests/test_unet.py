@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.backbone import BackboneConfig
+from restore.priors.backbone import BackboneConfig
+from restore.priors.unet import UNet, UNetConfig
 from restore.training.config import read_config
-from restore.unet import UNet, UNetConfig
 
 ROOT = Path(__file__).parents[1]
 LEVEL = torch.zeros(1)

@@ -17,9 +17,9 @@ from scenes import scene
 
 from restore import images
 from restore.errors import ConfigError, ImageError
-from restore.training import views
+from restore.fitting import views
+from restore.fitting.views import NoisySet, Scene, read_noisy, shift_between, split
 from restore.training.data import PictureStore
-from restore.training.views import NoisySet, Scene, read_noisy, shift_between, split
 
 Pixels = NDArray[Any]
 H, W = 64, 80

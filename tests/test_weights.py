@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 import restore
-from restore.backbone import shipped_weights
-from restore.degradations import correlated_noise, poisson_gaussian_noise, resize
-from restore.fill import push_pull
-from restore.metrics import psnr
+from restore.evaluation.metrics import psnr
+from restore.images.resize import resize
+from restore.inverse.fill import push_pull
+from restore.priors.checkpoint import shipped_weights
+from restore.training.degradations import correlated_noise, poisson_gaussian_noise
 
 
 def crop(name: str, top: int, left: int, size: int = 96) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from restore.backbone import Backbone, BackboneConfig, load
 from restore.errors import WeightsError
-from restore.unet import UNet, UNetConfig
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.checkpoint import load
+from restore.priors.unet import UNet, UNetConfig
 
 
 def tiny_backbone(**facts: Any) -> Backbone:

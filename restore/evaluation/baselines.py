@@ -20,9 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from restore.evaluation.protocols import Degraded, Given, Jpeg, Protocol, Restorer, from_bytes, to_bytes
-from restore.methods import Problem
-from restore.operators import without_margin
-from restore.tasks.solve import chain_of, first_picture
+from restore.inverse.build import chain_of
+from restore.inverse.operators import without_margin
+from restore.inverse.problem import Problem
+from restore.tasks.solve import first_picture
 
 Pixels = NDArray[np.float64]
 

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from restore import images
 from restore.errors import ConfigError, ImageError
+from restore.evaluation.gallery import Gallery
+from restore.evaluation.measure import Say, Tick
 from restore.evaluation.pictures import printable, read_rgb
 from restore.evaluation.protocols import RESULT, Case, Given, to_bytes
 from restore.evaluation.results import Row, Scored, Table
-from restore.evaluation.run import Gallery, Say, Tick
 from restore.evaluation.scoring import Scorer
 from restore.evaluation.tables import some
 

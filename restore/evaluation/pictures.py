@@ -11,7 +11,7 @@ from torch import Tensor
 from restore import images
 from restore.errors import ConfigError, ImageError
 from restore.evaluation.protocols import rounded, to_bytes
-from restore.fingerprints import Fingerprints, fingerprint
+from restore.images.fingerprints import Fingerprints, fingerprint
 
 
 @dataclass(frozen=True)

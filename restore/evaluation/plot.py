@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 _INK, _SOFT, _LINE, _INPUT = "#1c1d1f", "#5b5e63", "#e4e4e1", "#85888c"
+
 # Those of the report on light paper.
 _COLOURS = (
     "#2156d0", "#d4601f", "#12857a", "#8b4cc4", "#b08400",
     "#c4326b", "#0b86b5", "#6a8a17", "#8a5a3b", "#4d5fa8",
 )  # fmt: skip
+
 _MARKERS = "osD^v"
+
 _WIDTH, _DPI = 10.0, 160
 
 
@@ -108,9 +111,6 @@ def png(evaluation: Evaluation) -> bytes:
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         sheet.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-# ---------------------------------------------------------------------------------------- what to draw
 
 
 def _bands(evaluation: Evaluation) -> list[_Band]:
@@ -228,9 +228,6 @@ def _bar_band(table: Table, colours: dict[str, str]) -> _Band:
         ]
         panels.append(_Panel("bars", _heading(metric), "", bars, digits=metric.digits))
     return _Band(table.title, [panels])
-
-
-# ------------------------------------------------------------------------------------------- drawing
 
 
 def _text(name: str) -> str:

@@ -18,12 +18,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
-from restore.coding import Coding
 from restore.evaluation import holes
-from restore.images import coding_of_file
-from restore.operators import Degradation, inside_of
-from restore.tasks.solve import ROUNDING, chain_of, kernel_of
-from restore.words import Word, read_word, size_before
+from restore.images.jpeg_coding import Coding
+from restore.images.pillow import coding_of_file
+from restore.inverse.build import chain_of, kernel_of
+from restore.inverse.operators import inside_of
+from restore.inverse.protocols import Degradation
+from restore.inverse.spec import Word, read_word, size_before
+from restore.tasks.solve import ROUNDING
 
 Noise = np.random.RandomState
 
@@ -55,6 +57,7 @@ class Case:
 
 
 Restorer = Callable[[Given], Tensor]
+
 """Anything that can be measured: from what it is told to a picture ``(1, 3, h, w)``."""
 
 
@@ -103,6 +106,7 @@ class Protocol(ABC):
 
 
 QUANTISED = "then clamped and rounded to 8 bits, as every file on disk is"
+
 RESULT = "Results are clamped and rounded to 8 bits"
 
 

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.evaluation.protocols import Restorer
+from restore.priors.backbone import Backbone
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row to be measured. backbone: whose network calls are counted, for restore's own."""
+
+    name: str
+    run: Restorer
+    kind: Kind
+    device: str = "cpu"
+    weights: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    backbone: Backbone | None = None
+
+
 Kind = Literal["input", "restore", "floor", "peer", "given"]
+
 Bytes = NDArray[np.uint8]
 
 

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from restore import metrics
+from restore.evaluation import metrics
+from restore.evaluation.metrics import Lpips
 from restore.evaluation.protocols import Case
 from restore.evaluation.results import Metric
-from restore.metrics import Lpips
 
 _SSIM = "Wang et al. 2004 as scikit-image computes it: Gaussian window 11x11, sigma 1.5, no sample covariance"
+
 _MS_SSIM = "Wang et al. 2003, five scales"
+
 _TRUNKS = {"squeeze": "SqueezeNet 1.1", "alex": "AlexNet", "vgg": "VGG-16"}
+
 _Y = "on Y (BT.601, MATLAB's rgb2ycbcr)"
+
 _HOLE = "inside the hole only"
 
 _ALL = [
@@ -32,6 +36,7 @@ _ALL = [
     Metric("psnr_y_hole", "PSNR Y hole", True, 2, f"PSNR {_Y} {_HOLE}"),
     Metric("ssim_hole", "SSIM hole", True, 4, f"SSIM on RGB of the windows around the pixels {_HOLE}"),
 ]
+
 _LPIPS = [
     metric
     for net, trunk in _TRUNKS.items()
@@ -42,6 +47,7 @@ _LPIPS = [
         Metric(f"lpips_{net}_hole", f"LPIPS {net} hole", False, 4, f"LPIPS 0.1, {trunk} trunk, {_HOLE}"),
     )
 ]
+
 METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
 
 # What each task is judged by first comes first; LPIPS of every trunk at hand follows.

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
+from restore.evaluation.metrics import LPIPS_SMALLEST, MS_SSIM_SMALLEST, SSIM_SMALLEST
 from restore.evaluation.results import Evaluation, Row, Table
-from restore.metrics import LPIPS_SMALLEST, MS_SSIM_SMALLEST, SSIM_SMALLEST
 
 FORMAT = "restore-eval-1"
+
 MANY = 5  # names in a warning; the rest is counted
 
 

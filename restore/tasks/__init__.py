@@ -1,1 +1,1 @@
-"""The tasks: from a user's picture to a restoration problem, and back to a finished picture."""
+"""What users ask for, each one function: denoise, inpaint, upscale, dejpeg, solve, sample."""

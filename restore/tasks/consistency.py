@@ -9,14 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.arrays import canvas
-from restore.coding import Coding
-from restore.degradations import resize
-from restore.jpeg import Jpeg, as_coded
-from restore.operators import Degradation, Gray, inside_of
+from restore.images.canvas import canvas
+from restore.images.jpeg_coding import Coding
+from restore.images.resize import resize
+from restore.inverse.jpeg import Jpeg, as_coded
+from restore.inverse.operators import Gray, inside_of
+from restore.inverse.protocols import Degradation
 
 Pixels = NDArray[Any]
-"""``(h, w, c)`` as `restore.arrays.canvas` takes them."""
+
+"""``(h, w, c)`` as `restore.images.canvas.canvas` takes them."""
 
 
 def outside_hole(before: Pixels, after: Pixels, hole: NDArray[np.bool_]) -> int:

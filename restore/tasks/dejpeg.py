@@ -7,27 +7,37 @@ from typing import Literal
 
 from torch import Tensor
 
-from restore import samplers
-from restore.arrays import Picture, canvas
-from restore.backbone import Backbone, Condition, shipped
-from restore.coding import LUMA, Coding, coding_of
-from restore.jpeg import Jpeg, as_coded, upright
-from restore.methods import Problem, all_methods
+from restore.diffusion import samplers
+from restore.diffusion.progress import part_of
+from restore.diffusion.seeds import seeded_noise
+from restore.images.canvas import Picture, canvas
+from restore.images.jpeg_coding import LUMA, Coding, coding_of
+from restore.inverse.jpeg import Jpeg, as_coded, upright
+from restore.inverse.problem import Problem
+from restore.inverse.solvers import all_methods
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped
+from restore.priors.condition import Condition
 from restore.tasks.solve import Plan, check_numbers, solved
-from restore.types import Estimate, Progress, part_of
+from restore.types import Estimate, Progress
 
 Method = Literal["splitting", "blind", "ddnm", "dps"]
+
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "splitting", "sample": "ddnm"}
+
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("splitting", "mean"): 2,
     ("blind", "mean"): 1,
     ("ddnm", "sample"): 6,
     ("dps", "sample"): 20,
 }
+
 # Where the ladder starts: a b^c, b how many times coarser the tables are than those of quality 50. Measured
 # on the validation pictures at qualities from 5 to 90.
 START: dict[Estimate, tuple[float, float]] = {"mean": (0.025, 0.6), "sample": (0.016, 0.85)}
+
 FALL: dict[Estimate, float] = {"mean": 3, "sample": 4}  # from the first level to the last
+
 LEAST_SIGMA = 0.002  # what the network has seen
 
 
@@ -49,7 +59,7 @@ def dejpeg(
 
     The quantised coefficients of a file say in which interval each was before. The conditional branch, which
     has seen JPEG, gives a first answer; from there the prior is followed, every estimate projected onto those
-    intervals (`restore.jpeg.cells`): the result, compressed again, is the file but for rounding.
+    intervals (`restore.inverse.jpeg.cells`): the result, compressed again, is the file but for rounding.
 
     quality: 1 to 100, as the IJG's encoder counts. coding: the file's own tables, `images.Picture.coding`.
         One of the two is needed, except for a JPEG opened by PIL, which holds them, and for ``blind``.
@@ -81,7 +91,7 @@ def dejpeg(
     if progress is not None:
         progress(1, 1 + calls.steps)
     rest = part_of(progress, 1, 0)
-    x = solved(Problem(y, operator), calls, samplers.seeded_noise(seed), backbone, rest, first=first)
+    x = solved(Problem(y, operator), calls, seeded_noise(seed), backbone, rest, first=first)
     return picture.like_original(upright(x, coding.turn))  # type: ignore[no-any-return]
 
 
@@ -132,7 +142,7 @@ def _coding_of(image: object, quality: float | None) -> Coding:
             "nothing says how the picture was compressed: pass quality (1 to 100), or a JPEG opened by PIL; "
             "method='blind' needs neither"
         )
-    from restore.images import coding_of_file
+    from restore.images.pillow import coding_of_file
 
     found = coding_of_file(image)
     if found is None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from restore import samplers, schedule
-from restore.arrays import Picture, canvas
-from restore.backbone import Backbone, Condition, shipped
-from restore.noise import estimate_sigma, measure
-from restore.noise_measure import SIDE, is_clipped, measure_noise
-from restore.noise_model import NoiseModel, white_noise
-from restore.types import Estimate, Progress, part_of
+from restore.diffusion import samplers
+from restore.diffusion.progress import part_of
+from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.sigmas import karras
+from restore.images.canvas import Picture, canvas
+from restore.noise.estimate import measure
+from restore.noise.measure import SIDE, is_clipped, measure_noise
+from restore.noise.model import NoiseModel, white_noise
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped
+from restore.priors.condition import Condition
+from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas
+from restore.types import Estimate, Progress
 
 Method = Literal["auto", "gaussian", "blind"]
+
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("auto", "mean"): 1,
     ("auto", "sample"): 20,
@@ -30,70 +35,6 @@ STEPS: dict[tuple[Method, Estimate], int] = {
     ("blind", "mean"): 1,
     ("blind", "sample"): 20,
 }
-CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
-SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
-VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
-STRONG = 30 / 255  # noise that no texture is mistaken for
-FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
-CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How a picture is best denoised, and why.
-
-    method: ``none`` where there is no noise to speak of. noise_std: what is taken for its level, [0, 1]
-    units; None where the method is not told. why: in words. correlation: of noise between neighbours.
-    """
-
-    method: Literal["none", "gaussian", "blind"]
-    noise_std: float | None
-    why: str
-    correlation: float = 0.0
-
-
-def choose(picture: Tensor, backbone: Backbone) -> Choice:
-    """Measure a picture's noise and choose the method for it. picture ``(3, h, w)`` in [0, 1].
-
-    White noise of one level is what the prior is exact for; noise that neighbours share, or that grows with
-    the signal, is the conditional branch's; a picture without noise is left as it is. Weights fitted to one
-    kind of noise are used as they were fitted. The two estimates complement each other: the finest orders
-    tell noise from texture but miss smooth noise, the flattest patches the other way round; of noise that is
-    not the same in all channels the differences of colours tell, where there is hardly any texture.
-    """
-    fitted = backbone.facts.get("fit")
-    if fitted and fitted["branch"] == "blind":
-        return Choice("blind", None, "the weights were fitted to noise of one kind")
-    pixels = picture.permute(1, 2, 0).cpu().numpy()
-    white = measure(pixels)
-    white = replace(white, sigma=_before_cut(pixels, white.sigma))
-    level = f"noise sigma estimated at {255 * white.sigma:.1f} (of 255)"
-    if fitted and white.sigma >= FAINT:
-        sigma = fitted["noise"]["sigma"] / 255
-        return Choice(
-            "gaussian", sigma, f"the weights were fitted to noise of sigma {255 * sigma:.1f} (of 255)"
-        )
-    if not fitted and min(pixels.shape[:2]) >= SIDE:
-        model = measure_noise([pixels], most=3000)
-        gray = len(model.channels) == 1
-        # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
-        colours = model if gray else min(_colour_noise(pixels), key=lambda noise: noise.sigma)
-        smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
-        coarse = gray and min(white.sigma, model.sigma) > VISIBLE / 2 and white.correlation > CORRELATED
-        grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * white.sigma
-        if smooth or coarse or grows:
-            found = colours if smooth else model
-            return Choice("blind", white.sigma, found.describe(), found.correlation)
-    if white.sigma < FAINT:
-        return Choice("none", white.sigma, level)
-    return Choice("gaussian", white.sigma, level, white.correlation)
-
-
-def _colour_noise(pixels: NDArray[Any]) -> list[NoiseModel]:
-    """The noise of the differences of colours of a picture ``(h, w, 3)``, of the level of its channels."""
-    red, green, blue = np.moveaxis(pixels, 2, 0)
-    differences = ((one - green) / 2**0.5 + 0.5 for one in (red, blue))
-    return [measure_noise([difference[..., None]], most=3000) for difference in differences]
 
 
 def denoise(
@@ -127,8 +68,8 @@ def denoise(
         picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
         sigma it is told nothing about the level. ``auto`` is gaussian where sigma is given; else `choose`
         measures each picture, and one with less noise than anybody sees comes back as a copy.
-    sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ancestral, ``ddpm``.
-    steps: of its ladder. seed: of its random numbers; the pictures of a batch draw different ones.
+    sampler: of ``estimate="sample"``, one of `restore.diffusion.samplers.SAMPLERS`; None is ancestral,
+    ``ddpm``. steps: of its ladder. seed: of its random numbers; the pictures of a batch draw different ones.
 
     Less noise than half of 8-bit rounding is none: a copy comes back. Raises ValueError for options out of
     range and pictures that are not numbers.
@@ -136,7 +77,7 @@ def denoise(
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
     _check(estimate, method, steps)
-    noise = samplers.seeded_noise(seed)
+    noise = seeded_noise(seed)
     walk = partial(samplers.choose(sampler, samplers.ddpm, estimate), noise=noise)
     picture = canvas(image)
     given = None if sigma is None else sigma / 255
@@ -156,7 +97,7 @@ def denoise(
         walked = _gaussian(noisy[by_level], ladders, lost, walk, backbone, progress)
         results = _replaced(results, by_level, _ended(walked, lost))
     if blind:
-        ladder = [top, 0.0] if estimate == "mean" else schedule.karras(top, lowest, calls)
+        ladder = [top, 0.0] if estimate == "mean" else karras(top, lowest, calls)
         lost = [_cut_off(picture.batch[k], "blind", given, backbone) for k in blind]
 
         def answer(hint: Tensor) -> Tensor:
@@ -189,25 +130,6 @@ def _decided(
     return ["gaussian"] * len(batch), estimated
 
 
-def estimated_sigmas(batch: Tensor) -> list[float]:
-    """The estimated level of white noise in each picture of a batch ``(b, 3, h, w)``, in [0, 1] units."""
-    every = [picture.permute(1, 2, 0).cpu().numpy() for picture in batch]
-    return [_before_cut(pixels, estimate_sigma(pixels)) for pixels in every]
-
-
-def _before_cut(pixels: NDArray[Any], sigma: float) -> float:
-    """The level of noise of which some was cut off at black and white, from what `estimate_sigma` found.
-
-    That leaves out patches at an end, and so finds too little, nine tenths for sigma 50; `measure_noise`
-    makes up for what they lack, and takes some texture for noise unless that is STRONG. Else the geometric
-    mean of both is within 3 % on most pictures.
-    """
-    if sigma < VISIBLE or min(pixels.shape[:2]) < SIDE or not is_clipped(pixels, CUT_OFF):
-        return sigma
-    whole = measure_noise([pixels], most=3000).sigma
-    return whole if sigma > STRONG else float((sigma * whole) ** 0.5)
-
-
 def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> list[float]:
     """From the picture's own noise level down; empty when there is nothing to remove.
 
@@ -220,7 +142,7 @@ def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> lis
     gray = bool((picture == picture[:1]).all())
     sigma = noise_std * 3**0.5 if gray else noise_std
     # A ladder of one step is one call: the posterior mean.
-    return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else schedule.karras(sigma, lowest, steps)
+    return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else karras(sigma, lowest, steps)
 
 
 def _cut_off(picture: Tensor, method: str, noise_std: float | None, backbone: Backbone) -> NoiseModel | None:

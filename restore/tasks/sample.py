@@ -6,11 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore import samplers, schedule
-from restore.backbone import Backbone, shipped
+from restore.diffusion import samplers
+from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.sigmas import karras
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped
 from restore.types import Noise, Progress
 
 STEPS = 50
+
 BATCH = 8
 
 
@@ -26,9 +30,9 @@ def sample(
 ) -> Tensor:
     """Draw ``n`` pictures ``(n, 3, h, w)`` in [0, 1] from pure noise.
 
-    size (h, w) in pixels. sampler: one of `restore.samplers.SAMPLERS`; ddim and dpmpp-2m need the fewest
-    steps. The ladder is Karras et al.'s (2022). seed: 0..2^63 - 1. Picture k of a seed is the same whatever
-    n is; the same seed gives the same pictures. Raises ValueError for options out of range.
+    size (h, w) in pixels. sampler: one of `restore.diffusion.samplers.SAMPLERS`; ddim and dpmpp-2m need the
+    fewest steps. The ladder is Karras et al.'s (2022). seed: 0..2^63 - 1. Picture k of a seed is the same
+    whatever n is; the same seed gives the same pictures. Raises ValueError for options out of range.
     """
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")
@@ -38,7 +42,7 @@ def sample(
         raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
     backbone = backbone or shipped()
     top = backbone.config.sigma_max
-    ladder = schedule.karras(top, backbone.config.sigma_min, steps)
+    ladder = karras(top, backbone.config.sigma_min, steps)
     pictures = []
     for first in range(0, n, BATCH):
         # Each picture draws from its own stream, so it does not depend on its neighbours.
@@ -62,4 +66,4 @@ def sample(
 def _stream(seed: int, picture: int) -> Noise:
     """The random numbers of one picture: a seed of its own, mixed from both numbers."""
     (mixed,) = np.random.SeedSequence((seed, picture)).generate_state(1, np.uint64)
-    return samplers.seeded_noise(int(mixed) >> 1)
+    return seeded_noise(int(mixed) >> 1)

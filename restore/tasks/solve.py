@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from restore import methods, operators, samplers, schedule
-from restore.arrays import Picture, canvas, in_colour
-from restore.backbone import Backbone, shipped
-from restore.coding import coding_of
-from restore.jpeg import Jpeg
-from restore.methods import Problem
-from restore.operators import Degradation, Operator, Projecting
+from restore.diffusion import samplers
+from restore.diffusion.progress import counted
+from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.sigmas import log_sigma, network_calls
+from restore.images.canvas import Picture, canvas, in_colour
+from restore.inverse import operators, solvers
+from restore.inverse.build import Building, chain_of
+from restore.inverse.problem import Problem
+from restore.inverse.protocols import Degradation, Operator, Projecting, consistent
+from restore.inverse.spec import read_word
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped
 from restore.types import Estimate, Noise, Progress
-from restore.words import Word, read_word
 
-Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that a file has
+
 # Measured on validation pictures with blurs and reductions, as are the methods' own starts.
 STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}
+
 LAST_SIGMA = 0.005
+
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
+
 MOST_SIGMA = 80.0
+
 COLOUR_START = 1.0  # where colours are not decided yet
 
 
@@ -48,12 +54,13 @@ def solve(
     operator: gives, for a size (h, w) and a device, the degradation whose measurement has that size.
     noise: standard deviation of the noise in the picture, 0..255 scale; rounding to 8 bits unless said.
     estimate: ``mean`` (best PSNR) or ``sample`` (natural texture).
-    method: one of `restore.methods.all_methods`; None is splitting for the mean; for a sample PiGDM where
-        the operator is linear, DDNM where it can only be projected, DPS for the rest.
-    sampler: one of `restore.samplers.SAMPLERS`, for a method that any sampler can walk; None is its own.
-    steps: of the ladder, of one network call each; None is 12 for the mean and 20 for a sample. start: its
-        first noise level, [0, 1] units: the operator's guess with so much noise on it; None is the method's
-        own, 0.25 for splitting, 0.1 for DPS, else 0.5: low enough for the prior to know what it says.
+    method: one of `restore.inverse.solvers.all_methods`; None is splitting for the mean; for a sample PiGDM
+        where the operator is linear, DDNM where it can only be projected, DPS for the rest.
+    sampler: one of `restore.diffusion.samplers.SAMPLERS`, for a method that any sampler can walk; None is
+    its own. steps: of the ladder, of one network call each; None is 12 for the mean and 20 for a sample.
+        start: its first noise level, [0, 1] units: the operator's guess with so much noise on it; None is
+        the method's own, 0.25 for splitting, 0.1 for DPS, else 0.5: low enough for the prior to know what it
+        says.
     seed: of the random numbers; the pictures of a batch draw different ones.
 
     Where the operator's measurement is gray, that is the picture's luma. Raises ValueError for options out
@@ -71,7 +78,7 @@ def solve(
     degradation = operator(size, batch.device)
     plan = plan_of(estimate, method or _preferred(degradation, estimate), sampler, steps, start)
     y = operators.Gray(size, batch.device).forward(batch) if degradation.y_shape[0] == 1 else batch
-    x = solved(Problem(y, degradation, noise / 255), plan, samplers.seeded_noise(seed), backbone, progress)
+    x = solved(Problem(y, degradation, noise / 255), plan, seeded_noise(seed), backbone, progress)
     return picture.like_original(operators.without_margin(x, degradation))  # type: ignore[no-any-return]
 
 
@@ -105,7 +112,7 @@ def colorize(
 class Plan:
     """How a problem is walked. start, last: the first noise level and the lowest above 0, [0, 1] units."""
 
-    method: methods.Method
+    method: solvers.Method
     sampler: samplers.Sampler | None
     steps: int
     start: float
@@ -118,7 +125,7 @@ def plan_of(
     """Complete checked options by their defaults; ValueError for what cannot be walked."""
     if estimate not in STEPS:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    known = methods.all_methods()
+    known = solvers.all_methods()
     if name not in known or known[name].estimate != estimate:
         able = ", ".join(other for other, its in known.items() if its.estimate == estimate)
         raise ValueError(f"method for estimate {estimate!r} is one of {able}, got {name!r}")
@@ -162,11 +169,11 @@ def solved(
     method = plan.method
     prior = backbone.denoiser(differentiable=method.gradient)
     x = first_picture(problem) if first is None else first
-    sigmas = schedule.log_sigma(plan.start, plan.last, plan.steps)
+    sigmas = log_sigma(plan.start, plan.last, plan.steps)
     if method.estimate == "sample":
         x = x + sigmas[0] * noise(x)
     if method.update is not None and method.own(plan.steps) and plan.sampler is None:
-        prior = samplers.counted(prior, progress, schedule.network_calls(sigmas))
+        prior = counted(prior, progress, network_calls(sigmas))
         return samplers.walk(method.update(prior, problem), x, sigmas, noise=noise)
     assert method.wrap is not None  # a method has one of the two
     walk = plan.sampler or method.sampler
@@ -180,36 +187,4 @@ def first_picture(problem: Problem) -> Tensor:
     if not isinstance(operator, Operator):
         return guess
     damping = (max(problem.noise_std, ROUNDING / 255) / GUESS_STD) ** 2
-    return operators.consistent(guess, problem.y, operator, damping)
-
-
-def chain_of(words: Sequence[Word]) -> Building:
-    """What was done to a picture, the first word first, as an operator for `solve`."""
-
-    def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
-        parts: list[Degradation] = []
-        for number, word in reversed(list(enumerate(words))):
-            parts.insert(0, _operator(word, size, device, first=number == 0))
-            size = parts[0].x_shape[1:]
-        return operators.chain(*parts)
-
-    return build
-
-
-def kernel_of(word: Word) -> Tensor:
-    """The kernel ``(kh, kw)`` of a word that is a blur."""
-    make = operators.gaussian_kernel if word.kind == "gaussian" else operators.motion_kernel
-    return make(*word.numbers)
-
-
-def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
-    """The operator whose measurement has the size (h, w)."""
-    if word.kind in ("gaussian", "motion"):
-        # What was done before the blur has left no more than the picture to be blurred.
-        return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)
-    if word.kind == "gray":
-        return operators.Gray(size, device)
-    if word.kind == "jpeg":
-        return Jpeg(coding_of(word.numbers[0]), size, device)
-    kernel: Literal["bicubic", "area"] = "bicubic" if word.kind == "down" else "area"
-    return operators.Resize(word.size_before(size), size, device, kernel=kernel)
+    return consistent(guess, problem.y, operator, damping)

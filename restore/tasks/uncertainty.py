@@ -1,8 +1,9 @@
 """How sure a restoration is: a map of the standard deviation of what is not known, calibrated.
 
 The deviation that is predicted is that of the posterior as the network sees it; how much too small it is, is
-measured once on validation pictures: one temperature for each task (`restore.measured`). Where the picture
-itself can be tried on, that comes first: its own grain and texture may be like no validation picture's.
+measured once on validation pictures: one temperature for each task (`restore.priors.calibration`). Where the
+picture itself can be tried on, that comes first: its own grain and texture may be like no validation
+picture's.
 """
 
 from __future__ import annotations
@@ -15,31 +16,41 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore import samplers
-from restore.arrays import Picture, canvas, hole_of
-from restore.backbone import Backbone
-from restore.coding import Coding
-from restore.degradations import resize
-from restore.fill import smoothed
-from restore.measured import temperature
+from restore.diffusion.seeds import seeded_noise
+from restore.images.canvas import Picture, canvas, hole_of
+from restore.images.jpeg_coding import Coding
+from restore.images.resize import resize
+from restore.inverse.build import Building, chain_of
+from restore.inverse.fill import smoothed
+from restore.inverse.spec import Word
+from restore.priors.backbone import Backbone
+from restore.priors.calibration import temperature
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import check_masks, inpaint
-from restore.tasks.solve import Building, chain_of, solve
+from restore.tasks.holes import check_masks
+from restore.tasks.inpaint import inpaint
+from restore.tasks.solve import solve
 from restore.tasks.upscale import check_scale, upscale
 from restore.types import Denoiser, Noise
-from restore.words import Word
 
 # How far variances are smoothed, in pixels, and what is added to them: what the network's own errors leave at
 # least. Chosen on validation pictures, as the temperatures are measured on them.
 SMOOTH = {"denoise": 5.0, "blind": 1.0, "inpaint": 1.5, "upscale": 2.0, "dejpeg": 1.0, "run": 2.0}
+
 FLOOR = {"denoise": (1.4 / 255) ** 2, "upscale": (0.4 / 255) ** 2, "run": (0.4 / 255) ** 2}
+
 LEAST = 0.3 / 255  # rounding to 8 bits
+
 PROBE = 0.2  # length of a finite difference, in deviations of the noise
+
 STEPS = 10  # of every sample that only a deviation is measured from
+
 FAR, SEEDS = 1 << 31, 1 << 32  # those samples draw other noise than a picture
+
 TRIED = 12  # pixels a side that there are at least to be tried on
+
 PARTS = 10  # of the pixels of a trial, by what is predicted, each with as many of them
+
 # By what variances are too small where the picture itself could not be tried on: on the whole, what those of
 # validation pictures are by before they are tried on themselves.
 UNTRIED = {"upscale": 1.8**2, "inpaint": 2.0**2}
@@ -75,7 +86,7 @@ def of_denoising(
     """
     x = canvas(image).batch.to(backbone.device)
     exact = backbone if backbone.dtype == torch.float32 else backbone.copy(torch.float32)
-    noise = samplers.seeded_noise(seed)
+    noise = seeded_noise(seed)
     variance = posterior_variance(exact.denoiser(), x, sigma / 255, noise, probes=probes)
     backbone.calls += exact.calls if exact is not backbone else 0
     return calibrated(variance, "denoise", backbone)

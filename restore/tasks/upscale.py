@@ -9,34 +9,47 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restore import samplers, schedule
-from restore.arrays import Picture, canvas
-from restore.backbone import Backbone, Condition, shipped
-from restore.degradations import resize
-from restore.guidance import enforce, half_quadratic_splitting
-from restore.methods import check_guidance, guided
-from restore.operators import Resize
-from restore.operators import consistent as projected
-from restore.samplers import counted
-from restore.tiling import over_orientations
-from restore.types import Estimate, Progress, part_of, twice
+from restore.diffusion import samplers
+from restore.diffusion.progress import counted, part_of, twice
+from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.sigmas import karras, log_sigma
+from restore.images.canvas import Picture, canvas
+from restore.images.resize import resize
+from restore.inverse.guidance import enforce, half_quadratic_splitting
+from restore.inverse.operators import Resize
+from restore.inverse.protocols import consistent as projected
+from restore.inverse.solvers import check_guidance, guided
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import shipped
+from restore.priors.condition import Condition
+from restore.priors.tiling import over_orientations
+from restore.types import Estimate, Progress
 
 Method = Literal["conditional", "projection"]
+
 SCALES = (1.5, 4.0)
+
 DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "projection", "sample": "projection"}
+
 STEPS: dict[tuple[Method, Estimate], int] = {
     ("conditional", "mean"): 1,
     ("conditional", "sample"): 30,
     ("projection", "mean"): 2,
     ("projection", "sample"): 8,
 }
+
 # Where projection's ladder begins and ends, and of how many orientations its start is the mean; measured on
 # the validation pictures.
 LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.02, 0.01), "sample": (0.1, 0.01)}
+
 ORIENTATIONS = 2
+
 ROUNDS, CLOSE = 60, 0.02 / 255  # of making a result agree with what was measured
+
 HALF_LEVEL = 0.499 / 255  # what numbers in single precision leave is less than the rest
+
 Walk = partial[Tensor]  # a sampler with its noise
+
 ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to rounding
 
 
@@ -65,7 +78,7 @@ def upscale(
         2023); for the mean half-quadratic splitting (Zhang et al. 2021). None: whichever measured best
         for the estimate.
     estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
-    sampler: of ``estimate="sample"``, one of `restore.samplers.SAMPLERS`; None is ``ddim``.
+    sampler: of ``estimate="sample"``, one of `restore.diffusion.samplers.SAMPLERS`; None is ``ddim``.
     steps: of the ladder. guidance: of a conditional sample: how far to go beyond what the branch says, away
         from the unconditional prior (Ho and Salimans 2022); 1 is the branch itself, others take two calls a
         step.
@@ -89,7 +102,7 @@ def upscale(
         )
     check_guidance(guidance, method, estimate)
     steps = steps or STEPS[method, estimate]
-    noise = samplers.seeded_noise(seed)
+    noise = seeded_noise(seed)
     walk = partial(samplers.choose(sampler, samplers.ddim, estimate), noise=noise)
     picture = canvas(image)
     backbone = backbone or shipped()
@@ -128,7 +141,7 @@ def _conditional(
     progress = progress if guidance == 1 else twice(progress)
     if estimate == "mean":
         return walk(denoiser, bicubic, [top, 0.0], progress=progress)
-    ladder = schedule.karras(top, backbone.config.sigma_min, steps)
+    ladder = karras(top, backbone.config.sigma_min, steps)
     return walk(denoiser, bicubic + top * walk.keywords["noise"](bicubic), ladder, progress=progress)
 
 
@@ -151,7 +164,7 @@ def _projection(
     rest = part_of(progress, ORIENTATIONS, 0)
     prior = enforce(backbone.denoiser(), small, operator, noise_std=ROUNDING_STD)
     highest, lowest = LADDER[estimate]
-    ladder = schedule.log_sigma(highest, lowest, steps)
+    ladder = log_sigma(highest, lowest, steps)
     if estimate == "mean":
         return half_quadratic_splitting(prior, start, ladder, progress=rest)
     return walk(prior, start + highest * walk.keywords["noise"](start), ladder, progress=rest)

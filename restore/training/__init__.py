@@ -1,1 +1,1 @@
-"""Train the backbone: data, losses and the loop behind ``restore train``."""
+"""Train a backbone."""

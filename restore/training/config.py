@@ -12,11 +12,66 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from restore.backbone import BackboneConfig, Precision
-from restore.degradations import PAGE_SIZE
 from restore.errors import ConfigError
-from restore.training.fitter import FitConfig
-from restore.training.mix import TASKS, Mix
+from restore.priors.backbone import BackboneConfig
+from restore.priors.device import Precision
+from restore.training.batches import TASKS, Mix
+from restore.training.holes import PAGE_SIZE
+
+Method = Literal["auto", "noise2noise", "neighbor2neighbor", "recorrupted"]
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How to fit.
+
+    method: ``noise2noise`` for pairs and bursts, ``recorrupted`` and ``neighbor2neighbor`` for single
+        pictures; ``auto`` takes noise2noise where every scene has two views, else recorrupted, which knows of
+        correlated noise, works at full resolution and got farther in equal time on white noise.
+    loss: of noise2noise: ``l2``, ``l1`` or ``l0`` (see `restore.training.objectives.noise2noise`).
+    sigma: standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
+    minutes, steps: the run ends at whichever comes first; 0 means no such limit. Minutes count everything
+        after reading, also compiling and checking.
+    rank: of low-rank adapters, which are saved in place of the weights; 0 trains all weights.
+    from_scratch: begin with random weights of the same shape.
+    lr: 0 takes 3e-4, and 1e-3 for adapters and from scratch.
+    held_out: share of the scenes that are kept aside.
+    """
+
+    method: Method = "auto"
+    loss: Loss = "l2"
+    sigma: float = 0.0
+    minutes: float = 8.0
+    steps: int = 0
+    rank: int = 0
+    from_scratch: bool = False
+    lr: float = 0.0
+    batch: int = 16
+    crop: int = 96
+    held_out: float = 0.1
+    ema: float = 0.998
+    seed: int = 0
+    precision: Precision = "auto"
+    compile: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.minutes > 0 or self.steps > 0):
+            raise ConfigError("a fit needs minutes or steps above 0")
+        if self.from_scratch and self.rank:
+            raise ConfigError(
+                "adapters change trained weights; from scratch there are none: leave out the rank"
+            )
+        if self.loss != "l2" and self.method not in ("auto", "noise2noise"):
+            raise ConfigError(f"the loss {self.loss} belongs to noise2noise, not to {self.method}")
+        if self.sigma and self.method in ("noise2noise", "neighbor2neighbor"):
+            raise ConfigError(f"{self.method} has no use for sigma; leave it out")
+
+    @property
+    def rate(self) -> float:
+        return self.lr or (1e-3 if self.rank or self.from_scratch else 3e-4)
+
+
+Loss = Literal["l2", "l1", "l0"]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Generator, Tensor
 
 from restore import images
-from restore.constants import constant
-from restore.degradations import text_pages
 from restore.errors import ConfigError, ImageError
+from restore.images.device_constants import constant
+from restore.training.holes import text_pages
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 

@@ -1,7 +1,7 @@
 """Losses: noise prediction, v prediction with min-SNR weights, the variational bound in bits.
 
 All losses are per picture, ``(b,)``, and take a network's prediction of any kind. Pictures X0, noise and
-predictions are ``(b, 3, h, w)`` in the network's coordinates, [-1, 1] (see `restore.schedule`).
+predictions are ``(b, 3, h, w)`` in the network's coordinates, [-1, 1] (see `restore.diffusion.coordinates`).
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restore.samplers import learned_variance
-from restore.schedule import (
+from restore.diffusion.coordinates import (
     Prediction,
-    Schedule,
-    at,
     eps_from,
     per_picture,
-    signal_and_noise_at,
     signal_and_noise_of,
     target,
     to_network,
     x0_from,
 )
+from restore.diffusion.samplers import learned_variance
+from restore.diffusion.schedule import Schedule, at, signal_and_noise_at
 from restore.types import Denoiser, Noise, Progress
 
 HALF_BIN = 1 / 255
+
 """Half the distance between two values of an 8-bit picture in [-1, 1]."""
 
 
@@ -86,9 +85,6 @@ def noised_again(noisy: Tensor, eps: Tensor, sigma: Tensor, data_std: float) -> 
     target_x0 = (noisy - (1 - w) * x) / w
     left = (x - target_x0) / (2 * sigma).to(noisy).view(shape)
     return Noised(target_x0, left, a, s), w.flatten().square()
-
-
-# --- squared errors -------------------------------------------------------------------------------
 
 
 def simple(kind: Prediction, prediction: Tensor, state: Noised, *, where: Tensor | None = None) -> Tensor:
@@ -153,9 +149,6 @@ def hybrid_extra(
     """
     log_variance = learned_log_variance(schedule, t, interpolation)
     return bound_weight * schedule.steps * bound_term(schedule, x0, x0_hat.detach(), t, log_variance)
-
-
-# --- the variational bound ------------------------------------------------------------------------
 
 
 def fixed_log_variance(schedule: Schedule, t: Tensor, variance: Literal["small", "large"]) -> Tensor:
@@ -250,7 +243,7 @@ def variational_bound(
 
     Ho et al. (2020), eq. 5. images ``(b, 3, h, w)`` in [0, 1], 8-bit values k / 255: ValueError otherwise,
     for a probability per 8-bit bin means nothing elsewhere. ``learned`` asks denoise.with_variance, as
-    `restore.samplers.ddpm` does. T network calls.
+    `restore.diffusion.samplers.ddpm` does. T network calls.
     """
     levels = 255 * images
     if not ((levels - levels.round()).abs() < 0.01).all() or not ((images >= 0) & (images <= 1)).all():

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn, optim
 
+from restore.priors.unet import UNet
 from restore.training.config import OptimConfig
 from restore.training.state import load_optimizer, optimizer_tensors
-from restore.unet import UNet
 
 
 class Descent:

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restore.training.loop import Trainer
+from restore.training.trainer import Trainer
 
 WARM_UP, MEASURED = 4, 16
+
 PEAK_CHANNELS = (128, 256, 512)
 
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 from torch import Tensor, empty_like
 from torch.optim import Optimizer
 
-from restore.backbone import read_tensors
 from restore.errors import ConfigError
+from restore.priors.checkpoint import read_tensors
 
 Facts = TypeVar("Facts")
 

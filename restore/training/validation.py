@@ -8,14 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from restore import degradations as damage
-from restore.backbone import Backbone, Condition
-from restore.fill import push_pull
+from restore.images.resize import resize, small_size
+from restore.inverse.fill import push_pull
+from restore.priors.backbone import Backbone
+from restore.priors.condition import Condition
+from restore.training.batches import Mix
 from restore.training.data import psnr, validation_crops
-from restore.training.mix import Mix
+from restore.training.holes import stroke_holes
 
 COUNT, SIZE = 12, 192
+
 AT_ONCE = 16  # crops in one call: there may be thousands
+
 TASK = {
     "denoise 15": "unconditional",
     "denoise 25": "unconditional",
@@ -24,6 +28,7 @@ TASK = {
     "inpaint strokes": "inpaint",
     "blind 25": "denoise",
 }
+
 """What is trained for each score; the others are of what a network is to be better than."""
 
 
@@ -63,11 +68,11 @@ def _measure(backbone: Backbone, clean: Tensor, seed: int) -> tuple[dict[str, fl
         denoised = prior(noisy, level / 255)
         scores[f"denoise {level}"] = _mean(psnr(denoised, clean))
     size = (clean.shape[-2], clean.shape[-1])
-    hint = damage.resize(damage.resize(clean, damage.small_size(size, 4)), size)
+    hint = resize(resize(clean, small_size(size, 4)), size)
     top = backbone.config.sigma_max
     upscaled = backbone.denoiser(Condition(hint))(hint + top * noise, top)
     scores["bicubic x4"], scores["upscale x4"] = _mean(psnr(hint, clean)), _mean(psnr(upscaled, clean))
-    hole = damage.stroke_holes((len(clean), *size), generator=generator).to(clean)
+    hole = stroke_holes((len(clean), *size), generator=generator).to(clean)
     filled = push_pull(clean, hole)
     inpainted = backbone.denoiser(Condition(filled, known=1 - hole))(filled + top * noise, top)
     scores["push-pull strokes"] = _mean(psnr(filled, clean, hole))

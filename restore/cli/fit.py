@@ -1,0 +1,168 @@
+"""``restore fit``: the options, and what is said; the work is done in `restore.training.fit`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from restore.cli.options import (
+    CANCELLED,
+    MODEL,
+    OVERWRITE,
+    SEED,
+    Number,
+    Settings,
+    load_backbone,
+    switch,
+    with_settings,
+)
+from restore.errors import OutputError
+
+FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
+
+LOSSES = ("l2", "l1", "l0")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+@click.option(
+    "-o", "--output", type=click.Path(), required=True, metavar="FILE",
+    help="The fitted weights, .safetensors. Logs, pictures and what --resume needs go to a folder beside it, "
+    "FILE with .fit in place of .safetensors.",
+)  # fmt: skip
+@click.option(
+    "--method", type=click.Choice(FIT_METHODS), default="auto", show_default=True,
+    help="noise2noise: from views of the same scenes (pairs, bursts). recorrupted: from single pictures, by "
+    "adding more noise of the kind that was measured; also for noise that neighbouring pixels share, or that "
+    "grows with brightness. neighbor2neighbor: from single pictures with noise that is independent in each "
+    "pixel, whatever its kind. auto: noise2noise where there are views, else recorrupted.",
+)  # fmt: skip
+@click.option(
+    "--pairs", metavar="PATTERN",
+    help="Which files are views of one scene: their names below INPUT without suffix, with {scene} and "
+    "{view} and * in place of what differs, such as '{scene}_{view}' or '{view}/{scene}'. Pages of a TIFF "
+    "are views of one scene without being told.",
+)  # fmt: skip
+@click.option(
+    "--loss", type=click.Choice(LOSSES), default="l2", show_default=True,
+    help="Of noise2noise. l2 finds the mean of what views would show: for noise around the true value. l1 "
+    "their median: where up to half of the pixels are spoilt (text, lines, impulses). l0 their mode: where "
+    "more than half are.",
+)  # fmt: skip
+@click.option(
+    "--sigma", type=Number(0, 255), default=0.0, metavar="S",
+    help="For recorrupted: the noise is white Gaussian of this standard deviation, 0 to 255. Default: "
+    "measured.",
+)  # fmt: skip
+@click.option(
+    "--minutes", type=Number(0), default=8.0, show_default=True, metavar="M",
+    help="How long in all; 0 is no limit, then --steps must be one.",
+)  # fmt: skip
+@click.option("--steps", type=click.IntRange(min=0), default=0, metavar="N", help="End after so many steps.")
+@click.option(
+    "--rank", type=click.IntRange(0, 64), default=0, show_default=True, metavar="R",
+    help="Train low-rank adapters of this rank in place of all weights. Their file is small and works only "
+    "with the weights they were fitted on: those in the package, or a checkpoint beside the file.",
+)  # fmt: skip
+@switch("--from-scratch", help="Begin with random weights; takes hours, not minutes.")
+@click.option(
+    "--lr", type=Number(0, 1), default=0.0, metavar="LR",
+    help="Learning rate.  [default: 0.0003; adapters and from scratch 0.001]",
+)  # fmt: skip
+@click.option(
+    "--batch", type=click.IntRange(1), default=16, show_default=True, metavar="N", help="Crops a step."
+)
+@click.option(
+    "--crop", type=click.IntRange(32, 768), default=96, show_default=True, metavar="N",
+    help="Side of a crop in pixels; smaller pictures have smaller ones.",
+)  # fmt: skip
+@click.option(
+    "--held-out", type=Number(0.01, 0.5), default=0.1, show_default=True, metavar="SHARE",
+    help="Share of the scenes that is not learned from, but measured on before and after.",
+)  # fmt: skip
+@switch("--anyway", help="Write the weights also where they are no gain on what was kept aside.")
+@switch("--resume", help="Go on with this fit where it stopped, or make it longer.")
+@SEED
+@with_settings(OVERWRITE, *MODEL)
+def fit(
+    settings: Settings, inputs: tuple[str, ...], pairs: str | None, anyway: bool, resume: bool, **options: Any
+) -> None:
+    """Fit the weights to your own noisy pictures. No clean ones are needed.
+
+    INPUT: files and folders of noisy pictures, all from one scanner, camera or film. The noise is measured
+    first; a part of the pictures is kept aside, and the weights are written only where they are a gain on it.
+
+    \b
+    restore fit scans -o myscanner.safetensors
+    restore denoise scans -o clean --weights myscanner.safetensors
+    restore fit bursts -o mycamera.safetensors --pairs '{scene}_{view}'
+    """
+    output = _place(settings, resume=resume)
+
+    from restore.fitting.fit import choose_method, measure_set, run_folder
+    from restore.fitting.fit import fit as run
+    from restore.fitting.views import read_noisy
+    from restore.training.config import FitConfig
+
+    def say(line: str) -> None:
+        if not settings.quiet:
+            click.echo(line, err=True)
+
+    config = FitConfig(precision=settings.precision, **options)
+    noisy = read_noisy(inputs, pairs=pairs, say=say)
+    left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
+    say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
+    if settings.dry_run:
+        noise = measure_set(noisy, config.sigma)
+        method = choose_method(config, noisy, noise, say)
+        facts = {
+            "noise": noise.facts(),
+            "method": method,
+            "scenes": len(noisy.scenes),
+            "skipped": noisy.skipped,
+        }
+        plan = f"{noise.describe()}; {method} -> {output}"
+        click.echo(
+            json.dumps({**facts, "output": str(output), "status": "planned"}) if settings.json else plan
+        )
+        return
+    base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
+    if settings.overwrite and not resume:
+        (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
+    report = run(
+        noisy, output, config, base=base, resume=resume, anyway=anyway, say=say, quiet=settings.quiet
+    )  # fmt: skip
+    if settings.json:
+        click.echo(json.dumps(report.facts()))
+    elif report.saved:
+        click.echo(os.fsencode(report.saved))
+    context = click.get_current_context()
+    if report.interrupted:
+        click.echo("interrupted; --resume goes on from here", err=True)
+        context.exit(CANCELLED)
+    if report.method and not report.saved:
+        context.exit(1)
+
+
+def _place(settings: Settings, *, resume: bool) -> Path:
+    """The output, checked before anything is read. Raises OutputError and UsageError."""
+    output = Path(str(settings.output))
+    if output.suffix != ".safetensors":
+        raise click.UsageError(f"-o {output}: weights are a .safetensors file; name it so")
+    if output.is_dir():
+        raise OutputError(f"{output}: expected a file name, got a folder")
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise OutputError(f"{parent}: the output folder does not exist; create it first")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{parent}: no permission to write in this folder; choose another one")
+    state = output.with_suffix(".fit") / "state.safetensors"
+    if not (resume or settings.overwrite or settings.dry_run):
+        for there in (output, state):
+            if there.exists():
+                raise OutputError(f"{there} is there already; pass --resume to go on, or --overwrite")
+    return output

@@ -1,0 +1,67 @@
+"""Maps of uncertainty as files: numbers in a TIFF, a picture in a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from restore.cli.options import Settings
+
+KINDS = (".png", ".tif", ".tiff")
+
+
+def check_map(settings: Settings, jobs: Sequence[Any], reads: Sequence[Path]) -> None:
+    """Refuse, before anything is computed, a map that cannot be written.
+
+    reads: files that are read beside the pictures.
+    """
+    path = settings.uncertainty
+    if path is None:
+        if settings.uncertainty_samples is not None:
+            raise click.UsageError(
+                "--uncertainty-samples is of the map of --uncertainty FILE; pass that, too"
+            )
+        return
+    if path.suffix.lower() not in KINDS:
+        raise click.UsageError(f"--uncertainty {path}: a map is written as .tif or .png; name it so")
+    if len({job.source for job in jobs}) > 1:
+        raise click.UsageError(f"--uncertainty {path} is of one picture, got several; pass one")
+    taken = [file for job in jobs for file in (job.source, job.target) if file is not None]
+    if path.resolve() in {file.resolve() for file in (*taken, *reads)}:
+        raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if path.exists() and not settings.overwrite and not settings.dry_run:
+        raise OutputError(f"{path} is there already; pass --overwrite to replace it")
+
+
+def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:
+    """Write a deviation ``(h, w)`` in [0, 1] units; the value that is brightest in a PNG.
+
+    A TIFF holds the numbers as float32; a PNG runs through viridis from 0 to that value, above which lies one
+    pixel of a thousand. Raises OutputError where it cannot be written.
+    """
+    import numpy as np
+
+    brightest = max(1 / 255, float(np.quantile(deviation, 0.999)))
+    if path.suffix.lower() == ".png":
+        import cv2
+
+        levels = np.rint(255 * (deviation / brightest).clip(0, 1)).astype(np.uint8)
+        colours = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+        picture = images.Picture(np.ascontiguousarray(colours))
+    else:
+        numbers = np.repeat(deviation.astype(np.float32)[..., None], 3, axis=2)
+        picture = images.Picture(numbers, gray=True, format="tiff")
+    images.write(path, picture, overwrite=overwrite)
+    return brightest

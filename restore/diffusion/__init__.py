@@ -1,0 +1,1 @@
+"""The diffusion process: coordinates, schedules, noise levels and samplers."""

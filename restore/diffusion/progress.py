@@ -1,0 +1,51 @@
+"""How far a computation is, in network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
+
+from torch import Tensor
+
+from restore.types import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Answer = TypeVar("Answer")
+
+
+def counted(
+    answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
+) -> Callable[[Tensor, float], Answer]:
+    """The same answers; after each the number so far, of so many in all, is reported."""
+    if progress is None:
+        return answer
+    calls = count(1)
+
+    def counted(x: Tensor, sigma: float) -> Answer:
+        result = answer(x, sigma)
+        progress(next(calls), total)
+        return result
+
+    return counted
+
+
+def part_of(progress: Progress | None, before: int, after: int) -> Progress | None:
+    """Report calls that come after ``before`` others, and before ``after`` more."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(before + done, before + total + after)
+
+
+def twice(progress: Progress | None) -> Progress | None:
+    """Report two calls for every one."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(2 * done - 1, 2 * total)
+        progress(2 * done, 2 * total)
+
+    return report

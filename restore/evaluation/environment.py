@@ -1,0 +1,41 @@
+"""What all numbers of an evaluation depend on beside their protocol: weights, machine, versions."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import torch
+
+from restore.evaluation.metrics import Lpips
+from restore.priors.backbone import Backbone
+
+_PACKAGES = ("torch", "torchvision", "numpy", "scikit-image", "opencv-python", "pillow", "lpips")
+
+
+def facts(networks: Mapping[str, Backbone], nets: Mapping[str, Lpips]) -> dict[str, str]:
+    """By what they are, ready to print. networks: by the name of their rows; nets: by the trunk."""
+    found = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
+    for name, backbone in networks.items():
+        count = sum(p.numel() for p in backbone.network.parameters())
+        precision = str(backbone.dtype).removeprefix("torch.")
+        turned = f", each call the mean of {n} orientations" if (n := backbone.ensemble) > 1 else ""
+        found["weights" if name == "restore" else f"weights {name}"] = (
+            f"{str(backbone.facts.get('sha256', 'without a hash'))[:12]}, {count / 1e6:.1f} M parameters, "
+            f"computed in {precision} on {backbone.device}{turned}"
+        )
+    for net, lpips in nets.items():
+        digest = hashlib.sha256(lpips.trunk.read_bytes()).hexdigest()[:12]
+        found[f"LPIPS {net}"] = f"lpips {version('lpips')}, v0.1 heads, trunk {lpips.trunk.name} ({digest})"
+    found["versions"] = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return found
+
+
+def machine() -> str:
+    """What computed the numbers."""
+    cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{cpu}{gpu}, {platform.system()}, Python {platform.python_version()}"

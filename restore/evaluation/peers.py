@@ -1,0 +1,111 @@
+"""Rows for other people's restorers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from restore.errors import ConfigError, WeightsError
+from restore.evaluation.protocols import Given, Restorer
+from restore.evaluation.results import Method
+
+
+def peer_method(spec: str, device: str) -> Method:
+    """Another restorer: ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``, a file for spandrel.
+
+    FUNCTION is called with the path of the weights (where given) and the device's name, and returns the
+    restorer: from a `Given` to a picture ``(1, 3, h, w)`` in [0, 1]. A model file is a single-pass network
+    of any architecture that the spandrel package knows. Raises ConfigError and WeightsError.
+    """
+    name, source = _named(spec)
+    found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)(?::(.+))?", source)
+    if found:
+        factory, file = _function(Path(found[1]), found[2]), found[3]
+        weights = _file_hash(Path(file)) if file else ""
+        try:
+            run: Restorer = factory(Path(file), device) if file else factory(device)
+        except Exception as error:  # whatever it raises
+            raise ConfigError(
+                f"--peer {found[1]}: {found[2]} cannot be set up ({first_line(error)}); it is called with "
+                f"{'the weights and the device' if file else 'the device'}"
+            ) from None
+        return Method(name or found[2], run, "peer", f"{device} float32", weights)
+    path = Path(source)
+    weights = _file_hash(path)
+    return Method(name or path.stem, _by_spandrel(path, device), "peer", f"{device} float32", weights)
+
+
+def _named(spec: str) -> tuple[str, str]:
+    name, equals, source = spec.partition("=")
+    return (name.strip(), source) if equals else ("", spec)
+
+
+def _function(path: Path, name: str) -> Callable[..., Restorer]:
+    if not path.is_file():
+        raise ConfigError(f"--peer: {path}: no such file; expected NAME=FILE.py:FUNCTION:WEIGHTS")
+    spec = importlib.util.spec_from_file_location(f"restore_peer_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # it ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as dataclasses want it
+    sys.path.insert(0, str(path.absolute().parent))  # for what lies beside it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever is wrong with it
+        raise ConfigError(f"--peer: {path} cannot be loaded ({first_line(error)})") from None
+    finally:
+        sys.path.pop(0)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ConfigError(f"--peer: {path} has no function {name}")
+    return function  # type: ignore[no-any-return]
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def _file_hash(path: Path) -> str:
+    """The first 12 digits of the file's SHA-256."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise WeightsError(f"--peer: {path}: cannot read the weights ({error.strerror})") from None
+
+
+def _by_spandrel(path: Path, device: str) -> Restorer:
+    try:
+        from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor, ModelLoader
+    except ImportError:
+        raise ConfigError(
+            f"--peer {path}: model files are loaded by spandrel: pip install spandrel"
+        ) from None
+    try:
+        model = ModelLoader(device).load_from_file(path)
+    except Exception as error:  # whatever the many architectures raise
+        raise WeightsError(f"--peer {path}: spandrel cannot load it ({first_line(error)})") from None
+    model.eval()
+
+    def run(given: Given) -> Tensor:
+        image = given.image.clamp(0, 1).to(device)
+        with torch.inference_mode():
+            if isinstance(model, MaskedImageModelDescriptor):
+                if given.hole is None:
+                    raise ConfigError(f"--peer {path} fills holes; it cannot do this task")
+                filled: Tensor = model(image, given.hole.to(device))
+                return filled.cpu()
+            if not isinstance(model, ImageModelDescriptor) or given.hole is not None:
+                raise ConfigError(f"--peer {path} ({model.architecture.name}) cannot do this task")
+            if model.scale != (given.scale or 1):
+                raise ConfigError(f"--peer {path} enlarges x{model.scale}, the protocol x{given.scale or 1}")
+            result: Tensor = model(image)
+            return result.cpu()
+
+    return run

@@ -1,0 +1,1 @@
+"""Fit the weights to noisy pictures alone."""

@@ -1,0 +1,271 @@
+"""Take pictures as people hold them (NumPy, PIL, torch) and give back the same kind of thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.images.resize import resize
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture = TypeVar("Picture", "np.ndarray[Any, Any]", Tensor, "Image.Image")
+
+"""A NumPy array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or with alpha ``(h, w, 4)`` of uint8, uint16 or
+float in [0, 1]; a float tensor ``(c, h, w)`` or ``(b, c, h, w)`` in [0, 1] with 1, 3 or 4 channels; or a
+PIL image."""
+
+CHANNELS = "1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA)"
+
+# Pillow's modes, and what their pixels are read as; restored colours do not fit a palette.
+PIL_MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
+
+PIL_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture as a batch, and the way back to the kind of thing it was.
+
+    batch: float32 ``(b, 3, h, w)`` in [0, 1].
+    """
+
+    batch: Tensor
+    original: Any
+
+    @property
+    def planes(self) -> Tensor:
+        """The batch with as many channels of colour as the original has, 1 or 3."""
+        if isinstance(self.original, Tensor):
+            channels = self.original.shape[-3]
+        else:
+            array = isinstance(self.original, np.ndarray)
+            pixels = self.original if array else _pil_pixels(self.original)
+            channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        return self.batch[:, : _colours(channels)]
+
+    def like_original(self, result: Tensor) -> Any:
+        """The result ``(b, 3, h', w')`` as the kind, depth and number of channels of the original.
+
+        Integers are rounded and clamped; floats keep what lies outside [0, 1]. Alpha is the original's,
+        resized when the size has changed. A PIL palette becomes RGB.
+        """
+        original = self.original
+        if isinstance(original, Tensor):
+            return _to_tensor(result, original)
+        if isinstance(original, np.ndarray):
+            return _to_array(result, original)
+        return _to_pil(_to_array(result, _pil_pixels(original)), original)
+
+    def paste(self, result: Tensor, hole: Tensor) -> Any:
+        """The original with the result ``(b, 3, h, w)`` inside the hole ``(b, 1, h, w)`` only.
+
+        Outside the hole every number is the original's own, bit for bit; so is alpha everywhere.
+        """
+        original = self.original
+        inside = hole > 0
+        if isinstance(original, Tensor):
+            inside = (inside[0] if original.ndim == 3 else inside).to(original.device)
+            return torch.where(inside, _to_tensor(result, original), original.detach())
+        pixels = original if isinstance(original, np.ndarray) else _pil_pixels(original)
+        mask = inside[0, 0].cpu().numpy()
+        pasted = np.array(pixels)
+        pasted[mask] = _to_array(result, pixels)[mask]
+        return pasted if isinstance(original, np.ndarray) else _to_pil(pasted, original)
+
+    def unchanged(self) -> Any:
+        """A copy of the original, for when there is nothing to restore."""
+        if isinstance(self.original, Tensor):
+            return self.original.detach().clone()
+        return self.original.copy()
+
+
+def canvas(image: Any) -> Canvas:
+    """Read a picture; TypeError for a kind or depth that is not known, ValueError for shape or values."""
+    if isinstance(image, Tensor):
+        batch = _from_tensor(image)
+    elif isinstance(image, np.ndarray):
+        batch = _from_array(image)
+    elif hasattr(image, "convert") and hasattr(image, "getbands"):
+        batch = _from_array(_pil_pixels(image))
+    else:
+        raise TypeError(
+            f"expected a NumPy array, a PIL image or a torch tensor, got {type(image).__name__}; "
+            "for a file use the command line or restore.images.read"
+        )
+    if min(batch.shape) < 1:
+        raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
+    if not torch.isfinite(batch).all():
+        raise ValueError("the picture holds values that are not finite (NaN or infinity)")
+    if float(batch.amax()) > 16:
+        raise ValueError(
+            f"float pictures are expected in [0, 1], got values up to {float(batch.amax()):g}; divide by 255"
+        )
+    return Canvas(batch, image)
+
+
+def in_colour(image: Any) -> Any:
+    """A gray picture of any kind with its channel three times, alpha kept; a coloured one as it is."""
+    if isinstance(image, Tensor):
+        dim = image.ndim - 3
+        gray, alpha = image.narrow(dim, 0, 1), image.narrow(dim, 1, image.shape[dim] - 1)
+        return image if image.shape[dim] > 2 else torch.cat([gray, gray, gray, alpha], dim)
+    if isinstance(image, np.ndarray):
+        planes = image[..., None] if image.ndim == 2 else image
+        return planes if planes.shape[2] > 2 else planes[..., [0, 0, 0, *range(1, planes.shape[2])]]
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tensor:
+    """Read a mask as a hole ``(b, 1, h, w)``, 1 where content must be invented.
+
+    mask: ``(h, w)``, ``(h, w, 1)``, ``(1, h, w)`` or ``(b, 1, h, w)``, array, tensor or PIL image; bool,
+    float in [0, 1], uint8, uint16, or zeros and ones of any integer type. White (at least half of its
+    kind's range) means fill, or keep with ``mask_means="keep"``. Raises ValueError when it does not have
+    the picture's size (h, w) or holds values out of range, TypeError for other kinds.
+    """
+    if mask_means not in ("fill", "keep"):
+        raise ValueError(f"mask_means is 'fill' or 'keep', got {mask_means!r}")
+    if isinstance(mask, Tensor):
+        # bfloat16 is unknown to NumPy.
+        mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
+    elif not isinstance(mask, np.ndarray):
+        mask = np.asarray(mask.convert("L") if hasattr(mask, "convert") else mask)
+    white = torch.from_numpy(np.ascontiguousarray(mask >= _white_level(mask)))
+    if white.ndim == 3 and white.shape == (*size, 1):
+        white = white[..., 0]
+    if white.ndim == 2:
+        white = white[None]
+    if white.ndim == 3:
+        white = white[None]
+    if white.ndim != 4 or white.shape[1] != 1:
+        raise ValueError(f"masks are expected as (h, w), (1, h, w) or (b, 1, h, w), got {mask.shape}")
+    if white.shape[-2:] != size:
+        raise ValueError(
+            f"mask is {white.shape[-1]}x{white.shape[-2]} but the picture is {size[1]}x{size[0]} (w x h); "
+            "resize the mask"
+        )
+    return (white if mask_means == "fill" else ~white).float()
+
+
+def _white_level(mask: np.ndarray[Any, Any]) -> float:
+    """Where white begins: half of what the mask's kind counts to."""
+    kind = mask.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"masks are expected as bool, uint8, uint16 or float, got {mask.dtype}")
+    # The comparison is false for NaN too.
+    if kind == "b" or mask.size == 0 or (mask.min() >= 0 and mask.max() <= 1):
+        return 0.5
+    if kind == "f":
+        raise ValueError(f"float masks are expected in [0, 1], got {mask.min():g} to {mask.max():g}")
+    if kind != "u" or mask.dtype.itemsize > 2:
+        raise TypeError(
+            f"masks of {mask.dtype} are expected to hold zeros and ones, got {mask.min()} to {mask.max()}; "
+            "pass bool, or uint8 for 0..255"
+        )
+    return np.iinfo(mask.dtype).max / 2
+
+
+def _colours(channels: int) -> int:
+    """How many of the channels are colours; the one that may follow is alpha."""
+    return 1 if channels < 3 else 3
+
+
+def _from_tensor(image: Tensor) -> Tensor:
+    if not image.is_floating_point():
+        raise TypeError(f"tensors are expected as floats in [0, 1], got {image.dtype}; divide by 255")
+    batch = image[None] if image.ndim == 3 else image
+    if batch.ndim != 4 or not 1 <= batch.shape[1] <= 4:
+        raise ValueError(
+            f"tensors are expected as (c, h, w) or (b, c, h, w) with channels {CHANNELS}, "
+            f"got {tuple(image.shape)}"
+        )
+    colours = batch.detach()[:, : _colours(batch.shape[1])].float()
+    return colours.expand(-1, 3, -1, -1).contiguous()
+
+
+def _to_tensor(result: Tensor, like: Tensor) -> Tensor:
+    original = (like[None] if like.ndim == 3 else like).detach()
+    colours = _colours(original.shape[1])
+    # In double precision the mean of three equal numbers is that number.
+    planes = result if colours == 3 else result.cpu().double().mean(dim=1, keepdim=True)
+    planes = planes.to(like.device, like.dtype)
+    if original.shape[1] > colours:
+        planes = torch.cat([planes, _resized(original[:, -1:], result.shape[-2:])], dim=1)
+    return planes[0] if like.ndim == 3 else planes
+
+
+def _from_array(image: np.ndarray[Any, Any]) -> Tensor:
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
+        raise ValueError(
+            f"arrays are expected as (h, w) or (h, w, c) with channels {CHANNELS}, got {image.shape}"
+        )
+    kind = image.dtype.kind
+    if kind != "f" and not (kind == "u" and image.dtype.itemsize <= 2):
+        raise TypeError(f"arrays are expected as uint8, uint16 or float, got {image.dtype}")
+    colours = image[..., None] if image.ndim == 2 else image[..., : _colours(image.shape[2])]
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+        values = colours.astype(np.float32, order="C")
+    if kind == "u":
+        values /= np.iinfo(image.dtype).max
+    return torch.from_numpy(values).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
+
+
+def _to_array(result: Tensor, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    channels = 1 if like.ndim == 2 else like.shape[2]
+    values = result[0].permute(1, 2, 0).cpu().numpy()
+    if _colours(channels) == 1:
+        # In double precision the mean of three equal numbers is that number.
+        values = values.mean(axis=2, keepdims=True, dtype=np.float64)
+    if like.dtype.kind == "u":
+        values = np.rint(values.clip(0, 1) * np.iinfo(like.dtype).max)
+    array = values.astype(like.dtype, order="C")
+    if channels > _colours(channels):
+        array = np.concatenate([array, _resized_array(like[..., -1:], array.shape)], axis=2)
+        array = array.astype(like.dtype, copy=False)  # joining forgets a foreign byte order
+    return array[..., 0] if like.ndim == 2 else array
+
+
+def _resized(alpha: Tensor, size: Any) -> Tensor:
+    """Alpha ``(b, 1, h, w)`` at another size, without overshoot; at its own size untouched."""
+    if alpha.shape[-2:] == size:
+        return alpha
+    large = resize(alpha.float(), (size[0], size[1]))
+    return large.clamp(float(alpha.amin()), float(alpha.amax())).to(alpha.dtype)
+
+
+def _resized_array(alpha: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The same for ``(h, w, 1)``, rounded where alpha is whole numbers."""
+    if alpha.shape[:2] == shape[:2]:
+        return alpha
+    planes = torch.from_numpy(alpha.astype(np.float32, order="C")).permute(2, 0, 1)[None]
+    large = _resized(planes, shape[:2])[0].permute(1, 2, 0).numpy()
+    return (np.rint(large) if alpha.dtype.kind == "u" else large).astype(alpha.dtype)
+
+
+def _pil_pixels(image: Image.Image) -> np.ndarray[Any, Any]:
+    """A PIL image's numbers at their own depth: gray or RGB, with alpha where it has any."""
+    if image.mode in PIL_16_BIT:
+        return np.asarray(image)
+    if image.mode not in PIL_MODES:
+        raise TypeError(
+            f"PIL images are expected as {', '.join(PIL_MODES)} or I;16, got {image.mode}; convert it first"
+        )
+    mode = PIL_MODES[image.mode]
+    if image.has_transparency_data and "A" not in mode:
+        mode = "LA" if mode == "L" else "RGBA"
+    return np.asarray(image.convert(mode))
+
+
+def _to_pil(pixels: np.ndarray[Any, Any], like: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    # Colour profile, resolution and EXIF go on; a transparent colour has become alpha.
+    image.info = {key: value for key, value in like.info.items() if key != "transparency"}
+    return image

@@ -1,0 +1,153 @@
+"""What each file format can hold, and how a picture is fitted to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restore.errors import ImageError, OutputError
+from restore.images.exif import patched
+from restore.images.picture import TOP, Picture, at_depth
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_EXIF = 65000  # bytes, in a JPEG file
+
+MAX_PIXELS = 500_000_000
+
+"""Pictures with more pixels than this are refused before they are decoded."""
+
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file format can hold. depths: best last. side: longest side in pixels."""
+
+    name: str
+    depths: tuple[str, ...]
+    alpha: bool
+    gray: bool
+    metadata: tuple[str, ...]
+    side: int
+
+
+FORMATS = {
+    "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
+    "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500),
+    "tiff": Format(
+        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1
+    ),
+    "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383),
+    "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
+}
+
+FORMAT_OF_SUFFIX = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
+    ".bmp": "bmp",
+}  # fmt: skip
+
+SUFFIXES = tuple(FORMAT_OF_SUFFIX)
+
+"""File name endings that can be read and written, in lower case."""
+
+
+def sniffed(data: bytes, name: str) -> str:
+    """The format by the first bytes; names lie more often than contents."""
+    if not data:
+        raise ImageError(f"{name}: expected a picture, got an empty file (0 bytes); get a fresh copy")
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM"}
+    starts |= {"tiff": b"II*\0", "TIFF": b"MM\0*", "Tiff": b"II+\0", "tIFF": b"MM\0+"}
+    for kind, start in starts.items():
+        if data.startswith(start):
+            return kind.lower()
+    raise ImageError(
+        f"{name}: expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with "
+        f"{data[:8]!r}; convert it first"
+    )
+
+
+def check_size(w: int, h: int, name: str) -> None:
+    if w < 1 or h < 1:
+        raise ImageError(f"{name}: expected a picture, got one of {w}x{h} pixels (w x h); get a fresh copy")
+    if w * h > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {w}x{h} (w x h) is {w * h / 1e6:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} "
+            "that are opened; crop or downscale it first"
+        )
+
+
+def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
+    """What ``write(path, picture)`` cannot keep, a line for each; empty where all is kept.
+
+    Raises OutputError where the suffix of ``path`` names no format.
+    """
+    return fitted(picture, kind_of(Path(path)))[1]
+
+
+def kind_of(path: Path) -> str:
+    """The format that a suffix names: png, jpeg, tiff, webp or bmp. Raises OutputError for another."""
+    kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if kind is None:
+        got = repr(path.suffix) if path.suffix else "none"
+        raise OutputError(f"{path}: expected a suffix out of {' '.join(SUFFIXES)}, got {got}; rename it")
+    return kind
+
+
+def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
+    """The picture as this format can hold it, and a line for each thing that is lost."""
+    form, depth = FORMATS[kind], picture.pixels.dtype.name
+    changes: dict[str, Any] = {
+        "format": kind,
+        "pixels": _one_gray(picture),
+        "gray": picture.gray and form.gray,
+    }
+    notes = []
+    if depth not in form.depths:
+        changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
+        clipped = ", clipped to [0, 1]" if depth == "float32" else ""
+        notes.append(f"{picture.bits} bits a channel become {changes['pixels'].itemsize * 8}{clipped}")
+    if picture.alpha is not None:
+        changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
+        if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
+            notes.append("alpha is dropped")
+    room = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}  # one JPEG segment each
+    for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
+        value = getattr(picture, field)
+        if value and field not in form.metadata:
+            notes.append(f"{title} is dropped")
+        elif value and field in room and len(value) > room[field]:
+            notes.append(f"{title} is dropped: {len(value)} bytes, the most is {room[field]}")
+        else:
+            continue
+        changes[field] = None if field == "dpi" else b""
+    fitted = replace(picture, **changes)
+    space = b"GRAY" if fitted.gray else b"RGB "
+    if fitted.icc and fitted.icc[16:20] != space:
+        notes.append(f"ICC profile is dropped: made for {fitted.icc[16:20]!r}, the picture is {space!r}")
+        fitted = replace(fitted, icc=b"")
+    return replace(fitted, exif=_with_size(fitted)), [f"{form.name}: {note}" for note in notes]
+
+
+def _one_gray(picture: Picture) -> NDArray[Any]:
+    """The pixels; for a gray picture the mean of r, g and b in all three (exact where they are equal)."""
+    import numpy as np
+
+    pixels = picture.pixels
+    if not picture.gray:
+        return pixels
+    if pixels.dtype.kind == "f":
+        mean = pixels.mean(axis=2, dtype=np.float64).astype(pixels.dtype)
+    else:
+        mean = ((pixels.sum(axis=2, dtype=np.uint32) + 1) // 3).astype(pixels.dtype)
+    return np.repeat(mean[..., None], 3, axis=2)
+
+
+def _with_size(picture: Picture) -> bytes:
+    """The EXIF with its width and height set to the picture's, where it tells them."""
+    h, w = picture.size
+    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h}) if picture.exif else b""

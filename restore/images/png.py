@@ -1,0 +1,107 @@
+"""PNG: 16-bit reading and a writer for every depth (ISO/IEC 15948)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from restore.images.picture import Picture, channels_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, body) up to IEND. Raises ValueError where a checksum is wrong or the end is missing."""
+    at = 8
+    while at + 12 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        if data[at + 8 + size : at + 12 + size] != struct.pack(">I", zlib.crc32(kind + body)):
+            raise ValueError(f"the {kind!r} chunk at byte {at} is damaged")
+        yield kind, body
+        if kind == b"IEND":
+            return
+        at += 12 + size
+    raise ValueError("the end is missing")
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG file: length, type of four letters, body, checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def is_carried(kind: bytes, body: bytes) -> bool:
+    """Text and colour chunks that go from PNG to PNG untouched; XMP is text too, but has its own way."""
+    carried = (b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP")
+    return kind in carried and not body.startswith(b"XML:com.adobe.xmp\0")
+
+
+def png16_channels(chunks: list[tuple[bytes, bytes]]) -> NDArray[Any]:
+    """The channels (h, w, 1..4) of a 16-bit PNG."""
+    import cv2
+    import numpy as np
+
+    # Only what the pixels need: the decoder complains aloud about metadata that are not its business.
+    needed = b"".join(png_chunk(kind, body) for kind, body in chunks if kind in (b"IHDR", b"IDAT", b"IEND"))
+    data = np.frombuffer(b"\x89PNG\r\n\x1a\n" + needed, np.uint8)
+    decoded: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
+        raise ValueError("the 16-bit pixels cannot be decoded")
+    decoded = decoded if decoded.ndim == 3 else decoded[..., None]
+    order = {0: [0], 2: [2, 1, 0], 4: [0, -1], 6: [2, 1, 0, 3]}[chunks[0][1][9]]
+    channels: NDArray[Any] = decoded[..., order]
+    key = dict(chunks).get(b"tRNS")
+    if key is None or len(order) not in (1, 3):
+        return channels
+    clear = (channels == np.frombuffer(key, ">u2", len(order))).all(axis=2, keepdims=True)
+    return np.concatenate([channels, np.where(clear, 0, 65535).astype(np.uint16)], axis=2)
+
+
+def encode_png(picture: Picture) -> bytes:
+    """PNG (ISO/IEC 15948); written here since Pillow has no 16-bit RGB and OpenCV no gray with alpha."""
+    channels = channels_of(picture)
+    h, w, count = channels.shape
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[count]
+    out = [b"\x89PNG\r\n\x1a\n"]
+    out.append(png_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, picture.bits, colour_type, 0, 0, 0)))
+    if picture.icc:
+        out.append(png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
+    out.append(picture.chunks)
+    if picture.dpi:
+        out.append(png_chunk(b"pHYs", struct.pack(">IIB", *(round(v / 0.0254) for v in picture.dpi), 1)))
+    if picture.exif:
+        out.append(png_chunk(b"eXIf", picture.exif))
+    if picture.xmp:
+        out.append(png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + picture.xmp))
+    out += [png_chunk(b"IDAT", part) for part in _png_rows(channels)]
+    return b"".join([*out, png_chunk(b"IEND", b"")])
+
+
+def _png_rows(channels: NDArray[Any]) -> Iterator[bytes]:
+    """The compressed rows, each with the Paeth filter (ISO/IEC 15948, 9.4), a band at a time."""
+    import numpy as np
+
+    h, w, count = channels.shape
+    step = count * channels.itemsize  # bytes from a sample to its left neighbour
+    packer = zlib.compressobj()
+    above = np.zeros((1, w * step), np.int16)
+    band = max(1, 2**18 // (w * step))
+    for y in range(0, h, band):
+        block = channels[y : y + band]
+        raw = block.astype(block.dtype.newbyteorder(">")).view(np.uint8).reshape(len(block), -1)
+        rows = raw.astype(np.int16)
+        up = np.concatenate([above, rows[:-1]])
+        left, corner = (np.pad(a, ((0, 0), (step, 0)))[:, :-step] for a in (rows, up))
+        to_left, to_up = np.abs(up - corner), np.abs(left - corner)
+        to_corner = np.abs(left + up - 2 * corner)
+        guess = np.where(to_up <= to_corner, up, corner)
+        guess = np.where((to_left <= to_up) & (to_left <= to_corner), left, guess)
+        coded = np.full((len(rows), w * step + 1), 4, np.uint8)  # 4 names the filter
+        coded[:, 1:] = (rows - guess).astype(np.uint8)
+        above = rows[-1:]
+        if part := packer.compress(coded.tobytes()):
+            yield part
+    yield packer.flush()

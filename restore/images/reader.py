@@ -1,0 +1,208 @@
+"""Read pictures and masks from files, folders and bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restore.errors import ImageError
+from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
+from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
+from restore.images.picture import TOP, Mask, Picture
+from restore.images.pillow import decode_with_pillow
+from restore.images.tiff import decode_tiff
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def read(path: str | Path) -> Picture:
+    """The first picture of a PNG, JPEG, TIFF, WebP or BMP file, upright (EXIF orientation applied once).
+
+    Palettes become RGB or RGB with alpha, 1-bit pictures gray, CMYK RGB (with a note).
+    Raises ImageError where the file is missing, not such a picture, damaged, cut short, larger than
+    ``MAX_PIXELS``, or holds NaN or infinite values.
+    """
+    return decode(read_bytes(path), name=str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """A picture file as it is, for `decode`. Raises ImageError where it is missing or cannot be read."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file; check the name") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
+
+
+def read_pages(path: str | Path) -> list[Picture]:
+    """All pages of a TIFF file, such as a burst of one scene; the one picture of any other file.
+
+    Raises ImageError as `read` does, and for a page whose codec is not one of tifffile's.
+    """
+    data = read_bytes(path)
+    first = decode(data, name=str(path))
+    if first.format != "tiff" or first.pages == 1:
+        return [first]
+    rest = [decode(data, name=f"{path}, page {page + 1}", page=page) for page in range(1, first.pages)]
+    return [replace(picture, pages=1, notes=()) for picture in (first, *rest)]
+
+
+def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
+    """``read`` for a picture that is already in memory; ``name`` stands in messages. page: of a TIFF."""
+    decoder = partial(decode_tiff, number=page) if sniffed(data, name) == "tiff" else decode_with_pillow
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about odd metadata, which is either repaired below or does not matter here.
+            warnings.simplefilter("ignore")
+            picture = decoder(data, name)
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise ImageError(f"{name}: not enough memory to open it; downscale or crop it first") from error
+    except Exception as error:  # foreign decoders raise whatever they meet in damaged files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(
+            f"{name}: expected a whole picture, got a damaged or truncated file ({reason}); get a fresh copy"
+        ) from error
+    _check_finite(picture, name)
+    return _upright(picture)
+
+
+def _check_finite(picture: Picture, name: str) -> None:
+    import numpy as np
+
+    if picture.pixels.dtype.name != "float32":
+        return
+    bad = ~np.isfinite(picture.pixels).all(axis=2)
+    if picture.alpha is not None:
+        bad |= ~np.isfinite(picture.alpha)
+    if bad.any():
+        y, x = np.argwhere(bad)[0]
+        raise ImageError(
+            f"{name}: expected numbers, got NaN or infinity at {int(bad.sum())} of {bad.size} pixels, first "
+            f"at x={x}, y={y}; replace them first"
+        )
+
+
+def _upright(picture: Picture) -> Picture:
+    """EXIF orientation applied once, its tag set to 1, and the thumbnail cut out of the EXIF."""
+    notes = picture.notes
+    if picture.pages > 1:
+        notes += (f"the file holds {picture.pages} pictures; only the first is used",)
+    try:
+        turn = number_of(picture.exif, ORIENTATION) if picture.exif else 1
+        exif = without_thumbnail(patched(picture.exif, {ORIENTATION: 1})) if picture.exif else b""
+    except (KeyError, ValueError, struct.error):
+        turn, exif = 1, b""
+        notes += ("its EXIF data are damaged and were dropped",)
+    if turn not in range(2, 9):
+        return replace(picture, exif=exif, notes=notes)
+    coding = picture.coding
+    return replace(
+        picture,
+        coding=None if coding is None else replace(coding, turn=turn),
+        pixels=turned(picture.pixels, turn),
+        alpha=None if picture.alpha is None else turned(picture.alpha, turn),
+        dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,
+        exif=exif,
+        xmp=re.sub(rb'(tiff:Orientation(?:\s*=\s*["\']|>))[2-8]', rb"\g<1>1", picture.xmp),
+        notes=notes,
+    )
+
+
+def turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """(h, w, ...) as EXIF orientation 2..8 means it to be seen (EXIF 2.3, tag 0x0112)."""
+    import numpy as np
+
+    if orientation >= 5:
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+def read_mask(path: str | Path) -> Mask:
+    """A picture as a mask: True where it is white, at half of the full scale or more.
+
+    A picture of integers up to 1 is one of zeros and ones: 1 is white, as in a mask given as an array.
+    A mask drawn on a layer of one colour is taken from its alpha channel; otherwise the value is the
+    mean of r, g, b times alpha, so that clear pixels are black. Raises ImageError as ``read`` does.
+    """
+    return decode_mask(read_bytes(path), name=str(path))
+
+
+def decode_mask(data: bytes, *, name: str) -> Mask:
+    """``read_mask`` for a mask that is already in memory; ``name`` stands in messages."""
+    import numpy as np
+
+    picture = decode(data, name=name)
+    top = np.float32(TOP[picture.pixels.dtype.name])
+    brightest = picture.pixels.max()
+    full = brightest if brightest == 1 and picture.bits < 32 else top
+    value = picture.pixels.mean(axis=2, dtype=np.float32) / full
+    if picture.alpha is not None:
+        one_colour = bool((picture.pixels == picture.pixels[0, 0]).all())
+        alpha = picture.alpha.astype(np.float32) / top
+        value = alpha if one_colour and np.ptp(alpha) > 0 else value * alpha
+    near = 16 / 255  # JPEG ringing on a black and white drawing stays mostly within this
+    between = (value > near) & (value < 1 - near)
+    return Mask(white=value >= 0.5, gray_fraction=float(between.mean()))
+
+
+def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[Path]:
+    """Files as they are, folders as the picture files in them: natural order, hidden ones skipped.
+
+    Each file comes once. Raises ImageError for a path that does not exist, and for a folder that
+    cannot be listed or has no picture in it.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = _pictures_in(path, recursive=recursive)
+            if not inside:
+                raise ImageError(f"{path}: expected a folder with pictures ({' '.join(SUFFIXES)}), got none")
+            found |= dict.fromkeys(inside)
+        elif path.exists():
+            found[path] = None
+        else:
+            raise ImageError(f"{path}: no such file or folder; check the name")
+    return list(found)
+
+
+def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise ImageError(
+            f"{error.filename}: cannot list the folder ({error.strerror}); check its permissions"
+        ) from error
+
+    found = []
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        found += [
+            Path(here, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in FORMAT_OF_SUFFIX
+        ]
+    return sorted(found, key=_natural_order)
+
+
+def _natural_order(path: Path) -> list[list[str | int]]:
+    """``a2`` before ``a10``."""
+    return [
+        [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
+        for name in path.parts
+    ]

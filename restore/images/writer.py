@@ -1,0 +1,151 @@
+"""Write pictures: encode, verify, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore.errors import ImageError, OutputError
+from restore.images.formats import FORMATS, fitted, kind_of
+from restore.images.picture import TOP, Picture
+from restore.images.pillow import encode_bmp, encode_with_pillow
+from restore.images.png import encode_png
+from restore.images.reader import decode
+from restore.images.tiff import encode_tiff
+
+if TYPE_CHECKING:
+    pass
+
+
+def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> None:
+    """Write the picture in the format that the suffix of ``path`` names, all of it or nothing.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded
+    and compared (JPEG: the size), and only then get their name. Without ``overwrite`` a file that is
+    there already, or appears meanwhile, is left alone.
+    Raises OutputError where that cannot be done; then no file is left behind.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'out.png'}")
+    if not overwrite and path.exists():
+        raise _exists(path)
+    stored, data = _encoded(picture, kind, str(path))
+    write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
+
+
+def write_bytes(
+    path: str | Path, data: bytes, *, overwrite: bool = False, check: Callable[[Path], None] | None = None
+) -> None:
+    """Write a file, all of it or nothing: beside its target, checked by ``check``, then renamed.
+
+    Raises OutputError where it is there already (without ``overwrite``) or cannot be written.
+    """
+    path = Path(path)
+    target = path.resolve() if overwrite else path  # through a link, the file it points to is replaced
+    temporary = target.parent / f".{secrets.token_hex(8)}.part"
+    try:
+        try:
+            _write_out(temporary, data)
+            if check is not None:
+                check(temporary)
+            _publish(temporary, target, overwrite=overwrite)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise OutputError(_why_not(path, error)) from error
+
+
+def encode(picture: Picture, format: str) -> bytes:
+    """The bytes that ``write`` would write; ``format`` is png, jpeg, tiff, webp or bmp."""
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    return _encoded(picture, format, f"{format} output")[1]
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path}: the file is already there; choose another name or pass --overwrite")
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    hints = {
+        errno.ENOENT: "create the folder first",
+        errno.ENOTDIR: "choose another folder",
+        errno.ENOSPC: "free some space or write elsewhere",
+        errno.EDQUOT: "free some space or write elsewhere",
+    }
+    reason = error.strerror or str(error)
+    if error.errno == errno.ENOENT:
+        reason = f"folder {path.parent} does not exist"
+    hint = hints.get(error.errno or 0, "choose a folder that can be written to")
+    return f"{path}: cannot write ({reason}); {hint}"
+
+
+def _write_out(temporary: Path, data: bytes) -> None:
+    with temporary.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _verify(temporary: Path, stored: Picture, name: str) -> None:
+    """Decode what is on the disk and compare with what was to be stored."""
+    import numpy as np
+
+    try:
+        again = decode(temporary.read_bytes(), name=name)
+    except ImageError as error:
+        raise OutputError(
+            f"{name}: what was written cannot be read back, nothing is kept ({error})"
+        ) from error
+    same = again.pixels.shape == stored.pixels.shape and again.pixels.dtype == stored.pixels.dtype
+    if same and stored.format != "jpeg":
+        full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
+        sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
+        same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
+    if not same:
+        raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
+
+
+def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Give the finished file its name, at once, and never over a file that is not ours to replace."""
+    if overwrite:
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+        return
+    try:
+        target.hardlink_to(temporary)  # fails where the name is taken, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links on this file system: take the name with an empty file, then rename over it.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        try:
+            temporary.replace(target)
+        except BaseException:
+            target.unlink()
+            raise
+
+
+def _encoded(picture: Picture, kind: str, name: str) -> tuple[Picture, bytes]:
+    """What the file will hold, and its bytes."""
+    h, w = picture.size
+    if max(h, w) > FORMATS[kind].side:
+        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
+        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    stored, _ = fitted(picture, kind)
+    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
+    try:
+        return stored, encoders.get(kind, encode_with_pillow)(stored)
+    except (OSError, ValueError, struct.error) as error:
+        raise OutputError(f"{name}: cannot encode as {FORMATS[kind].name} ({error}); try .png") from error

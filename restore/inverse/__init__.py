@@ -1,0 +1,1 @@
+"""Degradations and the methods that undo them with a prior."""

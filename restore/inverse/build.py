@@ -1,0 +1,50 @@
+"""Operators from their specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from restore.images.jpeg_coding import coding_of
+from restore.inverse import operators
+from restore.inverse.jpeg import Jpeg
+from restore.inverse.kernels import gaussian_kernel, motion_kernel
+from restore.inverse.protocols import Degradation
+from restore.inverse.spec import Word
+
+Building = Callable[[tuple[int, int], torch.device | str], Degradation]
+
+
+def chain_of(words: Sequence[Word]) -> Building:
+    """What was done to a picture, the first word first, as an operator for `solve`."""
+
+    def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
+        parts: list[Degradation] = []
+        for number, word in reversed(list(enumerate(words))):
+            parts.insert(0, _operator(word, size, device, first=number == 0))
+            size = parts[0].x_shape[1:]
+        return operators.chain(*parts)
+
+    return build
+
+
+def kernel_of(word: Word) -> Tensor:
+    """The kernel ``(kh, kw)`` of a word that is a blur."""
+    make = gaussian_kernel if word.kind == "gaussian" else motion_kernel
+    return make(*word.numbers)
+
+
+def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
+    """The operator whose measurement has the size (h, w)."""
+    if word.kind in ("gaussian", "motion"):
+        # What was done before the blur has left no more than the picture to be blurred.
+        return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)
+    if word.kind == "gray":
+        return operators.Gray(size, device)
+    if word.kind == "jpeg":
+        return Jpeg(coding_of(word.numbers[0]), size, device)
+    kernel: Literal["bicubic", "area"] = "bicubic" if word.kind == "down" else "area"
+    return operators.Resize(word.size_before(size), size, device, kernel=kernel)

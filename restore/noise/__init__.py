@@ -1,0 +1,1 @@
+"""Measure noise in pictures, and model it."""

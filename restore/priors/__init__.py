@@ -1,0 +1,1 @@
+"""Networks with their schedules and checkpoints, as denoisers."""

@@ -1,0 +1,234 @@
+"""The backbone: one network with its schedule and its checkpoint, and the denoisers it gives."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from restore.diffusion import schedule as schedules
+from restore.diffusion.coordinates import (
+    Prediction,
+    log_snr_of,
+    per_picture,
+    signal_and_noise_of,
+    to_network,
+    x0_from,
+)
+from restore.priors.condition import CONDITION_PLANES, Condition, no_condition
+from restore.priors.tiling import computed_pixels, over_orientations, tiled
+from restore.priors.unet import UNet, UNetConfig
+from restore.types import Denoiser
+
+Network = Callable[[Tensor, Tensor], Tensor]
+
+"""``network(planes, log_snr) -> raw output``, a module or a function around one."""
+
+GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece is kept for its gradient
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """What a checkpoint needs to be rebuilt.
+
+    prediction: what the network's output means. ``v`` with the hint as preconditioning is the default.
+    learned_variance: three more output planes, the interpolation of Nichol and Dhariwal (2021), eq. 15.
+    schedule, steps: the DDPM schedule that ladders in t are taken from; training is continuous in sigma.
+    sigma_min, sigma_max: the noise levels the network was trained on, [0, 1] units.
+
+    Raises ValueError for values out of range.
+    """
+
+    network: UNetConfig = field(default_factory=UNetConfig)
+    prediction: Prediction = "v"
+    learned_variance: bool = False
+    schedule: str = "linear"
+    steps: int = 1000
+    sigma_min: float = 0.5 / 255
+    sigma_max: float = 80.0
+
+    def __post_init__(self) -> None:
+        if self.prediction not in get_args(Prediction):
+            raise ValueError(f"prediction is one of v, eps, x0; got {self.prediction!r}")
+        if self.schedule not in schedules.SCHEDULES:
+            raise ValueError(f"schedule is one of {', '.join(schedules.SCHEDULES)}; got {self.schedule!r}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1; got {self.steps}")
+        if not 0 < self.sigma_min < self.sigma_max < math.inf:
+            raise ValueError(
+                f"sigma_min and sigma_max must rise from above 0; got {self.sigma_min} and {self.sigma_max}"
+            )
+        planes = (3 + CONDITION_PLANES, 6 if self.learned_variance else 3)
+        given = (self.network.inputs, self.network.outputs)
+        if given not in (planes, (UNetConfig.inputs, UNetConfig.outputs)):
+            raise ValueError(f"the network needs {planes[0]} inputs and {planes[1]} outputs; got {given}")
+        # The planes follow from the rest, so nobody has to count them.
+        object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
+
+
+def predict(
+    network: Network, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One network call: the clean picture X0 in [-1, 1] and the raw output, both ``(b, c, h, w)``.
+
+    The network sees a first guess and answers, with v prediction (Salimans and Ho 2022), what is wrong with
+    it; a, s are the signal and noise scales of the level::
+
+        guess = a x_t + s^2 hint            X0 = guess - s F            that is, v = F - s hint
+
+    The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F
+    is the residual to the hint, and the filters that clean a noisy picture also sharpen a hint. Without a
+    hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
+    sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
+    """
+    a, s = (per_picture(scale, x_t) for scale in signal_and_noise_of(sigma))
+    # What is known of X0 before the call: all of the hint at the top, all of the state at the bottom.
+    guess = a * x_t + s * s * planes[:, :3]
+    raw = network(torch.cat([guess, planes], dim=1), log_snr_of(sigma).to(x_t)).float()
+    output = raw[:, :3]
+    if config.prediction == "v":
+        output = output - s * planes[:, :3]
+    return x0_from(config.prediction, x_t, output, a, s), raw
+
+
+def interpolation(raw: Tensor) -> Tensor:
+    """Where the learned log variance lies between the small, 0, and the large one, 1; ``(b, 3, h, w)``.
+
+    ``(v + 1) / 2`` of the last three planes of a raw output (Nichol and Dhariwal 2021, eq. 15).
+    """
+    return (raw[:, 3:] + 1) / 2
+
+
+class Backbone:
+    """A network with the configuration it was trained under; gives denoisers.
+
+    facts: what the checkpoint says of its training, free form.
+    tile: side in pixels of the pieces that large pictures are computed in, which bounds the memory. The
+        result is that of the whole picture, whatever the side.
+    ensemble: how many orientations, 1 to 8, every call is the mean of (Timofte, Rothe and Van Gool 2016):
+        so many times slower, and a little nearer to the truth, since photographs turned and mirrored are
+        photographs too and the error of the mean is never above the mean of the errors.
+    """
+
+    tile: int = 2048
+    ensemble: int = 1
+
+    def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
+        self.network = network.eval().requires_grad_(False)
+        self.config = config
+        self.facts = dict(facts or {})
+        self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.stem.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.stem.weight.dtype
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Backbone:
+        """Move the weights; channels_last is the fast layout on every machine measured."""
+        self.network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        return self
+
+    def copy(self, dtype: torch.dtype) -> Backbone:
+        """The same in another precision."""
+        other = Backbone(copy.deepcopy(self.network), self.config, self.facts)
+        other.tile, other.ensemble = self.tile, self.ensemble
+        return other.to(dtype=dtype)
+
+    def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
+        """How many pixels one call computes for a picture of ``size`` (h, w), those around tiles included."""
+        tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
+        return computed_pixels(size, tile=tile, halo=self.network.halo, multiple=self.config.network.multiple)
+
+    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+        """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
+
+        x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back.
+        differentiable: with respect to x, for the methods that differentiate the network. Memory is that of
+        one piece at a time, which is computed anew on the way back (Chen et al. 2016).
+        """
+        planes = None if condition is None else condition.planes().to(self.device)
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            if sigma <= 0:
+                return x
+            return self._call(x, planes, sigma, differentiable=differentiable)[0]
+
+        return denoise
+
+    def variance_denoiser(self, condition: Condition | None = None) -> VarianceDenoiser:
+        """The same for a checkpoint with learned variances, for ancestral sampling that uses them."""
+        if not self.config.learned_variance:
+            raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
+        return VarianceDenoiser(self, condition)
+
+    def _call(
+        self, x: Tensor, planes: Tensor | None, sigma: float, *, differentiable: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """The clean picture in [0, 1], and the same in [-1, 1] followed by what else the network put out."""
+        config = self.config
+        # Double precision on the CPU: not every device has it.
+        level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
+        if planes is not None and (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
+            raise ValueError(
+                f"the condition is for {planes.shape[0]} pictures of {planes.shape[-1]}x{planes.shape[-2]}, "
+                f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
+            )
+
+        def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
+            output: Tensor = self.network(
+                inputs.to(self.dtype).contiguous(memory_format=torch.channels_last), log_snr
+            )
+            return output.float()
+
+        def run(piece: Tensor) -> Tensor:
+            # Everything beside the state and the answer exists for one piece at a time.
+            x_t = piece[:, :3]
+            condition = no_condition(x_t) if planes is None else piece[:, 3:]
+            clean, raw = predict(network, config, x_t, condition, level)
+            return torch.cat([clean, raw[:, 3:]], dim=1)
+
+        tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
+
+        def part(piece: Tensor) -> Tensor:
+            self.calls += 1
+            if not piece.requires_grad:
+                return run(piece)
+            clean: Tensor = checkpoint(run, piece, use_reentrant=False)
+            return clean
+
+        with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
+            x_t = to_network(x.to(self.device, torch.float32), level)
+            inputs = x_t if planes is None else torch.cat([x_t, planes], dim=1)
+            multiple = config.network.multiple
+
+            def whole(planes: Tensor) -> Tensor:
+                return tiled(part, planes, tile=tile, halo=self.network.halo, multiple=multiple)
+
+            answer = over_orientations(whole, inputs, self.ensemble)
+            return ((answer[:, :3] + 1) / 2).to(x.device, x.dtype), answer.to(x.device)
+
+
+class VarianceDenoiser:
+    """A denoiser that also tells the reverse variance, as ``samplers.ddpm(variance="learned")`` asks."""
+
+    def __init__(self, backbone: Backbone, condition: Condition | None):
+        self._backbone = backbone
+        self._planes = None if condition is None else condition.planes().to(backbone.device)
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.with_variance(x, sigma)[0]
+
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """(E[x0 | x], the interpolation in [0, 1] between the small and the large log variance)."""
+        clean, raw = self._backbone._call(x, self._planes, sigma)
+        return clean, interpolation(raw).clamp(0, 1)

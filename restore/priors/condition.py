@@ -1,0 +1,41 @@
+"""What a conditional network sees beside the noisy picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
+CONDITION_PLANES = 6
+
+UNKNOWN_NOISE = -1.0
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a conditional backbone sees beside x.
+
+    hint: guidance image ``(b, 3, h, w)`` in [0, 1]: an enlarged, a noisy or a pre-filled picture.
+    known: ``(b, 1, h, w)``, 1 where the hint is exact; absent means nowhere.
+    noise_std: the noise claimed to be in the hint, [0, 1] units; None means unknown (blind).
+    """
+
+    hint: Tensor
+    known: Tensor | None = None
+    noise_std: float | Tensor | None = 0.0
+
+    def planes(self) -> Tensor:
+        """The six planes ``(b, 6, h, w)`` the network sees: hint in [-1, 1], known, present, noise."""
+        one = torch.ones_like(self.hint[:, :1])
+        known = one * 0 if self.known is None else self.known
+        level = UNKNOWN_NOISE if self.noise_std is None else 2 * self.noise_std
+        if isinstance(level, Tensor):
+            level = level.to(one).view(-1, 1, 1, 1) if level.ndim == 1 else level.to(one)
+        return torch.cat([2 * self.hint - 1, known, one, one * level], dim=1)
+
+
+def no_condition(like: Tensor) -> Tensor:
+    """All-zero planes: the same weights are then the unconditional prior."""
+    return like.new_zeros(like.shape[0], CONDITION_PLANES, *like.shape[-2:])

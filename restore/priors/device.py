@@ -1,0 +1,31 @@
+"""Which device and which precision a network is computed with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+def best_dtype(device: str | torch.device) -> torch.dtype:
+    """The fastest precision whose result is the same to 0.02 dB: bfloat16 where the machine computes it."""
+    if torch.device(device).type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if torch.device(device).type == "cpu":
+        return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+    return torch.float32
+
+
+def dtype_of(precision: Precision, device: str | torch.device) -> torch.dtype:
+    """What a precision means on a device; ``auto`` is the best there."""
+    dtypes = {"bf16": torch.bfloat16, "fp32": torch.float32}
+    return dtypes.get(precision) or best_dtype(device)
+
+
+def best_device() -> str:
+    """``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,1 @@
+"""Other people's diffusion networks as priors."""

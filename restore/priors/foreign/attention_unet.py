@@ -1,0 +1,319 @@
+"""The U-Net with attention of the published DDPM checkpoints: Ho et al. (2020), Dhariwal and Nichol (2021).
+
+One network for what OpenAI's guided-diffusion and diffusers' UNet2DModel build;
+`restore.priors.foreign.guided_diffusion` and `restore.priors.foreign.diffusers` read their checkpoints into
+it. It normalises over the whole picture and attends to all of it, so a picture is computed at once, however
+large.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Of the whole numbers of a configuration: no file makes a machine build what it cannot hold.
+RANGES = {
+    "channels": (2, 65_536),
+    "blocks": (1, 32),
+    "classes": (0, 1_000_000),
+    "heads": (0, 65_536),
+    "head_channels": (1, 65_536),
+    "groups": (1, 65_536),
+    "middle_groups": (0, 65_536),
+}
+
+MOST_LEVELS = 16
+
+FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "middle_attention")
+
+
+def is_number(value: object) -> bool:
+    """Whether what a file says is a number that can be computed with: no truth value, not endless."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e30 < value < 1e30
+
+
+@dataclass(frozen=True)
+class AttentionUNetConfig:
+    """What a checkpoint needs to be rebuilt.
+
+    channels: at each level. blocks: residual blocks at each level on the way down, one more on the way up.
+    attention: for each level, whether its blocks attend. outputs: 6 for learned variances.
+    classes: number of them, 0 for an unconditional network. heads: of every attention; 0 for as many as there
+        are head_channels in its channels. scale_shift: the embedding scales and shifts the second norm
+        (else it is added before it).
+    residual: for each level, whether the way down from it and up from it is a residual block around a mean
+        over 2x2 pixels or a doubling; else it is a convolution.
+    one_sided: down-sampling convolutions see no pixel before the first (padding of 0 on the left and top).
+    sine_first, shift: order of the timestep's sines and cosines; ``10000^(-i / (half - shift))`` their
+        frequencies. middle_attention: whether the lowest level attends between its two blocks.
+    middle_groups: of the norm of that attention, where they are others; 0 for no norm.
+
+    Raises ValueError for values of another type, out of range, or that do not divide into each other.
+    """
+
+    channels: tuple[int, ...]
+    blocks: int
+    attention: tuple[bool, ...]
+    residual: tuple[bool, ...]
+    inputs: int = 3
+    outputs: int = 3
+    classes: int = 0
+    head_channels: int = 64
+    groups: int = 32
+    eps: float = 1e-5
+    scale_shift: bool = True
+    one_sided: bool = False
+    sine_first: bool = False
+    shift: float = 0.0
+    middle_attention: bool = True
+    middle_groups: int | None = None
+    heads: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else (given,):
+                whole = type(value) is int and least <= value <= most
+                if not whole and not (value is None and name == "middle_groups"):
+                    raise ValueError(
+                        f"expected {name} from {least} to {most}, in whole numbers; got {given!r}"
+                    )
+        for name in FLAGS:
+            given = getattr(self, name)
+            for value in given if isinstance(given, tuple) else (given,):
+                if type(value) is not bool:
+                    raise ValueError(f"expected true or false for {name}, got {given!r}")
+        levels = len(self.channels)
+        if not 1 <= levels <= MOST_LEVELS or not len(self.attention) == levels == len(self.residual):
+            raise ValueError(
+                f"expected 1 to {MOST_LEVELS} levels, with channels, attention and residual for each; got "
+                f"{self.channels}, {self.attention} and {self.residual}"
+            )
+        if self.inputs != 3 or self.outputs not in (3, 6):
+            raise ValueError(
+                f"expected 3 input and 3 or 6 output channels, got {self.inputs!r} and {self.outputs!r}"
+            )
+        if not is_number(self.eps) or self.eps <= 0:
+            raise ValueError(f"expected an eps above 0, got {self.eps!r}")
+        half = self.channels[0] // 2
+        if self.channels[0] % 2 or not is_number(self.shift) or not 0 <= self.shift < half:
+            raise ValueError(
+                "expected an even number of channels at the first level and a shift from 0 to below their "
+                f"half; got {self.channels[0]} and {self.shift!r}"
+            )
+        self._check_divisions()
+
+    def _check_divisions(self) -> None:
+        middle = self.groups if self.middle_groups is None else self.middle_groups
+        normed = [(channels, self.groups) for channels in self.channels]
+        normed += [(self.channels[-1], middle)] if self.middle_attention and middle else []
+        for channels, groups in normed:
+            if channels % groups:
+                raise ValueError(f"{channels} channels do not divide into {groups} groups of a norm")
+        attending = [n for n, attends in zip(self.channels, self.attention, strict=True) if attends]
+        for channels in attending + [self.channels[-1]] * self.middle_attention:
+            if channels % (self.heads or self.head_channels):
+                heads = f"{self.heads} heads" if self.heads else f"heads of {self.head_channels} channels"
+                raise ValueError(f"{channels} channels of an attention do not divide into {heads}")
+
+
+class AttentionUNet(nn.Module):
+    """``network(x_t, t, labels)``: x_t ``(b, 3, h, w)`` in DDPM coordinates, t ``(b,)`` in timesteps, labels
+    ``(b,)`` for a class-conditional network. Gives ``(b, outputs, h, w)``; h, w are multiples of `multiple`.
+    """
+
+    def __init__(self, config: AttentionUNetConfig):
+        super().__init__()
+        self.config = config
+        c = config
+        width = 4 * c.channels[0]
+        self.embed = nn.Sequential(nn.Linear(c.channels[0], width), nn.SiLU(), nn.Linear(width, width))
+        self.labels = nn.Embedding(c.classes, width) if c.classes else None
+        self.stem = nn.Conv2d(c.inputs, c.channels[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        skips, last = [c.channels[0]], c.channels[0]
+        for level, (wide, attends) in enumerate(zip(c.channels, c.attention, strict=True)):
+            for _ in range(c.blocks):
+                self.down.append(Stage(c, last, wide, attends=attends))
+                last = wide
+                skips.append(last)
+            if level < len(c.channels) - 1:
+                self.down.append(Stage(c, last, last, level=level, resample="down", only_resample=True))
+                skips.append(last)
+        self.middle = nn.ModuleList(
+            [
+                Stage(c, last, last, attends=c.middle_attention, groups=c.middle_groups),
+                Stage(c, last, last),
+            ]
+        )
+        for level in reversed(range(len(c.channels))):
+            for number in range(c.blocks + 1):
+                up = level > 0 and number == c.blocks
+                wide, attends = c.channels[level], c.attention[level]
+                self.up.append(
+                    Stage(
+                        c,
+                        last + skips.pop(),
+                        wide,
+                        attends=attends,
+                        level=level,
+                        resample="up" if up else None,
+                    )
+                )
+                last = wide
+        self.head = nn.Sequential(
+            nn.GroupNorm(c.groups, last, c.eps), nn.SiLU(), nn.Conv2d(last, c.outputs, 3, padding=1)
+        )
+
+    @property
+    def multiple(self) -> int:
+        """What both sides of a picture are multiples of."""
+        return 1 << len(self.config.channels) - 1
+
+    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        embedding = self.embed(self._sinusoids(t).to(x_t.dtype))
+        if self.labels is not None:
+            if labels is None:
+                raise ValueError(f"this network is conditioned on {self.config.classes} classes; pass labels")
+            embedding = embedding + self.labels(labels)
+        x = self.stem(x_t)
+        skips = [x]
+        for stage in self.down:
+            x = stage(x, embedding)
+            skips.append(x)
+        for stage in self.middle:
+            x = stage(x, embedding)
+        for stage in self.up:
+            x = stage(torch.cat([x, skips.pop()], 1), embedding)
+        result: Tensor = self.head(x)
+        return result
+
+    def _sinusoids(self, t: Tensor) -> Tensor:
+        """Vaswani et al. (2017), section 3.5, of timesteps."""
+        half = self.config.channels[0] // 2
+        place = torch.arange(half, dtype=torch.float32, device=t.device)
+        angles = t.float()[:, None] * torch.exp(-math.log(10_000) * place / (half - self.config.shift))
+        parts = (angles.sin(), angles.cos()) if self.config.sine_first else (angles.cos(), angles.sin())
+        return torch.cat(parts, 1)
+
+
+class Stage(nn.Module):
+    """What stands between two skips: a residual block, attention, a change of resolution."""
+
+    def __init__(
+        self,
+        config: AttentionUNetConfig,
+        inputs: int,
+        outputs: int,
+        *,
+        attends: bool = False,
+        level: int = 0,
+        resample: Literal["down", "up"] | None = None,
+        only_resample: bool = False,
+        groups: int | None = None,
+    ):
+        super().__init__()
+        self.block = None if only_resample else Residual(config, inputs, outputs)
+        self.attention = Attention(config, outputs, groups) if attends else None
+        self.resample: Residual | Resampling | None = None
+        if resample is not None:
+            kind = Residual if config.residual[level] else Resampling
+            self.resample = kind(config, outputs, outputs, resample)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        if self.block is not None:
+            x = self.block(x, embedding)
+        if self.attention is not None:
+            x = self.attention(x)
+        return x if self.resample is None else self.resample(x, embedding)
+
+
+class Residual(nn.Module):
+    """Norm, SiLU and convolution twice, the timestep in between; around it the input itself."""
+
+    def __init__(
+        self,
+        config: AttentionUNetConfig,
+        inputs: int,
+        outputs: int,
+        resample: Literal["down", "up"] | None = None,
+    ):
+        super().__init__()
+        width = 4 * config.channels[0]
+        self.scale_shift, self.resample = config.scale_shift, resample
+        self.norm1 = nn.GroupNorm(config.groups, inputs, config.eps)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.embed = nn.Linear(width, 2 * outputs if config.scale_shift else outputs)
+        self.norm2 = nn.GroupNorm(config.groups, outputs, config.eps)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.shortcut = None if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = F.silu(self.norm1(x))
+        if self.resample == "down":
+            h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
+        elif self.resample == "up":
+            h, x = doubled(h), doubled(x)
+        h = self.conv1(h)
+        told = self.embed(F.silu(embedding))[:, :, None, None]
+        if self.scale_shift:
+            scale, shift = told.chunk(2, 1)
+            h = self.norm2(h) * (1 + scale) + shift
+        else:
+            h = self.norm2(h + told)
+        h = self.conv2(F.silu(h))
+        return h + (x if self.shortcut is None else self.shortcut(x))  # type: ignore[no-any-return]
+
+
+class Resampling(nn.Module):
+    """A convolution of stride 2, or one after doubling."""
+
+    def __init__(
+        self, config: AttentionUNetConfig, inputs: int, outputs: int, resample: Literal["down", "up"]
+    ):
+        super().__init__()
+        self.up = resample == "up"
+        self.one_sided = config.one_sided and not self.up
+        self.conv = nn.Conv2d(
+            inputs, outputs, 3, stride=1 if self.up else 2, padding=0 if self.one_sided else 1
+        )
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        if self.up:
+            x = doubled(x)
+        elif self.one_sided:
+            x = F.pad(x, (0, 1, 0, 1))
+        return self.conv(x)  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """Every pixel looks at all pixels (Vaswani et al. 2017), in heads; added to the input."""
+
+    def __init__(self, config: AttentionUNetConfig, channels: int, groups: int | None = None):
+        super().__init__()
+        self.heads = config.heads or channels // config.head_channels
+        groups = config.groups if groups is None else groups
+        self.norm = nn.GroupNorm(groups, channels, config.eps) if groups else nn.Identity()
+        self.query, self.key, self.value, self.project = (nn.Linear(channels, channels) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        pixels = self.norm(x).view(b, c, h * w).mT
+
+        def in_heads(planes: Tensor) -> Tensor:
+            return planes.view(b, h * w, self.heads, -1).transpose(1, 2)
+
+        query, key, value = (in_heads(linear(pixels)) for linear in (self.query, self.key, self.value))
+        seen = F.scaled_dot_product_attention(query, key, value)
+        answer = self.project(seen.transpose(1, 2).reshape(b, h * w, c))
+        return x + answer.mT.reshape(b, c, h, w)  # type: ignore[no-any-return]
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Each pixel four times."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")

@@ -1,0 +1,259 @@
+"""Other people's backbones: how they denoise, how they are kept as safetensors with all that they need.
+
+`restore.priors.foreign.guided_diffusion` and `restore.priors.foreign.diffusers` read what others have
+written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from restore.diffusion import schedule as schedules
+from restore.diffusion.coordinates import Prediction, signal_and_noise_of, to_network, x0_from
+from restore.diffusion.schedule import Schedule
+from restore.errors import WeightsError
+from restore.priors.checkpoint import check_finite, check_shapes, read_file, tensors_hash, write_tensors
+from restore.priors.condition import Condition
+from restore.priors.device import best_device
+from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig, is_number
+from restore.priors.tiling import over_orientations, padded
+from restore.types import Denoiser
+
+FORMAT = "restore-foreign-1"
+
+MOST_STEPS = 100_000
+
+
+@dataclass(frozen=True)
+class ForeignConfig:
+    """What a foreign checkpoint needs to be rebuilt: the network, what it predicts, its DDPM schedule.
+
+    timestep_scale: the network is told so many times the timestep. Raises ValueError and TypeError for what
+    is no schedule.
+    """
+
+    network: AttentionUNetConfig
+    prediction: Prediction = "eps"
+    schedule: str = "linear"
+    steps: int = 1000
+    options: Mapping[str, float] = field(default_factory=dict)
+    timestep_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.prediction not in get_args(Prediction):
+            raise ValueError(
+                f"prediction is one of {', '.join(get_args(Prediction))}; got {self.prediction!r}"
+            )
+        if type(self.steps) is not int or not 1 <= self.steps <= MOST_STEPS:
+            raise ValueError(f"expected 1 to {MOST_STEPS} steps, in whole numbers; got {self.steps!r}")
+        for value in (*self.options.values(), self.timestep_scale):
+            if not is_number(value):
+                raise ValueError(f"expected numbers for the schedule, got {value!r}")
+        if not self.sigma_min > 0:
+            raise ValueError(
+                f"a {self.schedule} schedule of {dict(self.options)} adds no noise at its first step"
+            )
+
+    @cached_property
+    def diffusion(self) -> Schedule:
+        return schedules.named(self.schedule, self.steps, **self.options)
+
+    @property
+    def sigma_min(self) -> float:
+        return float(self.diffusion.sigmas[0])
+
+    @property
+    def sigma_max(self) -> float:
+        return float(self.diffusion.sigmas[-1])
+
+
+class ForeignBackbone:
+    """A foreign network with its schedule; gives unconditional denoisers.
+
+    label: the class that a class-conditional network is to draw. ensemble: how many orientations every call
+    is the mean of, as in `restore.priors.backbone.Backbone`. Noise levels between two timesteps are given to
+    the network as fractions of one.
+    """
+
+    label: int | None = None
+    ensemble: int = 1
+
+    def __init__(self, network: AttentionUNet, config: ForeignConfig, facts: Mapping[str, Any] | None = None):
+        self.network = network.eval().requires_grad_(False)
+        self.config = config
+        self.facts = dict(facts or {})
+        self.calls = 0  # of the network since it was loaded
+        self._log_sigmas = config.diffusion.sigmas.log().numpy()
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.stem.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.network.stem.weight.dtype
+
+    def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
+        """As `restore.priors.backbone.Backbone.computed`: all at once."""
+        return size[0] * size[1]
+
+    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+        """``(x, sigma) -> E[x0 | x]`` as `restore.priors.backbone.Backbone.denoiser` gives it.
+
+        Raises WeightsError for a condition, and for a label that is none of the network's classes.
+        """
+        if condition is not None:
+            raise WeightsError(
+                "these weights are an unconditional prior; use a method that shows the network nothing: "
+                "restore run, restore deblur, or inpaint with method repaint, ddnm or splitting"
+            )
+        self._check_label()
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            if sigma <= 0:
+                return x
+            with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
+                return self._call(x, sigma)
+
+        return denoise
+
+    def _check_label(self) -> None:
+        """Raise WeightsError unless the label is one of the network's classes, or both are none."""
+        classes, got = self.config.network.classes, "none" if self.label is None else self.label
+        if not classes and self.label is not None:
+            raise WeightsError(f"this network knows no classes, got label {got}; leave the label out")
+        if classes and not (self.label is not None and 0 <= self.label < classes):
+            raise WeightsError(
+                f"this network draws one of {classes} classes; pass a label from 0 to {classes - 1}, "
+                f"got {got}"
+            )
+
+    def _call(self, x: Tensor, sigma: float) -> Tensor:
+        level = min(max(sigma, self.config.sigma_min), self.config.sigma_max)
+        t = float(np.interp(np.log(level), self._log_sigmas, np.arange(len(self._log_sigmas))))
+        told = t * self.config.timestep_scale
+        a, s = signal_and_noise_of(torch.tensor(level, dtype=torch.float64))
+        x_t = to_network(x.to(self.device, torch.float32), level)
+
+        def raw(planes: Tensor) -> Tensor:
+            times = torch.full((len(planes),), told, device=planes.device)
+            labels = None
+            if self.label is not None:
+                labels = torch.full((len(planes),), self.label, device=planes.device)
+            output: Tensor = self.network(planes.to(self.dtype), times, labels)
+            return output[:, :3].float()
+
+        def network(planes: Tensor) -> Tensor:
+            self.calls += 1
+            if not planes.requires_grad:
+                return raw(planes)
+            output: Tensor = checkpoint(raw, planes, use_reentrant=False)
+            return output
+
+        def whole(planes: Tensor) -> Tensor:
+            return padded(network, planes, multiple=self.network.multiple)
+
+        output = over_orientations(whole, x_t, self.ensemble)
+        clean = x0_from(self.config.prediction, x_t, output, float(a), float(s))
+        return ((clean + 1) / 2).to(x.device, x.dtype)
+
+
+def save(backbone: ForeignBackbone, path: Path) -> str:
+    """Write a foreign backbone as safetensors with its configuration and hash; return the hash."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in backbone.network.state_dict().items()}
+    digest = tensors_hash(tensors)
+    metadata = {"format": FORMAT, "config": json.dumps(asdict(backbone.config)), "sha256": digest}
+    write_tensors(path, tensors, {**metadata, "facts": json.dumps(backbone.facts)})
+    return digest
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file of weights is what `save` wrote. Raises WeightsError for no safetensors file."""
+    return read_file(path, with_tensors=False)[0].get("format") == FORMAT
+
+
+def load(path: Path, *, device: str | None = None, dtype: torch.dtype | None = None) -> ForeignBackbone:
+    """Load what `save` wrote, checked as our own checkpoints are. Raises WeightsError."""
+    metadata, tensors = read_file(path)
+    try:
+        described = json.loads(metadata["config"])
+        network = described.pop("network")
+        for name in ("channels", "attention", "residual"):
+            network[name] = tuple(network[name])
+        config = ForeignConfig(network=AttentionUNetConfig(**network), **described)
+        facts = {**json.loads(metadata["facts"]), "sha256": metadata["sha256"]}
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
+    check_shapes(path, tensors, _blank(config.network).state_dict())
+    if tensors_hash(tensors) != metadata["sha256"]:
+        raise WeightsError(f"{path}: damaged: its contents are not those of its hash; convert it again")
+    found = filled(path, tensors, config.network)
+    found.to(device=device or best_device(), dtype=dtype or torch.float32)
+    return ForeignBackbone(found, config, facts)
+
+
+def _blank(config: AttentionUNetConfig) -> AttentionUNet:
+    with torch.device("meta"):  # no memory before the tensors are known to fit
+        return AttentionUNet(config)
+
+
+def filled(path: Path, tensors: Mapping[str, Tensor], config: AttentionUNetConfig) -> AttentionUNet:
+    """The network of tensors that fit, in single precision. Raises WeightsError for what are no numbers."""
+    own: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
+            kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
+            raise WeightsError(f"{path}: tensor {name} is {kind}; expected plain floating-point numbers")
+        own[name] = tensor.to(torch.float32).contiguous()
+    check_finite(path, own)
+    network = _blank(config)
+    network.load_state_dict(own, assign=True)
+    return network
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How others' checkpoints hold our tensors, which are named by their place in `AttentionUNet`.
+
+    kind: of network, in words. name: of the tensor that holds a place. shape: of that tensor, from that of
+    ours. part: what of it belongs in a place.
+    """
+
+    kind: str
+    name: Callable[[str], str]
+    shape: Callable[[str, torch.Size], tuple[int, ...]] = lambda place, shape: tuple(shape)
+    part: Callable[[str, Tensor], Tensor] = lambda place, tensor: tensor
+
+
+def rebuilt(
+    path: Path, state: Mapping[str, Tensor], config: AttentionUNetConfig, layout: Layout
+) -> AttentionUNet:
+    """Our network with others' tensors.
+
+    Raises WeightsError, by their name, for the first tensor that is unknown, missing or of another shape.
+    """
+    ours = _blank(config).state_dict()
+    names = {place: layout.name(place) for place in ours}
+    unknown = state.keys() - set(names.values())
+    if first := next((name for name in state if name in unknown), None):
+        shown = first if first.isprintable() else ascii(first)
+        raise WeightsError(f"{path}: has a tensor {shown}, which is in no {layout.kind} of its shape")
+    for place, name in names.items():
+        if name not in state:
+            raise WeightsError(f"{path}: lacks tensor {name}, which a {layout.kind} of its shape has")
+        found, expected = tuple(state[name].shape), layout.shape(place, ours[place].shape)
+        if found != expected:
+            raise WeightsError(f"{path}: tensor {name} is {found}, expected {expected}")
+    # Copies: what shares memory, as the parts of one tensor do, cannot be written as safetensors.
+    parts = {place: layout.part(place, state[name]).clone() for place, name in names.items()}
+    return filled(path, parts, config)

@@ -1,0 +1,237 @@
+"""Reads folders of diffusers' UNet2DModel, or of a pipeline around one; diffusers is not needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from restore.errors import WeightsError
+from restore.priors.checkpoint import read_file
+from restore.priors.foreign.attention_unet import AttentionUNetConfig, is_number
+from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, rebuilt
+
+RESIDUAL = {
+    "norm1": "norm1",
+    "conv1": "conv1",
+    "embed": "time_emb_proj",
+    "norm2": "norm2",
+    "conv2": "conv2",
+    "shortcut": "conv_shortcut",
+    "conv": "conv",
+}
+
+ATTENTION = {"norm": "group_norm", "query": "to_q", "key": "to_k", "value": "to_v", "project": "to_out.0"}
+
+OLD_ATTENTION = {
+    "norm": "group_norm",
+    "query": "query",
+    "key": "key",
+    "value": "value",
+    "project": "proj_attn",
+}  # before diffusers 0.15
+
+ENDS = {
+    "stem": "conv_in",
+    "embed.0": "time_embedding.linear_1",
+    "embed.2": "time_embedding.linear_2",
+    "labels": "class_embedding",
+    "head.0": "conv_norm_out",
+    "head.2": "conv_out",
+}
+
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "a whole number": lambda value: type(value) is int,
+    "a whole number or null": lambda value: value is None or type(value) is int,
+    "a number": is_number,
+    "true or false": lambda value: type(value) is bool,
+    "a word": lambda value: isinstance(value, str),
+    "a list of whole numbers": lambda value: isinstance(value, list) and all(type(n) is int for n in value),
+    "a list of words": lambda value: isinstance(value, list) and all(isinstance(w, str) for w in value),
+}
+
+NEEDED = object()
+
+# What each setting holds, and what UNet2DModel takes where it is left out.
+NETWORK: dict[str, tuple[str, Any]] = {
+    "block_out_channels": ("a list of whole numbers", NEEDED),
+    "down_block_types": ("a list of words", NEEDED),
+    "up_block_types": ("a list of words", NEEDED),
+    "layers_per_block": ("a whole number", 2),
+    "in_channels": ("a whole number", 3),
+    "out_channels": ("a whole number", 3),
+    "num_class_embeds": ("a whole number or null", None),
+    "attention_head_dim": ("a whole number or null", 8),
+    "norm_num_groups": ("a whole number", 32),
+    "attn_norm_num_groups": ("a whole number or null", None),
+    "norm_eps": ("a number", 1e-5),
+    "resnet_time_scale_shift": ("a word", "default"),
+    "downsample_type": ("a word", "conv"),
+    "upsample_type": ("a word", "conv"),
+    "downsample_padding": ("a whole number", 1),
+    "flip_sin_to_cos": ("true or false", True),
+    "freq_shift": ("a number", 0),
+    "add_attention": ("true or false", True),
+}
+
+# Settings of which only some values can be read.
+ONLY: dict[str, tuple[Any, ...]] = {
+    "_class_name": ("UNet2DModel",),
+    "center_input_sample": (False,),
+    "time_embedding_type": ("positional",),
+    "time_embedding_dim": (None,),
+    "mid_block_type": ("UNetMidBlock2D",),
+    "mid_block_scale_factor": (1,),
+    "act_fn": ("silu", "swish"),
+    "resnet_time_scale_shift": ("default", "scale_shift"),
+    "class_embed_type": (None,),
+    "downsample_type": ("conv", "resnet"),
+    "downsample_padding": (0, 1),
+    "in_channels": (3,),
+    "out_channels": (3, 6),
+}
+
+SCHEDULER: dict[str, tuple[str, Any]] = {
+    "beta_schedule": ("a word", NEEDED),  # schedulers of other families have none
+    "prediction_type": ("a word", "epsilon"),
+    "beta_start": ("a number", 1e-4),
+    "beta_end": ("a number", 0.02),
+    "num_train_timesteps": ("a whole number", 1000),
+}
+
+ONLY_SCHEDULER: dict[str, tuple[Any, ...]] = {
+    "beta_schedule": ("linear", "squaredcos_cap_v2"),
+    "prediction_type": ("epsilon", "v_prediction", "sample"),
+    "trained_betas": (None,),
+    "rescale_betas_zero_snr": (False,),
+}
+
+
+def read(folder: Path) -> ForeignBackbone:
+    """Read a UNet2DModel's folder, or a pipeline's with ``unet`` and ``scheduler`` in it.
+
+    Raises WeightsError for a setting that cannot be read, and, naming it, for the first tensor that is
+    unknown, missing or does not fit.
+    """
+    unet = folder / "unet" if (folder / "unet").is_dir() else folder
+    file = unet / "config.json"
+    told = _settings(file, NETWORK, ONLY)
+    scheduler = _schedule(folder, unet)
+    try:
+        config = _config(file, told)
+        described = ForeignConfig(config, **scheduler)
+    except ValueError as error:
+        raise WeightsError(f"{unet}: its settings fit no network that can be read ({error})") from None
+    weights = unet / "diffusion_pytorch_model.safetensors"
+    _, state = read_file(weights)
+    layout = Layout("UNet2DModel", partial(_name, config, _attention_names(state)))
+    network = rebuilt(weights, state, config, layout)
+    return ForeignBackbone(network, described, {"name": folder.name, "from": "diffusers"})
+
+
+def _settings(
+    file: Path, kinds: Mapping[str, tuple[str, Any]], only: Mapping[str, tuple[Any, ...]]
+) -> dict[str, Any]:
+    """The settings of a file that matter here, of the types that they must have."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{file}: cannot be read ({error})") from None
+    if not isinstance(told, dict):
+        raise WeightsError(f"{file}: expected an object of settings")
+    for key, values in only.items():
+        if key in told and told[key] not in values:
+            able = " or ".join(map(str, values))
+            raise WeightsError(f"{file}: has {key} {_shown(told[key])}; only {able} can be read")
+    found = {key: told.get(key, default) for key, (_, default) in kinds.items()}
+    for key, value in found.items():
+        if value is NEEDED:
+            raise WeightsError(f"{file}: lacks {key}, expected {kinds[key][0]}")
+        if not KINDS[kinds[key][0]](value):
+            raise WeightsError(f"{file}: has {key} {_shown(value)}; expected {kinds[key][0]}")
+    return found
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _config(file: Path, told: Mapping[str, Any]) -> AttentionUNetConfig:
+    """Raises WeightsError for what the network here cannot be, ValueError for what no network can be."""
+    if told["downsample_type"] != told["upsample_type"]:
+        kinds = f"{told['downsample_type']} and {_shown(told['upsample_type'])}"
+        raise WeightsError(f"{file}: its down- and up-sampling are of other kinds, {kinds}")
+    downs, ups = told["down_block_types"], told["up_block_types"]
+    for kind, side in [(kind, "Down") for kind in downs] + [(kind, "Up") for kind in ups]:
+        if kind not in (f"{side}Block2D", f"Attn{side}Block2D"):
+            raise WeightsError(f"{file}: has a block {_shown(kind)}, which cannot be read")
+    attention = tuple(kind.startswith("Attn") for kind in downs)
+    if attention != tuple(kind.startswith("Attn") for kind in reversed(ups)):
+        raise WeightsError(f"{file}: its blocks attend on other levels on the way up than on the way down")
+    scale_shift, groups = told["resnet_time_scale_shift"] == "scale_shift", told["attn_norm_num_groups"]
+    heads = told["attention_head_dim"]
+    return AttentionUNetConfig(
+        channels=tuple(told["block_out_channels"]),
+        blocks=told["layers_per_block"],
+        attention=attention,
+        inputs=told["in_channels"],
+        outputs=told["out_channels"],
+        classes=told["num_class_embeds"] or 0,
+        head_channels=1 if heads is None else heads,
+        heads=1 if heads is None else 0,  # one for all channels
+        groups=told["norm_num_groups"],
+        eps=told["norm_eps"],
+        scale_shift=scale_shift,
+        # Of the blocks that can be read only those that attend look at this.
+        residual=tuple(attends and told["downsample_type"] == "resnet" for attends in attention),
+        one_sided=told["downsample_padding"] == 0,
+        sine_first=not told["flip_sin_to_cos"],
+        shift=told["freq_shift"],
+        middle_attention=told["add_attention"],
+        middle_groups=groups if groups is not None else (0 if scale_shift else None),
+    )
+
+
+def _schedule(folder: Path, unet: Path) -> dict[str, Any]:
+    """prediction, schedule, steps and options, from the scheduler of the pipeline or one beside the
+    network's own settings; none where there is none."""
+    places = [place / "scheduler_config.json" for place in (folder / "scheduler", folder, unet)]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        return {}
+    told = _settings(file, SCHEDULER, ONLY_SCHEDULER)
+    linear = told["beta_schedule"] == "linear"
+    return {
+        "prediction": {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}[told["prediction_type"]],
+        "schedule": "linear" if linear else "cosine",
+        "steps": told["num_train_timesteps"],
+        "options": {"start": told["beta_start"], "end": told["beta_end"]} if linear else {},
+    }
+
+
+def _attention_names(state: Mapping[str, Tensor]) -> Mapping[str, str]:
+    old = any(name.endswith(".proj_attn.weight") for name in state)
+    return OLD_ATTENTION if old else ATTENTION
+
+
+def _name(config: AttentionUNetConfig, attention: Mapping[str, str], place: str) -> str:
+    """Their name of a place."""
+    module, _, kind = place.rpartition(".")
+    if module in ENDS:
+        return f"{ENDS[module]}.{kind}"
+    side, stage, part, inner, kind = place.split(".")
+    level, number = divmod(int(stage), config.blocks + 1)
+    if side == "middle":
+        block, number = "mid_block", 0 if part == "attention" else int(stage)
+    else:
+        block = f"{side}_blocks.{level}"
+    if part == "attention":
+        return f"{block}.attentions.{number}.{attention[inner]}.{kind}"
+    if part == "resample":
+        return f"{block}.{side}samplers.0.{RESIDUAL[inner]}.{kind}"
+    return f"{block}.resnets.{number}.{RESIDUAL[inner]}.{kind}"

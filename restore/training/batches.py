@@ -1,0 +1,183 @@
+"""The task mix: turn clean crops into what each task's network call sees and must answer."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from restore.images.resize import resize, small_size
+from restore.inverse.fill import push_pull
+from restore.priors.condition import Condition, no_condition
+from restore.training import degradations as damage
+from restore.training.holes import HOLES
+
+TASKS = ("unconditional", "upscale", "inpaint", "denoise")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Shares of the tasks in a batch, and where on the noise axis each is trained.
+
+    unconditional, upscale, inpaint, denoise: shares; they are normalised to sum to one.
+    prior_share: of the unconditional part, how much is uniform in log sigma over the useful range
+        (sigma_low to sigma_mid); the rest goes up to the schedule's top, where pictures begin.
+    top_share: of the conditional parts, how much sits at the very top, where one call is the
+        regression answer (``estimate=mean``).
+    """
+
+    unconditional: float = 0.5
+    upscale: float = 0.25
+    inpaint: float = 0.15
+    denoise: float = 0.1
+    prior_share: float = 0.8
+    top_share: float = 0.6
+    sigma_low: float = 0.5 / 255
+    sigma_mid: float = 0.5
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, task) for task in TASKS]
+        if min(shares) < 0 or not 0 < sum(shares) < math.inf:
+            raise ValueError(f"{', '.join(TASKS)} are shares of at least 0, not all 0; got {shares}")
+        if not (0 <= self.prior_share <= 1 and 0 <= self.top_share <= 1):
+            raise ValueError(
+                f"prior_share and top_share lie in 0..1; got {self.prior_share} and {self.top_share}"
+            )
+        if not 0 < self.sigma_low < self.sigma_mid < math.inf:
+            raise ValueError(
+                f"sigma_low and sigma_mid must rise from above 0; got {self.sigma_low} and {self.sigma_mid}"
+            )
+
+    def counts(self, batch: int) -> list[int]:
+        """How many of ``batch`` crops go to each task, by largest remainder."""
+        shares = [getattr(self, task) for task in TASKS]
+        exact = [share / sum(shares) * batch for share in shares]
+        counts = [int(number) for number in exact]
+        by_remainder = sorted(range(len(TASKS)), key=lambda task: counts[task] - exact[task])
+        for task in by_remainder[: batch - sum(counts)]:
+            counts[task] += 1
+        return counts
+
+
+@dataclass(frozen=True)
+class Batch:
+    """clean ``(b, 3, h, w)`` in [0, 1]; planes ``(b, 6, h, w)``; sigma ``(b,)``; weight ``(b, 1, h, w)``
+    says where the loss counts; task ``(b,)`` indexes TASKS."""
+
+    clean: Tensor
+    planes: Tensor
+    sigma: Tensor
+    weight: Tensor
+    task: Tensor
+
+
+def make_batch(
+    clean: Tensor, mix: Mix, sigma_max: float, *, generator: Generator | None, dice: random.Random
+) -> Batch:
+    """Split a batch of clean crops over the tasks and damage each part in its way.
+
+    generator draws on the crops' device; dice makes the decisions for a whole part of the batch on the
+    CPU, so that the device is never waited for.
+    """
+    planes, sigmas, weights, tasks = [], [], [], []
+    for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
+        if not len(part):
+            continue
+        part_planes, weight = _DAMAGE[index](part, generator, dice)
+        planes.append(part_planes)
+        weights.append(weight)
+        sigmas.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
+        tasks.append(torch.full((len(part),), index, device=part.device))
+    return Batch(clean, torch.cat(planes), torch.cat(sigmas), torch.cat(weights), torch.cat(tasks))
+
+
+def _sigmas(
+    n: int, prior: bool, mix: Mix, sigma_max: float, device: torch.device, generator: Generator | None
+) -> Tensor:
+    """Noise levels: stratified over the batch, so that every step sees the whole range."""
+    u = torch.rand(n, device=device, generator=generator)
+    strata = (torch.arange(n, device=device) + u) / n
+    strata = strata[torch.randperm(n, device=device, generator=generator)]
+    low, mid, top = math.log(mix.sigma_low), math.log(mix.sigma_mid), math.log(sigma_max)
+    choose = torch.rand(n, device=device, generator=generator)
+    if prior:
+        useful = low + (mid - low) * strata
+        return torch.where(choose < mix.prior_share, useful, mid + (top - mid) * strata**2).exp()
+    everywhere = low + (top - low) * strata  # without a gap below the top, or samples from there go astray
+    return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
+
+
+def _unconditional(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+    return no_condition(clean), torch.ones_like(clean[:, :1])
+
+
+def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+    """One factor a batch: 2, 3, 4 or anything between; mostly clean bicubic, some noise and JPEG."""
+    size = (clean.shape[-2], clean.shape[-1])
+    scale = (4.0, 4.0, 3.0, 2.0, 1.5 + 2.5 * dice.random())[int(dice.random() * 5)]
+    small = resize(clean, small_size(size, scale))
+    if dice.random() < 0.15:
+        small = damage.gaussian_noise(small, _uniform(small, 0, 8 / 255, generator), generator)
+        small = damage.jpeg(small.clamp(0, 1), _uniform(small, 50, 98, generator))
+    if dice.random() < 0.5:  # as every file is; the other half as a picture still in work
+        small = (small.clamp(0, 1) * 255).round() / 255
+    hint = resize(small, size)
+    return Condition(hint).planes(), torch.ones_like(clean[:, :1])
+
+
+_FAMILIES = ("strokes", "strokes", "text", "text", "scratches", "box", "random", "grid")
+
+
+def _inpaint(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+    """A hole of one family for this batch, filled smoothly; the loss counts inside the hole only."""
+    b, _, h, w = clean.shape
+    family = _FAMILIES[int(dice.random() * len(_FAMILIES))]
+    hole = HOLES[family]((b, h, w), clean.device, generator)
+    if dice.random() < 0.1:
+        hole = 1 - hole
+    # A hole of one pixel at least, or the mean over the hole has no value; never the whole picture.
+    hole[:, :, 0, 0], hole[:, :, -1, -1] = 1.0, 0.0
+    return Condition(push_pull(clean, hole), known=1 - hole).planes(), hole
+
+
+def _denoise(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+    """Blind denoising: the hint is the noisy picture; half of the time its noise level is told."""
+    kind = int(dice.random() * 5)
+    noise_std = torch.exp(_uniform(clean, math.log(2 / 255), math.log(60 / 255), generator))
+    if kind <= 1:
+        hint = damage.gaussian_noise(clean, noise_std, generator)
+        if kind:
+            hint = (hint.clamp(0, 1) * 255).round() / 255
+    elif kind == 2:
+        gain = torch.exp(_uniform(clean, math.log(1e-3), math.log(0.05), generator))
+        hint = damage.poisson_gaussian_noise(clean, gain, noise_std / 3, generator)
+    elif kind == 3:
+        hint = damage.correlated_noise(clean, noise_std / 2, 0.4 + dice.random(), generator)
+        if dice.random() < 0.5:
+            hint = damage.jpeg(hint.clamp(0, 1), _uniform(clean, 40, 98, generator))
+    else:
+        hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=dice.random() < 0.7)
+        if dice.random() < 0.5:
+            hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
+    # The file of a gray picture has one channel, and so has its noise.
+    gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
+    hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)
+    told = noise_std if kind <= 1 and dice.random() < 0.5 else None
+    return Condition(hint, noise_std=told).planes(), torch.ones_like(clean[:, :1])
+
+
+_DAMAGE: tuple[Callable[[Tensor, Generator | None, random.Random], tuple[Tensor, Tensor]], ...] = (
+    _unconditional,
+    _upscale,
+    _inpaint,
+    _denoise,
+)
+
+
+def _uniform(like: Tensor, low: float, high: float, generator: Generator | None) -> Tensor:
+    """One number per picture of the batch, ``(b,)``."""
+    return low + (high - low) * torch.rand(len(like), device=like.device, generator=generator)
