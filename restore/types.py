@@ -24,15 +24,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Estimate = Literal["mean", "sample"]
-
 Denoiser = Callable[["Tensor", float], "Tensor"]
-
 """``denoise(x, sigma) -> E[x0 | x]``: the only thing samplers know. sigma is a plain float."""
 
-Noise = Callable[["Tensor"], "Tensor"]
-
-"""``noise(like) -> z``: fresh standard normal numbers of the shape, dtype and device of ``like``."""
+Rng = Callable[["Tensor"], "Tensor"]
+"""``rng(like) -> z``: fresh standard normal numbers of the shape, dtype and device of ``like``."""
 
 Progress = Callable[[int, int], None]
-
 """``progress(done, total)`` is called after every network call."""
+
+
+def from_255(sigma: float) -> float:
+    """A noise level on the 0..255 scale, as users give it, in the [0, 1] units of everything inside."""
+    return sigma / 255
+
+
+def to_255(value: float) -> float:
+    """A level in [0, 1] units on the 0..255 scale, as users are told it."""
+    return 255 * value

@@ -59,13 +59,13 @@ def spent(session: Session, name: str, walk: Mapping[str, Any], about: Callable[
     session.backbone.ensemble = chosen.ensemble
     if settings.seconds is not None:
         session.chosen = (("--nfe", str(chosen.calls)),)
-        if "jumps" in chosen.walk:  # several walks take nearly as many calls
-            length, repeats = chosen.walk["jumps"]
-            told = {"--steps": chosen.walk["steps"], "--jump-length": length, "--jump-repeats": repeats}
+        if "jumps" in chosen.options:  # several walks take nearly as many calls
+            length, repeats = chosen.options["jumps"]
+            told = {"--steps": chosen.options["steps"], "--jump-length": length, "--jump-repeats": repeats}
             session.chosen = tuple((name, str(value)) for name, value in told.items())
-    if "method" in chosen.walk:
-        session.facts["method"] = chosen.walk["method"]
-    walk = {**walk, **chosen.walk}
+    if "method" in chosen.options:
+        session.facts["method"] = chosen.options["method"]
+    walk = {**walk, **chosen.options}
     _tell(session, name, walk, job.task, chosen, per_call)
     if settings.dry_run:
         raise OnlyPlannedError
@@ -79,8 +79,8 @@ def _tell(
     parts = [f"{total} network call{'s' if total > 1 else ''}"]
     if chosen.ensemble > 1:
         parts.append(f"{chosen.ensemble} orientations")
-    if "jumps" in chosen.walk:
-        length, repeats = chosen.walk["jumps"]
+    if "jumps" in chosen.options:
+        length, repeats = chosen.options["jumps"]
         parts.append(f"{walk['steps']} steps, climbs of {length}, {repeats} times")
     if per_call:
         whole = time.perf_counter() - session.began + total * per_call
@@ -114,6 +114,7 @@ def inpainting(hole: NDArray[np.bool_], walk: Mapping[str, Any], session: Sessio
     import numpy as np
     import torch
 
+    from restore.tasks.catalogue import find
     from restore.tasks.inpaint import inpaint
     from restore.tasks.inpaint_methods import Jumps, workload
 
@@ -124,12 +125,12 @@ def inpainting(hole: NDArray[np.bool_], walk: Mapping[str, Any], session: Sessio
         climbs = Jumps(1, 1) if walk["method"] == "repaint" else None
         steps = None if walk["method"] == "conditional" and walk["estimate"] == "mean" else 3
         gray = np.full((side, side), 0.5, np.float32)
-        inpaint(gray, speck, backbone=session.backbone, **{**walk, "steps": steps, "jumps": climbs})
+        inpaint(gray, speck, prior=session.backbone, **{**walk, "steps": steps, "jumps": climbs})
         return max(1, work(speck))
 
     def work(missing: NDArray[np.bool_]) -> int:
         plane = torch.from_numpy(missing)[None, None].float()
-        return workload(plane, walk["estimate"], walk["method"], session.backbone)
+        return workload(plane, find("inpaint", walk["method"], walk["estimate"]), session.backbone)
 
     return Job("inpaint", work(hole), small)
 
@@ -145,7 +146,7 @@ def denoising(pixels: NDArray[Any], session: Session) -> Job:
 
     def small(walk: Mapping[str, Any]) -> int:
         steps = None if walk["estimate"] == "mean" else 2
-        denoise(piece, backbone=session.backbone, **{**walk, "sigma": 10.0, "steps": steps})
+        denoise(piece, prior=session.backbone, **{**walk, "sigma": 10.0, "steps": steps})
         return math.prod(piece.shape[-2:])
 
     seen = canvas(pixels).batch[0].permute(1, 2, 0).numpy()
@@ -164,7 +165,7 @@ def upscaling(pixels: NDArray[Any], scale: float, session: Session) -> Job:
     def small(walk: Mapping[str, Any]) -> int:
         one_call = walk["method"] == "conditional" and walk["estimate"] == "mean"
         steps = None if one_call else 2
-        upscale(piece, scale, backbone=session.backbone, **{**walk, "steps": steps})
+        upscale(piece, scale, prior=session.backbone, **{**walk, "steps": steps})
         return math.prod(round(side * scale) for side in piece.shape[:2])
 
     h, w = (round(side * scale) for side in pixels.shape[:2])
@@ -173,25 +174,25 @@ def upscaling(pixels: NDArray[Any], scale: float, session: Session) -> Job:
 
 def compressed(pixels: NDArray[Any], coding: Coding | None, method: str, session: Session) -> Job:
     """For a picture ``(h, w, c)`` that JPEG has left something in."""
-    from restore.inverse.solvers import differentiates
+    from restore.inverse.catalogue import solvers
     from restore.tasks.dejpeg import dejpeg
 
     piece = pixels[:SMALL, :SMALL]
 
     def small(walk: Mapping[str, Any]) -> int:
         steps = None if walk["method"] == "blind" else 2
-        dejpeg(piece, coding=coding, backbone=session.backbone, **{**walk, "steps": steps})
+        dejpeg(piece, coding=coding, prior=session.backbone, **{**walk, "steps": steps})
         return int(piece.shape[0] * piece.shape[1])
 
     h, w = pixels.shape[:2]
-    gradient = method != "blind" and differentiates(method)
+    gradient = method != "blind" and solvers()[method].gradient
     return Job("dejpeg", session.backbone.computed((h, w), differentiable=gradient), small)
 
 
 def solving(pixels: NDArray[Any], words: Sequence[Word], method: str, session: Session) -> Job:
     """For a picture ``(h, w, c)`` that something was done to."""
     from restore.inverse.build import chain_of
-    from restore.inverse.solvers import differentiates
+    from restore.inverse.catalogue import solvers
     from restore.tasks.solve import solve
 
     factor = size_before(words, (1000, 1000))[0] / 1000
@@ -207,7 +208,7 @@ def solving(pixels: NDArray[Any], words: Sequence[Word], method: str, session: S
         except ValueError:
             given = pixels
             operator = chain_of(words)(given.shape[:2], session.backbone.device)
-        solve(given, lambda *_: operator, backbone=session.backbone, **{**walk, "steps": 2})
+        solve(given, lambda *_: operator, prior=session.backbone, **{**walk, "steps": 2})
         return math.prod(operator.x_shape[1:])
 
-    return Job("run", session.backbone.computed(size, differentiable=differentiates(method)), small)
+    return Job("solve", session.backbone.computed(size, differentiable=solvers()[method].gradient), small)

@@ -33,5 +33,5 @@ def deviation_of(
     pixels: NDArray[Any] = channels(picture, name)
     if pixels.dtype.kind == "u":  # else samples that differ by less than a level would be the same
         pixels = (pixels / np.iinfo(pixels.dtype).max).astype(np.float32)
-    found = find(pixels, seed=seed, backbone=session.backbone)
+    found = find(pixels, seed=seed, prior=session.backbone)
     return np.asarray(found[0, 0].cpu().numpy())

@@ -19,12 +19,10 @@ from restore.cli.options import (
     DENOISE_STEPS,
     ENSEMBLE,
     INPAINT_STEPS,
-    JUMPS,
     NETWORK,
     OVERWRITE,
     SAMPLERS,
     SEED,
-    SOLVE_STEPS,
     SOLVERS,
     UPSCALE_STEPS,
     load_backbone,
@@ -32,7 +30,8 @@ from restore.cli.options import (
     usable,
 )
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
-from restore.inverse.spec import EXAMPLES, read_word, serving
+from restore.inverse.spec import EXAMPLES, read_word, solvers_for
+from restore.tasks.catalogue import JUMPS, SOLVE_STEPS
 
 if TYPE_CHECKING:
     from restore.evaluation.pictures import PictureSet
@@ -48,9 +47,7 @@ HOLES = (
 )  # fmt: skip
 
 METRICS = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "colour", "lpips")
-
 TRUNKS = ("squeeze", "alex", "vgg")
-
 SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 
 
@@ -122,7 +119,6 @@ class Sweep(click.types.StringParamType):
 
 
 _FILE = click.Path(path_type=Path)
-
 _DATA = (
     click.option(
         "--data", "folders", type=_FILE, multiple=True, required=True, metavar="DIR",
@@ -326,7 +322,7 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
     help=f"What is done to the pictures, such as {EXAMPLES}. May be given several times, in their order.",
 )  # fmt: skip
 @click.option(
-    "--noise", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
+    "--sigma", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
     help="White noise after that, 0 to 255; the result becomes 8 bits.",
 )  # fmt: skip
 @_with(
@@ -335,27 +331,27 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
     )
 )
 @_with(*_SCORES, ENSEMBLE, *NETWORK)
-def run(words: tuple[str, ...], noise: float, **options: Any) -> None:
+def solve(words: tuple[str, ...], sigma: float, **options: Any) -> None:
     """Pictures degraded by any chain of operators, restored by every method that can undo it.
 
     \b
-    restore eval run --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
-    restore eval run --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
+    restore eval solve --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
+    restore eval solve --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
     """
     try:
         read = [read_word(word) for word in words]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for method in options["methods"] or ():
-        if method not in serving(read):
-            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(serving(read))} can")
+        if method not in solvers_for(read):
+            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(solvers_for(read))} can")
 
     def protocols() -> list[Protocol]:
         from restore.evaluation.protocols import Degraded
 
-        return [Degraded(words, noise)]
+        return [Degraded(words, sigma)]
 
-    _evaluate("run", protocols, **options)
+    _evaluate("solve", protocols, **options)
 
 
 @evaluate.command()

@@ -23,7 +23,6 @@ from restore.cli.options import (
 from restore.errors import OutputError
 
 FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
-
 LOSSES = ("l2", "l1", "l0")
 
 

@@ -13,7 +13,6 @@ from restore import images
 from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
 
 STDIO = "-"
-
 """What stands for standard input and standard output."""
 
 

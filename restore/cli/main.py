@@ -28,15 +28,12 @@ from restore.cli.options import (
     GUIDANCE,
     INPAINT_METHOD,
     INPAINT_STEPS,
-    JUMPS,
     MODEL,
     OUTPUT,
     OVERWRITE,
     OWN_WALK,
-    SAMPLE_STEPS,
     SAMPLERS,
     SAMPLES,
-    SCALES,
     SEED,
     UNCERTAINTY,
     UPSCALE_METHOD,
@@ -58,8 +55,9 @@ from restore.cli.options import (
 )
 from restore.cli.provenance import read_named, stamped, visible
 from restore.cli.runner import Prepared, Session, channels, check_writable, restore_all, with_channels
-from restore.cli.solve import colorize, convert, deblur, dejpeg, run
+from restore.cli.solve import colorize, convert, deblur, dejpeg, solve_command
 from restore.errors import MaskError, RestoreError
+from restore.tasks.catalogue import JUMPS, SAMPLE_STEPS, SCALES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -179,7 +177,7 @@ def inpaint(
             asked = spent(session, job.name, asked, lambda: inpainting(hole, walk, session))
             asked["jumps"] = asked["jumps"] and Jumps(*asked["jumps"])
             pixels, progress = channels(picture, job.name), session.progress
-            filled = inpaint(pixels, hole, backbone=session.backbone, progress=progress, **asked)
+            filled = inpaint(pixels, hole, prior=session.backbone, progress=progress, **asked)
             return with_channels(picture, filled)
 
         def deviation() -> NDArray[np.float32]:
@@ -293,7 +291,7 @@ def denoise(settings: Settings, inputs: tuple[str, ...], sigma: float | None, **
                 _tell_noise(pixels, job, session)
             _check_fitted(asked["method"], job, session)
             asked = spent(session, job.name, asked, lambda: denoising(pixels, session))
-            clean = denoise(pixels, backbone=session.backbone, progress=session.progress, **asked)
+            clean = denoise(pixels, prior=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, clean)
 
         def deviation() -> NDArray[np.float32]:
@@ -415,7 +413,7 @@ def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **walk: A
 
             pixels = channels(picture, job.name)
             asked = spent(session, job.name, session.drawn(walk), lambda: upscaling(pixels, scale, session))
-            large = upscale(pixels, scale, backbone=session.backbone, progress=session.progress, **asked)
+            large = upscale(pixels, scale, prior=session.backbone, progress=session.progress, **asked)
             return with_channels(picture, large)
 
         def deviation() -> NDArray[np.float32]:
@@ -491,7 +489,7 @@ def _samples(
 
     from restore.tasks.sample import sample
 
-    drawn = sample(count, size=size, backbone=session.backbone, progress=session.progress, **walk)
+    drawn = sample(count, size=size, prior=session.backbone, progress=session.progress, **walk)
     bytes_ = (drawn * 255).round().to(torch.uint8)
     grid = make_grid(bytes_, nrow=math.ceil(math.sqrt(count)), padding=2)
     return [images.Picture(pixels=each.permute(1, 2, 0).numpy()) for each in (*bytes_, grid)]
@@ -608,5 +606,5 @@ def info(file: Path, as_json: bool) -> None:
         click.echo("  " + visible("; ".join(detail for detail in details if detail)))
 
 
-for command in (deblur, dejpeg, colorize, run, evaluate, fit, convert):
+for command in (deblur, dejpeg, colorize, solve_command, evaluate, fit, convert):
     main.add_command(command)

@@ -13,94 +13,36 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.diffusion.samplers import SAMPLERS as _SAMPLERS
 from restore.errors import ConfigError
+from restore.inverse.catalogue import solvers
+from restore.priors.device import PRECISIONS, TILE
+from restore.tasks import catalogue
+from restore.tasks.catalogue import (
+    ESTIMATES,
+    JUMPS,
+    MAP_SAMPLES,
+)
 
 if TYPE_CHECKING:
     from restore.priors.backbone import Backbone
     from restore.priors.device import Precision
     from restore.priors.foreign.backbone import ForeignBackbone
 
-# Literals that the tasks have too: to look them up there would import torch. A test compares them.
-ESTIMATES = ("sample", "mean")
 
-PRECISIONS = ("auto", "bf16", "fp32")
+def _steps(task: str) -> dict[tuple[str, str], int]:
+    return {(method.name, method.estimate): method.steps for method in catalogue.methods(task)}
 
-SAMPLERS = ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin")
 
-INPAINT_STEPS = {
-    ("alternating", "mean"): 20,
-    ("alternating", "sample"): 24,
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("repaint", "sample"): 250,
-    ("ddnm", "sample"): 24,
-    ("splitting", "mean"): 20,
-    ("ddrm", "sample"): 20,
-    ("ddnm-plus", "sample"): 20,
-    ("diffpir", "sample"): 20,
-    ("pigdm", "sample"): 20,
-    ("dps", "sample"): 20,
-}
-
-INPAINT_METHOD = {"mean": "alternating", "sample": "alternating"}
-
-JUMPS = (10, 10)
-
-DENOISE_STEPS = {
-    ("auto", "mean"): 1,
-    ("auto", "sample"): 20,
-    ("gaussian", "mean"): 1,
-    ("gaussian", "sample"): 20,
-    ("blind", "mean"): 1,
-    ("blind", "sample"): 20,
-}
-
-UPSCALE_STEPS = {
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("projection", "mean"): 2,
-    ("projection", "sample"): 8,
-}
-
-UPSCALE_METHOD = {"mean": "projection", "sample": "projection"}
-
-SCALES = (1.5, 4.0)
-
-SOLVERS = {
-    "splitting": "mean",
-    "ddrm": "sample",
-    "ddnm": "sample",
-    "ddnm-plus": "sample",
-    "diffpir": "sample",
-    "pigdm": "sample",
-    "dps": "sample",
-    "repaint": "sample",
-}
-
-SOLVE_STEPS = {"mean": 12, "sample": 20}
-
-COLOUR_START = 1.0
-
-DEJPEG_STEPS = {("splitting", "mean"): 2, ("blind", "mean"): 1, ("ddnm", "sample"): 6, ("dps", "sample"): 20}
-
-DEJPEG_METHOD = {"mean": "splitting", "sample": "ddnm"}
-
-STEPS: dict[str, Mapping[tuple[str, str], int]] = {
-    "denoise": DENOISE_STEPS,
-    "upscale": UPSCALE_STEPS,
-    "inpaint": INPAINT_STEPS,
-    "dejpeg": DEJPEG_STEPS,
-    "run": {(name, estimate): SOLVE_STEPS[estimate] for name, estimate in SOLVERS.items()},
-}
-
-OWN_WALK = ("ddrm", "ddnm-plus", "diffpir", "dps")  # with transitions of their own, for no other sampler
-
-SAMPLE_STEPS = 50
-
-MAP_SAMPLES = 8
-
-TILE = 2048
-
+SAMPLERS = tuple(_SAMPLERS)
+INPAINT_STEPS, DENOISE_STEPS = _steps("inpaint"), _steps("denoise")
+UPSCALE_STEPS, DEJPEG_STEPS = _steps("upscale"), _steps("dejpeg")
+INPAINT_METHOD, UPSCALE_METHOD, DEJPEG_METHOD = (
+    {estimate: catalogue.default(task, estimate) for estimate in ("mean", "sample")}
+    for task in ("inpaint", "upscale", "dejpeg")
+)
+SOLVERS = {name: solver.estimate for name, solver in solvers().items()}
+OWN_WALK = tuple(name for name, solver in solvers().items() if solver.wrap is None)
 CANCELLED = 130  # 128 + SIGINT, as shells count
 
 
@@ -213,7 +155,6 @@ OUTPUT = click.option(
 )  # fmt: skip
 
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
-
 NETWORK = (
     click.option(
         "--weights", type=click.Path(path_type=Path), metavar="FILE",

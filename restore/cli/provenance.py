@@ -15,11 +15,8 @@ from restore.errors import ImageError
 from restore.images import exif
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
-
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
-
 MOST = 20  # steps of a picture's history that are kept
-
 DRAWN = "drawn"  # the folder in the command of what was made from no picture
 
 

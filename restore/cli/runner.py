@@ -191,7 +191,6 @@ class OnlyPlannedError(Exception):
 
 
 Task = Callable[[images.Picture, Job, Session], Prepared]
-
 """Checks a picture and notes what the user should know; nothing is computed yet."""
 
 
@@ -335,9 +334,7 @@ NO_MATTER = {
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
-
 SEEDS = 2**32  # what --seed takes: after the last one comes 0
-
 AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
 
 

@@ -17,7 +17,6 @@ from restore.cli.deviation import deviation_of
 from restore.cli.jobs import Job
 from restore.cli.options import (
     BUDGET,
-    COLOUR_START,
     CONSISTENCY,
     DEJPEG_METHOD,
     DEJPEG_STEPS,
@@ -28,7 +27,6 @@ from restore.cli.options import (
     SAMPLERS,
     SAMPLES,
     SEED,
-    SOLVE_STEPS,
     SOLVERS,
     UNCERTAINTY,
     Number,
@@ -43,16 +41,16 @@ from restore.cli.options import (
 from restore.cli.runner import Prepared, Session, channels, check_writable, restore_all, with_channels
 from restore.errors import ConfigError, ImageError, OutputError
 from restore.images.jpeg_coding import Coding, coding_of
-from restore.inverse.spec import KERNELS, Word, preferred, read_word, serving, size_before
+from restore.inverse.spec import KERNELS, Word, preferred, read_word, size_before, solvers_for
+from restore.tasks.catalogue import COLOUR_START, SOLVE_STEPS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
-
-NOISE = click.option(
-    "--noise", type=Number(0, 255), metavar="S",
+SIGMA = click.option(
+    "--sigma", type=Number(0, 255), metavar="S",
     help="Standard deviation of the noise in the picture, 0 to 255 as 8-bit pixels count.  [default: that of "
     "rounding, 0.29]",
 )  # fmt: skip
@@ -89,14 +87,11 @@ def walk_options(
 
 
 _SAMPLING = [name for name, estimate in SOLVERS.items() if estimate == "sample" and name != "repaint"]
-
 _METHOD = (
     f"For the mean splitting; for a sample {', '.join(_SAMPLING)}, or what an installed package adds.  "
     "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]"
 )
-
 _STEPS = f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample"
-
 _SAMPLER = "the methods that leave the choice: ddnm, pigdm"
 
 solver_options = walk_options("mean", _METHOD, _STEPS, _SAMPLER, "splitting 0.25, dps 0.1, else 0.5")
@@ -111,7 +106,7 @@ colour_options = walk_options("sample", _METHOD, _STEPS, _SAMPLER, f"of a sample
     help="gaussian:SIGMA, or motion:LENGTH:ANGLE with the angle in degrees from the right turning up; in "
     "pixels.",
 )  # fmt: skip
-@NOISE
+@SIGMA
 @solver_options
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
 def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any) -> None:
@@ -119,7 +114,7 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **walk: Any
 
     \b
     restore deblur soft.jpg --kernel gaussian:1.6
-    restore deblur shaken.png --kernel motion:15:30 --noise 2 -o sharp.png
+    restore deblur shaken.png --kernel motion:15:30 --sigma 2 -o sharp.png
     """
     try:
         words = [read_word(f"blur={kernel}")]
@@ -147,22 +142,22 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **walk: Any) -> None:
     _solve(inputs, settings, [read_word("gray")], walk, "colorized")
 
 
-@click.command()
+@click.command("solve")
 @INPUTS
 @click.option(
     "--operator", "words", multiple=True, required=True, metavar="WHAT",
     help="What was done to the picture: blur=KERNEL (as for deblur), down=FACTOR (bicubic), area=FACTOR "
     "(means), gray, jpeg=QUALITY. May be given several times, in the order in which it happened.",
 )  # fmt: skip
-@NOISE
+@SIGMA
 @solver_options
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
-def run(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
+def solve_command(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **walk: Any) -> None:
     """Undo what was done to pictures: files, folders with their sub-folders, or -.
 
     \b
-    restore run small.png --operator blur=gaussian:1.2 --operator down=3
-    restore run bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
+    restore solve small.png --operator blur=gaussian:1.2 --operator down=3
+    restore solve bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
     """
     try:
         read = [read_word(word) for word in words]
@@ -201,7 +196,7 @@ def _solve(
             drawn = {"method": preferred(words, walk["estimate"]), **session.drawn(walk)}
             drawn = spent(session, job.name, drawn, lambda: solving(pixels, words, drawn["method"], session))
             try:
-                found = solve(pixels, lambda *_: operator, backbone=backbone, progress=progress, **drawn)
+                found = solve(pixels, lambda *_: operator, prior=backbone, progress=progress, **drawn)
             except ValueError as error:  # another package's method that cannot serve the operator
                 raise ConfigError(f"{job.name}: {error}") from error
             return with_channels(asked, found)
@@ -210,11 +205,11 @@ def _solve(
             from restore.inverse.build import chain_of
             from restore.tasks.uncertainty import of_solving
 
-            asked = {k: walk[k] for k in ("noise", "start") if k in walk}
+            asked = {k: walk[k] for k in ("sigma", "start") if k in walk}
             find = partial(of_solving, operator=chain_of(words), count=settings.map_samples, **asked)
             colour = any(word.kind == "gray" for word in words)
             shown = replace(picture, gray=False) if colour else picture
-            return deviation_of(shown, job.name, "run", session, find, walk["seed"])
+            return deviation_of(shown, job.name, "solve", session, find, walk["seed"])
 
         def truth(result: images.Picture) -> tuple[str, dict[str, Any]]:
             from restore.inverse.build import chain_of
@@ -233,7 +228,7 @@ def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no method can do."""
     if any(word.kind == "gray" for word in words[:-1]):
         raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
-    estimate, able = walk["estimate"], serving(words)
+    estimate, able = walk["estimate"], solvers_for(words)
     method = walk["method"] or preferred(words, estimate)
     if method in SOLVERS and method not in able:
         raise click.UsageError(
@@ -241,16 +236,18 @@ def _check(words: Sequence[Word], walk: dict[str, Any]) -> None:
             if len(able) > 1
             else f"--method {method} cannot undo this; pass --estimate sample --method {able[0]}"
         )
-    table = {each: SOLVE_STEPS[each[1]] for each in SOLVERS.items() if each[0] in able}
+    table: dict[tuple[str, str], int] = {
+        each: SOLVE_STEPS[each[1]] for each in SOLVERS.items() if each[0] in able
+    }
     if method not in SOLVERS:
         table[method, estimate] = SOLVE_STEPS[estimate]  # another package's, which says itself what it can do
     check_walk(table, {**walk, "method": method})
     check_sampler(method, walk)
     projected = [word.kind for word in words] == ["jpeg"]
-    if walk.get("noise") is not None and (method == "dps" or projected):
+    if walk.get("sigma") is not None and (method == "dps" or projected):
         what = "what JPEG has left" if projected else "--method dps"
-        raise click.UsageError(f"--noise has no effect with {what}; leave it out")
-    if walk.get("noise") == 0 and method == "diffpir":
+        raise click.UsageError(f"--sigma has no effect with {what}; leave it out")
+    if walk.get("sigma") == 0 and method == "diffpir":
         raise click.UsageError("--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus")
 
 
@@ -302,9 +299,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
                 session.note(f"{job.name}: JPEG of quality {coding.quality}")
             pixels, drawn = channels(picture, job.name), session.drawn(walk)
             drawn = spent(session, job.name, drawn, lambda: compressed(pixels, coding, method, session))
-            found = dejpeg(
-                pixels, coding=coding, backbone=session.backbone, progress=session.progress, **drawn
-            )
+            found = dejpeg(pixels, coding=coding, prior=session.backbone, progress=session.progress, **drawn)
             return with_channels(picture, found)
 
         def deviation() -> NDArray[np.float32]:
@@ -384,7 +379,7 @@ def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
 
     \b
     restore convert 256x256_diffusion_uncond.pt -o adm256.safetensors
-    restore run blurred.png --operator blur=gaussian:2 --weights adm256.safetensors
+    restore solve blurred.png --operator blur=gaussian:2 --weights adm256.safetensors
     """
     told = {name: value for name, value in told.items() if value is not None}
     if output.suffix.lower() != ".safetensors":

@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 Prediction = Literal["eps", "x0", "v"]
-
 """What a network's output means: the noise, the clean picture, or ``v = a eps - s X0``."""
 
 Coefficient = float | Tensor
-
 """One number for all pictures, or one for each: ``(b,)``."""
 
 Scalar = TypeVar("Scalar", float, Tensor)

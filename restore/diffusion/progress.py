@@ -6,8 +6,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
-from torch import Tensor
-
 from restore.types import Progress
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-def counted(
+def with_progress(
     answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
 ) -> Callable[[Tensor, float], Answer]:
     """The same answers; after each the number so far, of so many in all, is reported."""

@@ -1,35 +1,34 @@
 """Samplers: plain functions that walk a ladder of noise levels with a denoiser.
 
-A sampler is called ``sampler(denoise, x, sigmas, noise=..., progress=...)``. ``x`` starts as
+A sampler is called ``sampler(denoise, x, sigmas, rng=..., progress=...)``. ``x`` starts as
 ``x0 + sigmas[0] * n``, sigmas are those of `restore.diffusion.sigmas` (in [0, 1] units, as a rule ending with
 0.0), and every pair (s, s') of neighbours is one step. A step up the ladder (s' > s) re-noises,
 ``x + sqrt(s'^2 - s^2) z``, and costs no network call, so RePaint's ladder works with every sampler
-but `annealed_langevin`. All raise ValueError for a ladder that cannot be walked or when noise is
-needed and not given, and NumbersError, with the step, when the picture is no longer finite.
+but `annealed_langevin`. All raise ValueError for a ladder that cannot be walked or when random numbers are
+needed and no ``rng`` is given, and NumbersError, with the step, when the picture is no longer finite.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-import torch
-from torch import Tensor
-
-from restore.diffusion.progress import counted
+from restore.diffusion.progress import with_progress
 from restore.diffusion.sigmas import network_calls
 from restore.errors import NumbersError
-from restore.types import Denoiser, Noise, Progress
+from restore.types import Denoiser, Progress, Rng
 
-Update = Callable[[Tensor, float, float, Noise], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
 
-"""``update(x, sigma, below, noise) -> x'``: one step of a ladder, down from one noise level to another."""
+Update = Callable[["Tensor", float, float, Rng], "Tensor"]
+"""``update(x, sigma, below, rng) -> x'``: one step of a ladder, down from one noise level to another."""
 
-StepSize = Callable[[Tensor, Tensor, float], float | Tensor]
-
+StepSize = Callable[["Tensor", "Tensor", float], "float | Tensor"]
 """``step_size(score, z, sigma)``: Langevin's alpha, one number or one for each picture ``(b, 1, 1, 1)``."""
 
 
@@ -42,7 +41,7 @@ class Sampler(Protocol):
         x: Tensor,
         sigmas: Sequence[float],
         *,
-        noise: Noise | None = None,
+        rng: Rng | None = None,
         progress: Progress | None = None,
     ) -> Tensor: ...
 
@@ -61,22 +60,24 @@ def learned_variance(denoise: Denoiser) -> LearnedVariance:
     return denoise
 
 
-def walk(update: Update, x: Tensor, sigmas: Sequence[float], *, noise: Noise | None = None) -> Tensor:
+def run_updates(update: Update, x: Tensor, sigmas: Sequence[float], *, rng: Rng | None = None) -> Tensor:
     """Take every step of a ladder that goes down by ``update``, every one that goes up by noise.
 
     Up it is ``x + sqrt(s'^2 - s^2) z`` (Lugmayr et al. 2022). Raises NumbersError, with the step, as soon as
     x is not finite.
     """
-    steps, watch = _steps(sigmas), Watch(sigmas)
-    draw = partial(_draw, noise)
+    steps, check = _steps(sigmas), FiniteCheck(sigmas)
+    draw = partial(_draw, rng)
+    import torch
+
     with torch.no_grad():
         for sigma, below in steps:
             if below > sigma:
                 x = x + math.sqrt(below**2 - sigma**2) * draw(x)
             else:
                 x = update(x, sigma, below, draw)
-            watch(x)
-    watch.end()
+            check(x)
+    check.end()
     return x
 
 
@@ -86,7 +87,7 @@ def ddim(
     sigmas: Sequence[float],
     *,
     eta: float = 0.0,
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Step along the direction to x0, with a share eta of DDPM's noise (Song et al. 2021, eq. 12, 16).
@@ -95,19 +96,19 @@ def ddim(
     deterministic, eta 1 is `ddpm` with the small variance. Raises ValueError unless 0 <= eta <= 1.
     """
     check_share("eta", eta)
-    denoise = counted(denoise, progress, network_calls(sigmas))
+    denoise = with_progress(denoise, progress, network_calls(sigmas))
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
-        return ddim_step(x, denoise(x, sigma), sigma, below, eta, noise)
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
+        return ddim_step(x, denoise(x, sigma), sigma, below, eta, rng)
 
-    return walk(update, x, sigmas, noise=noise)
+    return run_updates(update, x, sigmas, rng=rng)
 
 
-def ddim_step(x: Tensor, x0: Tensor, sigma: float, below: float, eta: float, noise: Noise) -> Tensor:
+def ddim_step(x: Tensor, x0: Tensor, sigma: float, below: float, eta: float, rng: Rng) -> Tensor:
     """One step of `ddim` for a clean estimate x0."""
     up = eta * below * math.sqrt(1 - (below / sigma) ** 2)
     x = x0 + math.sqrt(below**2 - up**2) / sigma * (x - x0)
-    return x + up * noise(x) if up > 0 else x
+    return x + up * rng(x) if up > 0 else x
 
 
 def check_share(name: str, value: float) -> None:
@@ -122,7 +123,7 @@ def ddpm(
     sigmas: Sequence[float],
     *,
     variance: Literal["small", "large", "learned"] = "small",
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Draw every x' from the reverse process (Ho et al. 2020, algorithm 2), ``x' = mean + up z``.
@@ -134,9 +135,9 @@ def ddpm(
     log up^2 = v log large + (1 - v) log small (Nichol & Dhariwal 2021, eq. 15). The step to s' = 0
     draws nothing. Raises ValueError for ``learned`` when the denoiser has no such method.
     """
-    answer = counted(_variance_answer(denoise, variance), progress, network_calls(sigmas))
+    answer = with_progress(_variance_answer(denoise, variance), progress, network_calls(sigmas))
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0, between = answer(x, sigma)
         x = x0 + (below / sigma) ** 2 * (x - x0)
         if below == 0:
@@ -144,9 +145,9 @@ def ddpm(
         down = math.sqrt(sigma**2 - below**2)
         small = below / sigma * down
         large = math.sqrt((1 + 4 * below**2) / (1 + 4 * sigma**2)) * down
-        return x + small * (large / small) ** between * noise(x)
+        return x + small * (large / small) ** between * rng(x)
 
-    return walk(update, x, sigmas, noise=noise)
+    return run_updates(update, x, sigmas, rng=rng)
 
 
 def _variance_answer(
@@ -166,17 +167,17 @@ def heun(
     x: Tensor,
     sigmas: Sequence[float],
     *,
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Follow dx/ds = (x - x0)/s with Heun's second-order steps (Karras et al. 2022, algorithm 1).
 
-    Two network calls a step; one, Euler's, in a step to 0. noise is drawn where the ladder climbs.
+    Two network calls a step; one, Euler's, in a step to 0. rng is used where the noise level rises.
     """
     to_zero = sum(below == 0 for _, below in _steps(sigmas))
-    denoise = counted(denoise, progress, 2 * network_calls(sigmas) - to_zero)
+    denoise = with_progress(denoise, progress, 2 * network_calls(sigmas) - to_zero)
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         slope = (x - denoise(x, sigma)) / sigma
         euler = x + (below - sigma) * slope
         if below == 0:
@@ -184,7 +185,7 @@ def heun(
         slope_below = (euler - denoise(euler, below)) / below
         return x + (below - sigma) * (slope + slope_below) / 2
 
-    return walk(update, x, sigmas, noise=noise)
+    return run_updates(update, x, sigmas, rng=rng)
 
 
 def dpmpp_2m(
@@ -192,19 +193,19 @@ def dpmpp_2m(
     x: Tensor,
     sigmas: Sequence[float],
     *,
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Step as DDIM does, towards an x0 carried on from the last two (Lu et al. 2022, algorithm 2).
 
     DPM-Solver++(2M): with h = log(s/s') and r = h_last/h, ``D = x0 + (x0 - x0_last) / (2 r)`` and
     ``x' = D + (s'/s) (x - D)``. Second order, one network call a step. The first step, one to 0 and
-    one after a climb are of first order. noise is drawn where the ladder climbs.
+    one after a climb are of first order. rng is used where the noise level rises.
     """
-    denoise = counted(denoise, progress, network_calls(sigmas))
+    denoise = with_progress(denoise, progress, network_calls(sigmas))
     last: tuple[Tensor, float, float] | None = None  # x0, h and where that step ended
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         nonlocal last
         x0 = denoise(x, sigma)
         if below == 0:
@@ -216,7 +217,7 @@ def dpmpp_2m(
         last = x0, h, below
         return ahead + below / sigma * (x - ahead)
 
-    return walk(update, x, sigmas, noise=noise)
+    return run_updates(update, x, sigmas, rng=rng)
 
 
 def step_by_ratio(ratio: float = 0.16) -> StepSize:
@@ -245,13 +246,12 @@ def step_by_level(epsilon: float, last_sigma: float) -> StepSize:
     return lambda score, z, sigma: epsilon * (sigma / last_sigma) ** 2
 
 
-@torch.no_grad()
 def annealed_langevin(
     denoise: Denoiser,
     x: Tensor,
     sigmas: Sequence[float],
     *,
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
     steps_per_level: int = 3,
     step_size: StepSize | None = None,
@@ -269,43 +269,73 @@ def annealed_langevin(
     levels = [sigma for sigma in sigmas if sigma > 0]
     to_zero = sigmas[-1] == 0
     step_size = step_size or step_by_ratio()
-    denoise = counted(denoise, progress, len(levels) * steps_per_level + to_zero)
-    watch = Watch(sigmas)
-    for sigma in levels:
-        for _ in range(steps_per_level):
-            score = (denoise(x, sigma) - x) / sigma**2
-            z = _draw(noise, x)
-            alpha = step_size(score, z, sigma)
-            x = x + alpha / 2 * score + alpha**0.5 * z
-        watch(x)
-    if to_zero:
-        x = denoise(x, levels[-1])
-        watch(x)
-    watch.end()
+    denoise = with_progress(denoise, progress, len(levels) * steps_per_level + to_zero)
+    check = FiniteCheck(sigmas)
+    import torch
+
+    with torch.no_grad():
+        for sigma in levels:
+            for _ in range(steps_per_level):
+                score = (denoise(x, sigma) - x) / sigma**2
+                z = _draw(rng, x)
+                alpha = step_size(score, z, sigma)
+                x = x + alpha / 2 * score + alpha**0.5 * z
+            check(x)
+        if to_zero:
+            x = denoise(x, levels[-1])
+            check(x)
+    check.end()
     return x
 
 
-SAMPLERS: dict[str, Sampler] = {
-    "ddim": ddim,
-    "ddpm": ddpm,
-    "heun": heun,
-    "dpmpp-2m": dpmpp_2m,
-    "langevin": annealed_langevin,
-}
+@dataclass(frozen=True)
+class NamedSampler:
+    """A sampler with what is known of it before it runs; called like the function itself.
 
-
-def choose(name: str | None, default: Sampler, estimate: str = "sample") -> Sampler:
-    """Give the sampler of that name, the default for None.
-
-    Raises ValueError for an unknown name, saying which there are, and for any name with the estimate
-    ``mean``, which no sampler draws.
+    name: what users call it. run: the function. calls: the network calls that it takes for so many steps on
+    noise levels that end with 0. climbs: whether noise levels may rise in between, as RePaint's do.
     """
-    if name is None:
-        return default
+
+    name: str
+    run: Sampler
+    calls: Callable[[int], int] = int
+    climbs: bool = True
+
+    def __call__(
+        self,
+        denoise: Denoiser,
+        x: Tensor,
+        sigmas: Sequence[float],
+        *,
+        rng: Rng | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        return self.run(denoise, x, sigmas, rng=rng, progress=progress)
+
+
+SAMPLERS: dict[str, NamedSampler] = {}
+"""All samplers by name. The command line, the tasks, budgets and evaluation know those that are in here."""
+
+
+def register(sampler: NamedSampler) -> NamedSampler:
+    """Make a sampler known by its name. Raises ValueError where there is one of that name already."""
+    if sampler.name in SAMPLERS:
+        raise ValueError(f"there is a sampler {sampler.name!r} already; choose another name")
+    SAMPLERS[sampler.name] = sampler
+    return sampler
+
+
+register(NamedSampler("ddim", ddim))
+register(NamedSampler("ddpm", ddpm))
+register(NamedSampler("heun", heun, calls=lambda steps: 2 * steps - 1))
+register(NamedSampler("dpmpp-2m", dpmpp_2m))
+register(NamedSampler("langevin", annealed_langevin, calls=lambda steps: 3 * steps + 1, climbs=False))
+
+
+def named_sampler(name: str) -> NamedSampler:
+    """The sampler of that name. Raises ValueError for an unknown name, saying which there are."""
     if name not in SAMPLERS:
         raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, got {name!r}")
-    if estimate == "mean":
-        raise ValueError(f"a sampler walks to a sample, not to the mean; leave out sampler={name!r}")
     return SAMPLERS[name]
 
 
@@ -325,13 +355,13 @@ def _steps(sigmas: Sequence[float]) -> list[tuple[float, float]]:
     return pairs
 
 
-def _draw(noise: Noise | None, like: Tensor) -> Tensor:
-    if noise is None:
-        raise ValueError("this walk draws random numbers; pass noise=seeded_noise(seed)")
-    return noise(like)
+def _draw(rng: Rng | None, like: Tensor) -> Tensor:
+    if rng is None:
+        raise ValueError("this walk draws random numbers; pass rng=seeded_rng(seed)")
+    return rng(like)
 
 
-class Watch:
+class FiniteCheck:
     """Stops a walk whose state is no longer finite.
 
     What a step gave is looked at after the next one, so that no device has to wait for the answer.
@@ -344,7 +374,7 @@ class Watch:
 
     def __call__(self, x: Tensor) -> None:
         self.end()
-        self._finite = torch.isfinite(x).all()
+        self._finite = x.isfinite().all()
         self._step += 1
 
     def end(self) -> None:

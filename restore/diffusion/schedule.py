@@ -22,8 +22,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.coordinates import log_snr_of, per_picture, sigma_of
-
-Map = Callable[[float], float]
+from restore.diffusion.sigmas import at_least_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +104,12 @@ class Schedule:
 
 def linear(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Schedule:
     """Give betas evenly spaced from start to end (Ho et al. 2020, section 4, for 1000 steps)."""
-    return Schedule(torch.linspace(start, end, _at_least_one("steps", steps), dtype=torch.float64))
+    return Schedule(torch.linspace(start, end, at_least_one("steps", steps), dtype=torch.float64))
 
 
 def cosine(steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
     """Give ``abar(u) = cos^2((u + offset) / (1 + offset) pi / 2)`` (Nichol & Dhariwal 2021, eq. 17)."""
-    u = torch.linspace(0, 1, _at_least_one("steps", steps) + 1, dtype=torch.float64)
+    u = torch.linspace(0, 1, at_least_one("steps", steps) + 1, dtype=torch.float64)
     return _from_curve(torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2, max_beta)
 
 
@@ -123,7 +122,7 @@ def sigmoid(
     """
     if not (start < end and tau > 0):
         raise ValueError(f"a sigmoid schedule needs start < end and tau > 0; got {start}, {end} and {tau}")
-    u = torch.linspace(start / tau, end / tau, _at_least_one("steps", steps) + 1, dtype=torch.float64)
+    u = torch.linspace(start / tau, end / tau, at_least_one("steps", steps) + 1, dtype=torch.float64)
     fall = torch.sigmoid(u[-1]) - torch.sigmoid(u)
     return _from_curve(fall / fall[0], max_beta)
 
@@ -133,12 +132,12 @@ def exponential(steps: int = 1000, start: float = 1e-4, end: float = 0.06) -> Sc
     if not (0 < start < 1 and 0 < end < 1):
         raise ValueError(f"start and end must lie strictly between 0 and 1; got {start} and {end}")
     ends = math.log(start), math.log(end)
-    return Schedule(torch.linspace(*ends, _at_least_one("steps", steps), dtype=torch.float64).exp())
+    return Schedule(torch.linspace(*ends, at_least_one("steps", steps), dtype=torch.float64).exp())
 
 
 def constant(steps: int = 1000, beta: float = 0.01) -> Schedule:
     """Give the same beta at every step (Sohl-Dickstein et al. 2015, in its simplest form)."""
-    return Schedule(torch.full((_at_least_one("steps", steps),), beta, dtype=torch.float64))
+    return Schedule(torch.full((at_least_one("steps", steps),), beta, dtype=torch.float64))
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
@@ -166,12 +165,6 @@ def named(name: str, steps: int = 1000, **options: float) -> Schedule:
 def _from_curve(alphas_cumprod: Tensor, max_beta: float) -> Schedule:
     """Turn a falling curve abar ``(T + 1,)`` into betas, none above max_beta."""
     return Schedule((1 - alphas_cumprod[1:] / alphas_cumprod[:-1]).clamp(max=max_beta))
-
-
-def _at_least_one(word: str, count: int) -> int:
-    if count < 1:
-        raise ValueError(f"{word} must be at least 1; got {count}")
-    return count
 
 
 def at(values: Tensor, t: Tensor) -> Tensor:

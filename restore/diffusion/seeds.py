@@ -1,22 +1,66 @@
-"""Random numbers: one rule for every seed."""
+"""Random numbers: one rule for every seed.
+
+A user's seed is an integer from 0. It gives one stream of standard normal numbers (`seeded_rng`), drawn on
+the CPU in float32, so that every device sees the same numbers. Where one seed has to serve several results:
+
+- the k-th draw of one picture (``--samples``) has the seed ``seed + k`` (`draw_seed`), and can be
+  drawn again alone;
+- the k-th picture of a batch out of pure noise has a stream of its own (`picture_rng`), whatever the batch;
+- draws that only measure how sure a result is have seeds far from the user's (`spare_seed`).
+"""
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from restore.types import Noise
+if TYPE_CHECKING:
+    from torch import Tensor
 
+    from restore.types import Rng
+
+SEEDS = 2**32  # what --seed takes: after the last one comes 0
+MOST = 2**63
 OWN_STREAM = 0x5EED0F2E5704E  # any number that nobody else takes
+SPARE = 2**31  # from a seed to those of draws that no user sees
 
 
-def seeded_noise(seed: int) -> Noise:
-    """Give standard normal noise that is the same on every device: drawn on the CPU in float32.
+def seeded_rng(seed: int) -> Rng:
+    """Give standard normal numbers that are the same on every device: drawn on the CPU in float32.
 
     Each call goes on where the last one stopped; every seed counts, 0 included. The numbers are not those of
     ``torch.manual_seed(seed)``, by which the noise in the picture may have been drawn. Raises ValueError for
     a seed outside 0..2^63 - 1.
     """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
+    import torch
+
+    check_seed(seed)
     generator = torch.Generator("cpu").manual_seed(seed ^ OWN_STREAM)
-    return lambda like: torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
+
+    def rng(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
+
+    return rng
+
+
+def check_seed(seed: int) -> None:
+    """Raise ValueError for a seed outside 0..2^63 - 1."""
+    if not 0 <= seed < MOST:
+        raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
+
+
+def picture_rng(seed: int, picture: int) -> Rng:
+    """The random numbers of one picture of many: a seed of its own, mixed from both numbers."""
+    import numpy as np
+
+    (mixed,) = np.random.SeedSequence((seed, picture)).generate_state(1, np.uint64)
+    return seeded_rng(int(mixed) >> 1)
+
+
+def draw_seed(seed: int, draw: int) -> int:
+    """The seed of the draw-th result, from 0, of one picture."""
+    return (seed + draw) % SEEDS
+
+
+def spare_seed(seed: int, draw: int) -> int:
+    """The seed of the draw-th of those that only measure how sure a result is."""
+    return (seed + SPARE + draw) % SEEDS

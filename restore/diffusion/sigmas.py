@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from restore.diffusion.schedule import Map, Schedule, _at_least_one
+if TYPE_CHECKING:
+    from restore.diffusion.schedule import Schedule
+
+Map = Callable[[float], float]
 
 
 def even_t(schedule: Schedule, n: int) -> list[float]:
@@ -38,7 +42,7 @@ def _between(sigma_max: float, sigma_min: float, n: int, *, into: Map, back: Map
     """Space n noise levels evenly in ``into(sigma)``; both ends are met exactly."""
     if not math.inf > sigma_max > sigma_min > 0:
         raise ValueError(f"a ladder needs sigma_max > sigma_min > 0; got {sigma_max} and {sigma_min}")
-    if _at_least_one("n", n) == 1:
+    if at_least_one("n", n) == 1:
         return [sigma_max, 0.0]
     top, bottom = into(sigma_max), into(sigma_min)
     inner = [back(top + (bottom - top) * i / (n - 1)) for i in range(1, n - 1)]
@@ -55,7 +59,7 @@ def repaint(t_T: int, jump_length: int, jump_repeats: int) -> list[int]:
     """
     if not 1 <= jump_length < t_T:
         raise ValueError(f"jump_length must lie in 1..{t_T - 1} when t_T is {t_T}; got {jump_length}")
-    _at_least_one("jump_repeats", jump_repeats)
+    at_least_one("jump_repeats", jump_repeats)
     climbs_left = dict.fromkeys(range(0, t_T - jump_length, jump_length), jump_repeats - 1)
     walk = [t_T - 1]
     while walk[-1] >= 0:
@@ -83,3 +87,10 @@ def repaint_sigmas(schedule: Schedule, t_T: int, jump_length: int, jump_repeats:
 def network_calls(sigmas: Sequence[float]) -> int:
     """Count the steps that go down: each is one network call in DDPM, DDIM and DPM-Solver++."""
     return sum(low < high for high, low in pairwise(sigmas))
+
+
+def at_least_one(word: str, count: int) -> int:
+    """Give the count back; ValueError below 1."""
+    if count < 1:
+        raise ValueError(f"{word} must be at least 1; got {count}")
+    return count

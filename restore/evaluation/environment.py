@@ -11,21 +11,21 @@ from importlib.metadata import version
 import torch
 
 from restore.evaluation.metrics import Lpips
-from restore.priors.backbone import Backbone
+from restore.priors.protocol import Prior
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-image", "opencv-python", "pillow", "lpips")
 
 
-def facts(networks: Mapping[str, Backbone], nets: Mapping[str, Lpips]) -> dict[str, str]:
+def facts(networks: Mapping[str, Prior], nets: Mapping[str, Lpips]) -> dict[str, str]:
     """By what they are, ready to print. networks: by the name of their rows; nets: by the trunk."""
     found = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
-    for name, backbone in networks.items():
-        count = sum(p.numel() for p in backbone.network.parameters())
-        precision = str(backbone.dtype).removeprefix("torch.")
-        turned = f", each call the mean of {n} orientations" if (n := backbone.ensemble) > 1 else ""
+    for name, prior in networks.items():
+        count = prior.parameters
+        precision = str(prior.dtype).removeprefix("torch.")
+        turned = f", each call the mean of {n} orientations" if (n := prior.ensemble) > 1 else ""
         found["weights" if name == "restore" else f"weights {name}"] = (
-            f"{str(backbone.facts.get('sha256', 'without a hash'))[:12]}, {count / 1e6:.1f} M parameters, "
-            f"computed in {precision} on {backbone.device}{turned}"
+            f"{str(prior.facts.get('sha256', 'without a hash'))[:12]}, {count / 1e6:.1f} M parameters, "
+            f"computed in {precision} on {prior.device}{turned}"
         )
     for net, lpips in nets.items():
         digest = hashlib.sha256(lpips.trunk.read_bytes()).hexdigest()[:12]

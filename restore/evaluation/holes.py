@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Mask = NDArray[np.bool_]
-
 Dice = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
-
 Point = NDArray[np.float64]
 
 
@@ -154,5 +152,4 @@ FAMILIES: dict[str, tuple[Callable[[Any, int, int], Mask], str]] = {
     "alternate-lines": (_alternate_lines, "every other row"),
     "grid2x": (_grid2x, "all but every other pixel of every other row"),
 }
-
 """What each family is drawn by, and what it is in words."""

@@ -21,9 +21,7 @@ from restore.evaluation.results import Method, Row, Scored, Table
 from restore.evaluation.scoring import Reference, Scorer
 
 Say = Callable[[str], None]
-
 Tick = Callable[[str, int, int], None]
-
 WARM_UP = 96  # pixels a side
 
 
@@ -157,7 +155,7 @@ class _Sheet:
         seen: set[int] = set()
         small = self._protocol.apply(clean[..., :WARM_UP, :WARM_UP]) if min(clean.shape[-2:]) > 32 else None
         for method in self._methods:
-            key = id(method.backbone or method)
+            key = id(method.prior or method)
             if small is not None and key not in seen:
                 seen.add(key)
                 try:
@@ -236,13 +234,13 @@ def _size(image: Tensor) -> str:
 def _timed(method: Method, given: Given) -> tuple[Tensor, float, int | None, int | None]:
     """(result, seconds, network calls, peak memory in bytes)."""
     own = _copy(given)
-    before = method.backbone.calls if method.backbone else 0
+    before = method.prior.calls if method.prior else 0
     with torch.no_grad():  # not inference mode: some methods differentiate the network
         known = _forget_peak(method.device)
         start = time.perf_counter()
         result = method.run(own).float().cpu()  # waits for the device
         seconds = time.perf_counter() - start
-    calls = method.backbone.calls - before if method.backbone else None
+    calls = method.prior.calls - before if method.prior else None
     return result, seconds, calls, _peak(method.device) if known else None
 
 

@@ -15,18 +15,12 @@ from torch.nn.functional import avg_pool2d, interpolate
 from restore.errors import WeightsError
 
 Trunk = Literal["squeeze", "alex", "vgg"]
-
 # What torchvision's own download of each trunk is called.
 _TRUNK_FILES = {"squeeze": "squeezenet1_1-*.pth", "alex": "alexnet-owt-*.pth", "vgg": "vgg16-*.pth"}
-
 _TRUNK_VARIABLE = "RESTORE_LPIPS_TRUNK"
-
 SSIM_SMALLEST = 11  # the window
-
 MS_SSIM_SMALLEST = 176  # the window, sixteen times
-
 LPIPS_SMALLEST = 32  # below it the deepest layer of one trunk or another has no pixel left
-
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 

@@ -57,7 +57,6 @@ class Case:
 
 
 Restorer = Callable[[Given], Tensor]
-
 """Anything that can be measured: from what it is told to a picture ``(1, 3, h, w)``."""
 
 
@@ -106,7 +105,6 @@ class Protocol(ABC):
 
 
 QUANTISED = "then clamped and rounded to 8 bits, as every file on disk is"
-
 RESULT = "Results are clamped and rounded to 8 bits"
 
 
@@ -236,7 +234,7 @@ class Degraded(Protocol):
     Of a blurred picture only what the kernel did not look beyond its edge for is given, and scored.
     """
 
-    task: ClassVar[str] = "run"
+    task: ClassVar[str] = "solve"
     text: tuple[str, ...]
     sigma: float = 0.0
     seed: int = 0

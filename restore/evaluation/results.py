@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from restore.evaluation.protocols import Restorer
-from restore.priors.backbone import Backbone
+from restore.priors.protocol import Prior
 
 
 @dataclass(frozen=True)
 class Method:
-    """A row to be measured. backbone: whose network calls are counted, for restore's own."""
+    """A row to be measured. prior: whose network calls are counted, for restore's own."""
 
     name: str
     run: Restorer
@@ -26,11 +26,10 @@ class Method:
     weights: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     sweep: Mapping[str, Any] = field(default_factory=dict)
-    backbone: Backbone | None = None
+    prior: Prior | None = None
 
 
 Kind = Literal["input", "restore", "floor", "peer", "given"]
-
 Bytes = NDArray[np.uint8]
 
 

@@ -12,39 +12,17 @@ from restore.evaluation.baselines import baselines
 from restore.evaluation.protocols import Degraded, Protocol, Restorer
 from restore.evaluation.results import Kind, Method
 from restore.inverse.build import chain_of
-from restore.inverse.solvers import OWN
-from restore.inverse.spec import serving
-from restore.priors.backbone import Backbone
-from restore.tasks.dejpeg import DEFAULT_METHOD as DEJPEG_METHOD
-from restore.tasks.dejpeg import STEPS as DEJPEG_STEPS
+from restore.inverse.spec import solvers_for
+from restore.priors.protocol import Prior
+from restore.tasks import catalogue
 from restore.tasks.dejpeg import dejpeg
-from restore.tasks.denoise import STEPS as DENOISE_STEPS
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import DEFAULT_METHOD as INPAINT_METHOD
-from restore.tasks.inpaint import STEPS as INPAINT_STEPS
 from restore.tasks.inpaint import inpaint
-from restore.tasks.solve import STEPS as SOLVE_STEPS
 from restore.tasks.solve import solve
-from restore.tasks.upscale import DEFAULT_METHOD as UPSCALE_METHOD
-from restore.tasks.upscale import STEPS as UPSCALE_STEPS
 from restore.tasks.upscale import upscale
 
-STEPS: dict[str, Mapping[Any, int]] = {
-    "denoise": DENOISE_STEPS,
-    "upscale": UPSCALE_STEPS,
-    "inpaint": INPAINT_STEPS,
-    "dejpeg": DEJPEG_STEPS,
-    "run": {
-        (name, its.estimate): SOLVE_STEPS[its.estimate] for name, its in OWN.items() if name != "repaint"
-    },
-}
-
-"""What each task can do: (method, estimate) and the steps it takes unasked."""
-
 BOTH = ("mean", "sample")
-
-ESTIMATES = {"denoise": ("mean",), "upscale": BOTH, "inpaint": BOTH, "dejpeg": BOTH, "run": BOTH}
-
+ESTIMATES = {"denoise": ("mean",), "upscale": BOTH, "inpaint": BOTH, "dejpeg": BOTH, "solve": BOTH}
 SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 
 
@@ -62,7 +40,7 @@ class Asked:
     sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str = "restore") -> list[Method]:
+def own_methods(protocol: Protocol, prior: Prior, asked: Asked, name: str = "restore") -> list[Method]:
     """The rows of restore itself, or with another checkpoint under its name.
 
     Raises ConfigError where nothing can be done as asked.
@@ -73,7 +51,7 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str 
     for values in itertools.product(*asked.sweep.values()):
         varied = dict(zip(asked.sweep, values, strict=True))
         for method, estimate in _wanted(protocol, asked, varied):
-            steps = STEPS[task][method, estimate]
+            steps = catalogue.find(task, method, estimate).steps
             walk = {"steps": steps, "seed": 0, **asked.options}
             point = {k: v for k, v in varied.items() if k not in ("method", "estimate")}
             if steps == 1:  # nothing to walk, nothing to draw
@@ -84,10 +62,10 @@ def own_methods(protocol: Protocol, backbone: Backbone, asked: Asked, name: str 
             if method != "repaint":
                 walk.pop("jumps", None)
             options = {"method": method, "estimate": estimate, **walk}
-            rows += _rows(name, protocol, backbone, options, point)
+            rows += _rows(name, protocol, prior, options, point)
     unique = {(row.name, *row.sweep.items()): row for row in rows}
     if not unique:
-        able = ", ".join(f"{m} ({e})" for m, e in STEPS[task])
+        able = ", ".join(f"{m.name} ({m.estimate})" for m in catalogue.methods(task))
         raise ConfigError(f"{task} cannot do what was asked for; it can do {able}")
     return list(unique.values())
 
@@ -97,18 +75,21 @@ def _check_asked(task: str, asked: Asked) -> None:
     everything = {**{k: [v] for k, v in asked.options.items()}, **asked.sweep}
     estimates = everything.get("estimate", asked.estimates or ESTIMATES[task])
     methods = everything.get("method", asked.methods)
-    able = [pair for pair in STEPS[task] if pair[1] in estimates and (not methods or pair[0] in methods)]
-    for method in methods:
-        if method not in {m for m, _ in STEPS[task]}:
-            names = ", ".join(dict.fromkeys(m for m, _ in STEPS[task]))
-            raise ConfigError(f"{task} has no method {method}; it has {names}")
-        if method not in {m for m, _ in able}:
+    able = [
+        method
+        for method in catalogue.methods(task)
+        if method.estimate in estimates and (not methods or method.name in methods)
+    ]
+    for name in methods:
+        if name not in catalogue.names(task):
+            raise ConfigError(f"{task} has no method {name}; it has {', '.join(catalogue.names(task))}")
+        if name not in {method.name for method in able}:
             raise ConfigError(
-                f"--method {method} cannot give --estimate {' or '.join(estimates)}; pass another of them"
+                f"--method {name} cannot give --estimate {' or '.join(estimates)}; pass another of them"
             )
     walks = {
-        "steps": any(STEPS[task][pair] > 1 for pair in able),
-        "sampler": any(STEPS[task][pair] > 1 and pair[1] == "sample" for pair in able),
+        "steps": any(not method.one_call for method in able),
+        "sampler": any(not method.one_call and method.estimate == "sample" for method in able),
     }
     for name, used in walks.items():
         if name in everything and not used:
@@ -127,7 +108,8 @@ def _wanted(protocol: Protocol, asked: Asked, varied: Mapping[str, Any]) -> list
     pairs = []
     for estimate in estimates:
         default = _default_methods(protocol, estimate)
-        pairs += [(m, estimate) for m in methods or default if (m, estimate) in STEPS[task]]
+        able = {method.name for method in catalogue.methods(task) if method.estimate == estimate}
+        pairs += [(name, estimate) for name in methods or default if name in able]
     return pairs
 
 
@@ -137,36 +119,31 @@ def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
         told = protocol.level_name == "sigma"
         return ["gaussian"] if told else ["gaussian", "blind"]
     if isinstance(protocol, Degraded):
-        return serving(protocol.done)
-    tables: dict[str, Mapping[Any, Any]] = {
-        "upscale": UPSCALE_METHOD,
-        "inpaint": INPAINT_METHOD,
-        "dejpeg": DEJPEG_METHOD,
-    }
-    return [tables[protocol.task][estimate]]
+        return solvers_for(protocol.done)
+    return [catalogue.default(protocol.task, estimate)]
 
 
 def _rows(
-    name: str, protocol: Protocol, backbone: Backbone, options: dict[str, Any], point: dict[str, Any]
+    name: str, protocol: Protocol, prior: Prior, options: dict[str, Any], point: dict[str, Any]
 ) -> Iterator[Method]:
     label = f"{name} {options['estimate']}, {options['method']}"
     kind: Kind = "restore" if name == "restore" else "peer"
-    device = f"{backbone.device} {str(backbone.dtype).removeprefix('torch.')}"
-    weights = str(backbone.facts.get("sha256", ""))[:12]
+    device = f"{prior.device} {str(prior.dtype).removeprefix('torch.')}"
+    weights = str(prior.facts.get("sha256", ""))[:12]
 
     def row(suffix: str, run: Restorer) -> Method:
-        return Method(label + suffix, run, kind, device, weights, options | point, point, backbone)
+        return Method(label + suffix, run, kind, device, weights, options | point, point, prior)
 
-    call = options | point | {"backbone": backbone}
+    call = options | point | {"prior": prior}
     if protocol.task == "upscale":
         yield row("", lambda given: upscale(given.image, _known(given.scale), **call))
     elif protocol.task == "inpaint":
         yield row("", lambda given: inpaint(given.image, _known(given.hole), **call))
     elif protocol.task == "dejpeg":
         yield row("", lambda given: dejpeg(given.image, coding=_known(given.coding), **call))
-    elif protocol.task == "run":
+    elif protocol.task == "solve":
         yield row(
-            "", lambda given: solve(given.image, chain_of(given.words), noise=_known(given.sigma), **call)
+            "", lambda given: solve(given.image, chain_of(given.words), sigma=_known(given.sigma), **call)
         )
     elif protocol.level_name == "sigma":
         yield row("", lambda given: denoise(given.image, sigma=given.sigma, **call))

@@ -14,15 +14,10 @@ from restore.evaluation.protocols import Case
 from restore.evaluation.results import Metric
 
 _SSIM = "Wang et al. 2004 as scikit-image computes it: Gaussian window 11x11, sigma 1.5, no sample covariance"
-
 _MS_SSIM = "Wang et al. 2003, five scales"
-
 _TRUNKS = {"squeeze": "SqueezeNet 1.1", "alex": "AlexNet", "vgg": "VGG-16"}
-
 _Y = "on Y (BT.601, MATLAB's rgb2ycbcr)"
-
 _HOLE = "inside the hole only"
-
 _ALL = [
     Metric("psnr", "PSNR", True, 2, "PSNR in dB on RGB, of each picture, then the mean"),
     Metric("psnr_y", "PSNR Y", True, 2, f"PSNR {_Y}"),
@@ -36,7 +31,6 @@ _ALL = [
     Metric("psnr_y_hole", "PSNR Y hole", True, 2, f"PSNR {_Y} {_HOLE}"),
     Metric("ssim_hole", "SSIM hole", True, 4, f"SSIM on RGB of the windows around the pixels {_HOLE}"),
 ]
-
 _LPIPS = [
     metric
     for net, trunk in _TRUNKS.items()
@@ -47,9 +41,7 @@ _LPIPS = [
         Metric(f"lpips_{net}_hole", f"LPIPS {net} hole", False, 4, f"LPIPS 0.1, {trunk} trunk, {_HOLE}"),
     )
 ]
-
 METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
-
 # What each task is judged by first comes first; LPIPS of every trunk at hand follows.
 _ORDER = {
     "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
@@ -65,7 +57,9 @@ _ORDER = {
         "ms_ssim",
         "colour",
     ),
-    **dict.fromkeys(("compare", "dejpeg", "run"), ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")),
+    **dict.fromkeys(
+        ("compare", "dejpeg", "solve"), ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")
+    ),
 }
 
 

@@ -14,7 +14,6 @@ from restore.evaluation.metrics import LPIPS_SMALLEST, MS_SSIM_SMALLEST, SSIM_SM
 from restore.evaluation.results import Evaluation, Row, Table
 
 FORMAT = "restore-eval-1"
-
 MANY = 5  # names in a warning; the rest is counted
 
 

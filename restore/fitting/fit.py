@@ -34,13 +34,9 @@ from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
 
 LOOKED_AT = 8  # pictures that noise is removed from to see it
-
 LOOKED_AT_SIDE = 384  # pixels of their middle
-
 PLAIN = 3 / 255  # noise that can be told from what cameras and JPEG leave in clean photographs
-
 MEASURED = 40  # scenes that the noise is measured on, at most
-
 SMALL = 0.5  # megapixels below which little can be learned
 
 

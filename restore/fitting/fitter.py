@@ -34,7 +34,6 @@ from restore.training.log import RunLog, progress_bar
 from restore.training.state import copied, load_optimizer, optimizer_tensors, read_state
 
 CHECKS = 8  # times that the pictures kept aside are looked at during a run
-
 PATIENCE = 3  # checks without a gain after which the run ends
 
 

@@ -20,7 +20,6 @@ from restore.training.config import TrainConfig
 from restore.training.trainer import train
 
 How = Literal["cleaned", "as-they-are"]
-
 UNEVEN = 0.15  # share of signal-dependent noise above which noise is not of one level
 
 
@@ -80,7 +79,7 @@ def _clean(noisy: Sequence[str | Path], folder: Path, backbone: Backbone, say: S
             failed += 1
             say(f"left out: {error}")
             continue
-        images.write(target, picture.with_pixels(denoise(picture.pixels, backbone=backbone)))
+        images.write(target, picture.with_pixels(denoise(picture.pixels, prior=backbone)))
         done += 1
     if failed == len(files):
         raise ImageError(f"none of {failed} files can be read; name a folder with noisy pictures")

@@ -137,6 +137,6 @@ def as_used(backbone: Backbone, branch: Branch, noise: NoiseModel) -> Restoratio
 
     def restoration(noisy: Tensor, strength: float) -> Tensor:
         sigma = min(255.0, 255 * strength * noise.sigma) if branch == "gaussian" else None
-        return denoise(noisy, method=branch, sigma=sigma, backbone=backbone)
+        return denoise(noisy, method=branch, sigma=sigma, prior=backbone)
 
     return restoration

@@ -17,13 +17,10 @@ from restore.noise.model import NoiseModel
 from restore.training.config import Loss
 
 Restoration = Callable[[Tensor, float], Tensor]
-
 ALPHA = 0.5
-
 """Share of new noise in what is seen: less is nearer to the pictures themselves, more is safer."""
 
 FLOOR = 0.15
-
 """The white floor under correlated noise, in units of its level."""
 
 # The eight ways to choose two neighbours of a 2x2 cell, as places 0 1 / 2 3.

@@ -18,11 +18,8 @@ from restore.errors import ConfigError, ImageError
 from restore.training.data import samples
 
 SHIFTED = 0.5  # pixels; two views farther apart than that blur what is learned from them
-
 ALIKE = 0.2  # correlation of two views below which they have too little texture to tell a shift
-
 LISTED = 5  # files named in a message
-
 Say = Callable[[str], None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,28 +15,25 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Picture = TypeVar("Picture", "np.ndarray[Any, Any]", Tensor, "Image.Image")
-
 """A NumPy array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or with alpha ``(h, w, 4)`` of uint8, uint16 or
 float in [0, 1]; a float tensor ``(c, h, w)`` or ``(b, c, h, w)`` in [0, 1] with 1, 3 or 4 channels; or a
 PIL image."""
 
 CHANNELS = "1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA)"
-
 # Pillow's modes, and what their pixels are read as; restored colours do not fit a palette.
 PIL_MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
-
 PIL_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Canvas(Generic[Picture]):
     """A picture as a batch, and the way back to the kind of thing it was.
 
     batch: float32 ``(b, 3, h, w)`` in [0, 1].
     """
 
     batch: Tensor
-    original: Any
+    original: Picture
 
     @property
     def planes(self) -> Tensor:
@@ -44,12 +41,11 @@ class Canvas:
         if isinstance(self.original, Tensor):
             channels = self.original.shape[-3]
         else:
-            array = isinstance(self.original, np.ndarray)
-            pixels = self.original if array else _pil_pixels(self.original)
+            pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
             channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         return self.batch[:, : _colours(channels)]
 
-    def like_original(self, result: Tensor) -> Any:
+    def like_original(self, result: Tensor) -> Picture:
         """The result ``(b, 3, h', w')`` as the kind, depth and number of channels of the original.
 
         Integers are rounded and clamped; floats keep what lies outside [0, 1]. Alpha is the original's,
@@ -62,7 +58,7 @@ class Canvas:
             return _to_array(result, original)
         return _to_pil(_to_array(result, _pil_pixels(original)), original)
 
-    def paste(self, result: Tensor, hole: Tensor) -> Any:
+    def paste(self, result: Tensor, hole: Tensor) -> Picture:
         """The original with the result ``(b, 3, h, w)`` inside the hole ``(b, 1, h, w)`` only.
 
         Outside the hole every number is the original's own, bit for bit; so is alpha everywhere.
@@ -78,14 +74,14 @@ class Canvas:
         pasted[mask] = _to_array(result, pixels)[mask]
         return pasted if isinstance(original, np.ndarray) else _to_pil(pasted, original)
 
-    def unchanged(self) -> Any:
+    def unchanged(self) -> Picture:
         """A copy of the original, for when there is nothing to restore."""
         if isinstance(self.original, Tensor):
             return self.original.detach().clone()
         return self.original.copy()
 
 
-def canvas(image: Any) -> Canvas:
+def canvas(image: Picture) -> Canvas[Picture]:
     """Read a picture; TypeError for a kind or depth that is not known, ValueError for shape or values."""
     if isinstance(image, Tensor):
         batch = _from_tensor(image)
@@ -109,15 +105,17 @@ def canvas(image: Any) -> Canvas:
     return Canvas(batch, image)
 
 
-def in_colour(image: Any) -> Any:
+def in_colour(image: Picture) -> Picture:
     """A gray picture of any kind with its channel three times, alpha kept; a coloured one as it is."""
     if isinstance(image, Tensor):
         dim = image.ndim - 3
         gray, alpha = image.narrow(dim, 0, 1), image.narrow(dim, 1, image.shape[dim] - 1)
         return image if image.shape[dim] > 2 else torch.cat([gray, gray, gray, alpha], dim)
     if isinstance(image, np.ndarray):
-        planes = image[..., None] if image.ndim == 2 else image
-        return planes if planes.shape[2] > 2 else planes[..., [0, 0, 0, *range(1, planes.shape[2])]]
+        pixels: np.ndarray[Any, Any] = image[..., None] if image.ndim == 2 else image
+        if pixels.shape[2] > 2:
+            return pixels
+        return np.take(pixels, [0, 0, 0, *range(1, pixels.shape[2])], axis=2)
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 

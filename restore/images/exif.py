@@ -6,9 +6,7 @@ import struct
 from typing import Any
 
 ORDER = {b"II": "<", b"MM": ">"}
-
 _ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-
 """field type -> bytes of one value (TIFF 6.0, section 2)"""
 
 ORIENTATION, EXTRA_SAMPLES = 0x0112, 0x0152
@@ -21,11 +19,9 @@ PIXEL_TAGS = {
     *(700, 34675),  # XMP and the colour profile have their own fields
     *(34377, 37724),  # Photoshop's thumbnails and layers show the picture as it was
 }
-
 """Tags that describe how the pixels are stored; the rest describes the picture and is kept."""
 
 Fields = dict[int, Any]
-
 """tag -> (type, count, bytes), or again fields for a directory within"""
 
 
@@ -143,9 +139,7 @@ def directory(fields: Fields, order: str, at: int) -> bytes:
 
 
 _COMMENT = 0x9286
-
 _EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a directory without entries
-
 _CODES = {b"ASCII\0\0\0": "ascii", bytes(8): "utf-8"}
 
 

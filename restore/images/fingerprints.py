@@ -12,13 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Hash = NDArray[np.uint8]
-
 BYTES = 16
-
 FAINT = 1.0  # of a frequency, in grey levels times 32; half of them must be above it
-
 SAME = 26
-
 """Most bits of the 128 in which two copies of one picture differ.
 
 Measured on 184 photographs: copies at a half or a third of the size, of JPEG quality 30, with noise of sigma

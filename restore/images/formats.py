@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_EXIF = 65000  # bytes, in a JPEG file
-
 MAX_PIXELS = 500_000_000
-
 """Pictures with more pixels than this are refused before they are decoded."""
 
 JPEG_QUALITY = 95
@@ -43,14 +41,12 @@ FORMATS = {
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
 }
-
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
     ".bmp": "bmp",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
-
 """File name endings that can be read and written, in lower case."""
 
 

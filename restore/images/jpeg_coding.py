@@ -12,13 +12,10 @@ LUMA = (
     *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
     *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
 )
-
 _CHROMA = (17, 18, 24, 47, 18, 21, 26, 66, 24, 26, 56, 99, 47, 66, 99, 99)
-
 CHROMA = tuple(
     _CHROMA[4 * row + column] if row < 4 and column < 4 else 99 for row in range(8) for column in range(8)
 )
-
 QUALITIES = range(1, 101)
 
 

@@ -87,7 +87,6 @@ class Mask:
 
 
 TOP = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-
 """dtype -> the value that stands for 1.0"""
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SILENT = logging.NullHandler()
-
 """Without any handler tifffile's complaints would go to stderr; what matters is said by our errors."""
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import counted
-from restore.diffusion.samplers import Watch
+from restore.diffusion.progress import with_progress
+from restore.diffusion.samplers import FiniteCheck
 from restore.inverse.protocols import Operator, Projecting, consistent
-from restore.types import Denoiser, Noise, Progress
+from restore.types import Denoiser, Progress, Rng
 
 FULL_STEPS = 24  # of DPIR's ladders the longest (Zhang et al. 2021, section 5)
 
@@ -21,7 +21,7 @@ def inject_known(
     denoise: Denoiser,
     y: Tensor,
     hole: Tensor,
-    noise: Noise,
+    rng: Rng,
     *,
     variance: Literal["corrected", "printed"] = "corrected",
 ) -> Denoiser:
@@ -37,7 +37,7 @@ def inject_known(
 
     def injected(x: Tensor, sigma: float) -> Tensor:
         level = sigma if variance == "corrected" else sigma * 2 * sigma / math.sqrt(1 + 4 * sigma**2)
-        x = torch.where(hole > 0, x, y + level * noise(y))
+        x = torch.where(hole > 0, x, y + level * rng(y))
         return torch.where(hole > 0, denoise(x, sigma), y)
 
     return injected
@@ -62,7 +62,7 @@ def enforce(
     return enforced
 
 
-def join_at(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:
+def per_pixel_start(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:
     """Let every pixel join a walk where the noise level has come down to the pixel's own.
 
     A start in the middle of the ladder (SDEdit, Meng et al. 2022) that differs from pixel to pixel. Above its
@@ -89,15 +89,28 @@ def half_quadratic_splitting(
     is no longer finite.
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
-    denoise, watch = counted(denoise, progress, len(levels)), Watch(levels)
+    denoise, check = with_progress(denoise, progress, len(levels)), FiniteCheck(levels)
     for sigma in levels:
         found = denoise(x, sigma)
         x = found if share == 1 else x + share * (found - x)
-        watch(x)
-    watch.end()
+        check(x)
+    check.end()
     return x
 
 
 def share_of(steps: int) -> float:
     """Of splitting on a ladder of so many steps: all of them together move x as often as FULL_STEPS would."""
     return min(1.0, FULL_STEPS / steps)
+
+
+def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: float) -> Denoiser:
+    """Go beyond the condition, ``u + strength (c - u)`` (Ho and Salimans 2022, eq. 6, w = strength - 1).
+
+    strength 1 is the conditional denoiser alone, as SR3 and Palette use it. Two calls each.
+    """
+
+    def guided(x: Tensor, sigma: float) -> Tensor:
+        without = unconditional(x, sigma)
+        return without + strength * (conditional(x, sigma) - without)
+
+    return guided

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from restore.images.jpeg_coding import Coding
 
 UPSCALED = 16  # steps of finding the chroma that was enlarged
-
 CLIPPED = 2.0  # times as wide: the interval of a block whose values were cut off at black or white
 
 

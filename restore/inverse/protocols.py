@@ -10,9 +10,7 @@ from torch import Tensor
 # Eigenvalues of A A^T below this are taken for nothing: what they weigh is unmeasured, and to divide by them
 # would make pictures of rounding. Singular values of .03, as in DDRM's and DDNM's released code.
 UNMEASURED = 1e-3
-
 Shape = tuple[int, int, int]
-
 """(channels, h, w)"""
 
 

@@ -1,60 +1,30 @@
 """Solve ``y = A x0 + noise`` with a prior that knows nothing of A: the published methods, true to the papers.
 
-A method makes of a denoiser either a denoiser again, for any sampler, or a `samplers.Update`, a transition
-of its own for `samplers.walk`. All formulas here are in the coordinates of `restore.types`, in which a step
-from sigma to below has, with ``c = 1 - (below / sigma)^2``, the posterior
+A solver makes of a denoiser either a denoiser again, for any sampler, or a `samplers.Update`, a transition
+of its own for `samplers.run_updates`. All formulas here are in the coordinates of `restore.types`, in which
+a step from sigma to below has, with ``c = 1 - (below / sigma)^2``, the posterior
 ``q(x' | x, x0) = N(c x0 + (1 - c) x, below^2 c)``; the tests restate them in the papers' own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from importlib.metadata import entry_points
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from restore.diffusion.samplers import Sampler, Update, check_share, ddim, ddim_step, ddpm
+from restore.diffusion.samplers import Update, check_share, ddim_step
+from restore.inverse.catalogue import Capability
 from restore.inverse.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.inverse.operators import Hole
 from restore.inverse.problem import Problem
-from restore.inverse.protocols import UNMEASURED, Operator, Projecting, Spectral, consistent
-from restore.priors.backbone import Backbone
-from restore.priors.condition import Condition
-from restore.types import Denoiser, Estimate, Noise, Progress
+from restore.inverse.protocols import UNMEASURED, Degradation, Operator, Projecting, Spectral, consistent
+from restore.types import Denoiser, Progress, Rng
 
 TRUST = 8.0  # how much more than its noise says a measurement gives way to the prior (Zhu et al. 2023)
-
 UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to solve problems, and how it is walked when nothing else is said.
-
-    update: a transition of its own, made of a denoiser and a problem; or
-    wrap: a denoiser for any sampler, made of a denoiser, a problem and noise; one of the two, or both.
-    sampler: for wrap. gradient: the network is differentiated. estimate: what comes out. few: where both
-    are there, up to how many steps the transition of its own is taken. start: the noise level, [0, 1] units,
-    to start from a first guess at, measured on validation pictures. reference: author and year.
-    """
-
-    reference: str
-    update: Callable[[Denoiser, Problem], Update] | None = None
-    wrap: Callable[[Denoiser, Problem, Noise], Denoiser] | None = None
-    sampler: Sampler = ddim
-    gradient: bool = False
-    estimate: Estimate = "sample"
-    few: int = 1000
-    start: float = 0.5
-
-    def own(self, steps: int) -> bool:
-        """Whether a walk of so many steps is taken by the transition of its own."""
-        return self.update is not None and (self.wrap is None or steps <= self.few)
 
 
 def ddnm(denoise: Denoiser, problem: Problem) -> Denoiser:
@@ -65,7 +35,7 @@ def ddnm(denoise: Denoiser, problem: Problem) -> Denoiser:
 def repaint(
     denoise: Denoiser,
     problem: Problem,
-    noise: Noise,
+    rng: Rng,
     *,
     variance: Literal["corrected", "printed"] = "corrected",
 ) -> Denoiser:
@@ -75,7 +45,7 @@ def repaint(
     """
     if not isinstance(problem.operator, Hole):
         raise ValueError(f"RePaint fills holes, it cannot serve {_name(problem)}; use ddnm or diffpir")
-    return inject_known(denoise, problem.y, problem.operator.hole, noise, variance=variance)
+    return inject_known(denoise, problem.y, problem.operator.hole, rng, variance=variance)
 
 
 def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_STD) -> Denoiser:
@@ -90,35 +60,6 @@ def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_S
         return x0 + sigma**2 / r2 * pulled
 
     return mean
-
-
-def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: float) -> Denoiser:
-    """Go beyond the condition, ``u + strength (c - u)`` (Ho and Salimans 2022, eq. 6, w = strength - 1).
-
-    strength 1 is the conditional denoiser alone, as SR3 and Palette use it. Two calls each.
-    """
-
-    def guided(x: Tensor, sigma: float) -> Tensor:
-        without = unconditional(x, sigma)
-        return without + strength * (conditional(x, sigma) - without)
-
-    return guided
-
-
-def check_guidance(guidance: float, method: str, estimate: Estimate) -> None:
-    """Raise ValueError for a strength that is none, or that nobody looks at."""
-    if not 0 <= guidance < math.inf:
-        raise ValueError(f"guidance is a strength of 0 or more, got {guidance:g}")
-    if guidance != 1 and (method, estimate) != ("conditional", "sample"):
-        raise ValueError(
-            f"guidance is for samples of method 'conditional', not for {method!r} ({estimate}); leave it out"
-        )
-
-
-def guided(backbone: Backbone, condition: Condition, strength: float) -> Denoiser:
-    """A backbone shown a condition, by so much of `classifier_free`."""
-    branch = backbone.denoiser(condition)
-    return branch if strength == 1 else classifier_free(branch, backbone.denoiser(), strength)
 
 
 def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float = 1.0) -> Update:
@@ -139,9 +80,9 @@ def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float
         """The coefficients of x in the directions that are measured: V^T x."""
         return operator.to_spectrum(operator.forward(x)) / s
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0 = denoise(x, sigma)
-        direction, fresh = (x - x0) / sigma, noise(x)
+        direction, fresh = (x - x0) / sigma, rng(x)
         kept, drawn = below * math.sqrt(1 - eta**2), below * eta
         unmeasured = x0 + kept * direction + drawn * fresh
         towards = operator.to_spectrum(y - operator.forward(x0)) / s
@@ -164,11 +105,11 @@ def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
     """
     operator, y, noise_std = _linear(problem), problem.y, problem.noise_std
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0 = denoise(x, sigma)
         c = 1 - (below / sigma) ** 2
         u = below * math.sqrt(c)
-        missing, fresh = y - operator.forward(x0), u * noise(x) if below else torch.zeros_like(x)
+        missing, fresh = y - operator.forward(x0), u * rng(x) if below else torch.zeros_like(x)
         if isinstance(operator, Spectral):
             correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
         elif noise_std and not below:  # damped for good: the answer is the prior's own
@@ -214,10 +155,10 @@ def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = TRUST, zeta:
     if problem.noise_std == 0:
         raise ValueError("DiffPIR weighs the prior by the noise of the measurement, which is 0; use ddnm")
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0 = consistent(denoise(x, sigma), y, operator, weight * (problem.noise_std / sigma) ** 2)
         direction = (x - x0) / sigma
-        return x0 + below * (math.sqrt(1 - zeta) * direction + math.sqrt(zeta) * noise(x))
+        return x0 + below * (math.sqrt(1 - zeta) * direction + math.sqrt(zeta) * rng(x))
 
     return update
 
@@ -230,9 +171,9 @@ def pigdm(denoise: Denoiser, problem: Problem, *, eta: float = 1.0, prior_std: f
     """
     check_share("eta", eta)
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0, pulled, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
-        return ddim_step(x, x0, sigma, below, eta, noise) + pulled
+        return ddim_step(x, x0, sigma, below, eta, rng) + pulled
 
     return update
 
@@ -247,7 +188,7 @@ def dps(denoise: Denoiser, problem: Problem, *, strength: float = 1.0) -> Update
     if not strength > 0:
         raise ValueError(f"the strength of DPS must be above 0, got {strength}")
 
-    def update(x: Tensor, sigma: float, below: float, noise: Noise) -> Tensor:
+    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         with torch.enable_grad():
             start = x.detach().requires_grad_()
             x0 = _with_gradient(denoise(start, sigma))
@@ -256,7 +197,7 @@ def dps(denoise: Denoiser, problem: Problem, *, strength: float = 1.0) -> Update
         c = 1 - (below / sigma) ** 2
         x = c * x0.detach() + (1 - c) * x
         if below:
-            x = x + below * math.sqrt(c) * noise(x)
+            x = x + below * math.sqrt(c) * rng(x)
         # x_t = a (2 x - 1): the misfit doubles, each derivative is over 2 a, and so is the way back to x'.
         scales = math.sqrt((1 + 4 * sigma**2) * (1 + 4 * below**2))
         return x - strength * scales / 2 * gradient
@@ -312,70 +253,43 @@ def _name(problem: Problem) -> str:
     return " after ".join(type(part).__name__ for part in reversed(parts))
 
 
-ENTRY_POINT = "restore.methods"
-
-"""Under which packages name the methods they add, as ``name = "module:METHOD"``."""
-
-
-def _any_noise(wrap: Callable[[Denoiser, Problem], Denoiser]) -> Callable[..., Denoiser]:
-    return lambda denoise, problem, noise: wrap(denoise, problem)
+def pigdm_denoiser(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
+    """`pigdm_mean`, for any sampler."""
+    return pigdm_mean(denoise, problem)
 
 
-def _splitting(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
+def splitting(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
+    """The data step of half-quadratic splitting (Zhang et al. 2021, eq. 6a), `guidance.enforce`."""
     return enforce(denoise, problem.y, _projectable(problem), noise_std=problem.noise_std)
 
 
-def _damped_ddnm(denoise: Denoiser, problem: Problem, noise: Noise) -> Denoiser:
+def damped_ddnm(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
     """`ddnm` where the measurement has noise, which A^+ alone would amplify: damped as in `diffpir`."""
     noise_std = math.sqrt(TRUST) * problem.noise_std
     return enforce(denoise, problem.y, _projectable(problem), noise_std=noise_std)
 
 
-def _split(
+def splitting_sampler(
     denoise: Denoiser,
     x: Tensor,
     sigmas: Sequence[float],
     *,
-    noise: Noise | None = None,
+    rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Splitting as a sampler; it draws nothing."""
+    """Half-quadratic splitting as a sampler; it draws nothing."""
     return half_quadratic_splitting(denoise, x, sigmas, share=share_of(len(sigmas) - 1), progress=progress)
 
 
-OWN: dict[str, Method] = {
-    "splitting": Method("Zhang et al. 2021", wrap=_splitting, sampler=_split, estimate="mean", start=0.25),
-    "ddrm": Method("Kawar et al. 2022", ddrm),
-    "ddnm": Method("Wang et al. 2023", wrap=_damped_ddnm, sampler=partial(ddim, eta=0.85)),
-    "ddnm-plus": Method("Wang et al. 2023", ddnm_plus),
-    "diffpir": Method("Zhu et al. 2023", diffpir),
-    # Its own transition adds up to more than the measurement says, noise and all, when there are many.
-    "pigdm": Method("Song et al. 2023", pigdm, _any_noise(pigdm_mean), ddpm, gradient=True, few=30),
-    "dps": Method("Chung et al. 2023", dps, gradient=True, start=0.1),
-    "repaint": Method("Lugmayr et al. 2022", wrap=repaint, sampler=ddpm),
-}
-
-
-def differentiates(name: str) -> bool:
-    """Whether a method differentiates the network; KeyError for an unknown one."""
-    # Those of other packages are loaded only where one of them is meant.
-    return (OWN.get(name) or all_methods()[name]).gradient
-
-
-@cache
-def all_methods() -> dict[str, Method]:
-    """The methods by name: those of this module, and those that installed packages add.
-
-    Raises ValueError for an added one that has the name of another or is no `Method`.
-    """
-    found = dict(OWN)
-    for point in entry_points(group=ENTRY_POINT):
-        method = point.load()
-        if point.name in found:
-            raise ValueError(f"{point.value} adds a method {point.name!r}, of which there is one already")
-        if not isinstance(method, Method):
-            raise ValueError(
-                f"{point.value} is no restore.inverse.solvers.Method but a {type(method).__name__}"
-            )
-        found[point.name] = method
+def capabilities_of(operator: Degradation) -> set[Capability]:
+    """What solvers can do with an operator."""
+    found: set[Capability] = {"gradient"}
+    if isinstance(operator, Projecting):
+        found.add("projection")
+    if isinstance(operator, Operator):
+        found.add("linear")
+    if isinstance(operator, Spectral):
+        found.add("spectrum")
+    if isinstance(operator, Hole):
+        found.add("hole")
     return found

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
+from restore.inverse import catalogue
+from restore.inverse.catalogue import Capability
 
+EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
 KERNELS = (
     "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, or motion:LENGTH:ANGLE, length from 1 to 400 "
     "pixels, the angle in degrees"
 )
-
 Kind = Literal["gaussian", "motion", "down", "area", "gray", "jpeg"]
-
 NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at most
     "gaussian": (1, 1),
     "motion": (1, 2),
@@ -24,7 +24,6 @@ NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at mos
     "gray": (0, 0),
     "jpeg": (1, 1),
 }
-
 RANGES: dict[Kind, tuple[float, float]] = {  # of the first of them
     "gaussian": (0.1, 100),
     "motion": (1, 400),
@@ -89,20 +88,23 @@ def size_before(words: Sequence[Word], size: tuple[int, int]) -> tuple[int, int]
     return size
 
 
-def serving(words: Sequence[Word]) -> list[str]:
-    """The methods of `restore.inverse.solvers` that can undo all of this."""
+def capabilities(words: Sequence[Word]) -> set[Capability]:
+    """What solvers can do with all of this as one operator."""
     kinds = [word.kind for word in words]
     if kinds == ["jpeg"]:
-        return ["splitting", "ddnm", "dps"]
+        return {"projection", "gradient"}
     if "jpeg" in kinds:
-        return ["dps"]
-    able = ["splitting", "ddnm", "ddnm-plus", "diffpir", "pigdm", "dps"]
+        return {"gradient"}
     # Of one operator alone all singular values are known, unless it sees beyond the picture.
-    return [*able, "ddrm"] if len(kinds) == 1 and kinds[0] in ("down", "area", "gray") else able
+    known = len(kinds) == 1 and kinds[0] in ("down", "area", "gray")
+    return {"linear", "gradient", "spectrum"} if known else {"linear", "gradient"}
+
+
+def solvers_for(words: Sequence[Word]) -> list[str]:
+    """The names of the solvers that can undo all of this."""
+    return [solver.name for solver in catalogue.solvers_for(capabilities(words))]
 
 
 def preferred(words: Sequence[Word], estimate: str) -> str:
-    """The method for an estimate that nobody names; of a sample those that measured best come first."""
-    if estimate == "mean":
-        return "splitting"
-    return next(name for name in ("pigdm", "ddnm", "dps") if name in serving(words))
+    """The name of the solver for an estimate where none is named."""
+    return catalogue.preferred(capabilities(words), estimate).name

@@ -10,35 +10,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
-
 SIDE = 8  # of a patch, in pixels
-
 PATCHES = 30_000  # looked at, at most
-
 FLAT = 0.2  # the share of patches with the least low-frequency energy
-
 LOW = 7  # orders u + v of the cosine transform up to which texture lives
-
 FEWEST = 300  # flat patches below which statistics mean little
-
 MEDIAN_DEVIATION = 0.6744897501960817  # median distance from the mean of a standard normal number
-
 CELL = 16  # pixels; of the places that are looked at for what is not noise
-
 CELLS = 5_000  # of them, about
-
 EVEN = 4 / 255  # difference below which a place is even
-
 UNLIKE = 2.0  # times what most places have, which noise of one level never is
-
 _order = np.arange(SIDE)
-
 _COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _order + 1) * _order[:, None] / (2 * SIDE))
-
 _COSINES[0] /= np.sqrt(2)
 
 _DCT = np.kron(_COSINES, _COSINES).astype(np.float32)  # rows are basis pictures, u-major
-
 _ORDER = (_order[:, None] + _order).ravel()
 
 

@@ -16,45 +16,26 @@ from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.model import Floats, NoiseModel, white_noise
 
 SIDE = 16  # of a patch, in pixels
-
 REACH = 7  # of the filter that gives white noise this spectrum, in pixels
-
 PATCHES = 12_000  # looked at over all pictures, at most
-
 COARSE = 3.0  # orders of the cosine transform up to which texture is told from noise, and noise not measured
-
 NOTHING = 0.02 / 255  # of noise: what is left of a picture of one value
-
 ROUNDING = 0.5 / 255  # of 8 bits, generously
-
 UNLIKE = 1.7  # times the noise's own energy in a ring of the spectrum, above which a patch has texture
-
 BINS = 12  # of brightness
-
 NARROW = 0.1  # range of brightness in which a dependence on it cannot be seen
-
 FEWEST = 20  # patches in a bin of brightness that say anything
-
 FLOOR = 0.1  # the quantile of the variances of patches of a brightness that is taken for noise alone
-
 WHITE = 0.95  # share of a filter's energy in its middle above which noise is taken for white
-
 MEDIAN_SQUARE = MEDIAN_DEVIATION**2  # of a standard normal number
-
 _place = np.arange(SIDE)
-
 CLIPPED = np.linspace(0, 0.25, 26)  # shares of clipped pixels whose missing noise can be made up for
-
 _COSINES = np.sqrt(2 / SIDE) * np.cos(np.pi * (2 * _place + 1) * _place[:, None] / (2 * SIDE))
-
 _COSINES[0] /= np.sqrt(2)
 
 _RADIUS = np.hypot(_place[:, None], _place)
-
 _FINE = _RADIUS > COARSE
-
 _RING = np.digitize(_RADIUS, (0.0, COARSE, 5.0, 8.0, 11.0, 15.0), right=True)  # 0 is the mean
-
 _RINGS = [np.equal(_RING, number) for number in range(1, 7)]
 
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Floats = NDArray[np.floating[Any]]
-
 CORRELATED = 0.1  # between direct neighbours; white noise measures below it
-
 CLEAN = 1 / 255  # of noise in all, as much as nobody sees
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 FORMAT = "restore-adapter-1"
-
 _PARAMETRIZED = ".parametrizations.weight.0."
 
 

@@ -21,13 +21,14 @@ from restore.diffusion.coordinates import (
     to_network,
     x0_from,
 )
+from restore.diffusion.schedule import Schedule
 from restore.priors.condition import CONDITION_PLANES, Condition, no_condition
+from restore.priors.device import TILE
 from restore.priors.tiling import computed_pixels, over_orientations, tiled
 from restore.priors.unet import UNet, UNetConfig
 from restore.types import Denoiser
 
 Network = Callable[[Tensor, Tensor], Tensor]
-
 """``network(planes, log_snr) -> raw output``, a module or a function around one."""
 
 GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece is kept for its gradient
@@ -116,7 +117,7 @@ class Backbone:
         photographs too and the error of the mean is never above the mean of the errors.
     """
 
-    tile: int = 2048
+    tile: int = TILE
     ensemble: int = 1
 
     def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
@@ -124,6 +125,26 @@ class Backbone:
         self.config = config
         self.facts = dict(facts or {})
         self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
+
+    @property
+    def conditional(self) -> bool:
+        return True
+
+    @property
+    def sigma_min(self) -> float:
+        return self.config.sigma_min
+
+    @property
+    def sigma_max(self) -> float:
+        return self.config.sigma_max
+
+    @property
+    def schedule(self) -> Schedule:
+        return schedules.named(self.config.schedule, self.config.steps)
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     @property
     def device(self) -> torch.device:

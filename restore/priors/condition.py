@@ -9,7 +9,6 @@ from torch import Tensor
 
 # Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
 CONDITION_PLANES = 6
-
 UNKNOWN_NOISE = -1.0
 
 

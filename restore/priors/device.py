@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
+PRECISIONS = ("auto", "bf16", "fp32")
+TILE = 2048  # side in pixels of the pieces that a large picture is computed in
 Precision = Literal["auto", "bf16", "fp32"]
 
 
 def best_dtype(device: str | torch.device) -> torch.dtype:
     """The fastest precision whose result is the same to 0.02 dB: bfloat16 where the machine computes it."""
+    import torch
+
     if torch.device(device).type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if torch.device(device).type == "cpu":
@@ -20,12 +25,16 @@ def best_dtype(device: str | torch.device) -> torch.dtype:
 
 def dtype_of(precision: Precision, device: str | torch.device) -> torch.dtype:
     """What a precision means on a device; ``auto`` is the best there."""
+    import torch
+
     dtypes = {"bf16": torch.bfloat16, "fp32": torch.float32}
     return dtypes.get(precision) or best_dtype(device)
 
 
 def best_device() -> str:
     """``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -104,7 +104,8 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         width = config.embedding
-        log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4)
+        # On the CPU even where the rest is built without memory: these on the meta device import a compiler.
+        log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4, device="cpu")
         self.register_buffer("frequencies", torch.exp(log_frequencies))
         self.embed = nn.Sequential(
             nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()

@@ -17,7 +17,6 @@ from restore.inverse.operators import Gray, inside_of
 from restore.inverse.protocols import Degradation
 
 Pixels = NDArray[Any]
-
 """``(h, w, c)`` as `restore.images.canvas.canvas` takes them."""
 
 

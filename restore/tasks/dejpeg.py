@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from torch import Tensor
 
-from restore.diffusion import samplers
 from restore.diffusion.progress import part_of
-from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.jpeg_coding import LUMA, Coding, coding_of
+from restore.inverse.catalogue import solvers
 from restore.inverse.jpeg import Jpeg, as_coded, upright
 from restore.inverse.problem import Problem
-from restore.inverse.solvers import all_methods
-from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped
 from restore.priors.condition import Condition
-from restore.tasks.solve import Plan, check_numbers, solved
+from restore.priors.protocol import Prior
+from restore.tasks import catalogue
+from restore.tasks.solve import Plan, check_numbers, solve_problem
 from restore.types import Estimate, Progress
 
-Method = Literal["splitting", "blind", "ddnm", "dps"]
-
-DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "splitting", "sample": "ddnm"}
-
-STEPS: dict[tuple[Method, Estimate], int] = {
-    ("splitting", "mean"): 2,
-    ("blind", "mean"): 1,
-    ("ddnm", "sample"): 6,
-    ("dps", "sample"): 20,
-}
-
-# Where the ladder starts: a b^c, b how many times coarser the tables are than those of quality 50. Measured
+# The first noise level: a b^c, b how many times coarser the tables are than those of quality 50. Measured
 # on the validation pictures at qualities from 5 to 90.
 START: dict[Estimate, tuple[float, float]] = {"mean": (0.025, 0.6), "sample": (0.016, 0.85)}
-
 FALL: dict[Estimate, float] = {"mean": 3, "sample": 4}  # from the first level to the last
-
 LEAST_SIGMA = 0.002  # what the network has seen
 
 
@@ -47,12 +33,12 @@ def dejpeg(
     quality: float | None = None,
     coding: Coding | None = None,
     estimate: Estimate = "mean",
-    method: Method | None = None,
+    method: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
     start: float | None = None,
     seed: int = 0,
-    backbone: Backbone | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
     """Remove what JPEG has left in a picture and return the same kind of thing.
@@ -76,27 +62,27 @@ def dejpeg(
     """
     plan = plan_of(estimate, method, sampler, steps, start)
     picture = canvas(image)
-    backbone = backbone or shipped()
-    y = picture.batch.to(backbone.device)
+    prior = prior or shipped()
+    y = picture.batch.to(prior.device)
     if plan is None:
-        answer = _blind(y, backbone)
+        answer = _blind(y, prior)
         if progress is not None:
             progress(1, 1)
-        return picture.like_original(answer)  # type: ignore[no-any-return]
+        return picture.like_original(answer)
     coding = coding or _coding_of(image, quality)
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
-    first = operator.projection(y)(_blind(y, backbone))
-    calls = _laddered(plan, estimate, coding, start)
+    first = operator.projection(y)(_blind(y, prior))
+    walk = _for_tables(plan, estimate, coding, start)
     if progress is not None:
-        progress(1, 1 + calls.steps)
+        progress(1, 1 + walk.steps)
     rest = part_of(progress, 1, 0)
-    x = solved(Problem(y, operator), calls, seeded_noise(seed), backbone, rest, first=first)
-    return picture.like_original(upright(x, coding.turn))  # type: ignore[no-any-return]
+    x = solve_problem(Problem(y, operator), walk, seeded_rng(seed), prior, rest, first=first)
+    return picture.like_original(upright(x, coding.turn))
 
 
-def _laddered(plan: Plan, estimate: Estimate, coding: Coding, start: float | None) -> Plan:
-    """The plan with a ladder that suits the tables."""
+def _for_tables(plan: Plan, estimate: Estimate, coding: Coding, start: float | None) -> Plan:
+    """The plan with noise levels that suit the tables."""
     factor, power = START[estimate]
     first = start or max(2 * LEAST_SIGMA, factor * (sum(coding.luma) / sum(LUMA)) ** power)
     return replace(plan, start=first, last=max(LEAST_SIGMA, first / FALL[estimate]))
@@ -105,31 +91,25 @@ def _laddered(plan: Plan, estimate: Estimate, coding: Coding, start: float | Non
 def plan_of(
     estimate: Estimate, method: str | None, sampler: str | None, steps: int | None, start: float | None
 ) -> Plan | None:
-    """Complete the options by their defaults, but for the ladder's ends; None for the branch alone.
+    """Complete the options by their defaults, but for the noise levels; None for the branch alone.
 
-    ValueError for what cannot be walked.
+    ValueError for options that do not go together.
     """
-    if estimate not in DEFAULT_METHOD:
-        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    name = method or DEFAULT_METHOD[estimate]
-    table = {(str(m), str(e)): n for (m, e), n in STEPS.items()}
-    if (name, estimate) not in table:
-        able = ", ".join(m for m, e in table if e == estimate)
-        raise ValueError(f"method for estimate {estimate!r} is one of {able}, got {name!r}")
+    chosen = catalogue.find("dejpeg", method, estimate)
     check_numbers(steps, start)
-    if name == "blind":
+    if chosen.one_call:
         if steps not in (None, 1) or start is not None or sampler is not None:
-            raise ValueError("method 'blind' is one network call; leave out steps, start and sampler")
+            raise ValueError(
+                f"method {chosen.name!r} is one network call; leave out steps, start and sampler"
+            )
         return None
-    if sampler is not None and name == "dps":
-        raise ValueError(f"method 'dps' has steps of its own; leave out sampler={sampler!r}")
-    chosen = all_methods()[name]
-    walker = None if sampler is None else samplers.choose(sampler, chosen.sampler, estimate)
-    return Plan(chosen, walker, steps or table[name, estimate], start or 1.0)
+    run = catalogue.check(chosen, steps=steps, sampler=sampler)
+    own = None if sampler is None else run
+    return Plan(solvers()[chosen.name], own, steps or chosen.steps, start or 1.0)
 
 
-def _blind(y: Tensor, backbone: Backbone) -> Tensor:
-    return backbone.denoiser(Condition(y))(y, backbone.config.sigma_max)
+def _blind(y: Tensor, prior: Prior) -> Tensor:
+    return prior.denoiser(Condition(y))(y, prior.sigma_max)
 
 
 def _coding_of(image: object, quality: float | None) -> Coding:

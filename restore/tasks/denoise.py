@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from restore.diffusion import samplers
 from restore.diffusion.progress import part_of
-from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras
 from restore.images.canvas import Picture, canvas
 from restore.noise.estimate import measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel, white_noise
-from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped
 from restore.priors.condition import Condition
+from restore.priors.protocol import Prior
+from restore.tasks import catalogue
+from restore.tasks.drawing import Drawing
 from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas
-from restore.types import Estimate, Progress
+from restore.types import Estimate, Progress, from_255
 
 Method = Literal["auto", "gaussian", "blind"]
-
-STEPS: dict[tuple[Method, Estimate], int] = {
-    ("auto", "mean"): 1,
-    ("auto", "sample"): 20,
-    ("gaussian", "mean"): 1,
-    ("gaussian", "sample"): 20,
-    ("blind", "mean"): 1,
-    ("blind", "sample"): 20,
-}
 
 
 def denoise(
@@ -46,7 +37,7 @@ def denoise(
     sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
-    backbone: Backbone | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
     """Remove noise from a picture and return the same kind of thing at its own depth.
@@ -69,46 +60,60 @@ def denoise(
         sigma it is told nothing about the level. ``auto`` is gaussian where sigma is given; else `choose`
         measures each picture, and one with less noise than anybody sees comes back as a copy.
     sampler: of ``estimate="sample"``, one of `restore.diffusion.samplers.SAMPLERS`; None is ancestral,
-    ``ddpm``. steps: of its ladder. seed: of its random numbers; the pictures of a batch draw different ones.
+    ``ddpm``. steps: of its sigmas. seed: of its random numbers; the pictures of a batch draw different ones.
 
     Less noise than half of 8-bit rounding is none: a copy comes back. Raises ValueError for options out of
     range and pictures that are not numbers.
     """
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
-    _check(estimate, method, steps)
-    noise = seeded_noise(seed)
-    walk = partial(samplers.choose(sampler, samplers.ddpm, estimate), noise=noise)
+    chosen = catalogue.find("denoise", method, estimate)
+    drawing = Drawing(seeded_rng(seed), catalogue.check(chosen, steps=steps, sampler=sampler))
     picture = canvas(image)
-    given = None if sigma is None else sigma / 255
-    backbone = backbone or shipped()
-    lowest, top = backbone.config.sigma_min, backbone.config.sigma_max
-    noisy = picture.batch.to(backbone.device)
-    calls = steps or STEPS[method, estimate]
-    methods, levels = _decided(method, given, picture.batch, backbone)
+    given = None if sigma is None else from_255(sigma)
+    prior = prior or shipped()
+    noisy = picture.batch.to(prior.device)
+    steps = steps or chosen.steps
+    methods, levels = _decided(method, given, picture.batch, prior)
+    by_level = [k for k, name in enumerate(methods) if name == "gaussian"]
+    blind = [k for k, name in enumerate(methods) if name == "blind"]
+    each_sigmas = [_sigmas(noisy[k], levels[k] or 0.0, prior.sigma_min, steps) for k in by_level]
+    if not any(each_sigmas) and not blind:
+        return picture.unchanged()
     results = list(noisy)
-    by_level = [k for k, chosen in enumerate(methods) if chosen == "gaussian"]
-    ladders = [_ladder(noisy[k], levels[k] or 0.0, lowest, calls) for k in by_level]
-    blind = [k for k, chosen in enumerate(methods) if chosen == "blind"]
-    if not any(ladders) and not blind:
-        return picture.unchanged()  # type: ignore[no-any-return]
-    if any(ladders):
-        lost = [_cut_off(picture.batch[k], "gaussian", levels[k], backbone) for k in by_level]
-        walked = _gaussian(noisy[by_level], ladders, lost, walk, backbone, progress)
-        results = _replaced(results, by_level, _ended(walked, lost))
+    if any(each_sigmas):
+        lost = [_cut_off(picture.batch[k], "gaussian", levels[k], prior) for k in by_level]
+        found = _gaussian(noisy[by_level], each_sigmas, lost, drawing, prior, progress)
+        results = _replaced(results, by_level, _ended(found, lost))
     if blind:
-        ladder = [top, 0.0] if estimate == "mean" else karras(top, lowest, calls)
-        lost = [_cut_off(picture.batch[k], "blind", given, backbone) for k in blind]
+        lost = [_cut_off(picture.batch[k], "blind", given, prior) for k in blind]
+        sigmas = [prior.sigma_max, 0.0]
+        if estimate == "sample":
+            sigmas = karras(prior.sigma_max, prior.sigma_min, steps)
+        found = _blind(noisy[blind], sigmas, given, lost, drawing, prior, progress)
+        results = _replaced(results, blind, _ended(found, lost))
+    return picture.like_original(torch.stack(results))
 
-        def answer(hint: Tensor) -> Tensor:
-            return backbone.denoiser(Condition(hint, noise_std=given))(hint, top)
 
-        hint, progress = _made_up(noisy[blind], lost, answer, len(ladder) - 1, progress)
-        # At the top the state says nothing, so for one call from there its noise need not be drawn.
-        start = hint if len(ladder) == 2 else hint + top * noise(hint)
-        denoiser = backbone.denoiser(Condition(hint, noise_std=given))
-        results = _replaced(results, blind, _ended(walk(denoiser, start, ladder, progress=progress), lost))
-    return picture.like_original(torch.stack(results))  # type: ignore[no-any-return]
+def _blind(
+    noisy: Tensor,
+    sigmas: list[float],
+    noise_std: float | None,
+    lost: list[NoiseModel | None],
+    drawing: Drawing,
+    prior: Prior,
+    progress: Progress | None,
+) -> Tensor:
+    """By the conditional branch, which is shown the noisy pictures and the level of their noise, or None."""
+    top = sigmas[0]
+
+    def answer(hint: Tensor) -> Tensor:
+        return prior.denoiser(Condition(hint, noise_std=noise_std))(hint, top)
+
+    hint, progress = _made_up(noisy, lost, answer, len(sigmas) - 1, progress)
+    # At the top the state says nothing, so for one call from there its noise need not be drawn.
+    start = hint if len(sigmas) == 2 else drawing.noised(hint, top)
+    return drawing(prior.denoiser(Condition(hint, noise_std=noise_std)), start, sigmas, progress=progress)
 
 
 def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Tensor]:
@@ -118,11 +123,11 @@ def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Te
 
 
 def _decided(
-    method: Method, given: float | None, batch: Tensor, backbone: Backbone
+    method: Method, given: float | None, batch: Tensor, prior: Prior
 ) -> tuple[list[str], list[float | None]]:
     """The method of each picture of a batch, and the noise level that the prior is asked for."""
     if method == "auto" and given is None:
-        choices = [choose(picture, backbone) for picture in batch]
+        choices = [choose(picture, prior) for picture in batch]
         return [choice.method for choice in choices], [choice.noise_std for choice in choices]
     if method == "blind":
         return ["blind"] * len(batch), [given] * len(batch)
@@ -130,8 +135,8 @@ def _decided(
     return ["gaussian"] * len(batch), estimated
 
 
-def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> list[float]:
-    """From the picture's own noise level down; empty when there is nothing to remove.
+def _sigmas(picture: Tensor, noise_std: float, lowest: float, steps: int) -> list[float]:
+    """Noise levels from the picture's own down; empty when there is nothing to remove.
 
     Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
     the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
@@ -141,16 +146,16 @@ def _ladder(picture: Tensor, noise_std: float, lowest: float, steps: int) -> lis
         return []
     gray = bool((picture == picture[:1]).all())
     sigma = noise_std * 3**0.5 if gray else noise_std
-    # A ladder of one step is one call: the posterior mean.
+    # A sigmas of one step is one call: the posterior mean.
     return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else karras(sigma, lowest, steps)
 
 
-def _cut_off(picture: Tensor, method: str, noise_std: float | None, backbone: Backbone) -> NoiseModel | None:
+def _cut_off(picture: Tensor, method: str, noise_std: float | None, prior: Prior) -> NoiseModel | None:
     """The noise of which some was cut off at black and white; None where that is little, or nobody can tell.
 
     picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
     """
-    fitted = backbone.facts.get("fit")
+    fitted = prior.facts.get("fit")
     if fitted and fitted["branch"] == method and fitted["noise"]["clipped"]:
         return None  # these weights have learned what it is like
     pixels = picture.permute(1, 2, 0).cpu().numpy()
@@ -193,39 +198,28 @@ def _ended(results: Tensor, lost: Sequence[NoiseModel | None]) -> Tensor:
 
 def _gaussian(
     noisy: Tensor,
-    ladders: list[list[float]],
+    each_sigmas: list[list[float]],
     lost: list[NoiseModel | None],
-    walk: Callable[..., Tensor],
-    backbone: Backbone,
+    drawing: Drawing,
+    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
-    """Walk down from the noisy pictures: all on the same ladder, or each on its own."""
-    prior = backbone.denoiser()
+    """Denoise step by step: all pictures at the same noise levels, or each at its own."""
+    denoiser = prior.denoiser()
 
     def down(
-        noisy: Tensor, ladder: list[float], lost: Sequence[NoiseModel | None], progress: Progress | None
+        noisy: Tensor, sigmas: list[float], lost: Sequence[NoiseModel | None], progress: Progress | None
     ) -> Tensor:
-        start, rest = _made_up(noisy, lost, lambda x: prior(x, ladder[0]), len(ladder) - 1, progress)
-        return walk(prior, start, ladder, progress=rest)
+        start, rest = _made_up(noisy, lost, lambda x: denoiser(x, sigmas[0]), len(sigmas) - 1, progress)
+        return drawing(denoiser, start, sigmas, progress=rest)
 
-    if all(ladder == ladders[0] for ladder in ladders):
-        return down(noisy, ladders[0], lost, progress)
-    each = zip(ladders, lost, strict=True)
-    calls, total = count(1), sum(len(ladder) - 1 + (noise is not None) for ladder, noise in each if ladder)
+    if all(sigmas == each_sigmas[0] for sigmas in each_sigmas):
+        return down(noisy, each_sigmas[0], lost, progress)
+    each = zip(each_sigmas, lost, strict=True)
+    calls, total = count(1), sum(len(sigmas) - 1 + (noise is not None) for sigmas, noise in each if sigmas)
     report = None if progress is None else lambda *_: progress(next(calls), total)
     results = [
-        down(one, ladder, [noise], report) if ladder else one
-        for one, ladder, noise in zip(noisy.chunk(len(noisy)), ladders, lost, strict=True)
+        down(one, sigmas, [noise], report) if sigmas else one
+        for one, sigmas, noise in zip(noisy.chunk(len(noisy)), each_sigmas, lost, strict=True)
     ]
     return torch.cat(results)
-
-
-def _check(estimate: str, method: str, steps: int | None) -> None:
-    if estimate not in ("mean", "sample"):
-        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    if method not in ("auto", "gaussian", "blind"):
-        raise ValueError(f"method is 'auto', 'gaussian' or 'blind', got {method!r}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    if estimate == "mean" and steps not in (None, 1):
-        raise ValueError(f"estimate 'mean' takes no steps, got steps={steps}; leave it out")

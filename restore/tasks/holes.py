@@ -13,11 +13,8 @@ from restore.types import Estimate
 # Where a hole is deeper than so many pixels the picture is filled at half its size first, and so on: from
 # twelve on samples look better, from 24 on the mean gains, too.
 DEEP: dict[Estimate, int] = {"mean": 24, "sample": 12}
-
 SMALLEST = 32  # pixels a side of a picture that can be halved
-
 CONTEXT = 96  # pixels around a hole that are computed with it, at least
-
 GRID = 16  # boxes around holes lie on the grid of the network's coarsest cells
 
 

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import count
 from typing import Any, Literal
 
 from torch import Tensor
 
-from restore.diffusion import samplers
-from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, hole_of
-from restore.inverse.solvers import check_guidance
-from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped
+from restore.priors.protocol import Prior
+from restore.tasks import catalogue
+from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, check_masks, depth_of, grown, surroundings
 from restore.tasks.inpaint_methods import (
-    SOLVERS,
     THIN,
     Jumps,
-    Method,
     Plan,
     fill_hole,
     halvings_of,
     part_progress,
 )
 from restore.types import Estimate, Progress
-
-DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "alternating", "sample": "alternating"}
-
-STEPS: dict[tuple[Method, Estimate], int] = {
-    ("alternating", "mean"): 20,
-    ("alternating", "sample"): 24,
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("repaint", "sample"): 250,
-    ("ddnm", "sample"): 24,
-    ("splitting", "mean"): 20,
-    **{(name, "sample"): 20 for name in SOLVERS},
-}
 
 
 def inpaint(
@@ -48,25 +32,25 @@ def inpaint(
     mask_means: Literal["fill", "keep"] = "fill",
     grow: int = 0,
     estimate: Estimate = "sample",
-    method: Method | None = None,
+    method: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
     jumps: Jumps | None = None,
     guidance: float = 1.0,
     seed: int = 0,
-    backbone: Backbone | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
     """Fill the masked part of a picture and return the same kind of thing at its own depth.
 
     White in the mask means fill (``mask_means="keep"`` turns it round). Outside the hole every number of
     the result is the input's own, bit for bit; only the hole and its surroundings are computed. A deep hole
-    is filled at half the size first, from coarse to fine on the same backbone.
+    is filled at half the size first, from coarse to fine on the same prior.
 
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; for a sample
         the branch then draws, in the second half of the steps, what texture is missing (`texture_levels`).
-        ``conditional``: the backbone sees the picture with a smooth fill and the mask, known pixels are put
+        ``conditional``: the prior sees the picture with a smooth fill and the mask, known pixels are put
         in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a
         climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410
         network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
@@ -85,27 +69,28 @@ def inpaint(
     An empty hole gives a copy. Raises ValueError for options out of range, a method that cannot give the
     estimate, a mask of another size, and a mask without a single known pixel.
     """
-    plan = _plan(estimate, method, steps, jumps, guidance, sampler)
-    default = samplers.ddim if plan.method == "conditional" else samplers.ddpm
-    walk = samplers.choose(sampler, default, estimate)
-    noise = seeded_noise(seed)
+    chosen = catalogue.find("inpaint", method, estimate)
+    drawing = Drawing(
+        seeded_rng(seed), catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
+    )
+    plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
     picture = canvas(image)
     batch = picture.batch
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
     check_masks(hole, batch)
     hole = grown(hole, grow)
     if not hole.any():
-        return picture.unchanged()  # type: ignore[no-any-return]
+        return picture.unchanged()
     if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
-    backbone = backbone or shipped()
+    prior = prior or shipped()
     result = batch.clone()
     boxes = surroundings(hole, CONTEXT)
     pieces = [
-        (chosen, slice(None), slice(top, bottom), slice(left, right))
+        (pictures, slice(None), slice(top, bottom), slice(left, right))
         for top, bottom, left, right in boxes
-        for chosen in _by_depth(hole[..., top:bottom, left:right], plan)
+        for pictures in _by_depth(hole[..., top:bottom, left:right], plan)
     ]
     parts = sum(1 + halvings_of(hole[piece], plan) for piece in pieces)
     begun = count()
@@ -114,44 +99,22 @@ def inpaint(
         return part_progress(progress, next(begun), parts)
 
     for piece in pieces:
-        inside = batch[piece].to(backbone.device), hole[piece].to(backbone.device)
-        result[piece] = fill_hole(*inside, plan, partial(walk, noise=noise), backbone, begin).to(result)
-    return picture.paste(result, hole)  # type: ignore[no-any-return]
+        inside = batch[piece].to(prior.device), hole[piece].to(prior.device)
+        result[piece] = fill_hole(*inside, plan, drawing, prior, begin).to(result)
+    return picture.paste(result, hole)
 
 
-def _plan(
-    estimate: Estimate,
-    method: Method | None,
-    steps: int | None,
-    jumps: Jumps | None,
-    guidance: float = 1.0,
-    sampler: str | None = None,
-) -> Plan:
-    """Complete the options by their defaults, and refuse what cannot be walked."""
-    if estimate not in DEFAULT_METHOD:
-        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    method = method or DEFAULT_METHOD[estimate]
-    if (method, estimate) not in STEPS:
-        able = ", ".join(m for m, e in STEPS if e == estimate)
-        raise ValueError(f"method for estimate {estimate!r} is one of {able}, got {method!r}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    if STEPS[method, estimate] == 1 and steps not in (None, 1):
+def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:
+    """RePaint's jumps; ValueError where another method is given some, and for more than there are steps."""
+    if jumps is not None and not method.jumps:
+        raise ValueError(f"jumps belong to method 'repaint', got method {method.name!r}")
+    jumps, steps = jumps or Jumps(), steps or method.steps
+    if method.jumps and jumps.length >= steps:
         raise ValueError(
-            f"method {method!r} gives the mean in one network call, got steps={steps}; leave it out"
+            f"jumps of {jumps.length} steps need more steps in all, got {steps}; pass shorter jumps or more "
+            "steps"
         )
-    if jumps is not None and method != "repaint":
-        raise ValueError(f"jumps belong to method 'repaint', got method {method!r}")
-    if sampler is not None and method in SOLVERS:
-        raise ValueError(f"method {method!r} has steps of its own; leave out sampler={sampler!r}")
-    check_guidance(guidance, method, estimate)
-    plan = Plan(method, estimate, steps or STEPS[method, estimate], jumps or Jumps(), guidance)
-    if method == "repaint" and plan.jumps.length >= plan.steps:
-        raise ValueError(
-            f"jumps of {plan.jumps.length} steps need a ladder of more, got {plan.steps} steps; "
-            "pass shorter jumps or more steps"
-        )
-    return plan
+    return jumps
 
 
 def _by_depth(hole: Tensor, plan: Plan) -> list[list[int]]:

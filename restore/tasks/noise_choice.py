@@ -12,18 +12,13 @@ from torch import Tensor
 from restore.noise.estimate import estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel
-from restore.priors.backbone import Backbone
+from restore.priors.protocol import Prior
 
 CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
-
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
-
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
-
 STRONG = 30 / 255  # noise that no texture is mistaken for
-
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
-
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 
 
@@ -41,7 +36,7 @@ class Choice:
     correlation: float = 0.0
 
 
-def choose(picture: Tensor, backbone: Backbone) -> Choice:
+def choose(picture: Tensor, prior: Prior) -> Choice:
     """Measure a picture's noise and choose the method for it. picture ``(3, h, w)`` in [0, 1].
 
     White noise of one level is what the prior is exact for; noise that neighbours share, or that grows with
@@ -50,7 +45,7 @@ def choose(picture: Tensor, backbone: Backbone) -> Choice:
     tell noise from texture but miss smooth noise, the flattest patches the other way round; of noise that is
     not the same in all channels the differences of colours tell, where there is hardly any texture.
     """
-    fitted = backbone.facts.get("fit")
+    fitted = prior.facts.get("fit")
     if fitted and fitted["branch"] == "blind":
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels = picture.permute(1, 2, 0).cpu().numpy()

@@ -16,49 +16,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.seeds import seeded_rng, spare_seed
 from restore.images.canvas import Picture, canvas, hole_of
 from restore.images.jpeg_coding import Coding
 from restore.images.resize import resize
 from restore.inverse.build import Building, chain_of
 from restore.inverse.fill import smoothed
 from restore.inverse.spec import Word
-from restore.priors.backbone import Backbone
 from restore.priors.calibration import temperature
+from restore.priors.protocol import Prior
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.holes import check_masks
 from restore.tasks.inpaint import inpaint
 from restore.tasks.solve import solve
 from restore.tasks.upscale import check_scale, upscale
-from restore.types import Denoiser, Noise
+from restore.types import Denoiser, Rng, from_255
 
 # How far variances are smoothed, in pixels, and what is added to them: what the network's own errors leave at
 # least. Chosen on validation pictures, as the temperatures are measured on them.
-SMOOTH = {"denoise": 5.0, "blind": 1.0, "inpaint": 1.5, "upscale": 2.0, "dejpeg": 1.0, "run": 2.0}
-
-FLOOR = {"denoise": (1.4 / 255) ** 2, "upscale": (0.4 / 255) ** 2, "run": (0.4 / 255) ** 2}
-
+SMOOTH = {"denoise": 5.0, "blind": 1.0, "inpaint": 1.5, "upscale": 2.0, "dejpeg": 1.0, "solve": 2.0}
+FLOOR = {"denoise": (1.4 / 255) ** 2, "upscale": (0.4 / 255) ** 2, "solve": (0.4 / 255) ** 2}
 LEAST = 0.3 / 255  # rounding to 8 bits
-
 PROBE = 0.2  # length of a finite difference, in deviations of the noise
-
 STEPS = 10  # of every sample that only a deviation is measured from
 
-FAR, SEEDS = 1 << 31, 1 << 32  # those samples draw other noise than a picture
 
 TRIED = 12  # pixels a side that there are at least to be tried on
-
 PARTS = 10  # of the pixels of a trial, by what is predicted, each with as many of them
-
 # By what variances are too small where the picture itself could not be tried on: on the whole, what those of
 # validation pictures are by before they are tried on themselves.
 UNTRIED = {"upscale": 1.8**2, "inpaint": 2.0**2}
 
 
-def posterior_variance(
-    denoise: Denoiser, x: Tensor, sigma: float, noise: Noise, *, probes: int = 1
-) -> Tensor:
+def posterior_variance(denoise: Denoiser, x: Tensor, sigma: float, rng: Rng, *, probes: int = 1) -> Tensor:
     """The diagonal of Cov[x0 | x], the mean over the channels ``(b, 1, h, w)``, to be smoothed.
 
     By Tweedie's formula ``Cov = sigma^2 dD/dx`` (Robbins 1956; Efron 2011; Manor and Michaeli 2024), its
@@ -70,29 +61,27 @@ def posterior_variance(
     if sigma == 0:
         return total  # nothing was done
     for _ in range(probes):
-        v = torch.where(noise(x) > 0, 1.0, -1.0).to(x)
+        v = torch.where(rng(x) > 0, 1.0, -1.0).to(x)
         step = PROBE * sigma
         slope = (denoise(x + step * v, sigma) - denoise(x - step * v, sigma)) / (2 * step)
         total = total + (v * slope).mean(1, keepdim=True)
     return sigma**2 * total / probes
 
 
-def of_denoising(
-    image: Picture, sigma: float, *, seed: int = 0, probes: int = 1, backbone: Backbone
-) -> Tensor:
+def of_denoising(image: Picture, sigma: float, *, seed: int = 0, probes: int = 1, prior: Prior) -> Tensor:
     """The deviation of what denoising white noise of ``sigma`` (0..255) gives, [0, 1] units ``(b, 1, h, w)``.
 
-    In single precision, whatever the backbone's: differences are small.
+    In single precision, whatever the prior's: differences are small.
     """
-    x = canvas(image).batch.to(backbone.device)
-    exact = backbone if backbone.dtype == torch.float32 else backbone.copy(torch.float32)
-    noise = seeded_noise(seed)
-    variance = posterior_variance(exact.denoiser(), x, sigma / 255, noise, probes=probes)
-    backbone.calls += exact.calls if exact is not backbone else 0
-    return calibrated(variance, "denoise", backbone)
+    x = canvas(image).batch.to(prior.device)
+    exact = prior if prior.dtype == torch.float32 else prior.copy(torch.float32)
+    rng = seeded_rng(seed)
+    variance = posterior_variance(exact.denoiser(), x, from_255(sigma), rng, probes=probes)
+    prior.calls += exact.calls if exact is not prior else 0
+    return calibrated(variance, "denoise", prior)
 
 
-def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, backbone: Backbone) -> Tensor:
+def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation of what a hole is filled with, [0, 1] units ``(b, 1, h, w)``; 0 outside it.
 
     image, mask: as `restore.inpaint` takes them. Between ``count`` samples by PiGDM, whose spread follows the
@@ -106,16 +95,16 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, b
 
     def spread(picture: Tensor, missing: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
-            return inpaint(picture, missing, method="pigdm", steps=STEPS, seed=number, backbone=backbone)
+            return inpaint(picture, missing, method="pigdm", steps=STEPS, seed=number, prior=prior)
 
         return between_samples(draw, count, seed=seed)
 
     trial, elsewhere = None, mirrored_off(hole)
     if elsewhere.any():
-        whole = inpaint(batch, hole, estimate="mean", backbone=backbone)
-        again = inpaint(whole, elsewhere, estimate="mean", backbone=backbone)
+        whole = inpaint(batch, hole, estimate="mean", prior=prior)
+        again = inpaint(whole, elsewhere, estimate="mean", prior=prior)
         trial = Trial(spread(whole, elsewhere), squared_error(again, batch), elsewhere)
-    return calibrated(spread(batch, hole), "inpaint", backbone, where=hole, trial=trial)
+    return calibrated(spread(batch, hole), "inpaint", prior, where=hole, trial=trial)
 
 
 def mirrored_off(hole: Tensor) -> Tensor:
@@ -130,9 +119,7 @@ def mirrored_off(hole: Tensor) -> Tensor:
     return best * ((size >= TRIED**2) & (2 * size >= whole))
 
 
-def of_upscaling(
-    image: Picture, scale: float, *, count: int = 8, seed: int = 0, backbone: Backbone
-) -> Tensor:
+def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation of an enlargement, [0, 1] units ``(b, 1, h', w')``.
 
     Tried on the picture itself: reduced by ``scale`` and enlarged again, it is known by what that is off, and
@@ -143,7 +130,7 @@ def of_upscaling(
 
     def spread(picture: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
-            return solve(picture, operator, estimate="sample", steps=STEPS, seed=number, backbone=backbone)
+            return solve(picture, operator, estimate="sample", steps=STEPS, seed=number, prior=prior)
 
         return between_samples(draw, count, seed=seed)
 
@@ -153,9 +140,9 @@ def of_upscaling(
         h, w = (round(side * scale) for side in small)
         known = batch[..., :h, :w]
         reduced = (255 * resize(known, small)).round().clamp(0, 255) / 255
-        found = upscale(reduced, scale, estimate="mean", backbone=backbone)
+        found = upscale(reduced, scale, estimate="mean", prior=prior)
         trial = Trial(spread(reduced), squared_error(found, known))
-    return calibrated(spread(batch), "upscale", backbone, trial=trial)
+    return calibrated(spread(batch), "upscale", prior, trial=trial)
 
 
 def of_solving(
@@ -164,47 +151,43 @@ def of_solving(
     *,
     count: int = 8,
     seed: int = 0,
-    backbone: Backbone,
+    prior: Prior,
     **options: Any,
 ) -> Tensor:
     """The deviation of what `restore.solve` finds, [0, 1] units ``(b, 1, h', w')``; options: its own."""
 
     def draw(number: int) -> Any:
         walk = {"estimate": "sample", "steps": STEPS, "seed": number, **options}
-        return solve(image, operator, backbone=backbone, **walk)
+        return solve(image, operator, prior=prior, **walk)
 
-    return of_samples(draw, count, "run", seed=seed, backbone=backbone)
+    return of_samples(draw, count, "solve", seed=seed, prior=prior)
 
 
-def of_dejpeg(image: Picture, coding: Coding, *, count: int = 8, seed: int = 0, backbone: Backbone) -> Tensor:
+def of_dejpeg(image: Picture, coding: Coding, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation of what is made of a JPEG, [0, 1] units ``(b, 1, h, w)``."""
 
     def draw(number: int) -> Any:
-        return dejpeg(image, coding=coding, estimate="sample", seed=number, backbone=backbone)
+        return dejpeg(image, coding=coding, estimate="sample", seed=number, prior=prior)
 
-    return of_samples(draw, count, "dejpeg", seed=seed, backbone=backbone)
+    return of_samples(draw, count, "dejpeg", seed=seed, prior=prior)
 
 
-def of_blind(
-    image: Picture, sigma: float | None, *, count: int = 8, seed: int = 0, backbone: Backbone
-) -> Tensor:
+def of_blind(image: Picture, sigma: float | None, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation of blind denoising, [0, 1] units ``(b, 1, h, w)``; sigma: as it is told, 0..255."""
 
     def draw(number: int) -> Any:
         walk: dict[str, Any] = {"method": "blind", "estimate": "sample", "steps": STEPS, "seed": number}
-        return denoise(image, sigma=sigma, backbone=backbone, **walk)
+        return denoise(image, sigma=sigma, prior=prior, **walk)
 
-    return of_samples(draw, count, "blind", seed=seed, backbone=backbone)
+    return of_samples(draw, count, "blind", seed=seed, prior=prior)
 
 
-def of_samples(
-    draw: Callable[[int], Any], count: int, task: str, *, seed: int = 0, backbone: Backbone
-) -> Tensor:
+def of_samples(draw: Callable[[int], Any], count: int, task: str, *, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation between ``count`` samples, ``draw(number)`` each, [0, 1] units ``(b, 1, h, w)``.
 
     Raises ValueError for fewer than two samples.
     """
-    return calibrated(between_samples(draw, count, seed=seed), task, backbone)
+    return calibrated(between_samples(draw, count, seed=seed), task, prior)
 
 
 def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Tensor:
@@ -214,7 +197,7 @@ def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Ten
     """
     if count < 2:
         raise ValueError(f"a deviation is between two samples or more, got {count}")
-    samples = torch.stack([canvas(draw((seed + FAR + k) % SEEDS)).batch for k in range(count)])
+    samples = torch.stack([canvas(draw(spare_seed(seed, k))).batch for k in range(count)])
     return samples.var(0).mean(1, keepdim=True)
 
 
@@ -238,7 +221,7 @@ class Trial:
 def calibrated(
     variance: Tensor,
     task: str,
-    backbone: Backbone,
+    prior: Prior,
     *,
     where: Tensor | None = None,
     trial: Trial | None = None,
@@ -259,7 +242,7 @@ def calibrated(
         ]
     slope, grain = torch.tensor(lines).to(smooth)[..., None, None, None].unbind(1)
     smooth = slope * smooth + grain
-    deviation = smooth.sqrt() * (known_temperature(task, backbone) or 1.0)
+    deviation = smooth.sqrt() * (known_temperature(task, prior) or 1.0)
     return deviation if where is None else deviation * where.to(deviation)
 
 
@@ -288,6 +271,6 @@ def line_through(variance: Tensor, error: Tensor) -> tuple[float, float]:
     return a, a * share
 
 
-def known_temperature(task: str, backbone: Backbone) -> float | None:
-    """That of the backbone's weights; None where it was not measured."""
-    return temperature(str(backbone.facts.get("sha256", "")), task)
+def known_temperature(task: str, prior: Prior) -> float | None:
+    """That of the prior's weights; None where it was not measured."""
+    return temperature(str(prior.facts.get("sha256", "")), task)

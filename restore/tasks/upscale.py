@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from restore.diffusion import samplers
-from restore.diffusion.progress import counted, part_of, twice
-from restore.diffusion.seeds import seeded_noise
+from restore.diffusion.progress import part_of, twice, with_progress
+from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras, log_sigma
 from restore.images.canvas import Picture, canvas
 from restore.images.resize import resize
 from restore.inverse.guidance import enforce, half_quadratic_splitting
 from restore.inverse.operators import Resize
 from restore.inverse.protocols import consistent as projected
-from restore.inverse.solvers import check_guidance, guided
-from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped
 from restore.priors.condition import Condition
+from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
+from restore.tasks import catalogue
+from restore.tasks.catalogue import BRANCH_CALLS, SCALES
+from restore.tasks.drawing import Drawing, guided
 from restore.types import Estimate, Progress
 
-Method = Literal["conditional", "projection"]
-
-SCALES = (1.5, 4.0)
-
-DEFAULT_METHOD: dict[Estimate, Method] = {"mean": "projection", "sample": "projection"}
-
-STEPS: dict[tuple[Method, Estimate], int] = {
-    ("conditional", "mean"): 1,
-    ("conditional", "sample"): 30,
-    ("projection", "mean"): 2,
-    ("projection", "sample"): 8,
-}
-
-# Where projection's ladder begins and ends, and of how many orientations its start is the mean; measured on
-# the validation pictures.
-LADDER: dict[Estimate, tuple[float, float]] = {"mean": (0.02, 0.01), "sample": (0.1, 0.01)}
-
-ORIENTATIONS = 2
+# The highest and the lowest noise level of projection; measured on the validation pictures.
+ENDS: dict[Estimate, tuple[float, float]] = {"mean": (0.02, 0.01), "sample": (0.1, 0.01)}
 
 ROUNDS, CLOSE = 60, 0.02 / 255  # of making a result agree with what was measured
 
 HALF_LEVEL = 0.499 / 255  # what numbers in single precision leave is less than the rest
-
-Walk = partial[Tensor]  # a sampler with its noise
-
 ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to rounding
 
 
@@ -58,20 +38,20 @@ def upscale(
     scale: float,
     *,
     estimate: Estimate = "sample",
-    method: Method | None = None,
+    method: str | None = None,
     sampler: str | None = None,
     steps: int | None = None,
     guidance: float = 1.0,
     seed: int = 0,
     consistent: bool = False,
-    backbone: Backbone | None = None,
+    prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
     """Enlarge a picture by ``scale`` (1.5 to 4, fractions included); the same kind of thing comes back.
 
     The small picture is taken as a bicubic, antialiased reduction of the wanted one.
 
-    method: ``conditional``: the backbone sees the bicubic enlargement as its hint at every step (SR3,
+    method: ``conditional``: the prior sees the bicubic enlargement as its hint at every step (SR3,
         Saharia et al. 2021); for the mean that is one call at the top of the ladder. ``projection``: the
         mean of two such calls, one for the mirrored picture, then the unconditional prior at low noise
         levels, every estimate projected onto the pictures that reduce to the input (DDNM, Wang et al.
@@ -89,36 +69,25 @@ def upscale(
     The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
     """
     check_scale(scale)
-    if estimate not in DEFAULT_METHOD:
-        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    method = method or DEFAULT_METHOD[estimate]
-    if (method, estimate) not in STEPS:
-        raise ValueError(f"method is 'conditional' or 'projection', got {method!r}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    if STEPS[method, estimate] == 1 and steps not in (None, 1):
-        raise ValueError(
-            f"method {method!r} gives the mean in one network call, got steps={steps}; leave it out"
-        )
-    check_guidance(guidance, method, estimate)
-    steps = steps or STEPS[method, estimate]
-    noise = seeded_noise(seed)
-    walk = partial(samplers.choose(sampler, samplers.ddim, estimate), noise=noise)
+    chosen = catalogue.find("upscale", method, estimate)
+    sampler_of = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
+    drawing = Drawing(seeded_rng(seed), sampler_of)
+    steps = steps or chosen.steps
     picture = canvas(image)
-    backbone = backbone or shipped()
-    small = picture.batch.to(backbone.device)
+    prior = prior or shipped()
+    small = picture.batch.to(prior.device)
     size = (round(small.shape[-2] * scale), round(small.shape[-1] * scale))
     bicubic = resize(small, size)
-    if method == "projection" or consistent:
+    if chosen.name == "projection" or consistent:
         operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
-    if method == "conditional":
-        result = _conditional(bicubic, estimate, steps, guidance, walk, backbone, progress)
+    if chosen.name == "conditional":
+        result = _conditional(bicubic, estimate, steps, guidance, drawing, prior, progress)
     else:
-        result = _projection(small, bicubic, operator, estimate, steps, walk, backbone, progress)
+        result = _projection(small, bicubic, operator, estimate, steps, drawing, prior, progress)
     if consistent:
         returned = canvas(picture.like_original(between_ends(result, small, operator)))
         result = after_rounding(returned.batch.to(small), small, operator)
-    return picture.like_original(result)  # type: ignore[no-any-return]
+    return picture.like_original(result)
 
 
 def check_scale(scale: float) -> None:
@@ -132,17 +101,17 @@ def _conditional(
     estimate: Estimate,
     steps: int,
     guidance: float,
-    walk: Walk,
-    backbone: Backbone,
+    drawing: Drawing,
+    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
-    top = backbone.config.sigma_max
-    denoiser = guided(backbone, Condition(bicubic), guidance)
+    top = prior.sigma_max
+    denoise = guided(prior, Condition(bicubic), guidance)
     progress = progress if guidance == 1 else twice(progress)
     if estimate == "mean":
-        return walk(denoiser, bicubic, [top, 0.0], progress=progress)
-    ladder = karras(top, backbone.config.sigma_min, steps)
-    return walk(denoiser, bicubic + top * walk.keywords["noise"](bicubic), ladder, progress=progress)
+        return drawing(denoise, bicubic, [top, 0.0], progress=progress)
+    sigmas = karras(top, prior.sigma_min, steps)
+    return drawing(denoise, drawing.noised(bicubic, top), sigmas, progress=progress)
 
 
 def _projection(
@@ -151,23 +120,23 @@ def _projection(
     operator: Resize,
     estimate: Estimate,
     steps: int,
-    walk: Walk,
-    backbone: Backbone,
+    drawing: Drawing,
+    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
     def regression(hint: Tensor, sigma: float) -> Tensor:
-        return backbone.denoiser(Condition(hint))(hint, sigma)
+        return prior.denoiser(Condition(hint))(hint, sigma)
 
-    call, top = counted(regression, progress, ORIENTATIONS + steps), backbone.config.sigma_max
-    mean = over_orientations(lambda hint: call(hint, top), bicubic, ORIENTATIONS)
+    call = with_progress(regression, progress, BRANCH_CALLS + steps)
+    mean = over_orientations(lambda hint: call(hint, prior.sigma_max), bicubic, BRANCH_CALLS)
     start = projected(mean, small, operator)
-    rest = part_of(progress, ORIENTATIONS, 0)
-    prior = enforce(backbone.denoiser(), small, operator, noise_std=ROUNDING_STD)
-    highest, lowest = LADDER[estimate]
-    ladder = log_sigma(highest, lowest, steps)
+    rest = part_of(progress, BRANCH_CALLS, 0)
+    denoise = enforce(prior.denoiser(), small, operator, noise_std=ROUNDING_STD)
+    highest, lowest = ENDS[estimate]
+    sigmas = log_sigma(highest, lowest, steps)
     if estimate == "mean":
-        return half_quadratic_splitting(prior, start, ladder, progress=rest)
-    return walk(prior, start + highest * walk.keywords["noise"](start), ladder, progress=rest)
+        return half_quadratic_splitting(denoise, start, sigmas, progress=rest)
+    return drawing(denoise, drawing.noised(start, highest), sigmas, progress=rest)
 
 
 def between_ends(large: Tensor, small: Tensor, operator: Resize) -> Tensor:

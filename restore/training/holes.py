@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 PAGE_SIZE = 768
-
 """Side of a rendered page of text, and so of the largest text hole."""
 
 

@@ -25,10 +25,9 @@ from restore.diffusion.coordinates import (
 )
 from restore.diffusion.samplers import learned_variance
 from restore.diffusion.schedule import Schedule, at, signal_and_noise_at
-from restore.types import Denoiser, Noise, Progress
+from restore.types import Denoiser, Progress, Rng
 
 HALF_BIN = 1 / 255
-
 """Half the distance between two values of an 8-bit picture in [-1, 1]."""
 
 
@@ -235,7 +234,7 @@ def variational_bound(
     images: Tensor,
     schedule: Schedule,
     *,
-    noise: Noise,
+    rng: Rng,
     variance: Literal["small", "large", "learned"] = "small",
     progress: Progress | None = None,
 ) -> Bound:
@@ -252,7 +251,7 @@ def variational_bound(
     terms = []
     for step, sigma in enumerate(schedule.sigmas.tolist()):
         t = torch.full((len(images),), step, device=images.device)
-        x = images + sigma * noise(images)
+        x = images + sigma * rng(images)
         if variance == "learned":
             clean, between = learned_variance(denoise).with_variance(x, sigma)
             log_variance = learned_log_variance(schedule, t, between)

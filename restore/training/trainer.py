@@ -54,7 +54,6 @@ from restore.training.optimizer import Descent
 from restore.training.state import copied, part, read_state
 
 LEVELS = 8  # bins of the noise axis in which the loss is balanced and logged
-
 LOG_FIELDS = ("step", "minutes", "crops", "lr", *TASKS)
 
 

@@ -19,7 +19,6 @@ from restore.training.holes import stroke_holes
 COUNT, SIZE = 12, 192
 
 AT_ONCE = 16  # crops in one call: there may be thousands
-
 TASK = {
     "denoise 15": "unconditional",
     "denoise 25": "unconditional",
@@ -28,7 +27,6 @@ TASK = {
     "inpaint strokes": "inpaint",
     "blind 25": "denoise",
 }
-
 """What is trained for each score; the others are of what a network is to be better than."""
 
 

@@ -26,9 +26,7 @@ RANGES = {
     "groups": (1, 65_536),
     "middle_groups": (0, 65_536),
 }
-
 MOST_LEVELS = 16
-
 FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "middle_attention")
 
 

@@ -6,6 +6,7 @@ written.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -30,7 +31,6 @@ from restore.priors.tiling import over_orientations, padded
 from restore.types import Denoiser
 
 FORMAT = "restore-foreign-1"
-
 MOST_STEPS = 100_000
 
 
@@ -96,6 +96,26 @@ class ForeignBackbone:
         self._log_sigmas = config.diffusion.sigmas.log().numpy()
 
     @property
+    def conditional(self) -> bool:
+        return False
+
+    @property
+    def sigma_min(self) -> float:
+        return self.config.sigma_min
+
+    @property
+    def sigma_max(self) -> float:
+        return self.config.sigma_max
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.config.diffusion
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
     def device(self) -> torch.device:
         return self.network.stem.weight.device
 
@@ -126,6 +146,12 @@ class ForeignBackbone:
                 return self._call(x, sigma)
 
         return denoise
+
+    def copy(self, dtype: torch.dtype) -> ForeignBackbone:
+        """The same in another precision."""
+        other = ForeignBackbone(copy.deepcopy(self.network).to(dtype=dtype), self.config, self.facts)
+        other.label, other.ensemble = self.label, self.ensemble
+        return other
 
     def _check_label(self) -> None:
         """Raise WeightsError unless the label is one of the network's classes, or both are none."""

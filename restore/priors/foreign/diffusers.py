@@ -24,9 +24,7 @@ RESIDUAL = {
     "shortcut": "conv_shortcut",
     "conv": "conv",
 }
-
 ATTENTION = {"norm": "group_norm", "query": "to_q", "key": "to_k", "value": "to_v", "project": "to_out.0"}
-
 OLD_ATTENTION = {
     "norm": "group_norm",
     "query": "query",
@@ -43,7 +41,6 @@ ENDS = {
     "head.0": "conv_norm_out",
     "head.2": "conv_out",
 }
-
 KINDS: dict[str, Callable[[Any], bool]] = {
     "a whole number": lambda value: type(value) is int,
     "a whole number or null": lambda value: value is None or type(value) is int,
@@ -53,9 +50,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "a list of whole numbers": lambda value: isinstance(value, list) and all(type(n) is int for n in value),
     "a list of words": lambda value: isinstance(value, list) and all(isinstance(w, str) for w in value),
 }
-
 NEEDED = object()
-
 # What each setting holds, and what UNet2DModel takes where it is left out.
 NETWORK: dict[str, tuple[str, Any]] = {
     "block_out_channels": ("a list of whole numbers", NEEDED),
@@ -77,7 +72,6 @@ NETWORK: dict[str, tuple[str, Any]] = {
     "freq_shift": ("a number", 0),
     "add_attention": ("true or false", True),
 }
-
 # Settings of which only some values can be read.
 ONLY: dict[str, tuple[Any, ...]] = {
     "_class_name": ("UNet2DModel",),
@@ -94,7 +88,6 @@ ONLY: dict[str, tuple[Any, ...]] = {
     "in_channels": (3,),
     "out_channels": (3, 6),
 }
-
 SCHEDULER: dict[str, tuple[str, Any]] = {
     "beta_schedule": ("a word", NEEDED),  # schedulers of other families have none
     "prediction_type": ("a word", "epsilon"),
@@ -102,7 +95,6 @@ SCHEDULER: dict[str, tuple[str, Any]] = {
     "beta_end": ("a number", 0.02),
     "num_train_timesteps": ("a whole number", 1000),
 }
-
 ONLY_SCHEDULER: dict[str, tuple[Any, ...]] = {
     "beta_schedule": ("linear", "squaredcos_cap_v2"),
     "prediction_type": ("epsilon", "v_prediction", "sample"),

@@ -26,9 +26,7 @@ RESIDUAL = {
     "conv2": "out_layers.3",
     "shortcut": "skip_connection",
 }
-
 JOINT = ("query", "key", "value")
-
 ATTENTION = {"norm": "norm", **dict.fromkeys(JOINT, "qkv"), "project": "proj_out"}
 
 

@@ -1,0 +1,176 @@
+"""The solvers by name, and what each needs of an operator. Importing this does not import torch.
+
+A solver is one `Solver` record. `register` adds one at run time; an installed package adds its own by an
+entry point of the group ``restore.solvers``, ``name = "module:SOLVER"``. The tasks, the command line,
+budgets and evaluation know every solver that is in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from restore.diffusion.samplers import Sampler, Update, ddim, ddpm
+
+if TYPE_CHECKING:
+    from restore.inverse.problem import Problem
+    from restore.types import Denoiser, Estimate, Rng
+
+ENTRY_POINTS = "restore.solvers"
+
+Capability = Literal["hole", "spectrum", "linear", "projection", "gradient"]
+"""What an operator has to offer. ``hole``: it keeps some pixels. ``spectrum``: the eigenbasis of A A^T is
+known (`Spectral`). ``linear``: adjoint and solve (`Operator`). ``projection``: not linear, but pictures can
+be projected onto those that give y (`Projecting`). ``gradient``: it can be differentiated, as every
+`Degradation`."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A published way to solve inverse problems, and how it is run when nothing else is said.
+
+    Parameters
+    ----------
+    name : what users call it.
+    reference : author and year.
+    serves : it can undo every operator that has one of these capabilities.
+    update : a transition of its own, made of a denoiser and a problem; or
+    wrap : a denoiser for any sampler, made of a denoiser, a problem and random numbers; one of the two,
+        or both.
+    sampler : for ``wrap``.
+    gradient : whether the network is differentiated.
+    estimate : what comes out.
+    few : where there are both, up to how many steps ``update`` is used.
+    start : the noise level, [0, 1] units, to start from a first guess at, measured on validation pictures.
+    rank : which solver is taken unasked: of those that serve an operator the one of the lowest rank. None:
+        never unasked.
+    """
+
+    name: str
+    reference: str
+    serves: tuple[Capability, ...]
+    update: Callable[[Denoiser, Problem], Update] | None = None
+    wrap: Callable[[Denoiser, Problem, Rng], Denoiser] | None = None
+    sampler: Sampler = ddim
+    gradient: bool = False
+    estimate: Estimate = "sample"
+    few: int = 1000
+    start: float = 0.5
+    rank: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.update is None and self.wrap is None:
+            raise ValueError(f"solver {self.name!r} needs an update of its own, or a wrap for any sampler")
+
+    def uses_update(self, steps: int) -> bool:
+        """Whether so many steps are taken by the transition of its own."""
+        return self.update is not None and (self.wrap is None or steps <= self.few)
+
+
+def _lazy(name: str) -> Callable[..., Any]:
+    """A function of `restore.inverse.solvers`, which is imported when it is first called."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module("restore.inverse.solvers"), name)(*arguments, **options)
+
+    return call
+
+
+_SOLVERS = {
+    solver.name: solver
+    for solver in (
+        Solver(
+            "splitting",
+            "Zhang et al. 2021",
+            ("linear", "projection"),
+            wrap=_lazy("splitting"),
+            sampler=_lazy("splitting_sampler"),
+            estimate="mean",
+            start=0.25,
+            rank=1,
+        ),
+        Solver(
+            "ddnm",
+            "Wang et al. 2023",
+            ("linear", "projection"),
+            wrap=_lazy("damped_ddnm"),
+            sampler=partial(ddim, eta=0.85),
+            rank=2,
+        ),
+        Solver("ddnm-plus", "Wang et al. 2023", ("linear",), _lazy("ddnm_plus")),
+        Solver("diffpir", "Zhu et al. 2023", ("linear",), _lazy("diffpir")),
+        # Its own transition adds up to more than the measurement says, noise and all, when there are many.
+        Solver(
+            "pigdm",
+            "Song et al. 2023",
+            ("linear",),
+            _lazy("pigdm"),
+            _lazy("pigdm_denoiser"),
+            ddpm,
+            gradient=True,
+            few=30,
+            rank=1,
+        ),
+        Solver("dps", "Chung et al. 2023", ("gradient",), _lazy("dps"), gradient=True, start=0.1, rank=3),
+        Solver("ddrm", "Kawar et al. 2022", ("spectrum",), _lazy("ddrm")),
+        Solver("repaint", "Lugmayr et al. 2022", ("hole",), wrap=_lazy("repaint"), sampler=ddpm),
+    )
+}
+
+
+def register(solver: Solver) -> Solver:
+    """Make a solver known by its name. Raises ValueError where there is one of that name already."""
+    if solver.name in solvers():
+        raise ValueError(f"there is a solver {solver.name!r} already; choose another name")
+    _SOLVERS[solver.name] = solver
+    return solver
+
+
+def unregister(name: str) -> None:
+    """Forget a solver that `register` has added; KeyError for an unknown one."""
+    del _SOLVERS[name]
+
+
+def solvers() -> dict[str, Solver]:
+    """All solvers by name: those of this package, those registered, those of installed packages.
+
+    Raises ValueError for one of another package that has the name of another or is no `Solver`.
+    """
+    return _SOLVERS | _installed()
+
+
+@cache
+def _installed() -> dict[str, Solver]:
+    found: dict[str, Solver] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        solver = point.load()
+        if point.name in _SOLVERS or point.name in found:
+            raise ValueError(f"{point.value} adds a solver {point.name!r}, of which there is one already")
+        if not isinstance(solver, Solver):
+            raise ValueError(
+                f"{point.value} is no restore.inverse.catalogue.Solver but a {type(solver).__name__}"
+            )
+        found[point.name] = replace(solver, name=point.name)
+    return found
+
+
+def solvers_for(capabilities: Collection[Capability]) -> list[Solver]:
+    """The solvers that can undo an operator of these capabilities."""
+    return [solver for solver in solvers().values() if set(solver.serves) & set(capabilities)]
+
+
+def preferred(capabilities: Collection[Capability], estimate: str) -> Solver:
+    """The solver for an estimate where none is named; of a sample those that measured best come first.
+
+    Where none of them can undo the operator, the first of that estimate, which says so itself.
+    """
+    ranked = sorted(
+        (solver for solver in solvers().values() if solver.estimate == estimate and solver.rank is not None),
+        key=lambda solver: solver.rank or 0,
+    )
+    able = (solver for solver in ranked if set(solver.serves) & set(capabilities))
+    return next(able, ranked[0])

@@ -1,0 +1,207 @@
+"""What every task can do: its methods, their steps and samplers. Importing this does not import torch.
+
+The tasks complete and check their options by it; the command line, budgets and evaluation read it. The
+solvers of `restore.inverse.catalogue` are methods of ``solve`` and, as published, of ``inpaint``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from restore.diffusion.samplers import NamedSampler, named_sampler
+from restore.inverse import catalogue
+from restore.types import Estimate
+
+ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
+JUMPS = (10, 10)  # RePaint's: climb back so many steps, take each stretch so many times
+SCALES = (1.5, 4.0)
+SAMPLE_STEPS = 50
+MAP_SAMPLES = 8  # that uncertainty is measured between
+COLOUR_START = 1.0  # where colours are not decided yet
+MOST_STEPS = 1000
+# Measured on validation pictures with blurs and reductions, as are the solvers' own starts.
+SOLVE_STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}
+INPAINT_SOLVER_STEPS = 20
+
+
+def _half(steps: int) -> int:
+    return max(1, steps // 2)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way for a task to give one estimate.
+
+    Parameters
+    ----------
+    task : denoise, inpaint, upscale, dejpeg or solve.
+    name : what users call it.
+    estimate : what comes out.
+    steps : how many steps are taken unasked; 1 is a single network call, which takes no steps.
+    default : whether it is used where no method is named.
+    sampler : name of the sampler that is used unasked; None: any sampler is refused.
+    drawn : how many of so many steps the sampler takes; the others are a network call each.
+    before : network calls that come before the steps.
+    useful : more steps than these make the mean worse, measured on validation pictures.
+    jumps : whether its noise levels rise again, as RePaint's.
+    guidable : whether classifier-free guidance has an effect.
+    gradient : whether the network is differentiated.
+    """
+
+    task: str
+    name: str
+    estimate: Estimate
+    steps: int
+    default: bool = False
+    sampler: str | None = None
+    drawn: Callable[[int], int] = int
+    before: int = 0
+    useful: int | None = None
+    jumps: bool = False
+    guidable: bool = False
+    gradient: bool = False
+
+    @property
+    def one_call(self) -> bool:
+        """Whether it takes no steps."""
+        return self.steps == 1
+
+    def calls(self, steps: int, sampler: str | None = None, *, guidance: float = 1.0) -> int:
+        """The network calls that so many steps take at most, each at the full size."""
+        name = sampler or self.sampler
+        if name is None:
+            return self.before + steps
+        drawn = self.drawn(steps)
+        twice = 2 if guidance != 1 else 1
+        return self.before + steps - drawn + twice * named_sampler(name).calls(drawn)
+
+
+BRANCH_CALLS = 2  # of the conditional branch, one for each of two orientations, before upscaling's projection
+
+_METHODS = (
+    Method("denoise", "auto", "mean", 1, default=True),
+    Method("denoise", "auto", "sample", 20, default=True, sampler="ddpm"),
+    Method("denoise", "gaussian", "mean", 1),
+    Method("denoise", "gaussian", "sample", 20, sampler="ddpm"),
+    Method("denoise", "blind", "mean", 1),
+    Method("denoise", "blind", "sample", 20, sampler="ddpm"),
+    Method("inpaint", "alternating", "mean", 20, default=True),
+    Method("inpaint", "alternating", "sample", 24, default=True, sampler="ddpm", drawn=_half),
+    Method("inpaint", "conditional", "mean", 1),
+    Method("inpaint", "conditional", "sample", 30, sampler="ddim", guidable=True),
+    Method("inpaint", "repaint", "sample", 250, sampler="ddpm", jumps=True),
+    Method("inpaint", "ddnm", "sample", 24, sampler="ddpm", drawn=_half),
+    Method("inpaint", "splitting", "mean", 20),
+    Method("upscale", "conditional", "mean", 1),
+    Method("upscale", "conditional", "sample", 30, sampler="ddim", guidable=True),
+    Method("upscale", "projection", "mean", 2, default=True, before=BRANCH_CALLS, useful=2),
+    Method("upscale", "projection", "sample", 8, default=True, sampler="ddim", before=BRANCH_CALLS),
+    Method("dejpeg", "splitting", "mean", 2, default=True, before=1, useful=4),
+    Method("dejpeg", "blind", "mean", 1),
+    Method("dejpeg", "ddnm", "sample", 6, default=True, sampler="ddim", before=1),
+    Method("dejpeg", "dps", "sample", 20, before=1, gradient=True),
+)
+TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve")
+
+
+def methods(task: str) -> list[Method]:
+    """Everything that a task can do; KeyError for an unknown task."""
+    if task not in TASKS:
+        raise KeyError(task)
+    own = [method for method in _METHODS if method.task == task]
+    names = {method.name for method in own}
+    if task == "solve":
+        return [_by_solver(solver) for solver in catalogue.solvers().values() if solver.serves != ("hole",)]
+    if task == "inpaint":
+        own += [
+            Method(task, solver.name, solver.estimate, INPAINT_SOLVER_STEPS, gradient=solver.gradient)
+            for solver in catalogue.solvers().values()
+            if solver.estimate == "sample" and solver.name not in names
+        ]
+    return own
+
+
+def _by_solver(solver: catalogue.Solver) -> Method:
+    """A solver as a method of ``solve``; any sampler can run what it makes of a denoiser."""
+    free = solver.wrap is not None and solver.estimate == "sample"
+    return Method(
+        "solve",
+        solver.name,
+        solver.estimate,
+        SOLVE_STEPS[solver.estimate],
+        sampler="ddim" if free else None,
+        useful=SOLVE_STEPS["mean"] if solver.estimate == "mean" else None,
+        gradient=solver.gradient,
+    )
+
+
+def names(task: str) -> list[str]:
+    """The names of a task's methods, each once."""
+    return list(dict.fromkeys(method.name for method in methods(task)))
+
+
+def find(task: str, name: str | None, estimate: str) -> Method:
+    """The method of that name, the default for None; for ``solve`` a name is needed.
+
+    Raises ValueError for an estimate or a method that the task has not, saying what it has.
+    """
+    if estimate not in ESTIMATES:
+        raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
+    able = [method for method in methods(task) if method.estimate == estimate]
+    for method in able:
+        if method.name == name or (name is None and method.default):
+            return method
+    listed = ", ".join(method.name for method in able)
+    raise ValueError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
+
+
+def default(task: str, estimate: str) -> str:
+    """The name of the method that is used where none is named."""
+    return find(task, None, estimate).name
+
+
+def in_one_call(task: str) -> str | None:
+    """The name of the method that gives the mean in one network call; None where there is none."""
+    single = (method.name for method in methods(task) if method.estimate == "mean" and method.one_call)
+    return next(single, None)
+
+
+def check(
+    method: Method, *, steps: int | None = None, sampler: str | None = None, guidance: float = 1.0
+) -> NamedSampler | None:
+    """Refuse options that a method has no use for; give the sampler to use, None for steps of its own.
+
+    Raises ValueError, saying what to leave out.
+    """
+    name, estimate = method.name, method.estimate
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if method.one_call and steps not in (None, 1):
+        raise ValueError(
+            f"steps have no effect with method {name!r}, which gives the {estimate} in one network call; "
+            f"leave out steps={steps}"
+        )
+    if not 0 <= guidance < math.inf:
+        raise ValueError(f"guidance is a strength of 0 or more, got {guidance:g}")
+    if guidance != 1 and not method.guidable:
+        raise ValueError(
+            f"guidance is for samples of method 'conditional', not for {name!r} ({estimate}); leave it out"
+        )
+    if sampler is None:
+        return None if method.sampler is None else named_sampler(method.sampler)
+    chosen = named_sampler(sampler)
+    if estimate == "mean":
+        raise ValueError(f"a sampler draws samples, not the mean; leave out sampler={sampler!r}")
+    if method.sampler is None:
+        raise ValueError(f"method {name!r} has steps of its own; leave out sampler={sampler!r}")
+    if method.jumps and not chosen.climbs:
+        raise ValueError(f"sampler {sampler!r} cannot climb, as method {name!r} does; choose another one")
+    return chosen
+
+
+def as_options(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with the method's name and its steps in place of those that are not given."""
+    return {**options, "method": method.name, "steps": options.get("steps") or method.steps}
