@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from restore import images
+from restore.cli.jobs import Job
+from restore.cli.options import Settings
 from restore.errors import OutputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from restore.cli.options import Settings
-
 KINDS = (".png", ".tif", ".tiff")
 
 
-def check_map(settings: Settings, jobs: Sequence[Any], reads: Sequence[Path]) -> None:
+def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) -> None:
     """Refuse, before anything is computed, a map that cannot be written.
 
     reads: files that are read beside the pictures.

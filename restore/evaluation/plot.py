@@ -15,7 +15,8 @@ from itertools import cycle, groupby
 from typing import TYPE_CHECKING, Literal
 
 from restore.errors import ConfigError
-from restore.evaluation.results import Evaluation, Metric, Row, Table
+from restore.evaluation.columns import Metric
+from restore.evaluation.results import Evaluation, Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.evaluation.columns import Metric
 from restore.evaluation.protocols import Restorer
 from restore.priors.protocol import Prior
 
@@ -31,17 +32,6 @@ class Method:
 
 Kind = Literal["input", "restore", "floor", "peer", "given"]
 Bytes = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A column: its key and heading, whether more is better, how many digits, and what it is in words."""
-
-    key: str
-    label: str
-    higher_is_better: bool
-    digits: int
-    words: str
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def _known(value: Any) -> Any:
     return value
 
 
-def floor_methods(protocol: Protocol) -> list[Method]:
+def baseline_rows(protocol: Protocol) -> list[Method]:
     """The classical rows; the damaged picture itself is the first where it can be scored."""
     return [
         Method(name, run, "input" if name == "the damaged picture" else "floor")

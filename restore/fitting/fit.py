@@ -155,12 +155,12 @@ def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Sa
 
 def fit(
     noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone | None = None,
-    resume: bool = False, anyway: bool = False, say: Say = print, quiet: bool = True,
+    resume: bool = False, force: bool = False, say: Say = print, quiet: bool = True,
 ) -> FitReport:  # fmt: skip
     """Fit the backbone to noisy pictures; write it to ``output`` where that is a gain on pictures kept aside.
 
     base: the weights to begin with, best in full precision; None the shipped ones. resume: go on with the fit
-    whose state lies in the folder beside ``output``, named after it. anyway: write it also where it is no
+    whose state lies in the folder beside ``output``, named after it. force: write it also where it is no
     gain. Nothing is done for pictures with less noise than one grey level. The report says what happened;
     ``report.saved`` is empty where nothing was written. Raises ConfigError and ImageError.
     """
@@ -182,10 +182,10 @@ def fit(
     if report.noise.sigma < CLEAN:
         say("that is as good as none: there is nothing to learn, nothing was written")
         return report
-    if alone and not anyway and _looks_clean(learning, report.noise, used):
+    if alone and not force and _looks_clean(learning, report.noise, used):
         say(
             "but single pictures look clean, and what was measured is their texture: there is nothing to "
-            "learn, nothing was written (pass --anyway, or the noise as --sigma, if you do see noise)"
+            "learn, nothing was written (pass --force, or the noise as --sigma, if you do see noise)"
         )
         return report
     report.method = choose_method(config, learning, report.noise, say)
@@ -213,9 +213,9 @@ def fit(
     if not fitter.step:
         say("interrupted before the first step: nothing was learned, nothing was written")
         return report
-    if not report.gain > 0 and not anyway:
+    if not report.gain > 0 and not force:
         say(
-            f"no better than before ({held_out.compare(before, report.after)}): not written (pass --anyway "
+            f"no better than before ({held_out.compare(before, report.after)}): not written (pass --force "
             "to write it nevertheless, or give it more time or pictures)"
         )
         return report

@@ -9,23 +9,17 @@ from typing import Any
 
 import click
 
-from restore.cli.options import (
-    CANCELLED,
-    MODEL,
-    OVERWRITE,
-    SEED,
-    Number,
-    Settings,
-    load_backbone,
-    switch,
-    with_settings,
-)
+from restore.cli.options import CANCELLED, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli.parameters import Number, switch
+from restore.cli.prior_loader import load_backbone
+from restore.cli.registry import register
 from restore.errors import OutputError
 
 FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
 LOSSES = ("l2", "l1", "l0")
 
 
+@register
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 @click.option(
@@ -83,12 +77,12 @@ LOSSES = ("l2", "l1", "l0")
     "--held-out", type=Number(0.01, 0.5), default=0.1, show_default=True, metavar="SHARE",
     help="Share of the scenes that is not learned from, but measured on before and after.",
 )  # fmt: skip
-@switch("--anyway", help="Write the weights also where they are no gain on what was kept aside.")
+@switch("--force", help="Write the weights also where they are no gain on what was kept aside.")
 @switch("--resume", help="Go on with this fit where it stopped, or make it longer.")
 @SEED
 @with_settings(OVERWRITE, *MODEL)
 def fit(
-    settings: Settings, inputs: tuple[str, ...], pairs: str | None, anyway: bool, resume: bool, **options: Any
+    settings: Settings, inputs: tuple[str, ...], pairs: str | None, force: bool, resume: bool, **options: Any
 ) -> None:
     """Fit the weights to your own noisy pictures. No clean ones are needed.
 
@@ -133,7 +127,7 @@ def fit(
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
     report = run(
-        noisy, output, config, base=base, resume=resume, anyway=anyway, say=say, quiet=settings.quiet
+        noisy, output, config, base=base, resume=resume, force=force, say=say, quiet=settings.quiet
     )  # fmt: skip
     if settings.json:
         click.echo(json.dumps(report.facts()))

@@ -1,0 +1,71 @@
+"""Refuse options that do not go together, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from restore.cli.options import Settings
+from restore.diffusion.samplers import named_sampler
+from restore.tasks import catalogue
+from restore.tasks.catalogue import Method
+
+
+def check_method(task: str, options: Mapping[str, Any], *, among: Sequence[Method] | None = None) -> Method:
+    """The method of a task as its options name it; UsageError for options that it has no use for.
+
+    options: method, estimate, steps, sampler and guidance. among: the
+    methods that can serve, where not all do.
+    """
+    name, estimate, steps = options["method"], options["estimate"], options["steps"]
+    methods = catalogue.methods(task) if among is None else among
+    method = next((m for m in methods if (m.name, m.estimate) == (name, estimate)), None)
+    if method is None:
+        able = " or ".join(m.name for m in methods if m.estimate == estimate)
+        raise click.UsageError(
+            f"--method {name} cannot give --estimate {estimate}; pass another estimate, or --method {able}"
+        )
+    if method.one_call and steps not in (None, 1):
+        raise click.UsageError(
+            f"--steps has no effect with --method {name} --estimate {estimate}, which takes no steps; "
+            "leave it out"
+        )
+    if options.get("guidance", 1) != 1 and not method.guidable:
+        raise click.UsageError("--guidance has an effect with --method conditional --estimate sample only")
+    _check_sampler(method, options["sampler"])
+    return method
+
+
+def _check_sampler(method: Method, sampler: str | None) -> None:
+    if sampler is None:
+        return
+    if method.estimate == "mean":
+        raise click.UsageError(
+            "--sampler draws a sample; it has no effect with --estimate mean; leave it out"
+        )
+    if method.sampler is None:
+        raise click.UsageError(f"--method {method.name} has steps of its own; leave out --sampler")
+    if method.jumps and not named_sampler(sampler).climbs:
+        raise click.UsageError(
+            f"--sampler {sampler} cannot climb, as --method {method.name} does; pass another one"
+        )
+
+
+def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[str, Any]) -> None:
+    """Check what all tasks have in common: samples and budgets.
+
+    rivals: options that a budget chooses beside --steps, by their names; None where not given.
+    """
+    if settings.samples > 1 and options["estimate"] == "mean":
+        raise click.UsageError(
+            f"--samples {settings.samples}: there is one mean; pass --estimate sample, or leave it out"
+        )
+    budgets = [name for name in ("nfe", "seconds") if getattr(settings, name) is not None]
+    if len(budgets) > 1:
+        raise click.UsageError("--nfe and --seconds are two budgets; pass one of them")
+    ensemble = None if settings.ensemble == 1 else settings.ensemble
+    for name, value in (("steps", options["steps"]), *rivals, ("ensemble", ensemble)) if budgets else ():
+        if value is not None:
+            raise click.UsageError(f"--{budgets[0]} chooses --{name} itself; leave one of them out")

@@ -1,0 +1,98 @@
+"""``restore convert``: make other people's weights ours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from restore.cli.options import OVERWRITE
+from restore.cli.registry import register
+from restore.errors import OutputError
+
+
+@register
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="Where to write them, as .safetensors.",
+)  # fmt: skip
+@OVERWRITE
+@click.option(
+    "--head-channels", type=click.IntRange(1, 65_536), metavar="N",
+    help="guided-diffusion only: channels of one attention head.  [default: 64]",
+)  # fmt: skip
+@click.option(
+    "--heads", type=click.IntRange(1, 65_536), metavar="N",
+    help="guided-diffusion only: heads of every attention, in place of --head-channels; 4 for its 128x128 "
+    "model and for improved-diffusion.",
+)  # fmt: skip
+@click.option(
+    "--new-attention-order", is_flag=True, default=None,
+    help="guided-diffusion only: trained with use_new_attention_order, as its 64x64 model.",
+)  # fmt: skip
+@click.option(
+    "--schedule", type=click.Choice(["linear", "cosine"]),
+    help="guided-diffusion only: of its noise.  [default: linear]",
+)  # fmt: skip
+@click.option(
+    "--diffusion-steps", type=click.IntRange(1, 100_000), metavar="N",
+    help="guided-diffusion only: timesteps it was trained on.  [default: 1000]",
+)  # fmt: skip
+@click.option(
+    "--rescale-timesteps", is_flag=True, default=None,
+    help="guided-diffusion only: trained with rescale_timesteps, which is improved-diffusion's default.",
+)  # fmt: skip
+def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
+    """Make other people's weights ours: SOURCE is a guided-diffusion .pt file, or a folder of diffusers'.
+
+    What is written holds all that is needed, and is given to --weights. Only tensors are read from .pt files,
+    no code is run. A guided-diffusion file does not say how its network was trained: pass the options here as
+    its flags say. A folder says all of it itself.
+
+    \b
+    restore convert 256x256_diffusion_uncond.pt -o adm256.safetensors
+    restore solve blurred.png --operator blur=gaussian:2 --weights adm256.safetensors
+    """
+    told = {name: value for name, value in told.items() if value is not None}
+    if output.suffix.lower() != ".safetensors":
+        raise click.UsageError(f"-o {output}: weights are written as .safetensors; name it so")
+    _check_told(source, told)
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} is there already; pass --overwrite to replace it")
+
+    from restore.priors.foreign import backbone as foreign
+    from restore.priors.foreign import diffusers, guided_diffusion
+
+    if source.is_dir():
+        backbone = diffusers.read(source)
+    else:
+        backbone = guided_diffusion.read(source, guided_diffusion.Told(**told))
+    digest = foreign.save(backbone, output)
+    shape = backbone.config.network
+    parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
+    classes = f", {shape.classes} classes (--label)" if shape.classes else ""
+    click.echo(
+        f"note: {parameters / 1e6:.1f} M parameters, channels {', '.join(map(str, shape.channels))}, "
+        f"{shape.blocks} blocks a level{classes}; predicts {backbone.config.prediction} on a "
+        f"{backbone.config.schedule} schedule of {backbone.config.steps} steps; sha256 {digest[:12]}",
+        err=True,
+    )
+    click.echo(os.fsencode(output))
+
+
+def _check_told(source: Path, told: dict[str, Any]) -> None:
+    """Refuse what a folder of diffusers' says itself, and what is said twice."""
+    if source.is_dir() and told:
+        option = "--" + next(iter(told)).replace("_", "-")
+        raise click.UsageError(
+            f"{option} is for a guided-diffusion file; {source} is a folder, which says it; leave it out"
+        )
+    if "heads" in told and "head_channels" in told:
+        raise click.UsageError(
+            f"--heads {told['heads']} and --head-channels {told['head_channels']} say the same in two ways; "
+            "pass one of them"
+        )

@@ -1,0 +1,155 @@
+"""``restore dejpeg``: remove what JPEG has left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.cli.budgets import SMALL
+from restore.cli.checks import check_common, check_method
+from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
+from restore.cli.parameters import Number
+from restore.cli.problem_options import problem_options
+from restore.cli.registry import register
+from restore.cli.runner import run_command
+from restore.errors import ImageError
+from restore.images.jpeg_coding import Coding, coding_of
+from restore.tasks import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from restore.priors.protocol import Prior
+    from restore.types import Progress
+
+
+def _method_help() -> str:
+    mean, sample = (catalogue.default("dejpeg", estimate) for estimate in ("mean", "sample"))
+    return (
+        "splitting: every step is one of the pictures that the file can have been of; blind: one network "
+        "call, for pictures that were cropped or resized since; ddnm, dps: for a sample.  "
+        f"[default: {mean}, {sample}]"
+    )
+
+
+def _steps_help() -> str:
+    return ", ".join(f"{m.name} {m.steps}" for m in catalogue.methods("dejpeg") if not m.one_call)
+
+
+@register
+@click.command()
+@INPUTS
+@click.option(
+    "--quality", type=Number(1, 100), metavar="Q",
+    help="Quality it was compressed with, where the file is no JPEG any more, or was compressed again.  "
+    "[default: by the file's own tables]",
+)  # fmt: skip
+@problem_options(
+    estimate="mean", method=_method_help, steps=_steps_help, sampler="ddnm", start="by the tables"
+)
+@with_settings(*RESTORING)
+def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **options: Any) -> None:
+    """Remove what JPEG has left in pictures: files, folders with their sub-folders, or -.
+
+    The file's own tables say in which interval every coefficient was; the result keeps to them.
+
+    \b
+    restore dejpeg bad.jpg -o better.png
+    restore dejpeg screenshot.png --quality 30
+    """
+    options["method"] = options["method"] or catalogue.default("dejpeg", options["estimate"])
+    method = check_method("dejpeg", options)
+    check_common(settings, options)
+    if method.one_call:
+        uncertainty = settings.uncertainty
+        given = (("quality", quality), ("start", options["start"]), ("uncertainty", uncertainty))
+        for name, value in given:
+            if value is not None:
+                raise click.UsageError(f"--{name} has no effect with --method {method.name}; leave it out")
+    run_command(Dejpeg(options, method, quality), inputs, settings)
+
+
+class Dejpeg(PictureCommand):
+    """Remove what JPEG has left."""
+
+    ending = "dejpeg"
+
+    def __init__(self, options: Options, method: catalogue.Method, quality: float | None):
+        super().__init__(options)
+        self.method, self.quality = method, quality
+
+    def plan(self, source: Source) -> DejpegPlan:
+        coding = None if self.method.one_call else _coding(source, self.quality)
+        return DejpegPlan(source, self.options, self.method, coding)
+
+
+def _coding(source: Source, quality: float | None) -> Coding:
+    """How it was compressed: as told, or as the file says."""
+    picture = source.picture
+    if quality is not None:
+        return replace(coding_of(quality), turn=picture.coding.turn if picture.coding else 1)
+    if picture.coding is None:
+        odd, other = "a JPEG of unusual colours", f"{picture.format.upper()}, no JPEG"
+        raise ImageError(
+            f"{source.name}: is {odd if picture.format == 'jpeg' else other}, which does not say how it was "
+            "compressed; pass --quality, or --method blind, which needs no quality"
+        )
+    return picture.coding
+
+
+class DejpegPlan(Plan):
+    """A picture that was compressed. coding: how; None where nothing is asked about it."""
+
+    task = "dejpeg"
+
+    def __init__(self, source: Source, options: Options, method: catalogue.Method, coding: Coding | None):
+        super().__init__(source, options)
+        self.method, self.coding = method, coding
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        if self.coding is None:
+            return Choice(dict(self.options))
+        quality = self.coding.quality
+        note = f"{self.source.name}: JPEG of quality {quality}"
+        return Choice(dict(self.options), {"quality": quality}, (note,))
+
+    def workload(self, options: Options, prior: Prior) -> Workload:
+        from restore.tasks.dejpeg import dejpeg
+
+        piece = self.pixels[:SMALL, :SMALL]
+
+        def trial(options: Options) -> int:
+            steps = None if self.method.one_call else 2
+            dejpeg(piece, coding=self.coding, prior=prior, **{**options, "steps": steps})
+            return int(piece.shape[0] * piece.shape[1])
+
+        computed = prior.computed(self.source.picture.size, differentiable=self.method.gradient)
+        return Workload("dejpeg", computed, trial)
+
+    def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
+        from restore.tasks.dejpeg import dejpeg
+
+        return self.finished(
+            dejpeg(self.pixels, coding=self.coding, prior=prior, progress=progress, **options)
+        )
+
+    def check(self, result: images.Picture, choice: Choice) -> Checked | None:
+        from restore.tasks.consistency import recompressed
+
+        if self.coding is None:
+            return None
+        most, mean = recompressed(result.pixels, self.source.picture.pixels, self.coding)
+        line = f"compressed again it is {most:.0f} from the input at most, {mean:.2f} on average (of 255)"
+        return Checked(line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)})
+
+    def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.uncertainty import of_dejpeg
+
+        assert self.coding is not None  # else nothing is asked
+        return of_dejpeg(self.fine_pixels, self.coding, count=count, seed=seed, prior=prior)

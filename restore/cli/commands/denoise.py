@@ -1,0 +1,195 @@
+"""``restore denoise``: remove noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.cli.budgets import SMALL
+from restore.cli.checks import check_common, check_method
+from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.options import (
+    INPUTS,
+    RESTORING,
+    SEED,
+    Settings,
+    estimate_option,
+    method_option,
+    sampler_option,
+    steps_option,
+    with_settings,
+)
+from restore.cli.parameters import Number
+from restore.cli.registry import register
+from restore.cli.runner import run_command
+from restore.types import to_255
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from restore.priors.protocol import Prior
+    from restore.types import Progress
+
+
+@register
+@click.command()
+@INPUTS
+@click.option(
+    "--sigma", type=Number(0, 255), metavar="S",
+    help="Standard deviation of the noise, 0 to 255 as 8-bit pixels count. Default: estimated for each "
+    "picture.",
+)  # fmt: skip
+@estimate_option("mean")
+@method_option(
+    "denoise",
+    "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans; auto: "
+    "gaussian with --sigma, else the one that suits the noise measured, and none where there is none.",
+    default="auto",
+)
+@steps_option("denoise")
+@sampler_option("ddpm")
+@SEED
+@with_settings(*RESTORING)
+def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
+    """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
+
+    \b
+    restore denoise night.jpg
+    restore denoise night.png --sigma 25 -o clean.png
+    restore denoise scans -o clean --method blind
+    """
+    check_method("denoise", options)
+    check_common(settings, options)
+    run_command(Denoise(options), inputs, settings)
+
+
+class Denoise(PictureCommand):
+    """Remove noise."""
+
+    ending = "denoised"
+
+    def plan(self, source: Source) -> DenoisePlan:
+        return DenoisePlan(source, self.options)
+
+
+class DenoisePlan(Plan):
+    """A noisy picture."""
+
+    task = "denoise"
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        options = dict(self.options)
+        if options["sigma"] is not None or options["method"] == "blind":
+            choice = Choice(options)
+        elif options["method"] == "auto":
+            choice = self._by_noise(options, prior())
+        else:
+            choice = self._with_level(options)
+        if choice.unchanged:
+            return choice
+        return Choice(
+            choice.options, choice.facts, (*choice.notes, *self._if_fitted(choice.options["method"], prior()))
+        )
+
+    def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
+        """The method and the level for the noise that is measured."""
+        from restore.images.canvas import canvas
+        from restore.tasks.noise_choice import choose
+
+        found = choose(canvas(self.pixels).batch[0], prior)
+        facts: dict[str, Any] = {"method": found.method, "noise": found.why}
+        if found.noise_std is not None:
+            facts["sigma"] = round(to_255(found.noise_std), 3)
+        done = {
+            "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
+            "(JPEG, smooth grain): pass --method blind",
+            "blind": "--method blind is used",
+            "gaussian": "--method gaussian is used",
+        }
+        notes = (f"{self.source.name}: {found.why}: {done[found.method]}",)
+        options["method"] = found.method
+        if found.method == "gaussian" and found.noise_std is not None:
+            options["sigma"] = min(255.0, to_255(found.noise_std))
+        return Choice(options, facts, notes, unchanged=found.method == "none")
+
+    def _with_level(self, options: dict[str, Any]) -> Choice:
+        """How much noise will be removed, and whether it is of the kind that can be."""
+        from restore.images.canvas import canvas
+        from restore.noise.estimate import neighbour_correlation
+        from restore.tasks.noise_choice import CORRELATED, estimated_sigmas
+
+        batch, name = canvas(self.pixels).batch, self.source.name
+        (sigma,) = estimated_sigmas(batch)
+        notes = [f"{name}: noise sigma estimated at {to_255(sigma):.1f} (of 255)"]
+        correlation = neighbour_correlation(batch[0].permute(1, 2, 0).numpy())
+        if correlation > CORRELATED:
+            notes.append(
+                f"{name}: neighbouring pixels share noise (correlation {correlation:.2f}), which is "
+                "taken for detail; --method blind removes more of it"
+            )
+        return Choice(options, {"sigma": round(to_255(sigma), 3)}, tuple(notes))
+
+    def _if_fitted(self, method: str, prior: Prior) -> tuple[str, ...]:
+        """A note where weights were fitted for another method than the one they are used by."""
+        fitted = prior.facts.get("fit")
+        used = "gaussian" if method == "auto" else method  # told a level
+        if not fitted or fitted["branch"] == used:
+            return ()
+        return (
+            f"{self.source.name}: these weights were fitted for --method {fitted['branch']}, but --method "
+            f"{used} is used, which the fit did not touch; leave --method and --sigma out",
+        )
+
+    def workload(self, options: Options, prior: Prior) -> Workload:
+        from restore.images.canvas import canvas
+        from restore.noise.measure import is_clipped
+        from restore.tasks.denoise import denoise
+        from restore.tasks.noise_choice import CUT_OFF
+
+        pixels = self.pixels
+        piece = canvas(pixels[:SMALL, :SMALL]).batch * 0 + 0.5
+
+        def trial(options: Options) -> int:
+            steps = None if options["estimate"] == "mean" else 2
+            denoise(piece, prior=prior, **{**options, "sigma": 10.0, "steps": steps})
+            return math.prod(piece.shape[-2:])
+
+        seen = canvas(pixels).batch[0].permute(1, 2, 0).numpy()
+        # Where noise was cut off, one call more finds out what was lost.
+        extra = int(is_clipped(seen, CUT_OFF))
+        return Workload("denoise", prior.computed(self.source.picture.size), trial, extra)
+
+    def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
+        from restore.tasks.denoise import denoise
+
+        return self.finished(denoise(self.pixels, prior=prior, progress=progress, **options))
+
+    def check(self, result: images.Picture, choice: Choice) -> Checked:
+        from restore.tasks.consistency import residual
+
+        removed = residual(self.source.picture.pixels, result.pixels)
+        level = choice.facts.get("sigma", self.options["sigma"])
+        told = "" if level is None else f", of noise sigma {level:.1f}"
+        line = f"what was taken away has a deviation of {removed:.1f}{told} (of 255)"
+        return Checked(line, {"removed": round(removed, 3)})
+
+    def calibrated_as(self, choice: Choice) -> str:
+        return "denoise" if self._told_level(choice) is not None else "blind"
+
+    def _told_level(self, choice: Choice) -> float | None:
+        """The level of white noise that was removed, 0..255; None where the noise was of another kind."""
+        level: float | None = choice.facts.get("sigma", self.options["sigma"])
+        method = choice.facts.get("method", self.options["method"])
+        return None if method == "blind" else level
+
+    def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.uncertainty import of_blind, of_denoising
+
+        level = self._told_level(choice)
+        if level is not None:
+            return of_denoising(self.fine_pixels, level, seed=seed, prior=prior)
+        return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)

@@ -1,0 +1,239 @@
+"""``restore eval``: damage clean pictures, restore them, score the results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore.cli.evaluation_options import DATA, FILE, SCORES, row_options
+from restore.cli.evaluation_run import EvaluationRun, evaluate_task
+from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
+from restore.cli.parameters import NameList, NumberList, all_of, late_option
+from restore.cli.registry import register
+from restore.inverse.spec import EXAMPLES, read_word, solvers_for
+from restore.tasks import catalogue
+
+if TYPE_CHECKING:
+    from restore.evaluation.protocols import Protocol
+
+
+def _families() -> list[str]:
+    from restore.evaluation.holes import FAMILIES
+
+    return list(FAMILIES)
+
+
+@register
+@click.group("eval")
+def evaluate() -> None:
+    """Measure on clean pictures: damage them by a named protocol, restore them, score the results.
+
+    \b
+    restore eval denoise --data photos --sigma 25
+    restore eval upscale --data set5 --scale 4 --report set5.html
+    restore eval inpaint --data photos --crop 256 --sweep steps=5,10,20,40 --plot curves.png
+    restore eval compare references results
+
+    The functions are those that the commands of the same name call. Tables go to
+    standard output as Markdown, with everything that their numbers depend on. Exit code 1: a picture could
+    not be measured, and is in no mean.
+    """
+
+
+@evaluate.command()
+@all_of(*DATA)
+@click.option(
+    "--protocol", type=click.Choice(["gaussian", "poisson-gaussian"]), default="gaussian",
+    show_default=True, help="What is done to the pictures.",
+)  # fmt: skip
+@click.option(
+    "--sigma",
+    type=NumberList(0, 255),
+    metavar="LIST",
+    help="gaussian: noise levels, 0 to 255.  [default: 15,25,50]",
+)
+@click.option(
+    "--input", "kinds", type=NameList(lambda: ("float", "8bit")), metavar="LIST",
+    help="gaussian: float (neither clipped nor quantised, as papers have it) or 8bit (as files are), or both."
+    "  [default: float]",
+)  # fmt: skip
+@click.option(
+    "--gain", type=NumberList(1e-5, 1), metavar="LIST",
+    help="poisson-gaussian: variance per unit of signal.  [default: 0.01,0.05]",
+)  # fmt: skip
+@click.option(
+    "--read",
+    type=click.FloatRange(0, 255),
+    metavar="S",
+    help="poisson-gaussian: read noise, 0 to 255.  [default: 3]",
+)
+@all_of(*row_options("denoise", "mean"), *SCORES, ENSEMBLE, *NETWORK)
+def denoise(protocol: str, **options: Any) -> None:
+    """Noise.
+
+    \b
+    restore eval denoise --data bsd --list cbsd68.txt --sigma 15,25,50
+    restore eval denoise --data photos --protocol poisson-gaussian
+    """
+    own = {"gaussian": ("sigma", "kinds"), "poisson-gaussian": ("gain", "read")}
+    values = {name: options.pop(name) for names in own.values() for name in names}
+    for name, value in values.items():
+        if value is not None and name not in own[protocol]:
+            word = "input" if name == "kinds" else name
+            raise click.UsageError(f"--{word} has no effect with --protocol {protocol}; leave it out")
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Gaussian, PoissonGaussian
+
+        if protocol == "poisson-gaussian":
+            read = 3.0 if values["read"] is None else values["read"]
+            return [PoissonGaussian(gain, read) for gain in values["gain"] or (0.01, 0.05)]
+        kinds, sigmas = values["kinds"] or ("float",), values["sigma"] or (15.0, 25.0, 50.0)
+        return [Gaussian(sigma, kind == "8bit") for kind in kinds for sigma in sigmas]
+
+    evaluate_task("denoise", protocols, **options)
+
+
+@evaluate.command()
+@all_of(*DATA)
+@click.option(
+    "--quality", type=NumberList(1, 100, whole=True), default="10,20,30,40", show_default=True,
+    metavar="LIST",
+    help="JPEG qualities, of Pillow's encoder with chroma 4:2:0.",
+)  # fmt: skip
+@all_of(*row_options("dejpeg", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
+    """Compressed pictures.
+
+    \b
+    restore eval dejpeg --data photos --quality 10,30
+    restore eval dejpeg --data photos --method all
+    """
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Jpeg
+
+        return [Jpeg(each) for each in quality]
+
+    evaluate_task("dejpeg", protocols, **options)
+
+
+@evaluate.command()
+@all_of(*DATA)
+@click.option(
+    "--operator", "words", multiple=True, required=True, metavar="WHAT",
+    help=f"What is done to the pictures, such as {EXAMPLES}. May be given several times, in their order.",
+)  # fmt: skip
+@click.option(
+    "--sigma", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
+    help="White noise after that, 0 to 255; the result becomes 8 bits.",
+)  # fmt: skip
+@all_of(*row_options("solve", "mean,sample"))
+@all_of(*SCORES, ENSEMBLE, *NETWORK)
+def solve(words: tuple[str, ...], sigma: float, **options: Any) -> None:
+    """Pictures degraded by any chain of operators, restored by every method that can undo it.
+
+    \b
+    restore eval solve --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
+    restore eval solve --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
+    """
+    try:
+        read = [read_word(word) for word in words]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    for method in options["methods"] or ():
+        if method not in solvers_for(read):
+            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(solvers_for(read))} can")
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Degraded
+
+        return [Degraded(words, sigma)]
+
+    evaluate_task("solve", protocols, **options)
+
+
+@evaluate.command()
+@all_of(*DATA)
+@click.option(
+    "--scale", type=NumberList(2, 4, whole=True), default="4", show_default=True, metavar="LIST",
+    help="Factors: 2, 3, 4. Reduced by antialiased bicubic interpolation, as MATLAB and Pillow do it.",
+)  # fmt: skip
+@all_of(*row_options("upscale", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+def upscale(scale: tuple[int, ...], **options: Any) -> None:
+    """Reduced pictures.
+
+    \b
+    restore eval upscale --data set5 --scale 2,3,4
+    restore eval upscale --data set14 --peer ESRGAN=RRDB_PSNR_x4.pth
+    """
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import BicubicDown
+
+        return [BicubicDown(factor) for factor in scale]
+
+    evaluate_task("upscale", protocols, **options)
+
+
+@evaluate.command()
+@all_of(*DATA)
+@late_option(
+    "--holes", type=NameList(_families, every="all"), default="strokes-narrow,text,box", show_default=True,
+    metavar="LIST", late=lambda: f"Of {', '.join(_families())}, or all.",
+)  # fmt: skip
+@click.option(
+    "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    help="Of the holes; each picture has its own, the same in every run.",
+)  # fmt: skip
+@all_of(*JUMPS, *row_options("inpaint", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+def inpaint(
+    holes: tuple[str, ...], hole_seed: int, jump_length: int | None, jump_repeats: int | None, **options: Any
+) -> None:
+    """Pictures with holes.
+
+    \b
+    restore eval inpaint --data kodak --crop 256 --holes strokes-narrow,text
+    restore eval inpaint --data kodak --crop 256 --method all --limit 4
+    """
+
+    def protocols() -> list[Protocol]:
+        from restore.evaluation.protocols import Holes
+
+        return [Holes(family, hole_seed) for family in holes]
+
+    jumps = None
+    if jump_length is not None or jump_repeats is not None:
+        jumps = jump_length or catalogue.JUMPS[0], jump_repeats or catalogue.JUMPS[1]
+    evaluate_task("inpaint", protocols, jumps=jumps, **options)
+
+
+@evaluate.command()
+@click.argument("reference", type=FILE)
+@click.argument("outputs", type=FILE, nargs=-1, required=True, metavar="OUTPUT...")
+@click.option(
+    "--border", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Pixels at each side that PSNR and SSIM leave out; super-resolution leaves out its scale.",
+)  # fmt: skip
+@click.option(
+    "--partly", is_flag=True, help="Where the folders do not match, compare what is in all of them."
+)
+@all_of(*SCORES)
+def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: bool, **options: Any) -> None:
+    """Score the pictures of each OUTPUT folder against those of the same name in REFERENCE.
+
+    \b
+    restore eval compare clean denoised --metrics psnr,ssim
+    restore eval compare set5 ours theirs --border 4 --report both.html
+    """
+    with EvaluationRun(options) as run:
+        from restore.evaluation.compare import compare
+
+        scorer, nets = run.scorer("compare")
+        table = compare(
+            reference, outputs, scorer, border=border, limit=options["limit"], show=run.show, partly=partly,
+            say=run.warn, tick=run.tick,
+        )  # fmt: skip
+        run.publish([table], run.facts({}, nets))

@@ -1,0 +1,42 @@
+"""``restore info``: say what made a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from restore.cli.provenance import read_named, visible
+from restore.cli.registry import register
+
+
+@register
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+def info(file: Path, as_json: bool) -> None:
+    """Say what made a picture: the commands, their seeds, weights and network calls.
+
+    The last command, run where its files are, gives the picture again byte for byte: by the same version,
+    with the same weights, on the same kind of device. Names are without their folders.
+
+    \b
+    restore info photo-inpainted.png
+    """
+    history, name = read_named(file)
+    if as_json:
+        click.echo(history.text())
+        return
+    for record, line in zip(history.records, history.lines(name), strict=True):
+        click.echo(line)
+        files = ", ".join(f"{name} sha256 {digest[:12]}" for name, digest in record.inputs)
+        details = (
+            f"restore {record.version}",
+            f"weights {record.weights[:12]}" if record.weights else "no weights",
+            f"{record.device} {record.precision}".strip(),
+            f"method {record.method}" if record.method else "",
+            "" if record.seed is None else f"seed {record.seed}",
+            f"{record.calls} network calls",
+            files,
+        )
+        click.echo("  " + visible("; ".join(detail for detail in details if detail)))

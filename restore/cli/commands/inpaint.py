@@ -1,0 +1,238 @@
+"""``restore inpaint``: fill what a mask covers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.cli.budgets import SMALL
+from restore.cli.checks import check_common, check_method
+from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.options import (
+    GUIDANCE,
+    JUMPS,
+    RESTORING,
+    SEED,
+    Settings,
+    estimate_option,
+    method_option,
+    sampler_option,
+    steps_option,
+    with_settings,
+)
+from restore.cli.registry import register
+from restore.cli.runner import run_command
+from restore.errors import MaskError
+from restore.tasks import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from restore.priors.protocol import Prior
+    from restore.types import Progress
+
+MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
+
+
+@register
+@click.command()
+@click.argument("photo", type=click.Path())
+@click.option(
+    "--mask", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    help="Picture of the same size; white is what to fill.",
+)  # fmt: skip
+@click.option(
+    "--mask-means", type=click.Choice(["fill", "keep"]), default="fill", show_default=True,
+    help="What white in the mask means.",
+)  # fmt: skip
+@click.option(
+    "--grow", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
+    help="Widen the hole by N pixels, where the mask leaves the rim of a scratch or a letter.",
+)  # fmt: skip
+@estimate_option("sample")
+@method_option(
+    "inpaint",
+    "alternating: conditional, then splitting from there, then a sample's texture by conditional; "
+    "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels put "
+    "in at each step (thousands of network calls); "
+    "ddnm, splitting, ddnm-plus, diffpir, pigdm, dps, ddrm: by the prior alone, which is not shown the mask, "
+    "from a smooth fill.",
+)  # fmt: skip
+@steps_option("inpaint")
+@sampler_option("ddpm, for conditional ddim")
+@GUIDANCE
+@JUMPS[0]
+@JUMPS[1]
+@SEED
+@with_settings(*RESTORING)
+def inpaint(settings: Settings, photo: str, **options: Any) -> None:
+    """Fill the masked part of PHOTO (- is standard input).
+
+    Only the hole and its surroundings are computed. All other pixels stay as they are, bit for bit, in every
+    lossless format: PNG, TIFF, WebP, BMP.
+
+    \b
+    restore inpaint photo.png --mask mask.png
+    restore inpaint photo.jpg --mask mask.png -o whole.png --seed 7
+    restore inpaint photo.png --mask mask.png --estimate mean
+    """
+    if Path(photo).is_dir():
+        raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
+    mask = Mask(options.pop("mask"), options.pop("mask_means"), options.pop("grow"))
+    length, repeats = options.pop("jump_length"), options.pop("jump_repeats")
+    options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
+    method = check_method("inpaint", options)
+    check_common(settings, options, ("jump-length", length), ("jump-repeats", repeats))
+    options["jumps"] = None if settings.budgeted else _jumps(method, options["steps"], length, repeats)
+    run_command(Inpaint(options, mask), (photo,), settings)
+
+
+def _jumps(
+    method: catalogue.Method, steps: int | None, length: int | None, repeats: int | None
+) -> tuple[int, int] | None:
+    if not method.jumps:
+        if length is not None or repeats is not None:
+            raise click.UsageError(
+                f"--jump-length and --jump-repeats need --method repaint, got {method.name}"
+            )
+        return None
+    jumps = (length or catalogue.JUMPS[0], repeats or catalogue.JUMPS[1])
+    steps = steps or method.steps
+    if jumps[0] >= steps:
+        raise click.UsageError(f"--jump-length {jumps[0]} must be less than --steps, which is {steps}")
+    return jumps
+
+
+class Inpaint(PictureCommand):
+    """Fill what a mask covers."""
+
+    ending = "inpainted"
+
+    def __init__(self, options: Options, mask: Mask):
+        super().__init__(options)
+        self.mask, self.reads = mask, (mask.path,)
+
+    def plan(self, source: Source) -> InpaintPlan:
+        return InpaintPlan(source, self.options, self.mask)
+
+
+class Mask:
+    """A mask file and what its white means; grow: pixels that the hole is widened by."""
+
+    def __init__(self, path: Path, means: str, grow: int):
+        self.path, self.means, self.grow = path, means, grow
+
+    def hole(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
+        """The hole (h, w), checked before anything is computed, and notes. Raises MaskError."""
+        found = images.decode_mask(source.read(self.path), name=str(self.path))
+        (h, w), white = source.picture.size, found.white
+        if white.shape != (h, w):
+            raise MaskError(
+                f"{self.path} is {white.shape[1]}x{white.shape[0]} but {source.name} is {w}x{h} (w x h); "
+                "resize the mask"
+            )
+        hole = self._widened(white if self.means == "fill" else ~white)
+        turned = "keep" if self.means == "fill" else "fill"
+        if hole.all():
+            raise MaskError(
+                f"{self.path}: the hole is the whole picture, nothing is left to fill it from; paint only "
+                f"what to fill white, or pass --mask-means {turned}"
+            )
+        notes = []
+        if found.gray_fraction > MANY_GRAY:
+            notes.append(
+                f"{self.path}: {found.gray_fraction:.0%} of the mask is neither black nor white (a JPEG, or "
+                "a soft brush); what is at least half white counts as white"
+            )
+        if not hole.any():
+            notes.append(f"{self.path}: the hole is empty, {source.name} is copied")
+        border = (hole[0].sum() + hole[-1].sum() + hole[:, 0].sum() + hole[:, -1].sum()) / (2 * (h + w))
+        if hole.mean() > 0.5 and border > 0.5:
+            notes.append(
+                f"{self.path}: the hole is {hole.mean():.0%} of the picture and {border:.0%} of its border, "
+                f"which looks inverted; if it is, pass --mask-means {turned}"
+            )
+        return hole, notes
+
+    def _widened(self, hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if not self.grow:
+            return hole
+        import torch
+
+        from restore.tasks.holes import grown
+
+        wider: NDArray[np.bool_] = (
+            grown(torch.from_numpy(hole)[None, None].float(), self.grow)[0, 0].numpy() > 0
+        )
+        return wider
+
+
+class InpaintPlan(Plan):
+    """A picture with its hole."""
+
+    task = "inpaint"
+
+    def __init__(self, source: Source, options: Options, mask: Mask):
+        super().__init__(source, options)
+        self.hole, notes = mask.hole(source)
+        if source.format == "jpeg":
+            notes.append(
+                "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
+            )
+        self.notes = tuple(notes)
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        return Choice(dict(self.options), unchanged=not self.hole.any())
+
+    def workload(self, options: Options, prior: Prior) -> Workload:
+        import numpy as np
+        import torch
+
+        from restore.tasks.inpaint_methods import workload
+
+        method = catalogue.find("inpaint", options["method"], options["estimate"])
+
+        def work(hole: NDArray[np.bool_]) -> int:
+            return workload(torch.from_numpy(hole)[None, None].float(), method, prior)
+
+        def trial(options: Options) -> int:
+            side: int = min(SMALL, *self.hole.shape)
+            speck = np.zeros((side, side), np.bool_)
+            speck[side // 2, side // 2] = side > 1
+            jumps = (1, 1) if method.jumps else None
+            steps = None if method.one_call else 3
+            gray = np.full((side, side), 0.5, np.float32)
+            _filled(gray, speck, {**options, "steps": steps, "jumps": jumps}, prior=prior)
+            return max(1, work(speck))
+
+        return Workload("inpaint", work(self.hole), trial)
+
+    def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
+        return self.finished(_filled(self.pixels, self.hole, options, prior=prior, progress=progress))
+
+    def check(self, result: images.Picture, choice: Choice) -> Checked:
+        from restore.tasks.consistency import outside_hole
+
+        before = images.at_depth_of(result, self.source.picture.pixels)
+        changed = outside_hole(before, result.pixels, self.hole)
+        return Checked(f"{changed} pixels outside the hole are changed", {"changed_outside": changed})
+
+    def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.uncertainty import of_inpainting
+
+        return of_inpainting(self.fine_pixels, self.hole, count=count, seed=seed, prior=prior)
+
+
+def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> NDArray[Any]:
+    from restore.tasks.inpaint import inpaint
+    from restore.tasks.inpaint_methods import Jumps
+
+    jumps = options["jumps"] and Jumps(*options["jumps"])
+    return inpaint(pixels, hole, **{**options, "jumps": jumps}, **more)

@@ -1,0 +1,149 @@
+"""Options of ``restore eval``: the pictures, the rows and the scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from restore.cli.options import OVERWRITE, SEED
+from restore.cli.parameters import (
+    SAMPLER,
+    Decorator,
+    NameList,
+    Names,
+    NumberList,
+    late_option,
+    switch,
+)
+from restore.diffusion.samplers import SAMPLERS
+from restore.evaluation.columns import FAMILIES, TRUNKS
+from restore.tasks import catalogue
+
+SWEPT = ("steps", "method", "estimate", "sampler", "seed")
+
+
+class Sweep(click.types.StringParamType):
+    """OPTION=VALUE,VALUE,... as (name, values)."""
+
+    name = "sweep"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        name, _, values = value.partition("=")
+        if name not in SWEPT or not values:
+            self.fail(f"{value!r}: expected one of {', '.join(SWEPT)} and values, as steps=1,2,4", param, ctx)
+        if name == "steps":
+            return name, NumberList(1, 1000, whole=True).convert(values, param, ctx)
+        if name == "seed":
+            return name, NumberList(0, 2**32 - 1, whole=True).convert(values, param, ctx)
+        names: dict[str, Names] = {
+            "method": lambda: [name for task in catalogue.TASKS for name in catalogue.names(task)],
+            "estimate": lambda: catalogue.ESTIMATES,
+            "sampler": lambda: list(SAMPLERS),
+        }
+        return name, NameList(names[name]).convert(values, param, ctx)
+
+
+FILE = click.Path(path_type=Path)
+DATA = (
+    click.option(
+        "--data", "folders", type=FILE, multiple=True, required=True, metavar="DIR",
+        help="Folder of clean pictures, with its sub-folders. May be given several times: a table for each.",
+    ),
+    click.option(
+        "--list", "listed", type=FILE, metavar="FILE",
+        help="Text file with one picture of the folder in each line: these only.",
+    ),
+    click.option(
+        "--crop", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+        help="Centre crops of N pixels a side; 0: whole pictures.",
+    ),
+    click.option(
+        "--trained-on", type=FILE, multiple=True, metavar="DIR",
+        help="Pictures that no test picture may look like, such as what a peer was trained on. Those that "
+        "the weights were trained on are known already.",
+    ),
+)  # fmt: skip
+
+SCORES = (
+    click.option(
+        "--metrics", type=NameList(lambda: FAMILIES), metavar="LIST",
+        help=f"Of {', '.join(FAMILIES)}.  [default: all that can be measured]",
+    ),
+    click.option(
+        "--lpips", "trunks", type=NameList(lambda: list(TRUNKS)), metavar="LIST",
+        help="LPIPS with these trunks: squeeze, alex, vgg.  [default: those that --lpips-trunk names, else "
+        "squeeze]",
+    ),
+    click.option(
+        "--lpips-trunk", "trunk_files", multiple=True, metavar="[NET=]FILE",
+        help="torchvision's weights of a trunk (squeeze unless named). Default: RESTORE_LPIPS_TRUNK, else "
+        "torchvision's own download.",
+    ),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures of each set only.",
+    ),
+    click.option("--json", "json_file", metavar="FILE", help="Write everything there; - is standard output."),
+    click.option("--csv", "csv_file", metavar="FILE", help="A line for each picture and method; - as above."),
+    click.option(
+        "--report", type=FILE, metavar="FILE",
+        help="Write one self-contained HTML page with pictures to look at.",
+    ),
+    click.option(
+        "--report-pictures", "show", type=click.IntRange(0, 64), default=8, show_default=True, metavar="N",
+        help="Pictures in the report: half of them by turns, half the worst.",
+    ),
+    click.option("--plot", type=FILE, metavar="FILE", help="Write the curves as PNG; needs matplotlib."),
+    OVERWRITE,
+    switch("-q", "--quiet", help="No progress and no notes on standard error; warnings remain."),
+)  # fmt: skip
+
+
+def row_options(task: str, estimates: str) -> tuple[Decorator, ...]:
+    """Which rows a table has; estimates: those that are shown unasked."""
+
+    def methods() -> list[str]:
+        return catalogue.names(task)
+
+    return (
+        click.option(
+            "--estimate", "estimates", type=NameList(lambda: ("mean", "sample")), metavar="LIST",
+            help=f"mean, sample or both.  [default: {estimates}]",
+        ),
+        late_option(
+            "--method", "methods", type=NameList(methods, every="all"), metavar="LIST",
+            late=lambda: (
+                f"Of {', '.join(methods())}, or all.  [default: what the command does unasked]"
+            ),
+        ),
+        click.option(
+            "--steps", type=click.IntRange(1, catalogue.MOST_STEPS), metavar="N",
+            help="For the methods that take steps."
+        ),
+        click.option(
+            "--sampler", type=SAMPLER, help="For samples.",
+        ),
+        SEED,
+        click.option(
+            "--sweep", type=Sweep(), multiple=True, metavar="OPTION=LIST",
+            help=f"A row for each value of {', '.join(SWEPT)}: trade-off curves in --report and --plot.",
+        ),
+        click.option(
+            "--peer", "peers", multiple=True, metavar="[NAME=]SOURCE",
+            help="A row for another restorer: FILE.py:FUNCTION[:WEIGHTS], or a model file for spandrel.",
+        ),
+        click.option(
+            "--against", type=FILE, multiple=True, metavar="FILE",
+            help="The same rows with another checkpoint, under its name.",
+        ),
+        click.option(
+            "--own/--no-own", default=True, help="Rows of restore itself.  [default: own]", show_default=False
+        ),
+        click.option(
+            "--baselines/--no-baselines", default=True, show_default=False,
+            help="Rows of the classical methods.  [default: baselines]",
+        ),
+    )  # fmt: skip

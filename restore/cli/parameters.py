@@ -1,0 +1,173 @@
+"""Types of options: numbers, sizes, devices, lists, and names that are looked up when they are needed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from restore.diffusion.samplers import SAMPLERS
+from restore.tasks import catalogue
+
+Names = Callable[[], Sequence[str]]
+Decorator = Callable[[Any], Any]
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):  # NaN is in every range
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
+class Device(click.types.StringParamType):
+    """auto, cpu, cuda, cuda:N or mps."""
+
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
+            self.fail(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps", param, ctx)
+        return str(value)
+
+
+class Size(click.types.StringParamType):
+    """W or WxH in pixels, taken as (h, w)."""
+
+    name = "w[xh]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", value)
+        w, h = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not (8 <= w <= 4096 and 8 <= h <= 4096):
+            self.fail(f"{value!r} is no size from 8 to 4096 pixels, such as 128x192 (w x h)", param, ctx)
+        return h, w
+
+
+class OneOf(click.types.StringParamType):
+    """One of some names, which are asked for when they are needed: what is registered later counts, too."""
+
+    name = "name"
+
+    def __init__(self, names: Names):
+        self.names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return f"[{'|'.join(self.names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        names = self.names()
+        if value not in names:
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, names))}.", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
+
+
+def method_names(task: str) -> OneOf:
+    """The methods of a task."""
+    return OneOf(lambda: catalogue.names(task))
+
+
+SAMPLER = OneOf(lambda: list(SAMPLERS))
+
+
+class NameList(click.types.StringParamType):
+    """Some of some names, separated by commas. every: a word for all of them."""
+
+    name = "list"
+    listed = True  # a list in a configuration file
+
+    def __init__(self, names: Names, *, every: str = ""):
+        self.names, self.every = names, every
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        names = self.names()
+        chosen = tuple(dict.fromkeys(word.strip() for word in value.split(",")))
+        if self.every and chosen == (self.every,):
+            return tuple(names)
+        for name in chosen:
+            if name not in names:
+                self.fail(f"{name!r} is not one of {', '.join(names)}", param, ctx)
+        return chosen
+
+
+class NumberList(click.types.StringParamType):
+    """Numbers of a range, separated by commas."""
+
+    name = "list"
+    listed = True
+
+    def __init__(self, low: float, high: float, *, whole: bool = False):
+        self.low, self.high, self.whole = low, high, whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        numbers = []
+        for word in str(value).split(","):
+            try:
+                number = int(word) if self.whole else float(word)
+            except ValueError:
+                kind = "whole numbers" if self.whole else "numbers"
+                self.fail(f"{word.strip()!r} in {value!r}: expected {kind}, such as 15,25,50", param, ctx)
+            if not self.low <= number <= self.high:
+                self.fail(f"{word.strip()} is not in the range {self.low:g} to {self.high:g}", param, ctx)
+            numbers.append(number)
+        return tuple(dict.fromkeys(numbers))
+
+
+class Switch(click.Option):
+    """An option that is on or off. Its ``--no-`` form, for what a configuration file sets, is not listed."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return None if record is None else (record[0].partition(" / ")[0], record[1])
+
+
+def switch(*names: str, **rest: Any) -> Decorator:
+    """An option that is off unless given."""
+    long = names[-1].removeprefix("--")
+    return click.option(*names[:-1], f"--{long}/--no-{long}", cls=Switch, default=False, **rest)
+
+
+class LateHelp(click.Option):
+    """An option whose help text is made when it is shown."""
+
+    def __init__(self, *names: Any, late: Callable[[], str], **rest: Any):
+        super().__init__(*names, **rest)
+        self._late = late
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = self._late()
+        return super().get_help_record(ctx)
+
+
+def late_option(*names: str, late: Callable[[], str], **rest: Any) -> Decorator:
+    """An option whose help text is made by ``late`` when it is shown."""
+    return click.option(*names, cls=LateHelp, late=late, **rest)
+
+
+def all_of(*options: Decorator) -> Decorator:
+    """Give a command these options, in this order."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate

@@ -1,0 +1,116 @@
+"""The network of a command: loaded when it is first asked for, as the options say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from restore.cli.options import Settings
+from restore.errors import ConfigError
+from restore.priors.device import TILE
+
+if TYPE_CHECKING:
+    from restore.priors.backbone import Backbone
+    from restore.priors.device import Precision
+    from restore.priors.protocol import Prior
+
+
+class PriorLoader:
+    """Gives a command its prior.
+
+    loaded: is called once the network is there.
+    """
+
+    def __init__(self, settings: Settings, loaded: Callable[[], None] = lambda: None):
+        self.settings = settings
+        self._loaded = loaded
+        self._prior: Prior | None = None
+
+    @property
+    def used(self) -> Prior | None:
+        """The prior where one was asked for; a command may have needed none."""
+        return self._prior
+
+    @property
+    def prior(self) -> Prior:
+        """The prior. Raises ConfigError and WeightsError when it cannot be loaded."""
+        if self._prior is None:
+            self._prior = load_prior(self.settings)
+            self._loaded()
+        return self._prior
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the network computes in less than single precision."""
+        return "bfloat16" in str(self.prior.dtype)
+
+    @contextmanager
+    def in_float32(self) -> Iterator[None]:
+        """The prior in single precision, for one picture."""
+        narrow = self._prior
+        # Loaded anew: half precision has rounded these weights, and --precision fp32 has to give the same.
+        self._prior = load_prior(replace(self.settings, precision="fp32"))
+        try:
+            yield
+        finally:
+            self._prior = narrow
+
+
+def load_backbone(
+    weights: Path | None, device: str, precision: Precision, tile: int, ensemble: int = 1
+) -> Backbone:
+    """The network as the options say. Raises ConfigError and WeightsError."""
+    from restore.priors.checkpoint import load
+    from restore.priors.device import dtype_of
+
+    place = _place(device)
+    network = load(weights, device=place, dtype=dtype_of(precision, place))
+    network.tile, network.ensemble = tile, ensemble
+    return network
+
+
+def load_prior(settings: Settings) -> Prior:
+    """The backbone, or a network that `restore convert` has written. Raises ConfigError and WeightsError."""
+    weights = settings.weights
+    if weights is not None:
+        from restore.priors.foreign import backbone as foreign
+    if weights is None or not foreign.is_foreign(weights):
+        if settings.label is not None:
+            raise ConfigError("--label is for converted weights that know classes; leave it out")
+        return load_backbone(weights, settings.device, settings.precision, settings.tile, settings.ensemble)
+    if settings.tile != TILE:
+        raise ConfigError(
+            f"--tile {settings.tile}: {weights} sees the whole picture at once, so it cannot be "
+            "computed in pieces; leave it out"
+        )
+    if settings.precision == "bf16":
+        raise ConfigError(f"--precision bf16: {weights} is computed in fp32; leave it out")
+    converted = foreign.load(weights, device=_place(settings.device))
+    converted.label, converted.ensemble = settings.label, settings.ensemble
+    return converted
+
+
+def _place(device: str) -> str:
+    from restore.priors.device import best_device
+
+    return best_device() if device == "auto" else usable(device)
+
+
+def usable(device: str) -> str:
+    """The device, or ConfigError where this machine has it not."""
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(number or 0) >= cards:
+            raise ConfigError(
+                f"--device {device}: torch {torch.__version__} finds {cards} usable CUDA cards here; pass "
+                "--device cpu, or check the driver with nvidia-smi"
+            )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("--device mps: this is no Mac with a usable graphics processor; pass --device cpu")
+    return device

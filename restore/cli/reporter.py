@@ -1,0 +1,86 @@
+"""What a command says: a progress bar and notes on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from restore.cli.options import Settings
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+
+class Reporter:
+    """Says what happens to the pictures of a command, one after the other."""
+
+    def __init__(self, settings: Settings, pictures: int):
+        self.settings = settings
+        self._finished = 0
+        self._name, self._draw = "", 0
+        self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
+
+    def begin(self, name: str, draw: int = 0) -> None:
+        """A picture's turn has come. draw: which of its samples."""
+        self._name, self._draw = name, draw
+        self.progress(0, 1)
+
+    def loaded(self) -> None:
+        """The network is there: the time left is for pictures, not for loading."""
+        if self._bar is not None:
+            self._bar.unpause()
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far the picture at hand is, in network calls."""
+        if self._bar is not None:
+            step = f" step {done}/{total}" if done else ""
+            self._bar.set_description_str(self._name + step, refresh=False)
+            self._bar.update(self._finished + done / total - self._bar.n)
+
+    def end(self) -> None:
+        """The picture at hand is done, or has failed."""
+        self._finished += 1
+
+    def note(self, text: str) -> None:
+        """Something that the user should know; what is said of a picture's first sample holds for all."""
+        if not self.settings.quiet and not self._draw:
+            self._say(f"note: {text}", err=True)
+
+    def error(self, text: str) -> None:
+        self._say(f"error: {text}", err=True)
+
+    def result(self, text: str, **facts: Any) -> None:
+        """A line on standard output: a path, or all facts as JSON."""
+        line = json.dumps(facts) if self.settings.json else text
+        self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, text: str | bytes, *, err: bool) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        click.echo(text, err=err)
+        if self._bar is not None:
+            self._bar.refresh()
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether somebody looks at it."""
+    return stream.isatty()
+
+
+def _bar(pictures: int) -> tqdm[Any] | None:
+    """A progress bar on standard error, where that is a terminal."""
+    if not on_terminal(sys.stderr):
+        return None
+    from tqdm import tqdm
+
+    of = f" of {pictures} pictures" if pictures > 1 else ""
+    form = f"{{desc}} {{percentage:3.0f}}%{of} |{{bar}}| {{elapsed}}, {{remaining}} left"
+    return tqdm(total=pictures, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)

@@ -1,0 +1,83 @@
+"""The columns of a table: the metrics by name, and which of them each task is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: its key and heading, whether more is better, how many digits, and what it is in words."""
+
+    key: str
+    label: str
+    higher_is_better: bool
+    digits: int
+    words: str
+
+
+_SSIM = "Wang et al. 2004 as scikit-image computes it: Gaussian window 11x11, sigma 1.5, no sample covariance"
+_MS_SSIM = "Wang et al. 2003, five scales"
+TRUNKS = {"squeeze": "SqueezeNet 1.1", "alex": "AlexNet", "vgg": "VGG-16"}
+_Y = "on Y (BT.601, MATLAB's rgb2ycbcr)"
+_HOLE = "inside the hole only"
+_ALL = [
+    Metric("psnr", "PSNR", True, 2, "PSNR in dB on RGB, of each picture, then the mean"),
+    Metric("psnr_y", "PSNR Y", True, 2, f"PSNR {_Y}"),
+    Metric("ssim", "SSIM", True, 4, f"SSIM on RGB, channel by channel ({_SSIM})"),
+    Metric("ssim_y", "SSIM Y", True, 4, f"SSIM {_Y}"),
+    Metric("ms_ssim", "MS-SSIM", True, 4, f"MS-SSIM on RGB ({_MS_SSIM})"),
+    Metric(
+        "colour", "Colour", False, 3, "distance of the mean colours, channel by channel, in levels of 255"
+    ),
+    Metric("psnr_hole", "PSNR hole", True, 2, f"PSNR on RGB {_HOLE}"),
+    Metric("psnr_y_hole", "PSNR Y hole", True, 2, f"PSNR {_Y} {_HOLE}"),
+    Metric("ssim_hole", "SSIM hole", True, 4, f"SSIM on RGB of the windows around the pixels {_HOLE}"),
+]
+_LPIPS = [
+    metric
+    for net, trunk in TRUNKS.items()
+    for metric in (
+        Metric(
+            f"lpips_{net}", f"LPIPS {net}", False, 4, f"LPIPS 0.1, {trunk} trunk, on RGB without a border"
+        ),
+        Metric(f"lpips_{net}_hole", f"LPIPS {net} hole", False, 4, f"LPIPS 0.1, {trunk} trunk, {_HOLE}"),
+    )
+]
+METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
+# What each task is judged by first comes first; LPIPS of every trunk at hand follows.
+_ORDER = {
+    "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
+    "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim", "colour"),
+    "inpaint": (
+        "psnr_hole",
+        "ssim_hole",
+        "psnr_y_hole",
+        "psnr",
+        "ssim",
+        "psnr_y",
+        "ssim_y",
+        "ms_ssim",
+        "colour",
+    ),
+    **dict.fromkeys(
+        ("compare", "dejpeg", "solve"), ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")
+    ),
+}
+
+
+def metrics_of(task: str, nets: Sequence[str], only: Sequence[str] = ()) -> list[Metric]:
+    """The columns of a task's table with these LPIPS trunks, or those of ``only`` among them."""
+    keys = list(_ORDER[task])
+    for net in nets:
+        keys += [f"lpips_{net}"] + ([f"lpips_{net}_hole"] if task == "inpaint" else [])
+    return [METRICS[key] for key in keys if not only or _family(key) in only]
+
+
+def _family(key: str) -> str:
+    """What the command line calls it: the metric without trunk and hole."""
+    return key.removesuffix("_hole").split("_squeeze")[0].split("_alex")[0].split("_vgg")[0].replace("_", "-")
+
+
+FAMILIES = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "colour", "lpips")
