@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from tiny import tiny_backbone
 
 import restore
-from restore.backbone import save
-from restore.tasks.inpaint import Jumps
-from restore.tasks.solve import chain_of
-from restore.words import read_word
+from restore.inverse.build import chain_of
+from restore.inverse.spec import read_word
+from restore.priors.checkpoint import save
+from restore.tasks.inpaint_methods import Jumps
 
 Places = dict[str, str]
 Arrays = Iterable[NDArray[Any]]
@@ -219,15 +219,15 @@ DEJPEG = (
 )
 
 SHARPEN = "deblur {in}/photo.png --kernel gaussian:1"
-SHAKEN = "deblur {in}/photo.png --kernel motion:5:30 --noise 2 --estimate sample --steps 4"
-HALVED = "run {in}/small.png --operator down=2"
+SHAKEN = "deblur {in}/photo.png --kernel motion:5:30 --sigma 2 --estimate sample --steps 4"
+HALVED = "solve {in}/small.png --operator down=2"
 SOLVE = (
-    tiny("deblur", f"{SHARPEN} --steps 4 --noise 4"),
-    tiny("deblur-motion", "deblur {in}/photo.png --kernel motion:5:30 --noise 2 --steps 3 --start 0.4"),
+    tiny("deblur", f"{SHARPEN} --steps 4 --sigma 4"),
+    tiny("deblur-motion", "deblur {in}/photo.png --kernel motion:5:30 --sigma 2 --steps 3 --start 0.4"),
     *(tiny(f"deblur-{m}", f"{SHAKEN} --method {m}") for m in ("ddnm", "ddnm-plus", "diffpir", "pigdm")),
     tiny("deblur-dps", f"{SHARPEN} --estimate sample --method dps --steps 4 --start 0.3"),
-    tiny("deblur-pigdm-ddim", f"{SHARPEN} --noise 4 --estimate sample --sampler ddim --steps 3 --seed 8"),
-    tiny("deblur-tiled", "deblur {in}/large.png --kernel gaussian:1 --noise 8 --steps 2 --tile 64"),
+    tiny("deblur-pigdm-ddim", f"{SHARPEN} --sigma 4 --estimate sample --sampler ddim --steps 3 --seed 8"),
+    tiny("deblur-tiled", "deblur {in}/large.png --kernel gaussian:1 --sigma 8 --steps 2 --tile 64"),
     tiny("colorize", "colorize {in}/gray.png --steps 4"),
     tiny("colorize-mean", "colorize {in}/gray.png --estimate mean --steps 3"),
     tiny(
@@ -235,20 +235,20 @@ SOLVE = (
         "colorize {in}/photo.png --steps 3 --samples 2 --start 0.7",
         outputs=("out-1.png", "out-2.png"),
     ),
-    tiny("run-ddrm", f"{HALVED} --method ddrm --estimate sample --steps 4 --noise 3"),
-    tiny("run-chain", "run {in}/small.png --operator blur=gaussian:1.2 --operator down=2 --steps 3"),
+    tiny("run-ddrm", f"{HALVED} --method ddrm --estimate sample --steps 4 --sigma 3"),
+    tiny("run-chain", "solve {in}/small.png --operator blur=gaussian:1.2 --operator down=2 --steps 3"),
     tiny(
         "run-chain-jpeg",
-        "run {in}/small.jpg --operator area=2 --operator jpeg=40 --estimate sample --steps 3",
+        "solve {in}/small.jpg --operator area=2 --operator jpeg=40 --estimate sample --steps 3",
     ),
     tiny(
         "run-area-ddnm-plus",
-        "run {in}/small.png --operator area=2 --method ddnm-plus --estimate sample --steps 3",
+        "solve {in}/small.png --operator area=2 --method ddnm-plus --estimate sample --steps 3",
     ),
     tiny(
-        "run-gray-diffpir", "run {in}/gray.png --operator gray --method diffpir --estimate sample --steps 3"
+        "run-gray-diffpir", "solve {in}/gray.png --operator gray --method diffpir --estimate sample --steps 3"
     ),
-    tiny("run-jpeg", "run {in}/bad.jpg --operator jpeg=15 --steps 2"),
+    tiny("run-jpeg", "solve {in}/bad.jpg --operator jpeg=15 --steps 2"),
     tiny("run-budget", f"{HALVED} --nfe 5"),
     tiny(
         "run-uncertainty",
@@ -276,7 +276,7 @@ SAMPLE = (
 )
 
 FILL_REAL = "inpaint {in}/real-scratched.png --mask {in}/real-scratched-mask.png"
-SHARPEN_REAL = "deblur {in}/real-small.png --kernel gaussian:0.6 --noise 3"
+SHARPEN_REAL = "deblur {in}/real-small.png --kernel gaussian:0.6 --sigma 3"
 SHIPPED = (
     shipped("denoise-mean", "denoise {in}/real-noisy.png --sigma 25"),
     shipped("denoise-auto", "denoise {in}/real-noisy.png"),
@@ -305,18 +305,18 @@ SHIPPED = (
 SCORES = ("--metrics", "psnr,psnr-y,ssim,ssim-y,colour", "--json", "{out}/scores.json", *TINY, *PLAIN)
 EVAL = tuple(
     Case(
-        f"eval-{task}", ("eval", task, "--data", "{in}/to-measure", *more.split(), *SCORES), ("scores.json",)
+        f"eval-{name}", ("eval", task, "--data", "{in}/to-measure", *more.split(), *SCORES), ("scores.json",)
     )
-    for task, more in {
-        "denoise": "--limit 1 --sigma 30 --estimate mean,sample --steps 2",
-        "inpaint": "--limit 2 --holes box,text --steps 3",
-        "upscale": "--crop 32 --scale 2 --steps 2",
-        "dejpeg": "--limit 1 --quality 20 --no-floor",
-        "run": "--limit 1 --operator blur=gaussian:1.2 --steps 2",
+    for name, (task, more) in {
+        "denoise": ("denoise", "--limit 1 --sigma 30 --estimate mean,sample --steps 2"),
+        "inpaint": ("inpaint", "--limit 2 --holes box,text --steps 3"),
+        "upscale": ("upscale", "--crop 32 --scale 2 --steps 2"),
+        "dejpeg": ("dejpeg", "--limit 1 --quality 20 --no-baselines"),
+        "run": ("solve", "--limit 1 --operator blur=gaussian:1.2 --steps 2"),
     }.items()
 )
 
-FIT_QUICKLY = "--minutes 0 --steps 2 --batch 2 --crop 32 --held-out 0.3 --lr 0.1 --anyway --seed 4"
+FIT_QUICKLY = "--minutes 0 --steps 2 --batch 2 --crop 32 --held-out 0.3 --lr 0.1 --force --seed 4"
 LEARN = (
     *(
         Case(
@@ -348,105 +348,105 @@ def _tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _denoise_tensors(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     batch = torch.stack([_tensor(noisy(61 + k, 13, 17)) for k in range(2)])
-    yield restore.denoise(batch, sigma=20, backbone=backbone).numpy()
+    yield restore.denoise(batch, sigma=20, prior=prior).numpy()
     yield restore.denoise(
-        batch[0], sigma=20, estimate="sample", steps=3, sampler="ddim", seed=5, backbone=backbone
+        batch[0], sigma=20, estimate="sample", steps=3, sampler="ddim", seed=5, prior=prior
     ).numpy()
 
 
 def _denoise_arrays(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
-    yield restore.denoise(noisy(62, 24, 26), method="blind", backbone=backbone)
-    yield restore.denoise(noisy(63, 24, 26), backbone=backbone)
-    yield restore.denoise(noisy(64, 20, 17)[..., 0].astype(np.uint16) * 257, sigma=12, backbone=backbone)
+    prior = restore.load(places["tiny"])
+    yield restore.denoise(noisy(62, 24, 26), method="blind", prior=prior)
+    yield restore.denoise(noisy(63, 24, 26), prior=prior)
+    yield restore.denoise(noisy(64, 20, 17)[..., 0].astype(np.uint16) * 257, sigma=12, prior=prior)
 
 
 def _inpaint(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     mask = hole(19, 17)
-    yield restore.inpaint(picture(65, 19, 17), mask > 0, steps=4, seed=1, backbone=backbone)
+    yield restore.inpaint(picture(65, 19, 17), mask > 0, steps=4, seed=1, prior=prior)
     yield restore.inpaint(
-        picture(66, 19, 17), mask > 0, method="conditional", guidance=2.0, steps=3, backbone=backbone
+        picture(66, 19, 17), mask > 0, method="conditional", guidance=2.0, steps=3, prior=prior
     )
     batch = torch.stack([_tensor(picture(67 + k, 19, 17)) for k in range(2)])
     yield restore.inpaint(
-        batch, torch.from_numpy(mask / np.float32(255))[None], estimate="mean", steps=3, backbone=backbone
+        batch, torch.from_numpy(mask / np.float32(255))[None], estimate="mean", steps=3, prior=prior
     ).numpy()
 
 
 def _upscale(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
-    yield restore.upscale(picture(69, 13, 11), 2.0, steps=3, backbone=backbone)
-    yield restore.upscale(_tensor(picture(70, 10, 9)), 2.5, estimate="mean", backbone=backbone).numpy()
+    prior = restore.load(places["tiny"])
+    yield restore.upscale(picture(69, 13, 11), 2.0, steps=3, prior=prior)
+    yield restore.upscale(_tensor(picture(70, 10, 9)), 2.5, estimate="mean", prior=prior).numpy()
 
 
 def _solve(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     reduced = chain_of([read_word("down=2")])
-    yield restore.solve(_tensor(picture(71, 11, 9)), reduced, steps=3, backbone=backbone).numpy()
+    yield restore.solve(_tensor(picture(71, 11, 9)), reduced, steps=3, prior=prior).numpy()
     yield restore.solve(
-        picture(72, 12, 10), reduced, estimate="sample", method="ddrm", noise=2, steps=3, backbone=backbone
+        picture(72, 12, 10), reduced, estimate="sample", method="ddrm", sigma=2, steps=3, prior=prior
     )
-    yield restore.deblur(picture(73, 20, 22), "gaussian:1", noise=4, steps=3, backbone=backbone)
-    yield restore.colorize(picture(74, 16, 18), steps=3, seed=2, backbone=backbone)
-    yield restore.dejpeg(picture(75, 24, 20), quality=25, backbone=backbone)
+    yield restore.deblur(picture(73, 20, 22), "gaussian:1", sigma=4, steps=3, prior=prior)
+    yield restore.colorize(picture(74, 16, 18), steps=3, seed=2, prior=prior)
+    yield restore.dejpeg(picture(75, 24, 20), quality=25, prior=prior)
 
 
 def _sample(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
-    yield restore.sample(2, size=(14, 17), steps=3, seed=11, backbone=backbone).numpy()
-    yield restore.sample(1, size=(12, 10), sampler="dpmpp-2m", steps=8, backbone=backbone).numpy()
+    prior = restore.load(places["tiny"])
+    yield restore.sample(2, size=(14, 17), steps=3, seed=11, prior=prior).numpy()
+    yield restore.sample(1, size=(12, 10), sampler="dpmpp-2m", steps=8, prior=prior).numpy()
 
 
 # Floats: bytes in which no change, however small, is rounded away.
 
 
 def _every_denoiser(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     image = _tensor(noisy(80, 16, 17))
-    yield restore.denoise(image, sigma=20, backbone=backbone).numpy()
-    yield restore.denoise(image, method="blind", backbone=backbone).numpy()
-    yield restore.denoise(image, method="blind", estimate="sample", steps=3, backbone=backbone).numpy()
+    yield restore.denoise(image, sigma=20, prior=prior).numpy()
+    yield restore.denoise(image, method="blind", prior=prior).numpy()
+    yield restore.denoise(image, method="blind", estimate="sample", steps=3, prior=prior).numpy()
     for sampler in ("ddim", "ddpm", "heun", "dpmpp-2m", "langevin"):
         yield restore.denoise(
-            image, sigma=20, estimate="sample", sampler=sampler, steps=3, backbone=backbone
+            image, sigma=20, estimate="sample", sampler=sampler, steps=3, prior=prior
         ).numpy()
 
 
 def _every_inpainter(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     image, mask = _tensor(picture(81, 16, 17)), hole(16, 17) > 0
     for method in ("alternating", "conditional", "splitting"):
         yield restore.inpaint(
             image, mask, method=method, estimate="mean", steps=None if method == "conditional" else 3,
-            backbone=backbone,
+            prior=prior,
         ).numpy()  # fmt: skip
     drawing: tuple[Any, ...] = (
         "alternating", "conditional", "ddnm", "ddrm", "ddnm-plus", "diffpir", "pigdm", "dps",
     )  # fmt: skip
     for method in drawing:
-        yield restore.inpaint(image, mask, method=method, steps=4, seed=1, backbone=backbone).numpy()
+        yield restore.inpaint(image, mask, method=method, steps=4, seed=1, prior=prior).numpy()
     yield restore.inpaint(
-        image, mask, method="repaint", steps=6, jumps=Jumps(2, 2), seed=1, backbone=backbone
+        image, mask, method="repaint", steps=6, jumps=Jumps(2, 2), seed=1, prior=prior
     ).numpy()
     for sampler in ("ddpm", "heun", "dpmpp-2m", "langevin"):
         yield restore.inpaint(
-            image, mask, method="conditional", sampler=sampler, steps=3, backbone=backbone
+            image, mask, method="conditional", sampler=sampler, steps=3, prior=prior
         ).numpy()
 
 
 def _every_enlarger(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     image = _tensor(picture(82, 9, 8))
     for method in ("conditional", "projection"):
-        yield restore.upscale(image, 2.0, method=method, estimate="mean", backbone=backbone).numpy()
-        yield restore.upscale(image, 1.5, method=method, steps=3, seed=2, backbone=backbone).numpy()
+        yield restore.upscale(image, 2.0, method=method, estimate="mean", prior=prior).numpy()
+        yield restore.upscale(image, 1.5, method=method, steps=3, seed=2, prior=prior).numpy()
 
 
 def _every_solver(places: Places) -> Arrays:
-    backbone = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"])
     image = _tensor(picture(83, 9, 8))
     able = ("ddnm", "ddnm-plus", "diffpir", "pigdm", "dps")
     for words, methods in {
@@ -455,20 +455,20 @@ def _every_solver(places: Places) -> Arrays:
         ("gray",): ("ddrm", *able),
     }.items():
         done = chain_of([read_word(word) for word in words])
-        yield restore.solve(image, done, noise=2, steps=3, backbone=backbone).numpy()
+        yield restore.solve(image, done, sigma=2, steps=3, prior=prior).numpy()
         for method in methods:
             yield restore.solve(
-                image, done, noise=2, estimate="sample", method=method, steps=3, backbone=backbone
+                image, done, sigma=2, estimate="sample", method=method, steps=3, prior=prior
             ).numpy()
     image = _tensor(picture(84, 16, 17))
-    yield restore.deblur(image, "motion:3:40", noise=3, steps=3, backbone=backbone).numpy()
+    yield restore.deblur(image, "motion:3:40", sigma=3, steps=3, prior=prior).numpy()
     dejpeg: tuple[tuple[Any, Any], ...] = (
         ("splitting", "mean"), ("blind", "mean"), ("ddnm", "sample"), ("dps", "sample"),
     )  # fmt: skip
     for method, estimate in dejpeg:
         steps = None if method == "blind" else 2
         yield restore.dejpeg(
-            image, quality=25, method=method, estimate=estimate, steps=steps, backbone=backbone
+            image, quality=25, method=method, estimate=estimate, steps=steps, prior=prior
         ).numpy()
 
 
