@@ -2,7 +2,7 @@
 
     python benchmarks/curves.py --data DIR
 
-writes restore/weights/measured.json, which --nfe, --seconds and --uncertainty tell users from. Validation
+writes restore/weights/calibration.json, which --nfe, --seconds and --uncertainty tell users from. Validation
 pictures (DIR/val/cid22_val), never those that the README's numbers are of.
 """
 

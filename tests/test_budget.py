@@ -23,7 +23,7 @@ from restore.cli.provenance import read_history
 from restore.diffusion.sigmas import repaint
 from restore.errors import ConfigError
 from restore.inverse.build import chain_of
-from restore.inverse.spec import read_word
+from restore.inverse.spec import parse_spec
 from restore.priors import calibration, tiling
 from restore.priors.backbone import Backbone
 from restore.priors.calibration import Curve
@@ -58,7 +58,7 @@ def made(task: str, asked: dict[str, Any], chosen: Plan) -> int:
     elif task == "dejpeg":
         dejpeg(image, quality=30, backbone=backbone, **options)
     else:
-        solve(image, chain_of([read_word("down=2")]), backbone=backbone, **options)
+        solve(image, chain_of([parse_spec("down=2")]), backbone=backbone, **options)
     return backbone.calls
 
 
@@ -189,7 +189,7 @@ def test_curves_say_what_lies_between_their_points() -> None:
 
 
 def test_curves_are_of_the_shipped_weights_alone() -> None:
-    told = json.loads((Path(calibration.__file__).parent / "weights" / "measured.json").read_text())
+    told = json.loads((Path(calibration.__file__).parent / "weights" / "calibration.json").read_text())
     for task, table, defaults in (
         ("inpaint", options.INPAINT_STEPS, options.INPAINT_METHOD),
         ("upscale", options.UPSCALE_STEPS, options.UPSCALE_METHOD),

@@ -24,7 +24,7 @@ from torch.nn.functional import avg_pool2d
 
 from restore import images
 from restore.cli import options
-from restore.images.jpeg_coding import CHROMA, LUMA, Coding, coding_of
+from restore.images.jpeg_coding import CHROMA, LUMA, JpegCoding, coding_of
 from restore.images.reader import turned
 from restore.inverse import jpeg
 from restore.priors.backbone import Backbone
@@ -93,7 +93,7 @@ def test_chroma_four_times_coarser_and_odd_sizes() -> None:
 
 
 def test_files_that_do_not_say_how_they_were_coded() -> None:
-    assert images.decode(encoded(photograph()[..., 0]), name="a").coding == Coding(
+    assert images.decode(encoded(photograph()[..., 0]), name="a").coding == JpegCoding(
         coding_of(30).luma, coding_of(30).luma, (1, 1)
     )
     cmyk = io.BytesIO()
@@ -106,8 +106,8 @@ def test_files_that_do_not_say_how_they_were_coded() -> None:
 
 def test_codings_that_cannot_be() -> None:
     for make, message in (
-        (lambda: Coding(LUMA[:63], CHROMA), "64 numbers above 0, got 63"),
-        (lambda: Coding(LUMA, CHROMA, (3, 1)), r"1, 2 or 4 times coarser than luma, got \(3, 1\)"),
+        (lambda: JpegCoding(LUMA[:63], CHROMA), "64 numbers above 0, got 63"),
+        (lambda: JpegCoding(LUMA, CHROMA, (3, 1)), r"1, 2 or 4 times coarser than luma, got \(3, 1\)"),
         (lambda: coding_of(0.5), r"lie in 1..100, got 0.5"),
     ):
         with pytest.raises(ValueError, match=message):

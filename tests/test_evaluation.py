@@ -47,7 +47,7 @@ from restore.evaluation.scoring import METRICS, Scorer, metrics_of
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.inverse.build import kernel_of
 from restore.inverse.operators import Gray, Resize
-from restore.inverse.spec import read_word, size_before
+from restore.inverse.spec import parse_spec, size_before
 from restore.priors.backbone import Backbone
 
 ALL: list[Protocol] = [
@@ -132,7 +132,7 @@ def test_jpeg_is_pillow_s() -> None:
 def test_degraded_pictures_are_what_their_operator_makes_of_them() -> None:
     """Of a blur only what it did not look beyond the edge for; nothing is scored that is not given."""
     case = Degraded(("blur=motion:7:20",)).apply(CLEAN)
-    kernel = kernel_of(read_word("blur=motion:7:20"))
+    kernel = kernel_of(parse_spec("blur=motion:7:20"))
     (kh, kw), pixels = kernel.shape, CLEAN[0].double().numpy()
     inside = (slice(kh // 2, pixels.shape[1] - kh // 2), slice(kw // 2, pixels.shape[2] - kw // 2))
     expected = [ndimage.convolve(plane, kernel.numpy())[inside] for plane in pixels]

@@ -26,7 +26,7 @@ from restore.inverse import solvers as methods
 from restore.inverse.build import chain_of
 from restore.inverse.kernels import gaussian_kernel
 from restore.inverse.protocols import consistent
-from restore.inverse.spec import Word, preferred, read_word, size_before
+from restore.inverse.spec import Spec, parse_spec, preferred, size_before
 from restore.priors.backbone import Backbone
 from restore.tasks import solve as solving
 from restore.tasks.solve import colorize, deblur, solve
@@ -38,13 +38,13 @@ PRIOR = GaussianPrior(mean=0.5, std=0.25)
 
 
 def test_words() -> None:
-    assert read_word("blur=gaussian:1.6") == Word("gaussian", (1.6,))
-    assert read_word("blur=motion:15") == Word("motion", (15,))
-    assert read_word("blur=motion:15:-30") == Word("motion", (15, -30))
-    assert read_word("down=2.5") == Word("down", (2.5,))
-    assert read_word("gray") == Word("gray")
-    assert read_word("jpeg=30") == Word("jpeg", (30,))
-    words = [read_word(word) for word in ("down=2.5", "blur=gaussian:1", "area=2")]
+    assert parse_spec("blur=gaussian:1.6") == Spec("gaussian", (1.6,))
+    assert parse_spec("blur=motion:15") == Spec("motion", (15,))
+    assert parse_spec("blur=motion:15:-30") == Spec("motion", (15, -30))
+    assert parse_spec("down=2.5") == Spec("down", (2.5,))
+    assert parse_spec("gray") == Spec("gray")
+    assert parse_spec("jpeg=30") == Spec("jpeg", (30,))
+    words = [parse_spec(word) for word in ("down=2.5", "blur=gaussian:1", "area=2")]
     assert size_before(words, (10, 7)) == (50, 35)
 
 
@@ -65,11 +65,11 @@ def test_words() -> None:
 )
 def test_wrong_words_say_what_is_right(word: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        read_word(word)
+        parse_spec(word)
 
 
 def test_words_become_operators() -> None:
-    words = [read_word(word) for word in ("blur=gaussian:0.8", "down=2", "gray")]
+    words = [parse_spec(word) for word in ("blur=gaussian:0.8", "down=2", "gray")]
     operator = chain_of(words)((9, 12), "cpu")
     assert operator.y_shape == (1, 9, 12)
     x = picture(1, *operator.x_shape)
@@ -256,7 +256,7 @@ def test_the_command_line_knows_the_tasks_defaults() -> None:
         ["jpeg=30"],
         ["down=2", "jpeg=9"],
     ):
-        read = [read_word(word) for word in words]
+        read = [parse_spec(word) for word in words]
         operator = chain_of(read)((40, 40), "cpu")
         assert solving._preferred(operator, "sample") == preferred(read, "sample")
     assert solving.STEPS == options.SOLVE_STEPS

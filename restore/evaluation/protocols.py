@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from restore.evaluation import holes
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 from restore.images.pillow import coding_of_file
 from restore.inverse.build import chain_of, kernel_of
 from restore.inverse.operators import inside_of
 from restore.inverse.protocols import Degradation
-from restore.inverse.spec import Word, read_word, size_before
+from restore.inverse.spec import Spec, parse_spec, size_before
 from restore.tasks.solve import ROUNDING
 
 Noise = np.random.RandomState
@@ -44,8 +44,8 @@ class Given:
     sigma: float | None = None
     scale: int | None = None
     hole: Tensor | None = None
-    coding: Coding | None = None
-    words: tuple[Word, ...] = ()
+    coding: JpegCoding | None = None
+    words: tuple[Spec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,11 +241,11 @@ class Degraded(Protocol):
 
     def __post_init__(self) -> None:
         for word in self.text:
-            read_word(word)
+            parse_spec(word)
 
     @property
-    def done(self) -> tuple[Word, ...]:
-        return tuple(map(read_word, self.text))
+    def done(self) -> tuple[Spec, ...]:
+        return tuple(map(parse_spec, self.text))
 
     @property
     def name(self) -> str:
@@ -274,7 +274,7 @@ class Degraded(Protocol):
         return Case(clean, Given(y, sigma=max(self.sigma, ROUNDING), words=self.done))
 
 
-def _fitted(words: Sequence[Word], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
+def _fitted(words: Sequence[Spec], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
     """The operator that fits into a picture, what it gives of the picture, and all that it looks at."""
     kernel = 0 if words[0].kind not in ("gaussian", "motion") else max(
         side - 1 for side in kernel_of(words[0]).shape

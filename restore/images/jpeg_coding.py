@@ -20,7 +20,7 @@ QUALITIES = range(1, 101)
 
 
 @dataclass(frozen=True)
-class Coding:
+class JpegCoding:
     """luma, chroma: quantisation tables of 64 numbers, row by row; chroma also serves a gray picture.
 
     coarser: by how many times chroma is coarser than luma, (down, across); (2, 2) is 4:2:0.
@@ -53,8 +53,8 @@ def scaled(table: Sequence[int], quality: float) -> tuple[int, ...]:
     return tuple(min(255, max(1, int(number * percent / 100 + 0.5))) for number in table)
 
 
-def coding_of(quality: float, *, coarser: tuple[int, int] = (2, 2)) -> Coding:
+def coding_of(quality: float, *, coarser: tuple[int, int] = (2, 2)) -> JpegCoding:
     """What the IJG's encoder, and most others, do at a quality; ValueError outside 1 to 100."""
     if not 1 <= quality <= 100:
         raise ValueError(f"JPEG qualities lie in 1..100, got {quality:g}")
-    return Coding(scaled(LUMA, quality), scaled(CHROMA, quality), coarser)
+    return JpegCoding(scaled(LUMA, quality), scaled(CHROMA, quality), coarser)

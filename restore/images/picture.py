@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     chunks: bytes = b""
     pages: int = 1
-    coding: Coding | None = None
+    coding: JpegCoding | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

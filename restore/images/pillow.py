@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
 from restore.images.formats import JPEG_QUALITY, check_size, sniffed
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 from restore.images.picture import Picture, assembled, channels_of
 from restore.images.png import is_carried, png16_channels, png_chunk, png_chunks
 
@@ -57,7 +57,7 @@ def decode_with_pillow(data: bytes, name: str) -> Picture:
     )
 
 
-def coding_of_file(image: Any) -> Coding | None:
+def coding_of_file(image: Any) -> JpegCoding | None:
     """How a JPEG that Pillow has opened was compressed; None for another file, or colours not YCbCr."""
     tables: Any = getattr(image, "quantization", None)
     layers: Sequence[Any] = getattr(image, "layer", ())
@@ -73,7 +73,7 @@ def coding_of_file(image: Any) -> Coding | None:
         return None  # chroma of fractional sizes, or of two
     try:
         coarser = luma[2] // chroma[2], luma[1] // chroma[1]
-        return Coding(tuple(tables[luma[3]]), tuple(tables[chroma[3]]), coarser)
+        return JpegCoding(tuple(tables[luma[3]]), tuple(tables[chroma[3]]), coarser)
     except (KeyError, ValueError, ZeroDivisionError):
         return None
 

@@ -13,12 +13,12 @@ from restore.inverse import operators
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import gaussian_kernel, motion_kernel
 from restore.inverse.protocols import Degradation
-from restore.inverse.spec import Word
+from restore.inverse.spec import Spec
 
 Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 
 
-def chain_of(words: Sequence[Word]) -> Building:
+def chain_of(words: Sequence[Spec]) -> Building:
     """What was done to a picture, the first word first, as an operator for `solve`."""
 
     def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
@@ -31,13 +31,13 @@ def chain_of(words: Sequence[Word]) -> Building:
     return build
 
 
-def kernel_of(word: Word) -> Tensor:
+def kernel_of(word: Spec) -> Tensor:
     """The kernel ``(kh, kw)`` of a word that is a blur."""
     make = gaussian_kernel if word.kind == "gaussian" else motion_kernel
     return make(*word.numbers)
 
 
-def _operator(word: Word, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
+def _operator(word: Spec, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
     """The operator whose measurement has the size (h, w)."""
     if word.kind in ("gaussian", "motion"):
         # What was done before the blur has left no more than the picture to be blurred.

@@ -97,7 +97,7 @@ _SOLVERS = {
             "ddnm",
             "Wang et al. 2023",
             ("linear", "projection"),
-            wrap=_lazy("damped_ddnm"),
+            wrap=_lazy("ddnm"),
             sampler=partial(ddim, eta=0.85),
             rank=2,
         ),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 
 UPSCALED = 16  # steps of finding the chroma that was enlarged
 CLIPPED = 2.0  # times as wide: the interval of a block whose values were cut off at black or white
@@ -75,7 +75,7 @@ class Cells:
         return _coloured(moved)[..., :h, :w]
 
 
-def cells(decoded: Tensor, coding: Coding) -> Cells:
+def cells(decoded: Tensor, coding: JpegCoding) -> Cells:
     """Those of a decoded JPEG ``(b, 3, h, w)`` in [0, 1]; its coding's turn is not looked at."""
     tables = _tables(coding, decoded.device)
     clipped = _planes(((decoded <= 0) | (decoded >= 1)).float(), tables, coding.coarser, colours=False)
@@ -99,7 +99,7 @@ class Jpeg:
     (straight through, Bengio et al. 2013).
     """
 
-    def __init__(self, coding: Coding, size: tuple[int, int], device: torch.device | str = "cpu"):
+    def __init__(self, coding: JpegCoding, size: tuple[int, int], device: torch.device | str = "cpu"):
         self.coding = coding
         self.x_shape = self.y_shape = (3, *size)
         self._tables = _tables(coding, device)
@@ -135,7 +135,7 @@ def _flipped(turn: int) -> list[int]:
     return [dim for dim, flips in ((-2, down), (-1, across)) if flips]
 
 
-def _tables(coding: Coding, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def _tables(coding: JpegCoding, device: torch.device | str) -> tuple[Tensor, Tensor]:
     luma, chroma = (
         torch.tensor(table, dtype=torch.float32, device=device).view(1, 8, 8)
         for table in (coding.luma, coding.chroma)

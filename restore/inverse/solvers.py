@@ -27,9 +27,13 @@ TRUST = 8.0  # how much more than its noise says a measurement gives way to the 
 UNIT_STD = 0.5  # of pictures in [-1, 1] that vary with a deviation of 1, which PiGDM's r_t assumes
 
 
-def ddnm(denoise: Denoiser, problem: Problem) -> Denoiser:
-    """Put what is measured into every clean estimate, ``x0 + A^+ (y - A x0)`` (Wang et al. 2023, eq. 13)."""
-    return enforce(denoise, problem.y, _projectable(problem))
+def ddnm(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
+    """Put what is measured into every clean estimate, ``x0 + A^+ (y - A x0)`` (Wang et al. 2023, eq. 13).
+
+    That is for measurements without noise. Noise would be amplified by A^+, which is damped then, as in `diffpir`.
+    """
+    noise_std = math.sqrt(TRUST) * problem.noise_std
+    return enforce(denoise, problem.y, _projectable(problem), noise_std=noise_std)
 
 
 def repaint(
@@ -261,12 +265,6 @@ def pigdm_denoiser(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
 def splitting(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
     """The data step of half-quadratic splitting (Zhang et al. 2021, eq. 6a), `guidance.enforce`."""
     return enforce(denoise, problem.y, _projectable(problem), noise_std=problem.noise_std)
-
-
-def damped_ddnm(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
-    """`ddnm` where the measurement has noise, which A^+ alone would amplify: damped as in `diffpir`."""
-    noise_std = math.sqrt(TRUST) * problem.noise_std
-    return enforce(denoise, problem.y, _projectable(problem), noise_std=noise_std)
 
 
 def splitting_sampler(

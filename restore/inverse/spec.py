@@ -34,7 +34,7 @@ RANGES: dict[Kind, tuple[float, float]] = {  # of the first of them
 
 
 @dataclass(frozen=True)
-class Word:
+class Spec:
     """One degradation.
 
     gaussian: sigma in pixels; motion: length in pixels, angle in degrees from the right turning up; down
@@ -58,7 +58,7 @@ class Word:
         return round(size[0] * self.numbers[0]), round(size[1] * self.numbers[0])
 
 
-def read_word(word: str) -> Word:
+def parse_spec(word: str) -> Spec:
     """``blur=gaussian:1.6`` and the like; ValueError for anything else."""
     name, *values = word.removeprefix("blur=").replace("=", ":").split(":")
     kind = next((kind for kind in NUMBERS if kind == name), None)
@@ -74,21 +74,21 @@ def read_word(word: str) -> Word:
     if kind in RANGES and not RANGES[kind][0] <= numbers[0] <= RANGES[kind][1]:
         low, high = RANGES[kind]
         raise ValueError(f"{word!r} is out of range; {kind} goes from {low:g} to {high:g}")
-    return Word(kind, numbers)
+    return Spec(kind, numbers)
 
 
 def _fits(count: int, between: tuple[int, int]) -> bool:
     return between[0] <= count <= between[1]
 
 
-def size_before(words: Sequence[Word], size: tuple[int, int]) -> tuple[int, int]:
+def size_before(words: Sequence[Spec], size: tuple[int, int]) -> tuple[int, int]:
     """The size (h, w) of the picture before all of this was done to it, the first word first."""
     for word in reversed(words):
         size = word.size_before(size)
     return size
 
 
-def capabilities(words: Sequence[Word]) -> set[Capability]:
+def capabilities(words: Sequence[Spec]) -> set[Capability]:
     """What solvers can do with all of this as one operator."""
     kinds = [word.kind for word in words]
     if kinds == ["jpeg"]:
@@ -100,11 +100,11 @@ def capabilities(words: Sequence[Word]) -> set[Capability]:
     return {"linear", "gradient", "spectrum"} if known else {"linear", "gradient"}
 
 
-def solvers_for(words: Sequence[Word]) -> list[str]:
+def solvers_for(words: Sequence[Spec]) -> list[str]:
     """The names of the solvers that can undo all of this."""
     return [solver.name for solver in catalogue.solvers_for(capabilities(words))]
 
 
-def preferred(words: Sequence[Word], estimate: str) -> str:
+def preferred(words: Sequence[Spec], estimate: str) -> str:
     """The name of the solver for an estimate where none is named."""
     return catalogue.preferred(capabilities(words), estimate).name

@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parents[1] / "weights" / "measured.json"
+FILE = Path(__file__).parents[1] / "weights" / "calibration.json"
 
 
 @dataclass(frozen=True)
 class Curve:
     """Quality against network calls. what: the damage and the pictures in words; points: (calls, PSNR in
-    dB, LPIPS), of ever more calls; default: the calls that are made unasked."""
+    dB, LPIPS), of ever more calls; default: the calls that are made unasked.
+    """
 
     what: str
     points: tuple[tuple[float, float, float], ...]

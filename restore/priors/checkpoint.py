@@ -57,7 +57,8 @@ def save_adapters(
     tensors: Mapping[str, Tensor], path: str | Path, *, base: str, facts: Mapping[str, Any]
 ) -> str:
     """Write adapters, as `restore.priors.adapters.adapter_tensors` gives them, with the hash of the
-    checkpoint they belong to; return their own hash. Raises as `save` does."""
+    checkpoint they belong to; return their own hash. Raises as `save` does.
+    """
     half = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in tensors.items()}
     return _save(Path(path), half, {"format": adapters.FORMAT, "base": base}, facts)
 

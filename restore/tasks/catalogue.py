@@ -93,7 +93,7 @@ _METHODS = (
     Method("inpaint", "conditional", "mean", 1),
     Method("inpaint", "conditional", "sample", 30, sampler="ddim", guidable=True),
     Method("inpaint", "repaint", "sample", 250, sampler="ddpm", jumps=True),
-    Method("inpaint", "ddnm", "sample", 24, sampler="ddpm", drawn=_half),
+    Method("inpaint", "splitting-ddnm", "sample", 24, sampler="ddpm", drawn=_half),
     Method("inpaint", "splitting", "mean", 20),
     Method("upscale", "conditional", "mean", 1),
     Method("upscale", "conditional", "sample", 30, sampler="ddim", guidable=True),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.images.canvas import canvas
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 from restore.images.resize import resize
 from restore.inverse.jpeg import Jpeg, as_coded
 from restore.inverse.operators import Gray, inside_of
@@ -52,7 +52,7 @@ def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float,
     return _apart(operator.forward(inside.guess(x))[seen], y[seen])
 
 
-def recompressed(result: Pixels, given: Pixels, coding: Coding) -> tuple[float, float]:
+def recompressed(result: Pixels, given: Pixels, coding: JpegCoding) -> tuple[float, float]:
     """How far the result, compressed again, is from what was given: (at most, on average)."""
     x, y = (as_coded(canvas(pixels).batch, coding.turn) for pixels in (result, given))
     return _apart(Jpeg(coding, (y.shape[-2], y.shape[-1])).forward(x), y)

@@ -9,7 +9,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
-from restore.images.jpeg_coding import LUMA, Coding, coding_of
+from restore.images.jpeg_coding import LUMA, JpegCoding, coding_of
 from restore.inverse.catalogue import solvers
 from restore.inverse.jpeg import Jpeg, as_coded, upright
 from restore.inverse.problem import Problem
@@ -31,7 +31,7 @@ def dejpeg(
     image: Picture,
     *,
     quality: float | None = None,
-    coding: Coding | None = None,
+    coding: JpegCoding | None = None,
     estimate: Estimate = "mean",
     method: str | None = None,
     sampler: str | None = None,
@@ -81,7 +81,7 @@ def dejpeg(
     return picture.like_original(upright(x, coding.turn))
 
 
-def _for_tables(plan: Plan, estimate: Estimate, coding: Coding, start: float | None) -> Plan:
+def _for_tables(plan: Plan, estimate: Estimate, coding: JpegCoding, start: float | None) -> Plan:
     """The plan with noise levels that suit the tables."""
     factor, power = START[estimate]
     first = start or max(2 * LEAST_SIGMA, factor * (sum(coding.luma) / sum(LUMA)) ** power)
@@ -112,7 +112,7 @@ def _blind(y: Tensor, prior: Prior) -> Tensor:
     return prior.denoiser(Condition(y))(y, prior.sigma_max)
 
 
-def _coding_of(image: object, quality: float | None) -> Coding:
+def _coding_of(image: object, quality: float | None) -> JpegCoding:
     """What was told, or what PIL knows of a file it has opened."""
     if quality is not None:
         return coding_of(quality)

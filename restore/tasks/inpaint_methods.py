@@ -201,7 +201,7 @@ FILLERS: dict[str, Filler] = {
     "alternating": by_alternating,
     "conditional": by_condition,
     "repaint": by_repaint,
-    "ddnm": by_projection,
+    "splitting-ddnm": by_projection,
     "splitting": by_projection,
 }
 """By the name of their method; what is not here is a solver (`by_solver`)."""

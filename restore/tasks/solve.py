@@ -19,7 +19,7 @@ from restore.inverse.catalogue import Solver
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import Operator, consistent
 from restore.inverse.solvers import capabilities_of
-from restore.inverse.spec import read_word
+from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
@@ -88,7 +88,7 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     The scene went on outside the picture: nothing is assumed of its borders. options: those of `solve`.
     """
     if isinstance(kernel, str):
-        return solve(image, chain_of([read_word(f"blur={kernel}")]), **options)
+        return solve(image, chain_of([parse_spec(f"blur={kernel}")]), **options)
     return solve(image, lambda size, device: operators.BlurInside(kernel, size, device), **options)
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng, spare_seed
 from restore.images.canvas import Picture, canvas, hole_of
-from restore.images.jpeg_coding import Coding
+from restore.images.jpeg_coding import JpegCoding
 from restore.images.resize import resize
 from restore.inverse.build import Building, chain_of
 from restore.inverse.fill import smoothed
-from restore.inverse.spec import Word
+from restore.inverse.spec import Spec
 from restore.priors.calibration import temperature
 from restore.priors.protocol import Prior
 from restore.tasks.dejpeg import dejpeg
@@ -126,7 +126,7 @@ def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0,
     textures look alike at several scales. That costs one part in ``scale^2`` more.
     """
     check_scale(scale)
-    operator, batch = chain_of([Word("down", (scale,))]), canvas(image).planes
+    operator, batch = chain_of([Spec("down", (scale,))]), canvas(image).planes
 
     def spread(picture: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
@@ -163,7 +163,7 @@ def of_solving(
     return of_samples(draw, count, "solve", seed=seed, prior=prior)
 
 
-def of_dejpeg(image: Picture, coding: Coding, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
+def of_dejpeg(image: Picture, coding: JpegCoding, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """The deviation of what is made of a JPEG, [0, 1] units ``(b, 1, h, w)``."""
 
     def draw(number: int) -> Any:

@@ -21,7 +21,7 @@ from tiny import tiny_backbone
 
 import restore
 from restore.inverse.build import chain_of
-from restore.inverse.spec import read_word
+from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import save
 from restore.tasks.inpaint_methods import Jumps
 
@@ -104,7 +104,10 @@ INPAINT = (
         "inpaint-repaint-dpmpp-2m",
         f"{FILL} --method repaint --sampler dpmpp-2m --steps 7 --jump-length 3 --jump-repeats 2",
     ),
-    tiny("inpaint-ddnm-alpha", "inpaint {in}/alpha.png --mask {in}/alpha-mask.png --method ddnm --steps 5"),
+    tiny(
+        "inpaint-ddnm-alpha",
+        "inpaint {in}/alpha.png --mask {in}/alpha-mask.png --method splitting-ddnm --steps 5",
+    ),
     tiny("inpaint-splitting", f"{FILL} --method splitting --estimate mean --steps 5"),
     tiny(
         "inpaint-ddrm-gray-16", "inpaint {in}/gray16.png --mask {in}/gray16-mask.png --method ddrm --steps 4"
@@ -384,7 +387,7 @@ def _upscale(places: Places) -> Arrays:
 
 def _solve(places: Places) -> Arrays:
     prior = restore.load(places["tiny"])
-    reduced = chain_of([read_word("down=2")])
+    reduced = chain_of([parse_spec("down=2")])
     yield restore.solve(_tensor(picture(71, 11, 9)), reduced, steps=3, prior=prior).numpy()
     yield restore.solve(
         picture(72, 12, 10), reduced, estimate="sample", method="ddrm", sigma=2, steps=3, prior=prior
@@ -424,7 +427,7 @@ def _every_inpainter(places: Places) -> Arrays:
             prior=prior,
         ).numpy()  # fmt: skip
     drawing: tuple[Any, ...] = (
-        "alternating", "conditional", "ddnm", "ddrm", "ddnm-plus", "diffpir", "pigdm", "dps",
+        "alternating", "conditional", "splitting-ddnm", "ddrm", "ddnm-plus", "diffpir", "pigdm", "dps",
     )  # fmt: skip
     for method in drawing:
         yield restore.inpaint(image, mask, method=method, steps=4, seed=1, prior=prior).numpy()
@@ -454,7 +457,7 @@ def _every_solver(places: Places) -> Arrays:
         ("blur=gaussian:1", "area=2"): able,
         ("gray",): ("ddrm", *able),
     }.items():
-        done = chain_of([read_word(word) for word in words])
+        done = chain_of([parse_spec(word) for word in words])
         yield restore.solve(image, done, sigma=2, steps=3, prior=prior).numpy()
         for method in methods:
             yield restore.solve(

@@ -17,7 +17,7 @@ from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.errors import ImageError
-from restore.images.jpeg_coding import Coding, coding_of
+from restore.images.jpeg_coding import JpegCoding, coding_of
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Dejpeg(PictureCommand):
         return DejpegPlan(source, self.options, self.method, coding)
 
 
-def _coding(source: Source, quality: float | None) -> Coding:
+def _coding(source: Source, quality: float | None) -> JpegCoding:
     """How it was compressed: as told, or as the file says."""
     picture = source.picture
     if quality is not None:
@@ -108,7 +108,7 @@ class DejpegPlan(Plan):
 
     task = "dejpeg"
 
-    def __init__(self, source: Source, options: Options, method: catalogue.Method, coding: Coding | None):
+    def __init__(self, source: Source, options: Options, method: catalogue.Method, coding: JpegCoding | None):
         super().__init__(source, options)
         self.method, self.coding = method, coding
 

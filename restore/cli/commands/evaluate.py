@@ -12,7 +12,7 @@ from restore.cli.evaluation_run import EvaluationRun, evaluate_task
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
-from restore.inverse.spec import EXAMPLES, read_word, solvers_for
+from restore.inverse.spec import EXAMPLES, parse_spec, solvers_for
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def solve(words: tuple[str, ...], sigma: float, **options: Any) -> None:
     restore eval solve --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
     """
     try:
-        read = [read_word(word) for word in words]
+        read = [parse_spec(word) for word in words]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for method in options["methods"] or ():

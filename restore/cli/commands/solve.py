@@ -32,7 +32,7 @@ from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.errors import ConfigError, ImageError
 from restore.inverse.catalogue import solvers
-from restore.inverse.spec import KERNELS, Word, preferred, read_word, size_before, solvers_for
+from restore.inverse.spec import KERNELS, Spec, parse_spec, preferred, size_before, solvers_for
 from restore.tasks import catalogue
 from restore.tasks.catalogue import COLOUR_START, SOLVE_STEPS
 
@@ -99,7 +99,7 @@ def deblur(settings: Settings, inputs: tuple[str, ...], kernel: str, **options: 
     restore deblur shaken.png --kernel motion:15:30 --sigma 2 -o sharp.png
     """
     try:
-        words = [read_word(f"blur={kernel}")]
+        words = [parse_spec(f"blur={kernel}")]
     except ValueError:
         raise click.UsageError(f"--kernel {kernel}: {KERNELS}") from None
     _run(inputs, settings, words, options, "deblurred")
@@ -122,7 +122,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **options: Any) -> Non
     """
     if options["start"] is None and options["estimate"] == "sample":
         options["start"] = COLOUR_START
-    _run(inputs, settings, [read_word("gray")], options, "colorized")
+    _run(inputs, settings, [parse_spec("gray")], options, "colorized")
 
 
 @register
@@ -144,14 +144,14 @@ def solve(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], *
     restore solve bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
     """
     try:
-        read = [read_word(word) for word in words]
+        read = [parse_spec(word) for word in words]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     _run(inputs, settings, read, options, "restored")
 
 
 def _run(
-    inputs: tuple[str, ...], settings: Settings, words: list[Word], options: dict[str, Any], ending: str
+    inputs: tuple[str, ...], settings: Settings, words: list[Spec], options: dict[str, Any], ending: str
 ) -> None:
     _check(words, options)
     check_common(settings, options)
@@ -159,7 +159,7 @@ def _run(
     run_command(Solve(given, words, ending), inputs, settings)
 
 
-def _check(words: Sequence[Word], options: dict[str, Any]) -> None:
+def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
     """Refuse, before anything is loaded, what no solver can do."""
     if any(word.kind == "gray" for word in words[:-1]):
         raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
@@ -187,7 +187,7 @@ def _check(words: Sequence[Word], options: dict[str, Any]) -> None:
 class Solve(PictureCommand):
     """Undo a chain of degradations."""
 
-    def __init__(self, options: Options, words: Sequence[Word], ending: str):
+    def __init__(self, options: Options, words: Sequence[Spec], ending: str):
         super().__init__(options)
         self.words, self.ending = words, ending
 
@@ -200,7 +200,7 @@ class SolvePlan(Plan):
 
     task = "solve"
 
-    def __init__(self, source: Source, options: Options, words: Sequence[Word]):
+    def __init__(self, source: Source, options: Options, words: Sequence[Spec]):
         super().__init__(source, options)
         self.words = words
         self.colours = any(word.kind == "gray" for word in words)

@@ -191,7 +191,8 @@ def _config(file: Path, told: Mapping[str, Any]) -> AttentionUNetConfig:
 
 def _schedule(folder: Path, unet: Path) -> dict[str, Any]:
     """prediction, schedule, steps and options, from the scheduler of the pipeline or one beside the
-    network's own settings; none where there is none."""
+    network's own settings; none where there is none.
+    """
     places = [place / "scheduler_config.json" for place in (folder / "scheduler", folder, unet)]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
