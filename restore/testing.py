@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from restore.inverse.protocols import Degradation, Operator, Spectral
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.unet import UNet, UNetConfig
+
+
+def tiny_prior(**facts: Any) -> Backbone:
+    """A backbone of a tiny random network, the same every time: far too small to be good, and quick to run.
+
+    Parameters
+    ----------
+    facts : what its checkpoint says of it.
+
+    Examples
+    --------
+    >>> tiny_prior().parameters
+    8076
+    """
+    config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
+    network = UNet(config.network)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.05, generator=generator)
+    return Backbone(network, config, facts)
 
 
 def check_operator(operator: Degradation, *, tolerance: float = 1e-4) -> None:

@@ -99,10 +99,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a tiny network."""
-    from tiny import tiny_backbone
-
     from restore.priors.checkpoint import save
+    from restore.testing import tiny_prior
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save(tiny_backbone(), path)
+    save(tiny_prior(), path)
     return path

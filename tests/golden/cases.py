@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from golden_inputs import hole, noisy, picture
 from numpy.typing import NDArray
-from tiny import tiny_backbone
 
 import restore
 from restore.inverse.build import chain_of
 from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import save
 from restore.tasks.inpaint_methods import Jumps
+from restore.testing import tiny_prior
 
 Places = dict[str, str]
 Arrays = Iterable[NDArray[Any]]
@@ -54,7 +54,7 @@ LEARNED = {"float16": 0.02, "float32": 0.02}  # two steps' way where a gradient 
 
 def make_weights(path: Path) -> None:
     """The checkpoint of a tiny network."""
-    save(tiny_backbone(), path)
+    save(tiny_prior(), path)
 
 
 def make_configurations(folder: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # for the helpers that tests share
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # for the helpers that tests share
 
 from cases import CASES
 from golden_runs import FOLDER, Recorded, machine, prepare, read_recorded, run, write_recorded

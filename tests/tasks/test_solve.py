@@ -1,0 +1,366 @@
+"""Undoing what was done to a picture: the words for it, the task, the commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from commands import cli
+from gaussian_oracle import GaussianPrior
+from networks import random_backbone
+from PIL import Image
+from recording import Reports, picture
+from scenes import scene
+from torch import Tensor
+
+from restore import images
+from restore.cli import options
+from restore.inverse import operators, solvers
+from restore.inverse import solvers as methods
+from restore.inverse.build import chain_of
+from restore.inverse.kernels import gaussian_kernel
+from restore.inverse.protocols import consistent
+from restore.inverse.spec import Spec, parse_spec, preferred, size_before
+from restore.priors.backbone import Backbone
+from restore.tasks import solve as solving
+from restore.tasks.solve import colorize, deblur, solve
+from restore.testing import tiny_prior
+
+PRIOR = GaussianPrior(mean=0.5, std=0.25)
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+def test_words() -> None:
+    assert parse_spec("blur=gaussian:1.6") == Spec("gaussian", (1.6,))
+    assert parse_spec("blur=motion:15") == Spec("motion", (15,))
+    assert parse_spec("blur=motion:15:-30") == Spec("motion", (15, -30))
+    assert parse_spec("down=2.5") == Spec("down", (2.5,))
+    assert parse_spec("gray") == Spec("gray")
+    assert parse_spec("jpeg=30") == Spec("jpeg", (30,))
+    words = [parse_spec(word) for word in ("down=2.5", "blur=gaussian:1", "area=2")]
+    assert size_before(words, (10, 7)) == (50, 35)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("", "'' is no degradation; expected one such as blur=gaussian:1.6, blur=motion:15:30, down=4"),
+        ("gaussian:2", "'gaussian:2' is no degradation"),
+        ("blur=down:2", "'blur=down:2' is no degradation"),
+        ("blur=gaussian", "is no degradation"),
+        ("blur=gaussian:1:2", "is no degradation"),
+        ("blur=gaussian:wide", "is no degradation"),
+        ("gray=1", "is no degradation"),
+        ("down=1", "'down=1' is out of range; down goes from 1.01 to 16"),
+        ("blur=gaussian:nan", "'blur=gaussian:nan' holds what is no finite number"),
+        ("jpeg=0", "'jpeg=0' is out of range; jpeg goes from 1 to 100"),
+    ],
+)
+def test_wrong_words_say_what_is_right(word: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_spec(word)
+
+
+def test_words_become_operators() -> None:
+    words = [parse_spec(word) for word in ("blur=gaussian:0.8", "down=2", "gray")]
+    operator = chain_of(words)((9, 12), "cpu")
+    assert operator.y_shape == (1, 9, 12)
+    x = picture(1, *operator.x_shape)
+    kernel = gaussian_kernel(0.8)
+    blurred = operators.BlurInside(kernel, (18, 24)).forward(x)
+    expected = operators.Gray((9, 12)).forward(operators.Resize((18, 24), (9, 12)).forward(blurred))
+    torch.testing.assert_close(operator.forward(x), expected)
+    assert operators.without_margin(x, operator).shape == (1, 3, 18, 24)
+
+
+# -------------------------------------------------------------------------------------------- task
+
+
+def test_the_answer_is_the_posterior_mean_of_a_gaussian_prior() -> None:
+    """Splitting ends where the prior and the measurement agree; here that is known."""
+
+    class Oracle(Backbone):
+        def __init__(self) -> None:
+            super().__init__(random_backbone().network, random_backbone().config)
+
+        def denoiser(self, *_: Any, **__: Any) -> Any:
+            return PRIOR.denoise
+
+    operator = operators.Resize((16, 12), (8, 6))
+    truth = picture(1, 3, 16, 12)
+    y = operator.forward(truth)
+    found = solve(y, lambda size, device: operator, noise=0, steps=50, prior=Oracle())
+    expected = consistent(torch.full_like(truth, PRIOR.mean), y, operator)
+    assert (operator.forward(found) - y).abs().max() < 1e-4
+    before = consistent(operator.guess(y), y, operator)
+    assert (found - expected).abs().max() < 0.5 * (before - expected).abs().max()
+
+
+@pytest.mark.parametrize("name", [name for name in solvers.OWN if name != "repaint"])
+def test_every_method_at_any_size_with_any_number_of_calls(name: str) -> None:
+    y, backbone = picture(2, 3, 19, 14), random_backbone()
+    estimate = solvers.OWN[name].estimate
+    for steps in (1, 5):
+        reports = Reports()
+        found = solve(
+            y, lambda size, device: operators.Resize((37, 29), size), noise=2, method=name, estimate=estimate,
+            steps=steps, prior=backbone, progress=reports,
+        )  # fmt: skip
+        assert found.shape == (2, 3, 37, 29)
+        assert torch.isfinite(found).all()
+        reports.assert_complete(steps)
+
+
+def test_pigdm_takes_few_steps_by_its_own_transition_and_many_by_its_mean() -> None:
+    """Many of its own add up to more than the measurement says; the mean converges."""
+    operator, truth = operators.Resize((16, 12), (8, 6)), picture(1, 3, 16, 12)
+    y = operator.forward(truth) + 0.02
+
+    class Oracle(Backbone):
+        def __init__(self) -> None:
+            super().__init__(random_backbone().network, random_backbone().config)
+
+        def denoiser(self, *_: Any, **__: Any) -> Any:
+            return PRIOR.denoise
+
+    def found(steps: int, **options: Any) -> Tensor:
+        walk = {"estimate": "sample", "method": "pigdm", "noise": 255 * 0.1, "backbone": Oracle(), **options}
+        return solve(y, lambda *_: operator, steps=steps, **walk)
+
+    assert torch.equal(found(60), found(60, sampler="ddpm"))
+    assert not torch.equal(found(30), found(30, sampler="ddpm"))
+
+
+def test_seeds_count_and_are_kept() -> None:
+    y, backbone = picture(1, 3, 16, 16), random_backbone()
+
+    def drawn(seed: int) -> Tensor:
+        return deblur(y, "gaussian:1", estimate="sample", steps=2, seed=seed, prior=backbone)
+
+    assert torch.equal(drawn(0), drawn(0))
+    assert not torch.equal(drawn(0), drawn(1))
+    assert not torch.equal(drawn(1), drawn(7))
+
+
+def test_a_sampler_of_ones_own() -> None:
+    y, backbone = picture(1, 3, 16, 16), random_backbone()
+    walk: dict[str, Any] = {"estimate": "sample", "method": "ddnm", "steps": 3, "backbone": backbone}
+    assert not torch.equal(
+        deblur(y, "gaussian:1", **walk), deblur(y, "gaussian:1", **walk, sampler="dpmpp-2m")
+    )
+
+
+def test_deblurring_keeps_the_kind_and_the_size() -> None:
+    backbone = random_backbone()
+    for image in (scene(0, 23, 31), scene(0, 23, 31)[..., 0], Image.fromarray(scene(0, 23, 31))):
+        found = deblur(image, "motion:5:20", steps=2, prior=backbone)
+        assert type(found) is type(image)
+        assert np.asarray(found).shape == np.asarray(image).shape
+        assert np.asarray(found).dtype == np.uint8
+
+
+def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
+    backbone = tiny_prior()
+    gray = scene(0, 24, 32)[..., 0]
+    for image in (gray, gray[..., None], Image.fromarray(gray), torch.from_numpy(gray / 255.0)[None]):
+        found = colorize(image, estimate="mean", steps=3, start=0.1, prior=backbone)
+        if isinstance(found, Tensor):
+            assert found.shape == (3, 24, 32)
+            luma = operators.Gray((24, 32)).forward(found[None].float())[0]
+            assert (luma - image).abs().max() < 0.02  # type: ignore[operator]
+        else:
+            pixels = np.asarray(found)
+            assert pixels.shape == (24, 32, 3)
+            luma_ = pixels @ np.array([0.299, 0.587, 0.114])
+            assert np.abs(luma_ - gray).max() < 6
+    with_alpha = np.dstack([gray, gray])
+    assert colorize(with_alpha, estimate="mean", steps=1, prior=backbone).shape == (24, 32, 4)
+    assert np.array_equal(colorize(with_alpha, estimate="mean", steps=1, prior=backbone)[..., 3], gray)
+
+
+def test_colours_are_drawn_unasked() -> None:
+    gray, backbone = scene(0, 24, 32)[..., 0], tiny_prior()
+    asked = {"steps": 2, "backbone": backbone}
+    found = colorize(gray, **asked)
+    told = {"estimate": "sample", "method": "pigdm", "start": solving.COLOUR_START}
+    assert np.array_equal(found, colorize(gray, **asked, **told))
+    assert not np.array_equal(found, colorize(gray, **asked, seed=1))
+    assert solving.COLOUR_START == options.COLOUR_START
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"estimate": "best"}, "'mean' or 'sample', got 'best'"),
+        ({"method": "ddrm"}, "method for estimate 'mean' is one of splitting, got 'ddrm'"),
+        ({"estimate": "sample", "method": "ddim"}, "is one of ddrm, ddnm, .*, got 'ddim'"),
+        ({"estimate": "sample", "method": "ddrm", "sampler": "heun"}, "has steps of its own; leave out"),
+        ({"sampler": "heun"}, "a sampler walks to a sample, not to the mean"),
+        ({"steps": 0}, "at least 1, got 0"),
+        ({"start": 0.001}, "above 0.005 and up to 80, .*; got 0.001"),
+        ({"noise": 256}, "noise is a level from 0 to 255, got 256"),
+        ({"estimate": "sample", "noise": 0, "method": "diffpir"}, "which is 0; use ddnm"),
+        ({"estimate": "sample", "method": "ddrm"}, "those of Crop after Blur are not known"),
+        ({"estimate": "sample", "method": "repaint"}, "RePaint fills holes, it cannot serve Crop after Blur"),
+    ],
+)
+def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        deblur(picture(1, 3, 16, 16), "gaussian:1", prior=random_backbone(), **options)
+
+
+def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("mine", "test_solve:MINE", solvers.ENTRY_POINT)
+    monkeypatch.setattr(methods, "entry_points", lambda group: [point])
+    solvers.solvers.cache_clear()
+    try:
+        found = deblur(
+            picture(1, 3, 16, 16), "gaussian:1", estimate="sample", method="mine", steps=2,
+            prior=random_backbone(),
+        )  # fmt: skip
+        assert (found == 0.25).all()
+        for name, value, message in (
+            ("ddrm", "test_solve:MINE", "adds a method 'ddrm', of which there is one already"),
+            ("other", "test_solve:PRIOR", "is no restore.inverse.solvers.Method but a GaussianPrior"),
+        ):
+            points = [EntryPoint(name, value, solvers.ENTRY_POINT)]
+            monkeypatch.setattr(methods, "entry_points", lambda group, points=points: points)
+            solvers.solvers.cache_clear()
+            with pytest.raises(ValueError, match=message):
+                solvers.solvers()
+    finally:
+        monkeypatch.undo()
+        solvers.solvers.cache_clear()
+
+
+MINE = solvers.Method("nobody", lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25))
+
+
+# ---------------------------------------------------------------------------------------- commands
+
+
+def test_the_command_line_knows_the_tasks_defaults() -> None:
+    assert {name: method.estimate for name, method in solvers.OWN.items()} == options.SOLVERS
+    for words in (
+        ["gray"],
+        ["down=2"],
+        ["blur=gaussian:1"],
+        ["down=2", "gray"],
+        ["jpeg=30"],
+        ["down=2", "jpeg=9"],
+    ):
+        read = [parse_spec(word) for word in words]
+        operator = chain_of(read)((40, 40), "cpu")
+        assert solving._preferred(operator, "sample") == preferred(read, "sample")
+    assert solving.STEPS == options.SOLVE_STEPS
+
+
+def test_deblur_writes_beside_and_says_where(tmp_path: Path, weights: Path) -> None:
+    source = tmp_path / "soft.png"
+    Image.fromarray(scene(0, 30, 41)).save(source)
+    result = cli("deblur", source, "--kernel", "gaussian:1.2", "--steps", 2, "--weights", weights, "--json")
+    assert result.exit_code == 0, result.stderr
+    said = json.loads(result.stdout)
+    assert said["output"] == str(tmp_path / "soft-deblurred.png")
+    expected = deblur(scene(0, 30, 41), "gaussian:1.2", steps=2, prior=_loaded(weights))
+    assert np.array_equal(images.read(tmp_path / "soft-deblurred.png").pixels, expected)
+
+
+def _loaded(weights: Path) -> Backbone:
+    return options.load_backbone(weights, "cpu", "auto", options.TILE)
+
+
+def test_colorize_makes_a_gray_file_one_of_colours(tmp_path: Path, weights: Path) -> None:
+    source = tmp_path / "old.png"
+    Image.fromarray(scene(0, 30, 41)[..., 0]).save(source)
+    result = cli("colorize", source, "--steps", 2, "--weights", weights)
+    assert result.exit_code == 0, result.stderr
+    found = images.read(tmp_path / "old-colorized.png")
+    assert (found.gray, found.size) == (False, (30, 41))
+
+
+def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
+    source = tmp_path / "small.png"
+    Image.fromarray(scene(0, 12, 17)).save(source)
+    done = ("--operator", "blur=gaussian:1", "--operator", "down=2")
+    planned = cli("solve", source, *done, "--dry-run", "--json")
+    assert (json.loads(planned.stdout)["width"], json.loads(planned.stdout)["height"]) == (34, 24)
+    for estimate in ("mean", "sample"):
+        target = tmp_path / f"{estimate}.png"
+        walk = ("--estimate", estimate, "--steps", 2, "--weights", weights)
+        result = cli("solve", source, *done, *walk, "-o", target)
+        assert result.exit_code == 0, result.stderr
+        assert images.read(target).size == (24, 34)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["deblur", "--kernel", "box:3"], 2, "--kernel box:3: a kernel is gaussian:SIGMA, sigma from"),
+        (["deblur"], 2, "Missing option '--kernel'"),
+        (["run", "--operator", "down=99"], 2, "'down=99' is out of range; down goes from 1.01 to 16"),
+        (
+            ["colorize", "--estimate", "mean", "--method", "ddrm"],
+            2,
+            "ddrm cannot give --estimate mean; .* --method splitting",
+        ),
+        (
+            ["colorize", "--estimate", "mean", "--sampler", "heun"],
+            2,
+            "--sampler walks to a sample; it has no effect",
+        ),
+        (["colorize", "--estimate", "sample", "--method", "magic"], 1, "is one of ddrm, .*, got 'magic'"),
+        (
+            ["run", "--operator", "down=2", "--operator", "jpeg=30"],
+            2,
+            "splitting cannot undo this; pass --estimate sample --method dps",
+        ),
+        (
+            ["deblur", "--kernel", "gaussian:1", "--estimate", "sample", "--method", "ddrm"],
+            2,
+            "ddrm cannot undo this; --method splitting, ddnm, ddnm-plus, diffpir, pigdm or dps can",
+        ),
+        (["run", "--operator", "gray", "--operator", "down=2"], 2, "gray comes last in a chain, and once"),
+        (
+            ["run", "--operator", "jpeg=30", "--noise", "4"],
+            2,
+            "--noise has no effect with what JPEG has left; leave it out",
+        ),
+        (["colorize", "--estimate", "sample", "--method", "repaint"], 2, "repaint cannot undo this"),
+        (
+            ["colorize", "--estimate", "sample", "--method", "diffpir", "--sampler", "heun"],
+            2,
+            "--method diffpir has steps of its own; leave out --sampler",
+        ),
+        (
+            ["run", "--operator", "gray", "--estimate", "sample", "--method", "dps", "--noise", "3"],
+            2,
+            "--noise has no effect with --method dps; leave it out",
+        ),
+        (
+            ["run", "--operator", "gray", "--estimate", "sample", "--noise", "0", "--method", "diffpir"],
+            2,
+            "--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus",
+        ),
+        (["deblur", "--kernel", "gaussian:99"], 1, "595x595 .w x h., larger than the picture"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    tmp_path: Path, weights: Path, arguments: list[str], code: int, message: str
+) -> None:
+    source = tmp_path / "a.png"
+    Image.fromarray(scene(0, 12, 17)).save(source)
+    command, *rest = arguments
+    result = cli(command, source, *rest, "--weights", weights)
+    assert result.exit_code == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert re.search(message, result.stderr), result.stderr
+    assert sorted(tmp_path.iterdir()) == [source]
