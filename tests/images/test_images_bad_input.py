@@ -23,9 +23,10 @@ from PIL import Image
 
 from restore import images
 from restore.errors import ImageError, OutputError
+from restore.images import formats, writer
 from restore.images.picture import Picture
 from restore.images.reader import list_inputs, read, read_mask
-from restore.images.writer import _write_out, write
+from restore.images.writer import write
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), dtype=np.uint8)
 DEEP = PIXELS.astype(np.uint16) * 257
@@ -152,7 +153,7 @@ def test_a_truncated_photo_says_so(tmp_path: Path, name: str) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
 def test_flipped_bytes_never_crash(monkeypatch: pytest.MonkeyPatch, name: str, seed: int, count: int) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(formats, "MAX_PIXELS", 10_000)
     rng = np.random.default_rng(seed)
     data = bytearray(bytes_of(name))
     for _ in range(count):
@@ -398,13 +399,13 @@ def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["cut", "other"])
 def test_what_reads_back_wrong_is_not_kept(target: Path, monkeypatch: pytest.MonkeyPatch, harm: str) -> None:
-    right = _write_out
+    right = writer._write_out
     other = images.encode(Picture(PIXELS[::-1].copy()), "png")
 
     def wrong(temporary: Path, data: bytes) -> None:
         right(temporary, data[:-20] if harm == "cut" else other)
 
-    monkeypatch.setattr(images, "_write_out", wrong)
+    monkeypatch.setattr(writer, "_write_out", wrong)
     found = "cannot be read" if harm == "cut" else "reads back wrong"
     assert found in refusal(target, overwrite=True)
 
