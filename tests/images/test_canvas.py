@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mutants import edited, mutant_tests
 from PIL import Image
 from torch import Tensor
 
@@ -151,30 +151,30 @@ def test_unchanged_is_a_copy(image: Any) -> None:
         assert numbers(image).any()
 
 
-def check_depth(module: ModuleType) -> None:
+def check_depth() -> None:
     """All values of 8 and of 16 bits survive, and fall where they should in [0, 1]."""
     for dtype, shape in (("uint8", (16, 16)), ("uint16", (256, 256)), (">u2", (256, 256))):
         top = np.iinfo(dtype).max
         ramp = np.arange(top + 1).reshape(shape).astype(dtype)
         for image in (ramp, np.stack([ramp, ramp[::-1], ramp.T], axis=2)):
-            picture = module.canvas(image)
+            picture = canvas.canvas(image)
             assert picture.batch[0, 0, 0, 0] == 0
             assert picture.batch[0, 0, -1, -1] == 1
             np.testing.assert_array_equal(picture.like_original(picture.batch), image)
 
 
-def check_rounding(module: ModuleType) -> None:
+def check_rounding() -> None:
     """To the nearest whole number; integers are clamped, floats are not."""
     result = torch.tensor([-0.3, 1.3, 0.4 / 255, 0.6 / 255]).expand(1, 3, 1, 4)
-    found = module.canvas(np.zeros((1, 4, 3), np.uint8)).like_original(result)
+    found = canvas.canvas(np.zeros((1, 4, 3), np.uint8)).like_original(result)
     assert found[0, :, 0].tolist() == [0, 255, 0, 1]
-    found = module.canvas(np.zeros((1, 4, 3), np.uint16)).like_original(result)
+    found = canvas.canvas(np.zeros((1, 4, 3), np.uint16)).like_original(result)
     assert found[0, :, 0].tolist() == [0, 65535, 103, 154]
-    found = module.canvas(np.zeros((1, 4, 3), np.float32)).like_original(result)
+    found = canvas.canvas(np.zeros((1, 4, 3), np.float32)).like_original(result)
     assert found[0, :2, 0].tolist() == pytest.approx([-0.3, 1.3])
 
 
-def check_mask(module: ModuleType) -> None:
+def check_mask() -> None:
     """White means fill, whatever the mask is made of; keep turns it round."""
     white = np.zeros((H, W), bool)
     white[2:4, 1:3] = True
@@ -191,25 +191,25 @@ def check_mask(module: ModuleType) -> None:
         Image.fromarray(white), *(Image.fromarray(white).convert(mode) for mode in ("L", "RGB", "P", "RGBA")),
     ]  # fmt: skip
     for mask in masks:
-        assert torch.equal(module.hole_of(mask, (H, W)), expected), repr(mask)
-        assert torch.equal(module.hole_of(mask, (H, W), "keep"), 1 - expected), repr(mask)
+        assert torch.equal(canvas.hole_of(mask, (H, W)), expected), repr(mask)
+        assert torch.equal(canvas.hole_of(mask, (H, W), "keep"), 1 - expected), repr(mask)
     # A little ringing around black is black.
-    assert torch.equal(module.hole_of(np.where(white, 250, 9).astype(np.uint8), (H, W)), expected)
+    assert torch.equal(canvas.hole_of(np.where(white, 250, 9).astype(np.uint8), (H, W)), expected)
     assert torch.equal(
-        module.hole_of(torch.from_numpy(np.where(white, 250, 9).astype(np.uint8)), (H, W)), expected
+        canvas.hole_of(torch.from_numpy(np.where(white, 250, 9).astype(np.uint8)), (H, W)), expected
     )
 
 
 def test_depth() -> None:
-    check_depth(canvas)
+    check_depth()
 
 
 def test_rounding() -> None:
-    check_rounding(canvas)
+    check_rounding()
 
 
 def test_mask() -> None:
-    check_mask(canvas)
+    check_mask()
 
 
 def test_a_mask_for_each_picture() -> None:
@@ -384,3 +384,21 @@ def test_bad_masks(case: str) -> None:
 def test_mask_means_fill_or_keep() -> None:
     with pytest.raises(ValueError, match="mask_means is 'fill' or 'keep', got 'hole'"):
         canvas.hole_of(np.zeros((H, W), bool), (H, W), "hole")
+
+
+test_the_check_finds_the_mutant = mutant_tests({
+    check_depth: [
+        edited(canvas._from_array, "np.iinfo(image.dtype).max", "np.iinfo(image.dtype).max + 1"),
+        edited(canvas._from_array, "np.iinfo(image.dtype).max", "65535"),
+        edited(canvas._to_array, "np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
+    ],
+    check_rounding: [
+        edited(canvas._to_array, "np.rint(values.clip(0, 1)", "np.floor(values.clip(0, 1)"),
+        edited(canvas._to_array, "values.clip(0, 1)", "values"),
+    ],
+    check_mask: [
+        edited(canvas.hole_of, 'white if mask_means == "fill" else ~white',
+               '~white if mask_means == "fill" else white'),
+        edited(canvas._white_level, "np.iinfo(mask.dtype).max / 2", "0.5"),
+    ],
+})  # fmt: skip

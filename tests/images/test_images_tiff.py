@@ -1,0 +1,198 @@
+"""The many kinds of TIFF: codecs, layouts, depths, tags, and damage."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from picture_files import PIXELS, SRGB, H, W, intact_file, message_for, random_samples, seen, smooth
+from PIL import Image
+
+from restore.images.reader import read
+from restore.images.writer import write
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_lzw_tiff(tmp_path: Path, dtype: str, count: int) -> None:
+    channels = random_samples((H, W, count), dtype)
+    path = tmp_path / "in.tif"
+    if dtype == "uint8":
+        Image.fromarray(channels[..., 0] if count == 1 else channels).save(path, compression="tiff_lzw")
+    else:
+        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]
+        cv2.imwrite(str(path), channels[..., order], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    with tifffile.TiffFile(path) as tif:
+        old = [1] if dtype == "float32" else []  # OpenCV 4 does not compress floats
+        assert tif.pages.first.compression in [5, *old]
+    picture = read(path)
+    np.testing.assert_array_equal(
+        picture.pixels, channels[..., :3] if count > 2 else channels[..., [0, 0, 0]]
+    )
+    assert (picture.alpha is not None) == (count == 4)
+    if picture.alpha is not None:
+        np.testing.assert_array_equal(picture.alpha, channels[..., 3])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"planarconfig": "separate"},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"byteorder": ">"},
+        {"bigtiff": True},
+        {"compression": "zlib", "predictor": True, "rowsperstrip": 7},
+    ],
+    ids=["planar", "tiled", "big-endian", "bigtiff", "predictor"],
+)
+def test_layouts_of_tiff(tmp_path: Path, options: dict[str, object]) -> None:
+    channels = random_samples((H, W, 3), "uint16")
+    path = tmp_path / "in.tif"
+    data = channels.transpose(2, 0, 1) if "planarconfig" in options else channels
+    tifffile.imwrite(path, data, photometric="rgb", iccprofile=SRGB, **options)
+    picture = read(path)
+    np.testing.assert_array_equal(picture.pixels, channels, strict=True)
+    assert picture.icc == SRGB
+
+
+def test_white_is_zero_in_some_tiffs(tmp_path: Path) -> None:
+    gray = random_samples((H, W), "uint16")
+    tifffile.imwrite(tmp_path / "in.tif", gray, photometric="miniswhite")
+    np.testing.assert_array_equal(read(tmp_path / "in.tif").pixels[..., 0], 65535 - gray)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_other_floats_are_read_as_float32_and_say_so(tmp_path: Path, dtype: str) -> None:
+    values = random_samples((H, W, 3), "float32").astype(dtype)
+    tifffile.imwrite(tmp_path / "in.tif", values, photometric="rgb")
+    picture = read(tmp_path / "in.tif")
+    np.testing.assert_array_equal(picture.pixels, values.astype(np.float32), strict=True)
+    assert picture.notes == (f"{dtype} is read as float32",)
+
+
+def test_premultiplied_alpha_is_divided_out(tmp_path: Path) -> None:
+    channels = np.array([[[100, 50, 0, 128], [0, 0, 0, 0], [7, 8, 9, 255]]], np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", channels, photometric="rgb", extrasamples=["assocalpha"])
+    picture = read(tmp_path / "in.tif")
+    assert picture.pixels.tolist() == [[[199, 100, 0], [0, 0, 0], [7, 8, 9]]]
+    assert picture.alpha is not None and picture.alpha.tolist() == [[128, 0, 255]]
+
+
+@pytest.mark.parametrize("meaning", [0, 1, 2])
+def test_the_fourth_channel_of_an_lzw_tiff(tmp_path: Path, meaning: int) -> None:
+    """ExtraSamples 0 is not said, 1 premultiplied alpha, 2 alpha; Pillow alone loses the first."""
+    channels = random_samples((H, W, 4)) // 2
+    channels[..., 3] += 127
+    path = tmp_path / "in.tif"
+    Image.fromarray(channels).save(path, compression="tiff_lzw")
+    tag = struct.pack("<HHIH", 338, 3, 1, 2)
+    assert path.read_bytes().count(tag) == 1
+    path.write_bytes(path.read_bytes().replace(tag, tag[:-2] + struct.pack("<H", meaning)))
+    picture = read(path)
+    np.testing.assert_array_equal(picture.alpha, channels[..., 3])
+    colours = channels[..., :3].astype(float)
+    if meaning == 1:
+        colours = np.minimum(np.rint(colours * 255 / channels[..., 3:]), 255)
+    np.testing.assert_allclose(picture.pixels, colours, atol=0.5 if meaning == 1 else 0)
+
+
+@pytest.mark.parametrize("codec", ["jpeg", "tiff_lzw", "packbits"])
+def test_8_bit_codecs_of_tiff(tmp_path: Path, codec: str) -> None:
+    picture = smooth((H, W, 3))
+    Image.fromarray(picture).save(tmp_path / "in.tif", compression=codec)
+    assert np.abs(read(tmp_path / "in.tif").pixels.astype(int) - picture).max() <= (
+        8 if codec == "jpeg" else 0
+    )
+
+
+def test_palette_and_one_bit_tiff(tmp_path: Path) -> None:
+    colours = random_samples((H, W, 3)) // 128 * 200
+    Image.fromarray(colours).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "in.tif")
+    assert not read(tmp_path / "in.tif").gray
+    np.testing.assert_array_equal(read(tmp_path / "in.tif").pixels, colours)
+    bits = random_samples((H, W)) > 127
+    Image.fromarray(bits).save(tmp_path / "in.tif")
+    assert read(tmp_path / "in.tif").gray
+    np.testing.assert_array_equal(read(tmp_path / "in.tif").pixels[..., 0], bits * np.uint8(255))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once_by_every_tiff_decoder(tmp_path: Path, orientation: int) -> None:
+    """Pillow and OpenCV turn TIFFs by themselves, tifffile does not."""
+    path = tmp_path / "in.tif"
+    byte = random_samples((H, W, 3))
+    Image.fromarray(byte).save(path, compression="tiff_lzw", tiffinfo={0x0112: orientation})
+    np.testing.assert_array_equal(read(path).pixels, seen(byte, orientation))
+
+    deep = random_samples((H, W, 3), "uint16")
+    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
+    with tifffile.TiffFile(path) as tif:
+        page, whole = tif.pages.first, path.read_bytes()
+        strips = [whole[at : at + n] for at, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        rows = page.rowsperstrip
+    tags = [(0x0112, 3, 1, orientation, True)]
+    # the same strips, declared as Deflate since tifffile has no LZW, then called LZW again
+    options = {"compression": "zlib", "predictor": True, "rowsperstrip": rows, "extratags": tags}
+    tifffile.imwrite(path, iter(strips), shape=deep.shape, dtype=deep.dtype, photometric="rgb", **options)
+    deflate, lzw = (struct.pack("<HHIH", 259, 3, 1, code) for code in (8, 5))
+    assert path.read_bytes().count(deflate) == 1
+    path.write_bytes(path.read_bytes().replace(deflate, lzw))
+    np.testing.assert_array_equal(read(path).pixels, seen(deep, orientation))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_tags_keep_their_type_and_bytes(tmp_path: Path, order: str) -> None:
+    artist = "Jürgen".encode() + b"\0"
+    extra = [
+        (315, 7, len(artist), artist, True),  # UTF-8, which TIFF does not foresee and people do
+        (33550, 12, 3, (1.5, -2.5, 0.0), True),  # a GeoTIFF pixel scale
+        (65000, 9, 2, (-5, 7), True),
+    ]
+    source, result = tmp_path / "in.tif", tmp_path / "out.tif"
+    channels = random_samples((H, W, 3), "uint16")
+    tifffile.imwrite(source, channels, photometric="rgb", extratags=extra, byteorder=order, metadata=None)
+    write(result, read(source))
+    with tifffile.TiffFile(source) as before, tifffile.TiffFile(result) as after:
+        for code in (315, 33550, 65000):
+            ours, theirs = after.pages.first.tags[code], before.pages.first.tags[code]
+            assert (ours.dtype, ours.count, ours.value) == (theirs.dtype, theirs.count, theirs.value)
+        np.testing.assert_array_equal(after.asarray(), channels)
+
+
+def test_missing_strips_of_a_tiff_are_not_filled_with_black(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(intact_file("tiff-deflate"))
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        counts = tif.pages.first.tags["StripByteCounts"]
+        counts.overwrite([0, *counts.value[1:]])
+    assert "(parts of the pixels are missing)" in message_for(path)
+
+
+def test_values_outside_the_range_of_a_float_tiff_are_no_error(tmp_path: Path) -> None:
+    values = np.array([[-1.0, 0.5, 7.0]], np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    assert read(tmp_path / "a.tif").pixels[0, :, 0].tolist() == [-1.0, 0.5, 7.0]
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint32", "complex64"])
+def test_other_samples_are_refused(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((4, 5), dtype), photometric="minisblack")
+    assert "expected 8 or 16 bit integers or floats, gray or RGB" in message_for(path)
+    assert dtype in message_for(path)
+
+
+def test_too_many_channels(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((4, 5, 6), np.uint8), photometric="rgb", planarconfig="contig")
+    assert message_for(path) == "expected 1 to 4 channels, got 6; split it first"
+
+
+def test_foreign_colour_models(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(PIXELS).convert("LAB").save(path)
+    assert message_for(path) == "expected gray, RGB or CMYK, got mode LAB; convert it first"
