@@ -68,10 +68,12 @@ def denoise(
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
     chosen = catalogue.find("denoise", method, estimate)
-    drawing = Drawing(seeded_rng(seed), catalogue.check(chosen, steps=steps, sampler=sampler))
+    run = catalogue.check(chosen, steps=steps, sampler=sampler)
+    rng = seeded_rng(seed)
     picture = canvas(image)
     given = None if sigma is None else from_255(sigma)
     prior = prior or shipped()
+    drawing = Drawing(prior, rng, run)
     noisy = picture.batch.to(prior.device)
     steps = steps or chosen.steps
     methods, levels = _decided(method, given, picture.batch, prior)
@@ -83,14 +85,14 @@ def denoise(
     results = list(noisy)
     if any(each_sigmas):
         lost = [_cut_off(picture.batch[k], "gaussian", levels[k], prior) for k in by_level]
-        found = _gaussian(noisy[by_level], each_sigmas, lost, drawing, prior, progress)
+        found = _gaussian(noisy[by_level], each_sigmas, lost, drawing, progress)
         results = _replaced(results, by_level, _ended(found, lost))
     if blind:
         lost = [_cut_off(picture.batch[k], "blind", given, prior) for k in blind]
         sigmas = [prior.sigma_max, 0.0]
         if estimate == "sample":
             sigmas = karras(prior.sigma_max, prior.sigma_min, steps)
-        found = _blind(noisy[blind], sigmas, given, lost, drawing, prior, progress)
+        found = _blind(noisy[blind], sigmas, given, lost, drawing, progress)
         results = _replaced(results, blind, _ended(found, lost))
     return picture.like_original(torch.stack(results))
 
@@ -101,11 +103,10 @@ def _blind(
     noise_std: float | None,
     lost: list[NoiseModel | None],
     drawing: Drawing,
-    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
     """By the conditional branch, which is shown the noisy pictures and the level of their noise, or None."""
-    top = sigmas[0]
+    prior, top = drawing.prior, sigmas[0]
 
     def answer(hint: Tensor) -> Tensor:
         return prior.denoiser(Condition(hint, noise_std=noise_std))(hint, top)
@@ -201,11 +202,10 @@ def _gaussian(
     each_sigmas: list[list[float]],
     lost: list[NoiseModel | None],
     drawing: Drawing,
-    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
     """Denoise step by step: all pictures at the same noise levels, or each at its own."""
-    denoiser = prior.denoiser()
+    denoiser = drawing.prior.denoiser()
 
     def down(
         noisy: Tensor, sigmas: list[float], lost: Sequence[NoiseModel | None], progress: Progress | None

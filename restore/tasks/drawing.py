@@ -1,4 +1,4 @@
-"""How a sample is drawn from a prior: which sampler, which random numbers, which guidance."""
+"""How a result is drawn from a prior: which sampler, which random numbers, which guidance."""
 
 from __future__ import annotations
 
@@ -16,8 +16,16 @@ from restore.types import Denoiser, Progress, Rng
 
 @dataclass(frozen=True)
 class Drawing:
-    """A sampler with its random numbers. For a mean, which draws nothing, any sampler serves."""
+    """A prior, and the sampler and random numbers that results are drawn from it with.
 
+    Parameters
+    ----------
+    prior : the diffusion network.
+    rng : the random numbers.
+    sampler : None is `ddim`. A mean takes a single step, for which all samplers are the same.
+    """
+
+    prior: Prior
     rng: Rng
     sampler: Sampler | None = None
 
@@ -28,11 +36,13 @@ class Drawing:
         return (self.sampler or ddim)(denoise, x, sigmas, rng=self.rng, progress=progress)
 
     def noised(self, x: Tensor, sigma: float) -> Tensor:
-        """A picture with white noise of a level, where a sampler can start."""
+        """Add white noise of a level to a picture, which gives a state that a sampler can start from."""
         return x + sigma * self.rng(x)
 
+    def guided(self, condition: Condition, strength: float) -> Denoiser:
+        """Give the prior's denoiser for a condition, with classifier-free guidance.
 
-def guided(prior: Prior, condition: Condition, strength: float) -> Denoiser:
-    """A prior shown a condition, by so much of `classifier_free`; 1 is the conditional branch itself."""
-    branch = prior.denoiser(condition)
-    return branch if strength == 1 else classifier_free(branch, prior.denoiser(), strength)
+        strength: 1 is the conditional branch itself, which takes one call a step; others take two.
+        """
+        branch = self.prior.denoiser(condition)
+        return branch if strength == 1 else classifier_free(branch, self.prior.denoiser(), strength)

@@ -49,7 +49,7 @@ def inpaint(
 
     grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
     method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; for a sample
-        the branch then draws, in the second half of the steps, what texture is missing (`texture_levels`).
+        the branch then draws, in the second half of the steps, what texture is missing (`strength_map`).
         ``conditional``: the prior sees the picture with a smooth fill and the mask, known pixels are put
         in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a
         climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410
@@ -70,9 +70,8 @@ def inpaint(
     estimate, a mask of another size, and a mask without a single known pixel.
     """
     chosen = catalogue.find("inpaint", method, estimate)
-    drawing = Drawing(
-        seeded_rng(seed), catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
-    )
+    run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
+    rng = seeded_rng(seed)
     plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
     picture = canvas(image)
     batch = picture.batch
@@ -84,7 +83,8 @@ def inpaint(
     if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
-    prior = prior or shipped()
+    drawing = Drawing(prior or shipped(), rng, run)
+    device = drawing.prior.device
     result = batch.clone()
     boxes = surroundings(hole, CONTEXT)
     pieces = [
@@ -99,8 +99,8 @@ def inpaint(
         return part_progress(progress, next(begun), parts)
 
     for piece in pieces:
-        inside = batch[piece].to(prior.device), hole[piece].to(prior.device)
-        result[piece] = fill_hole(*inside, plan, drawing, prior, begin).to(result)
+        inside = batch[piece].to(device), hole[piece].to(device)
+        result[piece] = fill_hole(*inside, plan, drawing, begin).to(result)
     return picture.paste(result, hole)
 
 

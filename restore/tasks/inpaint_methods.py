@@ -24,7 +24,7 @@ from restore.inverse.problem import Problem
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.drawing import Drawing, guided
+from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, depth_of, enlarged, halved, halvings, surroundings
 from restore.tasks.solve import ROUNDING, solve_problem
 from restore.tasks.solve import Plan as SolverPlan
@@ -102,17 +102,12 @@ class Level:
         return enforce(denoise, self.fill, self.operator)
 
 
-Filler = Callable[[Level, Plan, Drawing, Prior, Progress | None], Tensor]
-"""``fill(level, plan, drawing, prior, progress)``: from a first fill to a finished one, at one size."""
+Filler = Callable[[Level, Plan, Drawing, Progress | None], Tensor]
+"""``fill(level, plan, drawing, progress)``: from a first fill to a finished one, at one size."""
 
 
 def fill_hole(
-    image: Tensor,
-    hole: Tensor,
-    plan: Plan,
-    drawing: Drawing,
-    prior: Prior,
-    begin: Callable[[], Progress | None],
+    image: Tensor, hole: Tensor, plan: Plan, drawing: Drawing, begin: Callable[[], Progress | None]
 ) -> Tensor:
     """The picture with its hole filled: at ever larger sizes, each from what was found at the one before.
 
@@ -127,7 +122,7 @@ def fill_hole(
         if number:
             fill = enlarged(fill, picture, missing)
         level = Level(picture, missing, fill, coarse=number < len(sizes) - 1)
-        fill = filler(level, plan, drawing, prior, begin())
+        fill = filler(level, plan, drawing, begin())
     return fill
 
 
@@ -136,60 +131,54 @@ def halvings_of(hole: Tensor, plan: Plan) -> int:
     return 0 if plan.method.name in FROM_NOISE else halvings(hole, plan.estimate)
 
 
-def by_solver(level: Level, plan: Plan, drawing: Drawing, prior: Prior, progress: Progress | None) -> Tensor:
+def by_solver(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """As published, from a smooth fill with noise on it."""
     solver = solvers()[plan.method.name]
     problem = Problem(level.fill * (1 - level.hole), level.operator, ROUNDING / 255)
-    walk = SolverPlan(solver, None, plan.steps, min(SOLVER_SIGMA, solver.start), LAST_SIGMA)
-    return solve_problem(problem, walk, drawing.rng, prior, progress, first=level.fill)
+    steps = SolverPlan(solver, None, plan.steps, min(SOLVER_SIGMA, solver.start), LAST_SIGMA)
+    return solve_problem(problem, steps, drawing.rng, drawing.prior, progress, first=level.fill)
 
 
-def by_condition(
-    level: Level, plan: Plan, drawing: Drawing, prior: Prior, progress: Progress | None
-) -> Tensor:
+def by_condition(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """The network is shown the picture with a smooth fill, and the mask (SR3, Palette)."""
-    fill, top = level.fill, prior.sigma_max
-    denoise = level.enforced(guided(prior, Condition(fill, known=1 - level.hole), plan.guidance))
+    fill, top = level.fill, drawing.prior.sigma_max
+    denoise = level.enforced(drawing.guided(Condition(fill, known=1 - level.hole), plan.guidance))
     progress = progress if plan.guidance == 1 else twice(progress)
     if plan.estimate == "mean":
         return drawing(denoise, fill, [top, 0.0], progress=progress)
-    sigmas = karras(top, prior.sigma_min, plan.steps)
+    sigmas = karras(top, drawing.prior.sigma_min, plan.steps)
     return drawing(denoise, drawing.noised(fill, top), sigmas, progress=progress)
 
 
-def by_repaint(level: Level, plan: Plan, drawing: Drawing, prior: Prior, progress: Progress | None) -> Tensor:
+def by_repaint(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """From pure noise, known pixels put in at every step (Lugmayr et al. 2022)."""
-    image = level.image
+    image, prior = level.image, drawing.prior
     sigmas = repaint_sigmas(prior.schedule, plan.steps, plan.jumps.length, plan.jumps.repeats)
     denoise = inject_known(prior.denoiser(), image, level.hole, drawing.rng)
     start = 0.5 + sigmas[0] * drawing.rng(image)  # what the schedule ends in: mid-grey and noise
     return drawing(denoise, start, sigmas, progress=progress)
 
 
-def by_alternating(
-    level: Level, plan: Plan, drawing: Drawing, prior: Prior, progress: Progress | None
-) -> Tensor:
+def by_alternating(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """The conditional branch, then splitting from there; for a sample the branch then draws the texture."""
     draws = plan.steps // 2 or 1 if plan.estimate == "sample" else 0
     steps = plan.steps - draws
-    mean = _alternated(level, steps, prior, part_of(progress, 0, len(level.fill) * draws))
+    mean = _alternated(level, steps, drawing.prior, part_of(progress, 0, len(level.fill) * draws))
     if not draws:
         return mean
     hole = level.hole
     # Enlarged, what is drawn at a smaller size is no texture but shape, which is drawn from lower.
-    levels = AT_SMALLER * hole if level.coarse else texture_levels(mean, hole)
+    levels = AT_SMALLER * hole if level.coarse else strength_map(mean, hole)
     if draws < FEW:  # too few noise levels for pixels to begin at their own
         levels = hole * levels.sum((1, 2, 3), keepdim=True) / hole.sum((1, 2, 3), keepdim=True)
-    return _drawn(mean, hole, levels, draws, drawing, prior, part_of(progress, steps, 0))
+    return _drawn(mean, hole, levels, draws, drawing, part_of(progress, steps, 0))
 
 
-def by_projection(
-    level: Level, plan: Plan, drawing: Drawing, prior: Prior, progress: Progress | None
-) -> Tensor:
+def by_splitting(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """The prior alone: splitting from a smooth fill; of a sample the last steps draw around that (DDNM)."""
     share, sigma = DRAWN[bool(depth_of(level.hole).max() > THIN)]
     draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
-    steps, denoise = plan.steps - draws, level.enforced(prior.denoiser())
+    steps, denoise = plan.steps - draws, level.enforced(drawing.prior.denoiser())
     mean = _split(denoise, level.fill, (START_SIGMA, LAST_SIGMA), steps, part_of(progress, 0, draws))
     if not draws:
         return mean
@@ -201,8 +190,8 @@ FILLERS: dict[str, Filler] = {
     "alternating": by_alternating,
     "conditional": by_condition,
     "repaint": by_repaint,
-    "splitting-ddnm": by_projection,
-    "splitting": by_projection,
+    "splitting-ddnm": by_splitting,
+    "splitting": by_splitting,
 }
 """By the name of their method; what is not here is a solver (`by_solver`)."""
 
@@ -227,7 +216,6 @@ def _drawn(
     levels: Tensor,
     steps: int,
     drawing: Drawing,
-    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
     """Samples around the means by the branch, which is shown each mean as its fill.
@@ -237,7 +225,7 @@ def _drawn(
     finished: list[Tensor] = []
     for fill, missing, own in zip(*(planes.chunk(len(mean)) for planes in (mean, hole, levels)), strict=True):
         top, report = float(own.max()), part_progress(progress, len(finished), len(mean))
-        denoise = per_pixel_start(_branch(fill, missing, prior), fill, own)
+        denoise = per_pixel_start(_branch(fill, missing, drawing.prior), fill, own)
         sigmas = log_sigma(top, LAST_SIGMA, steps)
         finished.append(drawing(denoise, drawing.noised(fill, top), sigmas, progress=report))
     return torch.cat(finished)
@@ -248,7 +236,7 @@ def _branch(fill: Tensor, hole: Tensor, prior: Prior) -> Denoiser:
     return enforce(prior.denoiser(Condition(fill, known=1 - hole)), fill, Hole(hole))
 
 
-def texture_levels(mean: Tensor, hole: Tensor) -> Tensor:
+def strength_map(mean: Tensor, hole: Tensor) -> Tensor:
     """The noise level at which a sample of every pixel should begin, [0, 1] units ``(b, 1, h, w)``.
 
     It grows with the texture that the mean in the hole has less of than the known pixels near, and with the

@@ -21,7 +21,7 @@ from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
 from restore.tasks.catalogue import BRANCH_CALLS, SCALES
-from restore.tasks.drawing import Drawing, guided
+from restore.tasks.drawing import Drawing
 from restore.types import Estimate, Progress
 
 # The highest and the lowest noise level of projection; measured on the validation pictures.
@@ -70,20 +70,21 @@ def upscale(
     """
     check_scale(scale)
     chosen = catalogue.find("upscale", method, estimate)
-    sampler_of = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
-    drawing = Drawing(seeded_rng(seed), sampler_of)
+    run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
+    rng = seeded_rng(seed)
     steps = steps or chosen.steps
     picture = canvas(image)
-    prior = prior or shipped()
-    small = picture.batch.to(prior.device)
-    size = (round(small.shape[-2] * scale), round(small.shape[-1] * scale))
+    drawing = Drawing(prior or shipped(), rng, run)
+    small = picture.batch.to(drawing.prior.device)
+    h, w = small.shape[-2:]
+    size = round(h * scale), round(w * scale)
     bicubic = resize(small, size)
     if chosen.name == "projection" or consistent:
-        operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
+        operator = Resize(size, (h, w), small.device)
     if chosen.name == "conditional":
-        result = _conditional(bicubic, estimate, steps, guidance, drawing, prior, progress)
+        result = _conditional(bicubic, estimate, steps, guidance, drawing, progress)
     else:
-        result = _projection(small, bicubic, operator, estimate, steps, drawing, prior, progress)
+        result = _projection((small, bicubic), operator, estimate, steps, drawing, progress)
     if consistent:
         returned = canvas(picture.like_original(between_ends(result, small, operator)))
         result = after_rounding(returned.batch.to(small), small, operator)
@@ -102,11 +103,10 @@ def _conditional(
     steps: int,
     guidance: float,
     drawing: Drawing,
-    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
-    top = prior.sigma_max
-    denoise = guided(prior, Condition(bicubic), guidance)
+    prior, top = drawing.prior, drawing.prior.sigma_max
+    denoise = drawing.guided(Condition(bicubic), guidance)
     progress = progress if guidance == 1 else twice(progress)
     if estimate == "mean":
         return drawing(denoise, bicubic, [top, 0.0], progress=progress)
@@ -115,15 +115,16 @@ def _conditional(
 
 
 def _projection(
-    small: Tensor,
-    bicubic: Tensor,
+    pictures: tuple[Tensor, Tensor],
     operator: Resize,
     estimate: Estimate,
     steps: int,
     drawing: Drawing,
-    prior: Prior,
     progress: Progress | None,
 ) -> Tensor:
+    """Project; pictures: the small one, and its bicubic enlargement."""
+    prior, (small, bicubic) = drawing.prior, pictures
+
     def regression(hint: Tensor, sigma: float) -> Tensor:
         return prior.denoiser(Condition(hint))(hint, sigma)
 
