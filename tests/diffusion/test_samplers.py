@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from types import ModuleType
 
 import pytest
 import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
 from restore.diffusion import samplers
 from restore.diffusion import schedule as schedules
-from restore.diffusion.seeds import OWN_STREAM, seeded_rng
+from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import climbing, karras, log_sigma, network_calls, repaint_sigmas
 from restore.errors import NumbersError
 
@@ -33,23 +33,23 @@ def tiny(seed: int = 0) -> Tensor:
 # --- checks shared with the mutants ---------------------------------------------------------------
 
 
-def check_exact_draws(samplers: ModuleType) -> None:
-    """Given draws of x0 from p(x0 | x), every step keeps the exact distribution, whatever the ladder."""
-    walks: list[Callable[..., Tensor]] = [
+def check_exact_draws() -> None:
+    """Given draws of x0 from p(x0 | x), every step keeps the exact distribution, however coarse the levels."""
+    samplings: list[Callable[..., Tensor]] = [
         lambda *args, **kw: samplers.ddim(*args, eta=0.0, **kw),
         lambda *args, **kw: samplers.ddim(*args, eta=0.6, **kw),
         lambda *args, **kw: samplers.ddim(*args, eta=1.0, **kw),
         lambda *args, **kw: samplers.ddpm(*args, variance="small", **kw),
     ]
     draws = PRIOR.posterior_draws(generator_noise(1))
-    for walk in walks:
+    for run in samplings:
         x = PRIOR.noisy(COARSE[0], generator_noise(2), like=MANY)
-        x = walk(draws, x, COARSE, rng=seeded_rng(0))
+        x = run(draws, x, COARSE, rng=seeded_rng(0))
         assert_moments(x, mean=PRIOR.mean, variance=PRIOR.std**2 + COARSE[-1] ** 2)
 
 
-def check_large_variance(samplers: ModuleType) -> None:
-    """The large variance is the exact one when the prior is N(0, 1) in [-1, 1], on any ladder."""
+def check_large_variance() -> None:
+    """The large variance is the exact one when the prior is N(0, 1) in [-1, 1], at any noise levels."""
     prior = GaussianPrior(mean=0.5, std=0.5)
     x = prior.noisy(COARSE[0], generator_noise(3), like=MANY)
     x = samplers.ddpm(prior.denoise, x, COARSE, variance="large", rng=seeded_rng(0))
@@ -57,7 +57,7 @@ def check_large_variance(samplers: ModuleType) -> None:
 
 
 class Learned:
-    """The oracle that also knows the exact reverse variance of each step of one ladder."""
+    """The oracle that also knows the exact reverse variance of each step between given noise levels."""
 
     def __init__(self, prior: GaussianPrior, sigmas: list[float]):
         self.prior = prior
@@ -77,7 +77,7 @@ class Learned:
         return self(x, sigma), torch.full_like(x, between)
 
 
-def check_learned_variance(samplers: ModuleType) -> None:
+def check_learned_variance() -> None:
     """With the exact reverse variance five steps are enough for the exact prior."""
     sigmas = [3.0, 1.0, 0.4, 0.8, 0.1]
     denoise = Learned(PRIOR, sigmas)
@@ -86,7 +86,7 @@ def check_learned_variance(samplers: ModuleType) -> None:
     assert_moments(x, mean=PRIOR.mean, variance=PRIOR.std**2 + sigmas[-1] ** 2)
 
 
-def check_ancestral_prior(samplers: ModuleType) -> None:
+def check_ancestral_prior() -> None:
     """From pure noise to clean pictures with the posterior mean: the prior's own mean and variance.
 
     With n steps the small variance is too small by O(1/n); the exact recursion of the variance says how
@@ -99,13 +99,13 @@ def check_ancestral_prior(samplers: ModuleType) -> None:
         v = keep**2 * v + (below / sigma) ** 2 * (sigma**2 - below**2)
     assert v == pytest.approx(PRIOR.std**2, rel=0.02)
     like = MANY[:, :, :48, :48]
-    for walk in (lambda *a, **k: samplers.ddim(*a, eta=1.0, **k), samplers.ddpm):
+    for run in (lambda *a, **k: samplers.ddim(*a, eta=1.0, **k), samplers.ddpm):
         x = PRIOR.noisy(sigmas[0], generator_noise(5), like=like)
-        x = walk(PRIOR.denoise, x, sigmas, rng=seeded_rng(0))
+        x = run(PRIOR.denoise, x, sigmas, rng=seeded_rng(0))
         assert_moments(x, mean=PRIOR.mean, variance=v)
 
 
-def check_langevin(samplers: ModuleType) -> None:
+def check_langevin() -> None:
     """Annealed Langevin follows the exact recursion of its variance and ends at the prior."""
     sigmas, epsilon, per_level = log_sigma(1.0, 0.01, 20), 2e-5, 60
     v = PRIOR.std**2 + sigmas[0] ** 2
@@ -127,83 +127,68 @@ def check_langevin(samplers: ModuleType) -> None:
     assert_moments(x, mean=PRIOR.mean, variance=v)
 
 
-def order(walk: Callable[..., Tensor], ladder: Callable[[int], list[float]]) -> float:
+def order(run: Callable[..., Tensor], levels: Callable[[int], list[float]]) -> float:
     """Order of convergence to the probability flow: minus the slope of log error against log n."""
     x = PRIOR.mean + 1.5 * tiny()
     points = []
     for n in (40, 80, 160, 320):
-        sigmas = ladder(n)
+        sigmas = levels(n)
         exact = PRIOR.flow(x, sigmas[0], sigmas[-1])
-        error = (walk(PRIOR.denoise, x, sigmas) - exact).abs().max().item()
+        error = (run(PRIOR.denoise, x, sigmas) - exact).abs().max().item()
         points.append((math.log(n), math.log(error)))
     slopes = [(a[1] - b[1]) / (b[0] - a[0]) for a, b in pairwise(points)]
     assert max(slopes) - min(slopes) < 0.15, f"not in the range where an order shows: {slopes}"
     return sum(slopes) / len(slopes)
 
 
-def check_orders(samplers: ModuleType) -> None:
-    """DDIM converges with order 1, Heun and DPM-Solver++(2M) with order 2, on uneven ladders too."""
+def check_orders() -> None:
+    """DDIM converges with order 1, Heun and DPM-Solver++(2M) with order 2, with uneven steps too."""
 
     def limping(n: int) -> list[float]:
         """Every other step, in log sigma, is three times as long."""
         fine = log_sigma(2.0, 0.02, 2 * n + 1)[:-1]
         return [sigma for i, sigma in enumerate(fine) if i % 4 in (0, 1)]
 
-    ladders = (
+    spacings = (
         lambda n: log_sigma(2.0, 0.02, n + 1)[:-1],
         lambda n: karras(2.0, 0.02, n + 1, rho=3.0)[:-1],
         limping,
     )
-    for ladder in ladders:
-        assert order(samplers.ddim, ladder) == pytest.approx(1, abs=0.1)
-        assert order(samplers.heun, ladder) == pytest.approx(2, abs=0.1)
-        assert order(samplers.dpmpp_2m, ladder) == pytest.approx(2, abs=0.1)
+    for levels in spacings:
+        assert order(samplers.ddim, levels) == pytest.approx(1, abs=0.1)
+        assert order(samplers.heun, levels) == pytest.approx(2, abs=0.1)
+        assert order(samplers.dpmpp_2m, levels) == pytest.approx(2, abs=0.1)
 
 
-def check_ddim_is_ddpm(samplers: ModuleType) -> None:
+def check_ddim_is_ddpm() -> None:
     """With eta = 1 and the same noise, DDIM is DDPM with the small variance, number by number."""
     x = tiny()
-    ddim = samplers.ddim(PRIOR.denoise, x, COARSE, eta=1.0, noise=generator_noise(7))
-    ddpm = samplers.ddpm(PRIOR.denoise, x, COARSE, variance="small", noise=generator_noise(7))
+    ddim = samplers.ddim(PRIOR.denoise, x, COARSE, eta=1.0, rng=generator_noise(7))
+    ddpm = samplers.ddpm(PRIOR.denoise, x, COARSE, variance="small", rng=generator_noise(7))
     torch.testing.assert_close(ddim, ddpm, rtol=0, atol=1e-14)
 
 
-def check_seeds(samplers: ModuleType) -> None:
-    """A seed fixes the noise, 0 like any other, which is not the noise others draw by that seed."""
-    like = torch.zeros(2, 3, 5, 7)
-    for seed in (0, 1, 2**40):
-        noise = seeded_rng(seed)
-        generator = torch.Generator().manual_seed(seed ^ OWN_STREAM)
-        for _ in range(2):
-            assert noise(like).equal(torch.randn(like.shape, generator=generator))
-        first = seeded_rng(seed)(like)
-        others = torch.randn(like.shape, generator=torch.Generator().manual_seed(seed))
-        assert (first * others).mean().abs() < 0.3
-        assert seeded_rng(seed)(like.double()).equal(seeded_rng(seed)(like).double())
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_exact_draws,
+        check_large_variance,
+        check_learned_variance,
+        check_ancestral_prior,
+        check_langevin,
+        check_orders,
+        check_ddim_is_ddpm,
+    ],
+)
+def test_right_samplers_pass(check: Callable[[], None]) -> None:
+    check()
 
 
-CHECKS = [
-    check_exact_draws,
-    check_large_variance,
-    check_learned_variance,
-    check_ancestral_prior,
-    check_langevin,
-    check_orders,
-    check_ddim_is_ddpm,
-    check_seeds,
-]
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_samplers(check) -> None:
-    check(samplers)
-
-
-# --- single steps and whole walks -----------------------------------------------------------------
+# --- single steps and whole runs -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC)
-def test_a_long_walk_reaches_the_closed_form(name: str) -> None:
+def test_many_steps_reach_the_closed_form(name: str) -> None:
     sigmas = karras(5.0, 0.002, 400)
     x = PRIOR.mean + 5 * tiny()
     result = samplers.SAMPLERS[name](PRIOR.denoise, x, sigmas)
@@ -213,9 +198,9 @@ def test_a_long_walk_reaches_the_closed_form(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(samplers.SAMPLERS))
 def test_one_step_to_zero_is_the_posterior_mean(name: str) -> None:
     x = tiny()
-    noise = seeded_rng(0)
-    options = {"step_size": lambda score, z, sigma: 0.0} if name == "langevin" else {}  # a walk on the spot
-    result = samplers.SAMPLERS[name](PRIOR.denoise, x, [0.3, 0.0], noise=noise, **options)
+    rng = seeded_rng(0)
+    options = {"step_size": lambda score, z, sigma: 0.0} if name == "langevin" else {}  # it stays where it is
+    result = samplers.SAMPLERS[name].run(PRIOR.denoise, x, [0.3, 0.0], rng=rng, **options)
     torch.testing.assert_close(result, PRIOR.denoise(x, 0.3), rtol=0, atol=1e-15)
 
 
@@ -236,13 +221,10 @@ def test_dpmpp_second_step_by_hand() -> None:
 
 
 def test_dpmpp_forgets_at_a_climb() -> None:
-    def noise(like: Tensor) -> Tensor:
-        return torch.zeros_like(like)
-
     x = tiny()
     before = samplers.dpmpp_2m(PRIOR.denoise, x, [0.8, 0.4, 0.2])
     after = samplers.dpmpp_2m(PRIOR.denoise, before, [0.5, 0.3, 0.1])
-    whole = samplers.dpmpp_2m(PRIOR.denoise, x, [0.8, 0.4, 0.2, 0.5, 0.3, 0.1], noise=noise)
+    whole = samplers.dpmpp_2m(PRIOR.denoise, x, [0.8, 0.4, 0.2, 0.5, 0.3, 0.1], rng=torch.zeros_like)
     torch.testing.assert_close(whole, after, rtol=0, atol=0)
 
 
@@ -252,11 +234,11 @@ def test_a_climb_renoises_without_a_call(name: str) -> None:
         raise AssertionError("no network call on the way up")
 
     x = tiny()
-    up = samplers.SAMPLERS[name](refuse, x, [0.3, 0.5], noise=generator_noise(8))
+    up = samplers.SAMPLERS[name](refuse, x, [0.3, 0.5], rng=generator_noise(8))
     torch.testing.assert_close(up, x + 0.4 * generator_noise(8)(x), rtol=0, atol=1e-15)
 
 
-def test_repaint_walks_with_its_ladder() -> None:
+def test_repaint_steps_through_its_noise_levels() -> None:
     sigmas = repaint_sigmas(schedules.linear(), 20, 10, 2)
     seen = []
 
@@ -264,7 +246,7 @@ def test_repaint_walks_with_its_ladder() -> None:
         seen.append(sigma)
         return PRIOR.denoise(x, sigma)
 
-    samplers.ddpm(denoise, tiny(), sigmas, noise=generator_noise(0))
+    samplers.ddpm(denoise, tiny(), sigmas, rng=generator_noise(0))
     assert len(seen) == 30
     assert seen == [sigma for sigma, below in pairwise(sigmas) if below < sigma]
 
@@ -310,18 +292,17 @@ def test_every_call_is_reported(name: str, n: int, seed: int) -> None:
         assert done == len(calls)
         reports.append((done, total))
 
-    def walk() -> Tensor:
-        noise = seeded_rng(seed)
-        return samplers.SAMPLERS[name](denoise, x, sigmas, noise=noise, progress=progress)
+    def run() -> Tensor:
+        return samplers.SAMPLERS[name](denoise, x, sigmas, rng=seeded_rng(seed), progress=progress)
 
-    result = walk()
+    result = run()
     assert reports == [(done, len(calls)) for done in range(1, len(calls) + 1)]
     if name in ("ddim", "ddpm", "dpmpp-2m"):
         assert len(calls) == network_calls(sigmas)
     assert x.equal(before), "the caller's tensor was changed"
     assert (result.dtype, result.shape) == (x.dtype, x.shape)
     calls.clear()
-    assert walk().equal(result), "the same seed must give the same picture"
+    assert run().equal(result), "the same seed must give the same picture"
 
 
 def test_no_gradients_are_kept() -> None:
@@ -344,7 +325,7 @@ def test_no_gradients_are_kept() -> None:
         ([1.0, 0.5, 0.5, 0.0], "must differ; step 1 of 3 stays at 0.5"),
     ],
 )
-def test_impossible_ladders_say_why(name: str, sigmas: list[float], message: str) -> None:
+def test_impossible_sigmas_say_why(name: str, sigmas: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         samplers.SAMPLERS[name](PRIOR.denoise, tiny(), sigmas, rng=seeded_rng(0))
 
@@ -353,9 +334,9 @@ def test_impossible_ladders_say_why(name: str, sigmas: list[float], message: str
     ("name", "sigmas", "options", "message"),
     [
         ("ddim", [1, 0.5], {"eta": 1.5}, "eta must lie in 0..1; got 1.5"),
-        ("ddim", [1, 0.5], {"eta": 0.5}, "pass noise=seeded_rng"),
-        ("ddpm", [1, 0.5], {}, "pass noise=seeded_rng"),
-        ("heun", [0.5, 1], {}, "pass noise=seeded_rng"),
+        ("ddim", [1, 0.5], {"eta": 0.5}, "pass rng=seeded_rng"),
+        ("ddpm", [1, 0.5], {}, "pass rng=seeded_rng"),
+        ("heun", [0.5, 1], {}, "pass rng=seeded_rng"),
         (
             "ddpm",
             [1, 0.5],
@@ -369,7 +350,7 @@ def test_impossible_ladders_say_why(name: str, sigmas: list[float], message: str
 )
 def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        samplers.SAMPLERS[name](PRIOR.denoise, tiny(), sigmas, **options)
+        samplers.SAMPLERS[name].run(PRIOR.denoise, tiny(), sigmas, **options)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +358,6 @@ def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, 
     [
         (lambda: samplers.step_by_ratio(0.0), "ratio must be positive; got 0.0"),
         (lambda: samplers.step_by_level(1e-5, 0.0), "must be positive; got 1e-05 and 0.0"),
-        (lambda: seeded_rng(-1), "the seed must lie in 0..2.63 - 1; got -1"),
     ],
 )
 def test_wrong_settings_say_why(make: Callable[[], object], message: str) -> None:
@@ -393,3 +373,43 @@ def test_a_result_that_is_no_number_is_an_error(name: str, value: float) -> None
 
     with pytest.raises(NumbersError, match=r"not finite after step 1 of 2, from sigma 0.5; check the input"):
         samplers.SAMPLERS[name](broken, tiny(), [0.5, 0.2, 0.0], rng=seeded_rng(0))
+
+
+def smaller_draws(right: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda rng, like: right(rng, like) / 2**0.5
+
+
+SMALLER_DRAWS = wrong(samplers._draw, smaller_draws, "smaller by the square root of 2")
+NO_NOISE = edited(samplers.ddim_step, "return x + up * rng(x) if up > 0 else x", "return x")
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_exact_draws: [
+            SMALLER_DRAWS,
+            NO_NOISE,
+            edited(samplers.ddim_step, "math.sqrt(below**2 - up**2)", "below"),
+            edited(samplers.run_updates, "math.sqrt(below**2 - sigma**2)", "(below - sigma)"),
+            edited(samplers.ddpm, "(below / sigma) ** 2 * (x - x0)", "below / sigma * (x - x0)"),
+        ],
+        check_ancestral_prior: [SMALLER_DRAWS, NO_NOISE],
+        check_ddim_is_ddpm: [
+            edited(samplers.ddim_step, "1 - (below / sigma) ** 2)", "1 - below / sigma)"),
+        ],
+        check_large_variance: [
+            edited(samplers.ddpm, "(1 + 4 * below**2)", "(1 + below**2)"),
+            edited(samplers.ddpm, "(1 + 4 * sigma**2)", "(1 + sigma**2)"),
+        ],
+        check_learned_variance: [
+            edited(samplers.ddpm, "(large / small) ** between", "(large / small) ** (1 - between)"),
+        ],
+        check_langevin: [
+            edited(samplers.annealed_langevin, "x = x + alpha / 2 * score", "x = x + alpha * score"),
+            edited(samplers.annealed_langevin, "alpha**0.5 * z", "alpha * z"),
+        ],
+        check_orders: [
+            edited(samplers.heun, "(slope + slope_below) / 2", "slope"),
+            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "h / last[1]"),
+            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "1 / 2"),  # right for even steps only
+            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "last[1] / (2 * h)"),
+        ],
+    }
+)

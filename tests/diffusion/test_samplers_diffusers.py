@@ -3,7 +3,7 @@
 Each step is compared by itself: ours gets (sigma, sigma_next), theirs the timestep, both the same state
 and the same noise. Their tables are float32; they are replaced by the same float64 betas, so that the
 agreement is to rounding. ``leading`` spacing, because elsewhere their previous timestep, which they
-derive again, is not the next one of the walk.
+derive again, is not the next one that is stepped to.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def theirs(kind: type, n: int, **options: Any) -> Any:
     return scheduler
 
 
-def walk(scheduler: Any) -> list[tuple[int, float, float]]:
+def steps_of(scheduler: Any) -> list[tuple[int, float, float]]:
     """(timestep, sigma, sigma_next) of every step."""
     timesteps = scheduler.timesteps.tolist()
     sigmas = [*SCHEDULE.sigmas[timesteps].tolist(), 0.0]
@@ -81,10 +81,10 @@ def test_ddpm(monkeypatch: pytest.MonkeyPatch, n: int, variance: str) -> None:
     # The same numbers for them: the ones we drew for this step.
     monkeypatch.setattr(scheduling_ddpm, "randn_tensor", lambda *_, **__: drawn[-1])
     x = SCHEDULE.sigmas[-1].item() * noise(SHAPE)
-    for t, sigma, below in walk(scheduler)[:: max(1, n // 60)] + walk(scheduler)[-2:]:
+    for t, sigma, below in steps_of(scheduler)[:: max(1, n // 60)] + steps_of(scheduler)[-2:]:
         x_t = to_network(x, sigma)
         answer = torch.cat(network(x_t, sigma), dim=1) if variance == "learned" else network(x_t, sigma)[0]
-        x = samplers.ddpm(Denoiser(), x, [sigma, below], variance=variance, noise=draw)
+        x = samplers.ddpm(Denoiser(), x, [sigma, below], variance=variance, rng=draw)
         assert_same(x, below, scheduler.step(answer, t, x_t).prev_sample)
 
 
@@ -94,16 +94,16 @@ def test_ddim(n: int, eta: float) -> None:
     scheduler = theirs(diffusers.DDIMScheduler, n)
     noise = generator_noise(13)
     x = SCHEDULE.sigmas[-1].item() * noise(SHAPE)
-    for t, sigma, below in walk(scheduler):
+    for t, sigma, below in steps_of(scheduler):
         x_t, z = to_network(x, sigma), noise(SHAPE)
-        x = samplers.ddim(Denoiser(), x, [sigma, below], eta=eta, noise=lambda like, z=z: z)
+        x = samplers.ddim(Denoiser(), x, [sigma, below], eta=eta, rng=lambda like, z=z: z)
         sample = scheduler.step(network(x_t, sigma)[0], t, x_t, eta=eta, variance_noise=z).prev_sample
         assert_same(x, below, sample)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # theirs, with NumPy 2
 def test_dpmpp_2m() -> None:
-    """A whole walk, because the method remembers; to the precision of their float32 tables."""
+    """A whole run, because the method remembers; to the precision of their float32 tables."""
     scheduler = diffusers.DPMSolverMultistepScheduler(
         num_train_timesteps=1000,
         beta_schedule="linear",

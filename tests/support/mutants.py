@@ -2,7 +2,8 @@
 
 A mutant says what is wrong. `wrong` makes it out of the right function (an ignored seed, a lost factor);
 `edited` exchanges a piece of the function's source, for mistakes within a formula; `constant` changes a number of
-a module. Each is put everywhere that the package has the right one, so that a check calls the package as users do.
+a module. Each is put everywhere that the package or a test has the right one, so that a check calls the package
+as users do.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def constant(module: ModuleType, name: str, value: object) -> Mutant:
 
     def put(patch: pytest.MonkeyPatch) -> None:
         right = getattr(module, name)
-        for home in _package():
+        for home in _homes():
             if getattr(home, name, None) is right:
                 patch.setattr(home, name, value)
 
@@ -78,17 +79,25 @@ def mutant_tests(mutants: Mapping[Check, Sequence[Mutant]]) -> Callable[..., Any
     return test_the_check_finds_the_mutant
 
 
-def _package() -> list[ModuleType]:
-    return [module for name, module in list(sys.modules.items()) if name.partition(".")[0] == "restore"]
+def _homes() -> list[ModuleType]:
+    """The modules of the package, and the tests that have imported from them."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] == "restore" or name.startswith("test_")
+    ]
 
 
 def _put(patch: pytest.MonkeyPatch, right: Function, other: Function) -> None:
-    """Replace a function wherever the package has it; a method in its class."""
+    """Replace a function wherever it has been imported to; a method in its class."""
     owner, _, name = right.__qualname__.rpartition(".")
     if owner:
-        patch.setattr(getattr(sys.modules[right.__module__], owner), name, other)
+        home = getattr(sys.modules[right.__module__], owner)
+        patch.setattr(home, name, other)
+        if hasattr(other, "__set_name__"):  # a cached property
+            other.__set_name__(home, name)
         return
-    found = [(home, name) for home in _package() for name, value in vars(home).items() if value is right]
+    found = [(home, name) for home in _homes() for name, value in vars(home).items() if value is right]
     assert found, f"the package has no {right.__qualname__}"
     for home, name in found:
         patch.setattr(home, name, other)
