@@ -40,6 +40,7 @@ def test_clean_photographs_have_little(name: str) -> None:
     assert estimate_sigma(picture(name)) * 255 < 2
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(sigma=st.floats(0.004, 0.3), level=st.floats(-1, 2), seed=st.integers(0, 1000))
 def test_flat_pictures_are_exact_at_any_brightness(sigma: float, level: float, seed: int) -> None:
