@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
 
 import pytest
 import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
+from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
 from restore.diffusion import samplers, schedule
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import climbing, log_sigma, repaint_sigmas
 from restore.inverse import guidance
+from restore.inverse.catalogue import solvers
 from restore.inverse.operators import Hole, Resize
-from restore.inverse.solvers import OWN
+from restore.types import Denoiser
 
 PIXELS = 9
 MEAN = 0.5
@@ -45,7 +47,7 @@ class CorrelatedPrior:
 
 
 def no_noise(like: Tensor) -> Tensor:
-    """Of an affine walk, what comes out with all noise at its mean is the mean of what comes out."""
+    """Of affine steps: their result with all noise at its mean is the mean of their results."""
     return torch.zeros_like(like)
 
 
@@ -57,7 +59,7 @@ def tiny() -> tuple[Tensor, Tensor]:
     return y, hole
 
 
-def check_injection(module: ModuleType) -> None:
+def check_injection() -> None:
     """The denoiser sees y at the state's own noise level, fresh each time; its answer is y there."""
     y, hole = tiny()
     known = (hole == 0).expand_as(y)
@@ -67,7 +69,7 @@ def check_injection(module: ModuleType) -> None:
         seen.append(x)
         return torch.full_like(x, 0.25)
 
-    injected = module.inject_known(denoise, y, hole, seeded_rng(0))
+    injected = guidance.inject_known(denoise, y, hole, seeded_rng(0))
     x = torch.rand(y.shape, generator=torch.Generator().manual_seed(2))
     for sigma in (0.3, 20.0):
         x0 = injected(x, sigma)
@@ -79,24 +81,24 @@ def check_injection(module: ModuleType) -> None:
     assert not torch.equal((seen[0] - y) / 0.3, (seen[1] - y) / 20.0)
 
 
-def check_damping(module: ModuleType) -> None:
+def check_damping() -> None:
     """The correction trusts y as the noise allows: half way where y is as noisy as the state."""
     y, hole = tiny()
     known = (hole == 0).expand_as(y)
     for noise_std, share in ((0.0, 1.0), (0.2, 0.5), (0.4, 0.2)):
-        enforced = module.enforce(lambda x, sigma: x * 0.5, y, Hole(hole), noise_std=noise_std)
+        enforced = guidance.enforce(lambda x, sigma: x * 0.5, y, Hole(hole), noise_std=noise_std)
         x0 = enforced(y * 0.4, 0.2)
         torch.testing.assert_close(x0[known], (0.2 * y + share * 0.8 * y)[known], rtol=0, atol=1e-6)
         assert torch.equal(x0[~known], (y * 0.4 * 0.5)[~known])
 
 
-def check_joining(module: ModuleType) -> None:
-    """A pixel's walk is the one that begins at its own level, around the start; at 0 nothing moves."""
+def check_per_pixel_start() -> None:
+    """A pixel's steps are those of a run from its own level, around the start; at 0 nothing moves."""
     prior, start = GaussianPrior(mean=0.4, std=0.3), torch.full((1, 3, 6, 8), 0.9)
     levels = torch.zeros(1, 1, 6, 8)
     levels[..., :4], levels[..., 4:6] = 0.2, 1.0
     noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(3))
-    denoise = module.per_pixel_start(prior.denoise, start, levels)
+    denoise = guidance.per_pixel_start(prior.denoise, start, levels)
     found = samplers.ddim(denoise, start + 1.0 * noise, log_sigma(1.0, 0.001, 400))
     for level, columns in ((0.2, slice(0, 4)), (1.0, slice(4, 6))):
         expected = prior.flow(start + level * noise, level, 0.0)[..., columns]
@@ -104,27 +106,27 @@ def check_joining(module: ModuleType) -> None:
     torch.testing.assert_close(found[..., 6:], start[..., 6:], rtol=0, atol=1e-6)
 
 
-def check_splitting_converges(module: ModuleType) -> None:
+def check_splitting_converges() -> None:
     """The fixed point of splitting tends to the conditional mean, with the square of sigma."""
     prior = CorrelatedPrior()
-    denoise = module.enforce(prior.denoise, prior.y, Hole(prior.hole))
+    denoise = guidance.enforce(prior.denoise, prior.y, Hole(prior.hole))
 
     def error(sigma: float) -> float:
         steps = round(30 / (sigma / 0.1) ** 2)
-        return prior.error(module.half_quadratic_splitting(denoise, prior.start, [sigma] * steps))
+        return prior.error(guidance.half_quadratic_splitting(denoise, prior.start, [sigma] * steps))
 
     assert error(0.02) < 0.004
     assert 3.5 < error(0.02) / error(0.01) < 4.5
 
 
-def check_repaint(module: ModuleType) -> None:
+def check_repaint() -> None:
     """Injection alone does not reach the conditional mean; the more it is resampled the closer it comes."""
     prior = CorrelatedPrior()
-    denoise = module.inject_known(prior.denoise, prior.y, prior.hole, no_noise)
+    denoise = guidance.inject_known(prior.denoise, prior.y, prior.hole, no_noise)
 
     def error(repeats: int) -> float:
-        ladder = repaint_sigmas(schedule.linear(), 30, 1, repeats)
-        x = samplers.ddpm(denoise, torch.full_like(prior.y, MEAN), ladder, noise=no_noise)
+        sigmas = repaint_sigmas(schedule.linear(), 30, 1, repeats)
+        x = samplers.ddpm(denoise, torch.full_like(prior.y, MEAN), sigmas, rng=no_noise)
         assert torch.equal(x[prior.hole == 0], prior.y[prior.hole == 0])
         return prior.error(x)
 
@@ -134,24 +136,12 @@ def check_repaint(module: ModuleType) -> None:
     assert very_often < 0.5 * once
 
 
-def test_injection() -> None:
-    check_injection(guidance)
-
-
-def test_damping() -> None:
-    check_damping(guidance)
-
-
-def test_joining() -> None:
-    check_joining(guidance)
-
-
-def test_splitting_converges() -> None:
-    check_splitting_converges(guidance)
-
-
-def test_repaint() -> None:
-    check_repaint(guidance)
+@pytest.mark.parametrize(
+    "check",
+    [check_injection, check_damping, check_per_pixel_start, check_splitting_converges, check_repaint],
+)
+def test_right_guidance_passes(check: Callable[[], None]) -> None:
+    check()
 
 
 def test_injection_gives_the_posterior_where_pixels_are_independent() -> None:
@@ -159,9 +149,9 @@ def test_injection_gives_the_posterior_where_pixels_are_independent() -> None:
     y = torch.full((1, 3, 64, 32), 0.9, dtype=torch.float64)
     hole = torch.zeros(1, 1, 64, 32, dtype=torch.float64)
     hole[..., :16] = 1
-    ladder = climbing(log_sigma(10.0, 0.01, 6), 2, 2)
+    sigmas = climbing(log_sigma(10.0, 0.01, 6), 2, 2)
     denoise = guidance.inject_known(prior.posterior_draws(noise), y, hole, noise)
-    x = samplers.ddpm(denoise, prior.noisy(10.0, noise, like=y), ladder, noise=noise)
+    x = samplers.ddpm(denoise, prior.noisy(10.0, noise, like=y), sigmas, rng=noise)
     assert (x[..., 16:] == 0.9).all()
     assert_moments(x[..., :16], mean=0.4, variance=0.04)
 
@@ -192,8 +182,8 @@ def test_projection_samples_what_the_measurement_does_not_see() -> None:
     y = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(4))
     prior = GaussianPrior(mean=0.4, std=0.3)
     x = prior.noisy(20.0, generator_noise(5), like=torch.empty(1, 3, 12, 10)).float()
-    ladder = log_sigma(20.0, 0.01, 60)
-    found = samplers.heun(guidance.enforce(prior.denoise, y, operator), x, ladder)
+    sigmas = log_sigma(20.0, 0.01, 60)
+    found = samplers.heun(guidance.enforce(prior.denoise, y, operator), x, sigmas)
     assert (operator.forward(found) - y).abs().max() < 1e-4
 
     def unseen(x: Tensor) -> Tensor:
@@ -229,9 +219,73 @@ def test_splitting_denoises_once_at_each_level_above_zero() -> None:
 
 
 @pytest.mark.parametrize(("steps", "moved"), [(1, 1), (12, 12), (24, 24), (48, 24), (1000, 24)])
-def test_splitting_on_fine_ladders_moves_as_far_as_in_24_steps(steps: int, moved: float) -> None:
+def test_splitting_in_many_steps_moves_as_far_as_in_24(steps: int, moved: float) -> None:
     """Whatever is denoised completely a thousand times is smooth."""
-    x = OWN["splitting"].sampler(
+    x = solvers()["splitting"].sampler(
         lambda x, sigma: x + 1, torch.zeros(1, 3, 2, 2), log_sigma(0.25, 0.01, steps)
     )
     torch.testing.assert_close(x, torch.full_like(x, moved), rtol=1e-4, atol=0)
+
+
+def smaller_noise(right: Callable[..., Denoiser]) -> Callable[..., Denoiser]:
+    return lambda denoise, y, hole, rng: right(denoise, y, hole, lambda like: rng(like) / 2**0.5)
+
+
+def flipped_hole(right: Callable[..., Denoiser]) -> Callable[..., Denoiser]:
+    return lambda denoise, y, hole, rng: right(denoise, y, 1 - hole, rng)
+
+
+def without_noise_std(right: Callable[..., Denoiser]) -> Callable[..., Denoiser]:
+    return lambda denoise, y, operator, noise_std=0.0: right(denoise, y, operator)
+
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_injection: [
+            wrong(guidance.inject_known, smaller_noise, "noise smaller by the square root of 2"),
+            edited(guidance.inject_known, "level * rng(y)", "rng(y)"),
+            edited(
+                guidance.inject_known,
+                "torch.where(hole > 0, x, y + level * rng(y))",
+                "torch.where(hole > 0, y + level * rng(y), x)",
+            ),
+            wrong(guidance.inject_known, flipped_hole, "the hole is what is known"),
+            edited(guidance.inject_known, "x = torch.where(hole > 0, x, y + level * rng(y))", "pass"),
+        ],
+        check_damping: [
+            edited(guidance.enforce, "(noise_std / sigma) ** 2 if", "noise_std / sigma**2 if"),
+            edited(guidance.enforce, "(noise_std / sigma) ** 2 if", "(sigma / noise_std) ** 2 if"),
+            wrong(guidance.enforce, without_noise_std, "the measurement's noise is ignored"),
+        ],
+        check_per_pixel_start: [
+            wrong(
+                guidance.per_pixel_start,
+                lambda right: lambda denoise, start, levels: right(denoise, start, levels / 2),
+                "levels are halved",
+            ),
+            edited(guidance.per_pixel_start, "levels < sigma", "levels > sigma"),
+            edited(
+                guidance.per_pixel_start, "sigma, start, denoise(x, sigma))", "sigma, x, denoise(x, sigma))"
+            ),
+        ],
+        check_splitting_converges: [
+            edited(
+                guidance.half_quadratic_splitting,
+                "x = found if share == 1 else",
+                "_ = found if share == 1 else",
+            ),
+            wrong(
+                guidance.enforce,
+                lambda right: lambda denoise, y, operator: denoise,
+                "the measurement is ignored",
+            ),
+        ],
+        check_repaint: [
+            edited(
+                guidance.inject_known,
+                "return torch.where(hole > 0, denoise(x, sigma), y)",
+                "return denoise(x, sigma)",
+            ),
+        ],
+    }
+)

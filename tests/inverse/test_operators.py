@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import edited, mutant_tests, wrong
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor
@@ -19,6 +19,7 @@ from restore import testing
 from restore.images.jpeg_coding import coding_of
 from restore.images.resize import resize
 from restore.inverse import operators
+from restore.inverse.conjugate_gradients import conjugate_gradients
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import gaussian_kernel, motion_kernel
 from restore.inverse.protocols import UNMEASURED, Operator, consistent
@@ -40,26 +41,26 @@ def matrix_of(operator: Operator) -> Tensor:
     return operator.forward(torch.eye(c * h * w).view(-1, c, h, w)).flatten(1).T.double()
 
 
-def some_operators(module: ModuleType) -> dict[str, Operator]:
+def some_operators() -> dict[str, Operator]:
     resizes = {
-        f"{kernel} {large} to {small}": module.Resize(large, small, kernel=kernel)
+        f"{kernel} {large} to {small}": operators.Resize(large, small, kernel=kernel)
         for large, small in SIZES
         for kernel in ("bicubic", "area")
     }
     return {
         **resizes,
-        "hole": module.Hole(random_hole(7, 5)),
-        "gray": module.Gray((7, 5)),
-        "mean of colours": module.Gray((7, 5), weights=(1 / 3, 1 / 3, 1 / 3)),
-        "gaussian blur": module.Blur(module.gaussian_kernel(0.6), (8, 7)),
-        "motion blur": module.Blur(module.motion_kernel(3, 30), (7, 8)),
-        "uneven blur": module.Blur(torch.tensor([[0.1, 0.2, 0.7]]), (5, 6)),
-        "blur inside": module.BlurInside(module.gaussian_kernel(0.6), (7, 5)),
-        "crop": module.Crop((7, 9), (1, 2), (4, 5)),
-        "blur and reduction": module.chain(
-            module.Blur(module.gaussian_kernel(0.6), (8, 8)), module.Resize((8, 8), (3, 4), kernel="area")
+        "hole": operators.Hole(random_hole(7, 5)),
+        "gray": operators.Gray((7, 5)),
+        "mean of colours": operators.Gray((7, 5), weights=(1 / 3, 1 / 3, 1 / 3)),
+        "gaussian blur": operators.Blur(gaussian_kernel(0.6), (8, 7)),
+        "motion blur": operators.Blur(motion_kernel(3, 30), (7, 8)),
+        "uneven blur": operators.Blur(torch.tensor([[0.1, 0.2, 0.7]]), (5, 6)),
+        "blur inside": operators.BlurInside(gaussian_kernel(0.6), (7, 5)),
+        "crop": operators.Crop((7, 9), (1, 2), (4, 5)),
+        "blur and reduction": operators.chain(
+            operators.Blur(gaussian_kernel(0.6), (8, 8)), operators.Resize((8, 8), (3, 4), kernel="area")
         ),
-        "hole in gray": module.chain(module.Gray((7, 5)), _GrayHole(random_hole(7, 5))),
+        "hole in gray": operators.chain(operators.Gray((7, 5)), _GrayHole(random_hole(7, 5))),
     }
 
 
@@ -69,68 +70,57 @@ class _GrayHole(operators.Hole):
     x_shape = y_shape = (1, 7, 5)
 
 
-def check_contract(module: ModuleType) -> None:
-    for name, operator in some_operators(module).items():
+def check_contract() -> None:
+    for name, operator in some_operators().items():
         try:
             testing.check_operator(operator, tolerance=1e-3 if hasattr(operator, "parts") else 1e-4)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
 
 
-def check_posterior_mean(module: ModuleType) -> None:
+def check_posterior_mean() -> None:
     """For a prior N(mean, std^2 I) `consistent` gives E[x | y], here from the normal equations."""
     prior_std, noise_std = 0.2, 0.05
-    for name, operator in some_operators(module).items():
+    for name, operator in some_operators().items():
         A = matrix_of(operator)
         mean, x = random_image(*operator.x_shape[1:]), random_image(*operator.x_shape[1:], seed=2)
         y = operator.forward(x) + 0.01
         precision = A.T @ A / noise_std**2 + torch.eye(A.shape[1]) / prior_std**2
         evidence = y.flatten(1).double() @ A / noise_std**2 + mean.flatten(1).double() / prior_std**2
         expected = torch.linalg.solve(precision, evidence.mT).mT
-        found = module.consistent(mean, y, operator, (noise_std / prior_std) ** 2).flatten(1).double()
+        found = consistent(mean, y, operator, (noise_std / prior_std) ** 2).flatten(1).double()
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-4, msg=lambda m, name=name: name + m)
 
 
-def check_agreement(module: ModuleType) -> None:
+def check_agreement() -> None:
     """Without noise what is well measured is met, with the least change; a second time changes nothing."""
-    for name, operator in some_operators(module).items():
+    for name, operator in some_operators().items():
         x0, x = random_image(*operator.x_shape[1:]), random_image(*operator.x_shape[1:], seed=2)
         y = operator.forward(x)
-        found = module.consistent(x0, y, operator)
+        found = consistent(x0, y, operator)
         A = matrix_of(operator)
         weak = torch.linalg.svdvals(A).square().min() < UNMEASURED and name != "hole"
         chained = hasattr(operator, "parts")  # which are damped a little
         if not weak:
             assert (operator.forward(found) - y).abs().max() < (5e-3 if chained else 1e-4), name
         if not chained:
-            assert (module.consistent(found, y, operator) - found).abs().max() < 2e-3, name
+            assert (consistent(found, y, operator) - found).abs().max() < 2e-3, name
         # The least change has no part that the measurement cannot see.
         change = (found - x0).flatten(1).double()[0]
         seen = torch.linalg.pinv(A) @ (A @ change)
         assert (change - seen).abs().max() < 1e-4, name
 
 
-def check_resizing(module: ModuleType) -> None:
+def check_resizing() -> None:
     for large, small in SIZES:
         x = random_image(*large)
-        found = module.Resize(large, small).forward(x)
+        found = operators.Resize(large, small).forward(x)
         torch.testing.assert_close(found, resize(x, small), rtol=0, atol=1e-6)
 
 
-def test_contract() -> None:
-    check_contract(operators)
-
-
-def test_posterior_mean() -> None:
-    check_posterior_mean(operators)
-
-
-def test_agreement() -> None:
-    check_agreement(operators)
-
-
-def test_resizing() -> None:
-    check_resizing(operators)
+@pytest.mark.parametrize("check", [check_contract, check_posterior_mean, check_agreement, check_resizing])
+def test_right_operators_pass(check: Callable[[], None]) -> None:
+    check()
 
 
 # torch's antialiased resizing to a width of 1 mixes up the rows, so w starts at 2.
@@ -263,3 +253,57 @@ def test_the_contract_finds_what_is_wrong() -> None:
 
     with pytest.raises(AssertionError, match=r"<A x, y> is not <x, A\^T y>: off by"):
         testing.check_operator(Doubled(random_hole(7, 5)))
+
+
+def twice(right: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda self, r: 2 * right(self, r)
+
+
+def of_the_known(right: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda self, r: r - right(self, r)
+
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_contract: [
+            wrong(operators.Resize.adjoint, twice, "doubled"),
+            wrong(operators.Hole.forward, of_the_known, "the hole is kept"),
+            wrong(operators.Hole.adjoint, of_the_known, "the hole is kept"),
+            edited(operators._divided, "spectrum / (values + damping)", "spectrum / (values + damping**2)"),
+            edited(operators.Resize.__init__, "row_values[:, None] * column", "row_values[:, None] + column"),
+            wrong(operators.Hole.solve, lambda right: lambda self, r, damping: r, "damping is ignored"),
+            edited(operators.Blur.adjoint, "self._response.conj()", "self._response"),
+            edited(operators.Blur.__init__, "abs().square()", "abs()"),
+            edited(operators.Gray.adjoint, "return y * self._weights", "return y"),
+            edited(operators.Gray.__init__, "self._weights.square().sum()", "self._weights.sum()"),
+            edited(operators.LinearChain.solve, "self.adjoint(s)) + damping * s", "self.adjoint(s))"),
+            edited(
+                conjugate_gradients, "preconditioned + energy / before", "preconditioned - energy / before"
+            ),
+        ],
+        check_posterior_mean: [
+            wrong(
+                consistent, lambda right: lambda x0, y, A, damping=0.0: right(x0, y, A), "damping is ignored"
+            ),
+            edited(consistent, "solve(y - operator.forward(x0), damping)", "solve(y, damping)"),
+            wrong(
+                consistent,
+                lambda right: lambda x0, y, A, damping=0.0: right(x0, y, A, damping) - x0,
+                "the correction alone",
+            ),
+        ],
+        check_agreement: [
+            edited(operators._divided, "spectrum / values, 0)", "spectrum, 0)"),
+            edited(
+                consistent, "operator.solve(y - operator.forward(x0), damping)", "y - operator.forward(x0)"
+            ),
+        ],
+        check_resizing: [
+            edited(
+                operators._resize_matrix,
+                "return resize(columns, (small, large))",
+                "return 1.01 * resize(columns, (small, large))",
+            ),
+        ],
+    }
+)

@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
+from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
 from restore.diffusion import samplers
 from restore.diffusion.sigmas import log_sigma
 from restore.images.jpeg_coding import coding_of
-from restore.inverse import operators, solvers
-from restore.inverse import solvers as methods
+from restore.inverse import guidance, operators, solvers
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import gaussian_kernel
 from restore.inverse.operators import Blur, Gray, Hole, Resize
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import UNMEASURED, Degradation, Operator, Spectral, consistent
-from restore.types import Noise
+from restore.types import Rng
 
 ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
 SIGMA, BELOW = (((1 - abar) / abar) ** 0.5 / 2 for abar in (ABAR, ABAR_BELOW))
@@ -92,7 +92,7 @@ def measured(operator: Degradation, seed: int = 2) -> Tensor:
     return (y + NOISE * operator.forward(torch.ones(1, 3, *SIZE)).sign() * n).double()
 
 
-def known_noise() -> tuple[Noise, Tensor]:
+def known_noise() -> tuple[Rng, Tensor]:
     z = torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     return lambda like: z, z
 
@@ -104,8 +104,8 @@ def step(update: samplers.Update) -> Tensor:
         return update(state().float(), SIGMA, BELOW, lambda like: noise(like).float()).double()
 
 
-def problem(module: ModuleType, operator: Degradation, noise_std: float = NOISE) -> Any:
-    return module.Problem(measured(operator).float(), operator, noise_std)
+def problem(operator: Degradation, noise_std: float = NOISE) -> Problem:
+    return Problem(measured(operator).float(), operator, noise_std)
 
 
 def paper_y(matrix: Matrix, y: Tensor) -> Tensor:
@@ -119,12 +119,12 @@ def assert_same(found: Tensor, expected: Tensor, what: object) -> None:
     )
 
 
-def check_ddrm(module: ModuleType) -> None:
+def check_ddrm() -> None:
     """Kawar et al. (2022), eq. 7 and 8, by the singular vectors of A; there x_t = X + sigma_t n."""
     for name, operator in some_operators().items():
         for noise_std, eta, eta_b in ((0.0, 0.85, 1.0), (NOISE, 0.85, 1.0), (0.3, 0.5, 0.7), (3.0, 1.0, 0.4)):
-            given = problem(module, operator, noise_std)
-            found = step(module.ddrm(network, given, eta=eta, eta_b=eta_b))
+            given = problem(operator, noise_std)
+            found = step(solvers.ddrm(network, given, eta=eta, eta_b=eta_b))
             matrix, (_, z) = Matrix(operator), known_noise()
             U, s, Vt = torch.linalg.svd(matrix.A, full_matrices=True)
             s = torch.cat([s, torch.zeros(len(Vt) - len(s))])
@@ -151,14 +151,14 @@ def check_ddrm(module: ModuleType) -> None:
             assert_same(found, (expected @ Vt + 1) / 2, (name, noise_std, eta))
 
 
-def check_ddnm_plus(module: ModuleType) -> None:
+def check_ddnm_plus() -> None:
     """Wang et al. (2023), eq. 17 to 19, and eq. 7 for the step, with a_t, b_t and sigma_t of DDPM."""
     soft = operators.chain(Blur(gaussian_kernel(0.7), SIZE), Resize(SIZE, (3, 3)))
     assert not isinstance(soft, Spectral)
     for name, operator in {**some_operators(), "chain": soft}.items():
         for noise_std in (0.0, NOISE, 2.0):
-            given = problem(module, operator, noise_std)
-            found = step(module.ddnm_plus(network, given))
+            given = problem(operator, noise_std)
+            found = step(solvers.ddnm_plus(network, given))
             matrix, (_, z) = Matrix(operator), known_noise()
             alpha = ABAR / ABAR_BELOW
             beta = 1 - alpha
@@ -185,12 +185,12 @@ def check_ddnm_plus(module: ModuleType) -> None:
             assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std))
 
 
-def check_diffpir(module: ModuleType) -> None:
+def check_diffpir() -> None:
     """Zhu et al. (2023), algorithm 1, the proximal point from its normal equations."""
     for name, operator in some_operators().items():
         for weight, zeta in ((8.0, 0.3), (3.0, 1.0), (20.0, 0.0)):
-            given = problem(module, operator)
-            found = step(module.diffpir(network, given, weight=weight, zeta=zeta))
+            given = problem(operator)
+            found = step(solvers.diffpir(network, given, weight=weight, zeta=zeta))
             matrix, (_, z) = Matrix(operator), known_noise()
             x_t, sigma_bar = to_ddpm(state(), ABAR), ((1 - ABAR) / ABAR) ** 0.5
             rho = weight * (2 * NOISE) ** 2 / sigma_bar**2
@@ -203,12 +203,12 @@ def check_diffpir(module: ModuleType) -> None:
             assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, weight, zeta))
 
 
-def check_pigdm(module: ModuleType) -> None:
+def check_pigdm() -> None:
     """Song et al. (2023), algorithm 1, with r_t^2 = 1 - abar, scaled as in the authors' code."""
     for name, operator in some_operators().items():
         for noise_std, eta in ((0.0, 1.0), (NOISE, 0.5), (0.5, 0.0)):
-            given = problem(module, operator, noise_std)
-            found = step(module.pigdm(network, given, eta=eta))
+            given = problem(operator, noise_std)
+            found = step(solvers.pigdm(network, given, eta=eta))
             matrix, (_, z) = Matrix(operator), known_noise()
             x_t, r2 = to_ddpm(state(), ABAR).requires_grad_(), 1 - ABAR
             X0 = in_ddpm(x_t, ABAR)
@@ -228,15 +228,15 @@ def check_pigdm(module: ModuleType) -> None:
             assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std, eta))
 
 
-def check_dps(module: ModuleType) -> None:
+def check_dps() -> None:
     """Chung et al. (2023), algorithm 1: x_s = x'_s - zeta grad |Y - A X0|^2, zeta = strength / 2 |Y - A X0|.
 
     The released code descends the norm itself, which is half the square's gradient over the norm.
     """
     for name, operator in [*some_operators().items(), ("jpeg", Jpeg(coding_of(30), SIZE))]:
         for strength in (1.0, 0.3):
-            given = problem(module, operator)
-            found = step(module.dps(network, given, strength=strength))
+            given = problem(operator)
+            found = step(solvers.dps(network, given, strength=strength))
             _, z = known_noise()
             x_t = to_ddpm(state(), ABAR).requires_grad_()
             X0 = in_ddpm(x_t, ABAR)
@@ -252,34 +252,19 @@ def check_dps(module: ModuleType) -> None:
             assert_same(found, from_ddpm(x_s.detach(), ABAR_BELOW), (name, strength))
 
 
-def test_ddrm() -> None:
-    check_ddrm(methods)
+@pytest.mark.parametrize("check", [check_ddrm, check_ddnm_plus, check_diffpir, check_pigdm, check_dps])
+def test_each_solver_is_that_of_its_paper(check: Callable[[], None]) -> None:
+    check()
 
 
-def test_ddnm_plus() -> None:
-    check_ddnm_plus(methods)
-
-
-def test_diffpir() -> None:
-    check_diffpir(methods)
-
-
-def test_pigdm() -> None:
-    check_pigdm(methods)
-
-
-def test_dps() -> None:
-    check_dps(methods)
-
-
-# ------------------------------------------------------------ against Gaussian priors, in closed form
+# --- against Gaussian priors, in closed form ------------------------------------------------------
 
 STD = 0.2
 PRIOR = GaussianPrior(mean=0.4, std=STD)
 
 
 def no_noise(like: Tensor) -> Tensor:
-    """Of an affine walk, what comes out with all noise at its mean is the mean of what comes out."""
+    """Of affine steps: their result with all noise at its mean is the mean of their results."""
     return torch.zeros_like(like)
 
 
@@ -293,9 +278,9 @@ def reduced(noise_std: float) -> tuple[Problem, Tensor, Tensor]:
     return Problem(y, operator, noise_std), x, expected
 
 
-def order(walk: Callable[[list[float]], Tensor]) -> float:
-    """Order of convergence of a walk to its own limit, from ladders of 40 to 320 steps."""
-    ends = [walk(log_sigma(10.0, 0.005, n)).double() for n in (40, 80, 160, 320)]
+def order(run: Callable[[list[float]], Tensor]) -> float:
+    """Order of convergence to its own limit, from runs of 40 to 320 steps."""
+    ends = [run(log_sigma(10.0, 0.005, n)).double() for n in (40, 80, 160, 320)]
     apart = [float((coarse - fine).abs().max()) for coarse, fine in pairwise(ends)]
     orders = [math.log2(coarse / fine) for coarse, fine in pairwise(apart)]
     assert max(orders) - min(orders) < 0.15, orders
@@ -319,7 +304,7 @@ def test_order_of_pigdm_as_a_denoiser(sampler: samplers.Sampler, expected: float
 )
 def test_order_of_transitions(make: Callable[[Problem], samplers.Update]) -> None:
     problem, x, _ = reduced(NOISE)
-    found = order(lambda sigmas: samplers.walk(make(problem), x, sigmas, noise=no_noise))
+    found = order(lambda sigmas: samplers.run_updates(make(problem), x, sigmas, rng=no_noise))
     assert found == pytest.approx(1.0, abs=0.15)
 
 
@@ -327,11 +312,11 @@ def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
     """With all noise fresh its steps forget the start, and the last correction is the exact one."""
     problem, x, expected = reduced(NOISE)
     update = solvers.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0)
-    found = samplers.walk(update, x, log_sigma(10.0, 0.005, 600), noise=no_noise)
+    found = samplers.run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
     assert (found - expected).abs().max() < 0.003
     # Its default trusts the prior eight times as much, which is for networks, not for Gaussians.
     update = solvers.diffpir(PRIOR.denoise, problem)
-    found = samplers.walk(update, x, log_sigma(10.0, 0.005, 600), noise=no_noise)
+    found = samplers.run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
     assert (found - expected).abs().max() > 0.1
 
 
@@ -341,7 +326,7 @@ def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
     problem, x, expected = reduced(NOISE)
     make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
     sigmas = log_sigma(10.0, 0.005, 1000)
-    found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
+    found = samplers.run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
 
     def misfit(picture: Tensor) -> float:
         return float((problem.operator.forward(picture) - problem.y).square().mean() ** 0.5)
@@ -354,10 +339,10 @@ def test_without_noise_what_is_measured_is_met(name: str) -> None:
     problem, x, expected = reduced(0.0)
     sigmas = log_sigma(10.0, 0.005, 60)
     if name == "ddnm":
-        found = samplers.ddim(solvers.ddnm(PRIOR.denoise, problem), x, sigmas)
+        found = samplers.ddim(solvers.ddnm(PRIOR.denoise, problem, no_noise), x, sigmas)
     else:
         make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
-        found = samplers.walk(make(PRIOR.denoise, problem), x, sigmas, noise=no_noise)
+        found = samplers.run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
     assert (problem.operator.forward(found) - problem.y).abs().max() < 1e-4
     if name in ("ddrm", "ddnm-plus"):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)
@@ -393,11 +378,11 @@ def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
         return torch.randn(like.shape, generator=numbers)
 
     x = PRIOR.noisy(10.0, generator, like=problem.y)
-    x = samplers.walk(make(draws, problem), x, log_sigma(10.0, 0.01, 8), noise=generator)
+    x = samplers.run_updates(make(draws, problem), x, log_sigma(10.0, 0.01, 8), rng=generator)
     assert_moments(x[..., :32].double(), mean=PRIOR.mean, variance=STD**2)
 
 
-# ------------------------------------------------------------------------------------------- conduct
+# --- conduct --------------------------------------------------------------------------------------
 
 
 def test_guidance_without_a_classifier() -> None:
@@ -409,7 +394,7 @@ def test_guidance_without_a_classifier() -> None:
 
     x = state()
     for strength, expected in ((0.0, -1.0), (1.0, 2.0), (1.5, 3.5)):
-        found = solvers.classifier_free(conditional, unconditional, strength)(x, 0.3)
+        found = guidance.classifier_free(conditional, unconditional, strength)(x, 0.3)
         torch.testing.assert_close(found, x + expected)
 
 
@@ -443,7 +428,10 @@ def test_repaint_with_the_noise_as_printed() -> None:
             lambda: solvers.ddrm(network, jpeg_problem()),
             "Jpeg is not linear; splitting, ddnm or dps can serve",
         ),
-        (lambda: solvers.ddnm(network, after_jpeg()), "Jpeg after Blur is not linear; only dps can serve it"),
+        (
+            lambda: solvers.ddnm(network, after_jpeg(), no_noise),
+            "Jpeg after Blur is not linear; only dps can serve it",
+        ),
         (lambda: solvers.repaint(network, jpeg_problem(), no_noise), "cannot serve Jpeg; use ddnm"),
         (
             lambda: solvers.ddrm(
@@ -483,3 +471,67 @@ def jpeg_problem() -> Problem:
 def after_jpeg() -> Problem:
     blurred = operators.chain(Blur(gaussian_kernel(0.5), SIZE), Jpeg(coding_of(50), SIZE))
     return Problem(state().float(), blurred)
+
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_ddrm: [
+            edited(
+                solvers.ddrm,
+                "kept, drawn = below * math.sqrt(1 - eta**2), below * eta",
+                "kept, drawn = below, below * eta",
+            ),
+            edited(solvers.ddrm, "noisier = level > below", "noisier = level > sigma"),
+            edited(solvers.ddrm, "kept / level.clamp_min(1e-12), eta_b", "kept / level.clamp_min(1e-12), 1"),
+            edited(solvers.ddrm, "(eta_b * level) ** 2", "level**2"),
+            edited(
+                solvers.ddrm,
+                "operator.to_spectrum(operator.forward(x)) / s",
+                "operator.to_spectrum(operator.forward(x))",
+            ),
+        ],
+        check_ddnm_plus: [
+            edited(solvers.ddnm_plus, "missing, c * noise_std, fresh, u", "missing, noise_std, fresh, u"),
+            edited(
+                solvers._by_direction,
+                "share = torch.where(carried > u, u / carried.clamp_min(1e-12), 1)",
+                "share = torch.ones_like(s)",
+            ),
+            edited(solvers._by_direction, "(u**2 - carried**2).clamp_min(0).sqrt()", "u"),
+            edited(solvers._by_direction, "carried = noise_std / s", "carried = noise_std * s"),
+            edited(solvers.ddnm_plus, "TRUST * (noise_std / below) ** 2", "(noise_std / below) ** 2"),
+        ],
+        check_diffpir: [
+            wrong(
+                solvers.diffpir,
+                lambda right: (
+                    lambda denoise, problem, weight, zeta: right(
+                        denoise, problem, weight=4 * weight, zeta=zeta
+                    )
+                ),
+                "the noise is doubled",
+            ),
+            edited(solvers.diffpir, "math.sqrt(1 - zeta) * direction", "(1 - zeta) * direction"),
+        ],
+        check_pigdm: [
+            wrong(
+                solvers.pigdm,
+                lambda right: partial(right, prior_std=1.0),
+                "the prior's deviation is that of pictures in [-1, 1]",
+            ),
+            edited(solvers.pigdm, "eta, rng) + pulled", "eta, rng) + pulled / 2"),
+            edited(solvers._pulled_back, "problem.noise_std**2 / r2", "problem.noise_std / r2"),
+        ],
+        check_dps: [
+            wrong(
+                solvers.dps,
+                lambda right: (
+                    lambda denoise, problem, strength: right(denoise, problem, strength=2 * strength)
+                ),
+                "the gradient is doubled",
+            ),
+            edited(solvers.dps, "(1 + 4 * sigma**2) * (1 + 4 * below**2)", "(1 + 4 * sigma**2) ** 2"),
+            edited(solvers.dps, ".norm(dim=1).sum()", ".square().sum()"),
+        ],
+    }
+)
