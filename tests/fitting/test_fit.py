@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors import safe_open
 from scenes import scene
 from scipy.ndimage import gaussian_filter
-from test_noise_model import RAMP
+from ramps import RAMP
 from torch import Tensor
 
 from restore.errors import ConfigError, RestoreError
@@ -204,8 +204,8 @@ def test_no_gain_is_not_written(tmp_path: Path, base: Backbone, said: list[str])
     assert report.gain == 0
     assert report.saved == ""
     assert not output.exists()
-    assert "not written (pass --anyway to write it nevertheless" in said[-1]
-    report = fit(singles(), output, useless, base=base, anyway=True, say=said.append)
+    assert "not written (pass --force to write it nevertheless" in said[-1]
+    report = fit(singles(), output, useless, base=base, force=True, say=said.append)
     assert report.gain <= 0
     assert report.saved == str(output)
     assert load(output).facts["fit"]["saved"] == str(output)
@@ -240,7 +240,7 @@ def test_texture_is_not_taken_for_noise(tmp_path: Path, base: Backbone, said: li
     assert 255 * report.noise.sigma > 2
     assert (report.saved, report.method, report.steps) == ("", "", 0)
     assert "what was measured is their texture" in said[-1]
-    assert fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, anyway=True, say=len).saved
+    assert fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, force=True, say=len).saved
 
 
 def test_smooth_noise_of_gray_scans_is_not_taken_for_texture(tmp_path: Path, base: Backbone) -> None:
@@ -274,7 +274,7 @@ def test_the_global_random_state_is_left_alone(tmp_path: Path, base: Backbone) -
 def test_from_scratch_begins_elsewhere(tmp_path: Path, base: Backbone) -> None:
     for name, scratch in (("a", False), ("b", True)):
         config = quick(steps=1, lr=1e-9, from_scratch=scratch)
-        fit(singles(), tmp_path / f"{name}.safetensors", config, base=base, anyway=True, say=len)
+        fit(singles(), tmp_path / f"{name}.safetensors", config, base=base, force=True, say=len)
     was = base.network.stem.weight
     near, far = (load(tmp_path / f"{name}.safetensors").network.stem.weight for name in "ab")
     assert torch.allclose(near, was, atol=1e-3)
@@ -283,7 +283,7 @@ def test_from_scratch_begins_elsewhere(tmp_path: Path, base: Backbone) -> None:
 
 def test_the_pictures_learned_from_are_known(tmp_path: Path, base: Backbone) -> None:
     pictures = singles(6)
-    fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, anyway=True, say=len)
+    fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, force=True, say=len)
     known = Fingerprints.parse(load(tmp_path / "own.safetensors").facts["fingerprints"])
     assert len(known) == 4  # two of the six are kept aside
     assert sum(known.holds(one.views[0]) for one in pictures.scenes) == 4
@@ -291,7 +291,7 @@ def test_the_pictures_learned_from_are_known(tmp_path: Path, base: Backbone) -> 
 
 def test_old_rows_do_not_stay_in_the_logs_of_a_new_fit(tmp_path: Path, base: Backbone) -> None:
     for _ in range(2):
-        fit(singles(), tmp_path / "own.safetensors", quick(steps=10), base=base, anyway=True, say=len)
+        fit(singles(), tmp_path / "own.safetensors", quick(steps=10), base=base, force=True, say=len)
     for name, rows in (("log.csv", 1), ("validation.csv", fitters.CHECKS)):
         assert len(rows_of(tmp_path / "own.fit" / name)) == rows, name
 
@@ -311,7 +311,7 @@ def test_adapters_are_saved_and_give_the_same(tmp_path: Path, weights: Path) -> 
     (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
     base = load(weights)
     output = tmp_path / "own.safetensors"
-    report = fit(singles(), output, quick(rank=2, steps=20), base=base, anyway=True, say=len)
+    report = fit(singles(), output, quick(rank=2, steps=20), base=base, force=True, say=len)
     assert report.saved == str(output)
     with safe_open(output, framework="pt") as file:
         assert file.metadata()["base"] == base.facts["sha256"]
@@ -335,7 +335,7 @@ def test_adapters_are_saved_and_give_the_same(tmp_path: Path, weights: Path) -> 
 def test_adapters_on_adapters_are_refused(tmp_path: Path, weights: Path) -> None:
     (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
     first = tmp_path / "first.safetensors"
-    fit(singles(), first, quick(rank=1, steps=1), base=load(weights), anyway=True, say=len)
+    fit(singles(), first, quick(rank=1, steps=1), base=load(weights), force=True, say=len)
     with pytest.raises(ConfigError, match="adapters are put on whole weights, not on other adapters"):
         fit(singles(), tmp_path / "b.safetensors", quick(rank=1, steps=1), base=load(first), say=len)
 
@@ -345,7 +345,7 @@ def test_whole_weights_that_began_as_adapters_take_adapters(tmp_path: Path, weig
     names = [tmp_path / f"{name}.safetensors" for name in ("adapters", "whole", "again")]
     started = load(weights)
     for name, rank in zip(names, (1, 0, 1), strict=True):
-        fit(singles(), name, quick(rank=rank, steps=1), base=started, anyway=True, say=len)
+        fit(singles(), name, quick(rank=rank, steps=1), base=started, force=True, say=len)
         started = load(name)
     assert started.facts["fit"]["config"]["rank"] == 1
 
@@ -402,7 +402,7 @@ def test_an_interrupt_before_the_first_step(
 ) -> None:
     interrupt_at(monkeypatch, 0)
     output = tmp_path / "own.safetensors"
-    report = fit(singles(), output, quick(), base=base, anyway=True, say=said.append)
+    report = fit(singles(), output, quick(), base=base, force=True, say=said.append)
     assert report.interrupted
     assert not output.exists()
     assert not any("inf" in line for line in said)

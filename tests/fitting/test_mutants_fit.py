@@ -5,49 +5,14 @@ from __future__ import annotations
 import pytest
 import test_adapters
 import test_noise_model
-import test_objectives
 from mutants import Mutations, mutant_tests
 
-from restore.fitting import objectives
 from restore.noise import model
 from restore.priors import adapters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 MUTATIONS: Mutations = {
-    (objectives, test_objectives.check_recorrupted): [
-        # alpha the wrong way round, in one place or the other
-        ("noisy + alpha * fresh,", "noisy + fresh / alpha,"),
-        ("(noisy - fresh / alpha)", "(noisy - alpha * fresh)"),
-        ("(noisy - fresh / alpha)", "(noisy + fresh / alpha)"),
-        ("(1 + alpha**-2) * variance", "(1 + alpha**2) * variance"),
-        ("(1 + alpha**-2) * variance", "alpha**-2 * variance"),
-    ],
-    (objectives, test_objectives.check_floor): [
-        ("variance + floor**2", "variance"),
-        ("fresh + white[1]", "fresh + white[0]"),
-        ("fresh + white[1]", "fresh"),
-        ("noisy + white[0]", "noisy"),
-    ],
-    (objectives, test_objectives.check_recorrupted_spectrum): [
-        ("noise.draw(signal, generator)", "torch.randn(signal.shape, generator=generator) * 0.1"),
-    ],
-    (objectives, test_objectives.check_noise2noise): [
-        ("return error.abs().mean()", "return error.square().mean()"),
-        ("pow(2 * (1 - done))", "pow(2 * done)"),
-        ("pow(2 * (1 - done))", "pow(1 - done)"),
-        ("f(noisy, 1.0) - other", "f(noisy, 1.0) - noisy"),
-    ],
-    (objectives, test_objectives.check_sub_images): [
-        ("(1, 3), (2, 3), (1, 0)", "(1, 2), (0, 3), (1, 0)"),
-        ("(1, 0), (2, 0), (3, 1), (3, 2))", "(0, 1), (0, 2), (1, 3), (2, 3))"),
-        (".view(b, c, 4, h // 2, w // 2)", ".view(b, 4, c, h // 2, w // 2).transpose(1, 2)"),
-    ],
-    (objectives, test_objectives.check_regulariser): [
-        ("- (expected_1 - expected_2)", "+ (expected_1 - expected_2)"),
-        ("- (expected_1 - expected_2)", ""),
-        ("with torch.no_grad():\n        whole", "with torch.enable_grad():\n        whole"),
-    ],
     (model, test_noise_model.check_uncut): [
         ("beyond((1 - signal) / std)", "beyond(signal / std)"),
         ("below = signal - std", "below = signal + std"),

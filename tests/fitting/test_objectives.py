@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from mutants import constant, edited, mutant_tests, wrong
+from noise_models import bell_model
 from scenes import scene
-from test_noise_model import bell_model
 from torch import Generator, Tensor
 
 from restore.fitting import held_out, objectives
@@ -51,16 +52,14 @@ NOISES = {
 LEVELS = torch.tensor([0.1, 0.4, 0.9]).view(3, 1, 1, 1)
 
 
-def recorrupted_risk(
-    module: ModuleType, f: Restoration, noise: NoiseModel, draws: int = 4, alpha: float = ALPHA
-) -> Tensor:
+def recorrupted_risk(f: Restoration, noise: NoiseModel, draws: int = 4, alpha: float = ALPHA) -> Tensor:
     """The mean of recorrupted pairs over draws of noisy pictures, for each of three flat scenes ``(3,)``."""
     clean = LEVELS.expand(3, 3, 96, 96).contiguous()
     found = []
     for seed in range(draws):
         generator = seeded(seed)
         noisy = clean + noise.draw(clean, generator)
-        found.append(module.recorrupted(f, noisy, noise, clean, alpha=alpha, generator=generator))
+        found.append(objectives.recorrupted(f, noisy, noise, clean, alpha=alpha, generator=generator))
     return torch.stack(found).mean(0)
 
 
@@ -69,7 +68,7 @@ def floor_of(noise: NoiseModel) -> float:
     return (FLOOR * noise.sigma) ** 2 if noise.kernel.size > 1 else 0.0
 
 
-def check_recorrupted(module: ModuleType) -> None:
+def check_recorrupted() -> None:
     """For f = c y the expectation is ``(c - 1)^2 x^2 + c^2 (1 + alpha^2) v``: the error, by hand."""
     for name, noise in NOISES.items():
         variance = noise.variance(LEVELS)[:, 0].flatten() + floor_of(noise)
@@ -79,41 +78,39 @@ def check_recorrupted(module: ModuleType) -> None:
             few = 96 * 96 * 4 / (12 if noise.kernel.size > 1 else 1)
             spread = (2 / few) ** 0.5 * (c * alpha + 1 / alpha) ** 2 * variance
             cross = 2 * (1 - c) * LEVELS.flatten() * (c * alpha + 1 / alpha) * (variance / few) ** 0.5
-            found = recorrupted_risk(module, times(c), noise, alpha=alpha)
+            found = recorrupted_risk(times(c), noise, alpha=alpha)
             assert (found - wanted).abs().lt(4 * spread + 4 * cross).all(), (name, c, alpha, found, wanted)
 
 
 def test_recorrupted_is_the_error_at_more_noise() -> None:
-    check_recorrupted(objectives)
+    check_recorrupted()
 
 
-def check_floor(module: ModuleType) -> None:
+def check_floor() -> None:
     """The white floor under correlated noise is noise of the picture and of the pair alike."""
-    noise, whole = NOISES["shared by neighbours"], module.FLOOR
-    module.FLOOR = 2.0  # much more than it is, to be seen
-    try:
-        found = recorrupted_risk(module, times(0.6), noise)
-    finally:
-        module.FLOOR = whole
+    noise = NOISES["shared by neighbours"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objectives, "FLOOR", 2.0)  # much more than it is, to be seen
+        found = recorrupted_risk(times(0.6), noise)
     wanted = 0.16 * LEVELS.flatten() ** 2 + 0.36 * (1 + ALPHA**2) * 0.01 * (1 + 4)
     assert found.numpy() == pytest.approx(wanted.numpy(), rel=0.15)
 
 
 def test_the_floor_under_correlated_noise() -> None:
-    check_floor(objectives)
+    check_floor()
 
 
-def check_recorrupted_spectrum(module: ModuleType) -> None:
+def check_recorrupted_spectrum() -> None:
     """A filter sees the spectrum: the noise added must be correlated as that of the picture."""
     for name in ("white", "shared by neighbours"):
         noise = NOISES[name]
         wanted = (1 + ALPHA**2) * (0.01 * (1 + noise.correlation) / 2 + floor_of(noise) / 2)
-        found = recorrupted_risk(module, smooth, noise, 6).mean()
+        found = recorrupted_risk(smooth, noise, 6).mean()
         assert found.item() == pytest.approx(wanted, rel=0.12), name
 
 
 def test_recorrupted_of_a_filter() -> None:
-    check_recorrupted_spectrum(objectives)
+    check_recorrupted_spectrum()
 
 
 def test_noise_of_another_kind_than_the_models_is_told_by_the_risk() -> None:
@@ -153,12 +150,12 @@ VALUES = torch.tensor([0.2] * 4 + [0.5] * 2 + [0.8] * 3 + [0.9] * 1 + [1.0] * 1)
 """Mean 0.56, median 0.5, mode 0.2."""
 
 
-def fitted_constant(module: ModuleType, loss: Any, done: float) -> float:
+def fitted_constant(loss: Any, done: float) -> float:
     """Which constant answer has the least loss against views that show VALUES."""
     other = VALUES.view(1, 1, 1, -1)
     grid = torch.linspace(0, 1, 1001)
     losses = [
-        module.noise2noise(
+        objectives.noise2noise(
             lambda y, s, at=at: torch.full_like(y, float(at)), other * 0, other, loss, done=done
         )
         for at in grid
@@ -166,17 +163,17 @@ def fitted_constant(module: ModuleType, loss: Any, done: float) -> float:
     return float(grid[torch.stack(losses).argmin()])
 
 
-def check_noise2noise(module: ModuleType) -> None:
+def check_noise2noise() -> None:
     mean = VALUES.mean().item()
-    assert fitted_constant(module, "l2", 0.3) == pytest.approx(mean, abs=6e-4)
-    assert fitted_constant(module, "l1", 0.3) == pytest.approx(0.5, abs=6e-4)
-    assert fitted_constant(module, "l0", 0.95) == pytest.approx(0.2, abs=6e-4)
-    assert fitted_constant(module, "l0", 0.0) == pytest.approx(mean, abs=6e-4)
-    assert fitted_constant(module, "l0", 0.5) == pytest.approx(0.5, abs=6e-4)
+    assert fitted_constant("l2", 0.3) == pytest.approx(mean, abs=6e-4)
+    assert fitted_constant("l1", 0.3) == pytest.approx(0.5, abs=6e-4)
+    assert fitted_constant("l0", 0.95) == pytest.approx(0.2, abs=6e-4)
+    assert fitted_constant("l0", 0.0) == pytest.approx(mean, abs=6e-4)
+    assert fitted_constant("l0", 0.5) == pytest.approx(0.5, abs=6e-4)
 
 
 def test_noise2noise_finds_mean_median_and_mode() -> None:
-    check_noise2noise(objectives)
+    check_noise2noise()
 
 
 def test_noise2noise_sees_one_view_and_is_compared_with_the_other() -> None:
@@ -204,14 +201,14 @@ def test_the_annealed_loss_has_finite_gradients_where_there_is_no_error() -> Non
 # --- neighbor2neighbor ----------------------------------------------------------------------------
 
 
-def check_sub_images(module: ModuleType) -> None:
+def check_sub_images() -> None:
     """Two pixels of each cell that share an edge, in either order, the same in all channels."""
     h, w = 6, 8
     places = torch.arange(h * w).view(1, 1, h, w).float()
     image = torch.cat([places, places + 1000], dim=1)
     pairs = set()
     for choice in range(8):
-        first, second = module.sub_images(image, torch.full((1, 1, h // 2, w // 2), choice))
+        first, second = objectives.sub_images(image, torch.full((1, 1, h // 2, w // 2), choice))
         assert first.shape == second.shape == (1, 2, h // 2, w // 2)
         assert torch.equal(first[:, 1], first[:, 0] + 1000)
         assert torch.equal(second[:, 1], second[:, 0] + 1000)
@@ -225,7 +222,7 @@ def check_sub_images(module: ModuleType) -> None:
 
 
 def test_sub_images() -> None:
-    check_sub_images(objectives)
+    check_sub_images()
 
 
 def test_each_cell_and_picture_has_a_choice_of_its_own() -> None:
@@ -240,12 +237,12 @@ def test_each_cell_and_picture_has_a_choice_of_its_own() -> None:
                 assert torch.equal(second[k, :, y, x], same[1][k, :, y, x])
 
 
-def check_regulariser(module: ModuleType) -> None:
+def check_regulariser() -> None:
     """Nothing for the identity, as much again for a constant; no gradient through the whole picture."""
     noisy = torch.rand(2, 3, 12, 16, generator=seeded())
 
     def loss(f: Restoration, weight: float) -> Tensor:
-        found: Tensor = module.neighbor2neighbor(f, noisy, weight=weight, generator=seeded(5))
+        found: Tensor = objectives.neighbor2neighbor(f, noisy, weight=weight, generator=seeded(5))
         return found
 
     assert loss(times(1), 0).item() > 0.01
@@ -267,7 +264,7 @@ def check_regulariser(module: ModuleType) -> None:
 
 
 def test_regulariser() -> None:
-    check_regulariser(objectives)
+    check_regulariser()
 
 
 def test_neighbours_with_independent_noise_teach_the_truth() -> None:
@@ -509,3 +506,77 @@ def test_what_is_trained_is_what_is_used(branch: Any, gray: bool) -> None:
         assert torch.allclose(trained(noisy, strength), used, atol=1e-5)
     if branch == "gaussian":
         assert not torch.allclose(trained(noisy, 1.0), trained(noisy, 3.0), atol=1e-4)
+
+
+# --- mutants --------------------------------------------------------------------------------------
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_recorrupted: [
+            edited(objectives.recorrupted, "noisy + alpha * fresh,", "noisy + fresh / alpha,"),
+            edited(objectives.recorrupted, "(noisy - fresh / alpha)", "(noisy - alpha * fresh)"),
+            edited(objectives.recorrupted, "(noisy - fresh / alpha)", "(noisy + fresh / alpha)"),
+            edited(objectives.recorrupted, "(1 + alpha**-2) * variance", "(1 + alpha**2) * variance"),
+            edited(objectives.recorrupted, "(1 + alpha**-2) * variance", "alpha**-2 * variance"),
+        ],
+        check_floor: [
+            edited(objectives.recorrupted, "variance + floor**2", "variance"),
+            edited(objectives.recorrupted, "fresh + white[1]", "fresh + white[0]"),
+            edited(objectives.recorrupted, "fresh + white[1]", "fresh"),
+            edited(objectives.recorrupted, "noisy + white[0]", "noisy"),
+        ],
+        check_recorrupted_spectrum: [
+            edited(
+                objectives.recorrupted,
+                "noise.draw(signal, generator)",
+                "torch.randn(signal.shape, generator=generator) * 0.1",
+            ),
+        ],
+        check_noise2noise: [
+            wrong(
+                objectives.noise2noise,
+                lambda right: (
+                    lambda f, noisy, other, loss, done: right(
+                        f, noisy, other, "l2" if loss == "l1" else loss, done=done
+                    )
+                ),
+                "l1 squares the error",
+            ),
+            wrong(
+                objectives.noise2noise,
+                lambda right: lambda *views, done: right(*views, done=1 - done),
+                "the exponent rises from 0 to 2",
+            ),
+            wrong(
+                objectives.noise2noise,
+                lambda right: lambda *views, done: right(*views, done=(1 + done) / 2),
+                "the exponent falls from 1 to 0",
+            ),
+            wrong(
+                objectives.noise2noise,
+                lambda right: lambda f, noisy, other, loss, done: right(f, noisy, noisy, loss, done=done),
+                "compared with the view it sees",
+            ),
+        ],
+        check_sub_images: [
+            constant(
+                objectives,
+                "_NEIGHBOURS",
+                ((0, 1), (0, 2), (1, 2), (0, 3), (1, 0), (2, 0), (3, 1), (3, 2)),
+            ),
+            constant(objectives, "_NEIGHBOURS", 2 * ((0, 1), (0, 2), (1, 3), (2, 3))),
+            edited(
+                objectives.sub_images,
+                ".view(b, c, 4, h // 2, w // 2)",
+                ".view(b, 4, c, h // 2, w // 2).transpose(1, 2)",
+            ),
+        ],
+        check_regulariser: [
+            edited(
+                objectives.neighbor2neighbor, "- (expected_1 - expected_2)", "+ (expected_1 - expected_2)"
+            ),
+            edited(objectives.neighbor2neighbor, "- (expected_1 - expected_2)", ""),
+            edited(objectives.neighbor2neighbor, "torch.no_grad()", "torch.enable_grad()"),
+        ],
+    }
+)

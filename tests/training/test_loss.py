@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from types import ModuleType
 
 import pytest
 import torch
 from gaussian_oracle import GaussianPrior, generator_noise
 from hypothesis import given
 from hypothesis import strategies as st
+from mutants import Check, constant, edited, mutant_tests, wrong
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
@@ -32,11 +32,11 @@ def normal(mean: float, std: float) -> Normal:
     return Normal(torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64))
 
 
-def states(module: ModuleType = loss, seed: int = 1) -> tuple[loss.Noised, dict[str, Tensor]]:
+def states(seed: int = 1) -> tuple[loss.Noised, dict[str, Tensor]]:
     """Two noised pictures, and one imperfect prediction of X0 said in the three ways."""
     x0 = 2 * eight_bit() - 1
     sigma = torch.tensor([0.05, 1.3], dtype=torch.float64)
-    state = module.noised(x0, generator_noise(seed)(x0), sigma)
+    state = loss.noised(x0, generator_noise(seed)(x0), sigma)
     x0_hat = x0 + 0.3 * generator_noise(seed + 1)(x0)
     names = {"eps": eps_from, "x0": x0_from, "v": v_from}
     return state, {
@@ -44,12 +44,12 @@ def states(module: ModuleType = loss, seed: int = 1) -> tuple[loss.Noised, dict[
     }
 
 
-# --- checks shared with the mutants ---------------------------------------------------------------
+# --- checks that the mutants must fail ---------------------------------------------------------------
 
 
-def check_squared_errors(loss: ModuleType) -> None:
+def check_squared_errors() -> None:
     """One imperfect answer costs the same in whichever way it is given, and what the papers say."""
-    state, predictions = states(loss)
+    state, predictions = states()
     snr = (1 / (2 * torch.tensor([0.05, 1.3], dtype=torch.float64))) ** 2
     torch.testing.assert_close(state.snr, snr)
     x0_error = ((predictions["x0"] - state.x0) ** 2).mean(dim=(1, 2, 3))
@@ -65,7 +65,7 @@ def check_squared_errors(loss: ModuleType) -> None:
     )
 
 
-def check_kl(loss: ModuleType) -> None:
+def check_kl() -> None:
     """torch.distributions says the same."""
     noise = generator_noise(3)
     gap, log_p, log_q = (2 * noise(torch.zeros(50)) for _ in range(3))
@@ -74,7 +74,7 @@ def check_kl(loss: ModuleType) -> None:
     torch.testing.assert_close(loss.normal_kl(gap, log_p, log_q), expected)
 
 
-def check_likelihood(loss: ModuleType) -> None:
+def check_likelihood() -> None:
     """The 256 bins hold all probability, each what the distribution function says."""
     x0 = 2 * torch.arange(256, dtype=torch.float64) / 255 - 1
     for mean, std in ((0.1, 0.3), (-0.99, 0.02), (0.7, 2.0), (0.0, 0.003)):
@@ -87,7 +87,7 @@ def check_likelihood(loss: ModuleType) -> None:
         torch.testing.assert_close(log_p.exp(), expected, rtol=1e-9, atol=1e-14)
 
 
-def check_prior_term(loss: ModuleType) -> None:
+def check_prior_term() -> None:
     """What is left of the picture at the end of the schedule, by torch.distributions."""
     x0 = 2 * eight_bit() - 1
     for steps in (10, 40):
@@ -120,7 +120,7 @@ class ExactReverse:
         return self(x, sigma), torch.full_like(x, self.interpolation(t))
 
 
-def check_bound_is_tight(loss: ModuleType) -> None:
+def check_bound_is_tight() -> None:
     """With the exact reverse process the bound is the entropy, but for what the schedule leaves unhidden.
 
     E[bound] = H(x0) + KL(q(x_T) || N(0, 1)); the fixed variances can only be worse.
@@ -137,7 +137,7 @@ def check_bound_is_tight(loss: ModuleType) -> None:
 
     denoise, means = ExactReverse(PRIOR, schedule), {}
     for variance in ("learned", "small", "large"):
-        bound = loss.variational_bound(denoise, images, schedule, noise=generator_noise(4), variance=variance)
+        bound = loss.variational_bound(denoise, images, schedule, rng=generator_noise(4), variance=variance)
         torch.testing.assert_close(bound.total, bound.prior + bound.terms.sum(dim=1))
         gap = bound.total - surprise - left
         means[variance] = gap.mean().item()
@@ -149,11 +149,11 @@ def check_bound_is_tight(loss: ModuleType) -> None:
     assert means["large"] > means["learned"] + 0.02
 
 
-def check_bound_terms(loss: ModuleType) -> None:
+def check_bound_terms() -> None:
     """Each term of the oracle's bound: the weight of X0 squared, Var[X0 | x_t], over twice the variance."""
     images = eight_bit(16, 16, 16)
     n = images.numel()
-    bound = loss.variational_bound(PRIOR.denoise, images, SHORT, noise=generator_noise(5))
+    bound = loss.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(5))
     posterior = SHORT.posterior
     for t in (1, 10, 39):
         spread = 4 * PRIOR.posterior_variance(SHORT.sigmas[t].item())
@@ -163,7 +163,7 @@ def check_bound_terms(loss: ModuleType) -> None:
         assert bound.terms[:, t].mean().item() == pytest.approx(nats / math.log(2), rel=tolerance)
 
 
-def check_hybrid(loss: ModuleType) -> None:
+def check_hybrid() -> None:
     """The bound teaches the variance alone, L_simple the mean; the optimum is the exact variance."""
     t = torch.tensor([7, 25])
     x0 = 2 * eight_bit(2, 64, 64) - 1
@@ -210,8 +210,8 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_loss(check) -> None:
-    check(loss)
+def test_loss(check: Check) -> None:
+    check()
 
 
 # --- the rest -------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_perfect_denoiser_pays_for_the_decoder_alone() -> None:
     images = eight_bit()
     assert images.min() > 0
     assert images.max() < 1
-    bound = loss.variational_bound(lambda x, sigma: images, images, SHORT, noise=generator_noise(7))
+    bound = loss.variational_bound(lambda x, sigma: images, images, SHORT, rng=generator_noise(7))
     assert bound.terms[:, 1:].abs().max() < 1e-12
     std = SHORT.posterior.variance[1].sqrt().item()
     bits = -math.log2(math.erf(1 / 255 / std / math.sqrt(2)))  # the share within half a bin of the mean
@@ -298,7 +298,7 @@ def test_the_bound_reports_every_call_and_leaves_the_images_alone() -> None:
         PRIOR.denoise,
         images,
         schedules.cosine(6),
-        noise=lambda like: noise(like).float(),
+        rng=lambda like: noise(like).float(),
         progress=lambda done, total: reports.append((done, total)),
     )
     assert reports == [(done, 6) for done in range(1, 7)]
@@ -310,7 +310,7 @@ def test_the_bound_reports_every_call_and_leaves_the_images_alone() -> None:
 @pytest.mark.parametrize("images", [torch.full((1, 3, 2, 2), 0.001), torch.full((1, 3, 2, 2), 2.0)])
 def test_the_bound_needs_eight_bit_pictures(images: Tensor) -> None:
     with pytest.raises(ValueError, match="bits per dimension need 8-bit pictures"):
-        loss.variational_bound(PRIOR.denoise, images, SHORT, noise=generator_noise(0))
+        loss.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(0))
 
 
 def test_wrong_arguments_say_why() -> None:
@@ -320,6 +320,60 @@ def test_wrong_arguments_say_why() -> None:
     with pytest.raises(ValueError, match="no prediction 'score'; choose one of eps, x0, v"):
         loss.min_snr_weight("score", state.snr)
     with pytest.raises(ValueError, match="has no with_variance"):
-        loss.variational_bound(
-            PRIOR.denoise, eight_bit(), SHORT, noise=generator_noise(0), variance="learned"
-        )
+        loss.variational_bound(PRIOR.denoise, eight_bit(), SHORT, rng=generator_noise(0), variance="learned")
+
+
+# --- mutants --------------------------------------------------------------------------------------
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_squared_errors: [
+            edited(loss.min_snr_weight, '"v": snr + 1', '"v": snr'),
+            edited(loss.min_snr_weight, "snr.clamp(max=gamma)", "snr.clamp(min=gamma)"),
+        ],
+        check_kl: [
+            edited(loss.normal_kl, "torch.expm1(ratio) - ratio", "torch.expm1(ratio)"),
+            edited(
+                loss.normal_kl,
+                "ratio = true_log_variance - log_variance",
+                "ratio = log_variance - true_log_variance",
+            ),
+        ],
+        check_likelihood: [
+            constant(loss, "HALF_BIN", 0.5 / 255),
+            edited(loss.log_likelihood, "x0 > 1 - HALF_BIN", "x0 > 1 + HALF_BIN"),
+        ],
+        check_prior_term: [
+            edited(loss.prior_term, "torch.log1p(-abar)", "torch.zeros_like(abar)"),
+            edited(loss.prior_term, "abar.sqrt() * x0", "abar * x0"),
+        ],
+        check_bound_terms: [
+            edited(loss.bound_term, "posterior.x0_weight, t), x0) *", "posterior.x_t_weight, t), x0) *"),
+            wrong(
+                loss.variational_bound,
+                lambda right: (
+                    lambda *pictures, rng, **options: right(
+                        *pictures, rng=lambda like: 2 * rng(like), **options
+                    )
+                ),
+                "twice the noise",
+            ),
+        ],
+        check_bound_is_tight: [
+            edited(loss.bound_term, "(t == 0).reshape", "(t == 1).reshape"),
+        ],
+        check_hybrid: [
+            wrong(
+                loss.learned_log_variance,
+                lambda right: lambda schedule, t, interpolation: right(schedule, t, 1 - interpolation),
+                "the small variance and the large one exchanged",
+            ),
+            edited(loss.hybrid_extra, "x0_hat.detach()", "x0_hat"),
+            wrong(
+                loss.hybrid_extra,
+                lambda right: lambda schedule, *state: right(schedule, *state) / schedule.steps,
+                "the term of one step in place of the sum over all",
+            ),
+        ],
+    }
+)

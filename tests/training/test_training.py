@@ -1027,7 +1027,7 @@ WORKER = """
 import os, sys, time
 from pathlib import Path
 import torch
-from restore.training import loop
+from restore.training import trainer as loop
 from restore.training.config import read_config
 
 rank = int(os.environ["RANK"])
