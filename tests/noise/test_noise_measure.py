@@ -17,9 +17,9 @@ from ramps import RAMP, SIZE
 from scenes import scene
 from scipy.ndimage import gaussian_filter
 
-from restore.noise import measure
 from restore.noise.measure import measure_noise, noise_from_views
 from restore.noise.model import CLEAN, NoiseModel, white_noise
+from restore.noise.variance_line import nonnegative_line, variance_line
 
 Floats = NDArray[np.float64]
 Noise = Callable[[Floats, np.random.Generator], Floats]
@@ -296,7 +296,7 @@ def test_a_line_is_found_below_texture(gain: float, read: float, seed: int, text
     mean = np.random.default_rng(seed).uniform(0.05, 0.95, 600)
     variance = gain * mean + read
     variance[(mean > 0.4) & (mean < 0.4 + 0.1 * textured)] *= 30
-    found = measure._line(mean, variance)
+    found = variance_line(mean, variance)
     assert found[0] * 0.9 + found[1] == pytest.approx(gain * 0.9 + read, rel=0.1)
     assert found[0] * 0.1 + found[1] == pytest.approx(gain * 0.1 + read, rel=0.1)
 
@@ -306,7 +306,7 @@ def test_a_line_is_found_below_texture(gain: float, read: float, seed: int, text
 )
 def test_neither_gain_nor_read_noise_is_negative(points: list[tuple[float, float, float]]) -> None:
     x, y, weights = map(np.array, zip(*points, strict=True))
-    gain, read = measure._nonnegative(x, y, weights)
+    gain, read = nonnegative_line(x, y, weights)
     assert gain >= 0
     assert read >= 0
     error = (weights * (gain * x + read - y) ** 2).sum()
@@ -315,4 +315,4 @@ def test_neither_gain_nor_read_noise_is_negative(points: list[tuple[float, float
 
 
 def test_one_brightness_tells_no_gain() -> None:
-    assert measure._line(np.full(100, 0.5), np.full(100, 0.01)) == (0.0, pytest.approx(0.01))
+    assert variance_line(np.full(100, 0.5), np.full(100, 0.01)) == (0.0, pytest.approx(0.01))
