@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from mutants import edited, mutant_tests, wrong
 from refused import refused
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -40,21 +41,21 @@ def adapted(network: nn.Module, rank: int = 2, *, seed: int = 1) -> dict[str, Te
 # --- the network ----------------------------------------------------------------------------------
 
 
-def check_adapters(module: ModuleType) -> None:
+def check_adapters() -> None:
     """They start as nothing, their product is added, and merging is the same as wearing them."""
     network = tiny_prior().network
     base = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     level = torch.zeros(1)
     before = network(planes(), level)
-    trained = module.add_adapters(network, 2)
+    trained = adapters.add_adapters(network, 2)
     assert torch.equal(network(planes(), level), before)
-    found = module.adapter_tensors(network)
+    found = adapters.adapter_tensors(network)
     with torch.no_grad():
         for number, name in enumerate(sorted(found)):
             found[name].normal_(0, 0.2, generator=torch.Generator().manual_seed(number))
     worn = network(planes(), level)
     assert (worn - before).abs().max() > 0.01
-    merged = module.merged(base, found)
+    merged = adapters.merged(base, found)
     plain = UNet(tiny_prior().config.network)
     plain.load_state_dict(merged)
     assert torch.allclose(plain(planes(), level), worn, atol=1e-5)
@@ -70,7 +71,7 @@ def check_adapters(module: ModuleType) -> None:
 
 
 def test_adapters() -> None:
-    check_adapters(adapters)
+    check_adapters()
 
 
 def test_only_adapters_are_trained() -> None:
@@ -282,3 +283,26 @@ def test_what_could_not_be_loaded_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         save_adapters({"a.A": torch.ones(1, 2)}, tmp_path / "none" / "own", base="", facts={})
     assert list(tmp_path.iterdir()) == []
+
+
+def starting_at_one(right: Callable[..., None]) -> Callable[..., None]:
+    def init(self: adapters.LowRank, weight: Tensor, rank: int) -> None:
+        right(self, weight, rank)
+        nn.init.ones_(self.B)
+
+    return init
+
+
+def doubled(right: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda self, weight: 2 * right(self, weight) - weight
+
+
+test_the_check_finds_the_mutant = mutant_tests(
+    {
+        check_adapters: [
+            wrong(adapters.LowRank.__init__, starting_at_one, "B starts at 1"),
+            wrong(adapters.LowRank.forward, doubled, "the product is added twice"),
+            edited(adapters.merged, "(weight.float() + change)", "(weight.float() - change)"),
+        ],
+    }
+)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from test_unet import SMALL, random_network, random_planes
+from networks import SMALL, random_network, random_planes
 from torch import Tensor
 
 from restore.diffusion import samplers
@@ -227,8 +227,7 @@ def test_variance_lies_between_its_bounds() -> None:
 
 def test_sampler_takes_the_learned_variance() -> None:
     denoise = backbone(LEARNED).variance_denoiser(Condition(images(1, 8, 8)))
-    noise = seeded_rng(0)
-    result = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="learned", noise=noise)
+    result = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="learned", rng=seeded_rng(0))
     small = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="small", rng=seeded_rng(0))
     assert not torch.equal(result, small)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from networks import SMALL, random_network, random_planes
 from refused import refused
 from safetensors import safe_open
 from safetensors.torch import save_file
-from test_unet import SMALL, random_network, random_planes
 from torch import Tensor
 
 from restore.errors import OutputError, WeightsError

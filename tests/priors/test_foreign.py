@@ -503,16 +503,22 @@ def test_converted_weights_restore_pictures(tmp_path: Path) -> None:
     assert "channels 32, 32, 64, 2 blocks a level, 5 classes (--label)" in made.stderr
     assert made.stdout.strip() == str(weights)
     Image.fromarray(scene(0, 20, 26)).save(source)
-    walk = ("--steps", 1, "--weights", weights)
-    done = cli("deblur", source, "--kernel", "gaussian:1", "--label", 3, *walk)
+    options = ("--steps", 1, "--weights", weights)
+    done = cli("deblur", source, "--kernel", "gaussian:1", "--label", 3, *options)
     assert done.exit_code == 0, done.stderr
     assert images.read(tmp_path / "a-deblurred.png").size == (20, 26)
     for arguments, message in (
-        (("deblur", source, "--kernel", "gaussian:1", *walk), "one of 5 classes; pass a label from 0 to 4"),
-        (("deblur", source, "--kernel", "gaussian:1", "--label", 5, *walk), "a label from 0 to 4, got 5"),
-        (("upscale", source, "--scale", 2, "--label", 3, *walk), "these weights are an unconditional prior"),
         (
-            ("deblur", source, "--kernel", "gaussian:1", "--tile", 64, "--label", 1, *walk),
+            ("deblur", source, "--kernel", "gaussian:1", *options),
+            "one of 5 classes; pass a label from 0 to 4",
+        ),
+        (("deblur", source, "--kernel", "gaussian:1", "--label", 5, *options), "a label from 0 to 4, got 5"),
+        (
+            ("upscale", source, "--scale", 2, "--label", 3, *options),
+            "these weights are an unconditional prior",
+        ),
+        (
+            ("deblur", source, "--kernel", "gaussian:1", "--tile", 64, "--label", 1, *options),
             "sees the whole picture",
         ),
         (

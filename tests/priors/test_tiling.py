@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_unet import random_network, random_planes
+from networks import random_network, random_planes
 from torch import Tensor
 from torch.nn import functional as F
 

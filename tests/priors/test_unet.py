@@ -112,8 +112,8 @@ TRAINING = [path for path in sorted((ROOT / "configs").glob("*.toml")) if "[back
 @pytest.mark.parametrize("path", TRAINING, ids=lambda p: p.name)
 def test_configured_networks_are_within_limits(path: Path) -> None:
     config = read_config(path, noisy=path.name == "from_noisy.toml").backbone.network
+    network = UNet(config).to("meta")
     with torch.device("meta"):
-        network = UNet(config)
         planes, level = torch.empty(1, config.inputs, 256, 256), torch.empty(1)
     assert sum(p.numel() for p in network.parameters()) <= 16_000_000
     with FlopCounterMode(display=False) as counter:

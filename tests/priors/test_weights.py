@@ -79,7 +79,7 @@ def test_eight_orientations_are_better_than_one() -> None:
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
     scores = []
     for backbone.ensemble in (1, 8):
-        restored = restore.denoise(picture + 25 / 255 * noise, sigma=25, backbone=backbone)
+        restored = restore.denoise(picture + 25 / 255 * noise, sigma=25, prior=backbone)
         scores.append(mean_psnr(restored, picture))
     assert scores[1] - scores[0] == pytest.approx(0.18, abs=0.06)
 
@@ -142,7 +142,7 @@ def test_half_and_single_precision_agree() -> None:
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal(picture.shape, dtype=np.float32))
     scores = [
         mean_psnr(
-            restore.denoise(picture + 25 / 255 * noise, sigma=25, backbone=restore.load(dtype=dtype)), picture
+            restore.denoise(picture + 25 / 255 * noise, sigma=25, prior=restore.load(dtype=dtype)), picture
         )
         for dtype in (torch.bfloat16, torch.float32)
     ]

@@ -135,7 +135,7 @@ class ForeignBackbone:
         if condition is not None:
             raise WeightsError(
                 "these weights are an unconditional prior; use a method that shows the network nothing: "
-                "restore run, restore deblur, or inpaint with method repaint, ddnm or splitting"
+                "restore solve, restore deblur, or inpaint with method repaint, ddnm or splitting"
             )
         self._check_label()
 
