@@ -19,9 +19,8 @@ from restore.cli.parameters import (
 )
 from restore.diffusion.samplers import SAMPLERS
 from restore.evaluation.columns import FAMILIES, TRUNKS
+from restore.evaluation.selection import SWEPT, default_estimates
 from restore.tasks import catalogue
-
-SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 
 
 class Sweep(click.types.StringParamType):
@@ -75,7 +74,7 @@ SCORES = (
     ),
     click.option(
         "--lpips", "trunks", type=NameList(lambda: list(TRUNKS)), metavar="LIST",
-        help="LPIPS with these trunks: squeeze, alex, vgg.  [default: those that --lpips-trunk names, else "
+        help=f"LPIPS with these trunks: {', '.join(TRUNKS)}.  [default: those that --lpips-trunk names, else "
         "squeeze]",
     ),
     click.option(
@@ -87,14 +86,17 @@ SCORES = (
         "--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures of each set only.",
     ),
     click.option("--json", "json_file", metavar="FILE", help="Write everything there; - is standard output."),
-    click.option("--csv", "csv_file", metavar="FILE", help="A line for each picture and method; - as above."),
+    click.option(
+        "--csv", "csv_file", metavar="FILE",
+        help="Write a line for each picture and method there; - is standard output.",
+    ),
     click.option(
         "--report", type=FILE, metavar="FILE",
         help="Write one self-contained HTML page with pictures to look at.",
     ),
     click.option(
         "--report-pictures", "show", type=click.IntRange(0, 64), default=8, show_default=True, metavar="N",
-        help="Pictures in the report: half of them by turns, half the worst.",
+        help="Pictures in the report: half of them spread over the set, half the worst.",
     ),
     click.option("--plot", type=FILE, metavar="FILE", help="Write the curves as PNG; needs matplotlib."),
     OVERWRITE,
@@ -102,22 +104,22 @@ SCORES = (
 )  # fmt: skip
 
 
-def row_options(task: str, estimates: str) -> tuple[Decorator, ...]:
-    """Which rows a table has; estimates: those that are shown unasked."""
+def row_options(task: str) -> tuple[Decorator, ...]:
+    """Which rows a table of a task has."""
 
     def methods() -> list[str]:
         return catalogue.names(task)
 
+    default = ",".join(default_estimates(task))
+
     return (
         click.option(
-            "--estimate", "estimates", type=NameList(lambda: ("mean", "sample")), metavar="LIST",
-            help=f"mean, sample or both.  [default: {estimates}]",
+            "--estimate", "estimates", type=NameList(lambda: catalogue.ESTIMATES), metavar="LIST",
+            help=f"mean, sample or both.  [default: {default}]",
         ),
         late_option(
             "--method", "methods", type=NameList(methods, every="all"), metavar="LIST",
-            late=lambda: (
-                f"Of {', '.join(methods())}, or all.  [default: what the command does unasked]"
-            ),
+            late=lambda: f"Of {', '.join(methods())}, or all.  [default: that of the command]",
         ),
         click.option(
             "--steps", type=click.IntRange(1, catalogue.MOST_STEPS), metavar="N",

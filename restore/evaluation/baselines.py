@@ -1,8 +1,8 @@
-"""The rows that every table has beside restore: what people use already, by the libraries they use it from.
+"""The baselines: classical methods from widely used libraries, measured beside restore in every table.
 
-A number alone says nothing; a Lanczos enlargement is 0.4 dB better than a bicubic one by itself. What takes
-8 bits only is given the picture clamped and rounded; what must be told a noise level that the protocol does
-not tell estimates it with scikit-image, and for JPEG, which no estimate sees, is told the quality.
+Methods for 8 bits are given the picture clamped and rounded. Methods that need a noise level which the
+protocol does not tell estimate it with scikit-image; JPEG artefacts are no noise that an estimate could see,
+so they are given a level that suits the quality.
 """
 
 from __future__ import annotations
@@ -19,17 +19,30 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from restore.evaluation.protocols import Degraded, Given, Jpeg, Protocol, Restorer, from_bytes, to_bytes
+from restore.evaluation.cases import Given, Protocol, Restorer, from_bytes, to_bytes
+from restore.evaluation.protocols import Degraded, Jpeg
 from restore.inverse.build import chain_of
 from restore.inverse.operators import without_margin
 from restore.inverse.problem import Problem
 from restore.tasks.solve import first_picture
 
 Pixels = NDArray[np.float64]
+DAMAGED = "the damaged picture"
 
 
 def baselines(protocol: Protocol) -> dict[str, Restorer]:
-    """The rows for what a protocol damages, by name; BM3D only where its package is installed."""
+    """The classical methods for a protocol.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What is done to the pictures.
+
+    Returns
+    -------
+    dict
+        Restorers by the names of their rows; BM3D only where its package is installed.
+    """
     if protocol.task == "upscale":
         return {
             "Pillow bicubic": partial(_enlarged, resampling=Image.Resampling.BICUBIC),
@@ -42,8 +55,9 @@ def baselines(protocol: Protocol) -> dict[str, Restorer]:
             "scikit-image biharmonic": _biharmonic,
         }
     if isinstance(protocol, Degraded):
-        kept = protocol.done[0].size_after((97, 97)) == (97, 97) and len(protocol.done) == 1
-        damaged = {"the damaged picture": lambda given: given.image} if kept else {}
+        (first, *more) = protocol.specs
+        kept = not more and first.size_after((97, 97)) == (97, 97)
+        damaged = {DAMAGED: lambda given: given.image} if kept else {}
         return damaged | {"regularised inverse (Wiener)": _first_picture}
     rows: dict[str, Restorer] = {
         "OpenCV non-local means (8 bit)": _non_local_means,
@@ -55,12 +69,12 @@ def baselines(protocol: Protocol) -> dict[str, Restorer]:
     if isinstance(protocol, Jpeg):
         del rows["scikit-image wavelet"]  # no threshold of it gains 0.05 dB
         rows = {name: _told(run, _jpeg_strength(protocol.quality)) for name, run in rows.items()}
-    return {"the damaged picture": lambda given: given.image} | rows
+    return {DAMAGED: lambda given: given.image} | rows
 
 
 def _first_picture(given: Given) -> Tensor:
     """What the solvers begin with: the smooth guess, made to agree with the measurement."""
-    operator = chain_of(given.words)((given.image.shape[-2], given.image.shape[-1]), "cpu")
+    operator = chain_of(given.specs)((given.image.shape[-2], given.image.shape[-1]), "cpu")
     y = given.image
     if operator.y_shape[0] == 1:
         y = y[:, :1]
@@ -96,7 +110,7 @@ def _sigma(given: Given, pixels: Pixels) -> float:
 
     if given.sigma is not None:
         return given.sigma / 255
-    sigma = estimate_sigma(pixels, average_sigmas=True, channel_axis=-1)  # type: ignore[no-untyped-call]
+    sigma = estimate_sigma(pixels, average_sigmas=True, channel_axis=-1)  # type: ignore[no-untyped-call] # scikit-image has no types
     return float(sigma)
 
 
@@ -120,7 +134,7 @@ def _wavelet(pixels: Pixels, sigma: float) -> Pixels:
     """BayesShrink (Chang et al. 2000) on the luma and colour differences."""
     from skimage.restoration import denoise_wavelet
 
-    return denoise_wavelet(  # type: ignore[no-any-return]
+    return denoise_wavelet(  # type: ignore[no-any-return] # scikit-image has no types
         pixels, sigma=sigma, channel_axis=-1, convert2ycbcr=True, method="BayesShrink", mode="soft",
         rescale_sigma=True,
     )  # fmt: skip
@@ -130,7 +144,7 @@ def _total_variation(pixels: Pixels, sigma: float) -> Pixels:
     """Chambolle (2004); a weight of 0.9 sigma is the best for all of 15, 25, 50 on validation pictures."""
     from skimage.restoration import denoise_tv_chambolle
 
-    clean = denoise_tv_chambolle(  # type: ignore[no-untyped-call]
+    clean = denoise_tv_chambolle(  # type: ignore[no-untyped-call] # scikit-image has no types
         pixels, weight=0.9 * sigma, channel_axis=-1
     )
     return np.asarray(clean)

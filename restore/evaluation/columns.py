@@ -8,13 +8,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A column: its key and heading, whether more is better, how many digits, and what it is in words."""
+    """A column of a table.
+
+    Parameters
+    ----------
+    key : str
+        The name in JSON and CSV.
+    label : str
+        The heading.
+    higher_is_better : bool
+        Whether more is better.
+    digits : int
+        Decimal places in tables.
+    description : str
+        How it is computed, printed below the tables.
+    """
 
     key: str
     label: str
     higher_is_better: bool
     digits: int
-    words: str
+    description: str
 
 
 _SSIM = "Wang et al. 2004 as scikit-image computes it: Gaussian window 11x11, sigma 1.5, no sample covariance"
@@ -46,38 +60,47 @@ _LPIPS = [
     )
 ]
 METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
-# What each task is judged by first comes first; LPIPS of every trunk at hand follows.
+# What a task is judged by comes first; LPIPS of every trunk at hand follows.
+_USUAL = ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")
 _ORDER = {
-    "denoise": ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour"),
     "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim", "colour"),
-    "inpaint": (
-        "psnr_hole",
-        "ssim_hole",
-        "psnr_y_hole",
-        "psnr",
-        "ssim",
-        "psnr_y",
-        "ssim_y",
-        "ms_ssim",
-        "colour",
-    ),
-    **dict.fromkeys(
-        ("compare", "dejpeg", "solve"), ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")
-    ),
+    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", *_USUAL),
 }
 
 
 def metrics_of(task: str, nets: Sequence[str], only: Sequence[str] = ()) -> list[Metric]:
-    """The columns of a task's table with these LPIPS trunks, or those of ``only`` among them."""
-    keys = list(_ORDER[task])
+    """The columns of a task's table.
+
+    Parameters
+    ----------
+    task : str
+        A task, or compare.
+    nets : sequence of str
+        The trunks that LPIPS is measured with, of `TRUNKS`.
+    only : sequence of str
+        The families to keep, of `FAMILIES`; empty for all.
+
+    Examples
+    --------
+    >>> [metric.key for metric in metrics_of("inpaint", ["alex"], ["psnr", "lpips"])]
+    ['psnr_hole', 'psnr', 'lpips_alex', 'lpips_alex_hole']
+    """
+    keys = list(_ORDER.get(task, _USUAL))
     for net in nets:
         keys += [f"lpips_{net}"] + ([f"lpips_{net}_hole"] if task == "inpaint" else [])
-    return [METRICS[key] for key in keys if not only or _family(key) in only]
+    return [METRICS[key] for key in keys if not only or family(key) in only]
 
 
-def _family(key: str) -> str:
-    """What the command line calls it: the metric without trunk and hole."""
-    return key.removesuffix("_hole").split("_squeeze")[0].split("_alex")[0].split("_vgg")[0].replace("_", "-")
+def family(key: str) -> str:
+    """What the command line calls a metric: its key without trunk and hole.
+
+    Examples
+    --------
+    >>> family("psnr_y_hole"), family("lpips_alex")
+    ('psnr-y', 'lpips')
+    """
+    return "lpips" if key.startswith("lpips") else key.removesuffix("_hole").replace("_", "-")
 
 
-FAMILIES = ("psnr", "psnr-y", "ssim", "ssim-y", "ms-ssim", "colour", "lpips")
+FAMILIES = tuple(dict.fromkeys(map(family, METRICS)))
+"""The metrics as the command line calls them."""

@@ -1,4 +1,4 @@
-"""The pictures of a report: some by turns, some of the worst."""
+"""The pictures of a report: some spread over the set, some of the worst."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from restore.evaluation.protocols import Case, to_bytes
+from restore.evaluation.cases import Case, to_bytes
 from restore.evaluation.results import Shown
 
 
 class Gallery:
-    """The pictures that a report shows: some by turns, and the worst of one row.
+    """Chooses the pictures of a report while they come: some spread over the set, and the worst of a row.
 
-    row: its number; higher_is_better: of its first score.
+    show: how many; count: of how many; row: the number of the row; higher_is_better: of its first score.
     """
 
     def __init__(self, show: int, count: int, row: int, higher_is_better: bool):

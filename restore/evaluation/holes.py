@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Mask = NDArray[np.bool_]
-Dice = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
+Rng = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
 Point = NDArray[np.float64]
 
 
@@ -30,28 +30,28 @@ def draw(family: str, size: tuple[int, int], seed: int, picture: bytes) -> Mask:
         raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {family!r}")
     if min(size) < 16:
         raise ValueError(f"holes are drawn into pictures of at least 16x16 pixels, got {size[1]}x{size[0]}")
-    dice = Dice([seed, zlib.crc32(family.encode()), zlib.crc32(picture)])
-    return FAMILIES[family][0](dice, *size)
+    rng = Rng([seed, zlib.crc32(family.encode()), zlib.crc32(picture)])
+    return FAMILIES[family][0](rng, *size)
 
 
-def _box(dice: Dice, h: int, w: int) -> Mask:
+def _box(rng: Rng, h: int, w: int) -> Mask:
     side = min(h, w) // 4
-    top, left = (dice.randint(side // 2, length - side - side // 2 + 1) for length in (h, w))
+    top, left = (rng.randint(side // 2, length - side - side // 2 + 1) for length in (h, w))
     hole = np.zeros((h, w), np.bool_)
     hole[top : top + side, left : left + side] = True
     return hole
 
 
-def _strokes(count: int, thin: float, thick: float) -> Callable[[Dice, int, int], Mask]:
+def _strokes(count: int, thin: float, thick: float) -> Callable[[Rng, int, int], Mask]:
     """Broken lines of six points; radii as shares of the shorter side."""
 
-    def draw(dice: Dice, h: int, w: int) -> Mask:
+    def draw(rng: Rng, h: int, w: int) -> Mask:
         unit, size = min(h, w), np.array([h, w])
         hole = np.zeros((h, w), np.bool_)
         for _ in range(count):
-            path = dice.rand(1, 2) * size + np.cumsum(dice.uniform(-0.3, 0.3, (6, 2)) * unit, axis=0)
+            path = rng.rand(1, 2) * size + np.cumsum(rng.uniform(-0.3, 0.3, (6, 2)) * unit, axis=0)
             path = np.abs(np.mod(path + size, 2 * size) - size)  # mirrored back into the picture
-            radius = dice.uniform(thin, thick) * unit
+            radius = rng.uniform(thin, thick) * unit
             for start, end in pairwise(path):
                 hole |= _segment(start, end, radius, h, w)
         return hole
@@ -68,67 +68,67 @@ def _segment(start: Point, end: Point, radius: float, h: int, w: int) -> Mask:
     return np.asarray((y - start[0] - along * dy) ** 2 + (x - start[1] - along * dx) ** 2 <= radius**2)
 
 
-def _scratches(dice: Dice, h: int, w: int) -> Mask:
+def _scratches(rng: Rng, h: int, w: int) -> Mask:
     """Long hairlines, nearly upright, as a film's transport leaves them, and specks of dust."""
     unit = min(h, w)
     hole = np.zeros((h, w), np.bool_)
     for _ in range(6):
-        x, lean, bend = dice.uniform(0, w), dice.uniform(-0.1, 0.1) * w, dice.uniform(-0.02, 0.02) * w
-        start, end = sorted(dice.uniform(-0.2, 1.2, 2))
+        x, lean, bend = rng.uniform(0, w), rng.uniform(-0.1, 0.1) * w, rng.uniform(-0.02, 0.02) * w
+        start, end = sorted(rng.uniform(-0.2, 1.2, 2))
         down = np.linspace(start, end, 9)
         path = np.stack([down * h, x + lean * down + bend * np.sin(3 * down)], 1)
-        radius = max(0.7, dice.uniform(0.5, 1.5) * unit / 256)
+        radius = max(0.7, rng.uniform(0.5, 1.5) * unit / 256)
         for one, other in pairwise(path):
             hole |= _segment(one, other, radius, h, w)
     for _ in range(12):
-        centre = dice.rand(2) * (h, w)
-        hole |= _segment(centre, centre + dice.uniform(-3, 3, 2), dice.uniform(1, 3.5) * unit / 256, h, w)
+        centre = rng.rand(2) * (h, w)
+        hole |= _segment(centre, centre + rng.uniform(-3, 3, 2), rng.uniform(1, 3.5) * unit / 256, h, w)
     return hole
 
 
-def _text(dice: Dice, h: int, w: int) -> Mask:
+def _text(rng: Rng, h: int, w: int) -> Mask:
     """Lines of print, letters 20 pixels high."""
     hole = np.zeros((h, w), np.bool_)
-    for top in range(int(dice.randint(2, 12)), h, int(dice.randint(32, 44))):
-        line = _print_line(dice, w)[: h - top, :w]
+    for top in range(int(rng.randint(2, 12)), h, int(rng.randint(32, 44))):
+        line = _print_line(rng, w)[: h - top, :w]
         hole[top : top + line.shape[0]] |= line
     return hole
 
 
-def _print_line(dice: Dice, w: int) -> Mask:
+def _print_line(rng: Rng, w: int) -> Mask:
     """A line of nonsense at least w pixels long, in Pillow's bitmap font at twice its size."""
     font = ImageFont.load_default_imagefont()
     letters = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;&")
-    text = " ".join("".join(dice.choice(letters, dice.randint(2, 9))) for _ in range(w // 24 + 1))
+    text = " ".join("".join(rng.choice(letters, rng.randint(2, 9))) for _ in range(w // 24 + 1))
     left, top, right, bottom = (int(side) for side in font.getbbox(text))
     page = Image.new("1", (right, bottom))
     ImageDraw.Draw(page).text((-left, -top), text, fill=1, font=font)
     return np.kron(np.asarray(page), np.ones((2, 2), np.bool_))
 
 
-def _random(dice: Dice, h: int, w: int) -> Mask:
-    return np.asarray(dice.random_sample((h, w)) < 0.5)
+def _random(rng: Rng, h: int, w: int) -> Mask:
+    return np.asarray(rng.random_sample((h, w)) < 0.5)
 
 
-def _half(dice: Dice, h: int, w: int) -> Mask:
+def _half(rng: Rng, h: int, w: int) -> Mask:
     hole = np.zeros((h, w), np.bool_)
     hole[:, w // 2 :] = True
     return hole
 
 
-def _expand(dice: Dice, h: int, w: int) -> Mask:
+def _expand(rng: Rng, h: int, w: int) -> Mask:
     hole = np.ones((h, w), np.bool_)
     hole[3 * h // 8 : 3 * h // 8 + h // 4, 3 * w // 8 : 3 * w // 8 + w // 4] = False
     return hole
 
 
-def _alternate_lines(dice: Dice, h: int, w: int) -> Mask:
+def _alternate_lines(rng: Rng, h: int, w: int) -> Mask:
     hole = np.zeros((h, w), np.bool_)
     hole[1::2] = True
     return hole
 
 
-def _grid2x(dice: Dice, h: int, w: int) -> Mask:
+def _grid2x(rng: Rng, h: int, w: int) -> Mask:
     hole = np.ones((h, w), np.bool_)
     hole[::2, ::2] = False
     return hole

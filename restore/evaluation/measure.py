@@ -1,4 +1,4 @@
-"""Measure: every method on every picture of a set, the same way for all of them."""
+"""Measure every candidate on every picture of a set, the same way for all of them."""
 
 from __future__ import annotations
 
@@ -14,36 +14,61 @@ import torch
 from torch import Tensor
 
 from restore.errors import ImageError
+from restore.evaluation.cases import RESULT, Case, Given, Protocol, rounded, to_bytes
 from restore.evaluation.gallery import Gallery
+from restore.evaluation.observer import SILENT, Observer
 from restore.evaluation.pictures import Picture, PictureSet
-from restore.evaluation.protocols import RESULT, Case, Given, Protocol, rounded, to_bytes
-from restore.evaluation.results import Method, Row, Scored, Table
+from restore.evaluation.results import Candidate, Row, Scored, Table
 from restore.evaluation.scoring import Reference, Scorer
 
-Say = Callable[[str], None]
-Tick = Callable[[str, int, int], None]
 WARM_UP = 96  # pixels a side
 
 
 def measure(
-    pictures: PictureSet, protocol: Protocol, methods: Sequence[Method], scorer: Scorer, *,
-    show: int = 0, say: Say = lambda _: None, tick: Tick = lambda *_: None,
+    pictures: PictureSet, protocol: Protocol, candidates: Sequence[Candidate], scorer: Scorer, *,
+    show: int = 0, observer: Observer = SILENT,
 ) -> Table:  # fmt: skip
-    """One table: every method on every picture. Only the method itself is timed, and not its first call.
+    """Run every candidate on every picture and score the results.
 
-    A picture that cannot be read, or that a method fails on, is in no row; a method that fails on more than
-    half of the pictures has no row. Both are told to ``say`` and stand in the table. show: how many pictures
-    to keep for a report: half of them by turns, half the worst of the first row that is restore's.
-    tick(what, done, total): progress, in single restorations. Raises ImageError when nothing could be
-    measured.
+    Only the candidate itself is timed, and not its first call. A picture that cannot be read, or that a
+    candidate fails on, is in no row; a candidate that fails on more than half of the pictures has no row.
+    Both are in the table, and the observer is warned.
+
+    Parameters
+    ----------
+    pictures : PictureSet
+        The clean pictures.
+    protocol : Protocol
+        How they are damaged.
+    candidates : sequence of Candidate
+        The rows of the table, each of another name.
+    scorer : Scorer
+        The columns.
+    show : int
+        How many pictures to keep for a report: half of them spread over the set, half the worst of the
+        first row that is restore's.
+    observer : Observer
+        Is told of progress and of what is left out.
+
+    Returns
+    -------
+    Table
+        The scores of all pictures and the hashes of what was measured.
+
+    Raises
+    ------
+    ImageError
+        Not one picture could be measured.
+    ValueError
+        Two candidates have the same name.
     """
     started = time.perf_counter()
-    sheet = _Sheet(pictures, protocol, methods, scorer, show)
-    total = len(pictures.files) * len(methods)
+    sheet = _Sheet(pictures, protocol, candidates, scorer, show)
+    total = len(pictures.files) * len(candidates)
     for number, picture in enumerate(pictures.read()):
 
-        def report(done: int, before: int = number * len(methods)) -> None:
-            tick(sheet.table.title, before + done, total)
+        def report(done: int, before: int = number * len(candidates)) -> None:
+            observer.progress(sheet.table.title, before + done, total)
 
         report(0)
         if isinstance(picture, Picture):
@@ -57,9 +82,9 @@ def measure(
         sheet.table.left_out[picture[0]] = picture[1]
     table = sheet.finished()
     for name, reason in table.failed.items():
-        say(f"{name} has no row in {table.title}: {reason}")
+        observer.warn(f"{name} has no row in {table.title}: {reason}")
     for name, reason in table.left_out.items():
-        say(f"{name} is left out of {table.title}: {reason}")
+        observer.warn(f"{name} is left out of {table.title}: {reason}")
     if not table.count:
         first = next(iter((table.failed | table.left_out).values()), "no pictures")
         raise ImageError(f"{pictures.name}: not one picture could be measured ({first})")
@@ -69,7 +94,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Entry:
-    """What one picture gave: by method its scores and peak memory, or why it failed.
+    """The scores and the peak memory of each candidate on one picture, or why it failed.
 
     data: what the hashes are of, where they do not hold it yet.
     """
@@ -84,20 +109,25 @@ class _Sheet:
     """A table while it is being filled."""
 
     def __init__(
-        self, pictures: PictureSet, protocol: Protocol, methods: Sequence[Method], scorer: Scorer, show: int
+        self,
+        pictures: PictureSet,
+        protocol: Protocol,
+        candidates: Sequence[Candidate],
+        scorer: Scorer,
+        show: int,
     ):
         crop = f"centre crops of {pictures.crop}x{pictures.crop}" if pictures.crop else "whole pictures"
         border = protocol.border
         edge = f"a border of {border} pixels left out of PSNR and SSIM" if border else "no border left out"
-        words = f"{protocol.words}. {RESULT}. RGB, {crop}, {edge}."
+        description = f"{protocol.description}. {RESULT}. RGB, {crop}, {edge}."
         self.table = Table(
-            protocol.task, pictures.name, "", protocol.name, words, protocol.level, protocol.level_name,
+            protocol.task, pictures.name, "", protocol.name, description, protocol.level, protocol.level_name,
             protocol.series, list(scorer.chosen), checked=pictures.checked,
         )  # fmt: skip
         self.method_seconds = 0.0
-        self._protocol, self._methods, self._scorer = protocol, methods, scorer
+        self._protocol, self._candidates, self._scorer = protocol, candidates, scorer
         self._rows = [
-            Row(m.name, m.kind, m.device, m.weights, dict(m.options), dict(m.sweep)) for m in methods
+            Row(c.name, c.kind, c.device, c.weights, dict(c.options), dict(c.sweep)) for c in candidates
         ]
         labels = [row.label for row in self._rows]
         if twice := next((label for label in labels if labels.count(label) > 1), None):
@@ -108,15 +138,15 @@ class _Sheet:
         self._gallery = Gallery(show, len(pictures.files), own, scorer.chosen[0].higher_is_better)
 
     def add(self, picture: Picture, case: Case, report: Callable[[int], None]) -> None:
-        """Run and score all methods on one picture."""
+        """Run and score all candidates on one picture."""
         if not self._entries:
             self._warm_up(picture.clean)
         reference = self._scorer.of(case, self._protocol.border)
         data = to_bytes(case.clean).tobytes(), _told(case.given)
         results: dict[str, Tensor] = {}
         found: list[tuple[Scored, int | None] | str] = []
-        for k, (method, row) in enumerate(zip(self._methods, self._rows, strict=True)):
-            one, result = self._one(method, picture.name, case, reference)
+        for k, (candidate, row) in enumerate(zip(self._candidates, self._rows, strict=True)):
+            one, result = self._one(candidate, picture.name, case, reference)
             found.append(one)
             if result is not None:
                 results[row.label] = result
@@ -135,36 +165,36 @@ class _Sheet:
             digest.update(part)
 
     def _one(
-        self, method: Method, name: str, case: Case, reference: Reference
+        self, candidate: Candidate, name: str, case: Case, reference: Reference
     ) -> tuple[tuple[Scored, int | None] | str, Tensor | None]:
         """((scores, peak memory) or the reason why there are none, the result)."""
         try:
-            result, seconds, calls, peak = _timed(method, case.given)
+            result, seconds, calls, peak = _timed(candidate, case.given)
             _check(result, case)
-        except Exception as error:  # another's code may raise anything; the run goes on without it
+        except Exception as error:  # foreign code may raise anything; the run goes on without it
             reason = (str(error).splitlines() or [""])[0]
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            return f"{method.name}: {kind}{reason}", None
+            return f"{candidate.name}: {kind}{reason}", None
         self.method_seconds += seconds
         result = rounded(result)
         megapixels = case.clean.shape[-2] * case.clean.shape[-1] / 1e6
         return (Scored(name, reference.scores(result), seconds, megapixels, calls), peak), result
 
     def _warm_up(self, clean: Tensor) -> None:
-        """Call every network and every classical method once: imports and compilations are not their time."""
+        """Call every network and baseline once: imports and compilations are not part of its time."""
         seen: set[int] = set()
         small = self._protocol.apply(clean[..., :WARM_UP, :WARM_UP]) if min(clean.shape[-2:]) > 32 else None
-        for method in self._methods:
-            key = id(method.prior or method)
+        for candidate in self._candidates:
+            key = id(candidate.prior or candidate)
             if small is not None and key not in seen:
                 seen.add(key)
                 try:
-                    method.run(_copy(small.given))
+                    candidate.run(_copy(small.given))
                 except Exception:
-                    continue  # it will fail again where it is measured, and be told
+                    continue  # it will fail again where it is measured, and be reported there
 
     def finished(self) -> Table:
-        """The table without the methods that fail mostly, and without the pictures that others fail on."""
+        """The table without the candidates that mostly fail, and without the pictures that others fail on."""
         table = self.table
         failures = [[found for found in column if isinstance(found, str)] for column in self._columns()]
         able = [2 * len(found) <= len(self._entries) for found in failures]
@@ -199,13 +229,13 @@ class _Sheet:
         return table
 
     def _columns(self) -> list[list[tuple[Scored, int | None] | str]]:
-        return [[entry.found[k] for entry in self._entries] for k in range(len(self._methods))]
+        return [[entry.found[k] for entry in self._entries] for k in range(len(self._candidates))]
 
 
 def _told(given: Given) -> bytes:
-    """Everything that a method is given and told, for a hash.
+    """Everything that a restorer is given and told, for a hash.
 
-    To a sixteenth of a grey level: what two machines' arithmetic may differ by does not count.
+    Pixels count to a sixteenth of a grey level, so that the arithmetic of another machine gives the same.
     """
     levels = (given.image * 255 * 16).round().short().numpy().tobytes()
     hole = b"" if given.hole is None else np.packbits(given.hole.numpy() > 0).tobytes()
@@ -213,7 +243,7 @@ def _told(given: Given) -> bytes:
 
 
 def _copy(given: Given) -> Given:
-    """For one method alone, which may do with it what it likes."""
+    """A copy for one restorer alone, which may change it."""
     hole = None if given.hole is None else given.hole.clone()
     return replace(given, image=given.image.clone(), hole=hole)
 
@@ -231,17 +261,17 @@ def _size(image: Tensor) -> str:
     )
 
 
-def _timed(method: Method, given: Given) -> tuple[Tensor, float, int | None, int | None]:
+def _timed(candidate: Candidate, given: Given) -> tuple[Tensor, float, int | None, int | None]:
     """(result, seconds, network calls, peak memory in bytes)."""
     own = _copy(given)
-    before = method.prior.calls if method.prior else 0
-    with torch.no_grad():  # not inference mode: some methods differentiate the network
-        known = _forget_peak(method.device)
+    before = candidate.prior.calls if candidate.prior else 0
+    with torch.no_grad():  # not inference mode: some candidates differentiate the network
+        known = _forget_peak(candidate.device)
         start = time.perf_counter()
-        result = method.run(own).float().cpu()  # waits for the device
+        result = candidate.run(own).float().cpu()  # waits for the device
         seconds = time.perf_counter() - start
-    calls = method.prior.calls - before if method.prior else None
-    return result, seconds, calls, _peak(method.device) if known else None
+    calls = candidate.prior.calls - before if candidate.prior else None
+    return result, seconds, calls, _peak(candidate.device) if known else None
 
 
 def _forget_peak(device: str) -> bool:

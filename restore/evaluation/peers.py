@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from restore.errors import ConfigError, WeightsError
-from restore.evaluation.protocols import Given, Restorer
-from restore.evaluation.results import Method
+from restore.evaluation.cases import Given, Restorer
+from restore.evaluation.results import Candidate
 
 
-def peer_method(spec: str, device: str) -> Method:
+def peer_method(spec: str, device: str) -> Candidate:
     """Another restorer: ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``, a file for spandrel.
 
     FUNCTION is called with the path of the weights (where given) and the device's name, and returns the
@@ -36,10 +36,10 @@ def peer_method(spec: str, device: str) -> Method:
                 f"--peer {found[1]}: {found[2]} cannot be set up ({first_line(error)}); it is called with "
                 f"{'the weights and the device' if file else 'the device'}"
             ) from None
-        return Method(name or found[2], run, "peer", f"{device} float32", weights)
+        return Candidate(name or found[2], run, "peer", f"{device} float32", weights)
     path = Path(source)
     weights = _file_hash(path)
-    return Method(name or path.stem, _by_spandrel(path, device), "peer", f"{device} float32", weights)
+    return Candidate(name or path.stem, _by_spandrel(path, device), "peer", f"{device} float32", weights)
 
 
 def _named(spec: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from restore import images
 from restore.errors import ConfigError, ImageError
-from restore.evaluation.protocols import rounded, to_bytes
+from restore.evaluation.cases import rounded, to_bytes
 from restore.images.fingerprints import Fingerprints, fingerprint
 
 

@@ -1,14 +1,13 @@
-"""What is done to clean pictures before a restorer sees them: named, frozen, and said in words.
+"""How clean pictures are damaged before a restorer sees them: named, frozen, and described in full.
 
-A number can be compared with another only when both stand on the same protocol, so every table prints the
-one it was measured with. The random numbers are NumPy's legacy generator's, whose stream is frozen.
+Numbers can be compared only where their protocol is the same, so every table prints the one it was measured
+with. The random numbers are NumPy's legacy generator's, whose stream is frozen.
 """
 
 from __future__ import annotations
 
 import io
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from restore.evaluation import holes
-from restore.images.jpeg_coding import JpegCoding
+from restore.evaluation.cases import QUANTISED, Case, Given, Protocol, from_bytes, rounded, to_bytes
 from restore.images.pillow import coding_of_file
 from restore.inverse.build import chain_of, kernel_of
 from restore.inverse.operators import inside_of
@@ -27,92 +26,32 @@ from restore.inverse.protocols import Degradation
 from restore.inverse.spec import Spec, parse_spec, size_before
 from restore.tasks.solve import ROUNDING
 
-Noise = np.random.RandomState
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a restorer is told.
-
-    image: the damaged picture, RGB ``(1, 3, h, w)``, nominal range [0, 1]. sigma: of its noise, on the
-    0..255 scale, where the protocol tells it. scale: how many times larger the result must be.
-    hole ``(1, 1, h, w)``: 1 where content is missing; the picture is mid-grey there. coding: of the JPEG.
-    words: what was done to the picture, in its order; sigma is then the noise that was added after it.
-    """
-
-    image: Tensor
-    sigma: float | None = None
-    scale: int | None = None
-    hole: Tensor | None = None
-    coding: JpegCoding | None = None
-    words: tuple[Spec, ...] = ()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A clean picture, RGB ``(1, 3, h, w)`` in [0, 1] as the scores see it, and what was made of it."""
-
-    clean: Tensor
-    given: Given
-
-
-Restorer = Callable[[Given], Tensor]
-"""Anything that can be measured: from what it is told to a picture ``(1, 3, h, w)``."""
-
-
-@dataclass(frozen=True)
-class Protocol(ABC):
-    """A way to damage a picture, the same at every time and on every machine.
-
-    task: whose input it makes. border: pixels at each side that PSNR and SSIM leave out. as_file: what is
-    given is clamped and rounded to 8 bits, as every file on disk is.
-    """
-
-    task: ClassVar[str]
-    level_name: ClassVar[str] = ""
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Short: the kind of damage and its numbers."""
-
-    @property
-    @abstractmethod
-    def words(self) -> str:
-        """Everything that somebody must know to get the same input."""
-
-    @property
-    def level(self) -> float | None:
-        """The number that makes it one of a series."""
-        return None
-
-    @property
-    def series(self) -> str:
-        """What a series of levels has in common."""
-        return self.name
-
-    @property
-    def border(self) -> int:
-        return 0
-
-    @property
-    def as_file(self) -> bool:
-        return True
-
-    @abstractmethod
-    def apply(self, clean: Tensor) -> Case:
-        """Damage a picture ``(1, 3, h, w)`` in [0, 1]. Raises ValueError for one that is too small."""
-
-
-QUANTISED = "then clamped and rounded to 8 bits, as every file on disk is"
-RESULT = "Results are clamped and rounded to 8 bits"
+LegacyRng = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
 
 
 @dataclass(frozen=True)
 class Gaussian(Protocol):
-    """White Gaussian noise of standard deviation sigma (0..255): the denoising papers' protocol.
+    """White Gaussian noise: the protocol of the denoising papers.
 
-    quantised: the noisy picture becomes a file; otherwise it stays float and may leave [0, 1].
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation, 0..255 scale.
+    quantised : bool
+        Whether the noisy picture is clamped and rounded to 8 bits; otherwise it may leave [0, 1].
+    seed : int
+        Of the random numbers, the same for every picture.
+
+    References
+    ----------
+    Zhang et al. 2018, "FFDNet", doi:10.1109/TIP.2018.2839891, section IV; the seed is that of their code.
+
+    Examples
+    --------
+    >>> import torch
+    >>> case = Gaussian(25).apply(torch.full((1, 3, 64, 64), 0.5))
+    >>> round(255 * float((case.given.image - case.clean).std()))
+    25
     """
 
     task: ClassVar[str] = "denoise"
@@ -126,7 +65,7 @@ class Gaussian(Protocol):
         return f"gaussian sigma {self.sigma:g}, {'8 bit' if self.quantised else 'unclipped'}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         end = QUANTISED if self.quantised else "neither clipped nor quantised"
         return (
             f"White Gaussian noise: numpy.random.RandomState({self.seed}) anew for each picture, "
@@ -147,16 +86,28 @@ class Gaussian(Protocol):
 
     def apply(self, clean: Tensor) -> Case:
         # The same numbers for every picture of one size, as in the papers' own code.
-        noise = Noise(self.seed).normal(0, self.sigma / 255, (*clean.shape[-2:], 3))
+        noise = LegacyRng(self.seed).normal(0, self.sigma / 255, (*clean.shape[-2:], 3))
         noisy = (clean.double() + torch.from_numpy(noise).permute(2, 0, 1)).float()
         return Case(clean, Given(rounded(noisy) if self.quantised else noisy, sigma=self.sigma))
 
 
 @dataclass(frozen=True)
 class PoissonGaussian(Protocol):
-    """Sensor noise of variance ``gain * signal + read^2`` (Foi et al. 2008, eq. 3); its level is not told.
+    """Sensor noise of variance ``gain * signal + read^2``; restorers are not told its level.
 
-    gain: variance per unit of signal in [0, 1], 1 / electrons at white. read: deviation, 0..255.
+    Parameters
+    ----------
+    gain : float
+        Variance per unit of signal in [0, 1]: 1 / electrons at white.
+    read : float
+        Standard deviation of the read noise, 0..255 scale.
+    seed : int
+        Of the random numbers, the same for every picture.
+
+    References
+    ----------
+    Foi et al. 2008, "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data",
+    doi:10.1109/TIP.2008.2001399, eq. 3.
     """
 
     task: ClassVar[str] = "denoise"
@@ -170,7 +121,7 @@ class PoissonGaussian(Protocol):
         return f"poisson-gaussian gain {self.gain:g} read {self.read:g}, 8 bit"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return (
             f"Poisson-Gaussian noise: numpy.random.RandomState({self.seed}) anew for each picture, "
             f"{self.gain:g} Poisson(clean / {self.gain:g}) + N(0, {self.read:g}/255), {QUANTISED}; the noise "
@@ -186,16 +137,22 @@ class PoissonGaussian(Protocol):
         return f"poisson-gaussian read {self.read:g}, 8 bit"
 
     def apply(self, clean: Tensor) -> Case:
-        dice = Noise(self.seed)
+        rng = LegacyRng(self.seed)
         signal = clean[0].permute(1, 2, 0).double().numpy()
-        noisy = self.gain * dice.poisson(signal / self.gain)
-        noisy = noisy + dice.normal(0, self.read / 255, signal.shape)
+        noisy = self.gain * rng.poisson(signal / self.gain)
+        noisy = noisy + rng.normal(0, self.read / 255, signal.shape)
         return Case(clean, Given(rounded(torch.from_numpy(noisy).permute(2, 0, 1)[None].float())))
 
 
 @dataclass(frozen=True)
 class Jpeg(Protocol):
-    """What JPEG leaves, by Pillow's encoder with halved chroma (4:2:0); a file tells its own tables."""
+    """JPEG by Pillow's encoder with chroma 4:2:0; restorers are told the file's tables.
+
+    Parameters
+    ----------
+    quality : int
+        1 to 100.
+    """
 
     task: ClassVar[str] = "dejpeg"
     level_name: ClassVar[str] = "quality"
@@ -206,7 +163,7 @@ class Jpeg(Protocol):
         return f"jpeg quality {self.quality}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return (
             f"Compressed by Pillow as JPEG of quality {self.quality}, chroma 4:2:0; as the file holds its "
             "tables, they are told"
@@ -229,30 +186,50 @@ class Jpeg(Protocol):
 
 @dataclass(frozen=True)
 class Degraded(Protocol):
-    """What words say was done, the first word first, and white noise of standard deviation sigma (0..255).
+    """Any chain of operators and white noise; restorers are told the operators and the noise level.
 
-    Of a blurred picture only what the kernel did not look beyond its edge for is given, and scored.
+    Of a blurred picture only the part is given and scored whose blur did not need pixels beyond the edge.
+
+    Parameters
+    ----------
+    operators : tuple of str
+        Such as ``("blur=gaussian:1.6", "down=2")``, applied in this order; see `restore.inverse.spec`.
+    sigma : float
+        Standard deviation of the noise added after them, 0..255 scale.
+    seed : int
+        Of the random numbers, the same for every picture.
+
+    Raises
+    ------
+    ValueError
+        An operator cannot be parsed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Degraded(("down=2",)).apply(torch.rand(1, 3, 32, 48)).given.image.shape
+    torch.Size([1, 3, 16, 24])
     """
 
     task: ClassVar[str] = "solve"
-    text: tuple[str, ...]
+    operators: tuple[str, ...]
     sigma: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for word in self.text:
-            parse_spec(word)
+        for text in self.operators:
+            parse_spec(text)
 
     @property
-    def done(self) -> tuple[Spec, ...]:
-        return tuple(map(parse_spec, self.text))
+    def specs(self) -> tuple[Spec, ...]:
+        return tuple(map(parse_spec, self.operators))
 
     @property
     def name(self) -> str:
-        return ", ".join(self.text) + (f", noise {self.sigma:g}" if self.sigma else "")
+        return ", ".join(self.operators) + (f", noise {self.sigma:g}" if self.sigma else "")
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         noise = ""
         if self.sigma:
             noise = (
@@ -260,33 +237,33 @@ class Degraded(Protocol):
                 f"{self.sigma:g}/255) drawn as (h, w, 3)"
             )
         return (
-            f"Degraded by restore.operators: {', then '.join(self.text)} (of a blur only what it did not "
-            f"look beyond the edge for){noise}; {QUANTISED}; the operator is told"
+            f"Degraded by restore.inverse.operators: {', then '.join(self.operators)} (of a blur only "
+            f"what it did not look beyond the edge for){noise}; {QUANTISED}; the operator is told"
         )
 
     def apply(self, clean: Tensor) -> Case:
-        operator, clean, whole = _fitted(self.done, clean)
+        operator, clean, whole = _fitted(self.specs, clean)
         y = operator.forward(whole)
         if self.sigma:
-            drawn = Noise(self.seed).normal(0, self.sigma / 255, (*y.shape[-2:], 3))[..., : y.shape[1]]
+            drawn = LegacyRng(self.seed).normal(0, self.sigma / 255, (*y.shape[-2:], 3))[..., : y.shape[1]]
             y = y + torch.from_numpy(drawn).permute(2, 0, 1).float()
         y = rounded(y).expand(-1, 3, -1, -1)
-        return Case(clean, Given(y, sigma=max(self.sigma, ROUNDING), words=self.done))
+        return Case(clean, Given(y, sigma=max(self.sigma, ROUNDING), specs=self.specs))
 
 
-def _fitted(words: Sequence[Spec], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
+def _fitted(specs: Sequence[Spec], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
     """The operator that fits into a picture, what it gives of the picture, and all that it looks at."""
-    kernel = 0 if words[0].kind not in ("gaussian", "motion") else max(
-        side - 1 for side in kernel_of(words[0]).shape
+    kernel = 0 if specs[0].kind not in ("gaussian", "motion") else max(
+        side - 1 for side in kernel_of(specs[0]).shape
     )  # fmt: skip
     h, w = (side - kernel for side in clean.shape[-2:])
     size = h, w
-    for word in words:
-        size = word.size_after(size)
+    for spec in specs:
+        size = spec.size_after(size)
     if min(size) < 1:
         raise ValueError(f"{clean.shape[-1]}x{clean.shape[-2]} pixels are too few for what is to be done")
-    operator = chain_of(words)(size, clean.device)
-    h, w = size_before(words, size)
+    operator = chain_of(specs)(size, clean.device)
+    h, w = size_before(specs, size)
     inside = inside_of(operator)
     if inside is None:
         return operator, clean[..., :h, :w], clean[..., :h, :w]
@@ -298,9 +275,14 @@ def _fitted(words: Sequence[Spec], clean: Tensor) -> tuple[Degradation, Tensor, 
 
 @dataclass(frozen=True)
 class BicubicDown(Protocol):
-    """Reduced by a whole factor with antialiased bicubic interpolation, as MATLAB's imresize does it.
+    """Reduction by a whole factor with antialiased bicubic interpolation, as MATLAB's imresize does it.
 
     Pillow's agrees with MATLAB's to 53 dB; OpenCV's and torch's without antialiasing are 28 dB away.
+
+    Parameters
+    ----------
+    scale : int
+        The factor; PSNR and SSIM leave out as many pixels at each side.
     """
 
     task: ClassVar[str] = "upscale"
@@ -312,7 +294,7 @@ class BicubicDown(Protocol):
         return f"bicubic-down x{self.scale}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return (
             f"Cropped at the bottom and right to a multiple of {self.scale}, reduced {self.scale} times by "
             "Pillow's BICUBIC (antialiased, as MATLAB's imresize) and rounded to 8 bits"
@@ -343,7 +325,20 @@ class BicubicDown(Protocol):
 
 @dataclass(frozen=True)
 class Holes(Protocol):
-    """A hole of one family, filled with mid-grey before anybody sees the picture."""
+    """A hole of one family, filled with mid-grey before a restorer sees the picture.
+
+    Parameters
+    ----------
+    family : str
+        One of `restore.evaluation.holes.FAMILIES`.
+    seed : int
+        Of the hole, together with the picture's own bytes: each picture has another hole.
+
+    Raises
+    ------
+    ValueError
+        There is no such family.
+    """
 
     task: ClassVar[str] = "inpaint"
     family: str
@@ -358,7 +353,7 @@ class Holes(Protocol):
         return f"hole {self.family}"
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return (
             f"A hole of the family {self.family} ({holes.FAMILIES[self.family][1]}) from seed {self.seed} "
             "and the picture's own bytes, filled with mid-grey"
@@ -369,18 +364,3 @@ class Holes(Protocol):
         missing = holes.draw(self.family, pixels.shape[:2], self.seed, pixels.tobytes())
         hole = torch.from_numpy(missing).to(clean)[None, None]
         return Case(clean, Given(rounded(clean * (1 - hole) + 0.5 * hole), hole=hole))
-
-
-def rounded(image: Tensor) -> Tensor:
-    """Clamped and rounded to 8 bits."""
-    return (image.clamp(0, 1) * 255).round() / 255
-
-
-def to_bytes(image: Tensor) -> np.ndarray:
-    """``(1, 3, h, w)`` in [0, 1] as uint8 ``(h, w, 3)``, clamped and rounded."""
-    return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-
-
-def from_bytes(pixels: np.ndarray) -> Tensor:
-    """uint8 ``(h, w, 3)`` as ``(1, 3, h, w)`` in [0, 1]."""
-    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255

@@ -95,7 +95,7 @@ def _table(table: Table, album: _Album) -> dict[str, Any]:
             "label": metric.label,
             "higher": metric.higher_is_better,
             "digits": metric.digits,
-            "words": metric.words,
+            "description": metric.description,
         }
         for metric in table.metrics
     ]
@@ -104,7 +104,7 @@ def _table(table: Table, album: _Album) -> dict[str, Any]:
         "task": table.task,
         "set_name": table.set_name,
         "set_hash": table.set_hash,
-        "words": table.words,
+        "description": table.description,
         "level": table.level,
         "level_name": table.level_name,
         "series": table.series,

@@ -1,4 +1,4 @@
-"""What an evaluation found out: plain values that tables, reports and plots are made from."""
+"""The results of an evaluation: plain values that tables, reports and plots are made from."""
 
 from __future__ import annotations
 
@@ -11,14 +11,33 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.evaluation.cases import Restorer
 from restore.evaluation.columns import Metric
-from restore.evaluation.protocols import Restorer
 from restore.priors.protocol import Prior
+
+Kind = Literal["input", "restore", "baseline", "peer", "given"]
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Method:
-    """A row to be measured. prior: whose network calls are counted, for restore's own."""
+class Candidate:
+    """A row to be measured.
+
+    Parameters
+    ----------
+    name : str
+        The row's name.
+    run : callable
+        The restorer.
+    kind : str
+        As in `Row`.
+    device, weights : str
+        Where it is computed; the first digits of the hash of its weights.
+    options, sweep : mapping
+        As in `Row`.
+    prior : Prior, optional
+        Whose network calls are counted, for restore's own rows.
+    """
 
     name: str
     run: Restorer
@@ -30,16 +49,20 @@ class Method:
     prior: Prior | None = None
 
 
-Kind = Literal["input", "restore", "floor", "peer", "given"]
-Bytes = NDArray[np.uint8]
-
-
 @dataclass(frozen=True)
 class Scored:
     """One method on one picture.
 
-    scores: by metric key; None where the picture is too small for the metric. calls: of the network,
-    counted; None for a method that has none or does not tell.
+    Parameters
+    ----------
+    picture : str
+        Its name.
+    scores : dict
+        By the key of the metric; None where the picture is too small for it.
+    seconds, megapixels : float
+        The time of the method alone; the size of the result.
+    calls : int, optional
+        Network calls, counted; None for a method without.
     """
 
     picture: str
@@ -53,11 +76,24 @@ class Scored:
 class Row:
     """One method on all pictures of a set.
 
-    kind: input (the damaged picture itself), restore, floor (classical), peer (another network), given
-    (pictures made elsewhere). options: everything that the function was called with. sweep: the options that
-    a sweep varies, such as ``{"steps": 4}``; rows that differ in them alone have the same ``method``.
-    weights: hash, empty without. peak_bytes: the largest memory of the whole process, what is loaded
-    included (on a GPU: of torch on the card), while the method ran; None where that is not known.
+    Parameters
+    ----------
+    method : str
+        Its name.
+    kind : {'input', 'restore', 'baseline', 'peer', 'given'}
+        The damaged picture itself, restore, a classical method, another network, pictures made elsewhere.
+    device, weights : str
+        Where it was computed; the first digits of the hash of its weights, empty without.
+    options : dict
+        Everything that the function was called with.
+    sweep : dict
+        The options that a sweep varies, such as ``{"steps": 4}``; rows that differ in them alone have the
+        same ``method``.
+    peak_bytes : int, optional
+        The largest memory of the whole process while the method ran, everything that is loaded included
+        (on a GPU: of torch on the card); None where it is not known.
+    pictures : list of Scored
+        The scores.
     """
 
     method: str
@@ -109,10 +145,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of the report: all arrays uint8 ``(h, w, 3)``; given has its own size when upscaling.
+    """A picture of the report; all pixels are uint8 ``(h, w, 3)``.
 
-    hole: bool ``(h, w)``, for inpainting. results: by the label of each row, in the order of the rows.
-    why: why this one is shown, such as "2nd worst" or "by turns".
+    Parameters
+    ----------
+    picture : str
+        Its name.
+    reference, given : ndarray
+        The clean picture and the damaged one, which has its own size when upscaling.
+    results : dict
+        By the label of each row, in the order of the rows.
+    hole : ndarray, optional
+        bool ``(h, w)``, for inpainting.
+    why : str
+        Why this one is shown, such as "2nd worst" or "by turns".
     """
 
     picture: str
@@ -127,20 +173,41 @@ class Shown:
 class Table:
     """All methods on one set of pictures under one protocol.
 
-    task: denoise, upscale, inpaint or compare. level: the number that makes this protocol one of a series
-    (sigma, scale, quality), None without; series: what that series is. set_hash: of all clean pictures as
-    they were used; inputs_hash: of everything the methods were given and told, to a sixteenth of a grey
-    level. left_out: pictures that could not be measured, with the reason. failed: methods that could not do
-    this, with the reason; they have no row. overlaps: pictures that look like one of those they were checked
-    against, with whose; checked: against what, in words. scoring_seconds: what reading, damaging and scoring
-    took beside the methods.
+    Parameters
+    ----------
+    task : str
+        A task, or compare.
+    set_name, set_hash : str
+        The set of pictures; the hash of all clean pictures as they were used.
+    protocol, description : str
+        The protocol's name and description.
+    level, level_name, series :
+        The number that makes this protocol one of a series (sigma, scale, quality), None without; what it
+        is called; what the series is called.
+    metrics : list of Metric
+        The columns.
+    rows : list of Row
+        The rows.
+    count : int
+        How many pictures are in the means.
+    inputs_hash : str
+        The hash of everything the methods were given and told, to a sixteenth of a grey level.
+    left_out, failed : dict
+        Pictures that could not be measured, and methods that failed and have no row, with the reason.
+    overlaps, checked :
+        Pictures that look like one of those that they were checked against, with whose it is; a sentence
+        that says against what.
+    scoring_seconds : float
+        The time of reading, damaging and scoring, beside the methods.
+    shown : list of Shown
+        Pictures for a report.
     """
 
     task: str
     set_name: str
     set_hash: str
     protocol: str
-    words: str
+    description: str
     level: float | None
     level_name: str
     series: str
@@ -162,7 +229,17 @@ class Table:
 
 @dataclass
 class Evaluation:
-    """One run on one machine. facts: version, weights, machine, threads, LPIPS trunk, date, command."""
+    """One run on one machine.
+
+    Parameters
+    ----------
+    facts : dict
+        Version, weights, machine, threads, LPIPS trunk, date, command.
+    tables : list of Table
+        The tables.
+    notes : list of str
+        What is to be known beside the numbers.
+    """
 
     facts: dict[str, str]
     tables: list[Table] = field(default_factory=list)

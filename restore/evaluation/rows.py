@@ -1,16 +1,17 @@
-"""The rows of a table: restore's own functions as users call them, the baselines, and peers from outside."""
+"""The rows of a table: restore's own functions as users call them, and the classical baselines."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from restore.errors import ConfigError
-from restore.evaluation.baselines import baselines
-from restore.evaluation.protocols import Degraded, Protocol, Restorer
-from restore.evaluation.results import Kind, Method
+from restore.evaluation.baselines import DAMAGED, baselines
+from restore.evaluation.cases import Protocol, Restorer
+from restore.evaluation.protocols import Degraded
+from restore.evaluation.results import Candidate, Kind
+from restore.evaluation.selection import Selection, default_estimates
 from restore.inverse.build import chain_of
 from restore.inverse.spec import solvers_for
 from restore.priors.protocol import Prior
@@ -21,48 +22,48 @@ from restore.tasks.inpaint import inpaint
 from restore.tasks.solve import solve
 from restore.tasks.upscale import upscale
 
-BOTH = ("mean", "sample")
-ESTIMATES = {"denoise": ("mean",), "upscale": BOTH, "inpaint": BOTH, "dejpeg": BOTH, "solve": BOTH}
-SWEPT = ("steps", "method", "estimate", "sampler", "seed")
 
+def own_rows(
+    protocol: Protocol, prior: Prior, selection: Selection, name: str = "restore"
+) -> list[Candidate]:
+    """The rows of restore itself, or those of another checkpoint under its name.
 
-@dataclass(frozen=True)
-class Asked:
-    """Which of restore's rows are wanted.
+    Parameters
+    ----------
+    protocol : Protocol
+        What is done to the pictures; its task says which function is called.
+    prior : Prior
+        The network.
+    selection : Selection
+        Which methods, estimates and options.
+    name : str
+        How the rows' names begin.
 
-    estimates, methods: empty for what the functions do unasked. options: keywords that all rows have in
-    common (steps, sampler, seed). sweep: values of an option by its name, every combination a row.
-    """
+    Returns
+    -------
+    list of Candidate
+        Each row once, where values of a sweep have no effect on some methods.
 
-    estimates: Sequence[str] = ()
-    methods: Sequence[str] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    Raises
+    ------
+    ConfigError
+        Nothing can be done as selected.
 
-
-def own_methods(protocol: Protocol, prior: Prior, asked: Asked, name: str = "restore") -> list[Method]:
-    """The rows of restore itself, or with another checkpoint under its name.
-
-    Raises ConfigError where nothing can be done as asked.
+    Examples
+    --------
+    >>> from restore.evaluation.protocols import BicubicDown
+    >>> from restore.testing import tiny_prior
+    >>> [row.name for row in own_rows(BicubicDown(2), tiny_prior(), Selection())]
+    ['restore mean, projection', 'restore sample, projection']
     """
     task = protocol.task
-    rows: list[Method] = []
-    _check_asked(task, asked)
-    for values in itertools.product(*asked.sweep.values()):
-        varied = dict(zip(asked.sweep, values, strict=True))
-        for method, estimate in _wanted(protocol, asked, varied):
-            steps = catalogue.find(task, method, estimate).steps
-            walk = {"steps": steps, "seed": 0, **asked.options}
-            point = {k: v for k, v in varied.items() if k not in ("method", "estimate")}
-            if steps == 1:  # nothing to walk, nothing to draw
-                walk, point = {}, {}
-            elif estimate == "mean":
-                # What draws nothing has no use for a seed or a sampler.
-                walk, point = ({k: v for k, v in d.items() if k == "steps"} for d in (walk, point))
-            if method != "repaint":
-                walk.pop("jumps", None)
-            options = {"method": method, "estimate": estimate, **walk}
-            rows += _rows(name, protocol, prior, options, point)
+    selection.check(task)
+    rows: list[Candidate] = []
+    for values in itertools.product(*selection.sweep.values()):
+        varied = dict(zip(selection.sweep, values, strict=True))
+        for method in _methods(protocol, selection, varied):
+            options, swept = _options(method, selection.options, varied)
+            rows += _rows(name, protocol, prior, options, swept)
     unique = {(row.name, *row.sweep.items()): row for row in rows}
     if not unique:
         able = ", ".join(f"{m.name} ({m.estimate})" for m in catalogue.methods(task))
@@ -70,98 +71,93 @@ def own_methods(protocol: Protocol, prior: Prior, asked: Asked, name: str = "res
     return list(unique.values())
 
 
-def _check_asked(task: str, asked: Asked) -> None:
-    """Refuse what no row could make use of; ConfigError."""
-    everything = {**{k: [v] for k, v in asked.options.items()}, **asked.sweep}
-    estimates = everything.get("estimate", asked.estimates or ESTIMATES[task])
-    methods = everything.get("method", asked.methods)
-    able = [
-        method
-        for method in catalogue.methods(task)
-        if method.estimate in estimates and (not methods or method.name in methods)
-    ]
-    for name in methods:
-        if name not in catalogue.names(task):
-            raise ConfigError(f"{task} has no method {name}; it has {', '.join(catalogue.names(task))}")
-        if name not in {method.name for method in able}:
-            raise ConfigError(
-                f"--method {name} cannot give --estimate {' or '.join(estimates)}; pass another of them"
-            )
-    walks = {
-        "steps": any(not method.one_call for method in able),
-        "sampler": any(not method.one_call and method.estimate == "sample" for method in able),
-    }
-    for name, used in walks.items():
-        if name in everything and not used:
-            raise ConfigError(f"--{name} has no effect with --estimate {','.join(estimates)}; leave it out")
-    if "jumps" in asked.options and "repaint" not in methods:
-        raise ConfigError("--jump-length and --jump-repeats need --method repaint; leave them out")
-    if "langevin" in everything.get("sampler", ()) and "repaint" in methods:
-        raise ConfigError("--sampler langevin cannot climb, as --method repaint does; pass another one")
-
-
-def _wanted(protocol: Protocol, asked: Asked, varied: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(method, estimate) of the rows at one point of the sweep."""
+def _methods(
+    protocol: Protocol, selection: Selection, varied: Mapping[str, Any]
+) -> Iterator[catalogue.Method]:
+    """The methods of the rows at one point of the sweep."""
     task = protocol.task
-    estimates = [varied["estimate"]] if "estimate" in varied else asked.estimates or ESTIMATES[task]
-    methods = [varied["method"]] if "method" in varied else asked.methods
-    pairs = []
-    for estimate in estimates:
-        default = _default_methods(protocol, estimate)
+    estimates = [varied["estimate"]] if "estimate" in varied else selection.estimates
+    names = [varied["method"]] if "method" in varied else selection.methods
+    for estimate in estimates or default_estimates(task):
         able = {method.name for method in catalogue.methods(task) if method.estimate == estimate}
-        pairs += [(name, estimate) for name in methods or default if name in able]
-    return pairs
+        for name in names or _default_methods(protocol, estimate):
+            if name in able:
+                yield catalogue.find(task, name, estimate)
 
 
 def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
     if protocol.task == "denoise":
-        # Where no level is told the noise may be of any kind, and users are shown both ways.
-        told = protocol.level_name == "sigma"
-        return ["gaussian"] if told else ["gaussian", "blind"]
+        # Without a known level the noise may be of any kind, and both ways are shown.
+        return ["gaussian"] if protocol.level_name == "sigma" else ["gaussian", "blind"]
     if isinstance(protocol, Degraded):
-        return solvers_for(protocol.done)
+        return solvers_for(protocol.specs)
     return [catalogue.default(protocol.task, estimate)]
 
 
+def _options(
+    method: catalogue.Method, common: Mapping[str, Any], varied: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the options that the method uses, those of them that the sweep varies)."""
+    options = {"steps": method.steps, "seed": 0, **common}
+    swept = {key: value for key, value in varied.items() if key not in ("method", "estimate")}
+    if method.one_call:
+        options, swept = {}, {}
+    elif method.estimate == "mean":
+        # The mean draws nothing, so seed and sampler have no effect.
+        options, swept = ({k: v for k, v in each.items() if k == "steps"} for each in (options, swept))
+    if not method.jumps:
+        options.pop("jumps", None)
+    return {"method": method.name, "estimate": method.estimate, **options}, swept
+
+
 def _rows(
-    name: str, protocol: Protocol, prior: Prior, options: dict[str, Any], point: dict[str, Any]
-) -> Iterator[Method]:
+    name: str, protocol: Protocol, prior: Prior, options: dict[str, Any], swept: dict[str, Any]
+) -> Iterator[Candidate]:
     label = f"{name} {options['estimate']}, {options['method']}"
     kind: Kind = "restore" if name == "restore" else "peer"
     device = f"{prior.device} {str(prior.dtype).removeprefix('torch.')}"
     weights = str(prior.facts.get("sha256", ""))[:12]
+    for suffix, run in _restorers(protocol, options["method"], options | swept | {"prior": prior}):
+        yield Candidate(label + suffix, run, kind, device, weights, options | swept, swept, prior)
 
-    def row(suffix: str, run: Restorer) -> Method:
-        return Method(label + suffix, run, kind, device, weights, options | point, point, prior)
 
-    call = options | point | {"prior": prior}
+def _restorers(protocol: Protocol, method: str, call: Mapping[str, Any]) -> Iterator[tuple[str, Restorer]]:
+    """The function of the task with these arguments, and what its row's name ends with.
+
+    Where the protocol tells the noise level there is a second row that is not told it.
+    """
     if protocol.task == "upscale":
-        yield row("", lambda given: upscale(given.image, _known(given.scale), **call))
+        yield "", lambda given: upscale(given.image, _told(given.scale), **call)
     elif protocol.task == "inpaint":
-        yield row("", lambda given: inpaint(given.image, _known(given.hole), **call))
+        yield "", lambda given: inpaint(given.image, _told(given.hole), **call)
     elif protocol.task == "dejpeg":
-        yield row("", lambda given: dejpeg(given.image, coding=_known(given.coding), **call))
+        yield "", lambda given: dejpeg(given.image, coding=_told(given.coding), **call)
     elif protocol.task == "solve":
-        yield row(
-            "", lambda given: solve(given.image, chain_of(given.words), sigma=_known(given.sigma), **call)
-        )
+        yield "", lambda given: solve(given.image, chain_of(given.specs), sigma=_told(given.sigma), **call)
     elif protocol.level_name == "sigma":
-        yield row("", lambda given: denoise(given.image, sigma=given.sigma, **call))
-        unknown = "estimated" if options["method"] == "gaussian" else "not told"
-        yield row(f", sigma {unknown}", lambda given: denoise(given.image, **call))
+        yield "", lambda given: denoise(given.image, sigma=given.sigma, **call)
+        unknown = "estimated" if method == "gaussian" else "not told"
+        yield f", sigma {unknown}", lambda given: denoise(given.image, **call)
     else:
-        yield row("", lambda given: denoise(given.image, **call))
+        yield "", lambda given: denoise(given.image, **call)
 
 
-def _known(value: Any) -> Any:
+def _told(value: Any) -> Any:
     if value is None:
         raise ValueError("the protocol does not tell what this task needs to know")
     return value
 
 
-def baseline_rows(protocol: Protocol) -> list[Method]:
-    """The classical rows; the damaged picture itself is the first where it can be scored."""
+def baseline_rows(protocol: Protocol) -> list[Candidate]:
+    """The rows of the classical methods; first the damaged picture itself where it can be scored.
+
+    Examples
+    --------
+    >>> from restore.evaluation.protocols import BicubicDown
+    >>> [row.name for row in baseline_rows(BicubicDown(4))]
+    ['Pillow bicubic', 'Pillow Lanczos']
+    """
     return [
-        Method(name, run, "input" if name == "the damaged picture" else "floor")
+        Candidate(name, run, "input" if name == DAMAGED else "baseline")
         for name, run in baselines(protocol).items()
     ]

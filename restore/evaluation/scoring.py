@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from restore.evaluation import metrics
+from restore.evaluation.cases import Case
 from restore.evaluation.columns import Metric
 from restore.evaluation.metrics import Lpips
-from restore.evaluation.protocols import Case
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ MANY = 5  # names in a warning; the rest is counted
 
 def markdown(table: Table) -> str:
     """A table under everything that its numbers depend on."""
-    lines = [f"### {table.title}: {table.count} pictures", "", table.words, ""]
+    lines = [f"### {table.title}: {table.count} pictures", "", table.description, ""]
     checked = table.checked and f" {table.checked}: {len(table.overlaps) or 'none'} of them looks alike."
     if table.checked.startswith("Not"):
         checked = f" {table.checked}."
@@ -156,7 +156,7 @@ def footer(evaluation: Evaluation) -> str:
     lines = [f"{key}: {value}" for key, value in evaluation.facts.items()]
     lines += [f"note: {note}" for note in evaluation.notes]
     metrics = dict.fromkeys(m for table in evaluation.tables for m in table.metrics)
-    lines += [f"{metric.label}: {metric.words}" for metric in metrics]
+    lines += [f"{metric.label}: {metric.description}" for metric in metrics]
     if restoring:
         lines.append(
             f"time: {restoring:.1f} s restoring, {beside:.1f} s reading, damaging and scoring "

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli.evaluation_inputs import scorer_of
 from restore.cli.evaluation_options import DATA, FILE, SCORES, row_options
-from restore.cli.evaluation_run import EvaluationRun, evaluate_task
+from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
@@ -16,7 +17,7 @@ from restore.inverse.spec import EXAMPLES, parse_spec, solvers_for
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
-    from restore.evaluation.protocols import Protocol
+    from restore.evaluation.cases import Protocol
 
 
 def _families() -> list[str]:
@@ -36,9 +37,9 @@ def evaluate() -> None:
     restore eval inpaint --data photos --crop 256 --sweep steps=5,10,20,40 --plot curves.png
     restore eval compare references results
 
-    The functions are those that the commands of the same name call. Tables go to
-    standard output as Markdown, with everything that their numbers depend on. Exit code 1: a picture could
-    not be measured, and is in no mean.
+    The functions are those that the commands of the same name call. Tables go to standard output as
+    Markdown, with everything that their numbers depend on. Exit code 1: a picture could not be measured, and
+    is in no mean.
     """
 
 
@@ -46,7 +47,7 @@ def evaluate() -> None:
 @all_of(*DATA)
 @click.option(
     "--protocol", type=click.Choice(["gaussian", "poisson-gaussian"]), default="gaussian",
-    show_default=True, help="What is done to the pictures.",
+    show_default=True, help="How the pictures are damaged.",
 )  # fmt: skip
 @click.option(
     "--sigma",
@@ -69,9 +70,9 @@ def evaluate() -> None:
     metavar="S",
     help="poisson-gaussian: read noise, 0 to 255.  [default: 3]",
 )
-@all_of(*row_options("denoise", "mean"), *SCORES, ENSEMBLE, *NETWORK)
+@all_of(*row_options("denoise"), *SCORES, ENSEMBLE, *NETWORK)
 def denoise(protocol: str, **options: Any) -> None:
-    """Noise.
+    """Measure denoising.
 
     \b
     restore eval denoise --data bsd --list cbsd68.txt --sigma 15,25,50
@@ -103,9 +104,9 @@ def denoise(protocol: str, **options: Any) -> None:
     metavar="LIST",
     help="JPEG qualities, of Pillow's encoder with chroma 4:2:0.",
 )  # fmt: skip
-@all_of(*row_options("dejpeg", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+@all_of(*row_options("dejpeg"), *SCORES, ENSEMBLE, *NETWORK)
 def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
-    """Compressed pictures.
+    """Measure the removal of JPEG artefacts.
 
     \b
     restore eval dejpeg --data photos --quality 10,30
@@ -123,34 +124,34 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
 @evaluate.command()
 @all_of(*DATA)
 @click.option(
-    "--operator", "words", multiple=True, required=True, metavar="WHAT",
-    help=f"What is done to the pictures, such as {EXAMPLES}. May be given several times, in their order.",
+    "--operator", "operators", multiple=True, required=True, metavar="WHAT",
+    help=f"A degradation, such as {EXAMPLES}. May be given several times, in their order.",
 )  # fmt: skip
 @click.option(
     "--sigma", type=click.FloatRange(0, 255), default=0, show_default=True, metavar="S",
-    help="White noise after that, 0 to 255; the result becomes 8 bits.",
+    help="Then white noise of this level, 0 to 255, is added, and the picture is rounded to 8 bits.",
 )  # fmt: skip
-@all_of(*row_options("solve", "mean,sample"))
+@all_of(*row_options("solve"))
 @all_of(*SCORES, ENSEMBLE, *NETWORK)
-def solve(words: tuple[str, ...], sigma: float, **options: Any) -> None:
-    """Pictures degraded by any chain of operators, restored by every method that can undo it.
+def solve(operators: tuple[str, ...], sigma: float, **options: Any) -> None:
+    """Measure every method that can undo a chain of operators.
 
     \b
     restore eval solve --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
     restore eval solve --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
     """
     try:
-        read = [parse_spec(word) for word in words]
+        specs = [parse_spec(text) for text in operators]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     for method in options["methods"] or ():
-        if method not in solvers_for(read):
-            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(solvers_for(read))} can")
+        if method not in solvers_for(specs):
+            raise click.UsageError(f"--method {method} cannot undo this; {', '.join(solvers_for(specs))} can")
 
     def protocols() -> list[Protocol]:
         from restore.evaluation.protocols import Degraded
 
-        return [Degraded(words, sigma)]
+        return [Degraded(operators, sigma)]
 
     evaluate_task("solve", protocols, **options)
 
@@ -161,9 +162,9 @@ def solve(words: tuple[str, ...], sigma: float, **options: Any) -> None:
     "--scale", type=NumberList(2, 4, whole=True), default="4", show_default=True, metavar="LIST",
     help="Factors: 2, 3, 4. Reduced by antialiased bicubic interpolation, as MATLAB and Pillow do it.",
 )  # fmt: skip
-@all_of(*row_options("upscale", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+@all_of(*row_options("upscale"), *SCORES, ENSEMBLE, *NETWORK)
 def upscale(scale: tuple[int, ...], **options: Any) -> None:
-    """Reduced pictures.
+    """Measure upscaling.
 
     \b
     restore eval upscale --data set5 --scale 2,3,4
@@ -182,17 +183,17 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
 @all_of(*DATA)
 @late_option(
     "--holes", type=NameList(_families, every="all"), default="strokes-narrow,text,box", show_default=True,
-    metavar="LIST", late=lambda: f"Of {', '.join(_families())}, or all.",
+    metavar="LIST", late=lambda: f"Families of holes, of {', '.join(_families())}, or all.",
 )  # fmt: skip
 @click.option(
     "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="Of the holes; each picture has its own, the same in every run.",
+    help="Seed of the holes; each picture has its own hole, the same in every run.",
 )  # fmt: skip
-@all_of(*JUMPS, *row_options("inpaint", "mean,sample"), *SCORES, ENSEMBLE, *NETWORK)
+@all_of(*JUMPS, *row_options("inpaint"), *SCORES, ENSEMBLE, *NETWORK)
 def inpaint(
     holes: tuple[str, ...], hole_seed: int, jump_length: int | None, jump_repeats: int | None, **options: Any
 ) -> None:
-    """Pictures with holes.
+    """Measure inpainting.
 
     \b
     restore eval inpaint --data kodak --crop 256 --holes strokes-narrow,text
@@ -228,12 +229,11 @@ def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: boo
     restore eval compare clean denoised --metrics psnr,ssim
     restore eval compare set5 ours theirs --border 4 --report both.html
     """
-    with EvaluationRun(options) as run:
-        from restore.evaluation.compare import compare
+    with evaluation_run(options) as run:
+        from restore.evaluation.compare import MatchedFolders, compare
 
-        scorer, nets = run.scorer("compare")
-        table = compare(
-            reference, outputs, scorer, border=border, limit=options["limit"], show=run.show, partly=partly,
-            say=run.warn, tick=run.tick,
-        )  # fmt: skip
-        run.publish([table], run.facts({}, nets))
+        scorer, nets = scorer_of("compare", options, run.reporter)
+        folders = MatchedFolders.of(reference, outputs, limit=options["limit"], partly=partly)
+        table = compare(folders, scorer, border=border, show=run.show, observer=run.reporter.observer)
+        run.reporter.table(table)
+        run.publish([table], facts_of({}, nets))
