@@ -8,7 +8,7 @@ import click
 
 from restore import __version__
 from restore.cli.options import CANCELLED
-from restore.cli.registry import commands
+from restore.cli.registry import command_names, find_command
 from restore.errors import RestoreError
 
 
@@ -16,10 +16,10 @@ class Program(click.Group):
     """What the outside world does wrong is one line and exit 1; wrong usage is exit 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(commands())
+        return command_names()
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return commands().get(name)
+        return find_command(name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -62,8 +62,8 @@ MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not
     "alternating: conditional, then splitting from there, then a sample's texture by conditional; "
     "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels put "
     "in at each step (thousands of network calls); "
-    "splitting, splitting-ddnm, ddnm, ddnm-plus, diffpir, pigdm, dps, ddrm: by the prior alone, which is not shown the mask, "
-    "from a smooth fill.",
+    "splitting, splitting-ddnm, ddnm, ddnm-plus, diffpir, pigdm, dps, ddrm: by the prior alone, which is not "
+    "shown the mask, from a smooth fill.",
 )  # fmt: skip
 @steps_option("inpaint")
 @sampler_option("ddpm, for conditional ddim")

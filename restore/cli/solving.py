@@ -1,0 +1,198 @@
+"""What ``solve``, ``deblur`` and ``colorize`` share: a chain of degradations is undone by the prior alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.cli.budgets import SMALL
+from restore.cli.checks import check_common, check_method
+from restore.cli.command import (
+    Checked,
+    Choice,
+    Options,
+    PictureCommand,
+    Plan,
+    Result,
+    Source,
+    Workload,
+    check_result_size,
+    task_pixels,
+    with_task_pixels,
+)
+from restore.cli.options import Settings
+from restore.cli.parameters import Number
+from restore.cli.problem_options import problem_options
+from restore.cli.runner import run_command
+from restore.errors import ConfigError, ImageError
+from restore.inverse.catalogue import solvers
+from restore.inverse.spec import Spec, preferred, size_before, solvers_for
+from restore.tasks import catalogue
+from restore.tasks.catalogue import SOLVE_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from restore.priors.protocol import Prior
+    from restore.types import Progress
+
+SIGMA = click.option(
+    "--sigma", type=Number(0, 255), metavar="S",
+    help="Standard deviation of the noise in the picture, 0 to 255 as 8-bit pixels count.  [default: that of "
+    "rounding, 0.29]",
+)  # fmt: skip
+
+
+def method_help() -> str:
+    sampling = [method.name for method in catalogue.methods("solve") if method.estimate == "sample"]
+    return (
+        f"For the mean splitting; for a sample {', '.join(sampling)}.  "
+        "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]"
+    )
+
+
+def steps_help() -> str:
+    return f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample"
+
+
+solver_options = problem_options(
+    estimate="mean",
+    method=method_help,
+    steps=steps_help,
+    sampler="the methods that leave the choice: ddnm, pigdm",
+    start="splitting 0.25, dps 0.1, else 0.5",
+)
+
+
+def run_solver(
+    inputs: tuple[str, ...], settings: Settings, words: list[Spec], options: dict[str, Any], ending: str
+) -> None:
+    _check(words, options)
+    check_common(settings, options)
+    given = {name: value for name, value in options.items() if value is not None}
+    run_command(Solve(given, words, ending), inputs, settings)
+
+
+def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
+    """Refuse, before anything is loaded, what no solver can do."""
+    if any(word.kind == "gray" for word in words[:-1]):
+        raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
+    estimate, able = options["estimate"], solvers_for(words)
+    name = options["method"] or preferred(words, estimate)
+    if name not in catalogue.names("solve"):
+        names = ", ".join(catalogue.names("solve"))
+        raise click.UsageError(f"--method {name}: there is no such method; choose one of {names}")
+    if name not in able:
+        raise click.UsageError(
+            f"--method {name} cannot undo this; --method {', '.join(able[:-1])} or {able[-1]} can"
+            if len(able) > 1
+            else f"--method {name} cannot undo this; pass --estimate sample --method {able[0]}"
+        )
+    among = [method for method in catalogue.methods("solve") if method.name in able]
+    check_method("solve", {**options, "method": name}, among=among)
+    projected = [word.kind for word in words] == ["jpeg"]
+    if options.get("sigma") is not None and (name == "dps" or projected):
+        what = "what JPEG has left" if projected else "--method dps"
+        raise click.UsageError(f"--sigma has no effect with {what}; leave it out")
+    if options.get("sigma") == 0 and name == "diffpir":
+        raise click.UsageError("--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus")
+
+
+class Solve(PictureCommand):
+    """Undo a chain of degradations."""
+
+    def __init__(self, options: Options, words: Sequence[Spec], ending: str):
+        super().__init__(options)
+        self.words, self.ending = words, ending
+
+    def plan(self, source: Source) -> SolvePlan:
+        return SolvePlan(source, self.options, self.words)
+
+
+class SolvePlan(Plan):
+    """A picture that something was done to."""
+
+    task = "solve"
+
+    def __init__(self, source: Source, options: Options, words: Sequence[Spec]):
+        super().__init__(source, options)
+        self.words = words
+        self.colours = any(word.kind == "gray" for word in words)
+        self.size = size_before(words, source.picture.size)
+        check_result_size(source.name, self.size, "the factor")
+        # Colours are given to a gray picture, too; a profile for gray does not fit them.
+        self.shown = replace(source.picture, gray=False) if self.colours else source.picture
+
+    @property
+    def pixels(self) -> NDArray[Any]:
+        return task_pixels(self.shown, self.source.name)
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        return Choice({"method": preferred(self.words, self.options["estimate"]), **self.options})
+
+    def workload(self, options: Options, prior: Prior) -> Workload:
+        from restore.inverse.build import chain_of
+        from restore.tasks.solve import solve
+
+        pixels = self.pixels
+        factor = size_before(self.words, (1000, 1000))[0] / 1000
+        side = max(1, round(SMALL / factor))
+
+        def trial(options: Options) -> int:
+            # A blur's kernel may be larger than the piece: then all of it is computed.
+            given = pixels[:side, :side]
+            try:
+                operator = chain_of(self.words)(given.shape[:2], prior.device)
+            except ValueError:
+                given = pixels
+                operator = chain_of(self.words)(given.shape[:2], prior.device)
+            solve(given, lambda *_: operator, prior=prior, **{**options, "steps": 2})
+            return math.prod(operator.x_shape[1:])
+
+        gradient = solvers()[options["method"]].gradient
+        size = size_before(self.words, (pixels.shape[0], pixels.shape[1]))
+        return Workload("solve", prior.computed(size, differentiable=gradient), trial)
+
+    def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
+        from restore.inverse.build import chain_of
+        from restore.tasks.solve import solve
+
+        picture, notes = self.shown, tuple[str, ...]()
+        if self.colours and self.source.picture.gray and picture.icc:
+            notes = (f"{self.source.name}: its profile is for gray; the result has colours, and none",)
+            picture = replace(picture, icc=b"")
+        pixels = task_pixels(picture, self.source.name)
+        try:
+            operator = chain_of(self.words)(self.source.picture.size, prior.device)
+        except ValueError as error:  # a picture too small for what was done to it
+            raise ImageError(f"{self.source.name}: {error}") from error
+        try:
+            found = solve(pixels, lambda *_: operator, prior=prior, progress=progress, **options)
+        except ValueError as error:  # another package's method that cannot serve the operator
+            raise ConfigError(f"{self.source.name}: {error}") from error
+        return Result(with_task_pixels(picture, found), notes=notes)
+
+    def check(self, result: images.Picture, choice: Choice) -> Checked:
+        from restore.inverse.build import chain_of
+        from restore.tasks.consistency import misfit
+
+        picture = self.source.picture
+        most, mean = misfit(result.pixels, picture.pixels, chain_of(self.words)(picture.size, "cpu"))
+        line = f"damaged again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
+        return Checked(line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)})
+
+    def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.inverse.build import chain_of
+        from restore.tasks.uncertainty import of_solving
+
+        asked = {name: self.options[name] for name in ("sigma", "start") if name in self.options}
+        operator = chain_of(self.words)
+        return of_solving(self.fine_pixels, operator, count=count, seed=seed, prior=prior, **asked)
