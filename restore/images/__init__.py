@@ -1,25 +1,26 @@
-"""Picture files in and out, in kind: depth, alpha, EXIF, ICC, XMP, dpi and rotation are kept.
+"""Picture files in and out, in kind: depth, alpha, EXIF, ICC, XMP, dpi and orientation are kept.
 
-``read`` gives a ``Picture``: pixels as RGB at their own depth and everything needed to write them back.
-``write`` encodes to a temporary file in the same folder, decodes that file again, compares, and only
-then renames, so that no half-written or wrong file ever carries the name that was asked for.
+`read` gives a `Picture`: pixels as RGB at their own depth, and everything needed to write them back. `write`
+encodes to a temporary file in the same folder, decodes that file again, compares, and only then renames it,
+so that no half-written or wrong file ever has the name that was asked for.
 
 =======  ======================  =====================================================================
 format   depths                  written as
 =======  ======================  =====================================================================
 PNG      8, 16 bit               lossless
-TIFF     8, 16 bit, float32      lossless (Deflate). Floats are not limited to [0, 1], on either way
+TIFF     8, 16 bit, float32      lossless (Deflate); floats may lie outside [0, 1]
 WebP     8 bit                   lossless, at most 16383 pixels a side
 BMP      8 bit                   lossless; no EXIF, ICC or XMP
 JPEG     8 bit                   quality 95, colour at full resolution (4:4:4); no alpha
 =======  ======================  =====================================================================
 
-Nothing heavy is imported before a picture is read.
+Nothing heavy is imported before a picture is read. What needs torch has modules of its own: `canvas` (arrays,
+tensors and PIL images as batches), `resize`, `device_constants`; `fingerprints` needs NumPy.
 """
 
-from restore.images.formats import JPEG_QUALITY, MAX_PIXELS, MOST_EXIF, SUFFIXES, kind_of, lossy_notes
-from restore.images.picture import Mask, Picture, at_depth_of, from_tensor, to_tensor
-from restore.images.pillow import coding_of_file
+from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, kind_of, lossy_notes
+from restore.images.jpeg_coding import JpegCoding
+from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
 from restore.images.reader import (
     decode,
@@ -33,8 +34,7 @@ from restore.images.reader import (
 from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
-    "JPEG_QUALITY", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "Mask", "Picture", "at_depth_of",
-    "coding_of_file", "decode", "decode_mask", "encode", "from_tensor", "kind_of", "list_inputs",
-    "lossy_notes", "png_chunk", "read", "read_bytes", "read_mask", "read_pages", "to_tensor", "write",
-    "write_bytes",
+    "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "decode",
+    "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk", "read", "read_bytes",
+    "read_mask", "read_pages", "to_tensor", "write", "write_bytes",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Take pictures as people hold them (NumPy, PIL, torch) and give back the same kind of thing."""
+"""Take pictures as NumPy arrays, PIL images or tensors, and give back the same kind of thing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ PIL_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 class Canvas(Generic[Picture]):
     """A picture as a batch, and the way back to the kind of thing it was.
 
-    batch: float32 ``(b, 3, h, w)`` in [0, 1].
+    Parameters
+    ----------
+    batch : float32 ``(b, 3, h, w)``, nominal range [0, 1]; alpha is left out.
+    original : the picture itself.
     """
 
     batch: Tensor
@@ -37,7 +40,7 @@ class Canvas(Generic[Picture]):
 
     @property
     def planes(self) -> Tensor:
-        """The batch with as many channels of colour as the original has, 1 or 3."""
+        """The batch with as many colour channels as the original has, 1 or 3."""
         if isinstance(self.original, Tensor):
             channels = self.original.shape[-3]
         else:
@@ -46,10 +49,14 @@ class Canvas(Generic[Picture]):
         return self.batch[:, : _colours(channels)]
 
     def like_original(self, result: Tensor) -> Picture:
-        """The result ``(b, 3, h', w')`` as the kind, depth and number of channels of the original.
+        """A result as the kind, depth and number of channels of the original.
 
-        Integers are rounded and clamped; floats keep what lies outside [0, 1]. Alpha is the original's,
+        Integers are rounded and clamped; floats keep values outside [0, 1]. Alpha is that of the original,
         resized when the size has changed. A PIL palette becomes RGB.
+
+        Parameters
+        ----------
+        result : ``(b, 3, h', w')``, nominal range [0, 1].
         """
         original = self.original
         if isinstance(original, Tensor):
@@ -59,9 +66,14 @@ class Canvas(Generic[Picture]):
         return _to_pil(_to_array(result, _pil_pixels(original)), original)
 
     def paste(self, result: Tensor, hole: Tensor) -> Picture:
-        """The original with the result ``(b, 3, h, w)`` inside the hole ``(b, 1, h, w)`` only.
+        """The original with a result inside the hole only.
 
-        Outside the hole every number is the original's own, bit for bit; so is alpha everywhere.
+        Outside the hole every number is the original's own, bit for bit; alpha is so everywhere.
+
+        Parameters
+        ----------
+        result : ``(b, 3, h, w)``, nominal range [0, 1].
+        hole : ``(b, 1, h, w)``, above 0 where the result is to be seen.
         """
         original = self.original
         inside = hole > 0
@@ -82,7 +94,36 @@ class Canvas(Generic[Picture]):
 
 
 def canvas(image: Picture) -> Canvas[Picture]:
-    """Read a picture; TypeError for a kind or depth that is not known, ValueError for shape or values."""
+    """Read a picture from an array, a tensor or a PIL image.
+
+    Parameters
+    ----------
+    image : a NumPy array ``(h, w)`` or ``(h, w, c)`` of uint8, uint16 or float; a float tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``; or a PIL image. Floats are in [0, 1]. c is 1 (gray), 2 (gray and
+        alpha), 3 (RGB) or 4 (RGB and alpha).
+
+    Returns
+    -------
+    Canvas
+        The picture as a batch, and the way back.
+
+    Raises
+    ------
+    TypeError
+        For a kind or depth that is not known.
+    ValueError
+        For another shape, no pixels, or values that are not finite or above 16 (a picture in 0..255).
+
+    Examples
+    --------
+    >>> gray = np.full((4, 6), 51, np.uint8)
+    >>> picture = canvas(gray)
+    >>> picture.batch.shape, round(picture.batch.max().item(), 3)
+    (torch.Size([1, 3, 4, 6]), 0.2)
+    >>> brighter = picture.like_original(2 * picture.batch)
+    >>> brighter.shape, brighter.dtype, int(brighter[0, 0])
+    ((4, 6), dtype('uint8'), 102)
+    """
     if isinstance(image, Tensor):
         batch = _from_tensor(image)
     elif isinstance(image, np.ndarray):
@@ -106,7 +147,17 @@ def canvas(image: Picture) -> Canvas[Picture]:
 
 
 def in_colour(image: Picture) -> Picture:
-    """A gray picture of any kind with its channel three times, alpha kept; a coloured one as it is."""
+    """A gray picture of any kind with its channel three times, alpha kept; a coloured one as it is.
+
+    Parameters
+    ----------
+    image : as `canvas` takes it.
+
+    Examples
+    --------
+    >>> in_colour(np.zeros((4, 6, 2), np.uint8)).shape
+    (4, 6, 4)
+    """
     if isinstance(image, Tensor):
         dim = image.ndim - 3
         gray, alpha = image.narrow(dim, 0, 1), image.narrow(dim, 1, image.shape[dim] - 1)
@@ -120,12 +171,35 @@ def in_colour(image: Picture) -> Picture:
 
 
 def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tensor:
-    """Read a mask as a hole ``(b, 1, h, w)``, 1 where content must be invented.
+    """Read a mask as a hole.
 
-    mask: ``(h, w)``, ``(h, w, 1)``, ``(1, h, w)`` or ``(b, 1, h, w)``, array, tensor or PIL image; bool,
-    float in [0, 1], uint8, uint16, or zeros and ones of any integer type. White (at least half of its
-    kind's range) means fill, or keep with ``mask_means="keep"``. Raises ValueError when it does not have
-    the picture's size (h, w) or holds values out of range, TypeError for other kinds.
+    White means at least half of the range of the mask's dtype; for zeros and ones of an integer type, one.
+
+    Parameters
+    ----------
+    mask : ``(h, w)``, ``(h, w, 1)``, ``(1, h, w)`` or ``(b, 1, h, w)``, an array, tensor or PIL image; bool,
+        float in [0, 1], uint8, uint16, or zeros and ones of any integer type.
+    size : height and width of the picture.
+    mask_means : what white says, ``"fill"`` or ``"keep"``.
+
+    Returns
+    -------
+    Tensor
+        float32 ``(b, 1, h, w)``, 1 where content must be invented.
+
+    Raises
+    ------
+    ValueError
+        Where the mask does not have the size of the picture, or holds values out of range.
+    TypeError
+        For other kinds.
+
+    Examples
+    --------
+    >>> hole_of(np.array([[0, 255]], np.uint8), (1, 2))
+    tensor([[[[0., 1.]]]])
+    >>> hole_of(np.array([[0, 255]], np.uint8), (1, 2), mask_means="keep")
+    tensor([[[[1., 0.]]]])
     """
     if mask_means not in ("fill", "keep"):
         raise ValueError(f"mask_means is 'fill' or 'keep', got {mask_means!r}")
@@ -152,7 +226,7 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
 
 
 def _white_level(mask: np.ndarray[Any, Any]) -> float:
-    """Where white begins: half of what the mask's kind counts to."""
+    """The value that white begins at: half of the range of the mask's dtype."""
     kind = mask.dtype.kind
     if kind not in "biuf":
         raise TypeError(f"masks are expected as bool, uint8, uint16 or float, got {mask.dtype}")
@@ -170,11 +244,12 @@ def _white_level(mask: np.ndarray[Any, Any]) -> float:
 
 
 def _colours(channels: int) -> int:
-    """How many of the channels are colours; the one that may follow is alpha."""
+    """How many of the channels are colours; one more is alpha."""
     return 1 if channels < 3 else 3
 
 
 def _from_tensor(image: Tensor) -> Tensor:
+    """A float tensor as a batch ``(b, 3, h, w)``."""
     if not image.is_floating_point():
         raise TypeError(f"tensors are expected as floats in [0, 1], got {image.dtype}; divide by 255")
     batch = image[None] if image.ndim == 3 else image
@@ -188,6 +263,7 @@ def _from_tensor(image: Tensor) -> Tensor:
 
 
 def _to_tensor(result: Tensor, like: Tensor) -> Tensor:
+    """A result ``(b, 3, h', w')`` as a tensor like the original."""
     original = (like[None] if like.ndim == 3 else like).detach()
     colours = _colours(original.shape[1])
     # In double precision the mean of three equal numbers is that number.
@@ -199,6 +275,7 @@ def _to_tensor(result: Tensor, like: Tensor) -> Tensor:
 
 
 def _from_array(image: np.ndarray[Any, Any]) -> Tensor:
+    """An array as a batch ``(1, 3, h, w)``."""
     if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
         raise ValueError(
             f"arrays are expected as (h, w) or (h, w, c) with channels {CHANNELS}, got {image.shape}"
@@ -207,7 +284,7 @@ def _from_array(image: np.ndarray[Any, Any]) -> Tensor:
     if kind != "f" and not (kind == "u" and image.dtype.itemsize <= 2):
         raise TypeError(f"arrays are expected as uint8, uint16 or float, got {image.dtype}")
     colours = image[..., None] if image.ndim == 2 else image[..., : _colours(image.shape[2])]
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused
         values = colours.astype(np.float32, order="C")
     if kind == "u":
         values /= np.iinfo(image.dtype).max
@@ -215,6 +292,7 @@ def _from_array(image: np.ndarray[Any, Any]) -> Tensor:
 
 
 def _to_array(result: Tensor, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A result ``(1, 3, h', w')`` as an array like the original."""
     channels = 1 if like.ndim == 2 else like.shape[2]
     values = result[0].permute(1, 2, 0).cpu().numpy()
     if _colours(channels) == 1:
@@ -225,7 +303,7 @@ def _to_array(result: Tensor, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any
     array = values.astype(like.dtype, order="C")
     if channels > _colours(channels):
         array = np.concatenate([array, _resized_array(like[..., -1:], array.shape)], axis=2)
-        array = array.astype(like.dtype, copy=False)  # joining forgets a foreign byte order
+        array = array.astype(like.dtype, copy=False)  # concatenate loses a foreign byte order
     return array[..., 0] if like.ndim == 2 else array
 
 
@@ -238,7 +316,7 @@ def _resized(alpha: Tensor, size: Any) -> Tensor:
 
 
 def _resized_array(alpha: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """The same for ``(h, w, 1)``, rounded where alpha is whole numbers."""
+    """The same for an array ``(h, w, 1)``, rounded where alpha is integer."""
     if alpha.shape[:2] == shape[:2]:
         return alpha
     planes = torch.from_numpy(alpha.astype(np.float32, order="C")).permute(2, 0, 1)[None]
@@ -261,9 +339,10 @@ def _pil_pixels(image: Image.Image) -> np.ndarray[Any, Any]:
 
 
 def _to_pil(pixels: np.ndarray[Any, Any], like: Image.Image) -> Image.Image:
+    """Pixels as a PIL image with the colour profile, resolution and EXIF of the original."""
     from PIL import Image
 
     image = Image.fromarray(pixels)
-    # Colour profile, resolution and EXIF go on; a transparent colour has become alpha.
+    # A transparent colour has become alpha.
     image.info = {key: value for key, value in like.info.items() if key != "transparency"}
     return image

@@ -11,7 +11,9 @@ _ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 
 ORIENTATION, EXTRA_SAMPLES = 0x0112, 0x0152
 
-_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
+_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY, _COMMENT = 0x8769, 0x8825, 0xA005, 0x9286
+_EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a directory without entries
+_CODES = {b"ASCII\0\0\0": "ascii", bytes(8): "utf-8"}
 
 PIXEL_TAGS = {
     *(*range(254, 260), *range(262, 267), 273, *range(277, 285), *range(288, 294), 296, 297, 301),
@@ -35,7 +37,7 @@ def _entries(tiff: bytes, at: int) -> tuple[dict[int, tuple[int, int, int]], int
         tag, kind, number, where = struct.unpack_from(order + "HHII", tiff, start)
         size = _ITEM.get(kind, 0) * number
         place = start + 8 if size <= 4 else where
-        if size and place + size <= len(tiff):  # a broken entry is as good as none
+        if size and place + size <= len(tiff):  # broken entries are left out
             found[tag] = (kind, number, place)
     return found, end
 
@@ -49,7 +51,18 @@ def _first(tiff: bytes) -> int:
 
 
 def number_of(tiff: bytes, tag: int) -> int:
-    """A one-number tag of the first directory; 0 where there is none."""
+    """A one-number tag of the first directory.
+
+    Returns
+    -------
+    int
+        0 where there is none.
+
+    Raises
+    ------
+    ValueError, struct.error
+        Where this is no TIFF structure, or a damaged one.
+    """
     kind, number, place = _entries(tiff, _first(tiff))[0].get(tag, (0, 0, 0))
     letter = {3: "H", 4: "I", 13: "I"}.get(kind)
     if letter is None or number != 1:
@@ -58,9 +71,19 @@ def number_of(tiff: bytes, tag: int) -> int:
 
 
 def patched(tiff: bytes, numbers: dict[int, int]) -> bytes:
-    """The same bytes, but with these one-number tags set, in the first and in the Exif directory.
+    """Set one-number tags, in the first and in the Exif directory.
 
-    In place: moving things would break maker notes, which point into the file.
+    Nothing is moved, since maker notes point into the file. Tags that are not there stay away.
+
+    Parameters
+    ----------
+    tiff : the structure.
+    numbers : tag -> value.
+
+    Returns
+    -------
+    bytes
+        Of the same length.
     """
     out, order = bytearray(tiff), ORDER[tiff[:2]]
     directories = [_entries(tiff, _first(tiff))[0]]
@@ -77,7 +100,7 @@ def patched(tiff: bytes, numbers: dict[int, int]) -> bytes:
 
 
 def without_thumbnail(tiff: bytes) -> bytes:
-    """The same bytes with the second directory unlinked and the JPEG it points to blanked."""
+    """The same bytes with the second directory unlinked and the JPEG that it points to blanked."""
     out, order = bytearray(tiff), ORDER[tiff[:2]]
     _, end = _entries(tiff, _first(tiff))
     if end + 4 > len(tiff):
@@ -94,7 +117,18 @@ def without_thumbnail(tiff: bytes) -> bytes:
 
 
 def exif_of_tiff(tiff: bytes, orientation: int) -> bytes:
-    """What a TIFF file tells about its picture, without the pixels; of a BigTIFF only the orientation."""
+    """What a TIFF file tells about its picture, without the pixels.
+
+    Parameters
+    ----------
+    tiff : the file.
+    orientation : its orientation, which is all that is kept of a BigTIFF.
+
+    Returns
+    -------
+    bytes
+        Empty where there is nothing to tell.
+    """
     order = ORDER[tiff[:2]]
     if struct.unpack_from(order + "H", tiff, 2) == (42,):
         fields = {tag: field for tag, field in tree(tiff).items() if tag not in PIXEL_TAGS}
@@ -104,7 +138,7 @@ def exif_of_tiff(tiff: bytes, orientation: int) -> bytes:
 
 
 def tree(tiff: bytes) -> Fields:
-    """The first directory and the Exif, GPS and interoperability directories within."""
+    """The fields of the first directory, and of the Exif, GPS and interoperability directories within."""
 
     def fields(at: int, inner: tuple[int, ...]) -> Fields:
         found: Fields = {}
@@ -121,7 +155,14 @@ def tree(tiff: bytes) -> Fields:
 
 
 def directory(fields: Fields, order: str, at: int) -> bytes:
-    """The bytes of a directory that will lie at ``at`` (even), its longer values behind it."""
+    """Build the bytes of a directory, its longer values behind it.
+
+    Parameters
+    ----------
+    fields : tag -> (type, count, bytes), or again fields for a directory within.
+    order : byte order, ``<`` or ``>``.
+    at : where the directory will lie, an even number.
+    """
     entries, values = bytearray(), bytearray()
     behind = at + 2 + 12 * len(fields) + 4
     for tag, field in sorted(fields.items()):
@@ -138,13 +179,19 @@ def directory(fields: Fields, order: str, at: int) -> bytes:
     return struct.pack(order + "H", len(fields)) + bytes(entries) + bytes(4) + bytes(values)
 
 
-_COMMENT = 0x9286
-_EMPTY = b"II*\0\x08\0\0\0" + bytes(6)  # a directory without entries
-_CODES = {b"ASCII\0\0\0": "ascii", bytes(8): "utf-8"}
-
-
 def comment(exif: bytes) -> str | None:
-    """The user comment (CIPA DC-008, 4.6.5); empty where there is none, None for one that cannot be read."""
+    """The user comment (CIPA DC-008, 4.6.5).
+
+    Returns
+    -------
+    str or None
+        Empty where there is none; None for one that cannot be read.
+
+    Examples
+    --------
+    >>> comment(with_comment(b"", "a note"))
+    'a note'
+    """
     try:
         kind, number, place = _inner(exif).get(_COMMENT, (0, 0, 0))
     except (ValueError, struct.error):  # no EXIF at all
@@ -158,9 +205,17 @@ def comment(exif: bytes) -> str | None:
 
 
 def without_comment_from(exif: bytes, mark: str) -> bytes:
-    """The same EXIF with the user comment blank from the last ``mark`` on, which is in it; nothing is moved.
+    """The same EXIF with the user comment blank from the last ``mark`` on; nothing is moved.
 
-    mark: of ASCII characters.
+    Parameters
+    ----------
+    exif : EXIF whose user comment holds the mark.
+    mark : ASCII characters.
+
+    Examples
+    --------
+    >>> comment(without_comment_from(with_comment(b"", "a note; more"), "; "))
+    'a note'
     """
     _, number, place = _inner(exif)[_COMMENT]
     body = exif[place : place + number]
@@ -176,10 +231,15 @@ def _inner(tiff: bytes) -> dict[int, tuple[int, int, int]]:
 
 
 def with_comment(exif: bytes, text: str) -> bytes:
-    """The same EXIF with this user comment.
+    """The same EXIF with another user comment.
 
-    All that is there stays where it is, since maker notes point into the file: what is new stands behind it,
-    in place of what this function has put there before.
+    All that is there stays where it is, since maker notes point into the file. What is new stands behind it,
+    in place of what this function put there before.
+
+    Parameters
+    ----------
+    exif : EXIF, or nothing.
+    text : the comment; it is stored as ASCII where it can be, else as Unicode.
     """
     before = exif or _EMPTY
     order = ORDER[before[:2]]
@@ -188,12 +248,14 @@ def with_comment(exif: bytes, text: str) -> bytes:
     wide = "utf-16-le" if order == "<" else "utf-16-be"
     body = b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode(wide)
     place = _appended(tiff, body)
-    inner = _with_entry(tiff, before, inner, _COMMENT, 7, len(body), place)
+    entry = struct.pack(order + "HHII", _COMMENT, 7, len(body), place)
+    inner = _with_entry(tiff, before, inner, entry)
     kind, _, pointer = _entries(before, first)[0].get(_EXIF_DIRECTORY, (0, 0, 0))
     if kind in (4, 13) and pointer + 4 <= len(tiff) and first < place:
         struct.pack_into(order + "I", tiff, pointer, inner)
     else:
-        struct.pack_into(order + "I", tiff, 4, _with_entry(tiff, before, first, _EXIF_DIRECTORY, 4, 1, inner))
+        entry = struct.pack(order + "HHII", _EXIF_DIRECTORY, 4, 1, inner)
+        struct.pack_into(order + "I", tiff, 4, _with_entry(tiff, before, first, entry))
     return bytes(tiff)
 
 
@@ -208,22 +270,26 @@ def _own_tail(tiff: bytes, inner: int, first: int) -> int:
     return place if end == len(tiff) else len(tiff)
 
 
-def _with_entry(tiff: bytearray, before: bytes, at: int, tag: int, kind: int, number: int, value: int) -> int:
-    """Append a copy of the directory at ``at`` (0: of none) with one entry more; where it is."""
+def _with_entry(tiff: bytearray, before: bytes, at: int, entry: bytes) -> int:
+    """Append a copy of the directory at ``at`` (0: an empty one) with one entry more; where it is."""
     order = ORDER[before[:2]]
     count, following = 0, bytes(4)
     if at:
         (count,) = struct.unpack_from(order + "H", before, at)
         following = before[at + 2 + 12 * count :][:4].ljust(4, b"\0")
     entries = [before[at + 2 + 12 * n :][:12] for n in range(count)]
-    there = [entry for entry in entries if struct.unpack_from(order + "H", entry)[0] != tag]
-    there.append(struct.pack(order + "HHII", tag, kind, number, value))
-    there.sort(key=lambda entry: struct.unpack_from(order + "H", entry)[0])
+
+    def tag(of: bytes) -> int:
+        return int(struct.unpack_from(order + "H", of)[0])
+
+    there = [each for each in entries if tag(each) != tag(entry)]
+    there.append(entry)
+    there.sort(key=tag)
     return _appended(tiff, struct.pack(order + "H", len(there)) + b"".join(there) + following)
 
 
 def _appended(tiff: bytearray, body: bytes) -> int:
-    """Put bytes behind the structure; where they are, which is even."""
+    """Append bytes to the structure; where they are, which is even."""
     tiff += bytes(len(tiff) % 2)
     place = len(tiff)
     tiff += body

@@ -1,4 +1,4 @@
-"""What a picture looks like in sixteen bytes, to find test pictures that a network was trained on."""
+"""Fingerprints of pictures in sixteen bytes, to find test pictures that a network was trained on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Hash = NDArray[np.uint8]
 BYTES = 16
-FAINT = 1.0  # of a frequency, in grey levels times 32; half of them must be above it
+FAINT = 1.0  # half of the frequencies must be above it, in gray levels times 32
 SAME = 26
 """Most bits of the 128 in which two copies of one picture differ.
 
@@ -32,11 +32,30 @@ def _lowest() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def fingerprint(pixels: NDArray[np.uint8]) -> Hash:
-    """The signs of the lowest 128 frequencies of the luma: uint8 ``(16,)``.
+    """A perceptual hash: the signs of the 128 lowest frequencies of the luma.
 
-    A perceptual hash (after Zauner 2010, DCT hash): the whole picture resized, recompressed or made a little
-    noisier keeps nearly all of its bits. It does not find a part of a picture. A picture with too little in
-    it to be told by, flat or a gradient, gives zeros, which are like nothing. pixels ``(h, w, 3)``.
+    The whole picture resized, recompressed or made a little noisier keeps nearly all of its bits. A part of a
+    picture is not found.
+
+    Parameters
+    ----------
+    pixels : RGB, uint8 ``(h, w, 3)``.
+
+    Returns
+    -------
+    uint8 array of shape ``(16,)``
+        All zeros for a picture with too little in it, flat or a gradient; `Fingerprints` finds it like no
+        other.
+
+    References
+    ----------
+    .. [1] C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010 (DCT hash).
+
+    Examples
+    --------
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    >>> fingerprint(pixels).shape
+    (16,)
     """
     import cv2
 
@@ -48,7 +67,19 @@ def fingerprint(pixels: NDArray[np.uint8]) -> Hash:
 
 
 class Fingerprints:
-    """The fingerprints of many pictures."""
+    """The fingerprints of many pictures.
+
+    Parameters
+    ----------
+    hashes : what `fingerprint` gives, for each picture.
+
+    Examples
+    --------
+    >>> pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    >>> known = Fingerprints([fingerprint(pixels)])
+    >>> known.holds(pixels[:, ::-1]), known.holds(255 - pixels)
+    (True, False)
+    """
 
     def __init__(self, hashes: Iterable[Hash] = ()):
         found = list(hashes)
@@ -60,7 +91,14 @@ class Fingerprints:
     def distance(self, pixels: NDArray[np.uint8]) -> int:
         """In how many of 128 bits the most similar picture differs, mirrored and turned ones included.
 
-        128 when there are none, and for a picture with nothing in it. pixels ``(h, w, 3)``.
+        Parameters
+        ----------
+        pixels : RGB, uint8 ``(h, w, 3)``.
+
+        Returns
+        -------
+        int
+            128 where there are no fingerprints, and for a picture with too little in it.
         """
         known = self.hashes[self.hashes.any(1)]
         turned = [np.rot90(p, k) for p in (pixels, pixels[:, ::-1]) for k in range(4)]
@@ -70,20 +108,26 @@ class Fingerprints:
         return int(np.bitwise_count(known[:, None] ^ wanted).sum(-1, dtype=np.int64).min())
 
     def holds(self, pixels: NDArray[np.uint8]) -> bool:
-        """Whether a picture looks like one of them."""
+        """Whether a picture, uint8 ``(h, w, 3)``, looks like one of them (`SAME`)."""
         return self.distance(pixels) <= SAME
 
     def merged(self, other: Fingerprints) -> Fingerprints:
-        """All of both, each once."""
+        """The fingerprints of both, each once."""
         return Fingerprints(np.unique(np.concatenate([self.hashes, other.hashes]), axis=0))
 
     def text(self) -> str:
-        """For a checkpoint's facts; `parse` reads it."""
+        """The fingerprints as text for a checkpoint's facts; `parse` reads it."""
         return base64.b64encode(self.hashes.tobytes()).decode()
 
     @classmethod
     def parse(cls, text: Any) -> Fingerprints:
-        """Raises ValueError for anything that `text` has not made."""
+        """Read the fingerprints that `text` wrote.
+
+        Raises
+        ------
+        ValueError
+            For anything else.
+        """
         try:
             data = base64.b64decode(text, validate=True)
             return cls(np.frombuffer(data, np.uint8).reshape(-1, BYTES))

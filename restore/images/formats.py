@@ -22,7 +22,16 @@ JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold. depths: best last. side: longest side in pixels."""
+    """What a file format can hold.
+
+    Parameters
+    ----------
+    name : as people write it.
+    depths : names of the dtypes that it holds, the best last.
+    alpha, gray : whether it has alpha, and pictures of one colour channel.
+    metadata : fields of `Picture` that it keeps.
+    side : the longest side, in pixels.
+    """
 
     name: str
     depths: tuple[str, ...]
@@ -51,7 +60,13 @@ SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 
 
 def sniffed(data: bytes, name: str) -> str:
-    """The format by the first bytes; names lie more often than contents."""
+    """The format of a file by its first bytes, whatever its name says.
+
+    Raises
+    ------
+    ImageError
+        For an empty file, and one of no known format.
+    """
     if not data:
         raise ImageError(f"{name}: expected a picture, got an empty file (0 bytes); get a fresh copy")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -68,6 +83,12 @@ def sniffed(data: bytes, name: str) -> str:
 
 
 def check_size(w: int, h: int, name: str) -> None:
+    """Refuse a picture without pixels, or with more than ``MAX_PIXELS``.
+
+    Raises
+    ------
+    ImageError
+    """
     if w < 1 or h < 1:
         raise ImageError(f"{name}: expected a picture, got one of {w}x{h} pixels (w x h); get a fresh copy")
     if w * h > MAX_PIXELS:
@@ -78,15 +99,40 @@ def check_size(w: int, h: int, name: str) -> None:
 
 
 def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
-    """What ``write(path, picture)`` cannot keep, a line for each; empty where all is kept.
+    """Say what ``write(path, picture)`` cannot keep.
 
-    Raises OutputError where the suffix of ``path`` names no format.
+    Returns
+    -------
+    list of str
+        A line for each thing that is lost; empty where all is kept.
+
+    Raises
+    ------
+    OutputError
+        Where the suffix of ``path`` names no format.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> lossy_notes("a.jpg", Picture(np.zeros((4, 6, 3), np.uint16)))
+    ['JPEG: 16 bits a channel become 8']
     """
     return fitted(picture, kind_of(Path(path)))[1]
 
 
 def kind_of(path: Path) -> str:
-    """The format that a suffix names: png, jpeg, tiff, webp or bmp. Raises OutputError for another."""
+    """The format that a suffix names: png, jpeg, tiff, webp or bmp.
+
+    Raises
+    ------
+    OutputError
+        For another suffix, or none.
+
+    Examples
+    --------
+    >>> kind_of(Path("photo.JPG"))
+    'jpeg'
+    """
     kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
@@ -95,7 +141,20 @@ def kind_of(path: Path) -> str:
 
 
 def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
-    """The picture as this format can hold it, and a line for each thing that is lost."""
+    """Fit a picture to a format.
+
+    Parameters
+    ----------
+    picture : what is to be written.
+    kind : png, jpeg, tiff, webp or bmp.
+
+    Returns
+    -------
+    Picture
+        As the format can hold it.
+    list of str
+        A line for each thing that is lost.
+    """
     form, depth = FORMATS[kind], picture.pixels.dtype.name
     changes: dict[str, Any] = {
         "format": kind,
@@ -111,26 +170,28 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
             notes.append("alpha is dropped")
-    room = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}  # one JPEG segment each
+    limits = (
+        {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
+    )  # each must fit into one JPEG segment
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
         value = getattr(picture, field)
         if value and field not in form.metadata:
             notes.append(f"{title} is dropped")
-        elif value and field in room and len(value) > room[field]:
-            notes.append(f"{title} is dropped: {len(value)} bytes, the most is {room[field]}")
+        elif value and field in limits and len(value) > limits[field]:
+            notes.append(f"{title} is dropped: {len(value)} bytes, the most is {limits[field]}")
         else:
             continue
         changes[field] = None if field == "dpi" else b""
-    fitted = replace(picture, **changes)
-    space = b"GRAY" if fitted.gray else b"RGB "
-    if fitted.icc and fitted.icc[16:20] != space:
-        notes.append(f"ICC profile is dropped: made for {fitted.icc[16:20]!r}, the picture is {space!r}")
-        fitted = replace(fitted, icc=b"")
-    return replace(fitted, exif=_with_size(fitted)), [f"{form.name}: {note}" for note in notes]
+    result = replace(picture, **changes)
+    space = b"GRAY" if result.gray else b"RGB "
+    if result.icc and result.icc[16:20] != space:
+        notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
+        result = replace(result, icc=b"")
+    return replace(result, exif=_with_size(result)), [f"{form.name}: {note}" for note in notes]
 
 
 def _one_gray(picture: Picture) -> NDArray[Any]:
-    """The pixels; for a gray picture the mean of r, g and b in all three (exact where they are equal)."""
+    """The pixels; of a gray picture the mean of r, g and b in all three, exact for equal ones."""
     import numpy as np
 
     pixels = picture.pixels
@@ -144,6 +205,6 @@ def _one_gray(picture: Picture) -> NDArray[Any]:
 
 
 def _with_size(picture: Picture) -> bytes:
-    """The EXIF with its width and height set to the picture's, where it tells them."""
+    """The EXIF with the width and height that it states set to those of the picture."""
     h, w = picture.size
     return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h}) if picture.exif else b""

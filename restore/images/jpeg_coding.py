@@ -1,4 +1,4 @@
-"""How a JPEG file was coded: its quantisation tables and its chroma, without which nothing else is known."""
+"""How a JPEG file was coded: its quantisation tables and the sampling of its chroma."""
 
 from __future__ import annotations
 
@@ -21,11 +21,25 @@ QUALITIES = range(1, 101)
 
 @dataclass(frozen=True)
 class JpegCoding:
-    """luma, chroma: quantisation tables of 64 numbers, row by row; chroma also serves a gray picture.
+    """How a JPEG file was coded.
 
-    coarser: by how many times chroma is coarser than luma, (down, across); (2, 2) is 4:2:0.
-    turn: EXIF orientation, 1 to 8, by which the coded pixels were turned to be upright: blocks of 8x8 lie
-    on the grid of the pixels as they were coded.
+    Parameters
+    ----------
+    luma, chroma : quantisation tables of 64 numbers, row by row; ``chroma`` is that of luma for a gray
+        picture.
+    coarser : by how many times chroma is coarser than luma, (down, across), each 1, 2 or 4; (2, 2) is 4:2:0.
+    turn : EXIF orientation, 1 to 8, by which the coded pixels were turned to be upright. Blocks of 8x8 lie
+        on the grid of the pixels as they were coded.
+
+    Raises
+    ------
+    ValueError
+        For another number of entries, entries below 1, or other factors.
+
+    Examples
+    --------
+    >>> coding_of(75).quality, coding_of(75).coarser
+    (75, (2, 2))
     """
 
     luma: tuple[int, ...]
@@ -48,13 +62,40 @@ class JpegCoding:
 
 
 def scaled(table: Sequence[int], quality: float) -> tuple[int, ...]:
-    """A table of annex K for a quality from 1 to 100, as the IJG's encoder scales it."""
+    """A table for a quality, as the IJG's encoder scales it.
+
+    Parameters
+    ----------
+    table : one of ITU-T T.81, annex K, such as `LUMA`.
+    quality : 1 to 100.
+
+    Returns
+    -------
+    tuple of int
+        Each 1 to 255.
+    """
     percent = int(5000 / quality if quality < 50 else 200 - 2 * quality)
     return tuple(min(255, max(1, int(number * percent / 100 + 0.5))) for number in table)
 
 
 def coding_of(quality: float, *, coarser: tuple[int, int] = (2, 2)) -> JpegCoding:
-    """What the IJG's encoder, and most others, do at a quality; ValueError outside 1 to 100."""
+    """How the IJG's encoder, and most others, code at a quality.
+
+    Parameters
+    ----------
+    quality : 1 to 100.
+    coarser : by how many times chroma is coarser than luma, (down, across).
+
+    Raises
+    ------
+    ValueError
+        For a quality outside 1 to 100.
+
+    Examples
+    --------
+    >>> coding_of(50).luma[:4]
+    (16, 11, 10, 16)
+    """
     if not 1 <= quality <= 100:
         raise ValueError(f"JPEG qualities lie in 1..100, got {quality:g}")
     return JpegCoding(scaled(LUMA, quality), scaled(CHROMA, quality), coarser)

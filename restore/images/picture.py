@@ -1,4 +1,4 @@
-"""A picture in memory: its pixels at their own depth, and what is needed to write it back in kind."""
+"""A picture in memory: pixels at their own depth, and what is needed to write them back in kind."""
 
 from __future__ import annotations
 
@@ -12,25 +12,43 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+TOP = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+"""dtype -> the value that stands for 1.0"""
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """Pixels at their own depth, and what is needed to write them back in kind.
 
-    pixels: (h, w, 3) RGB, upright; uint8, uint16, or float32 with nominal range [0, 1].
-    alpha: (h, w) of the same dtype, not premultiplied; None where the file has none.
-    gray: the file has one colour channel; ``pixels`` holds it three times, ``write`` their mean.
-    format: png, jpeg, tiff, webp or bmp, as found in the file (not in its name).
-    exif: a TIFF structure without the ``Exif`` prefix, orientation 1, no thumbnail (it would show
-        the picture as it was before); empty where there is none.
-    icc, xmp: as in the file; empty where there is none.
-    dpi: (horizontal, vertical).
-    chunks: PNG text and colour chunks, as in the file; written to PNG only.
-    pages: pictures in the file; the first is the one read.
-    coding: how a JPEG was compressed; None for other files and for colours that are not YCbCr.
-    notes: what the user should know about how the file was read.
+    Parameters
+    ----------
+    pixels : RGB, upright, ``(h, w, 3)``; uint8, uint16, or float32 with nominal range [0, 1].
+    alpha : ``(h, w)`` of the same dtype, not premultiplied; None where the file has none.
+    gray : whether the file has one colour channel; ``pixels`` holds it three times, `write` stores their
+        mean.
+    format : png, jpeg, tiff, webp or bmp, as found in the contents of the file (not in its name).
+    exif : a TIFF structure without the ``Exif`` prefix, with orientation 1 and no thumbnail (which would
+        show the picture as it was before); empty where there is none.
+    icc, xmp : as in the file; empty where there is none.
+    dpi : horizontal and vertical resolution; None where the file has none.
+    chunks : PNG chunks of text and colour, as in the file; written to PNG only.
+    pages : number of pictures in the file, of which this is one.
+    coding : how a JPEG was compressed; None for other files and for colours that are not YCbCr.
+    notes : what the user should know about how the file was read.
 
-    Raises TypeError and ValueError for arrays of another dtype or shape.
+    Raises
+    ------
+    TypeError
+        For pixels of another dtype, or alpha of another dtype than the pixels.
+    ValueError
+        For another shape, or no pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = Picture(np.zeros((4, 6, 3), np.uint16), gray=True)
+    >>> picture.size, picture.bits, picture.format
+    ((4, 6), 16, 'png')
     """
 
     pixels: NDArray[Any]
@@ -68,10 +86,27 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def with_pixels(self, pixels: NDArray[Any], *, alpha: NDArray[Any] | None = None) -> Picture:
-        """The same kind of picture with other pixels; a new size needs a new alpha where there is one.
+        """The same kind of picture with other pixels.
 
-        pixels: (h, w, 3) of the same dtype. alpha: (h, w); None keeps the present one.
-        Raises TypeError for another dtype, ValueError for shapes that do not fit.
+        Parameters
+        ----------
+        pixels : ``(h, w, 3)`` of the same dtype; a new size needs a new alpha where there is one.
+        alpha : ``(h, w)``; None keeps the present one.
+
+        Raises
+        ------
+        TypeError
+            For another dtype.
+        ValueError
+            For shapes that do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> picture = Picture(np.zeros((4, 6, 3), np.uint8), dpi=(300.0, 300.0))
+        >>> larger = picture.with_pixels(np.zeros((8, 12, 3), np.uint8))
+        >>> larger.size, larger.dpi
+        ((8, 12), (300.0, 300.0))
         """
         if pixels.dtype != self.pixels.dtype:
             raise TypeError(f"pixels must be {self.pixels.dtype} as before, got {pixels.dtype}")
@@ -80,18 +115,32 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A mask file. white: bool (h, w). gray_fraction: share of pixels neither near black nor near white."""
+    """A mask file.
+
+    Parameters
+    ----------
+    white : where the mask is white, bool ``(h, w)``.
+    gray_fraction : share of pixels that are neither nearly black nor nearly white, 0 to 1.
+    """
 
     white: NDArray[np.bool_]
     gray_fraction: float
 
 
-TOP = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-"""dtype -> the value that stands for 1.0"""
-
-
 def to_tensor(picture: Picture) -> Tensor:
-    """The picture as an image, ``pixels / max``: float32 (1, 3, h, w), [0, 1] for integer pictures."""
+    """The picture as a batch of one image, ``pixels / max``.
+
+    Returns
+    -------
+    Tensor
+        float32 ``(1, 3, h, w)``; in [0, 1] for integer pictures, as they are for floats. Alpha is left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_tensor(Picture(np.full((4, 6, 3), 51, np.uint8))).shape
+    torch.Size([1, 3, 4, 6])
+    """
     import numpy as np
     import torch
 
@@ -100,30 +149,37 @@ def to_tensor(picture: Picture) -> Tensor:
     return torch.from_numpy(planes[None])
 
 
-def from_tensor(image: Tensor, like: Picture) -> NDArray[Any]:
-    """The image at the depth of ``like``, the inverse of ``to_tensor``: exact for its own output.
-
-    Integer depths: ``round(clip(image, 0, 1) * max)``. Floats are passed on as they are, not clipped.
-    image: (1, 3, h, w), any h and w. Returns (h, w, 3).
-    Raises ValueError for another shape and for values that are not finite.
-    """
-    import numpy as np
-
-    if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise ValueError(f"image must be (1, 3, h, w), got shape {tuple(image.shape)}")
-    values = image[0].detach().float().cpu().numpy().transpose(1, 2, 0)
-    if not np.isfinite(values).all():
-        raise ValueError(f"image holds {int((~np.isfinite(values)).sum())} values that are not finite")
-    return at_depth(values, like.pixels.dtype.name)
-
-
 def at_depth_of(like: Picture, pixels: NDArray[Any]) -> NDArray[Any]:
-    """Pixels of any depth at that of another picture, as files of that depth hold them."""
+    """Pixels at the depth of another picture, as a file of that depth would hold them.
+
+    Parameters
+    ----------
+    like : the picture whose depth is wanted.
+    pixels : uint8, uint16 or float32 (nominal range [0, 1]), any shape.
+
+    Returns
+    -------
+    array
+        A copy; rounded and clipped where the new depth is integer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> like = Picture(np.zeros((1, 1, 3), np.uint8))
+    >>> at_depth_of(like, np.array([-0.5, 0.5, 1.5], np.float32)).tolist()
+    [0, 128, 255]
+    """
     return at_depth(pixels, like.pixels.dtype.name)
 
 
 def at_depth(values: NDArray[Any], depth: str) -> NDArray[Any]:
-    """Samples on the scale of another depth, rounded and clipped where the new depth is integer."""
+    """Samples on the scale of another depth; see `at_depth_of`.
+
+    Parameters
+    ----------
+    values : uint8, uint16 or float32, any shape.
+    depth : the name of the dtype that is wanted, one of these three.
+    """
     import numpy as np
 
     if values.dtype.name == depth:
@@ -136,7 +192,13 @@ def at_depth(values: NDArray[Any], depth: str) -> NDArray[Any]:
 
 
 def assembled(channels: NDArray[Any], **rest: Any) -> Picture:
-    """A picture from (h, w, 1..4): gray, gray and alpha, RGB, RGB and alpha."""
+    """A picture from the channels of a file.
+
+    Parameters
+    ----------
+    channels : ``(h, w, c)``: gray, gray and alpha, RGB, or RGB and alpha.
+    rest : further fields of `Picture`.
+    """
     import numpy as np
 
     count = channels.shape[2]
@@ -147,7 +209,7 @@ def assembled(channels: NDArray[Any], **rest: Any) -> Picture:
 
 
 def channels_of(picture: Picture) -> NDArray[Any]:
-    """(h, w, 1..4) as the file holds them."""
+    """The channels ``(h, w, c)`` of a picture as its file holds them, 1 to 4."""
     import numpy as np
 
     colour = picture.pixels[..., :1] if picture.gray else picture.pixels

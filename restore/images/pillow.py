@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
 
 def decode_with_pillow(data: bytes, name: str) -> Picture:
-    """PNG, JPEG, WebP and BMP; 16-bit PNG pixels through OpenCV, since Pillow cuts them to 8 bits."""
+    """Decode PNG, JPEG, WebP and BMP.
+
+    The pixels of 16-bit PNG are decoded by OpenCV, since Pillow cuts them to 8 bits.
+
+    Raises
+    ------
+    ImageError
+        For another format, too large a picture, or a mode other than gray, RGB and CMYK. Damaged files raise
+        whatever Pillow raises.
+    """
     from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
     from PIL.Image import DecompressionBombError
 
@@ -33,10 +42,10 @@ def decode_with_pillow(data: bytes, name: str) -> Picture:
         "bmp": BmpImagePlugin.BmpImageFile,
     }
     chunks = list(png_chunks(data)) if kind == "png" else []
-    # Opened by its own class: Image.open has a size limit that can only be moved for the whole process.
+    # Opened by its own class, since the size limit of Image.open holds for the whole process.
     try:
         image = openers[kind](BytesIO(data))
-    except DecompressionBombError as error:  # WebP measures before it opens, by that limit
+    except DecompressionBombError as error:  # WebP compares with that limit as it opens
         reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
     check_size(image.width, image.height, name)
@@ -58,7 +67,14 @@ def decode_with_pillow(data: bytes, name: str) -> Picture:
 
 
 def coding_of_file(image: Any) -> JpegCoding | None:
-    """How a JPEG that Pillow has opened was compressed; None for another file, or colours not YCbCr."""
+    """How a JPEG that Pillow has opened was compressed.
+
+    Returns
+    -------
+    JpegCoding or None
+        None for other files, for colours that are not YCbCr, and for chroma that is not sampled by whole
+        numbers.
+    """
     tables: Any = getattr(image, "quantization", None)
     layers: Sequence[Any] = getattr(image, "layer", ())
     kinds = {1: "L", 3: "RGB"}
@@ -79,7 +95,20 @@ def coding_of_file(image: Any) -> JpegCoding | None:
 
 
 def channels_of_image(image: Image, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The channels (h, w, 1..4) of an 8-bit Pillow image, and notes."""
+    """The channels of an 8-bit Pillow image.
+
+    Returns
+    -------
+    array ``(h, w, c)``
+        uint8, c from 1 to 4.
+    tuple of str
+        What the user should know about the conversion.
+
+    Raises
+    ------
+    ImageError
+        For a mode other than gray, RGB and CMYK.
+    """
     import numpy as np
 
     notes: tuple[str, ...] = ()
@@ -101,7 +130,7 @@ def channels_of_image(image: Image, name: str) -> tuple[NDArray[Any], tuple[str,
 
 
 def _cmyk_to_rgb(image: Image) -> tuple[Image, str]:
-    """CMYK as sRGB, through the file's own ICC profile where it has a usable one."""
+    """CMYK as sRGB, through the ICC profile of the file where it has a usable one; and a note."""
     from PIL import ImageCms
 
     try:
@@ -116,7 +145,7 @@ def _cmyk_to_rgb(image: Image) -> tuple[Image, str]:
 
 
 def sane_dpi(dpi: Any) -> tuple[float, float] | None:
-    """(x, y) as floats; None where the file has no resolution, or zero, or not a number."""
+    """Horizontal and vertical dpi; None where they are missing, not finite, or outside 0.5 to 65535."""
     if dpi is None:
         return None
     x, y = float(dpi[0]), float(dpi[1])
@@ -124,10 +153,12 @@ def sane_dpi(dpi: Any) -> tuple[float, float] | None:
 
 
 def as_bytes(text: Any) -> bytes:
+    """Text as UTF-8; bytes as they are."""
     return text.encode() if isinstance(text, str) else bytes(text)
 
 
 def encode_with_pillow(picture: Picture) -> bytes:
+    """Encode JPEG, lossless WebP, or BMP without alpha."""
     from PIL import Image
 
     channels = channels_of(picture)
@@ -149,7 +180,10 @@ def encode_with_pillow(picture: Picture) -> bytes:
 
 
 def encode_bmp(picture: Picture) -> bytes:
-    """BMP; with alpha as BITMAPV4HEADER, since what Pillow writes without it is read as having none."""
+    """Encode BMP.
+
+    With alpha it gets a BITMAPV4HEADER, since the file that Pillow writes is read as one without alpha.
+    """
     if picture.alpha is None:
         return encode_with_pillow(picture)
     h, w = picture.size

@@ -1,4 +1,4 @@
-"""PNG: 16-bit reading and a writer for every depth (ISO/IEC 15948)."""
+"""16-bit PNG, and a writer for every depth (ISO/IEC 15948)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, body) up to IEND. Raises ValueError where a checksum is wrong or the end is missing."""
+    """Walk through the chunks of a PNG file, up to IEND.
+
+    Yields
+    ------
+    type, body
+
+    Raises
+    ------
+    ValueError
+        Where a checksum is wrong or the end is missing.
+    """
     at = 8
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
@@ -29,22 +39,48 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk of a PNG file: length, type of four letters, body, checksum."""
+    """Build a chunk of a PNG file: length, type, body, checksum.
+
+    Parameters
+    ----------
+    kind : four ASCII letters.
+    body : the contents.
+
+    Examples
+    --------
+    >>> png_chunk(b"IEND", b"").hex()
+    '0000000049454e44ae426082'
+    """
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def is_carried(kind: bytes, body: bytes) -> bool:
-    """Text and colour chunks that go from PNG to PNG untouched; XMP is text too, but has its own way."""
+    """Whether a chunk of text or colour goes from PNG to PNG untouched. XMP has a field of its own."""
     carried = (b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP")
     return kind in carried and not body.startswith(b"XML:com.adobe.xmp\0")
 
 
 def png16_channels(chunks: list[tuple[bytes, bytes]]) -> NDArray[Any]:
-    """The channels (h, w, 1..4) of a 16-bit PNG."""
+    """The channels of a 16-bit PNG.
+
+    Parameters
+    ----------
+    chunks : type and body of all chunks.
+
+    Returns
+    -------
+    array ``(h, w, c)``
+        uint16, c from 1 to 4; a transparent colour has become alpha.
+
+    Raises
+    ------
+    ValueError
+        Where the pixels cannot be decoded.
+    """
     import cv2
     import numpy as np
 
-    # Only what the pixels need: the decoder complains aloud about metadata that are not its business.
+    # Only what the pixels need: the decoder prints warnings about metadata.
     needed = b"".join(png_chunk(kind, body) for kind, body in chunks if kind in (b"IHDR", b"IDAT", b"IEND"))
     data = np.frombuffer(b"\x89PNG\r\n\x1a\n" + needed, np.uint8)
     decoded: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
@@ -61,7 +97,10 @@ def png16_channels(chunks: list[tuple[bytes, bytes]]) -> NDArray[Any]:
 
 
 def encode_png(picture: Picture) -> bytes:
-    """PNG (ISO/IEC 15948); written here since Pillow has no 16-bit RGB and OpenCV no gray with alpha."""
+    """Encode PNG of every depth.
+
+    It is written here since Pillow has no 16-bit RGB and OpenCV no gray with alpha.
+    """
     channels = channels_of(picture)
     h, w, count = channels.shape
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[count]
@@ -81,7 +120,7 @@ def encode_png(picture: Picture) -> bytes:
 
 
 def _png_rows(channels: NDArray[Any]) -> Iterator[bytes]:
-    """The compressed rows, each with the Paeth filter (ISO/IEC 15948, 9.4), a band at a time."""
+    """Compress the rows, each with the Paeth filter (ISO/IEC 15948, 9.4), a band at a time."""
     import numpy as np
 
     h, w, count = channels.shape

@@ -24,17 +24,47 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path) -> Picture:
-    """The first picture of a PNG, JPEG, TIFF, WebP or BMP file, upright (EXIF orientation applied once).
+    """Read the first picture of a PNG, JPEG, TIFF, WebP or BMP file.
 
-    Palettes become RGB or RGB with alpha, 1-bit pictures gray, CMYK RGB (with a note).
-    Raises ImageError where the file is missing, not such a picture, damaged, cut short, larger than
-    ``MAX_PIXELS``, or holds NaN or infinite values.
+    The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
+    1-bit pictures gray, CMYK RGB (with a note).
+
+    Parameters
+    ----------
+    path : the file.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ImageError
+        Where the file is missing, not such a picture, damaged, cut short, larger than ``MAX_PIXELS``, or
+        holds NaN or infinite values.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from restore.images import write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "gray.tif")
+    ...     write(path, Picture(np.full((4, 6, 3), 40000, np.uint16), gray=True))
+    ...     picture = read(path)
+    >>> picture.format, picture.size, picture.bits, picture.gray
+    ('tiff', (4, 6), 16, True)
     """
     return decode(read_bytes(path), name=str(path))
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """A picture file as it is, for `decode`. Raises ImageError where it is missing or cannot be read."""
+    """Read a picture file as it is, for `decode`.
+
+    Raises
+    ------
+    ImageError
+        Where the file is missing or cannot be read.
+    """
     path = Path(path)
     try:
         if path.is_dir():
@@ -47,9 +77,12 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_pages(path: str | Path) -> list[Picture]:
-    """All pages of a TIFF file, such as a burst of one scene; the one picture of any other file.
+    """Read all pages of a TIFF file, such as a burst of one scene, or the one picture of any other file.
 
-    Raises ImageError as `read` does, and for a page whose codec is not one of tifffile's.
+    Raises
+    ------
+    ImageError
+        As `read`, and for a page after the first that tifffile cannot decode by itself.
     """
     data = read_bytes(path)
     first = decode(data, name=str(path))
@@ -60,7 +93,31 @@ def read_pages(path: str | Path) -> list[Picture]:
 
 
 def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
-    """``read`` for a picture that is already in memory; ``name`` stands in messages. page: of a TIFF."""
+    """Decode a picture that is already in memory, as `read` does.
+
+    Parameters
+    ----------
+    data : the bytes of the file.
+    name : what messages call the file.
+    page : the page of a TIFF, from 0; other files ignore it.
+
+    Returns
+    -------
+    Picture
+
+    Raises
+    ------
+    ImageError
+        As `read`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.images import encode
+    >>> data = encode(Picture(np.full((4, 6, 3), 77, np.uint8)), "png")
+    >>> decode(data, name="memory").pixels[0, 0].tolist()
+    [77, 77, 77]
+    """
     decoder = partial(decode_tiff, number=page) if sniffed(data, name) == "tiff" else decode_with_pillow
     try:
         with warnings.catch_warnings():
@@ -71,7 +128,7 @@ def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
         raise
     except MemoryError as error:
         raise ImageError(f"{name}: not enough memory to open it; downscale or crop it first") from error
-    except Exception as error:  # foreign decoders raise whatever they meet in damaged files
+    except Exception as error:  # decoders raise anything for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(
             f"{name}: expected a whole picture, got a damaged or truncated file ({reason}); get a fresh copy"
@@ -81,6 +138,7 @@ def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
 
 
 def _check_finite(picture: Picture, name: str) -> None:
+    """Raise ImageError for a picture of floats that are not all finite."""
     import numpy as np
 
     if picture.pixels.dtype.name != "float32":
@@ -97,7 +155,7 @@ def _check_finite(picture: Picture, name: str) -> None:
 
 
 def _upright(picture: Picture) -> Picture:
-    """EXIF orientation applied once, its tag set to 1, and the thumbnail cut out of the EXIF."""
+    """Apply EXIF orientation once: its tag becomes 1, and the thumbnail is cut out of the EXIF."""
     notes = picture.notes
     if picture.pages > 1:
         notes += (f"the file holds {picture.pages} pictures; only the first is used",)
@@ -123,7 +181,24 @@ def _upright(picture: Picture) -> Picture:
 
 
 def turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """(h, w, ...) as EXIF orientation 2..8 means it to be seen (EXIF 2.3, tag 0x0112)."""
+    """An array turned upright.
+
+    Parameters
+    ----------
+    array : ``(h, w, ...)``.
+    orientation : EXIF orientation, 1 to 8 (CIPA DC-008, tag 0x0112).
+
+    Returns
+    -------
+    array
+        ``(h, w, ...)``, or ``(w, h, ...)`` for orientations 5 to 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> turned(np.array([[1, 2, 3]]), 6).tolist()
+    [[1], [2], [3]]
+    """
     import numpy as np
 
     if orientation >= 5:
@@ -136,17 +211,46 @@ def turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def read_mask(path: str | Path) -> Mask:
-    """A picture as a mask: True where it is white, at half of the full scale or more.
+    """Read a picture as a mask.
 
-    A picture of integers up to 1 is one of zeros and ones: 1 is white, as in a mask given as an array.
-    A mask drawn on a layer of one colour is taken from its alpha channel; otherwise the value is the
-    mean of r, g, b times alpha, so that clear pixels are black. Raises ImageError as ``read`` does.
+    A mask is white at half of the full scale or more. A picture of integers up to 1 counts as one of zeros
+    and ones: 1 is white, as in a mask given as an array. A mask drawn on a layer of one colour is taken from
+    its alpha channel; otherwise the value is the mean of r, g and b times alpha, so that clear pixels are
+    black.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Returns
+    -------
+    Mask
+
+    Raises
+    ------
+    ImageError
+        As `read`.
     """
     return decode_mask(read_bytes(path), name=str(path))
 
 
 def decode_mask(data: bytes, *, name: str) -> Mask:
-    """``read_mask`` for a mask that is already in memory; ``name`` stands in messages."""
+    """Decode a mask that is already in memory, as `read_mask` does.
+
+    Parameters
+    ----------
+    data : the bytes of the file.
+    name : what messages call the file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.images import encode
+    >>> drawing = np.array([[0, 127, 128, 255]], np.uint8)[..., None].repeat(3, axis=2)
+    >>> mask = decode_mask(encode(Picture(drawing), "png"), name="memory")
+    >>> mask.white.tolist(), mask.gray_fraction
+    ([[False, False, True, True]], 0.5)
+    """
     import numpy as np
 
     picture = decode(data, name=name)
@@ -164,10 +268,32 @@ def decode_mask(data: bytes, *, name: str) -> Mask:
 
 
 def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[Path]:
-    """Files as they are, folders as the picture files in them: natural order, hidden ones skipped.
+    """List files as they are given, and the picture files in folders.
 
-    Each file comes once. Raises ImageError for a path that does not exist, and for a folder that
-    cannot be listed or has no picture in it.
+    Parameters
+    ----------
+    paths : files and folders.
+    recursive : whether folders within folders are searched.
+
+    Returns
+    -------
+    list of Path
+        Each file once; within a folder in natural order (``a2`` before ``a10``), hidden files and folders
+        left out.
+
+    Raises
+    ------
+    ImageError
+        For a path that does not exist, and for a folder that cannot be listed or has no picture in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a10.png", "a2.jpg", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in list_inputs([folder])]
+    ['a2.jpg', 'a10.png']
     """
     found: dict[Path, None] = {}
     for path in map(Path, paths):
@@ -184,6 +310,8 @@ def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[
 
 
 def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
+    """The picture files in a folder, in natural order."""
+
     def refuse(error: OSError) -> None:
         raise ImageError(
             f"{error.filename}: cannot list the folder ({error.strerror}); check its permissions"
@@ -201,7 +329,7 @@ def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
 
 
 def _natural_order(path: Path) -> list[list[str | int]]:
-    """``a2`` before ``a10``."""
+    """A key that sorts ``a2`` before ``a10``."""
     return [
         [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts

@@ -19,11 +19,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SILENT = logging.NullHandler()
-"""Without any handler tifffile's complaints would go to stderr; what matters is said by our errors."""
+"""Without a handler the warnings of tifffile would go to stderr; errors say what matters."""
 
 
 def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
-    """TIFF, also BigTIFF; the pixels by tifffile, or by Pillow and OpenCV where it lacks the codec."""
+    """Decode TIFF, also BigTIFF.
+
+    The pixels are decoded by tifffile, or by Pillow and OpenCV where tifffile lacks the codec.
+
+    Parameters
+    ----------
+    data : the bytes of the file.
+    name : what messages call the file.
+    number : the page, from 0; after the first, only those that tifffile decodes by itself.
+
+    Raises
+    ------
+    ImageError
+        For too large a picture, more than 4 channels, or samples and codecs that are not read. Damaged files
+        raise whatever the decoders raise.
+    """
     import tifffile
 
     logging.getLogger("tifffile").addHandler(_SILENT)
@@ -56,7 +71,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
 
 
 def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The channels (h, w, 1..4) of a page, alpha not premultiplied, and notes."""
+    """The channels ``(h, w, c)`` of a page, alpha not premultiplied; and notes."""
     import numpy as np
 
     notes: tuple[str, ...] = ()
@@ -91,12 +106,12 @@ def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDA
 
 
 def _is_tifffiles(page: tifffile.TiffPage) -> bool:
-    """Whether tifffile decodes it by itself: none, deflate, PackBits, deflate by its old number."""
+    """Whether tifffile decodes a page by itself: no compression, Deflate (both numbers) or PackBits."""
     return page.compression in (1, 8, 32773, 32946) and page.predictor in (1, 2)
 
 
 def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
-    """Colours divided by alpha: premultiplied files come back as ordinary ones."""
+    """Colours divided by alpha, so that premultiplied files are read as ordinary ones."""
     import numpy as np
 
     top = TOP[channels.dtype.name]
@@ -108,26 +123,26 @@ def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """8-bit TIFF of every compression and colour model that libtiff knows."""
+    """The channels of 8-bit TIFF of every compression and colour model that libtiff knows; and notes."""
     from PIL import ImageFile, TiffImagePlugin
 
     if data[2:4] in (b"+\0", b"\0+"):
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
-    # Pillow turns TIFFs by itself and drops or divides by an extra channel; here all of that comes later.
+    # Pillow applies the orientation, and drops or divides by an extra channel; here both come later.
     image = TiffImagePlugin.TiffImageFile(BytesIO(patched(data, {ORIENTATION: 1, EXTRA_SAMPLES: 2})))
-    ImageFile.ImageFile.load_prepare(image)  # the TIFF class measures here, by the limit of the whole process
+    ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
     image.load()
     return channels_of_image(image, name)
 
 
 def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
-    """16-bit and float TIFF with LZW and the other codecs that tifffile has not."""
+    """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
     import cv2
     import numpy as np
 
     log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
     level = log.getLogLevel()
-    log.setLogLevel(0)  # what is wrong with the file is said once, by the caller
+    log.setLogLevel(0)  # the caller says what is wrong with the file
     try:
         flat = np.frombuffer(patched(data, {ORIENTATION: 1}), np.uint8)
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
@@ -142,7 +157,10 @@ def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
 
 
 def encode_tiff(picture: Picture) -> bytes:
-    """TIFF 6.0 with Deflate strips; written here so that all EXIF tags keep their type and bytes."""
+    """Encode TIFF 6.0 with Deflate strips.
+
+    It is written here so that all EXIF tags keep their type and bytes.
+    """
     order: Literal["<", ">"] = ">" if picture.exif[:2] == b"MM" else "<"
     channels = channels_of(picture)
     h, w, count = channels.shape

@@ -9,7 +9,6 @@ import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMATS, fitted, kind_of
@@ -19,17 +18,32 @@ from restore.images.png import encode_png
 from restore.images.reader import decode
 from restore.images.tiff import encode_tiff
 
-if TYPE_CHECKING:
-    pass
-
 
 def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> None:
-    """Write the picture in the format that the suffix of ``path`` names, all of it or nothing.
+    """Write a picture in the format that the suffix of ``path`` names, all of it or nothing.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded
-    and compared (JPEG: the size), and only then get their name. Without ``overwrite`` a file that is
-    there already, or appears meanwhile, is left alone.
-    Raises OutputError where that cannot be done; then no file is left behind.
+    The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded and
+    compared (JPEG: only the size), and only then get their name.
+
+    Parameters
+    ----------
+    path : the file to write.
+    picture : what it will hold; `lossy_notes` tells what the format cannot keep.
+    overwrite : whether a file that is already there, or appears meanwhile, is replaced. A link stays, and the
+        file it points to is replaced.
+
+    Raises
+    ------
+    OutputError
+        Where that cannot be done; then no file is left behind.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder, "black.png"), Picture(np.zeros((4, 6, 3), np.uint8)))
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['black.png']
     """
     path = Path(path)
     kind = kind_of(path)
@@ -44,9 +58,19 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
 def write_bytes(
     path: str | Path, data: bytes, *, overwrite: bool = False, check: Callable[[Path], None] | None = None
 ) -> None:
-    """Write a file, all of it or nothing: beside its target, checked by ``check``, then renamed.
+    """Write a file, all of it or nothing: to a temporary file beside it, checked, then renamed.
 
-    Raises OutputError where it is there already (without ``overwrite``) or cannot be written.
+    Parameters
+    ----------
+    path : the file to write.
+    data : what it will hold.
+    overwrite : whether a file that is already there is replaced.
+    check : called with the path of the temporary file; what it raises ends the writing.
+
+    Raises
+    ------
+    OutputError
+        Where the file is already there (without ``overwrite``) or cannot be written.
     """
     path = Path(path)
     target = path.resolve() if overwrite else path  # through a link, the file it points to is replaced
@@ -66,7 +90,30 @@ def write_bytes(
 
 
 def encode(picture: Picture, format: str) -> bytes:
-    """The bytes that ``write`` would write; ``format`` is png, jpeg, tiff, webp or bmp."""
+    """Encode a picture to the bytes that `write` would write.
+
+    Parameters
+    ----------
+    picture : what to encode.
+    format : png, jpeg, tiff, webp or bmp.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    ValueError
+        For another format.
+    OutputError
+        For a picture that the format cannot hold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encode(Picture(np.zeros((4, 6, 3), np.uint8)), "png")[1:4]
+    b'PNG'
+    """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     return _encoded(picture, format, f"{format} output")[1]
@@ -77,6 +124,7 @@ def _exists(path: Path) -> OutputError:
 
 
 def _why_not(path: Path, error: OSError) -> str:
+    """What went wrong with a file, and what to do about it."""
     hints = {
         errno.ENOENT: "create the folder first",
         errno.ENOTDIR: "choose another folder",
@@ -91,6 +139,7 @@ def _why_not(path: Path, error: OSError) -> str:
 
 
 def _write_out(temporary: Path, data: bytes) -> None:
+    """Write a new file, down to the disk."""
     with temporary.open("xb") as file:
         file.write(data)
         file.flush()

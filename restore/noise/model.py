@@ -265,7 +265,7 @@ class NoiseModel:
         return self._put_beyond(noisy, signal, beyond)
 
     def _put_beyond(self, noisy: Tensor, signal: Tensor, beyond: Callable[[Tensor], Tensor]) -> Tensor:
-        """Move values at 0 and 1 to ``beyond(d)`` deviations from the signal; the end is d deviations away."""
+        """Move values at 0 and 1 to ``beyond(d)`` deviations from the signal, d being that of the end."""
         import torch
 
         std = self.variance(signal).sqrt().clamp(min=1e-6)
