@@ -76,18 +76,18 @@ class Batch:
 
 
 def make_batch(
-    clean: Tensor, mix: Mix, sigma_max: float, *, generator: Generator | None, dice: random.Random
+    clean: Tensor, mix: Mix, sigma_max: float, *, generator: Generator | None, rng: random.Random
 ) -> Batch:
     """Split a batch of clean crops over the tasks and damage each part in its way.
 
-    generator draws on the crops' device; dice makes the decisions for a whole part of the batch on the
+    generator draws on the crops' device; rng makes the decisions for a whole part of the batch on the
     CPU, so that the device is never waited for.
     """
     planes, sigmas, weights, tasks = [], [], [], []
     for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
         if not len(part):
             continue
-        part_planes, weight = _DAMAGE[index](part, generator, dice)
+        part_planes, weight = _DAMAGE[index](part, generator, rng)
         planes.append(part_planes)
         weights.append(weight)
         sigmas.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
@@ -111,19 +111,19 @@ def _sigmas(
     return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
 
 
-def _unconditional(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+def _unconditional(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
     return no_condition(clean), torch.ones_like(clean[:, :1])
 
 
-def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+def _upscale(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
     """One factor a batch: 2, 3, 4 or anything between; mostly clean bicubic, some noise and JPEG."""
     size = (clean.shape[-2], clean.shape[-1])
-    scale = (4.0, 4.0, 3.0, 2.0, 1.5 + 2.5 * dice.random())[int(dice.random() * 5)]
+    scale = (4.0, 4.0, 3.0, 2.0, 1.5 + 2.5 * rng.random())[int(rng.random() * 5)]
     small = resize(clean, small_size(size, scale))
-    if dice.random() < 0.15:
+    if rng.random() < 0.15:
         small = damage.gaussian_noise(small, _uniform(small, 0, 8 / 255, generator), generator)
         small = damage.jpeg(small.clamp(0, 1), _uniform(small, 50, 98, generator))
-    if dice.random() < 0.5:  # as every file is; the other half as a picture still in work
+    if rng.random() < 0.5:  # as every file is; the other half as a picture still in work
         small = (small.clamp(0, 1) * 255).round() / 255
     hint = resize(small, size)
     return Condition(hint).planes(), torch.ones_like(clean[:, :1])
@@ -132,21 +132,21 @@ def _upscale(clean: Tensor, generator: Generator | None, dice: random.Random) ->
 _FAMILIES = ("strokes", "strokes", "text", "text", "scratches", "box", "random", "grid")
 
 
-def _inpaint(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+def _inpaint(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
     """A hole of one family for this batch, filled smoothly; the loss counts inside the hole only."""
     b, _, h, w = clean.shape
-    family = _FAMILIES[int(dice.random() * len(_FAMILIES))]
+    family = _FAMILIES[int(rng.random() * len(_FAMILIES))]
     hole = HOLES[family]((b, h, w), clean.device, generator)
-    if dice.random() < 0.1:
+    if rng.random() < 0.1:
         hole = 1 - hole
     # A hole of one pixel at least, or the mean over the hole has no value; never the whole picture.
     hole[:, :, 0, 0], hole[:, :, -1, -1] = 1.0, 0.0
     return Condition(push_pull(clean, hole), known=1 - hole).planes(), hole
 
 
-def _denoise(clean: Tensor, generator: Generator | None, dice: random.Random) -> tuple[Tensor, Tensor]:
+def _denoise(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
     """Blind denoising: the hint is the noisy picture; half of the time its noise level is told."""
-    kind = int(dice.random() * 5)
+    kind = int(rng.random() * 5)
     noise_std = torch.exp(_uniform(clean, math.log(2 / 255), math.log(60 / 255), generator))
     if kind <= 1:
         hint = damage.gaussian_noise(clean, noise_std, generator)
@@ -156,17 +156,17 @@ def _denoise(clean: Tensor, generator: Generator | None, dice: random.Random) ->
         gain = torch.exp(_uniform(clean, math.log(1e-3), math.log(0.05), generator))
         hint = damage.poisson_gaussian_noise(clean, gain, noise_std / 3, generator)
     elif kind == 3:
-        hint = damage.correlated_noise(clean, noise_std / 2, 0.4 + dice.random(), generator)
-        if dice.random() < 0.5:
+        hint = damage.correlated_noise(clean, noise_std / 2, 0.4 + rng.random(), generator)
+        if rng.random() < 0.5:
             hint = damage.jpeg(hint.clamp(0, 1), _uniform(clean, 40, 98, generator))
     else:
-        hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=dice.random() < 0.7)
-        if dice.random() < 0.5:
+        hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=rng.random() < 0.7)
+        if rng.random() < 0.5:
             hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
     # The file of a gray picture has one channel, and so has its noise.
     gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
     hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)
-    told = noise_std if kind <= 1 and dice.random() < 0.5 else None
+    told = noise_std if kind <= 1 and rng.random() < 0.5 else None
     return Condition(hint, noise_std=told).planes(), torch.ones_like(clean[:, :1])
 
 

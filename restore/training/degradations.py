@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Generator, Tensor
@@ -13,9 +12,6 @@ from restore.images.device_constants import constant
 from restore.images.jpeg_coding import CHROMA, LUMA
 from restore.inverse.jpeg import compressed
 from restore.training.holes import segments
-
-if TYPE_CHECKING:
-    pass
 
 
 def gaussian_noise(image: Tensor, noise_std: Tensor, generator: Generator | None = None) -> Tensor:
@@ -67,7 +63,7 @@ def jpeg(image: Tensor, quality: Tensor, *, halve_chroma: bool = True) -> Tensor
 def scan_dirt(image: Tensor, count: int, generator: Generator | None = None) -> Tensor:
     """Put ``count`` small dark or bright specks and hairs on each picture, as dust on a scanner's glass."""
     b, _, h, w = image.shape
-    hole = segments((b, h, w), count, 0.01, 0.06, 0.4, 1.2, image.device, generator)
+    hole = segments((b, h, w), count, (0.01, 0.06), (0.4, 1.2), image.device, generator)
     tone = torch.rand(b, 1, 1, 1, device=image.device, generator=generator).round() * 0.8 + 0.1
     return image * (1 - hole) + tone * hole
 

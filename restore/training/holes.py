@@ -38,7 +38,7 @@ def scratch_holes(
     shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
 ) -> Tensor:
     """Thin long scratches, as on film and prints. shape is (b, h, w)."""
-    return segments(shape, 5, 0.3, 1.0, 0.6, 1.6, torch.device(device), generator)
+    return segments(shape, 5, (0.3, 1.0), (0.6, 1.6), torch.device(device), generator)
 
 
 def box_holes(
@@ -118,7 +118,7 @@ def text_pages(count: int = 6, size: int = PAGE_SIZE) -> Tensor:
     import numpy as np
     from PIL import Image, ImageDraw
 
-    dice = random.Random(0)
+    rng = random.Random(0)
     pages = []
     for number in range(count):
         height = round(10 * 4 ** (number / max(1, count - 1)))
@@ -126,16 +126,16 @@ def text_pages(count: int = 6, size: int = PAGE_SIZE) -> Tensor:
         draw = ImageDraw.Draw(page)
         font = _font(height, number)
         for top in range(4, size, round(height * 1.3)):
-            words = (_word(dice) for _ in range(6 + 3 * size // (2 * height)))
+            words = (_word(rng) for _ in range(6 + 3 * size // (2 * height)))
             draw.text((4, top), " ".join(words), fill=255, font=font)
         pages.append(torch.from_numpy(np.array(page)))
     return torch.stack(pages)
 
 
-def _word(dice: random.Random) -> str:
+def _word(rng: random.Random) -> str:
     letters = "etaoinshrdlucmfwypvbgkqjxzETAOINSHRD0123456789.,;:-()&%"
     weights = [12] * 12 + [5] * 14 + [1] * 10 + [1] * 10 + [1] * 9
-    return "".join(dice.choices(letters, weights, k=dice.randint(2, 10)))
+    return "".join(rng.choices(letters, weights, k=rng.randint(2, 10)))
 
 
 def _font(height: int, number: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -150,22 +150,21 @@ def _font(height: int, number: int) -> ImageFont.FreeTypeFont | ImageFont.ImageF
 
 
 def segments(
-    shape: tuple[int, int, int],
-    count: int,
-    shortest: float,
-    longest: float,
-    thinnest: float,
-    thickest: float,
-    device: torch.device,
-    generator: Generator | None,
-) -> Tensor:
-    """Straight lines at random: lengths as shares of the shorter side, widths in pixels."""
+    shape: tuple[int, int, int], count: int, length: tuple[float, float], radius: tuple[float, float],
+    device: torch.device, generator: Generator | None,
+) -> Tensor:  # fmt: skip
+    """Straight lines at random, ``count`` in each picture.
+
+    length: shortest and longest, as shares of the shorter side. radius: thinnest and thickest, in pixels from
+    the middle of the line to its edge.
+    """
     b, h, w = shape
+    (shortest, longest), (thinnest, thickest) = length, radius
     u = torch.rand(5, b, count, device=device, generator=generator)
     start = torch.stack([u[0] * h, u[1] * w], -1)
-    length = (shortest + (longest - shortest) * u[2]) * min(h, w)
+    lengths = (shortest + (longest - shortest) * u[2]) * min(h, w)
     angle = u[3] * math.pi
-    end = start + length[..., None] * torch.stack([angle.sin(), angle.cos()], -1)
+    end = start + lengths[..., None] * torch.stack([angle.sin(), angle.cos()], -1)
     return _distance_below(start, end, thinnest + (thickest - thinnest) * u[4], h, w)
 
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from restore.training.batches import TASKS
 
 
 class RunLog:
@@ -62,6 +65,24 @@ class RunLog:
         self._file.close()
         if self._board:
             self._board.close()
+
+
+class TaskLosses:
+    """Sums of the losses of each task; the device is waited for only when they are taken."""
+
+    def __init__(self, device: torch.device):
+        self._sums = torch.zeros(2, len(TASKS), device=device)
+
+    def add(self, task: Tensor, losses: Tensor) -> None:
+        """Add the losses ``(b,)`` of pictures of these tasks ``(b,)``."""
+        self._sums[0].index_add_(0, task, losses)
+        self._sums[1].index_add_(0, task, torch.ones_like(losses))
+
+    def take(self) -> dict[str, float]:
+        """The mean loss of each task since the last time; none of a task without pictures."""
+        means = {task: s / n for task, s, n in zip(TASKS, *self._sums.tolist(), strict=True) if n}
+        self._sums.zero_()
+        return means
 
 
 def progress_bar(name: str, *, quiet: bool) -> Any:

@@ -1,4 +1,4 @@
-"""What a training run descends with: AdamW, or Muon for the convolutions, in and out of saved states."""
+"""The optimisers of a training run: AdamW, or Muon for the convolutions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from restore.training.config import OptimConfig
 from restore.training.state import load_optimizer, optimizer_tensors
 
 
-class Descent:
+class WeightUpdater:
     """Change a network's weights along their gradients.
 
     ``adamw``: all of them by AdamW (Loshchilov and Hutter 2019). ``muon``: the convolutions between stem and

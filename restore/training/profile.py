@@ -64,28 +64,28 @@ class Profile:
 
 def profile(trainer: Trainer) -> Profile:
     """Take a few training steps and measure them and their parts. The trainer is of no use afterwards."""
-    photos, pages = trainer.read_data()
-    batch = trainer.batch(photos, pages)
+    data = trainer.read_data()
+    batch = trainer.batch(data)
     with FlopCounterMode(display=False) as counter:
-        trainer.loss(trainer.network, batch)[0].backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(trainer.loss(trainer.network, batch)[0])
     trainer.network.zero_grad(set_to_none=True)
     forward, wait = trainer.compiled(), waiting(trainer.device)
     parts: dict[str, list[float]] = {"crops and damage": [], "forward": [], "backward": [], "optimiser": []}
     for _ in range(WARM_UP + MEASURED):
         marks = [now(wait)]
-        batch = trainer.batch(photos, pages)
+        batch = trainer.batch(data)
         marks.append(now(wait))
         loss, _ = trainer.loss(forward, batch)
         marks.append(now(wait))
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         marks.append(now(wait))
-        trainer.descend()
+        trainer.update_weights()
         marks.append(now(wait))
         for times, (start, end) in zip(parts.values(), pairwise(marks), strict=True):
             times.append(end - start)
     start = now(wait)
     for _ in range(MEASURED):
-        trainer.train_step(forward, photos, pages)
+        trainer.train_step(forward, data)
     seconds = (now(wait) - start) / MEASURED
     return Profile(
         crops=len(batch.clean),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -53,6 +53,26 @@ def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor
         for name in found[0][0]
     }
     return scores, found[0][1]
+
+
+def best_of(
+    candidates: Iterable[tuple[str, Backbone]], source: str, mix: Mix, say: Callable[[str], None]
+) -> int:
+    """The number of the backbone with the best mean in dB of the tasks that were trained.
+
+    On all pictures of ``source``, not only the few of the checks during a run: the candidates are close.
+    """
+    checks = prepare(source, all_of_them=True)
+    names, means = [], []
+    for name, backbone in candidates:
+        scores, _ = measure(backbone, checks)
+        names.append(name)
+        means.append(mean_of(scores, mix))
+        listed = ", ".join(f"{k} {v:.3f}" for k, v in scores.items() if k in TASK)
+        say(f"{name}: {listed}; mean {means[-1]:.3f}")
+    best = means.index(max(means))
+    say(f"{names[best]}: the best of them on {len(checks)} validation pictures, saved")
+    return best
 
 
 def _measure(backbone: Backbone, clean: Tensor, seed: int) -> tuple[dict[str, float], Tensor]:

@@ -16,6 +16,8 @@ from restore.images.resize import resize, small_size
 from restore.training import degradations as damage
 from restore.training.holes import HOLES, PAGE_SIZE, box_holes, grid_holes, text_holes, text_pages
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FAMILIES = list(HOLES)
 
 

@@ -1,4 +1,4 @@
-"""Losses against independent formulations and the closed forms of a Gaussian prior."""
+"""Losses and the bound against independent formulations and the closed forms of a Gaussian prior."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch.distributions import Normal, kl_divergence
 
 from restore.diffusion import schedule as schedules
 from restore.diffusion.coordinates import eps_from, from_network, v_from, x0_from
+from restore.training import bound as bounds
 from restore.training import loss
 
 KINDS = ("eps", "x0", "v")
@@ -71,7 +72,7 @@ def check_kl() -> None:
     gap, log_p, log_q = (2 * noise(torch.zeros(50)) for _ in range(3))
     q = Normal(torch.zeros_like(gap), (log_q / 2).exp())
     expected = kl_divergence(q, Normal(gap, (log_p / 2).exp()))
-    torch.testing.assert_close(loss.normal_kl(gap, log_p, log_q), expected)
+    torch.testing.assert_close(bounds.normal_kl(gap, log_p, log_q), expected)
 
 
 def check_likelihood() -> None:
@@ -79,7 +80,7 @@ def check_likelihood() -> None:
     x0 = 2 * torch.arange(256, dtype=torch.float64) / 255 - 1
     for mean, std in ((0.1, 0.3), (-0.99, 0.02), (0.7, 2.0), (0.0, 0.003)):
         log_variance = torch.full_like(x0, 2 * math.log(std))
-        log_p = loss.log_likelihood(x0, torch.full_like(x0, mean), log_variance)
+        log_p = bounds.log_likelihood(x0, torch.full_like(x0, mean), log_variance)
         assert torch.isfinite(log_p).all()
         assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-12)
         edges = normal(mean, std).cdf((2 * torch.arange(255, dtype=torch.float64) + 1) / 255 - 1)
@@ -95,8 +96,8 @@ def check_prior_term() -> None:
         abar = schedule.alphas_cumprod[-1]
         last = Normal(abar.sqrt() * x0, (1 - abar).sqrt())
         nats = kl_divergence(last, Normal(torch.zeros_like(x0), torch.ones_like(x0)))
-        torch.testing.assert_close(loss.prior_term(schedule, x0), nats.mean(dim=(1, 2, 3)) / math.log(2))
-    assert loss.prior_term(schedules.linear(1000), x0).max() < 1e-4
+        torch.testing.assert_close(bounds.prior_term(schedule, x0), nats.mean(dim=(1, 2, 3)) / math.log(2))
+    assert bounds.prior_term(schedules.linear(1000), x0).max() < 1e-4
 
 
 class ExactReverse:
@@ -137,7 +138,7 @@ def check_bound_is_tight() -> None:
 
     denoise, means = ExactReverse(PRIOR, schedule), {}
     for variance in ("learned", "small", "large"):
-        bound = loss.variational_bound(denoise, images, schedule, rng=generator_noise(4), variance=variance)
+        bound = bounds.variational_bound(denoise, images, schedule, rng=generator_noise(4), variance=variance)
         torch.testing.assert_close(bound.total, bound.prior + bound.terms.sum(dim=1))
         gap = bound.total - surprise - left
         means[variance] = gap.mean().item()
@@ -153,7 +154,7 @@ def check_bound_terms() -> None:
     """Each term of the oracle's bound: the weight of X0 squared, Var[X0 | x_t], over twice the variance."""
     images = eight_bit(16, 16, 16)
     n = images.numel()
-    bound = loss.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(5))
+    bound = bounds.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(5))
     posterior = SHORT.posterior
     for t in (1, 10, 39):
         spread = 4 * PRIOR.posterior_variance(SHORT.sigmas[t].item())
@@ -176,25 +177,25 @@ def check_hybrid() -> None:
     optimum = torch.tensor([oracle.interpolation(7), oracle.interpolation(25)], dtype=torch.float64)
     interpolation = optimum.reshape(2, 1, 1, 1).expand_as(x0).clone().requires_grad_()
 
-    each = loss.hybrid(SHORT, "v", prediction, interpolation, state, t)
+    each = bounds.hybrid(SHORT, "v", prediction, interpolation, state, t)
     assert each.shape == (2,)
     simple = loss.simple("v", prediction, state)
     wanted, _ = torch.autograd.grad(simple.sum(), (prediction, interpolation), allow_unused=True)
     got, slope = torch.autograd.grad(each.sum(), (prediction, interpolation))
     torch.testing.assert_close(got, wanted)
     _, curvature = (
-        loss.hybrid(SHORT, "v", prediction.detach(), interpolation.detach() + shift, state, t) - each
+        bounds.hybrid(SHORT, "v", prediction.detach(), interpolation.detach() + shift, state, t) - each
         for shift in (-0.1, 0.1)
     )
     assert (curvature > 0).all()
     # At the optimum the slope is a mean of n zero-mean numbers; away from it, a hundred times that.
     away = (optimum + 0.3).reshape(2, 1, 1, 1).expand_as(x0).clone().requires_grad_()
     (steep,) = torch.autograd.grad(
-        loss.hybrid(SHORT, "v", prediction.detach(), away, state, t).sum(), (away,)
+        bounds.hybrid(SHORT, "v", prediction.detach(), away, state, t).sum(), (away,)
     )
     assert (slope.sum(dim=(1, 2, 3)).abs() < 0.1 * steep.sum(dim=(1, 2, 3)).abs()).all()
 
-    term = loss.bound_term(SHORT, x0, x0_hat, t, loss.learned_log_variance(SHORT, t, interpolation))
+    term = bounds.bound_term(SHORT, x0, x0_hat, t, bounds.learned_log_variance(SHORT, t, interpolation))
     torch.testing.assert_close(each - simple, 0.001 * 40 * term)
 
 
@@ -221,7 +222,7 @@ def test_a_perfect_denoiser_pays_for_the_decoder_alone() -> None:
     images = eight_bit()
     assert images.min() > 0
     assert images.max() < 1
-    bound = loss.variational_bound(lambda x, sigma: images, images, SHORT, rng=generator_noise(7))
+    bound = bounds.variational_bound(lambda x, sigma: images, images, SHORT, rng=generator_noise(7))
     assert bound.terms[:, 1:].abs().max() < 1e-12
     std = SHORT.posterior.variance[1].sqrt().item()
     bits = -math.log2(math.erf(1 / 255 / std / math.sqrt(2)))  # the share within half a bin of the mean
@@ -233,7 +234,7 @@ def test_kl_agrees_with_numerical_integration() -> None:
     q, p = normal(0.0, 0.8), normal(0.5, 1.7)
     integral = torch.trapezoid(q.log_prob(x).exp() * (q.log_prob(x) - p.log_prob(x)), x).item()
     one = torch.ones(1, dtype=torch.float64)
-    ours = loss.normal_kl(0.5 * one, 2 * math.log(1.7) * one, 2 * math.log(0.8) * one)
+    ours = bounds.normal_kl(0.5 * one, 2 * math.log(1.7) * one, 2 * math.log(0.8) * one)
     assert ours.item() == pytest.approx(integral, rel=1e-9)
 
 
@@ -242,7 +243,7 @@ def test_likelihood_and_its_slope_are_finite(log_std: float, mean: float, level:
     x0 = torch.full((1,), 2 * level / 255 - 1)
     at = torch.full((1,), mean, requires_grad=True)
     log_variance = torch.full((1,), 2 * log_std, requires_grad=True)
-    log_p = loss.log_likelihood(x0, at, log_variance)
+    log_p = bounds.log_likelihood(x0, at, log_variance)
     assert -math.inf < log_p.item() <= 0
     log_p.sum().backward()
     assert torch.isfinite(at.grad).all()
@@ -254,20 +255,20 @@ def test_likelihood_and_its_slope_are_finite(log_std: float, mean: float, level:
 
 def test_fixed_variances() -> None:
     t = torch.tensor([0, 1, 30])
-    small = loss.fixed_log_variance(SHORT, t, "small").exp()
-    large = loss.fixed_log_variance(SHORT, t, "large").exp()
+    small = bounds.fixed_log_variance(SHORT, t, "small").exp()
+    large = bounds.fixed_log_variance(SHORT, t, "large").exp()
     variance = SHORT.posterior.variance
     torch.testing.assert_close(small, variance[[1, 1, 30]])
     torch.testing.assert_close(large, torch.stack([variance[1], SHORT.betas[1], SHORT.betas[30]]))
     with pytest.raises(ValueError, match="no fixed variance 'learned'; choose one of small, large"):
-        loss.fixed_log_variance(SHORT, t, "learned")
+        bounds.fixed_log_variance(SHORT, t, "learned")
 
 
 def test_learned_variance_meets_both_ends() -> None:
     t = torch.tensor([5])
     one = torch.ones(1, 3, 2, 2, dtype=torch.float64)
     for value, variance in ((0.0, SHORT.posterior.variance[5]), (1.0, SHORT.betas[5])):
-        torch.testing.assert_close(loss.learned_log_variance(SHORT, t, value * one).exp(), variance * one)
+        torch.testing.assert_close(bounds.learned_log_variance(SHORT, t, value * one).exp(), variance * one)
 
 
 def test_both_ways_of_noising_agree() -> None:
@@ -294,7 +295,7 @@ def test_the_bound_reports_every_call_and_leaves_the_images_alone() -> None:
     images = eight_bit().float()
     before, reports = images.clone(), []
     noise = generator_noise(9)
-    bound = loss.variational_bound(
+    bound = bounds.variational_bound(
         PRIOR.denoise,
         images,
         schedules.cosine(6),
@@ -310,7 +311,7 @@ def test_the_bound_reports_every_call_and_leaves_the_images_alone() -> None:
 @pytest.mark.parametrize("images", [torch.full((1, 3, 2, 2), 0.001), torch.full((1, 3, 2, 2), 2.0)])
 def test_the_bound_needs_eight_bit_pictures(images: Tensor) -> None:
     with pytest.raises(ValueError, match="bits per dimension need 8-bit pictures"):
-        loss.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(0))
+        bounds.variational_bound(PRIOR.denoise, images, SHORT, rng=generator_noise(0))
 
 
 def test_wrong_arguments_say_why() -> None:
@@ -320,7 +321,9 @@ def test_wrong_arguments_say_why() -> None:
     with pytest.raises(ValueError, match="no prediction 'score'; choose one of eps, x0, v"):
         loss.min_snr_weight("score", state.snr)
     with pytest.raises(ValueError, match="has no with_variance"):
-        loss.variational_bound(PRIOR.denoise, eight_bit(), SHORT, rng=generator_noise(0), variance="learned")
+        bounds.variational_bound(
+            PRIOR.denoise, eight_bit(), SHORT, rng=generator_noise(0), variance="learned"
+        )
 
 
 # --- mutants --------------------------------------------------------------------------------------
@@ -332,25 +335,25 @@ test_the_check_finds_the_mutant = mutant_tests(
             edited(loss.min_snr_weight, "snr.clamp(max=gamma)", "snr.clamp(min=gamma)"),
         ],
         check_kl: [
-            edited(loss.normal_kl, "torch.expm1(ratio) - ratio", "torch.expm1(ratio)"),
+            edited(bounds.normal_kl, "torch.expm1(ratio) - ratio", "torch.expm1(ratio)"),
             edited(
-                loss.normal_kl,
+                bounds.normal_kl,
                 "ratio = true_log_variance - log_variance",
                 "ratio = log_variance - true_log_variance",
             ),
         ],
         check_likelihood: [
-            constant(loss, "HALF_BIN", 0.5 / 255),
-            edited(loss.log_likelihood, "x0 > 1 - HALF_BIN", "x0 > 1 + HALF_BIN"),
+            constant(bounds, "HALF_BIN", 0.5 / 255),
+            edited(bounds.log_likelihood, "x0 > 1 - HALF_BIN", "x0 > 1 + HALF_BIN"),
         ],
         check_prior_term: [
-            edited(loss.prior_term, "torch.log1p(-abar)", "torch.zeros_like(abar)"),
-            edited(loss.prior_term, "abar.sqrt() * x0", "abar * x0"),
+            edited(bounds.prior_term, "torch.log1p(-abar)", "torch.zeros_like(abar)"),
+            edited(bounds.prior_term, "abar.sqrt() * x0", "abar * x0"),
         ],
         check_bound_terms: [
-            edited(loss.bound_term, "posterior.x0_weight, t), x0) *", "posterior.x_t_weight, t), x0) *"),
+            edited(bounds.bound_term, "posterior.x0_weight, t), x0) *", "posterior.x_t_weight, t), x0) *"),
             wrong(
-                loss.variational_bound,
+                bounds.variational_bound,
                 lambda right: (
                     lambda *pictures, rng, **options: right(
                         *pictures, rng=lambda like: 2 * rng(like), **options
@@ -360,17 +363,17 @@ test_the_check_finds_the_mutant = mutant_tests(
             ),
         ],
         check_bound_is_tight: [
-            edited(loss.bound_term, "(t == 0).reshape", "(t == 1).reshape"),
+            edited(bounds.bound_term, "(t == 0).reshape", "(t == 1).reshape"),
         ],
         check_hybrid: [
             wrong(
-                loss.learned_log_variance,
+                bounds.learned_log_variance,
                 lambda right: lambda schedule, t, interpolation: right(schedule, t, 1 - interpolation),
                 "the small variance and the large one exchanged",
             ),
-            edited(loss.hybrid_extra, "x0_hat.detach()", "x0_hat"),
+            edited(bounds.hybrid_extra, "x0_hat.detach()", "x0_hat"),
             wrong(
-                loss.hybrid_extra,
+                bounds.hybrid_extra,
                 lambda right: lambda schedule, *state: right(schedule, *state) / schedule.steps,
                 "the term of one step in place of the sum over all",
             ),

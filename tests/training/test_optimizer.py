@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from restore.priors.unet import UNet
 from restore.training.config import OptimConfig
-from restore.training.optimizer import Descent, orthogonal
+from restore.training.optimizer import WeightUpdater, orthogonal
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 Kind = Literal["adamw", "muon"]
 
@@ -44,7 +46,7 @@ def test_muon_steps_along_the_nearest_orthogonal_matrix() -> None:
     """U V^T of the gradient's SVD, each singular value near 1, as far as Newton's and Schulz's steps come."""
     net = network()
     before, gradients = weights(net), with_gradients(net)
-    Descent(net, OptimConfig(kind="muon", lr=1e-2)).step(1e-2)
+    WeightUpdater(net, OptimConfig(kind="muon", lr=1e-2)).step(1e-2)
     for name in inner(net):
         step = (before[name] - net.get_parameter(name).detach()).flatten(1)
         rows, columns = step.shape
@@ -63,12 +65,12 @@ def test_steps_are_those_of_torch_s_muon() -> None:
     peer = torch.optim.Muon(
         matrices.values(), lr=1e-2, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"
     )
-    descent = Descent(net, OptimConfig(kind="muon", weight_decay=0.1))
+    updater = WeightUpdater(net, OptimConfig(kind="muon", weight_decay=0.1))
     for seed in range(4):
         gradients = with_gradients(net, seed)
         for name, matrix in matrices.items():
             matrix.grad = gradients[name].permute(0, 2, 3, 1).flatten(1)
-        descent.step(1e-2)
+        updater.step(1e-2)
         peer.step()
     for name, matrix in matrices.items():
         start = before[name].permute(0, 2, 3, 1).flatten(1)
@@ -102,10 +104,10 @@ def test_the_precision_of_products_is_left_as_it_was() -> None:
 def test_all_else_steps_as_with_adamw() -> None:
     one, two = network(), network()
     for net, kind in ((one, "muon"), (two, "adamw")):
-        descent = Descent(net, OptimConfig(kind=kind, weight_decay=0.1))  # type: ignore[arg-type]
+        updater = WeightUpdater(net, OptimConfig(kind=kind, weight_decay=0.1))  # type: ignore[arg-type]
         for seed in range(3):
             with_gradients(net, seed)
-            descent.step(1e-3)
+            updater.step(1e-3)
             assert all(p.grad is None for p in net.parameters())
     muon, adamw = weights(one), weights(two)
     different = [name for name in muon if not torch.equal(muon[name], adamw[name])]
@@ -116,16 +118,16 @@ def test_all_else_steps_as_with_adamw() -> None:
 def test_going_on_equals_never_stopping(kind: Kind) -> None:
     config = OptimConfig(kind=kind)
     whole = network()
-    descent = Descent(whole, config)
+    updater = WeightUpdater(whole, config)
     for seed in range(4):
         with_gradients(whole, seed)
-        descent.step(1e-3)
+        updater.step(1e-3)
     parts = network()
-    first = Descent(parts, config)
+    first = WeightUpdater(parts, config)
     for seed in range(2):
         with_gradients(parts, seed)
         first.step(1e-3)
-    second = Descent(parts, config)
+    second = WeightUpdater(parts, config)
     second.load({name: moment.clone().contiguous() for name, moment in first.tensors().items()})
     for seed in range(2, 4):
         with_gradients(parts, seed)
@@ -136,10 +138,10 @@ def test_going_on_equals_never_stopping(kind: Kind) -> None:
 
 def test_muon_takes_its_momentum_from_adamw() -> None:
     net = network()
-    adamw = Descent(net, OptimConfig())
+    adamw = WeightUpdater(net, OptimConfig())
     gradients = with_gradients(net)
     adamw.step(1e-3)
-    muon = Descent(net, OptimConfig(kind="muon"))
+    muon = WeightUpdater(net, OptimConfig(kind="muon"))
     muon.load(adamw.tensors())
     numbers = {name: number for number, (name, _) in enumerate(net.named_parameters())}
     found = muon.tensors()
@@ -152,14 +154,14 @@ def test_muon_takes_its_momentum_from_adamw() -> None:
 def test_adamw_starts_anew_where_muon_was() -> None:
     """Also when AdamW was there before: its second moments are of long ago."""
     net = network()
-    first = Descent(net, OptimConfig())
+    first = WeightUpdater(net, OptimConfig())
     with_gradients(net)
     first.step(1e-3)
-    muon = Descent(net, OptimConfig(kind="muon"))
+    muon = WeightUpdater(net, OptimConfig(kind="muon"))
     muon.load(first.tensors())
     with_gradients(net)
     muon.step(1e-3)
-    adamw = Descent(net, OptimConfig())
+    adamw = WeightUpdater(net, OptimConfig())
     adamw.load(muon.tensors())
     known = {id(parameter) for parameter in adamw.optimizers[0][0].state}
     assert [name for name, p in net.named_parameters() if id(p) not in known] == inner(net)

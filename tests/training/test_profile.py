@@ -16,6 +16,8 @@ from restore.training import profile as profiling
 from restore.training.profile import Profile, convolution_peak, profile
 from restore.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def operations_by_hand(batch: int, side: int) -> float:
     """Multiplications and additions of SMALL's convolutions and linear layers, forward."""
@@ -83,7 +85,10 @@ def test_profile_is_of_one_process(tmp_path: Path) -> None:
     assert "--profile measures one process; run it without torchrun" in result.output
 
 
-def test_profile_is_printed_and_nothing_written(photographs: Path, tmp_path: Path) -> None:
+def test_profile_is_printed_and_nothing_written(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiling, "PEAK_CHANNELS", (16,))
     path = tmp_path / "a.toml"
     path.write_text(f"""
         data = {{train = ["{photographs}"], crop = 16, text = 0.0}}
