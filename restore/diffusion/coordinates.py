@@ -18,42 +18,125 @@ Scalar = TypeVar("Scalar", float, Tensor)
 
 
 def sigma_of(alphas_cumprod: Scalar) -> Scalar:
-    """Give the noise level in [0, 1] units: ``sqrt((1 - abar) / abar) / 2``; abar in (0, 1]."""
+    """Give the noise level of a share of signal, ``sqrt((1 - abar) / abar) / 2``.
+
+    Parameters
+    ----------
+    alphas_cumprod : abar, the share of signal variance, in (0, 1]; a number or a tensor.
+
+    Returns
+    -------
+    sigma in [0, 1] units, of the same type.
+
+    Examples
+    --------
+    >>> sigma_of(0.5)
+    0.5
+    """
     sigma: Scalar = 0.5 * ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5
     return sigma
 
 
 def alphas_cumprod_of(sigma: Scalar) -> Scalar:
-    """Give the share of signal variance ``abar = 1 / (1 + 4 sigma^2)``, the inverse of `sigma_of`."""
+    """Give the share of signal variance, ``abar = 1 / (1 + 4 sigma^2)``: the inverse of `sigma_of`.
+
+    Parameters
+    ----------
+    sigma : noise level, [0, 1] units, 0 or more; a number or a tensor.
+
+    Returns
+    -------
+    abar in (0, 1], of the same type.
+
+    Examples
+    --------
+    >>> alphas_cumprod_of(0.5)
+    0.5
+    """
     return 1 / (1 + 4 * sigma * sigma)
 
 
 def signal_and_noise_of(sigma: Scalar) -> tuple[Scalar, Scalar]:
-    """Give ``a = 1 / sqrt(1 + 4 sigma^2)`` and ``s = 2 sigma a``, the scales in ``x_t = a X0 + s eps``."""
+    """Give the scales a and s in ``x_t = a X0 + s eps``: ``a = 1 / sqrt(1 + 4 sigma^2)``, ``s = 2 sigma a``.
+
+    Parameters
+    ----------
+    sigma : noise level, [0, 1] units, 0 or more; a number or a tensor.
+
+    Returns
+    -------
+    (a, s) with ``a^2 + s^2 = 1``, of the same type.
+
+    References
+    ----------
+    Ho, Jain and Abbeel (2020), arXiv:2006.11239, eq. 4.
+
+    Examples
+    --------
+    >>> signal_and_noise_of(0.0)
+    (1.0, 0.0)
+    """
     a: Scalar = alphas_cumprod_of(sigma) ** 0.5
     return a, 2 * sigma * a
 
 
 def log_snr_of(sigma: Scalar) -> Scalar:
-    """Give ``log(abar / (1 - abar)) = -2 log(2 sigma)``; sigma above 0."""
+    """Give the logarithm of the signal-to-noise ratio, ``log(abar / (1 - abar)) = -2 log(2 sigma)``.
+
+    Parameters
+    ----------
+    sigma : noise level, [0, 1] units, above 0; a number or a tensor.
+
+    Examples
+    --------
+    >>> log_snr_of(0.25)
+    1.3862943611198906
+    """
     return -2 * (torch.log(2 * sigma) if isinstance(sigma, Tensor) else math.log(2 * sigma))
 
 
 def sigma_of_log_snr(log_snr: Scalar) -> Scalar:
-    """Give the noise level in [0, 1] units, ``exp(-log_snr / 2) / 2``: the inverse of `log_snr_of`."""
+    """Give the noise level in [0, 1] units, ``exp(-log_snr / 2) / 2``: the inverse of `log_snr_of`.
+
+    Examples
+    --------
+    >>> sigma_of_log_snr(0.0)
+    0.5
+    """
     return 0.5 * (torch.exp(-0.5 * log_snr) if isinstance(log_snr, Tensor) else math.exp(-0.5 * log_snr))
 
 
 def to_network(x: Tensor, sigma: Coefficient) -> Tensor:
     """Give ``x_t = (2 x - 1) sqrt(abar)``: the one place where [0, 1] becomes [-1, 1].
 
-    sigma is a number or one per picture, ``(b,)``; with ``sigma = 0`` a clean picture becomes X0.
+    Parameters
+    ----------
+    x : state ``(b, c, h, w)`` in the coordinates of `restore.types`.
+    sigma : its noise level, [0, 1] units; a number or one for each picture ``(b,)``. With 0 a clean picture
+        becomes X0.
+
+    Returns
+    -------
+    The state in DDPM coordinates, ``(b, c, h, w)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> to_network(torch.tensor([[[[0.0, 0.5, 1.0]]]]), 0.0)
+    tensor([[[[-1.,  0.,  1.]]]])
     """
     return (2 * x - 1) * _signal(sigma, x)
 
 
 def from_network(x_t: Tensor, sigma: Coefficient) -> Tensor:
-    """Give ``x = (x_t / sqrt(abar) + 1) / 2``, the exact inverse of `to_network`."""
+    """Give ``x = (x_t / sqrt(abar) + 1) / 2``, the exact inverse of `to_network`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from_network(torch.tensor([[[[-1.0, 0.0, 1.0]]]]), 0.0)
+    tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
     return (x_t / _signal(sigma, x_t) + 1) / 2
 
 
@@ -82,7 +165,33 @@ def _signal(sigma: Coefficient, like: Tensor) -> Coefficient:
 def x0_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, s: Coefficient) -> Tensor:
     """Turn any prediction into X0: ``(x_t - s eps) / a``, X0 itself, or ``a x_t - s v``.
 
-    Ho et al. (2020), eq. 15; Salimans & Ho (2022), appendix D. Raises ValueError for an unknown kind.
+    Parameters
+    ----------
+    kind : what the prediction means: ``eps``, ``x0`` or ``v``.
+    x_t : state ``(b, c, h, w)`` in DDPM coordinates.
+    prediction : the network's output, ``(b, c, h, w)``.
+    a, s : the signal and noise scales of the state, numbers or one for each picture ``(b,)``.
+
+    Returns
+    -------
+    The clean picture X0 ``(b, c, h, w)``, [-1, 1] units.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
+
+    References
+    ----------
+    Ho, Jain and Abbeel (2020), arXiv:2006.11239, eq. 15; Salimans and Ho (2022), "Progressive Distillation
+    for Fast Sampling of Diffusion Models", arXiv:2202.00512, appendix D.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ones = torch.ones(1, 3, 2, 2)
+    >>> float(x0_from("v", ones, ones, 0.75, 0.5).mean())  # 0.75 x_t - 0.5 v
+    0.25
     """
     a, s = per_picture(a, x_t), per_picture(s, x_t)
     if kind == "eps":
@@ -95,7 +204,17 @@ def x0_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, s
 
 
 def eps_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, s: Coefficient) -> Tensor:
-    """Turn any prediction into eps: eps itself, ``(x_t - a X0) / s``, or ``s x_t + a v``."""
+    """Turn any prediction into eps: eps itself, ``(x_t - a X0) / s``, or ``s x_t + a v``.
+
+    Takes and raises what `x0_from` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ones = torch.ones(1, 3, 2, 2)
+    >>> float(eps_from("x0", ones, ones, 0.5, 0.25).mean())  # (x_t - 0.5 X0) / 0.25
+    2.0
+    """
     a, s = per_picture(a, x_t), per_picture(s, x_t)
     if kind == "eps":
         return prediction
@@ -107,7 +226,17 @@ def eps_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, 
 
 
 def v_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, s: Coefficient) -> Tensor:
-    """Turn any prediction into v: ``(eps - s x_t) / a``, ``(a x_t - X0) / s``, or v itself."""
+    """Turn any prediction into v: ``(eps - s x_t) / a``, ``(a x_t - X0) / s``, or v itself.
+
+    Takes and raises what `x0_from` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ones = torch.ones(1, 3, 2, 2)
+    >>> float(v_from("eps", ones, ones, 0.5, 0.75).mean())  # (eps - 0.75 x_t) / 0.5
+    0.5
+    """
     a, s = per_picture(a, x_t), per_picture(s, x_t)
     if kind == "eps":
         return (prediction - s * x_t) / a
@@ -119,7 +248,35 @@ def v_from(kind: Prediction, x_t: Tensor, prediction: Tensor, a: Coefficient, s:
 
 
 def target(kind: Prediction, x0: Tensor, eps: Tensor, a: Coefficient, s: Coefficient) -> Tensor:
-    """Give what a perfect network of that kind would answer: eps, X0, or ``a eps - s X0``."""
+    """Give the answer of a perfect network: eps, X0, or ``v = a eps - s X0``.
+
+    Parameters
+    ----------
+    kind : what the network predicts: ``eps``, ``x0`` or ``v``.
+    x0 : clean pictures ``(b, c, h, w)``, [-1, 1] units.
+    eps : their standard normal noise, ``(b, c, h, w)``.
+    a, s : the signal and noise scales, numbers or one for each picture ``(b,)``.
+
+    Returns
+    -------
+    What the network is trained to give, ``(b, c, h, w)``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
+
+    References
+    ----------
+    Salimans and Ho (2022), arXiv:2202.00512, appendix D.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ones = torch.ones(1, 3, 2, 2)
+    >>> float(target("v", ones, ones, 0.75, 0.25).mean())
+    0.5
+    """
     if kind == "eps":
         return eps
     if kind == "x0":

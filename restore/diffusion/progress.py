@@ -1,4 +1,4 @@
-"""How far a computation is, in network calls."""
+"""Progress reports, counted in network calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 def with_progress(
     answer: Callable[[Tensor, float], Answer], progress: Progress | None, total: int
 ) -> Callable[[Tensor, float], Answer]:
-    """The same answers; after each the number so far, of so many in all, is reported."""
+    """Give the same function; after each call ``progress(calls so far, total)`` is called."""
     if progress is None:
         return answer
     calls = count(1)

@@ -1,8 +1,8 @@
-"""Noise schedules, the closed-form diffusion process, and the ladders of sigmas that samplers walk.
+"""Noise schedules of DDPMs and the closed-form diffusion process.
 
 The dictionary between the two coordinate systems (abar is ``alphas_cumprod``)::
 
-    x   = x0 + sigma n            pictures in [0, 1]: all that samplers and wrappers know
+    x   = x0 + sigma n            pictures in [0, 1]: those of samplers and solvers
     x_t = a X0 + s eps            X0 = 2 x0 - 1, a = sqrt(abar), s = sqrt(1 - abar): the network's own
     sigma = sqrt((1 - abar) / abar) / 2     abar = 1 / (1 + 4 sigma^2)     log SNR = -2 log(2 sigma)
     x_t = (2 x - 1) sqrt(abar)
@@ -41,10 +41,27 @@ class Posterior:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The variances ``betas`` ``(T,)`` of a diffusion process, and all that follows from them.
+    """A diffusion process by its variances, and what follows from them; timesteps count from 0.
 
-    Ho et al. (2020), section 2. Raises ValueError when betas are not a list of numbers strictly
-    between 0 and 1, or when they leave no signal that float64 can tell from 0.
+    Parameters
+    ----------
+    betas : the variances ``(T,)``, each strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        When betas are not a list of numbers strictly between 0 and 1, or when they leave no signal that
+        float64 can tell from 0.
+
+    References
+    ----------
+    Ho, Jain and Abbeel (2020), arXiv:2006.11239, section 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Schedule(torch.tensor([0.1, 0.2])).steps
+    2
     """
 
     betas: Tensor
@@ -103,12 +120,53 @@ class Schedule:
 
 
 def linear(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Schedule:
-    """Give betas evenly spaced from start to end (Ho et al. 2020, section 4, for 1000 steps)."""
+    """Give betas evenly spaced from start to end.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    start, end : the first and last beta, in (0, 1); those unless given are for 1000 steps.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    References
+    ----------
+    Ho, Jain and Abbeel (2020), arXiv:2006.11239, section 4.
+
+    Examples
+    --------
+    >>> [round(beta, 3) for beta in linear(3, 0.1, 0.3).betas.tolist()]
+    [0.1, 0.2, 0.3]
+    """
     return Schedule(torch.linspace(start, end, at_least_one("steps", steps), dtype=torch.float64))
 
 
 def cosine(steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) -> Schedule:
-    """Give ``abar(u) = cos^2((u + offset) / (1 + offset) pi / 2)`` (Nichol & Dhariwal 2021, eq. 17)."""
+    """Give ``abar(u) = cos^2((u + offset) / (1 + offset) pi / 2)``, u from 0 to 1.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    offset : keeps the first betas from being too small, 0 or more.
+    max_beta : no beta is larger, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    References
+    ----------
+    Nichol and Dhariwal (2021), arXiv:2102.09672, eq. 17.
+
+    Examples
+    --------
+    >>> round(float(cosine(100).alphas_cumprod[49]), 3)
+    0.494
+    """
     u = torch.linspace(0, 1, at_least_one("steps", steps) + 1, dtype=torch.float64)
     return _from_curve(torch.cos((u + offset) / (1 + offset) * math.pi / 2) ** 2, max_beta)
 
@@ -116,9 +174,29 @@ def cosine(steps: int = 1000, offset: float = 0.008, max_beta: float = 0.999) ->
 def sigmoid(
     steps: int = 1000, start: float = -3.0, end: float = 3.0, tau: float = 1.0, max_beta: float = 0.999
 ) -> Schedule:
-    """Give an abar that falls from 1 to 0 along a sigmoid from start/tau to end/tau (Jabri et al. 2022).
+    """Give an abar that falls from 1 to 0 along a sigmoid from start/tau to end/tau.
 
-    Raises ValueError unless start < end and tau > 0.
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    start, end : the part of the sigmoid, start below end.
+    tau : its temperature, above 0.
+    max_beta : no beta is larger, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        Unless ``start < end`` and ``tau > 0``.
+
+    References
+    ----------
+    Jabri, Fleet and Chen (2022), "Scalable Adaptive Computation for Iterative Generation",
+    arXiv:2212.11972.
+
+    Examples
+    --------
+    >>> round(float(sigmoid(100).alphas_cumprod[49]), 3)
+    0.5
     """
     if not (start < end and tau > 0):
         raise ValueError(f"a sigmoid schedule needs start < end and tau > 0; got {start}, {end} and {tau}")
@@ -128,7 +206,23 @@ def sigmoid(
 
 
 def exponential(steps: int = 1000, start: float = 1e-4, end: float = 0.06) -> Schedule:
-    """Give betas in geometric progression from start to end, both in (0, 1)."""
+    """Give betas in geometric progression from start to end.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    start, end : the first and last beta, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> [round(beta, 3) for beta in exponential(3, 0.01, 0.25).betas.tolist()]
+    [0.01, 0.05, 0.25]
+    """
     if not (0 < start < 1 and 0 < end < 1):
         raise ValueError(f"start and end must lie strictly between 0 and 1; got {start} and {end}")
     ends = math.log(start), math.log(end)
@@ -136,7 +230,28 @@ def exponential(steps: int = 1000, start: float = 1e-4, end: float = 0.06) -> Sc
 
 
 def constant(steps: int = 1000, beta: float = 0.01) -> Schedule:
-    """Give the same beta at every step (Sohl-Dickstein et al. 2015, in its simplest form)."""
+    """Give the same beta at every step.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    beta : in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    References
+    ----------
+    Sohl-Dickstein et al. (2015), "Deep Unsupervised Learning using Nonequilibrium Thermodynamics",
+    arXiv:1503.03585, in its simplest form.
+
+    Examples
+    --------
+    >>> constant(2, 0.25).betas.tolist()
+    [0.25, 0.25]
+    """
     return Schedule(torch.full((at_least_one("steps", steps),), beta, dtype=torch.float64))
 
 
@@ -152,7 +267,21 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 def named(name: str, steps: int = 1000, **options: float) -> Schedule:
     """Give the schedule of that name, as configuration files ask for it.
 
-    Raises ValueError for a name or an option that does not exist, saying which do.
+    Parameters
+    ----------
+    name : one of `SCHEDULES`.
+    steps : number of timesteps, at least 1.
+    **options : those of the schedule's function.
+
+    Raises
+    ------
+    ValueError
+        For a name or an option that does not exist, saying which do.
+
+    Examples
+    --------
+    >>> named("linear", 10).steps
+    10
     """
     if name not in SCHEDULES:
         raise ValueError(f"there is no schedule {name!r}; choose one of {', '.join(SCHEDULES)}")
@@ -170,7 +299,16 @@ def _from_curve(alphas_cumprod: Tensor, max_beta: float) -> Schedule:
 def at(values: Tensor, t: Tensor) -> Tensor:
     """Pick ``values[t]`` ``(b,)`` from a schedule's ``(T,)`` list for whole timesteps t ``(b,)``.
 
-    Raises ValueError when a timestep lies outside 0..T - 1 (a negative one would wrap round).
+    Raises
+    ------
+    ValueError
+        When a timestep lies outside 0..T - 1; a negative one would count from the end.
+
+    Examples
+    --------
+    >>> import torch
+    >>> at(torch.tensor([0.1, 0.2, 0.3]), torch.tensor([2, 0]))
+    tensor([0.3000, 0.1000])
     """
     low, high = (int(bound) for bound in torch.aminmax(t))
     if low < 0 or high >= len(values):
@@ -179,24 +317,52 @@ def at(values: Tensor, t: Tensor) -> Tensor:
 
 
 def signal_and_noise_at(schedule: Schedule, t: Tensor) -> tuple[Tensor, Tensor]:
-    """Give ``a = sqrt(abar_t)`` and ``s = sqrt(1 - abar_t)``, each ``(b,)``."""
+    """Give ``a = sqrt(abar_t)`` and ``s = sqrt(1 - abar_t)``, each ``(b,)``, for timesteps t ``(b,)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> a, s = signal_and_noise_at(linear(), torch.tensor([500]))
+    >>> round(float(a**2 + s**2), 12)
+    1.0
+    """
     abar = at(schedule.alphas_cumprod, t)
     return abar.sqrt(), (1 - abar).sqrt()
 
 
 def nearest_timestep(schedule: Schedule, sigma: Tensor) -> Tensor:
-    """Give the timesteps ``(b,)`` whose noise levels are nearest to sigma ``(b,)``, in log sigma."""
+    """Give the timesteps ``(b,)`` whose noise levels are nearest to sigma ``(b,)``, in log sigma.
+
+    Examples
+    --------
+    >>> import torch
+    >>> nearest_timestep(linear(), torch.tensor([0.5, 1e9]))
+    tensor([258, 999])
+    """
     levels = schedule.sigmas.log()
     return torch.bucketize(sigma.log(), ((levels[1:] + levels[:-1]) / 2).to(sigma))
 
 
 def add_noise(schedule: Schedule, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-    """Give ``x_t = sqrt(abar_t) X0 + sqrt(1 - abar_t) eps`` (Ho et al. 2020, eq. 4); X0 in [-1, 1]."""
+    """Give ``x_t = sqrt(abar_t) X0 + sqrt(1 - abar_t) eps``.
+
+    Parameters
+    ----------
+    schedule : of T timesteps.
+    x0 : clean pictures X0 ``(b, c, h, w)``, [-1, 1] units.
+    eps : standard normal numbers ``(b, c, h, w)``.
+    t : timesteps ``(b,)``, 0 to T - 1.
+
+    References
+    ----------
+    Ho, Jain and Abbeel (2020), arXiv:2006.11239, eq. 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x0 = torch.zeros(2, 3, 4, 4)
+    >>> add_noise(linear(), x0, x0, torch.tensor([0, 999])).shape
+    torch.Size([2, 3, 4, 4])
+    """
     a, s = signal_and_noise_at(schedule, t)
     return per_picture(a, x0) * x0 + per_picture(s, x0) * eps
-
-
-def posterior_mean(schedule: Schedule, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-    """Give the mean of q(x_{t-1} | x_t, x0) (Ho et al. 2020, eq. 7); X0 in [-1, 1]."""
-    x0_weight = per_picture(at(schedule.posterior.x0_weight, t), x0)
-    return x0_weight * x0 + per_picture(at(schedule.posterior.x_t_weight, t), x0) * x_t

@@ -14,7 +14,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from restore.diffusion.samplers import Sampler, Update, ddim, ddpm
+from restore.diffusion.samplers import Sampler, ddim, ddpm
+from restore.diffusion.updates import Update
 
 if TYPE_CHECKING:
     from restore.inverse.problem import Problem

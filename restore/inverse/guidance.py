@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import with_progress
-from restore.diffusion.samplers import FiniteCheck
+from restore.diffusion.updates import FiniteCheck
 from restore.inverse.protocols import Operator, Projecting, consistent
 from restore.types import Denoiser, Progress, Rng
 

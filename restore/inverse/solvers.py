@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.samplers import Update, check_share, ddim_step
+from restore.diffusion.samplers import check_share, ddim_step
+from restore.diffusion.updates import Update
 from restore.inverse.catalogue import Capability
 from restore.inverse.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.inverse.operators import Hole

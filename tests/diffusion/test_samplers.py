@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
-from restore.diffusion import samplers
+import restore
+from restore.diffusion import langevin, samplers, updates
 from restore.diffusion import schedule as schedules
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import climbing, karras, log_sigma, network_calls, repaint_sigmas
 from restore.errors import NumbersError
+from restore.testing import tiny_prior
+from restore.types import Rng
 
 PRIOR = GaussianPrior(mean=0.4, std=0.2)
 MANY = torch.zeros(2, 3, 64, 64, dtype=torch.float64)
@@ -34,7 +37,7 @@ def tiny(seed: int = 0) -> Tensor:
 
 
 def check_exact_draws() -> None:
-    """Given draws of x0 from p(x0 | x), every step keeps the exact distribution, however coarse the levels."""
+    """Given draws of x0 from p(x0 | x), every step keeps the exact distribution, however coarse."""
     samplings: list[Callable[..., Tensor]] = [
         lambda *args, **kw: samplers.ddim(*args, eta=0.0, **kw),
         lambda *args, **kw: samplers.ddim(*args, eta=0.6, **kw),
@@ -116,13 +119,12 @@ def check_langevin() -> None:
     v *= (PRIOR.std**2 / (PRIOR.std**2 + 0.01**2)) ** 2  # the last call: the posterior mean
     assert v == pytest.approx(PRIOR.std**2, rel=0.05)
     x = PRIOR.noisy(sigmas[0], generator_noise(6), like=MANY[:, :, :48, :48])
-    x = samplers.annealed_langevin(
+    x = langevin.annealed_langevin(
         PRIOR.denoise,
         x,
         sigmas,
         rng=seeded_rng(0),
-        steps_per_level=per_level,
-        step_size=samplers.step_by_level(epsilon, 0.01),
+        steps=langevin.LangevinSteps(per_level, langevin.step_by_level(epsilon, 0.01)),
     )
     assert_moments(x, mean=PRIOR.mean, variance=v)
 
@@ -199,7 +201,9 @@ def test_many_steps_reach_the_closed_form(name: str) -> None:
 def test_one_step_to_zero_is_the_posterior_mean(name: str) -> None:
     x = tiny()
     rng = seeded_rng(0)
-    options = {"step_size": lambda score, z, sigma: 0.0} if name == "langevin" else {}  # it stays where it is
+    options = (
+        {"steps": langevin.LangevinSteps(size=lambda score, z, sigma: 0.0)} if name == "langevin" else {}
+    )  # it stays where it is
     result = samplers.SAMPLERS[name].run(PRIOR.denoise, x, [0.3, 0.0], rng=rng, **options)
     torch.testing.assert_close(result, PRIOR.denoise(x, 0.3), rtol=0, atol=1e-15)
 
@@ -254,19 +258,46 @@ def test_repaint_steps_through_its_noise_levels() -> None:
 def test_steps_by_ratio_are_each_pictures_own() -> None:
     score, z = torch.ones(2, 3, 2, 2), torch.ones(2, 3, 2, 2)
     score[1] *= 4
-    alpha = samplers.step_by_ratio(0.5)(score, z, 1.0)
+    alpha = langevin.step_by_ratio(0.5)(score, z, 1.0)
     assert alpha.shape == (2, 1, 1, 1)
     assert alpha.flatten().tolist() == pytest.approx([1.0, 1 / 16])
-    assert samplers.step_by_level(2e-5, 0.01)(score, z, 0.1) == pytest.approx(2e-3)
+    assert langevin.step_by_level(2e-5, 0.01)(score, z, 0.1) == pytest.approx(2e-3)
 
 
 def test_langevin_by_ratio_stays_at_its_level() -> None:
     x = PRIOR.noisy(0.1, generator_noise(9), like=MANY[:, :, :48, :48])
-    x = samplers.annealed_langevin(PRIOR.denoise, x, [0.11, 0.1], rng=seeded_rng(3), steps_per_level=15)
+    x = langevin.annealed_langevin(
+        PRIOR.denoise, x, [0.11, 0.1], rng=seeded_rng(3), steps=langevin.LangevinSteps(15)
+    )
     # alpha = 4 ratio^2 v, and Euler's steps settle at v / (1 - alpha / (4 v)) = v / (1 - ratio^2)
     v = PRIOR.std**2 + 0.1**2
     assert x.var().item() == pytest.approx(v / (1 - 0.16**2), rel=0.03)
     assert x.mean().item() == pytest.approx(PRIOR.mean, abs=0.01)
+
+
+def test_a_registered_sampler_is_known_to_the_tasks() -> None:
+    """It is one function: here Euler's method, which is DDIM without noise."""
+
+    def euler(denoise, x, sigmas, *, rng=None, progress=None) -> Tensor:
+        def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
+            return x + (below - sigma) * (x - denoise(x, sigma)) / sigma
+
+        return samplers.run_updates(update, x, sigmas, rng=rng)
+
+    prior = tiny_prior()
+    with pytest.raises(ValueError, match=r"sampler is one of .*, got 'euler'"):
+        restore.sample(size=(16, 16), sampler="euler", steps=3, prior=prior)
+    samplers.register(samplers.NamedSampler("euler", euler))
+    try:
+        drawn = restore.sample(size=(16, 16), sampler="euler", steps=3, prior=prior)
+        assert prior.calls == 3
+        with pytest.raises(ValueError, match="there is a sampler 'euler' already"):
+            samplers.register(samplers.NamedSampler("euler", euler))
+    finally:
+        samplers.unregister("euler")
+    same = restore.sample(size=(16, 16), sampler="ddim", steps=3, prior=prior)
+    torch.testing.assert_close(drawn, same, rtol=0, atol=1e-5)
+    assert "euler" not in samplers.SAMPLERS
 
 
 # --- conduct --------------------------------------------------------------------------------------
@@ -320,8 +351,8 @@ def test_no_gradients_are_kept() -> None:
         ([1.0, -0.5], "0 or more; number 1 of 2 is -0.5"),
         ([math.nan, 0.5], "0 or more; number 0 of 2 is nan"),
         ([math.inf, 0.5], "0 or more; number 0 of 2 is inf"),
-        ([0.0, 1.0], "reach 0 at its end only; number 0 of 2 is 0"),
-        ([1.0, 0.0, 0.5], "reach 0 at its end only; number 1 of 3 is 0"),
+        ([0.0, 1.0], "reach 0 at the end only; number 0 of 2 is 0"),
+        ([1.0, 0.0, 0.5], "reach 0 at the end only; number 1 of 3 is 0"),
         ([1.0, 0.5, 0.5, 0.0], "must differ; step 1 of 3 stays at 0.5"),
     ],
 )
@@ -345,7 +376,6 @@ def test_impossible_sigmas_say_why(name: str, sigmas: list[float], message: str)
         ),
         ("ddpm", [1, 0.5], {"variance": "big"}, "no variance 'big'; choose one of small, large, learned"),
         ("langevin", [0.5, 1], {}, "cannot climb from sigma 0.5 to 1"),
-        ("langevin", [1, 0], {"steps_per_level": 0}, "steps_per_level must be at least 1; got 0"),
     ],
 )
 def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, message: str) -> None:
@@ -356,8 +386,9 @@ def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: samplers.step_by_ratio(0.0), "ratio must be positive; got 0.0"),
-        (lambda: samplers.step_by_level(1e-5, 0.0), "must be positive; got 1e-05 and 0.0"),
+        (lambda: langevin.LangevinSteps(0), "per_level must be at least 1; got 0"),
+        (lambda: langevin.step_by_ratio(0.0), "ratio must be positive; got 0.0"),
+        (lambda: langevin.step_by_level(1e-5, 0.0), "must be positive; got 1e-05 and 0.0"),
     ],
 )
 def test_wrong_settings_say_why(make: Callable[[], object], message: str) -> None:
@@ -379,7 +410,7 @@ def smaller_draws(right: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda rng, like: right(rng, like) / 2**0.5
 
 
-SMALLER_DRAWS = wrong(samplers._draw, smaller_draws, "smaller by the square root of 2")
+SMALLER_DRAWS = wrong(updates.draw_from, smaller_draws, "smaller by the square root of 2")
 NO_NOISE = edited(samplers.ddim_step, "return x + up * rng(x) if up > 0 else x", "return x")
 test_the_check_finds_the_mutant = mutant_tests(
     {
@@ -387,7 +418,7 @@ test_the_check_finds_the_mutant = mutant_tests(
             SMALLER_DRAWS,
             NO_NOISE,
             edited(samplers.ddim_step, "math.sqrt(below**2 - up**2)", "below"),
-            edited(samplers.run_updates, "math.sqrt(below**2 - sigma**2)", "(below - sigma)"),
+            edited(updates.run_updates, "math.sqrt(below**2 - sigma**2)", "(below - sigma)"),
             edited(samplers.ddpm, "(below / sigma) ** 2 * (x - x0)", "below / sigma * (x - x0)"),
         ],
         check_ancestral_prior: [SMALLER_DRAWS, NO_NOISE],
@@ -402,8 +433,8 @@ test_the_check_finds_the_mutant = mutant_tests(
             edited(samplers.ddpm, "(large / small) ** between", "(large / small) ** (1 - between)"),
         ],
         check_langevin: [
-            edited(samplers.annealed_langevin, "x = x + alpha / 2 * score", "x = x + alpha * score"),
-            edited(samplers.annealed_langevin, "alpha**0.5 * z", "alpha * z"),
+            edited(langevin.annealed_langevin, "x = x + alpha / 2 * score", "x = x + alpha * score"),
+            edited(langevin.annealed_langevin, "alpha**0.5 * z", "alpha * z"),
         ],
         check_orders: [
             edited(samplers.heun, "(slope + slope_below) / 2", "slope"),

@@ -137,16 +137,6 @@ def test_posterior_has_a_finite_start() -> None:
     assert schedules.constant(1, 0.3).posterior.log_variance.tolist() == pytest.approx([math.log(0.3)])
 
 
-def test_posterior_mean_weighs_each_picture_by_its_timestep() -> None:
-    schedule = schedules.linear(10, 0.1, 0.5)
-    x0, x_t = pictures(1), pictures(2)
-    t = torch.tensor([0, 7])
-    mean = schedules.posterior_mean(schedule, x0, x_t, t)
-    torch.testing.assert_close(mean[0], x0[0])
-    weights = schedule.posterior.x0_weight[7], schedule.posterior.x_t_weight[7]
-    torch.testing.assert_close(mean[1], weights[0] * x0[1] + weights[1] * x_t[1])
-
-
 @pytest.mark.parametrize("t", [[-1, 3], [0, 10]])
 def test_timesteps_outside_the_schedule_are_refused(t: list[int]) -> None:
     x0 = pictures()

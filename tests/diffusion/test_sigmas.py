@@ -105,8 +105,8 @@ def test_even_t_visits_the_schedule(name: str, steps: int, data: st.DataObject) 
         (lambda: repaint(10, 10, 2), "1..9 when t_T is 10; got 10"),
         (lambda: repaint(10, 0, 2), "1..9 when t_T is 10; got 0"),
         (lambda: repaint(10, 2, 0), "jump_repeats must be at least 1; got 0"),
-        (lambda: climbing([1.0, 2.0, 0.0], 1, 2), "falls all the way to 0"),
-        (lambda: climbing([2.0, 1.0], 1, 2), "falls all the way to 0"),
+        (lambda: climbing([1.0, 2.0, 0.0], 1, 2), "fall all the way to 0"),
+        (lambda: climbing([2.0, 1.0], 1, 2), "fall all the way to 0"),
     ],
 )
 def test_impossible_sigmas_say_why(make, message: str) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from restore.diffusion import samplers
 from restore.diffusion.sigmas import log_sigma
+from restore.diffusion.updates import Update, run_updates
 from restore.images.jpeg_coding import coding_of
 from restore.inverse import guidance, operators, solvers
 from restore.inverse.jpeg import Jpeg
@@ -97,7 +98,7 @@ def known_noise() -> tuple[Rng, Tensor]:
     return lambda like: z, z
 
 
-def step(update: samplers.Update) -> Tensor:
+def step(update: Update) -> Tensor:
     """One step of what the package has, which is in single precision."""
     noise, _ = known_noise()
     with torch.no_grad():
@@ -302,9 +303,9 @@ def test_order_of_pigdm_as_a_denoiser(sampler: samplers.Sampler, expected: float
     ],
     ids=["ddnm-plus", "diffpir"],
 )
-def test_order_of_transitions(make: Callable[[Problem], samplers.Update]) -> None:
+def test_order_of_transitions(make: Callable[[Problem], Update]) -> None:
     problem, x, _ = reduced(NOISE)
-    found = order(lambda sigmas: samplers.run_updates(make(problem), x, sigmas, rng=no_noise))
+    found = order(lambda sigmas: run_updates(make(problem), x, sigmas, rng=no_noise))
     assert found == pytest.approx(1.0, abs=0.15)
 
 
@@ -312,11 +313,11 @@ def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
     """With all noise fresh its steps forget the start, and the last correction is the exact one."""
     problem, x, expected = reduced(NOISE)
     update = solvers.diffpir(PRIOR.denoise, problem, weight=1.0, zeta=1.0)
-    found = samplers.run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
+    found = run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
     assert (found - expected).abs().max() < 0.003
     # Its default trusts the prior eight times as much, which is for networks, not for Gaussians.
     update = solvers.diffpir(PRIOR.denoise, problem)
-    found = samplers.run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
+    found = run_updates(update, x, log_sigma(10.0, 0.005, 600), rng=no_noise)
     assert (found - expected).abs().max() > 0.1
 
 
@@ -326,7 +327,7 @@ def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
     problem, x, expected = reduced(NOISE)
     make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
     sigmas = log_sigma(10.0, 0.005, 1000)
-    found = samplers.run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
+    found = run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
 
     def misfit(picture: Tensor) -> float:
         return float((problem.operator.forward(picture) - problem.y).square().mean() ** 0.5)
@@ -342,7 +343,7 @@ def test_without_noise_what_is_measured_is_met(name: str) -> None:
         found = samplers.ddim(solvers.ddnm(PRIOR.denoise, problem, no_noise), x, sigmas)
     else:
         make = {"ddrm": solvers.ddrm, "ddnm-plus": solvers.ddnm_plus, "pigdm": solvers.pigdm}[name]
-        found = samplers.run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
+        found = run_updates(make(PRIOR.denoise, problem), x, sigmas, rng=no_noise)
     assert (problem.operator.forward(found) - problem.y).abs().max() < 1e-4
     if name in ("ddrm", "ddnm-plus"):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)
@@ -378,7 +379,7 @@ def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
         return torch.randn(like.shape, generator=numbers)
 
     x = PRIOR.noisy(10.0, generator, like=problem.y)
-    x = samplers.run_updates(make(draws, problem), x, log_sigma(10.0, 0.01, 8), rng=generator)
+    x = run_updates(make(draws, problem), x, log_sigma(10.0, 0.01, 8), rng=generator)
     assert_moments(x[..., :32].double(), mean=PRIOR.mean, variance=STD**2)
 
 
