@@ -1,4 +1,4 @@
-"""What solvers ask of a degradation ``y = A x0 + noise``, and no more than they need."""
+"""What solvers ask of a degradation ``y = A x0 + noise``."""
 
 from __future__ import annotations
 
@@ -16,65 +16,96 @@ Shape = tuple[int, int, int]
 
 @runtime_checkable
 class Degradation(Protocol):
-    """What is done to pictures of x_shape (c, h, w), differentiable; it gives ``(b, *y_shape)``.
-
-    guess: a first picture ``(b, *x_shape)`` from what was measured, quick and smooth.
-    """
+    """Something done to pictures, differentiable."""
 
     @property
-    def x_shape(self) -> Shape: ...
+    def x_shape(self) -> Shape:
+        """Shape (c, h, w) of pictures."""
+        ...
 
     @property
-    def y_shape(self) -> Shape: ...
+    def y_shape(self) -> Shape:
+        """Shape (c, h, w) of measurements."""
+        ...
 
-    def forward(self, x: Tensor) -> Tensor: ...
+    def forward(self, x: Tensor) -> Tensor:
+        """Degrade pictures ``(b, *x_shape)``; give ``(b, *y_shape)``."""
+        ...
 
-    def guess(self, y: Tensor) -> Tensor: ...
+    def guess(self, y: Tensor) -> Tensor:
+        """Give a first picture ``(b, *x_shape)`` from a measurement, quick and smooth."""
+        ...
 
 
 @runtime_checkable
 class Operator(Degradation, Protocol):
-    """A linear degradation A: forward ``A x``, adjoint ``A^T y``, solve ``(A A^T + damping I)^-1 r``.
+    """A linear degradation A: forward gives ``A x``."""
 
-    With damping 0 solve is the pseudo-inverse.
-    """
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Give ``A^T y``, ``(b, *x_shape)``."""
+        ...
 
-    def adjoint(self, y: Tensor) -> Tensor: ...
-
-    def solve(self, r: Tensor, damping: float) -> Tensor: ...
+    def solve(self, r: Tensor, damping: float) -> Tensor:
+        """Give ``(A A^T + damping I)^-1 r``, ``(b, *y_shape)``; with damping 0 by the pseudo-inverse."""
+        ...
 
 
 @runtime_checkable
 class Spectral(Operator, Protocol):
-    """One whose ``A A^T = U diag(values) U^T`` is known: to_spectrum ``U^T r``, from_spectrum ``U c``.
-
-    values: broadcast against the spectrum; 0 where nothing is measured.
-    """
+    """An operator whose ``A A^T = U diag(values) U^T`` is known."""
 
     @property
-    def values(self) -> Tensor: ...
+    def values(self) -> Tensor:
+        """Eigenvalues of A A^T, broadcast against the spectrum; 0 where nothing is measured."""
+        ...
 
-    def to_spectrum(self, r: Tensor) -> Tensor: ...
+    def to_spectrum(self, r: Tensor) -> Tensor:
+        """Give ``U^T r`` for r of ``(b, *y_shape)``."""
+        ...
 
-    def from_spectrum(self, c: Tensor) -> Tensor: ...
+    def from_spectrum(self, c: Tensor) -> Tensor:
+        """Give ``U c``, ``(b, *y_shape)``."""
+        ...
 
 
 @runtime_checkable
 class Projecting(Degradation, Protocol):
-    """One that is not linear, but of which all pictures that give y can be projected onto.
+    """A degradation that is not linear, but where pictures can be projected onto those that give y."""
 
-    projection: for a y, the function from a picture ``(b, *x_shape)`` to the nearest of them.
-    """
-
-    def projection(self, y: Tensor) -> Callable[[Tensor], Tensor]: ...
+    def projection(self, y: Tensor) -> Callable[[Tensor], Tensor]:
+        """Give the function from a picture ``(b, *x_shape)`` to the nearest one that gives y."""
+        ...
 
 
 def consistent(x0: Tensor, y: Tensor, operator: Operator, damping: float = 0.0) -> Tensor:
     """Move x0 by the least that makes it agree with the measurement y.
 
-    ``x0 + A^T (A A^T + damping I)^-1 (y - A x0)``. With damping 0 that is DDNM's projection (Wang et al.
-    2023, eq. 13), with ``damping = (noise_std / r)^2`` the posterior mean for a Gaussian prior of standard
-    deviation r around x0, as in DiffPIR (Zhu et al. 2023) and PiGDM (Song et al. 2023).
+    ``x0 + A^T (A A^T + damping I)^-1 (y - A x0)``.
+
+    Parameters
+    ----------
+    x0 : pictures ``(b, *x_shape)``.
+    y : measurements ``(b, *y_shape)``.
+    operator : A.
+    damping : 0 is DDNM's projection; ``(noise_std / r)^2`` gives the posterior mean for a Gaussian prior of
+        standard deviation r around x0, as in DiffPIR and PiGDM.
+
+    Returns
+    -------
+    Pictures ``(b, *x_shape)``.
+
+    References
+    ----------
+    Wang, Yu and Zhang (2023), arXiv:2212.00490, eq. 13; Zhu et al. (2023), arXiv:2305.08995;
+    Song et al. (2023), "Pseudoinverse-Guided Diffusion Models for Inverse Problems", ICLR.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.inverse.operators import Hole
+    >>> hole = torch.tensor([[[[0.0, 1.0]]]])
+    >>> consistent(torch.zeros(1, 3, 1, 2), torch.ones(1, 3, 1, 2), Hole(hole))[0, 0]
+    tensor([[1., 0.]])
     """
     return x0 + operator.adjoint(operator.solve(y - operator.forward(x0), damping))
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from restore import testing
 from restore.images.jpeg_coding import coding_of
 from restore.images.resize import resize
-from restore.inverse import operators
+from restore.inverse import eigenbasis, operators
 from restore.inverse.conjugate_gradients import conjugate_gradients
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import gaussian_kernel, motion_kernel
@@ -269,7 +269,7 @@ test_the_check_finds_the_mutant = mutant_tests(
             wrong(operators.Resize.adjoint, twice, "doubled"),
             wrong(operators.Hole.forward, of_the_known, "the hole is kept"),
             wrong(operators.Hole.adjoint, of_the_known, "the hole is kept"),
-            edited(operators._divided, "spectrum / (values + damping)", "spectrum / (values + damping**2)"),
+            edited(eigenbasis._divided, "spectrum / (values + damping)", "spectrum / (values + damping**2)"),
             edited(operators.Resize.__init__, "row_values[:, None] * column", "row_values[:, None] + column"),
             wrong(operators.Hole.solve, lambda right: lambda self, r, damping: r, "damping is ignored"),
             edited(operators.Blur.adjoint, "self._response.conj()", "self._response"),
@@ -293,7 +293,7 @@ test_the_check_finds_the_mutant = mutant_tests(
             ),
         ],
         check_agreement: [
-            edited(operators._divided, "spectrum / values, 0)", "spectrum, 0)"),
+            edited(eigenbasis._divided, "spectrum / values, 0)", "spectrum, 0)"),
             edited(
                 consistent, "operator.solve(y - operator.forward(x0), damping)", "y - operator.forward(x0)"
             ),
