@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from restore.cli.command import Choice, Options, Workload
+from restore.cli.command import Options, Workload
 from restore.cli.options import Settings
 from restore.errors import ConfigError
 from restore.priors.calibration import curve
@@ -20,13 +20,16 @@ SMALL = 256  # pixels a side of what the machine's speed is measured on
 
 @dataclass(frozen=True)
 class Spent:
-    """A choice with what a budget puts in place of steps.
+    """What a budget has chosen.
 
-    ensemble: orientations that every call is the mean of. arguments: options that seconds have become.
+    options: with the steps that fit. ensemble: orientations that every call is the mean of. facts: for
+    ``--json``. notes: the plan, for the user. arguments: options that repeat a budget in seconds.
     """
 
-    choice: Choice
+    options: dict[str, Any]
     ensemble: int
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
     arguments: tuple[tuple[str, str], ...] = ()
 
 
@@ -37,12 +40,13 @@ class Budgets:
         self.settings = settings
         self._speeds: dict[tuple[Any, ...], float] = {}  # seconds for a pixel of a call, by how it is run
 
-    def spend(self, name: str, choice: Choice, work: Workload, prior: Prior, began: float) -> Spent:
-        """Choose what fits; began: when the picture's turn came (`time.perf_counter`).
+    def spend(self, name: str, options: Options, work: Workload, prior: Prior, began: float) -> Spent:
+        """Choose the steps that fit the budget of a picture.
 
-        Raises ConfigError where the budget is below one call.
+        began: when work on the picture began (`time.perf_counter`). Raises ConfigError when the budget is
+        below one call.
         """
-        options, seconds = choice.options, self.settings.seconds
+        seconds = self.settings.seconds
         per_call, calls = 0.0, self.settings.nfe or 0
         if seconds is not None:
             per_call = self._seconds_per_pixel(options, work, prior) * work.pixels
@@ -54,7 +58,7 @@ class Budgets:
                     f"{gone:.1f} s, and one network call takes about {per_call:.2g} s here; pass more"
                 )
         plan = budget.plan(work.task, options, calls, extra=work.extra)
-        facts = dict(choice.facts)
+        facts: dict[str, Any] = {}
         if "method" in plan.options:
             facts["method"] = plan.options["method"]
         options = {**options, **plan.options}
@@ -68,7 +72,7 @@ class Budgets:
         if known := curve(weights, work.task, method, options["estimate"]):
             notes.append(f"{name}: expected, as on {known.expected(plan.calls)}")
         arguments = () if seconds is None else _arguments(plan)
-        return Spent(Choice(options, facts, (*choice.notes, *notes)), plan.ensemble, arguments)
+        return Spent(options, plan.ensemble, facts, tuple(notes), arguments)
 
     def _times(self, plan: budget.Plan, per_call: float, began: float, facts: dict[str, Any]) -> list[str]:
         if not per_call:

@@ -32,9 +32,9 @@ def check_method(task: str, options: Mapping[str, Any], *, among: Sequence[Metho
             f"--steps has no effect with --method {name} --estimate {estimate}, which takes no steps; "
             "leave it out"
         )
+    _check_sampler(method, options["sampler"])
     if options.get("guidance", 1) != 1 and not method.guidable:
         raise click.UsageError("--guidance has an effect with --method conditional --estimate sample only")
-    _check_sampler(method, options["sampler"])
     return method
 
 

@@ -70,11 +70,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Result:
-    """A restored picture, what was found out on the way for ``--json``, and what the user should know."""
+    """A restored picture, and what was found out on the way for ``--json``."""
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

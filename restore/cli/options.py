@@ -16,6 +16,7 @@ from restore.cli.parameters import (
     Decorator,
     Device,
     Number,
+    Text,
     late_option,
     method_names,
     switch,
@@ -131,11 +132,11 @@ UNCERTAINTY = (
 JUMPS = (
     click.option(
         "--jump-length", type=click.IntRange(1, 999), metavar="N",
-        help=f"repaint only: steps of each climb back up.  [default: {catalogue.JUMPS[0]}]",
+        help=f"repaint only: steps of each jump back to more noise.  [default: {catalogue.JUMPS[0]}]",
     ),
     click.option(
         "--jump-repeats", type=click.IntRange(1, 100), metavar="N",
-        help=f"repaint only: how often each stretch is taken; 1 never climbs.  "
+        help="repaint only: how often each stretch is taken; with 1 there are no jumps.  "
         f"[default: {catalogue.JUMPS[1]}]",
     ),
 )  # fmt: skip
@@ -207,15 +208,14 @@ def estimate_option(default: str) -> Decorator:
     )  # fmt: skip
 
 
-def method_option(task: str, help: str, *, default: str | None = None) -> Decorator:
+def method_option(task: str, help: str | Text, *, default: str | None = None) -> Decorator:
     """--method of a task; without a default the task's own, by the estimate."""
 
     def text() -> str:
-        return help if default else f"{help} {_default_method(task)}"
+        said = help if isinstance(help, str) else help()
+        return said if default else f"{said} {_default_method(task)}"
 
-    return late_option(
-        "--method", type=method_names(task), default=default, show_default=True, metavar="NAME", late=text
-    )
+    return late_option("--method", type=method_names(task), default=default, show_default=True, late=text)
 
 
 def _default_method(task: str) -> str:

@@ -14,6 +14,7 @@ from restore.diffusion.samplers import SAMPLERS
 from restore.tasks import catalogue
 
 Names = Callable[[], Sequence[str]]
+Text = Callable[[], str]
 Decorator = Callable[[Any], Any]
 
 
@@ -54,15 +55,19 @@ class Size(click.types.StringParamType):
 
 
 class OneOf(click.types.StringParamType):
-    """One of some names, which are asked for when they are needed: what is registered later counts, too."""
+    """One of some names, which are looked up when they are needed, so that names registered later count.
+
+    shown: how many names `--help` lists beside the option; more are left to its text.
+    """
 
     name = "name"
 
-    def __init__(self, names: Names):
-        self.names = names
+    def __init__(self, names: Names, *, shown: int | None = None):
+        self.names, self.shown = names, shown
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
-        return f"[{'|'.join(self.names())}]"
+        names = self.names()
+        return "NAME" if self.shown is not None and len(names) > self.shown else f"[{'|'.join(names)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         names = self.names()
@@ -78,7 +83,7 @@ class OneOf(click.types.StringParamType):
 
 def method_names(task: str) -> OneOf:
     """The methods of a task."""
-    return OneOf(lambda: catalogue.names(task))
+    return OneOf(lambda: catalogue.names(task), shown=5)
 
 
 SAMPLER = OneOf(lambda: list(SAMPLERS))
@@ -148,16 +153,20 @@ def switch(*names: str, **rest: Any) -> Decorator:
 class LateHelp(click.Option):
     """An option whose help text is made when it is shown."""
 
-    def __init__(self, *names: Any, late: Callable[[], str], **rest: Any):
-        super().__init__(*names, **rest)
+    def __init__(self, *names: Any, late: Text, **rest: Any):
         self._late = late
+        super().__init__(*names, **rest)
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        self.help = self._late()
-        return super().get_help_record(ctx)
+    @property
+    def help(self) -> str:
+        return self._late()
+
+    @help.setter
+    def help(self, text: str | None) -> None:
+        """Ignore the empty text that click sets."""
 
 
-def late_option(*names: str, late: Callable[[], str], **rest: Any) -> Decorator:
+def late_option(*names: str, late: Text, **rest: Any) -> Decorator:
     """An option whose help text is made by ``late`` when it is shown."""
     return click.option(*names, cls=LateHelp, late=late, **rest)
 

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,13 @@ class Runner:
         self.recorder = Recorder()
         self.budgets = Budgets(settings)
         self._ensemble = settings.ensemble
+        self._began = 0.0
+        self._facts: dict[str, Any] = {}
 
     def restore(self, job: Job) -> None:
         """Restore one picture, all of it or nothing. Raises RestoreError."""
-        start, began = time.monotonic(), time.perf_counter()
+        start = time.monotonic()
+        self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         picture = images.decode(self.recorder.read(job.source), name=job.name)
@@ -78,53 +82,41 @@ class Runner:
         plan = self.command.plan(Source(picture, job.name, kind, self.recorder.read))
         self._notes(*plan.notes)
         if self.settings.dry_run:
-            facts = self._chosen(plan, job, began).facts if self.settings.budgeted else {}
-            self._told(job, plan, facts, status="planned")
+            if self.settings.budgeted:
+                self._restored(plan, job)
+            self._report(job, plan, status="planned")
             return
         self._notes(*(f"{job.target}: {text}" for text in lost))
-        choice = self._chosen(plan, job, began)
-        result = self._restored(plan, choice, job)
-        facts = choice.facts | result.facts
+        choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
         stamped_picture = self._stamped(result.picture, choice, kind, job)
         if self.settings.report_consistency:
-            facts |= self._checked(plan, choice, stamped_picture, kind, job).facts
+            self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
         if deviation is not None:  # the picture is safe by now
-            facts |= self._write_map(deviation, job)
-        self._told(job, plan, facts, status="done", seconds=round(time.monotonic() - start, 3))
+            self._write_map(deviation, job)
+        self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3))
 
     def failed(self, job: Job, message: str) -> None:
         """Report a job that has failed."""
         self.reporter.end()
         self.reporter.error(message)
         if self.settings.json:
-            self.reporter.result("", input=job.name, output=_target(job), status="failed", error=message)
+            about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
+            self.reporter.result("", **about | self._facts)
 
     def _notes(self, *notes: str) -> None:
         for note in notes:
             self.reporter.note(note)
 
     def _progress(self, done: int, total: int) -> None:
-        self.recorder.calls += 1
+        self.recorder.calls += done > 0
         self.reporter.progress(done, total)
 
-    def _chosen(self, plan: Plan, job: Job, began: float) -> Choice:
-        """What will be done: by what the picture shows, and by the budget."""
-        choice = plan.choose(lambda: self.loader.prior)
-        self._ensemble = self.settings.ensemble
-        if self.settings.budgeted and not choice.unchanged:
-            prior = self.loader.prior
-            work = plan.workload(choice.options, prior)
-            spent = self.budgets.spend(job.name, choice, work, prior, began)
-            choice, self._ensemble, self.recorder.chosen = spent.choice, spent.ensemble, spent.arguments
-        self._notes(*choice.notes)
-        return choice
-
-    def _restored(self, plan: Plan, choice: Choice, job: Job) -> Result:
-        """The result; where half precision ends in values that are not finite, in single precision."""
+    def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
+        """Choose and restore; once more in single precision where half precision gives no finite values."""
         try:
-            return self._computed(plan, choice, job)
+            return self._computed(plan, job)
         except NumbersError as error:
             if not self.loader.narrow:
                 raise
@@ -132,45 +124,62 @@ class Runner:
         self.recorder.restart()
         self.recorder.precision = "fp32"
         with self.loader.in_float32():
-            return self._computed(plan, choice, job)
+            return self._computed(plan, job)
 
-    def _computed(self, plan: Plan, choice: Choice, job: Job) -> Result:
-        """The result; ImageError where memory does not suffice."""
-        if choice.unchanged:
-            return Result(plan.source.picture)
-        options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
-        prior = self.loader.prior
-        prior.ensemble = self._ensemble
+    def _computed(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
+        """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
         try:
+            choice = self._chosen(plan, job)
+            if choice.unchanged or self.settings.dry_run:
+                return choice, Result(plan.source.picture)
+            prior = self.loader.prior
+            prior.ensemble = self._ensemble
+            options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
             result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
-            # torch has a class of its own for a card's memory being full, and none for the machine's.
+            # torch has a class of its own for a full GPU memory, and none for the machine's.
             full = re.search("can't allocate memory|out of memory", str(error))
             if not (isinstance(error, MemoryError) or full):
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
-        self._notes(*result.notes)
-        return result
+        self._facts |= result.facts
+        return choice, result
+
+    def _chosen(self, plan: Plan, job: Job) -> Choice:
+        """Complete the options by what the picture shows, and by the budget."""
+        choice = plan.choose(lambda: self.loader.prior)
+        self._facts |= choice.facts
+        self._notes(*choice.notes)
+        self._ensemble = self.settings.ensemble
+        if not self.settings.budgeted or choice.unchanged:
+            return choice
+        prior = self.loader.prior
+        work = plan.workload(choice.options, prior)
+        spent = self.budgets.spend(job.name, choice.options, work, prior, self._began)
+        self._facts |= spent.facts
+        self._notes(*spent.notes)
+        self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
+        return replace(choice, options=spent.options, facts=choice.facts | spent.facts)
 
     def _stamped(self, picture: images.Picture, choice: Choice, kind: str, job: Job) -> images.Picture:
         """The picture with the record of what made it, where that is wanted and there is room."""
         if not self.settings.provenance:
             return unstamped(picture)
-        method = str(choice.facts.get("method") or choice.options.get("method") or "")
+        method = str(choice.facts.get("method") or self.command.options.get("method") or "")
         seed = draw_seed(choice.options["seed"], job.draw)
         marked = stamped(picture, self.recorder.record(method, seed, self.loader.used), kind)
         if kind != "bmp" and not history_of(marked).records:
             self._notes(f"{_target(job)}: no room for the record of what made it, which is left out")
         return marked
 
-    def _checked(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> Checked:
-        """How true a result is to its picture, as a file will hold it: rounded, and compressed."""
+    def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
+        """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
         checked = plan.check(images.decode(images.encode(result, kind), name=job.name), choice)
         if checked is None:
             unknown = "nothing says what was done to it, so how true the result is cannot be measured"
             checked = Checked(unknown, {})
+        self._facts |= checked.facts
         self._notes(f"{job.name}: {checked.line}")
-        return checked
 
     def _write(self, picture: images.Picture, kind: str, job: Job) -> None:
         if job.target is None:
@@ -186,7 +195,7 @@ class Runner:
         from restore.tasks.uncertainty import known_temperature
 
         prior = self.loader.prior
-        prior.ensemble = self.settings.ensemble  # a budget may have chosen another for the picture
+        chosen, prior.ensemble = prior.ensemble, self.settings.ensemble  # a budget may have chosen another
         if known_temperature(plan.calibrated_as(choice), prior) is None:
             self._notes(
                 f"{job.name}: how far deviations are off was not measured for these weights and this task: "
@@ -198,24 +207,26 @@ class Runner:
         except NumbersError as error:
             self.reporter.error(f"{job.name}: no map of uncertainty: {error}")
             return None
+        finally:
+            prior.ensemble = chosen
         deviation: NDArray[np.float32] = found[0, 0].cpu().numpy()
         return deviation
 
-    def _write_map(self, deviation: NDArray[np.float32], job: Job) -> dict[str, Any]:
-        """Write how sure the result is as a file, and say it in words; the facts."""
+    def _write_map(self, deviation: NDArray[np.float32], job: Job) -> None:
+        """Write the map of uncertainty and report it."""
         path: Path | None = self.settings.uncertainty
         assert path is not None  # else there is no deviation
         brightest = write_map(path, deviation, overwrite=self.settings.overwrite)
         average = to_255(float((deviation**2).mean() ** 0.5))
         scale = f"; brightest: {to_255(brightest):.1f}" if path.suffix.lower() == ".png" else ""
+        self._facts |= {"uncertainty": str(path), "deviation": round(average, 3)}
         self._notes(f"{job.name}: a deviation of {average:.1f} of 255 on average is in {path}{scale}")
-        return {"uncertainty": str(path), "deviation": round(average, 3)}
 
-    def _told(self, job: Job, plan: Plan, facts: dict[str, Any], **more: Any) -> None:
-        """Report a job that is done, or planned."""
+    def _report(self, job: Job, plan: Plan, **more: Any) -> None:
+        """Report a job that is done or planned."""
         h, w = plan.size
         target = _target(job)
-        about = {"input": job.name, "output": target, "width": w, "height": h, **more, **facts}
+        about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
             self.reporter.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)

@@ -30,7 +30,7 @@ from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.runner import run_command
 from restore.errors import ConfigError, ImageError
-from restore.inverse.catalogue import solvers
+from restore.inverse.catalogue import Solver, solvers
 from restore.inverse.spec import Spec, preferred, size_before, solvers_for
 from restore.tasks import catalogue
 from restore.tasks.catalogue import SOLVE_STEPS
@@ -38,9 +38,11 @@ from restore.tasks.catalogue import SOLVE_STEPS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from restore.inverse.protocols import Degradation
     from restore.priors.protocol import Prior
     from restore.types import Progress
 
@@ -52,10 +54,19 @@ SIGMA = click.option(
 
 
 def method_help() -> str:
-    sampling = [method.name for method in catalogue.methods("solve") if method.estimate == "sample"]
+    mean, sample = (
+        ", ".join(method.name for method in catalogue.methods("solve") if method.estimate == estimate)
+        for estimate in ("mean", "sample")
+    )
+    ranked = sorted(
+        (solver.rank, solver.name)
+        for solver in solvers().values()
+        if solver.rank is not None and solver.estimate == "sample"
+    )
+    first = ", ".join(name for _, name in ranked)
     return (
-        f"For the mean splitting; for a sample {', '.join(sampling)}.  "
-        "[default: splitting; for a sample the first of pigdm, ddnm, dps that can undo it]"
+        f"For the mean {mean}; for a sample {sample}.  "
+        f"[default: splitting; for a sample the first of {first} that can undo it]"
     )
 
 
@@ -63,12 +74,23 @@ def steps_help() -> str:
     return f"{SOLVE_STEPS['mean']} for the mean, {SOLVE_STEPS['sample']} for a sample"
 
 
+def sampler_help() -> str:
+    free = ", ".join(method.name for method in catalogue.methods("solve") if method.sampler is not None)
+    return f"the methods that leave the choice: {free}"
+
+
+def _start_help() -> str:
+    usual = Solver.start
+    own = [f"{s.name} {s.start:g}" for s in solvers().values() if s.start != usual and s.serves != ("hole",)]
+    return f"{', '.join(own)}, else {usual:g}"
+
+
 solver_options = problem_options(
     estimate="mean",
     method=method_help,
     steps=steps_help,
-    sampler="the methods that leave the choice: ddnm, pigdm",
-    start="splitting 0.25, dps 0.1, else 0.5",
+    sampler=sampler_help,
+    start=_start_help,
 )
 
 
@@ -87,9 +109,11 @@ def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
         raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
     estimate, able = options["estimate"], solvers_for(words)
     name = options["method"] or preferred(words, estimate)
-    if name not in catalogue.names("solve"):
-        names = ", ".join(catalogue.names("solve"))
-        raise click.UsageError(f"--method {name}: there is no such method; choose one of {names}")
+    if name not in solvers():
+        listed = ", ".join(
+            method.name for method in catalogue.methods("solve") if method.estimate == estimate
+        )
+        raise ConfigError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
     if name not in able:
         raise click.UsageError(
             f"--method {name} cannot undo this; --method {', '.join(able[:-1])} or {able[-1]} can"
@@ -125,18 +149,36 @@ class SolvePlan(Plan):
     def __init__(self, source: Source, options: Options, words: Sequence[Spec]):
         super().__init__(source, options)
         self.words = words
+        self._built: Degradation | None = None
         self.colours = any(word.kind == "gray" for word in words)
         self.size = size_before(words, source.picture.size)
         check_result_size(source.name, self.size, "the factor")
-        # Colours are given to a gray picture, too; a profile for gray does not fit them.
-        self.shown = replace(source.picture, gray=False) if self.colours else source.picture
+        picture = source.picture
+        self.shown = replace(picture, gray=False) if self.colours else picture
+        self.without_profile = bool(self.colours and picture.gray and picture.icc)
 
     @property
     def pixels(self) -> NDArray[Any]:
         return task_pixels(self.shown, self.source.name)
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
-        return Choice({"method": preferred(self.words, self.options["estimate"]), **self.options})
+        options = {"method": preferred(self.words, self.options["estimate"]), **self.options}
+        notes: tuple[str, ...] = ()
+        if self.without_profile:
+            notes = (f"{self.source.name}: its profile is for gray; the result has colours, and none",)
+        self._operator(prior().device)  # a picture that is too small is refused before anything is planned
+        return Choice(options, notes=notes)
+
+    def _operator(self, device: torch.device | str) -> Degradation:
+        """Build the operator. Raises ImageError when the picture is too small for it."""
+        from restore.inverse.build import chain_of
+
+        if self._built is None:
+            try:
+                self._built = chain_of(self.words)(self.source.picture.size, device)
+            except ValueError as error:
+                raise ImageError(f"{self.source.name}: {error}") from error
+        return self._built
 
     def workload(self, options: Options, prior: Prior) -> Workload:
         from restore.inverse.build import chain_of
@@ -162,23 +204,17 @@ class SolvePlan(Plan):
         return Workload("solve", prior.computed(size, differentiable=gradient), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        from restore.inverse.build import chain_of
         from restore.tasks.solve import solve
 
-        picture, notes = self.shown, tuple[str, ...]()
-        if self.colours and self.source.picture.gray and picture.icc:
-            notes = (f"{self.source.name}: its profile is for gray; the result has colours, and none",)
+        picture, operator = self.shown, self._operator(prior.device)
+        if self.without_profile:
             picture = replace(picture, icc=b"")
         pixels = task_pixels(picture, self.source.name)
-        try:
-            operator = chain_of(self.words)(self.source.picture.size, prior.device)
-        except ValueError as error:  # a picture too small for what was done to it
-            raise ImageError(f"{self.source.name}: {error}") from error
         try:
             found = solve(pixels, lambda *_: operator, prior=prior, progress=progress, **options)
         except ValueError as error:  # another package's method that cannot serve the operator
             raise ConfigError(f"{self.source.name}: {error}") from error
-        return Result(with_task_pixels(picture, found), notes=notes)
+        return Result(with_task_pixels(picture, found))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.inverse.build import chain_of

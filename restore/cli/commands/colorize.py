@@ -9,7 +9,7 @@ import click
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
-from restore.cli.solving import method_help, run_solver, steps_help
+from restore.cli.solving import method_help, run_solver, sampler_help, steps_help
 from restore.inverse.spec import parse_spec
 from restore.tasks.catalogue import COLOUR_START
 
@@ -17,8 +17,8 @@ colour_options = problem_options(
     estimate="sample",
     method=method_help,
     steps=steps_help,
-    sampler="the methods that leave the choice: ddnm, pigdm",
-    start=f"of a sample {COLOUR_START:g}",
+    sampler=sampler_help,
+    start=lambda: f"of a sample {COLOUR_START:g}",
 )
 
 

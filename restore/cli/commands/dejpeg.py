@@ -42,6 +42,10 @@ def _steps_help() -> str:
     return ", ".join(f"{m.name} {m.steps}" for m in catalogue.methods("dejpeg") if not m.one_call)
 
 
+def _sampler_help() -> str:
+    return ", ".join(m.name for m in catalogue.methods("dejpeg") if m.sampler is not None)
+
+
 @register
 @click.command()
 @INPUTS
@@ -51,7 +55,11 @@ def _steps_help() -> str:
     "[default: by the file's own tables]",
 )  # fmt: skip
 @problem_options(
-    estimate="mean", method=_method_help, steps=_steps_help, sampler="ddnm", start="by the tables"
+    estimate="mean",
+    method=_method_help,
+    steps=_steps_help,
+    sampler=_sampler_help,
+    start=lambda: "by the tables",
 )
 @with_settings(*RESTORING)
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **options: Any) -> None:

@@ -41,6 +41,17 @@ if TYPE_CHECKING:
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
 
 
+def _method_help() -> str:
+    named = ("alternating", "conditional", "repaint")
+    others = ", ".join(name for name in catalogue.names("inpaint") if name not in named)
+    return (
+        "alternating: conditional, then splitting from there, then a sample's texture by conditional; "
+        "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels "
+        f"put in at each step (thousands of network calls); {others}: by the prior alone, which is not shown "
+        "the mask, from a smooth fill."
+    )
+
+
 @register
 @click.command()
 @click.argument("photo", type=click.Path())
@@ -57,14 +68,7 @@ MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not
     help="Widen the hole by N pixels, where the mask leaves the rim of a scratch or a letter.",
 )  # fmt: skip
 @estimate_option("sample")
-@method_option(
-    "inpaint",
-    "alternating: conditional, then splitting from there, then a sample's texture by conditional; "
-    "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels put "
-    "in at each step (thousands of network calls); "
-    "splitting, splitting-ddnm, ddnm, ddnm-plus, diffpir, pigdm, dps, ddrm: by the prior alone, which is not "
-    "shown the mask, from a smooth fill.",
-)  # fmt: skip
+@method_option("inpaint", _method_help)
 @steps_option("inpaint")
 @sampler_option("ddpm, for conditional ddim")
 @GUIDANCE

@@ -65,7 +65,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
     reporter.begin("sampling")
 
     def progress(done: int, total: int) -> None:
-        recorder.calls += 1
+        recorder.calls += done > 0
         reporter.progress(done, total)
 
     try:
