@@ -44,8 +44,8 @@ def fingerprint(pixels: NDArray[np.uint8]) -> Hash:
     Returns
     -------
     uint8 array of shape ``(16,)``
-        All zeros for a picture with too little in it, flat or a gradient; `Fingerprints` finds it like no
-        other.
+        All zeros for a picture with too little in it, flat or a gradient; `Fingerprints` never
+        finds it.
 
     References
     ----------

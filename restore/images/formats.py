@@ -170,9 +170,8 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
             notes.append("alpha is dropped")
-    limits = (
-        {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
-    )  # each must fit into one JPEG segment
+    # In JPEG each must fit into one segment.
+    limits = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
         value = getattr(picture, field)
         if value and field not in form.metadata:

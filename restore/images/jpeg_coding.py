@@ -25,8 +25,8 @@ class JpegCoding:
 
     Parameters
     ----------
-    luma, chroma : quantisation tables of 64 numbers, row by row; ``chroma`` is that of luma for a gray
-        picture.
+    luma, chroma : quantisation tables of 64 numbers, row by row; the one table of a gray file
+        is both.
     coarser : by how many times chroma is coarser than luma, (down, across), each 1, 2 or 4; (2, 2) is 4:2:0.
     turn : EXIF orientation, 1 to 8, by which the coded pixels were turned to be upright. Blocks of 8x8 lie
         on the grid of the pixels as they were coded.

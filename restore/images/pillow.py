@@ -86,7 +86,7 @@ def coding_of_file(image: Any) -> JpegCoding | None:
     if any(a % b for a, b in zip(luma[1:3], chroma[1:3], strict=True)) or (
         layers[1:2] and layers[1][1:3] != chroma[1:3]
     ):
-        return None  # chroma of fractional sizes, or of two
+        return None  # chroma is not sampled by whole numbers, or its two channels differ
     try:
         coarser = luma[2] // chroma[2], luma[1] // chroma[1]
         return JpegCoding(tuple(tables[luma[3]]), tuple(tables[chroma[3]]), coarser)
