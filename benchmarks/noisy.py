@@ -26,7 +26,7 @@ from PIL import Image
 from restore import images
 from restore.evaluation.metrics import psnr
 from restore.fitting import objectives
-from restore.fitting.fitter import Fitter
+from restore.fitting.fitter import FitSetup, Fitter
 from restore.fitting.from_noisy import train_from_noisy
 from restore.fitting.objectives import Restoration
 from restore.noise.model import white_noise
@@ -101,7 +101,7 @@ def gaussian(data: Path, weights: Path | None = None) -> None:
 
 def _with(backbone: Backbone, ensemble: int) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
     backbone.ensemble = ensemble
-    return lambda noisy: denoise(noisy, sigma=SIGMA, backbone=backbone)
+    return lambda noisy: denoise(noisy, sigma=SIGMA, prior=backbone)
 
 
 def _psnr(result: NDArray[Any], clean: Pixels) -> float:
@@ -149,7 +149,8 @@ def pairs(data: Path, steps: int = 1500) -> None:
     settings = FitConfig(method="noise2noise", from_scratch=True, minutes=0, steps=steps)
     for kind in (NoisyTargets, CleanTargets):
         start = time.monotonic()
-        fitter = kind(settings, "noise2noise", "blind", store, white_noise(SIGMA / 255), base, Path())
+        setup = FitSetup("noise2noise", "blind", white_noise(SIGMA / 255), base)
+        fitter = kind(settings, setup, store, Path())
         f = fitter.restoration()
         while fitter.progress < 1:
             fitter.train_step(f)
@@ -159,7 +160,7 @@ def pairs(data: Path, steps: int = 1500) -> None:
             clean = images.read(path).pixels
             noise = np.random.RandomState(0).normal(0, SIGMA / 255, clean.shape)
             noisy = (clean / 255 + noise).astype(np.float32)
-            results.append(_psnr(denoise(noisy, method="blind", backbone=fitted), clean))
+            results.append(_psnr(denoise(noisy, method="blind", prior=fitted), clean))
         print(
             f"{kind.__name__}: {np.mean(results):.3f} dB on Kodak, {time.monotonic() - start:.0f} s",
             flush=True,
@@ -207,7 +208,7 @@ def pages(out: Path, kind: str, weights: Path) -> None:
     fitted = load(weights)
     rows: dict[str, dict[str, Any]] = {
         "shipped, gaussian": {"method": "gaussian"}, "shipped, blind": {"method": "blind"}, "shipped": {},
-        "fitted": {"backbone": fitted},
+        "fitted": {"prior": fitted},
     }  # fmt: skip
     files = sorted((out / kind / "test").iterdir())
     clean = [images.read(out / "clean" / "test" / path.name).pixels for path in files]

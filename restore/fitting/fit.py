@@ -8,43 +8,64 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from restore.errors import ConfigError
-from restore.fitting.fitter import Fitter
-from restore.fitting.held_out import Branch, as_used, hold_out
-from restore.fitting.objectives import Restoration
-from restore.fitting.views import NoisySet, Say, Scene, as_colour, split
+from restore.fitting.fitter import FitSetup, Fitter
+from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
+from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
+from restore.fitting.views import NoisySet, Say, split
 from restore.images.fingerprints import Fingerprints, fingerprint
-from restore.noise.measure import SIDE, is_clipped, measure_noise, noise_from_views, with_residuals
-from restore.noise.model import CLEAN, NoiseModel, white_noise
+from restore.noise.model import CLEAN, NoiseModel
 from restore.priors import adapters
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, save, save_adapters
 from restore.priors.device import dtype_of
-from restore.tasks.noise_choice import choose
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
 
-LOOKED_AT = 8  # pictures that noise is removed from to see it
-LOOKED_AT_SIDE = 384  # pixels of their middle
-PLAIN = 3 / 255  # noise that can be told from what cameras and JPEG leave in clean photographs
-MEASURED = 40  # scenes that the noise is measured on, at most
 SMALL = 0.5  # megapixels below which little can be learned
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit is run; none of it changes what is learned.
+
+    Parameters
+    ----------
+    resume : go on with the fit whose state lies in the folder beside the output.
+    force : write the weights also where they are no gain on the pictures kept aside, and fit to single
+        pictures that look clean.
+    say : called with every line for the user.
+    quiet : show no progress bar.
+    """
+
+    resume: bool = False
+    force: bool = False
+    say: Say = print
+    quiet: bool = True
 
 
 @dataclass
 class FitReport:
     """What came out of a fit.
 
-    before (by each method), after: errors on pictures kept aside, see `HeldOut.error`; scored_by: how.
+    Parameters
+    ----------
+    noise : of the pictures.
+    method : how it was learned; empty where nothing was.
+    branch : of the network that was trained, named after the method of `denoise` that uses it.
+    before, after : errors on the pictures kept aside, by each branch before and by the trained one after; see
+        `HeldOut.error`.
+    scored_by : how these errors were measured.
+    scenes, held_out, skipped : scenes learned from, scenes kept aside, files left out.
+    steps, minutes : of training.
+    interrupted : whether Ctrl-C ended it.
+    saved : the file of the weights; empty where nothing was written.
     """
 
     noise: NoiseModel
@@ -67,6 +88,7 @@ class FitReport:
         return self.before[self.branch] - self.after
 
     def facts(self) -> dict[str, Any]:
+        """The report as JSON can hold it."""
         plain = {k: v for k, v in vars(self).items() if k != "noise"}
         numbers = {k: round(v, 3) if isinstance(v, float) else v for k, v in plain.items()}
         numbers["before"] = {k: round(v, 8) for k, v in self.before.items()}
@@ -74,63 +96,6 @@ class FitReport:
         if not math.isfinite(self.after):
             numbers["after"] = None
         return {"noise": self.noise.facts(), **numbers}
-
-
-def measure_set(noisy: NoisySet, sigma: float = 0.0) -> NoiseModel:
-    """The noise of a set: as told, from the differences of views, or from the pictures alone."""
-    step = -(-len(noisy.scenes) // MEASURED)
-    scenes = noisy.scenes[::step]
-    channels = 1 if all(scene.gray for scene in scenes) else 3
-    if not any(min(scene.size) >= SIDE for scene in scenes):
-        raise ConfigError(f"noise is measured in patches of {SIDE}x{SIDE} pixels, and no picture is as large")
-    if sigma:
-        ends = any(is_clipped(scene.floats()[0]) for scene in scenes)
-        return replace(white_noise(sigma / 255, channels=channels), clipped=ends)
-    if not noisy.paired:
-        return measure_noise(scene.floats()[0] for scene in scenes)
-    scenes = tuple(scene for scene in scenes if min(scene.size) >= SIDE)
-    views = ((view[..., :channels] for view in map(as_colour, scene.floats()[:2])) for scene in scenes)
-    return noise_from_views((first, second) for first, second in views)
-
-
-def _at_first(base: Backbone, noise: NoiseModel) -> Restoration:
-    """The weights' answers before anything is known of which branch does better."""
-    return as_used(base, "blind" if noise.correlated else "gaussian", noise)
-
-
-def _some(noisy: NoisySet) -> tuple[Scene, ...]:
-    return noisy.scenes[:: max(1, len(noisy.scenes) // LOOKED_AT)]
-
-
-def _middles(noisy: NoisySet) -> Iterator[Tensor]:
-    """The middle of some of the pictures, ``(1, 3, h, w)``."""
-    for scene in _some(noisy):
-        h, w = scene.size
-        top, left = max(0, (h - LOOKED_AT_SIDE) // 2), max(0, (w - LOOKED_AT_SIDE) // 2)
-        crop = as_colour(scene.floats()[0])[top : top + LOOKED_AT_SIDE, left : left + LOOKED_AT_SIDE]
-        yield torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
-
-
-def _looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
-    """Whether what was measured is texture, which looks like smooth noise where it is all over a picture.
-
-    Noise is in all pictures, texture is another in each. Where that does not tell, as in one picture alone,
-    it is clean if `denoise` would leave most of it as it is.
-    """
-    levels = [measure_noise([s.floats()[0]]).sigma for s in _some(noisy) if min(s.size) >= SIDE]
-    if len(levels) >= 3 and noise.sigma > PLAIN and np.quantile(levels, 0.25) > noise.sigma / 2:
-        return False
-    choices = [choose(middle[0], base).method for middle in _middles(noisy)]
-    return choices.count("none") > len(choices) / 2
-
-
-def _by_residuals(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:
-    """The dependence on the signal, from what the weights remove from the middle of some pictures."""
-    restoration = _at_first(base, noise)
-    before = list(_middles(noisy))
-    after = [restoration(middle, 1.0) for middle in before]
-    columns = (np.concatenate([p[0].flatten(1).T.numpy() for p in pictures]) for pictures in (before, after))
-    return with_residuals(noise, *columns)
 
 
 def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Say = print) -> str:
@@ -155,73 +120,113 @@ def choose_method(config: FitConfig, noisy: NoisySet, noise: NoiseModel, say: Sa
 
 def fit(
     noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone | None = None,
-    resume: bool = False, force: bool = False, say: Say = print, quiet: bool = True,
+    options: FitOptions | None = None,
 ) -> FitReport:  # fmt: skip
-    """Fit the backbone to noisy pictures; write it to ``output`` where that is a gain on pictures kept aside.
+    """Fit the backbone to noisy pictures; write it where that is a gain on pictures kept aside.
 
-    base: the weights to begin with, best in full precision; None the shipped ones. resume: go on with the fit
-    whose state lies in the folder beside ``output``, named after it. force: write it also where it is no
-    gain. Nothing is done for pictures with less noise than one grey level. The report says what happened;
-    ``report.saved`` is empty where nothing was written. Raises ConfigError and ImageError.
+    Nothing is done for pictures with less noise than one grey level, nor for single pictures that look clean.
+
+    Parameters
+    ----------
+    noisy : the pictures, as `read_noisy` reads them.
+    output : the file of the fitted weights, .safetensors. Logs and the state to go on from lie in a folder
+        beside it, see `run_folder`.
+    config : the method, the length and the size of the fit.
+    base : the weights to begin with, best in full precision; None for those in the package.
+    options : whether to go on with an earlier fit, to write without a gain, and where messages go.
+
+    Returns
+    -------
+    What happened; ``saved`` is empty where nothing was written.
+
+    Raises
+    ------
+    ConfigError
+        For options that do not fit the pictures, and for a saved state of another fit.
+    RestoreError
+        When the fit diverges.
     """
     started = time.monotonic()
+    options = options or FitOptions()
     output = Path(output)
-    out = run_folder(output)
     base = base or load(dtype=torch.float32)
     used = base.copy(dtype_of(config.precision, base.device))
     if config.rank and "adapts" in base.facts:
         raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
-    learning, aside = split(noisy, config.held_out, config.seed, say)
+    learning, aside = split(noisy, config.held_out, config.seed, options.say)
     crop = _crop(learning, config, base)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
     alone = not config.sigma and not learning.paired
     if alone:
-        report.noise = _by_residuals(report.noise, learning, used)
-    say(report.noise.describe())
+        report.noise = with_signal_dependence(report.noise, learning, used)
+    options.say(report.noise.describe())
     if report.noise.sigma < CLEAN:
-        say("that is as good as none: there is nothing to learn, nothing was written")
+        options.say("that is as good as none: there is nothing to learn, nothing was written")
         return report
-    if alone and not force and _looks_clean(learning, report.noise, used):
-        say(
+    if alone and not options.force and looks_clean(learning, report.noise, used):
+        options.say(
             "but single pictures look clean, and what was measured is their texture: there is nothing to "
             "learn, nothing was written (pass --force, or the noise as --sigma, if you do see noise)"
         )
         return report
-    report.method = choose_method(config, learning, report.noise, say)
-    multiple = base.config.network.multiple
+    report.method = choose_method(config, learning, report.noise, options.say)
+    held_out = _held_out(aside, report, config, used)
+    store = _store(learning, config, crop, base, options.say)
+    _choose_branch(report, held_out, used, options.say)
+    folder = run_folder(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, base), store, folder)
+    if _train(fitter, report, held_out, options, started):
+        _write(fitter, report, learning, output)
+        gain = held_out.compare(report.before[report.branch], report.after)
+        options.say(f"on those kept aside: {gain}: {output}")
+    return report
+
+
+def _held_out(aside: NoisySet, report: FitReport, config: FitConfig, used: Backbone) -> HeldOut:
+    """The pictures kept aside, ready to be measured on."""
+    multiple = used.config.network.multiple
     held_out = hold_out(aside, report.noise, config.loss, multiple, known=config.sigma > 0)
-    held_out = held_out.with_signal(_at_first(used, report.noise))
+    held_out = held_out.with_signal(first_answer(used, report.noise))
     report.scored_by = held_out.scored_by
-    store = _store(learning, config, crop, base, say)
+    return held_out
+
+
+def _choose_branch(report: FitReport, held_out: HeldOut, used: Backbone, say: Say) -> None:
+    """Train the branch of the network that does better to begin with."""
     branches: tuple[Branch, ...] = ("gaussian", "blind")
     report.before = {name: held_out.error(as_used(used, name, report.noise)) for name in branches}
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
     report.branch = min(branches, key=lambda name: report.before[name])
-    before = report.before[report.branch]
     say(f"--method {report.branch} does better so far, and is trained; measured {report.scored_by}")
-    out.mkdir(parents=True, exist_ok=True)
-    fitter = Fitter(config, report.method, report.branch, store, report.noise, base, out)
-    if resume:
+
+
+def _train(
+    fitter: Fitter, report: FitReport, held_out: HeldOut, options: FitOptions, started: float
+) -> bool:  # fmt: skip
+    """Train; whether the result is to be written."""
+    before = report.before[report.branch]
+    if options.resume:
         fitter.resume()
-    report.interrupted = not fitter.run(held_out, say, before=before, started=started, quiet=quiet)
+    report.interrupted = not fitter.run(
+        held_out, options.say, before=before, started=started, quiet=options.quiet
+    )
     if report.interrupted and fitter.step:
         fitter.check(held_out)
         fitter.save()
     report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
     if not fitter.step:
-        say("interrupted before the first step: nothing was learned, nothing was written")
-        return report
-    if not report.gain > 0 and not force:
-        say(
+        options.say("interrupted before the first step: nothing was learned, nothing was written")
+        return False
+    if not report.gain > 0 and not options.force:
+        options.say(
             f"no better than before ({held_out.compare(before, report.after)}): not written (pass --force "
             "to write it nevertheless, or give it more time or pictures)"
         )
-        return report
-    _write(fitter, report, learning, output)
-    say(f"on those kept aside: {held_out.compare(before, report.after)}: {output}")
-    return report
+        return False
+    return True
 
 
 def run_folder(output: Path) -> Path:

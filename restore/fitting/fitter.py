@@ -6,7 +6,7 @@ import json
 import math
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -60,18 +60,41 @@ def regression(
     return restoration
 
 
+@dataclass(frozen=True)
+class FitSetup:
+    """What is trained, and how it learns.
+
+    Parameters
+    ----------
+    method : the objective: ``noise2noise``, ``neighbor2neighbor`` or ``recorrupted``.
+    branch : of the network that is trained.
+    noise : of the pictures.
+    base : the weights to begin with.
+    """
+
+    method: str
+    branch: Branch
+    noise: NoiseModel
+    base: Backbone
+
+
 class Fitter:
     """One fit: network, averaged and best weights, optimiser, crops.
 
     The state that a fit goes on from is ``state.safetensors`` in its folder.
+
+    Parameters
+    ----------
+    config : length, rate and size of the fit.
+    setup : what is trained, and how it learns.
+    store : the pictures to learn from.
+    out : the folder of the fit.
     """
 
-    def __init__(
-        self, config: FitConfig, method: str, branch: Branch, store: PictureStore, noise: NoiseModel,
-        base: Backbone, out: Path,
-    ):  # fmt: skip
-        self.config, self.method, self.branch, self.store = config, method, branch, store
-        self.noise, self.base, self.out = noise, base, out
+    def __init__(self, config: FitConfig, setup: FitSetup, store: PictureStore, out: Path):
+        base = setup.base
+        self.config, self.store, self.out = config, store, out
+        self.method, self.branch, self.noise, self.base = setup.method, setup.branch, setup.noise, base
         self.device = base.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)  # initial weights and adapters; crops have their own numbers
@@ -125,12 +148,13 @@ class Fitter:
         return regression(network, self.base.config, self.branch, self.noise)
 
     def train_step(self, f: Restoration) -> Tensor:
+        """One step on fresh crops; the loss."""
         done, config = self.progress, self.config
         self.generator.manual_seed((config.seed * 1_000_003 + self.step) % 2**63)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             loss = self.loss(f)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         warmup = min(1.0, (self.step + 1) / 100)
         for group in self.optimizer.param_groups:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from restore import images
 from restore.errors import ConfigError, ImageError
-from restore.fitting.fit import fit, measure_set
+from restore.fitting.fit import FitOptions, fit
+from restore.fitting.set_noise import measure_set
 from restore.fitting.views import Say, read_noisy
 from restore.noise.model import CLEAN
 from restore.priors.backbone import Backbone
@@ -57,7 +58,8 @@ def _fitted(
         return load(path)
     out.mkdir(parents=True, exist_ok=True)
     began = (out / "fitted.fit" / "state.safetensors").exists()
-    report = fit(read_noisy(noisy, say=say), path, config.fit, resume=resume and began, say=say)
+    options = FitOptions(resume=resume and began, say=say)
+    report = fit(read_noisy(noisy, say=say), path, config.fit, options=options)
     if not report.saved:
         say("the weights in the package clean these pictures as well as they can")
         return shipped()
@@ -98,7 +100,7 @@ def _as_they_are(config: TrainConfig, noisy: Sequence[str | Path], say: Say) -> 
             f"level; got {found.describe()}; pass --prior cleaned"
         )
     lowest = 1.1 * found.sigma
-    say(f"the prior learns noise levels from {255 * lowest:.1f} of 255 up; walks end there with one call")
+    say(f"the prior learns noise levels from {255 * lowest:.1f} of 255 up; sampling ends there with one call")
     data = replace(
         config.data, train=tuple(map(str, noisy)), noise_std=found.sigma, half_size=False, text=0.0,
         faded=0.0, gray=0.0,

@@ -17,17 +17,18 @@ import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from ramps import RAMP
 from safetensors import safe_open
 from scenes import scene
 from scipy.ndimage import gaussian_filter
-from ramps import RAMP
 from torch import Tensor
 
 from restore.errors import ConfigError, RestoreError
 from restore.fitting import fit as fits
 from restore.fitting import fitter as fitters
-from restore.fitting.fit import FitReport, choose_method, fit, measure_set, run_folder
+from restore.fitting.fit import FitOptions, FitReport, choose_method, run_folder
 from restore.fitting.fitter import Fitter
+from restore.fitting.set_noise import measure_set
 from restore.fitting.views import NoisySet, Scene
 from restore.images.fingerprints import Fingerprints
 from restore.priors import adapters, checkpoint
@@ -41,6 +42,10 @@ Pixels = NDArray[np.uint8]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def fit(noisy: NoisySet, output: Path, config: FitConfig, *, base: Backbone, **options: Any) -> FitReport:
+    return fits.fit(noisy, output, config, base=base, options=FitOptions(**options))
 
 
 def load(path: Path) -> Backbone:
@@ -232,6 +237,7 @@ def test_clean_pictures_are_left_alone(tmp_path: Path, base: Backbone, said: lis
     assert json.loads(json.dumps(report.facts(), allow_nan=False))["after"] is None
 
 
+@pytest.mark.slow
 def test_texture_is_not_taken_for_noise(tmp_path: Path, base: Backbone, said: list[str]) -> None:
     """The fur of this cat measures as smooth noise; `denoise` leaves it alone, so there is nothing to fit."""
     cat = skimage.data.chelsea()
@@ -243,6 +249,7 @@ def test_texture_is_not_taken_for_noise(tmp_path: Path, base: Backbone, said: li
     assert fit(pictures, tmp_path / "own.safetensors", quick(steps=1), base=base, force=True, say=len).saved
 
 
+@pytest.mark.slow
 def test_smooth_noise_of_gray_scans_is_not_taken_for_texture(tmp_path: Path, base: Backbone) -> None:
     """One such picture alone `denoise` leaves as it is; that the noise is in all of them tells."""
     scenes = []

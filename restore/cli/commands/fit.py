@@ -1,11 +1,12 @@
-"""``restore fit``: the options, and what is said; the work is done in `restore.training.fit`."""
+"""``restore fit``: fit the weights to noisy pictures; see `restore.fitting.fit`."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,10 @@ from restore.cli.parameters import Number, switch
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
 from restore.errors import OutputError
+
+if TYPE_CHECKING:
+    from restore.fitting.views import NoisySet
+    from restore.training.config import FitConfig
 
 FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
 LOSSES = ("l2", "l1", "l0")
@@ -29,56 +34,55 @@ LOSSES = ("l2", "l1", "l0")
 )  # fmt: skip
 @click.option(
     "--method", type=click.Choice(FIT_METHODS), default="auto", show_default=True,
-    help="noise2noise: from views of the same scenes (pairs, bursts). recorrupted: from single pictures, by "
-    "adding more noise of the kind that was measured; also for noise that neighbouring pixels share, or that "
-    "grows with brightness. neighbor2neighbor: from single pictures with noise that is independent in each "
-    "pixel, whatever its kind. auto: noise2noise where there are views, else recorrupted.",
+    help="noise2noise: learn from several views of the same scenes (pairs, bursts). recorrupted: learn from "
+    "single pictures by adding more noise of the measured kind; also where neighbouring pixels share noise or "
+    "it grows with brightness. neighbor2neighbor: learn from single pictures whose noise is independent "
+    "in each pixel. auto: noise2noise where there are views, else recorrupted.",
 )  # fmt: skip
 @click.option(
     "--pairs", metavar="PATTERN",
     help="Which files are views of one scene: their names below INPUT without suffix, with {scene} and "
     "{view} and * in place of what differs, such as '{scene}_{view}' or '{view}/{scene}'. Pages of a TIFF "
-    "are views of one scene without being told.",
+    "are views of one scene by themselves.",
 )  # fmt: skip
 @click.option(
     "--loss", type=click.Choice(LOSSES), default="l2", show_default=True,
-    help="Of noise2noise. l2 finds the mean of what views would show: for noise around the true value. l1 "
-    "their median: where up to half of the pixels are spoilt (text, lines, impulses). l0 their mode: where "
-    "more than half are.",
+    help="Loss of noise2noise. l2 finds the mean of the views, for noise of mean zero. l1 finds the median, "
+    "where up to half of the pixels are outliers (text, lines, impulses). l0 finds the mode, where more than "
+    "half are.",
 )  # fmt: skip
 @click.option(
     "--sigma", type=Number(0, 255), default=0.0, metavar="S",
-    help="For recorrupted: the noise is white Gaussian of this standard deviation, 0 to 255. Default: "
-    "measured.",
+    help="Standard deviation of white Gaussian noise, 0 to 255, for recorrupted. Default: measure the noise.",
 )  # fmt: skip
 @click.option(
     "--minutes", type=Number(0), default=8.0, show_default=True, metavar="M",
-    help="How long in all; 0 is no limit, then --steps must be one.",
+    help="Time limit in all; 0 is no limit, and --steps must be given.",
 )  # fmt: skip
-@click.option("--steps", type=click.IntRange(min=0), default=0, metavar="N", help="End after so many steps.")
+@click.option("--steps", type=click.IntRange(min=0), default=0, metavar="N", help="Stop after N steps.")
 @click.option(
     "--rank", type=click.IntRange(0, 64), default=0, show_default=True, metavar="R",
-    help="Train low-rank adapters of this rank in place of all weights. Their file is small and works only "
-    "with the weights they were fitted on: those in the package, or a checkpoint beside the file.",
+    help="Train low-rank adapters of this rank instead of all weights. Their file is small and works only "
+    "with the weights they were fitted on: those in the package, or a checkpoint in the same folder.",
 )  # fmt: skip
-@switch("--from-scratch", help="Begin with random weights; takes hours, not minutes.")
+@switch("--from-scratch", help="Start from random weights. This takes hours, not minutes.")
 @click.option(
     "--lr", type=Number(0, 1), default=0.0, metavar="LR",
     help="Learning rate.  [default: 0.0003; adapters and from scratch 0.001]",
 )  # fmt: skip
 @click.option(
-    "--batch", type=click.IntRange(1), default=16, show_default=True, metavar="N", help="Crops a step."
+    "--batch", type=click.IntRange(1), default=16, show_default=True, metavar="N", help="Crops per step."
 )
 @click.option(
     "--crop", type=click.IntRange(32, 768), default=96, show_default=True, metavar="N",
-    help="Side of a crop in pixels; smaller pictures have smaller ones.",
+    help="Side of the crops in pixels; smaller for small pictures.",
 )  # fmt: skip
 @click.option(
     "--held-out", type=Number(0.01, 0.5), default=0.1, show_default=True, metavar="SHARE",
-    help="Share of the scenes that is not learned from, but measured on before and after.",
+    help="Share of the scenes that is kept aside to measure the error before and after.",
 )  # fmt: skip
-@switch("--force", help="Write the weights also where they are no gain on what was kept aside.")
-@switch("--resume", help="Go on with this fit where it stopped, or make it longer.")
+@switch("--force", help="Write the weights even if they are no better on the scenes kept aside.")
+@switch("--resume", help="Continue this fit where it stopped, or extend it.")
 @SEED
 @with_settings(OVERWRITE, *MODEL)
 def fit(
@@ -87,7 +91,7 @@ def fit(
     """Fit the weights to your own noisy pictures. No clean ones are needed.
 
     INPUT: files and folders of noisy pictures, all from one scanner, camera or film. The noise is measured
-    first; a part of the pictures is kept aside, and the weights are written only where they are a gain on it.
+    first. Some pictures are kept aside, and the weights are written only if they do better on these.
 
     \b
     restore fit scans -o myscanner.safetensors
@@ -96,7 +100,7 @@ def fit(
     """
     output = _place(settings, resume=resume)
 
-    from restore.fitting.fit import choose_method, measure_set, run_folder
+    from restore.fitting.fit import FitOptions, run_folder
     from restore.fitting.fit import fit as run
     from restore.fitting.views import read_noisy
     from restore.training.config import FitConfig
@@ -110,25 +114,13 @@ def fit(
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
     if settings.dry_run:
-        noise = measure_set(noisy, config.sigma)
-        method = choose_method(config, noisy, noise, say)
-        facts = {
-            "noise": noise.facts(),
-            "method": method,
-            "scenes": len(noisy.scenes),
-            "skipped": noisy.skipped,
-        }
-        plan = f"{noise.describe()}; {method} -> {output}"
-        click.echo(
-            json.dumps({**facts, "output": str(output), "status": "planned"}) if settings.json else plan
-        )
+        _plan(noisy, config, output, say, as_json=settings.json)
         return
     base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
-    report = run(
-        noisy, output, config, base=base, resume=resume, force=force, say=say, quiet=settings.quiet
-    )  # fmt: skip
+    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
+    report = run(noisy, output, config, base=base, options=how)
     if settings.json:
         click.echo(json.dumps(report.facts()))
     elif report.saved:
@@ -139,6 +131,26 @@ def fit(
         context.exit(CANCELLED)
     if report.method and not report.saved:
         context.exit(1)
+
+
+def _plan(
+    noisy: NoisySet, config: FitConfig, output: Path, say: Callable[[str], None], *, as_json: bool
+) -> None:
+    """Print what a fit would do."""
+    from restore.fitting.fit import choose_method
+    from restore.fitting.set_noise import measure_set
+
+    noise = measure_set(noisy, config.sigma)
+    method = choose_method(config, noisy, noise, say)
+    facts = {
+        "noise": noise.facts(),
+        "method": method,
+        "scenes": len(noisy.scenes),
+        "skipped": noisy.skipped,
+        "output": str(output),
+        "status": "planned",
+    }
+    click.echo(json.dumps(facts) if as_json else f"{noise.describe()}; {method} -> {output}")
 
 
 def _place(settings: Settings, *, resume: bool) -> Path:
