@@ -1,4 +1,4 @@
-"""Operators from their specification."""
+"""Operators made from their specification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,22 @@ Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 
 
 def chain_of(words: Sequence[Spec]) -> Building:
-    """What was done to a picture, the first word first, as an operator for `solve`."""
+    """Give the operator of a specification, for `restore.solve`.
+
+    Parameters
+    ----------
+    words : what was done to the picture; the first comes first.
+
+    Returns
+    -------
+    A function of the measurement's size (h, w) and a device that gives the degradation.
+
+    Examples
+    --------
+    >>> from restore.inverse.spec import parse_spec
+    >>> chain_of([parse_spec("down=2"), parse_spec("gray")])((8, 8), "cpu").x_shape
+    (3, 16, 16)
+    """
 
     def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
         parts: list[Degradation] = []
@@ -32,13 +47,20 @@ def chain_of(words: Sequence[Spec]) -> Building:
 
 
 def kernel_of(word: Spec) -> Tensor:
-    """The kernel ``(kh, kw)`` of a word that is a blur."""
+    """Give the kernel ``(kh, kw)`` of a blur.
+
+    Examples
+    --------
+    >>> from restore.inverse.spec import parse_spec
+    >>> kernel_of(parse_spec("blur=gaussian:1")).shape
+    torch.Size([7, 7])
+    """
     make = gaussian_kernel if word.kind == "gaussian" else motion_kernel
     return make(*word.numbers)
 
 
 def _operator(word: Spec, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
-    """The operator whose measurement has the size (h, w)."""
+    """Give the operator whose measurement has the size (h, w)."""
     if word.kind in ("gaussian", "motion"):
         # What was done before the blur has left no more than the picture to be blurred.
         return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)

@@ -32,23 +32,33 @@ be projected onto those that give y (`Projecting`). ``gradient``: it can be diff
 
 @dataclass(frozen=True)
 class Solver:
-    """A published way to solve inverse problems, and how it is run when nothing else is said.
+    """A published way to solve inverse problems, and the settings that it has unless others are given.
 
     Parameters
     ----------
     name : what users call it.
     reference : author and year.
     serves : it can undo every operator that has one of these capabilities.
-    update : a transition of its own, made of a denoiser and a problem; or
-    wrap : a denoiser for any sampler, made of a denoiser, a problem and random numbers; one of the two,
-        or both.
+    update : makes steps of its own out of a denoiser and a problem.
+    wrap : makes a denoiser for any sampler out of a denoiser, a problem and random numbers. A solver has an
+        update, a wrap, or both.
     sampler : for ``wrap``.
     gradient : whether the network is differentiated.
     estimate : what comes out.
     few : where there are both, up to how many steps ``update`` is used.
     start : the noise level, [0, 1] units, to start from a first guess at, measured on validation pictures.
-    rank : which solver is taken unasked: of those that serve an operator the one of the lowest rank. None:
-        never unasked.
+    rank : of the solvers that serve an operator the one of the lowest rank is used unless one is named.
+        None: only when it is named.
+
+    Raises
+    ------
+    ValueError
+        Without an update and a wrap.
+
+    Examples
+    --------
+    >>> solvers()["dps"].gradient
+    True
     """
 
     name: str
@@ -68,12 +78,12 @@ class Solver:
             raise ValueError(f"solver {self.name!r} needs an update of its own, or a wrap for any sampler")
 
     def uses_update(self, steps: int) -> bool:
-        """Whether so many steps are taken by the transition of its own."""
+        """Whether so many steps are taken by its own update."""
         return self.update is not None and (self.wrap is None or steps <= self.few)
 
 
 def _lazy(name: str) -> Callable[..., Any]:
-    """A function of `restore.inverse.solvers`, which is imported when it is first called."""
+    """Give a function of `restore.inverse.solvers`, which is imported when it is first called."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         return getattr(import_module("restore.inverse.solvers"), name)(*arguments, **options)
@@ -104,7 +114,7 @@ _SOLVERS = {
         ),
         Solver("ddnm-plus", "Wang et al. 2023", ("linear",), _lazy("ddnm_plus")),
         Solver("diffpir", "Zhu et al. 2023", ("linear",), _lazy("diffpir")),
-        # Its own transition adds up to more than the measurement says, noise and all, when there are many.
+        # In many steps its own update fits the noise of the measurement, too.
         Solver(
             "pigdm",
             "Song et al. 2023",
@@ -124,7 +134,20 @@ _SOLVERS = {
 
 
 def register(solver: Solver) -> Solver:
-    """Make a solver known by its name. Raises ValueError where there is one of that name already."""
+    """Make a solver known by its name to the tasks and the command line; give it back.
+
+    Raises
+    ------
+    ValueError
+        Where there is one of that name already.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> register(replace(solvers()["dps"], name="mine", rank=None)).name
+    'mine'
+    >>> unregister("mine")
+    """
     if solver.name in solvers():
         raise ValueError(f"there is a solver {solver.name!r} already; choose another name")
     _SOLVERS[solver.name] = solver
@@ -137,9 +160,17 @@ def unregister(name: str) -> None:
 
 
 def solvers() -> dict[str, Solver]:
-    """All solvers by name: those of this package, those registered, those of installed packages.
+    """Give all solvers by name: those of this package, those registered, those of installed packages.
 
-    Raises ValueError for one of another package that has the name of another or is no `Solver`.
+    Raises
+    ------
+    ValueError
+        For one of an installed package that has the name of another or is not a `Solver`.
+
+    Examples
+    --------
+    >>> list(solvers())[:3]
+    ['splitting', 'ddnm', 'ddnm-plus']
     """
     return _SOLVERS | _installed()
 
@@ -160,14 +191,25 @@ def _installed() -> dict[str, Solver]:
 
 
 def solvers_for(capabilities: Collection[Capability]) -> list[Solver]:
-    """The solvers that can undo an operator of these capabilities."""
+    """Give the solvers that can undo an operator of these capabilities.
+
+    Examples
+    --------
+    >>> [solver.name for solver in solvers_for({"gradient"})]
+    ['dps']
+    """
     return [solver for solver in solvers().values() if set(solver.serves) & set(capabilities)]
 
 
 def preferred(capabilities: Collection[Capability], estimate: str) -> Solver:
-    """The solver for an estimate where none is named; of a sample those that measured best come first.
+    """Give the solver that is used for an estimate unless one is named.
 
-    Where none of them can undo the operator, the first of that estimate, which says so itself.
+    Where none can undo the operator it is the first for that estimate, which says so itself.
+
+    Examples
+    --------
+    >>> preferred({"linear", "gradient"}, "sample").name
+    'pigdm'
     """
     ranked = sorted(
         (solver for solver in solvers().values() if solver.estimate == estimate and solver.rank is not None),

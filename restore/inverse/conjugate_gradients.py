@@ -16,10 +16,32 @@ def conjugate_gradients(
     tolerance: float = 1e-4,
     most: int = 60,
 ) -> Tensor:
-    """Solve ``apply(s) = r`` for each picture of a batch, to ``|apply(s) - r| < tolerance |r|``.
+    """Solve ``apply(s) = r`` for each picture of a batch.
 
-    apply is linear, symmetric and not negative; after ``most`` steps what was reached is given, which for
-    values that are nearly unmeasured is a solution without them.
+    Parameters
+    ----------
+    apply : linear, symmetric and positive semidefinite.
+    r : ``(b, c, h, w)``.
+    precondition : approximately the inverse of apply, symmetric too.
+    tolerance : enough is ``|apply(s) - r| < tolerance |r|`` for all pictures.
+    most : number of steps after which what was reached is given. For directions that are nearly unmeasured
+        that is a solution without them.
+
+    Returns
+    -------
+    s ``(b, c, h, w)``.
+
+    References
+    ----------
+    Hestenes and Stiefel (1952), "Methods of Conjugate Gradients for Solving Linear Systems",
+    doi:10.6028/jres.049.044.
+
+    Examples
+    --------
+    >>> import torch
+    >>> s = conjugate_gradients(lambda s: 2 * s, torch.ones(1, 3, 2, 2), lambda s: s)
+    >>> float(s.mean())
+    0.5
     """
 
     def dot(a: Tensor, b: Tensor) -> Tensor:

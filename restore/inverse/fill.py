@@ -1,4 +1,4 @@
-"""Values smoothed over what is known of them; a hole filled so, where every inpainting method starts."""
+"""Smooth values over what is known of them, and fill holes so: where every inpainting method starts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,31 @@ from restore.images.device_constants import constant
 def push_pull(image: Tensor, hole: Tensor) -> Tensor:
     """Fill holes by normalised convolution on a pyramid.
 
-    Pull: average the known pixels into ever coarser levels, each weighted by how much of it is
-    known. Push: from coarse to fine, blend every pixel towards the coarser level by what it lacks
-    (Gortler et al. 1996, "The Lumigraph", sec. 3.5; Knutsson and Westin 1993).
+    Pull: average the known pixels into ever coarser levels, each weighted by how much of it is known. Push:
+    from coarse to fine, blend every pixel towards the coarser level by what it lacks.
 
-    image ``(b, c, h, w)``; hole ``(b, 1, h, w)``, 1 where content is missing. Known pixels come back
-    unchanged. An image without a single known pixel comes back as its mid-grey, 0.5.
+    Parameters
+    ----------
+    image : ``(b, c, h, w)``.
+    hole : ``(b, 1, h, w)``, 1 where content is missing.
+
+    Returns
+    -------
+    The picture ``(b, c, h, w)``. Known pixels come back unchanged; an image without a single known pixel is
+    0.5 everywhere.
+
+    References
+    ----------
+    Gortler et al. (1996), "The Lumigraph", doi:10.1145/237170.237200, section 3.5; Knutsson and Westin
+    (1993), "Normalized and Differential Convolution", doi:10.1109/CVPR.1993.341081.
+
+    Examples
+    --------
+    >>> import torch
+    >>> hole = torch.zeros(1, 1, 8, 8)
+    >>> hole[..., 2:5, 2:5] = 1
+    >>> torch.allclose(push_pull(torch.full((1, 3, 8, 8), 0.25), hole), torch.tensor(0.25))
+    True
     """
     known = 1 - hole
     return _pull_push(image * known, known)
@@ -48,10 +67,27 @@ def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
 
 
 def smoothed(values: Tensor, radius: float, where: Tensor | None = None) -> Tensor:
-    """Means of ``(b, c, h, w)`` weighed by a bell of so many pixels, over what is within ``where`` only.
+    """Give Gaussian-weighted means, by normalised convolution: borders need no rule of their own.
 
-    Normalised convolution (Knutsson and Westin 1993): the border of the picture needs no rule of its own.
-    Where nothing is within three times the radius it is 0.
+    Parameters
+    ----------
+    values : ``(b, c, h, w)``.
+    radius : standard deviation of the weights, in pixels.
+    where : ``(b, 1, h, w)``, 1 for the pixels that count; None is all.
+
+    Returns
+    -------
+    The means ``(b, c, h, w)``; 0 where no pixel that counts is within three times the radius.
+
+    References
+    ----------
+    Knutsson and Westin (1993), doi:10.1109/CVPR.1993.341081.
+
+    Examples
+    --------
+    >>> import torch
+    >>> torch.allclose(smoothed(torch.ones(1, 1, 8, 8), 2.0), torch.tensor(1.0))
+    True
     """
     known = torch.ones_like(values) if where is None else where.to(values).expand_as(values)
     reach = int(3 * radius)

@@ -1,4 +1,4 @@
-"""Wrappers that steer a denoiser: known pixels injected, measurements enforced, noise left out."""
+"""Wrappers that steer a denoiser: towards known pixels, measurements and conditions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from restore.diffusion.updates import FiniteCheck
 from restore.inverse.protocols import Operator, Projecting, consistent
 from restore.types import Denoiser, Progress, Rng
 
-FULL_STEPS = 24  # of DPIR's ladders the longest (Zhang et al. 2021, section 5)
+FULL_STEPS = 24  # the most that DPIR takes (Zhang et al. 2021, section 5)
 
 
 def inject_known(
@@ -27,12 +27,38 @@ def inject_known(
 ) -> Denoiser:
     """Replace the known pixels of the state by the measurement at the state's own noise level.
 
-    RePaint (Lugmayr et al. 2022, eq. 8): ``x <- known (y + sigma z) + hole x`` before every network
-    call, with fresh z. The answer's known pixels are y itself.
+    ``x <- known (y + sigma z) + hole x`` before every network call, with fresh z. The known pixels of the
+    answer are y itself.
 
-    variance: ``printed`` is that of the paper's algorithm 1, where the noise's scale 1 - abar lacks a
-    square root, so that known pixels are less noisy than the rest by ``sqrt(1 - abar)``; ``corrected`` is
-    that of eq. 8 and of the released code.
+    Parameters
+    ----------
+    denoise : ``(x, sigma) -> E[x0 | x]``.
+    y : the picture ``(b, 3, h, w)``; what it holds in the hole does not matter.
+    hole : ``(b, 1, h, w)``, 1 where content is missing.
+    rng : the random numbers.
+    variance : ``printed`` is that of the paper's algorithm 1, where the noise's scale 1 - abar lacks a square
+        root, so that known pixels are less noisy than the rest by ``sqrt(1 - abar)``; ``corrected`` is that
+        of eq. 8 and of the released code.
+
+    Returns
+    -------
+    A denoiser.
+
+    References
+    ----------
+    Lugmayr et al. (2022), "RePaint: Inpainting using Denoising Diffusion Probabilistic Models",
+    arXiv:2201.09865, eq. 8.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.diffusion.seeds import seeded_rng
+    >>> from restore.testing import tiny_prior
+    >>> half = torch.full((1, 3, 8, 8), 0.5)
+    >>> hole = torch.zeros(1, 1, 8, 8)
+    >>> inpainter = inject_known(tiny_prior().denoiser(), half, hole, seeded_rng(0))
+    >>> bool((inpainter(half, 0.2) == half).all())  # all of it is known
+    True
     """
 
     def injected(x: Tensor, sigma: float) -> Tensor:
@@ -48,9 +74,36 @@ def enforce(
 ) -> Denoiser:
     """Make every clean estimate agree with the measurement before the sampler goes on from it.
 
-    DDNM (Wang et al. 2023) for noise_std 0; for a noisy measurement the correction trusts y as much as
-    the noise allows at the present level, ``damping = (noise_std / sigma)^2``. What is not linear is
-    projected, whatever the noise.
+    For a noisy measurement the correction trusts y as much as the noise allows at the present level,
+    ``damping = (noise_std / sigma)^2``. Where the operator is not linear estimates are projected, whatever
+    the noise.
+
+    Parameters
+    ----------
+    denoise : ``(x, sigma) -> E[x0 | x]``.
+    y : the measurement ``(b, *operator.y_shape)``.
+    operator : the degradation.
+    noise_std : noise of the measurement, [0, 1] units, 0 or more.
+
+    Returns
+    -------
+    A denoiser.
+
+    References
+    ----------
+    Wang, Yu and Zhang (2023), arXiv:2212.00490, eq. 13, for noise_std 0; Zhang et al. (2021),
+    arXiv:2008.13751, eq. 6a.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.inverse.operators import Gray
+    >>> from restore.testing import tiny_prior
+    >>> half = torch.full((1, 3, 8, 8), 0.5)
+    >>> enforced = enforce(tiny_prior().denoiser(), half[:, :1], Gray((8, 8)))
+    >>> seen = Gray((8, 8)).forward(enforced(half, 0.2))
+    >>> torch.allclose(seen, half[:, :1], atol=1e-5)
+    True
     """
     if not isinstance(operator, Operator):
         project = operator.projection(y)
@@ -63,12 +116,35 @@ def enforce(
 
 
 def per_pixel_start(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:
-    """Let every pixel join a walk where the noise level has come down to the pixel's own.
+    """Let every pixel start from its own noise level.
 
-    A start in the middle of the ladder (SDEdit, Meng et al. 2022) that differs from pixel to pixel. Above its
-    level a pixel's clean estimate is ``start``, by which DDIM and DDPM leave it at ``start`` with the walk's
-    noise on it; samplers that look at two estimates at once mix both in the step in which it joins. levels
-    ``(b, 1, h, w)``, [0, 1] units.
+    Above its level the clean estimate of a pixel is ``start``, by which DDIM and DDPM leave it at ``start``
+    with the state's noise on it. Samplers that combine two estimates mix both in the step in which a pixel
+    starts.
+
+    Parameters
+    ----------
+    denoise : ``(x, sigma) -> E[x0 | x]``.
+    start : the picture ``(b, 3, h, w)`` to start from.
+    levels : the noise level of each pixel, ``(b, 1, h, w)``, [0, 1] units; at 0 a pixel stays as it is.
+
+    Returns
+    -------
+    A denoiser.
+
+    References
+    ----------
+    Meng et al. (2022), "SDEdit: Guided Image Synthesis and Editing with Stochastic Differential Equations",
+    arXiv:2108.01073, whose level is the same for all pixels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.testing import tiny_prior
+    >>> half = torch.full((1, 3, 8, 8), 0.5)
+    >>> denoise = per_pixel_start(tiny_prior().denoiser(), half, torch.zeros(1, 1, 8, 8))
+    >>> bool((denoise(half + 0.1, 0.2) == half).all())
+    True
     """
     return lambda x, sigma: torch.where(levels < sigma, start, denoise(x, sigma))
 
@@ -81,12 +157,39 @@ def half_quadratic_splitting(
     share: float = 1.0,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Denoise again and again at a falling noise level, adding no noise: a posterior mean, not a sample.
+    """Denoise at falling noise levels without adding noise: a posterior mean, not a sample.
 
-    Plug-and-play splitting (Zhang et al. 2021, DPIR, eq. 6): ``x <- D(x, sigma)`` for each sigma > 0,
-    with D wrapped by `enforce`. Deterministic. share: how far x moves towards D(x, sigma) in every step, for
-    ladders so fine (`share_of`) that all of it would smooth away what there is. Raises NumbersError when x
-    is no longer finite.
+    ``x <- D(x, sigma)`` for each sigma above 0, with D wrapped by `enforce`. Deterministic.
+
+    Parameters
+    ----------
+    denoise : ``(x, sigma) -> E[x0 | x]``, wrapped by `enforce`.
+    x : the first picture ``(b, 3, h, w)``.
+    sigmas : falling noise levels, [0, 1] units.
+    share : how far x moves towards D(x, sigma) in every step, above 0 and up to 1. Less than 1 is for many
+        steps (`share_of`), which would smooth the texture away.
+    progress : called after every network call, one for each level above 0.
+
+    Returns
+    -------
+    The picture ``(b, 3, h, w)``.
+
+    Raises
+    ------
+    NumbersError
+        When x is no longer finite; it names the step.
+
+    References
+    ----------
+    Zhang et al. (2021), "Plug-and-Play Image Restoration with Deep Denoiser Prior", arXiv:2008.13751, eq. 6.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.testing import tiny_prior
+    >>> half = torch.full((1, 3, 8, 8), 0.5)
+    >>> half_quadratic_splitting(tiny_prior().denoiser(), half, [0.2, 0.1, 0.0]).shape
+    torch.Size([1, 3, 8, 8])
     """
     levels = [sigma for sigma in sigmas if sigma > 0]
     denoise, check = with_progress(denoise, progress, len(levels)), FiniteCheck(levels)
@@ -99,14 +202,38 @@ def half_quadratic_splitting(
 
 
 def share_of(steps: int) -> float:
-    """Of splitting on a ladder of so many steps: all of them together move x as often as FULL_STEPS would."""
+    """Give the share by which splitting in so many steps moves x as far as in FULL_STEPS.
+
+    Examples
+    --------
+    >>> share_of(12), share_of(48)
+    (1.0, 0.5)
+    """
     return min(1.0, FULL_STEPS / steps)
 
 
 def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: float) -> Denoiser:
-    """Go beyond the condition, ``u + strength (c - u)`` (Ho and Salimans 2022, eq. 6, w = strength - 1).
+    """Go beyond the condition, ``u + strength (c - u)``; each call is two network calls.
 
-    strength 1 is the conditional denoiser alone, as SR3 and Palette use it. Two calls each.
+    Parameters
+    ----------
+    conditional, unconditional : two denoisers of the same network.
+    strength : w + 1 of the paper. 1 is the conditional denoiser alone, as SR3 and Palette use it.
+
+    Returns
+    -------
+    A denoiser.
+
+    References
+    ----------
+    Ho and Salimans (2022), "Classifier-Free Diffusion Guidance", arXiv:2207.12598, eq. 6.
+
+    Examples
+    --------
+    >>> import torch
+    >>> guided = classifier_free(lambda x, sigma: x + 1, lambda x, sigma: x, 1.5)
+    >>> float(guided(torch.zeros(1, 3, 2, 2), 0.1).mean())
+    1.5
     """
 
     def guided(x: Tensor, sigma: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""JPEG as a degradation: what it leaves of a picture, and the pictures that a file can have been of."""
+"""JPEG as a degradation, and the pictures that a JPEG can have been made of."""
 
 from __future__ import annotations
 
@@ -35,11 +35,28 @@ def compressed(
     coarser: tuple[int, int] = (2, 2),
     rounding: Callable[[Tensor], Tensor] = torch.round,
 ) -> Tensor:
-    """What JPEG leaves of an image ``(b, 3, h, w)`` in [0, 1].
+    """Give what JPEG leaves of a picture; entropy coding is lossless and left out.
 
-    Transform and quantisation as in ITU-T T.81; entropy coding is lossless and left out. tables: of luma
-    and chroma, ``(b or 1, 8, 8)``. coarser: chroma by how many times, (down, across). h and w are padded
-    inside to whole blocks. rounding: of the coefficients, for those who need a gradient.
+    Parameters
+    ----------
+    image : ``(b, 3, h, w)`` in [0, 1]; padded inside to whole blocks.
+    tables : quantisation tables of luma and chroma, ``(b or 1, 8, 8)`` each.
+    coarser : how many times fewer chroma samples there are, (down, across).
+    rounding : of the coefficients; another one is for those who need a gradient.
+
+    Returns
+    -------
+    The decoded picture ``(b, 3, h, w)`` in [0, 1].
+
+    References
+    ----------
+    ITU-T T.81 (1992), annex A.
+
+    Examples
+    --------
+    >>> import torch
+    >>> compressed(torch.full((1, 3, 8, 8), 0.5), [torch.ones(1, 8, 8)] * 2).shape
+    torch.Size([1, 3, 8, 8])
     """
     h, w = image.shape[-2:]
     coded = []
@@ -51,9 +68,13 @@ def compressed(
 
 @dataclass(frozen=True)
 class Cells:
-    """The pictures that a JPEG can have been of: each coefficient within its quantisation interval.
+    """The pictures that a JPEG can have been made of: each coefficient within its quantisation interval.
 
-    bounds: of luma and the two chromas, the least and the most of every coefficient.
+    Parameters
+    ----------
+    bounds : of luma and the two chromas, the least and the most of every coefficient.
+    tables : quantisation tables of luma and chroma.
+    coarser : how many times fewer chroma samples there are, (down, across).
     """
 
     bounds: tuple[tuple[Tensor, Tensor], ...]
@@ -61,7 +82,7 @@ class Cells:
     coarser: tuple[int, int]
 
     def nearest(self, image: Tensor) -> Tensor:
-        """The nearest of them to ``(b, 3, h, w)``: onto the intervals, in all three planes."""
+        """Give the nearest of them to a picture ``(b, 3, h, w)``."""
         h, w = image.shape[-2:]
         moved = []
         whole = _planes(image, self.tables, (1, 1), side=_side(self.coarser))
@@ -76,7 +97,20 @@ class Cells:
 
 
 def cells(decoded: Tensor, coding: JpegCoding) -> Cells:
-    """Those of a decoded JPEG ``(b, 3, h, w)`` in [0, 1]; its coding's turn is not looked at."""
+    """Give the pictures that a decoded JPEG can have been made of.
+
+    Parameters
+    ----------
+    decoded : ``(b, 3, h, w)`` in [0, 1], on the grid of its blocks.
+    coding : how it was coded; its turn is not used.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.images.jpeg_coding import coding_of
+    >>> cells(torch.full((1, 3, 16, 16), 0.5), coding_of(30)).coarser
+    (2, 2)
+    """
     tables = _tables(coding, decoded.device)
     clipped = _planes(((decoded <= 0) | (decoded >= 1)).float(), tables, coding.coarser, colours=False)
     bounds = []
@@ -93,10 +127,27 @@ def cells(decoded: Tensor, coding: JpegCoding) -> Cells:
 
 
 class Jpeg:
-    """What JPEG leaves of pictures of ``size`` (h, w); not linear.
+    """JPEG coding as a degradation, which is not linear.
 
-    coding: how it was coded, on the grid of the pictures. Its gradient is that of JPEG without rounding
-    (straight through, Bengio et al. 2013).
+    Its gradient is that of JPEG without rounding (straight through).
+
+    Parameters
+    ----------
+    coding : how it was coded, on the grid of the pictures.
+    size : of the pictures, (h, w).
+    device : of the tables.
+
+    References
+    ----------
+    Bengio, Leonard and Courville (2013), "Estimating or Propagating Gradients Through Stochastic Neurons for
+    Conditional Computation", arXiv:1308.3432.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.images.jpeg_coding import coding_of
+    >>> Jpeg(coding_of(30), (16, 16)).forward(torch.full((1, 3, 16, 16), 0.5)).shape
+    torch.Size([1, 3, 16, 16])
     """
 
     def __init__(self, coding: JpegCoding, size: tuple[int, int], device: torch.device | str = "cpu"):
@@ -105,27 +156,30 @@ class Jpeg:
         self._tables = _tables(coding, device)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Code and decode x."""
+
         def straight_through(values: Tensor) -> Tensor:
             return values + (values.round() - values).detach()
 
         return compressed(x, self._tables, coarser=self.coding.coarser, rounding=straight_through)
 
     def guess(self, y: Tensor) -> Tensor:
+        """Give y."""
         return y
 
     def projection(self, y: Tensor) -> Callable[[Tensor], Tensor]:
-        """From a picture to the nearest one that this JPEG can have been of."""
+        """Give the function from a picture to the nearest one that the JPEG y can have been made of."""
         return cells(y, self.coding).nearest
 
 
 def as_coded(x: Tensor, turn: int) -> Tensor:
-    """A picture ``(b, c, h, w)`` that was turned by an EXIF orientation, as it was before."""
+    """Undo an EXIF orientation, 1 to 8, of a picture ``(b, c, h, w)``."""
     x = x.flip(_flipped(turn))
     return x.mT if turn >= 5 else x
 
 
 def upright(x: Tensor, turn: int) -> Tensor:
-    """As coded, turned by an EXIF orientation."""
+    """Turn a picture ``(b, c, h, w)`` as coded by an EXIF orientation, 1 to 8."""
     x = x.mT if turn >= 5 else x
     return x.flip(_flipped(turn))
 

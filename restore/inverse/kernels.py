@@ -7,7 +7,26 @@ from torch import Tensor
 
 
 def gaussian_kernel(sigma: float) -> Tensor:
-    """A bell of standard deviation ``sigma`` pixels, cut off at three, float64 of sum 1."""
+    """Give a Gaussian kernel, cut off at three standard deviations.
+
+    Parameters
+    ----------
+    sigma : standard deviation in pixels, above 0 and up to 100.
+
+    Returns
+    -------
+    The kernel ``(k, k)`` of odd k, float64, of sum 1.
+
+    Raises
+    ------
+    ValueError
+        For a sigma out of range.
+
+    Examples
+    --------
+    >>> gaussian_kernel(1.0).shape
+    torch.Size([7, 7])
+    """
     if not 0 < sigma <= 100:
         raise ValueError(f"the blur's sigma lies above 0 and up to 100 pixels, got {sigma:g}")
     reach = max(1, round(3 * sigma))
@@ -18,9 +37,28 @@ def gaussian_kernel(sigma: float) -> Tensor:
 
 
 def motion_kernel(length: float, angle: float = 0.0) -> Tensor:
-    """A straight even movement over ``length`` pixels, ``angle`` degrees from the right turning up.
+    """Give the kernel of a straight movement at constant speed.
 
-    The line is sampled densely and shared between the four nearest pixels of each place; float64 of sum 1.
+    The line is sampled densely, and each place shared between its four nearest pixels.
+
+    Parameters
+    ----------
+    length : of the movement, 1 to 400 pixels.
+    angle : its direction in degrees, counted from the right and upwards.
+
+    Returns
+    -------
+    The kernel ``(k, k)`` of odd k, float64, of sum 1.
+
+    Raises
+    ------
+    ValueError
+        For a length out of range.
+
+    Examples
+    --------
+    >>> motion_kernel(5, 30).shape
+    torch.Size([7, 7])
     """
     if not 1 <= length <= 400:
         raise ValueError(f"a movement is 1 to 400 pixels long, got {length:g}")

@@ -87,8 +87,8 @@ class Hole:
 class Resize(Eigenbasis):
     """Resizing from ``large`` to ``small`` (h, w), for any factor, fractions included.
 
-    Separable: ``A x = R x C^T`` with one matrix for rows and one for columns, so that A A^T is diagonal in the
-    product of their two eigenbases and solve is exact.
+    Separable: ``A x = R x C^T`` with one matrix for rows and one for columns, so that A A^T is diagonal in
+    the product of their two eigenbases and solve is exact.
 
     Parameters
     ----------

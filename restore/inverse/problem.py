@@ -12,10 +12,25 @@ from restore.inverse.protocols import Degradation, check_shape
 
 @dataclass(frozen=True)
 class Problem:
-    """What was measured, ``(b, c, h, w)``, through which operator, with white noise of which level.
+    """A measurement, its operator and its noise: what a solver is given.
 
-    noise_std: [0, 1] units. Raises ValueError for a measurement of another size than the operator's, and for
-    a level below 0.
+    Parameters
+    ----------
+    y : the measurement ``(b, *operator.y_shape)``, nominal range [0, 1].
+    operator : the degradation that it was measured through.
+    noise_std : standard deviation of its white noise, [0, 1] units, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        For a measurement of another size than the operator's, and for a noise_std out of range.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from restore.inverse.operators import Gray
+    >>> Problem(torch.zeros(1, 1, 8, 8), Gray((8, 8)), noise_std=0.1).noise_std
+    0.1
     """
 
     y: Tensor

@@ -1,4 +1,4 @@
-"""What was done to a picture, in words: ``blur=gaussian:1.6``, ``down=4``."""
+"""Specifications of what was done to a picture: ``blur=gaussian:1.6``, ``down=4``."""
 
 from __future__ import annotations
 
@@ -37,29 +37,57 @@ RANGES: dict[Kind, tuple[float, float]] = {  # of the first of them
 class Spec:
     """One degradation.
 
-    gaussian: sigma in pixels; motion: length in pixels, angle in degrees from the right turning up; down
-    (bicubic), area (means): factor; gray; jpeg: quality.
+    Parameters
+    ----------
+    kind : of degradation.
+    numbers : of gaussian: sigma in pixels; of motion: length in pixels and angle in degrees, counted from the
+        right and upwards; of down (bicubic) and area (means): the factor; of jpeg: the quality; of gray none.
+
+    Examples
+    --------
+    >>> Spec("down", (4.0,)).size_before((10, 20))
+    (40, 80)
     """
 
     kind: Kind
     numbers: tuple[float, ...] = ()
 
     def size_after(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The largest size (h, w) that this makes of a picture of ``size``, or of a part of it."""
+        """Give the largest size (h, w) that this can make of a picture of ``size``, or of a part of it."""
         if self.kind not in ("down", "area"):
             return size
         h, w = (math.floor((side + 0.5) / self.numbers[0]) for side in size)
         return h - (round(h * self.numbers[0]) > size[0]), w - (round(w * self.numbers[0]) > size[1])
 
     def size_before(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The size (h, w) of a picture that has ``size`` when this was done to it."""
+        """Give the size (h, w) of the picture that this made one of ``size`` of."""
         if self.kind not in ("down", "area"):
             return size
         return round(size[0] * self.numbers[0]), round(size[1] * self.numbers[0])
 
 
 def parse_spec(word: str) -> Spec:
-    """``blur=gaussian:1.6`` and the like; ValueError for anything else."""
+    """Read a specification such as ``blur=gaussian:1.6``.
+
+    Parameters
+    ----------
+    word : ``blur=gaussian:SIGMA``, ``blur=motion:LENGTH:ANGLE``, ``down=FACTOR``, ``area=FACTOR``, ``gray``
+        or ``jpeg=QUALITY``.
+
+    Returns
+    -------
+    The degradation.
+
+    Raises
+    ------
+    ValueError
+        For anything else, and for numbers out of range.
+
+    Examples
+    --------
+    >>> parse_spec("blur=motion:15:30")
+    Spec(kind='motion', numbers=(15.0, 30.0))
+    """
     name, *values = word.removeprefix("blur=").replace("=", ":").split(":")
     kind = next((kind for kind in NUMBERS if kind == name), None)
     blurs = kind in ("gaussian", "motion")
@@ -82,14 +110,26 @@ def _fits(count: int, between: tuple[int, int]) -> bool:
 
 
 def size_before(words: Sequence[Spec], size: tuple[int, int]) -> tuple[int, int]:
-    """The size (h, w) of the picture before all of this was done to it, the first word first."""
+    """Give the size (h, w) of the picture before all of this was done to it; the first comes first.
+
+    Examples
+    --------
+    >>> size_before([parse_spec("gray"), parse_spec("down=2")], (10, 20))
+    (20, 40)
+    """
     for word in reversed(words):
         size = word.size_before(size)
     return size
 
 
 def capabilities(words: Sequence[Spec]) -> set[Capability]:
-    """What solvers can do with all of this as one operator."""
+    """Give what solvers can do with all of this as one operator.
+
+    Examples
+    --------
+    >>> sorted(capabilities([parse_spec("jpeg=30")]))
+    ['gradient', 'projection']
+    """
     kinds = [word.kind for word in words]
     if kinds == ["jpeg"]:
         return {"projection", "gradient"}
@@ -101,10 +141,22 @@ def capabilities(words: Sequence[Spec]) -> set[Capability]:
 
 
 def solvers_for(words: Sequence[Spec]) -> list[str]:
-    """The names of the solvers that can undo all of this."""
+    """Give the names of the solvers that can undo all of this.
+
+    Examples
+    --------
+    >>> solvers_for([parse_spec("jpeg=30")])
+    ['splitting', 'ddnm', 'dps']
+    """
     return [solver.name for solver in catalogue.solvers_for(capabilities(words))]
 
 
 def preferred(words: Sequence[Spec], estimate: str) -> str:
-    """The name of the solver for an estimate where none is named."""
+    """Give the name of the solver that is used for an estimate unless one is named.
+
+    Examples
+    --------
+    >>> preferred([parse_spec("down=2")], "sample")
+    'pigdm'
+    """
     return catalogue.preferred(capabilities(words), estimate).name

@@ -19,17 +19,21 @@ from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
 from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
+import restore
 from restore.diffusion import samplers
 from restore.diffusion.sigmas import log_sigma
 from restore.diffusion.updates import Update, run_updates
 from restore.images.jpeg_coding import coding_of
-from restore.inverse import guidance, operators, solvers
+from restore.inverse import build as build_module
+from restore.inverse import catalogue, gradient_solvers, guidance, operators, solvers
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import gaussian_kernel
 from restore.inverse.operators import Blur, Gray, Hole, Resize
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import UNMEASURED, Degradation, Operator, Spectral, consistent
-from restore.types import Rng
+from restore.inverse.spec import parse_spec, solvers_for
+from restore.testing import tiny_prior
+from restore.types import Denoiser, Rng
 
 ABAR, ABAR_BELOW = 0.3, 0.55  # a step of a DDPM schedule, from t to s
 SIGMA, BELOW = (((1 - abar) / abar) ** 0.5 / 2 for abar in (ABAR, ABAR_BELOW))
@@ -383,6 +387,42 @@ def test_what_is_not_measured_is_drawn_from_the_prior(name: str) -> None:
     assert_moments(x[..., :32].double(), mean=PRIOR.mean, variance=STD**2)
 
 
+def test_a_registered_solver_is_known_to_the_tasks() -> None:
+    """It is one record: here steps back to the first estimate that agrees with the measurement."""
+
+    def agreeing(denoise: Denoiser, problem: Problem) -> Update:
+        assert isinstance(problem.operator, Operator)
+        enforced = guidance.enforce(denoise, problem.y, problem.operator)
+
+        def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
+            return samplers.ddim_step(x, enforced(x, sigma), sigma, below, 0.0, rng)
+
+        return update
+
+    solver = catalogue.Solver("agreeing", "nobody", ("linear",), update=agreeing)
+    prior, picture = tiny_prior(), torch.full((1, 3, 8, 8), 0.4)
+
+    def restored() -> Tensor:
+        build = build_module.chain_of([parse_spec("down=2")])
+        return restore.solve(picture, build, method="agreeing", estimate="sample", steps=3, prior=prior)
+
+    with pytest.raises(ValueError, match="agreeing"):
+        restored()
+    catalogue.register(solver)
+    try:
+        assert "agreeing" in solvers_for([parse_spec("down=2")])
+        assert "agreeing" not in solvers_for([parse_spec("jpeg=30")])
+        found = restored()
+        with pytest.raises(ValueError, match="there is a solver 'agreeing' already"):
+            catalogue.register(solver)
+    finally:
+        catalogue.unregister("agreeing")
+    assert prior.calls == 3
+    assert found.shape == (1, 3, 16, 16)
+    torch.testing.assert_close(Resize((16, 16), (8, 8)).forward(found), picture, rtol=0, atol=1e-3)
+    assert "agreeing" not in catalogue.solvers()
+
+
 # --- conduct --------------------------------------------------------------------------------------
 
 
@@ -521,7 +561,7 @@ test_the_check_finds_the_mutant = mutant_tests(
                 "the prior's deviation is that of pictures in [-1, 1]",
             ),
             edited(solvers.pigdm, "eta, rng) + pulled", "eta, rng) + pulled / 2"),
-            edited(solvers._pulled_back, "problem.noise_std**2 / r2", "problem.noise_std / r2"),
+            edited(gradient_solvers._pulled_back, "problem.noise_std**2 / r2", "problem.noise_std / r2"),
         ],
         check_dps: [
             wrong(
