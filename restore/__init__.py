@@ -1,51 +1,43 @@
 """Restore photographs with one diffusion backbone: denoise, inpaint, upscale, sample.
 
-Importing the package is cheap. A function brings in what it needs, torch included, when it is first
-looked up (PEP 562).
+The public names are listed once, in the stub ``__init__.pyi``, which type checkers and this module read.
+Importing the package is cheap. A name's module, torch included, is imported when the name is first looked up
+(PEP 562).
+
+Examples
+--------
+>>> import restore
+>>> restore.__all__
+['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'inpaint', 'load', 'sample', 'solve', 'upscale']
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-from restore.errors import RestoreError
+from pathlib import Path
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "RestoreError", "colorize", "deblur", "dejpeg", "denoise", "inpaint", "load", "sample", "solve",
-    "upscale",
-]  # fmt: skip
 
-if TYPE_CHECKING:
-    from restore.priors.checkpoint import load
-    from restore.tasks.dejpeg import dejpeg
-    from restore.tasks.denoise import denoise
-    from restore.tasks.inpaint import inpaint
-    from restore.tasks.sample import sample
-    from restore.tasks.solve import colorize, deblur, solve
-    from restore.tasks.upscale import upscale
-else:
-    # Not seen by type checkers, for whom a module with __getattr__ has every attribute.
-    _HOMES = {
-        "colorize": "restore.tasks.solve",
-        "deblur": "restore.tasks.solve",
-        "dejpeg": "restore.tasks.dejpeg",
-        "denoise": "restore.tasks.denoise",
-        "inpaint": "restore.tasks.inpaint",
-        "load": "restore.priors.checkpoint",
-        "sample": "restore.tasks.sample",
-        "solve": "restore.tasks.solve",
-        "upscale": "restore.tasks.upscale",
-    }
+def _listed() -> dict[str, str]:
+    """Read which names the stub lists, and which module each comes from."""
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
 
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
+
+_MODULES = _listed()
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -16,8 +16,9 @@ from PIL import Image
 from recording import Recorder, box_mask, picture
 from scenes import scene
 
+import restore
 from restore import images
-from restore.cli import options
+from restore.cli.prior_loader import load_backbone
 from restore.cli.provenance import read_history
 from restore.diffusion.sigmas import repaint
 from restore.errors import ConfigError
@@ -26,9 +27,8 @@ from restore.inverse.spec import parse_spec
 from restore.priors import calibration, tiling
 from restore.priors.backbone import Backbone
 from restore.priors.calibration import Curve
-from restore.tasks import budget
-from restore.tasks import upscale as upscale_task
-from restore.tasks.budget import Plan, calls_of, plan, repaint_calls
+from restore.tasks import catalogue
+from restore.tasks.budget import Plan, plan, repaint_calls
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
@@ -37,8 +37,10 @@ from restore.tasks.solve import solve
 from restore.tasks.upscale import upscale
 from restore.testing import tiny_prior
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-def walk(method: str, estimate: str, **more: Any) -> dict[str, Any]:
+
+def asking(method: str, estimate: str, **more: Any) -> dict[str, Any]:
     return {"method": method, "estimate": estimate, "sampler": None, **more}
 
 
@@ -46,7 +48,7 @@ def made(task: str, asked: dict[str, Any], chosen: Plan) -> int:
     """The calls that a task makes when it is asked for what a plan has chosen."""
     backbone, image = tiny_prior(), picture(1, 3, 24, 20)
     backbone.ensemble = chosen.ensemble
-    options = {**asked, **chosen.walk}
+    options = {**asked, **chosen.options}
     if "jumps" in options:
         options["jumps"] = Jumps(*options["jumps"])
     if task == "inpaint":
@@ -62,31 +64,37 @@ def made(task: str, asked: dict[str, Any], chosen: Plan) -> int:
     return backbone.calls
 
 
+def calls_of(task: str, asked: dict[str, Any], steps: int) -> int:
+    """What so many steps take at most, by the catalogue."""
+    method = catalogue.find(task, asked["method"], asked["estimate"])
+    return method.calls(steps, asked.get("sampler"), guidance=asked.get("guidance", 1.0))
+
+
 CASES = [
-    ("inpaint", walk("alternating", "mean")),
-    ("inpaint", walk("alternating", "sample")),
-    ("inpaint", walk("alternating", "sample", sampler="heun")),
-    ("inpaint", walk("ddnm", "sample", sampler="langevin")),
-    ("inpaint", walk("conditional", "mean")),
-    ("inpaint", walk("conditional", "sample")),
-    ("inpaint", walk("conditional", "sample", guidance=2.0)),
-    ("inpaint", walk("repaint", "sample")),
-    ("inpaint", walk("pigdm", "sample")),
-    ("inpaint", walk("splitting", "mean")),
-    ("upscale", walk("projection", "mean")),
-    ("upscale", walk("projection", "sample", sampler="heun")),
-    ("upscale", walk("conditional", "mean")),
-    ("upscale", walk("conditional", "sample", guidance=0.5)),
-    ("denoise", walk("gaussian", "mean")),
-    ("denoise", walk("gaussian", "sample")),
-    ("denoise", walk("blind", "mean")),
-    ("dejpeg", walk("splitting", "mean")),
-    ("dejpeg", walk("ddnm", "sample")),
-    ("dejpeg", walk("dps", "sample")),
-    ("dejpeg", walk("blind", "mean")),
-    ("run", walk("splitting", "mean")),
-    ("run", walk("ddnm", "sample", sampler="heun")),
-    ("run", walk("diffpir", "sample")),
+    ("inpaint", asking("alternating", "mean")),
+    ("inpaint", asking("alternating", "sample")),
+    ("inpaint", asking("alternating", "sample", sampler="heun")),
+    ("inpaint", asking("splitting-ddnm", "sample", sampler="langevin")),
+    ("inpaint", asking("conditional", "mean")),
+    ("inpaint", asking("conditional", "sample")),
+    ("inpaint", asking("conditional", "sample", guidance=2.0)),
+    ("inpaint", asking("repaint", "sample")),
+    ("inpaint", asking("pigdm", "sample")),
+    ("inpaint", asking("splitting", "mean")),
+    ("upscale", asking("projection", "mean")),
+    ("upscale", asking("projection", "sample", sampler="heun")),
+    ("upscale", asking("conditional", "mean")),
+    ("upscale", asking("conditional", "sample", guidance=0.5)),
+    ("denoise", asking("gaussian", "mean")),
+    ("denoise", asking("gaussian", "sample")),
+    ("denoise", asking("blind", "mean")),
+    ("dejpeg", asking("splitting", "mean")),
+    ("dejpeg", asking("ddnm", "sample")),
+    ("dejpeg", asking("dps", "sample")),
+    ("dejpeg", asking("blind", "mean")),
+    ("solve", asking("splitting", "mean")),
+    ("solve", asking("ddnm", "sample", sampler="heun")),
+    ("solve", asking("diffpir", "sample")),
 ]
 
 
@@ -102,33 +110,34 @@ def test_a_plan_takes_the_calls_that_it_says_and_no_more_than_allowed(
         assert calls <= chosen.calls <= allowed
         # Of inpainting by other samplers, a third of the steps or half of them are theirs.
         assert calls == chosen.calls or (task == "inpaint" and asked["sampler"])
-        if options.STEPS[task][asked["method"], asked["estimate"]] > 1 and asked["method"] != "repaint":
-            steps, most = chosen.walk["steps"], budget.USEFUL.get((task, asked["method"], asked["estimate"]))
-            if steps != most:
+        method = catalogue.find(task, asked["method"], asked["estimate"])
+        if not method.one_call and not method.jumps:
+            steps = chosen.options["steps"]
+            if steps != method.useful:
                 assert calls_of(task, asked, steps + 1) > allowed  # one step more would not fit
 
 
 def test_the_least_budgets() -> None:
-    assert plan("upscale", walk("projection", "mean"), 2) == Plan(1, {"method": "conditional"})
-    assert plan("dejpeg", walk("splitting", "mean"), 1) == Plan(1, {"method": "blind"})
-    assert plan("denoise", walk("gaussian", "mean"), 100) == Plan(8, {}, 8)
+    assert plan("upscale", asking("projection", "mean"), 2) == Plan(1, {"method": "conditional"})
+    assert plan("dejpeg", asking("splitting", "mean"), 1) == Plan(1, {"method": "blind"})
+    assert plan("denoise", asking("gaussian", "mean"), 100) == Plan(8, {}, 8)
     # Where noise was cut off, every call has another before it.
-    assert plan("denoise", walk("gaussian", "mean"), 7, extra=1) == Plan(6, {}, 3)
-    assert plan("denoise", walk("gaussian", "sample"), 7, extra=1) == Plan(7, {"steps": 6})
+    assert plan("denoise", asking("gaussian", "mean"), 7, extra=1) == Plan(6, {}, 3)
+    assert plan("denoise", asking("gaussian", "sample"), 7, extra=1) == Plan(7, {"steps": 6})
     for task, asked, calls, least in (
-        ("upscale", walk("projection", "sample"), 2, 3),
-        ("dejpeg", walk("ddnm", "sample"), 1, 2),
-        ("inpaint", walk("repaint", "sample"), 10, 11),
-        ("denoise", walk("gaussian", "mean"), 0, 1),
+        ("upscale", asking("projection", "sample"), 2, 3),
+        ("dejpeg", asking("ddnm", "sample"), 1, 2),
+        ("inpaint", asking("repaint", "sample"), 10, 11),
+        ("denoise", asking("gaussian", "mean"), 0, 1),
     ):
         with pytest.raises(ConfigError, match=f"a budget of {calls} network calls is too small: .* {least}$"):
             plan(task, asked, calls)
 
 
 def test_what_steps_cannot_use_goes_into_orientations() -> None:
-    assert plan("dejpeg", walk("splitting", "mean"), 17) == Plan(15, {"steps": 4}, 3)
-    assert plan("upscale", walk("projection", "mean"), 3) == Plan(3, {"steps": 1})
-    assert plan("upscale", walk("projection", "mean"), 1000) == Plan(32, {"steps": 2}, 8)
+    assert plan("dejpeg", asking("splitting", "mean"), 17) == Plan(15, {"steps": 4}, 3)
+    assert plan("upscale", asking("projection", "mean"), 3) == Plan(3, {"steps": 1})
+    assert plan("upscale", asking("projection", "mean"), 1000) == Plan(32, {"steps": 2}, 8)
 
 
 def test_repaints_calls() -> None:
@@ -137,13 +146,9 @@ def test_repaints_calls() -> None:
     for steps, length, repeats in ((250, 10, 10), (100, 10, 4), (50, 5, 3), (20, 10, 2), (13, 4, 1)):
         walked = repaint(steps, length, repeats)
         assert repaint_calls(steps, length, repeats) == sum(b < a for a, b in pairwise(walked))
-    assert plan("inpaint", walk("repaint", "sample"), 2410).walk == {"steps": 250, "jumps": (10, 10)}
+    assert plan("inpaint", asking("repaint", "sample"), 2410).options == {"steps": 250, "jumps": (10, 10)}
     for calls in (20, 60, 370, 1000):
-        assert 0.8 * calls <= plan("inpaint", walk("repaint", "sample"), calls).calls <= calls
-
-
-def test_what_stands_twice_is_the_same() -> None:
-    assert budget.ORIENTATIONS == upscale_task.ORIENTATIONS
+        assert 0.8 * calls <= plan("inpaint", asking("repaint", "sample"), calls).calls <= calls
 
 
 # ------------------------------------------------------------------------------------------ work
@@ -171,9 +176,9 @@ def test_the_work_of_holes_is_what_the_network_is_given() -> None:
             return size[0] * size[1]
 
     for estimate in ("mean", "sample"):
-        backbone = Counting()
+        backbone, method = Counting(), catalogue.find("inpaint", "alternating", estimate)
         inpaint(picture(3, 400, 300), mask, estimate=estimate, steps=5, prior=backbone)  # type: ignore[arg-type]
-        assert backbone.pixels == 5 * workload(hole, estimate, "alternating", backbone)  # type: ignore[arg-type]
+        assert backbone.pixels == 5 * workload(hole, method, backbone)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------- curves
@@ -189,16 +194,13 @@ def test_curves_say_what_lies_between_their_points() -> None:
 
 
 def test_curves_are_of_the_shipped_weights_alone() -> None:
-    told = json.loads((Path(calibration.__file__).parent / "weights" / "calibration.json").read_text())
-    for task, table, defaults in (
-        ("inpaint", options.INPAINT_STEPS, options.INPAINT_METHOD),
-        ("upscale", options.UPSCALE_STEPS, options.UPSCALE_METHOD),
-        ("dejpeg", options.DEJPEG_STEPS, options.DEJPEG_METHOD),
-    ):
-        for estimate, method in defaults.items():
-            found = calibration.curve(told["weights"], task, method, estimate)
+    told = json.loads((Path(restore.__file__).parent / "weights" / "calibration.json").read_text())
+    for task in ("inpaint", "upscale", "dejpeg"):
+        for estimate in catalogue.ESTIMATES:
+            method = catalogue.find(task, None, estimate)
+            found = calibration.curve(told["weights"], task, method.name, estimate)
             assert found is not None, (task, estimate)
-            assert found.default == calls_of(task, walk(method, estimate), table[method, estimate])
+            assert found.default == method.calls(method.steps)
             calls = [point[0] for point in found.points]
             assert calls == sorted(set(calls))
             assert calls[0] <= found.default <= calls[-1]
@@ -252,8 +254,8 @@ def test_a_repaint_of_so_many_seconds_is_recorded_by_its_climbs(
     photo: Path, weights: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "o.png"
-    walk_ = ("--mask", tmp_path / "m.png", "--method", "repaint", "--weights", weights)
-    result = cli("inpaint", photo, *walk_, "-o", out, "--seconds", 4)
+    more = ("--mask", tmp_path / "m.png", "--method", "repaint", "--weights", weights)
+    result = cli("inpaint", photo, *more, "-o", out, "--seconds", 4)
     assert result.exit_code == 0, result.stderr
     line = read_history(out).records[-1].line()
     steps, length, repeats = (
@@ -304,8 +306,8 @@ def test_shipped_weights_tell_what_to_expect(photo: Path, tmp_path: Path) -> Non
 def test_a_dry_run_tells_the_plan(
     photo: Path, weights: Path, tmp_path: Path, budget_: tuple[Any, ...]
 ) -> None:
-    walk = ("upscale", photo, "--scale", 2, "-o", tmp_path / "d.png", "--weights", weights, *budget_)
-    done = cli(*walk, "--dry-run", "--json")
+    arguments = ("upscale", photo, "--scale", 2, "-o", tmp_path / "d.png", "--weights", weights, *budget_)
+    done = cli(*arguments, "--dry-run", "--json")
     assert (done.exit_code, "plan: " in done.stderr) == (0, True)
     told = json.loads(done.stdout)
     assert (told["status"], told["planned_calls"] >= 3) == ("planned", True)
@@ -320,7 +322,7 @@ def test_a_plan_says_that_a_map_is_not_in_it(photo: Path, weights: Path, tmp_pat
 
 
 def test_the_network_counts_its_calls(weights: Path) -> None:
-    backbone: Backbone = options.load_backbone(weights, "cpu", "auto", 64)
+    backbone: Backbone = load_backbone(weights, "cpu", "auto", 64)
     assert backbone.calls == 0
     backbone.denoiser()(torch.zeros(1, 3, 100, 100), 0.1)
     assert backbone.calls == 4  # a picture in tiles takes one for each

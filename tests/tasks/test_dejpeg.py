@@ -7,14 +7,13 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from commands import cli
-from mutants import Mutations, mutant_tests
+from mutants import edited, mutant_tests, wrong
 from networks import random_backbone
 from PIL import Image
 from recording import Reports
@@ -23,15 +22,17 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from restore import images
-from restore.cli import options
+from restore.cli.prior_loader import load_backbone
 from restore.images.jpeg_coding import CHROMA, LUMA, JpegCoding, coding_of
 from restore.images.reader import turned
 from restore.inverse import jpeg
 from restore.priors.backbone import Backbone
-from restore.tasks import dejpeg as task
+from restore.tasks import catalogue
 from restore.tasks.consistency import recompressed
 from restore.tasks.dejpeg import dejpeg
 from restore.testing import tiny_prior
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def photograph(h: int = 37, w: int = 53) -> np.ndarray[Any, Any]:
@@ -118,7 +119,7 @@ def test_codings_that_cannot_be() -> None:
 # ------------------------------------------------------------------------------------------- cells
 
 
-def check_cells(module: ModuleType) -> None:
+def check_cells() -> None:
     """The picture that was compressed is one of those it can have been, whatever the chroma."""
     pixels = photograph(48, 64)  # whole blocks: those at an edge are known by what is seen of them
     original = tensor(pixels)
@@ -126,7 +127,7 @@ def check_cells(module: ModuleType) -> None:
         for subsampling, coarser in ((0, (1, 1)), (1, (1, 2)), (2, (2, 2))):
             coding = coding_of(quality, coarser=coarser)
             decoded = tensor(images.decode(encoded(pixels, quality, subsampling), name="a").pixels)
-            cells = module.cells(decoded, coding)
+            cells = jpeg.cells(decoded, coding)
             moved = (cells.nearest(original) - original).abs()
             # An interval is known but for what 8-bit rounding of the file's pixels leaves open.
             assert moved.mean() < 0.6 / 255, (quality, coarser)
@@ -135,12 +136,12 @@ def check_cells(module: ModuleType) -> None:
             other = cells.nearest(0.5 + 0.5 * (original.flip(-1) - 0.5))
             torch.testing.assert_close(cells.nearest(other), other, rtol=0, atol=2e-5)
             # Compressed again it is the file.
-            again = module.Jpeg(coding, (48, 64)).forward(other)
+            again = jpeg.Jpeg(coding, (48, 64)).forward(other)
             assert (again - decoded).abs().mean() < 1.5 / 255, (quality, coarser)
 
 
 def test_cells_hold_the_original_and_give_the_file() -> None:
-    check_cells(jpeg)
+    check_cells()
 
 
 def test_blocks_that_were_cut_off_are_held_less() -> None:
@@ -171,17 +172,19 @@ def test_pictures_that_were_turned() -> None:
 # -------------------------------------------------------------------------------------------- task
 
 
-@pytest.mark.parametrize(("method", "estimate"), list(task.STEPS))
-def test_every_method_takes_its_calls(method: Any, estimate: Any) -> None:
+@pytest.mark.parametrize(
+    "method", catalogue.methods("dejpeg"), ids=lambda method: f"{method.name} {method.estimate}"
+)
+def test_every_method_takes_its_calls(method: catalogue.Method) -> None:
     picture = images.decode(encoded(photograph()), name="a.jpg")
     reports = Reports()
     found = dejpeg(
-        picture.pixels, coding=picture.coding, method=method, estimate=estimate, progress=reports,
+        picture.pixels, coding=picture.coding, method=method.name, estimate=method.estimate, progress=reports,
         prior=tiny_prior(),
     )  # fmt: skip
     assert found.shape == picture.pixels.shape
     assert found.dtype == np.uint8
-    reports.assert_complete(1 if method == "blind" else 1 + task.STEPS[method, estimate])
+    reports.assert_complete(1 if method.name == "blind" else 1 + method.steps)
 
 
 @pytest.mark.parametrize("turn", [1, 2, 5, 6])
@@ -191,8 +194,8 @@ def test_the_result_compressed_again_is_the_file_on_its_own_grid(turn: int) -> N
     picture = images.decode(encoded(photograph(), exif=exif), name="a.jpg")
     coding, pixels, backbone = picture.coding, picture.pixels, Smoothing()
     assert coding == replace(coding_of(30), turn=turn)
-    for walk in ({}, {"estimate": "sample", "start": 0.02}):
-        found = dejpeg(pixels, coding=coding, prior=backbone, **walk)
+    for asked in ({}, {"estimate": "sample", "start": 0.02}):
+        found = dejpeg(pixels, coding=coding, prior=backbone, **asked)
         assert recompressed(found, pixels, coding)[1] < 1.5
     blurred = dejpeg(pixels, method="blind", prior=backbone)
     assert recompressed(blurred, pixels, coding)[1] > 2
@@ -227,22 +230,17 @@ def test_seeds_draw_others() -> None:
         ({"estimate": "sample", "method": "diffpir"}, "is one of ddnm, dps, got 'diffpir'"),
         ({"method": "blind", "steps": 4}, "one network call; leave out steps, start and sampler"),
         ({"estimate": "sample", "method": "dps", "sampler": "heun"}, "leave out sampler='heun'"),
-        ({"sampler": "heun"}, "a sampler walks to a sample, not to the mean"),
+        ({"sampler": "heun"}, "a sampler draws samples, not the mean"),
         ({"quality": 101}, r"lie in 1..100, got 101"),
         ({"steps": 0}, "at least 1, got 0"),
     ],
 )
 def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        dejpeg(photograph(), **{"quality": 30, "backbone": random_backbone(), **options})
+        dejpeg(photograph(), **{"quality": 30, "prior": random_backbone(), **options})
 
 
 # ----------------------------------------------------------------------------------------- command
-
-
-def test_the_command_line_knows_the_tasks_defaults() -> None:
-    assert task.STEPS == options.DEJPEG_STEPS
-    assert task.DEFAULT_METHOD == options.DEJPEG_METHOD
 
 
 def test_the_command_reads_the_quality_from_the_file(tmp_path: Path, weights: Path) -> None:
@@ -258,7 +256,7 @@ def test_the_command_reads_the_quality_from_the_file(tmp_path: Path, weights: Pa
     again = recompressed(images.read(tmp_path / "good.png").pixels, images.read(source).pixels, coding_of(25))
     assert said["apart_mean"] == pytest.approx(again[1], abs=1e-5)
     expected = dejpeg(
-        images.read(source).pixels, quality=25, prior=options.load_backbone(weights, "cpu", "auto", 2048)
+        images.read(source).pixels, quality=25, prior=load_backbone(weights, "cpu", "auto", 2048)
     )
     assert np.array_equal(images.read(tmp_path / "good.png").pixels, expected)
     more = ("--method", "blind", "--weights", weights, "--report-consistency", "-o", tmp_path / "blind.png")
@@ -292,17 +290,16 @@ def test_what_cannot_be_done_is_one_line(
     assert sorted(tmp_path.iterdir()) == [source]
 
 
-MUTATIONS: Mutations = {
-    (jpeg, check_cells): [
-        ("table / 2 - (table / 10).clamp_max(0.5)", "table / 8"),
-        ("table / 2 - (table / 10).clamp_max(0.5)", "table / 2"),
-        ("table / 2 - (table / 10).clamp_max(0.5)", "table"),
-        ("_before_enlarging(plane, times)\n", "plane\n"),
-        ("repeat_interleave(times[0], -2).repeat_interleave(times[1], -1)",
-         "repeat_interleave(times[0], -2).repeat_interleave(times[1], -1) / 2"),
-        ("planes - 128", "planes - 120"),
-        ("0.299, 0.587, 0.114", "0.333, 0.333, 0.334"),
+test_the_check_finds_the_mutant = mutant_tests({
+    check_cells: [
+        edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table / 8"),
+        edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table / 2"),
+        edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table"),
+        wrong(jpeg._before_enlarging, lambda right: lambda plane, times: plane, "chroma as enlarged"),
+        edited(jpeg.Cells.nearest,
+               "repeat_interleave(times[0], -2).repeat_interleave(times[1], -1)",
+               "repeat_interleave(times[0], -2).repeat_interleave(times[1], -1) / 2"),
+        edited(jpeg._planes, "planes - 128", "planes - 120"),
+        edited(jpeg._constants, "0.299, 0.587, 0.114", "0.333, 0.333, 0.334"),
     ],
-}  # fmt: skip
-
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)
+})  # fmt: skip

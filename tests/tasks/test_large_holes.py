@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from mutants import Mutations, mutant_tests
+from mutants import edited, mutant_tests, wrong
+from recording import Recorder, Reports, box_mask, picture
 from scenes import scene
-from test_tasks import Recorder, Reports, box_mask, picture
 from torch import Tensor
 
 from restore.inverse.fill import push_pull
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load
-from restore.tasks import inpaint as inpaint_task
+from restore.tasks import holes
 from restore.tasks.holes import enlarged, halvings
 from restore.tasks.inpaint import inpaint
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def hole_of(mask: np.ndarray[Any, Any]) -> Tensor:
@@ -35,7 +36,7 @@ def test_how_often_a_picture_is_halved() -> None:
     assert halvings(hole_of(box_mask(70, 60, 5, 65, 5, 55)), "sample") == 0  # too small to be halved
 
 
-def check_coarse_to_fine(module: ModuleType) -> None:
+def check_coarse_to_fine() -> None:
     """Half the size first: means of what is known, then from what was found there, without a step."""
     image, mask = picture(1, 3, 131, 150), box_mask(131, 150, 30, 100, 20, 120)
     checks = ((torch.arange(75) // 4 % 2)[None] ^ (torch.arange(66) // 4 % 2)[:, None]).float()
@@ -44,12 +45,12 @@ def check_coarse_to_fine(module: ModuleType) -> None:
         """At half the size something that no smooth fill has, and that the last answer leaves."""
         return 0.9 * x + (checks if x.shape[-1] == 75 else 0.01)
 
-    hole, backbone, reports = hole_of(mask), Recorder(answer), Reports()
-    found = module.inpaint(image, mask, estimate="mean", steps=6, prior=backbone, progress=reports)
+    hole, recorder, reports = hole_of(mask), Recorder(answer), Reports()
+    found = inpaint(image, mask, estimate="mean", steps=6, prior=recorder, progress=reports)
     reports.assert_complete(12)
-    sizes = [tuple(state.shape[-2:]) for state in backbone.states]
+    sizes = [tuple(state.shape[-2:]) for state in recorder.states]
     assert sizes == [(66, 75)] * 6 + [(131, 150)] * 6
-    small, large = backbone.states[0], backbone.states[6]
+    small, large = recorder.states[0], recorder.states[6]
     # The known part of every cell, and nothing of what lies under the hole.
     for row, column in ((0, 0), (14, 40), (40, 5), (65, 74)):
         cell = image[..., 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].flatten(2)
@@ -60,13 +61,13 @@ def check_coarse_to_fine(module: ModuleType) -> None:
     assert torch.equal(large[..., hole[0, 0] == 0], image[..., hole[0, 0] == 0])
     # What the coarse size ended in is what the fine one starts from, moved by what it lacked at the edge.
     inner = torch.nn.functional.avg_pool2d(large[..., :130, :], 2)[..., 25:40, 25:45]
-    coarse = (0.9 * backbone.states[5] + checks)[..., 25:40, 25:45]
+    coarse = (0.9 * recorder.states[5] + checks)[..., 25:40, 25:45]
     assert (inner - coarse).std() < 0.2 * coarse.std()
     assert torch.equal(found[..., hole[0, 0] == 0], image[..., hole[0, 0] == 0])
 
 
 def test_coarse_to_fine() -> None:
-    check_coarse_to_fine(inpaint_task)
+    check_coarse_to_fine()
 
 
 def test_what_is_enlarged_meets_what_is_known() -> None:
@@ -83,13 +84,13 @@ def test_a_picture_is_filled_the_same_in_whatever_company() -> None:
     pictures = picture(3, 3, 160, 150)
     masks = [box_mask(160, 150, 20, 130, 30, 120), box_mask(160, 150, 20, 28, 30, 60)]
     masks.append(masks[0])
-    backbone = Recorder(lambda x, sigma: 0.9 * x + 0.01)
-    holes = torch.cat([hole_of(mask) for mask in masks])
+    recorder = Recorder(lambda x, sigma: 0.9 * x + 0.01)
+    all_holes = torch.cat([hole_of(mask) for mask in masks])
     reports = Reports()
-    together = inpaint(pictures, holes, estimate="mean", steps=4, prior=backbone, progress=reports)
+    together = inpaint(pictures, all_holes, estimate="mean", steps=4, prior=recorder, progress=reports)
     reports.assert_complete(4 * 3)  # two holes at two sizes, together, and one at one
-    for one, hole, found in zip(pictures, holes, together, strict=True):
-        alone = inpaint(one, hole[None], estimate="mean", steps=4, prior=backbone)
+    for one, hole, found in zip(pictures, all_holes, together, strict=True):
+        alone = inpaint(one, hole[None], estimate="mean", steps=4, prior=recorder)
         assert torch.equal(alone, found)
 
 
@@ -138,14 +139,11 @@ def test_the_edge_of_a_large_hole_is_no_step(shipped: Backbone) -> None:
         assert np.abs(found[:, 200:].mean((0, 1)) - photo[:, :128].mean((0, 1))).max() < 40  # one picture
 
 
-MUTATIONS: Mutations = {
-    (inpaint_task, check_coarse_to_fine): [
-        ("share.clamp_min(0.25)", "1"),
-        ("(share == 0).to(hole)", "(share < 1).to(hole)"),
-        ("if number:\n            fill = _enlarged(fill, picture, missing)",
-         "if number:\n            fill = push_pull(picture, missing)"),
-        ("return torch.where(hole > 0, large, image)", "return large"),
+test_the_check_finds_the_mutant = mutant_tests({
+    check_coarse_to_fine: [
+        edited(holes.halved, "share.clamp_min(0.25)", "1"),
+        edited(holes.halved, "(share == 0).to(hole)", "(share < 1).to(hole)"),
+        wrong(enlarged, lambda right: lambda fill, image, hole: push_pull(image, hole), "filled anew"),
+        edited(enlarged, "return torch.where(hole > 0, large, image)", "return large"),
     ],
-}  # fmt: skip
-
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)
+})  # fmt: skip

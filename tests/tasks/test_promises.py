@@ -31,6 +31,8 @@ from restore.priors.backbone import Backbone
 from restore.tasks.consistency import misfit, outside_hole, reduced, residual
 from restore.tasks.upscale import after_rounding, between_ends, upscale
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:

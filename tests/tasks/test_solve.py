@@ -20,17 +20,21 @@ from scenes import scene
 from torch import Tensor
 
 from restore import images
-from restore.cli import options
-from restore.inverse import operators, solvers
-from restore.inverse import solvers as methods
+from restore.cli.prior_loader import load_backbone
+from restore.inverse import catalogue, operators
 from restore.inverse.build import chain_of
+from restore.inverse.catalogue import Solver
 from restore.inverse.kernels import gaussian_kernel
 from restore.inverse.protocols import consistent
-from restore.inverse.spec import Spec, parse_spec, preferred, size_before
+from restore.inverse.solvers import capabilities_of
+from restore.inverse.spec import Spec, capabilities, parse_spec, preferred, size_before, solvers_for
 from restore.priors.backbone import Backbone
-from restore.tasks import solve as solving
+from restore.priors.device import TILE
+from restore.tasks.catalogue import COLOUR_START
 from restore.tasks.solve import colorize, deblur, solve
 from restore.testing import tiny_prior
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
 
@@ -97,21 +101,21 @@ def test_the_answer_is_the_posterior_mean_of_a_gaussian_prior() -> None:
     operator = operators.Resize((16, 12), (8, 6))
     truth = picture(1, 3, 16, 12)
     y = operator.forward(truth)
-    found = solve(y, lambda size, device: operator, noise=0, steps=50, prior=Oracle())
+    found = solve(y, lambda size, device: operator, sigma=0, steps=50, prior=Oracle())
     expected = consistent(torch.full_like(truth, PRIOR.mean), y, operator)
     assert (operator.forward(found) - y).abs().max() < 1e-4
     before = consistent(operator.guess(y), y, operator)
     assert (found - expected).abs().max() < 0.5 * (before - expected).abs().max()
 
 
-@pytest.mark.parametrize("name", [name for name in solvers.OWN if name != "repaint"])
+@pytest.mark.parametrize("name", [name for name in catalogue.solvers() if name != "repaint"])
 def test_every_method_at_any_size_with_any_number_of_calls(name: str) -> None:
     y, backbone = picture(2, 3, 19, 14), random_backbone()
-    estimate = solvers.OWN[name].estimate
+    estimate = catalogue.solvers()[name].estimate
     for steps in (1, 5):
         reports = Reports()
         found = solve(
-            y, lambda size, device: operators.Resize((37, 29), size), noise=2, method=name, estimate=estimate,
+            y, lambda size, device: operators.Resize((37, 29), size), sigma=2, method=name, estimate=estimate,
             steps=steps, prior=backbone, progress=reports,
         )  # fmt: skip
         assert found.shape == (2, 3, 37, 29)
@@ -132,7 +136,7 @@ def test_pigdm_takes_few_steps_by_its_own_transition_and_many_by_its_mean() -> N
             return PRIOR.denoise
 
     def found(steps: int, **options: Any) -> Tensor:
-        walk = {"estimate": "sample", "method": "pigdm", "noise": 255 * 0.1, "backbone": Oracle(), **options}
+        walk = {"estimate": "sample", "method": "pigdm", "sigma": 255 * 0.1, "prior": Oracle(), **options}
         return solve(y, lambda *_: operator, steps=steps, **walk)
 
     assert torch.equal(found(60), found(60, sampler="ddpm"))
@@ -152,7 +156,7 @@ def test_seeds_count_and_are_kept() -> None:
 
 def test_a_sampler_of_ones_own() -> None:
     y, backbone = picture(1, 3, 16, 16), random_backbone()
-    walk: dict[str, Any] = {"estimate": "sample", "method": "ddnm", "steps": 3, "backbone": backbone}
+    walk: dict[str, Any] = {"estimate": "sample", "method": "ddnm", "steps": 3, "prior": backbone}
     assert not torch.equal(
         deblur(y, "gaussian:1", **walk), deblur(y, "gaussian:1", **walk, sampler="dpmpp-2m")
     )
@@ -188,12 +192,11 @@ def test_colorizing_gives_colours_whose_luma_is_the_picture() -> None:
 
 def test_colours_are_drawn_unasked() -> None:
     gray, backbone = scene(0, 24, 32)[..., 0], tiny_prior()
-    asked = {"steps": 2, "backbone": backbone}
+    asked = {"steps": 2, "prior": backbone}
     found = colorize(gray, **asked)
-    told = {"estimate": "sample", "method": "pigdm", "start": solving.COLOUR_START}
+    told = {"estimate": "sample", "method": "pigdm", "start": COLOUR_START}
     assert np.array_equal(found, colorize(gray, **asked, **told))
     assert not np.array_equal(found, colorize(gray, **asked, seed=1))
-    assert solving.COLOUR_START == options.COLOUR_START
 
 
 @pytest.mark.parametrize(
@@ -203,11 +206,11 @@ def test_colours_are_drawn_unasked() -> None:
         ({"method": "ddrm"}, "method for estimate 'mean' is one of splitting, got 'ddrm'"),
         ({"estimate": "sample", "method": "ddim"}, "is one of ddrm, ddnm, .*, got 'ddim'"),
         ({"estimate": "sample", "method": "ddrm", "sampler": "heun"}, "has steps of its own; leave out"),
-        ({"sampler": "heun"}, "a sampler walks to a sample, not to the mean"),
+        ({"sampler": "heun"}, "a sampler draws samples, not the mean"),
         ({"steps": 0}, "at least 1, got 0"),
         ({"start": 0.001}, "above 0.005 and up to 80, .*; got 0.001"),
-        ({"noise": 256}, "noise is a level from 0 to 255, got 256"),
-        ({"estimate": "sample", "noise": 0, "method": "diffpir"}, "which is 0; use ddnm"),
+        ({"sigma": 256}, "sigma is a noise level from 0 to 255, got 256"),
+        ({"estimate": "sample", "sigma": 0, "method": "diffpir"}, "which is 0; use ddnm"),
         ({"estimate": "sample", "method": "ddrm"}, "those of Crop after Blur are not known"),
         ({"estimate": "sample", "method": "repaint"}, "RePaint fills holes, it cannot serve Crop after Blur"),
     ],
@@ -218,9 +221,9 @@ def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str) 
 
 
 def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("mine", "test_solve:MINE", solvers.ENTRY_POINT)
-    monkeypatch.setattr(methods, "entry_points", lambda group: [point])
-    solvers.solvers.cache_clear()
+    point = EntryPoint("mine", "test_solve:MINE", catalogue.ENTRY_POINTS)
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
+    catalogue._installed.cache_clear()
     try:
         found = deblur(
             picture(1, 3, 16, 16), "gaussian:1", estimate="sample", method="mine", steps=2,
@@ -228,27 +231,31 @@ def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         )  # fmt: skip
         assert (found == 0.25).all()
         for name, value, message in (
-            ("ddrm", "test_solve:MINE", "adds a method 'ddrm', of which there is one already"),
-            ("other", "test_solve:PRIOR", "is no restore.inverse.solvers.Method but a GaussianPrior"),
+            ("ddrm", "test_solve:MINE", "adds a solver 'ddrm', of which there is one already"),
+            ("other", "test_solve:PRIOR", "is no restore.inverse.catalogue.Solver but a GaussianPrior"),
         ):
-            points = [EntryPoint(name, value, solvers.ENTRY_POINT)]
-            monkeypatch.setattr(methods, "entry_points", lambda group, points=points: points)
-            solvers.solvers.cache_clear()
+            points = [EntryPoint(name, value, catalogue.ENTRY_POINTS)]
+            monkeypatch.setattr(catalogue, "entry_points", lambda group, points=points: points)
+            catalogue._installed.cache_clear()
             with pytest.raises(ValueError, match=message):
-                solvers.solvers()
+                catalogue.solvers()
     finally:
         monkeypatch.undo()
-        solvers.solvers.cache_clear()
+        catalogue._installed.cache_clear()
 
 
-MINE = solvers.Method("nobody", lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25))
+MINE = Solver(
+    "its name is that of the entry point",
+    "nobody",
+    ("gradient",),
+    lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25),
+)
 
 
 # ---------------------------------------------------------------------------------------- commands
 
 
-def test_the_command_line_knows_the_tasks_defaults() -> None:
-    assert {name: method.estimate for name, method in solvers.OWN.items()} == options.SOLVERS
+def test_a_chain_in_words_has_the_capabilities_of_its_operator() -> None:
     for words in (
         ["gray"],
         ["down=2"],
@@ -259,8 +266,10 @@ def test_the_command_line_knows_the_tasks_defaults() -> None:
     ):
         read = [parse_spec(word) for word in words]
         operator = chain_of(read)((40, 40), "cpu")
-        assert solving._preferred(operator, "sample") == preferred(read, "sample")
-    assert solving.STEPS == options.SOLVE_STEPS
+        found = capabilities_of(operator)
+        assert capabilities(read) == found
+        assert solvers_for(read) == [solver.name for solver in catalogue.solvers_for(found)]
+        assert preferred(read, "sample") == catalogue.preferred(found, "sample").name
 
 
 def test_deblur_writes_beside_and_says_where(tmp_path: Path, weights: Path) -> None:
@@ -275,7 +284,7 @@ def test_deblur_writes_beside_and_says_where(tmp_path: Path, weights: Path) -> N
 
 
 def _loaded(weights: Path) -> Backbone:
-    return options.load_backbone(weights, "cpu", "auto", options.TILE)
+    return load_backbone(weights, "cpu", "auto", TILE)
 
 
 def test_colorize_makes_a_gray_file_one_of_colours(tmp_path: Path, weights: Path) -> None:
@@ -306,7 +315,7 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
     [
         (["deblur", "--kernel", "box:3"], 2, "--kernel box:3: a kernel is gaussian:SIGMA, sigma from"),
         (["deblur"], 2, "Missing option '--kernel'"),
-        (["run", "--operator", "down=99"], 2, "'down=99' is out of range; down goes from 1.01 to 16"),
+        (["solve", "--operator", "down=99"], 2, "'down=99' is out of range; down goes from 1.01 to 16"),
         (
             ["colorize", "--estimate", "mean", "--method", "ddrm"],
             2,
@@ -319,7 +328,7 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
         ),
         (["colorize", "--estimate", "sample", "--method", "magic"], 1, "is one of ddrm, .*, got 'magic'"),
         (
-            ["run", "--operator", "down=2", "--operator", "jpeg=30"],
+            ["solve", "--operator", "down=2", "--operator", "jpeg=30"],
             2,
             "splitting cannot undo this; pass --estimate sample --method dps",
         ),
@@ -328,11 +337,11 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
             2,
             "ddrm cannot undo this; --method splitting, ddnm, ddnm-plus, diffpir, pigdm or dps can",
         ),
-        (["run", "--operator", "gray", "--operator", "down=2"], 2, "gray comes last in a chain, and once"),
+        (["solve", "--operator", "gray", "--operator", "down=2"], 2, "gray comes last in a chain, and once"),
         (
-            ["run", "--operator", "jpeg=30", "--noise", "4"],
+            ["solve", "--operator", "jpeg=30", "--sigma", "4"],
             2,
-            "--noise has no effect with what JPEG has left; leave it out",
+            "--sigma has no effect with what JPEG has left; leave it out",
         ),
         (["colorize", "--estimate", "sample", "--method", "repaint"], 2, "repaint cannot undo this"),
         (
@@ -341,12 +350,12 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
             "--method diffpir has steps of its own; leave out --sampler",
         ),
         (
-            ["run", "--operator", "gray", "--estimate", "sample", "--method", "dps", "--noise", "3"],
+            ["solve", "--operator", "gray", "--estimate", "sample", "--method", "dps", "--sigma", "3"],
             2,
-            "--noise has no effect with --method dps; leave it out",
+            "--sigma has no effect with --method dps; leave it out",
         ),
         (
-            ["run", "--operator", "gray", "--estimate", "sample", "--noise", "0", "--method", "diffpir"],
+            ["solve", "--operator", "gray", "--estimate", "sample", "--sigma", "0", "--method", "diffpir"],
             2,
             "--method diffpir weighs by the noise, which is 0; pass --method ddnm-plus",
         ),

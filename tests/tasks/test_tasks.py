@@ -26,6 +26,8 @@ from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
 from restore.types import Denoiser
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @EVERY_KIND
 def test_denoise_and_upscale_keep_every_kind(image: Any) -> None:

@@ -27,6 +27,8 @@ from restore.tasks.denoise import denoise
 from restore.tasks.drawing import Drawing
 from restore.types import from_255
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def check_denoise_mean() -> None:
     """The mean is one call, the picture itself being the state at its own noise level."""

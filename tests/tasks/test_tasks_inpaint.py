@@ -32,6 +32,8 @@ from restore.tasks.holes import CONTEXT, surroundings
 from restore.tasks.inpaint import inpaint
 from restore.tasks.inpaint_methods import FILLERS, Filler, strength_map
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def check_inpaint_keeps_the_rest() -> None:
     """Outside the hole every number is the input's own; inside, it is the network's."""

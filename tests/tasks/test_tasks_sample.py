@@ -16,6 +16,8 @@ from restore.diffusion.seeds import picture_rng, seeded_rng
 from restore.tasks import sample as sample_task
 from restore.tasks.sample import sample
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def check_sample() -> None:
     """Noise at the top of the sigmas around mid-gray; a picture does not depend on its neighbours."""

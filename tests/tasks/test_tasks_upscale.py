@@ -25,6 +25,8 @@ from restore.tasks.catalogue import BRANCH_CALLS
 from restore.tasks.drawing import Drawing
 from restore.tasks.upscale import upscale
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def check_upscale_conditional() -> None:
     """The hint is the bicubic enlargement; the mean is one call at the top of the sigmas."""

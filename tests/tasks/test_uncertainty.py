@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,193 +12,213 @@ import pytest
 import torch
 from commands import cli
 from gaussian_oracle import GaussianPrior, generator_noise
-from mutants import Mutations, mutant_tests
+from mutants import constant, edited, mutant_tests, wrong
 from PIL import Image
+from recording import box_mask, picture
 from scenes import scene
-from test_tasks import box_mask, picture
 from torch import Tensor
 
 from restore import images
 from restore.cli.provenance import read_history
+from restore.diffusion.seeds import spare_seed
 from restore.inverse.fill import smoothed
 from restore.priors.checkpoint import load
 from restore.tasks import uncertainty
 from restore.tasks.denoise import denoise
+from restore.tasks.inpaint import inpaint
+from restore.tasks.uncertainty import (
+    Trial,
+    between_samples,
+    calibrated,
+    known_temperature,
+    line_through,
+    mirrored_off,
+    of_denoising,
+    of_inpainting,
+    of_samples,
+    of_upscaling,
+    posterior_variance,
+    squared_error,
+)
 from restore.testing import tiny_prior
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
 
 
-def check_posterior_variance(module: ModuleType) -> None:
+def check_posterior_variance() -> None:
     """For independent Gaussian pixels it is s^2 sigma^2 / (s^2 + sigma^2), whatever the probe."""
     x = picture(2, 3, 9, 8)
     for sigma in (0.05, 0.2, 1.0):
         for probes in (1, 3):
-            found = module.posterior_variance(PRIOR.denoise, x, sigma, generator_noise(0), probes=probes)
+            found = posterior_variance(PRIOR.denoise, x, sigma, generator_noise(0), probes=probes)
             expected = PRIOR.std**2 * sigma**2 / (PRIOR.std**2 + sigma**2)
             torch.testing.assert_close(found, torch.full((2, 1, 9, 8), expected), rtol=1e-3, atol=0)
 
 
-def check_neighbours_average_out(module: ModuleType) -> None:
+def check_neighbours_average_out() -> None:
     """A denoiser that mixes neighbours: beside the diagonal stands what smoothing takes out."""
 
     def mixing(x: Tensor, sigma: float) -> Tensor:
         return 0.5 * x + 0.25 * (x.roll(1, -1) + x.roll(-1, -1))
 
     x = picture(1, 3, 96, 96)
-    raw = module.posterior_variance(mixing, x, 0.1, generator_noise(0))
+    raw = posterior_variance(mixing, x, 0.1, generator_noise(0))
     assert raw.std() > 0.1 * 0.01  # one probe alone is rough
     smooth = smoothed(raw, 3.0)
     assert smooth.mean().item() == pytest.approx(0.5 * 0.01, rel=0.02)
     assert smooth.std() < 0.2 * raw.std()
 
 
-def check_samples(module: ModuleType) -> None:
+def check_samples() -> None:
     """The deviation between samples, smoothed within the hole, with the temperature and the floor."""
     samples = picture(7, 3, 20, 24)
     hole = torch.zeros(1, 1, 20, 24)
     hole[..., 5:15, 6:20] = 1
-    backbone = tiny_prior()
+    prior = tiny_prior()
     seeds = []
 
     def drawn(seed: int) -> Tensor:
         seeds.append(seed)
         return samples[(len(seeds) - 1) % 7]
 
-    found = module.calibrated(module.between_samples(drawn, 7, seed=0), "inpaint", backbone, where=hole)
+    found = calibrated(between_samples(drawn, 7, seed=0), "inpaint", prior, where=hole)
     variance = samples.var(0).mean(0)[None, None]
-    smooth = smoothed(variance, module.SMOOTH["inpaint"], hole)
-    seen = (smooth + module.FLOOR.get("inpaint", 0)).clamp_min(module.LEAST**2)
-    expected = (module.UNTRIED["inpaint"] * seen).sqrt() * hole
+    smooth = smoothed(variance, uncertainty.SMOOTH["inpaint"], hole)
+    seen = (smooth + uncertainty.FLOOR.get("inpaint", 0)).clamp_min(uncertainty.LEAST**2)
+    expected = (uncertainty.UNTRIED["inpaint"] * seen).sqrt() * hole
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert found.shape == (1, 1, 20, 24)
     assert len(set(seeds)) == 7
     assert min(seeds) > 2**30  # none of those that users draw by
     # What differs outside the hole says nothing of what is in it.
     samples[:, :, :5] += torch.rand(7, 1, 1, 1)
-    again = module.calibrated(module.between_samples(drawn, 7, seed=0), "inpaint", backbone, where=hole)
+    again = calibrated(between_samples(drawn, 7, seed=0), "inpaint", prior, where=hole)
     torch.testing.assert_close(again, found)
 
 
 def test_posterior_variance() -> None:
-    check_posterior_variance(uncertainty)
+    check_posterior_variance()
 
 
 def test_neighbours_average_out() -> None:
-    check_neighbours_average_out(uncertainty)
+    check_neighbours_average_out()
 
 
 def test_samples() -> None:
-    check_samples(uncertainty)
+    check_samples()
     with pytest.raises(ValueError, match="between two samples or more, got 1"):
-        uncertainty.of_samples(lambda k: picture(1, 3, 4, 4), 1, "run", prior=tiny_prior())
+        of_samples(lambda k: picture(1, 3, 4, 4), 1, "solve", prior=tiny_prior())
 
 
-def check_line(module: ModuleType) -> None:
+def check_line() -> None:
     """Found back over four orders of magnitude, from errors that are chance in every pixel."""
     generator = torch.Generator().manual_seed(0)
     variance = 10 ** (-6 + 4 * torch.rand(1, 60, 100, generator=generator))
     chance = torch.randn(1, 60, 100, generator=generator).square()
     for a, b in ((1.0, 0.0), (9.0, 0.0), (2.0, 1e-4), (0.5, 1e-5)):
-        slope, grain = module.line_through(variance, chance * (a * variance + b))
+        slope, grain = line_through(variance, chance * (a * variance + b))
         assert slope == pytest.approx(a, rel=0.15)
         assert grain == pytest.approx(b, rel=0.25, abs=2e-7)
 
 
 def test_line() -> None:
-    check_line(uncertainty)
+    check_line()
 
 
-def check_trial(module: ModuleType) -> None:
+def check_trial() -> None:
     """Every picture's deviation is corrected by its own trial, before the temperature."""
-    backbone = tiny_prior()
+    prior = tiny_prior()
     variance = 1e-3 * (1 + picture(2, 1, 40, 50))
     trials = 1e-3 * (1 + picture(2, 1, 30, 20, seed=1))
-    seen = smoothed(trials, module.SMOOTH["upscale"]) + module.FLOOR["upscale"]
+    seen = smoothed(trials, uncertainty.SMOOTH["upscale"]) + uncertainty.FLOOR["upscale"]
     factors = torch.tensor([9.0, 0.25]).view(2, 1, 1, 1)
-    found = module.calibrated(variance, "upscale", backbone, trial=module.Trial(trials, factors * seen))
-    smooth = smoothed(variance, module.SMOOTH["upscale"]) + module.FLOOR["upscale"]
+    found = calibrated(variance, "upscale", prior, trial=Trial(trials, factors * seen))
+    smooth = smoothed(variance, uncertainty.SMOOTH["upscale"]) + uncertainty.FLOOR["upscale"]
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=2e-3, atol=0)
     # Where it is known only somewhere, there.
-    there, wrong = torch.zeros(2, 1, 30, 20), trials.clone()
+    there, spoilt = torch.zeros(2, 1, 30, 20), trials.clone()
     there[0, :, 15:] = 1
-    wrong[:, :, :15] += 1
-    error = torch.where(there > 0, factors * (smoothed(trials, 2.0, there) + module.FLOOR["upscale"]), 1.0)
-    found = module.calibrated(variance, "upscale", backbone, trial=module.Trial(wrong, error, there))
-    factors[1] = module.UNTRIED["upscale"]  # nothing is tried
+    spoilt[:, :, :15] += 1
+    error = torch.where(
+        there > 0, factors * (smoothed(trials, 2.0, there) + uncertainty.FLOOR["upscale"]), 1.0
+    )
+    found = calibrated(variance, "upscale", prior, trial=Trial(spoilt, error, there))
+    factors[1] = uncertainty.UNTRIED["upscale"]  # nothing is tried
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=5e-3, atol=0)
     # Without one, as validation pictures are.
-    alone = module.calibrated(variance, "upscale", backbone)
-    torch.testing.assert_close(alone, (module.UNTRIED["upscale"] * smooth).sqrt(), rtol=1e-5, atol=0)
+    alone = calibrated(variance, "upscale", prior)
+    torch.testing.assert_close(alone, (uncertainty.UNTRIED["upscale"] * smooth).sqrt(), rtol=1e-5, atol=0)
 
 
 def test_trial() -> None:
-    check_trial(uncertainty)
+    check_trial()
 
 
-def check_inpainting_is_tried(module: ModuleType) -> None:
+def check_inpainting_is_tried() -> None:
     """On the hole's mirror image off the hole, in the picture as it was filled."""
-    backbone, image, trials = tiny_prior(), picture(2, 3, 40, 48), []
+    prior, image, trials = tiny_prior(), picture(2, 3, 40, 48), []
     hole = torch.zeros(2, 1, 40, 48)
     hole[0, :, 4:20, 4:14] = 1
     hole[1, :, 10:30, 22:38] = 1  # nearer to the middle: what lies off it is a part
 
-    def remembering(variance: Tensor, task: str, backbone: Any, *, where: Any, trial: Any) -> Tensor:
+    def remembering(variance: Tensor, task: str, prior: Any, *, where: Any, trial: Any) -> Tensor:
         assert torch.equal(where, hole)
         assert (variance[where == 0] == 0).all()
         trials.append(trial)
         return variance
 
-    module.calibrated = remembering
-    module.of_inpainting(image, hole, count=2, prior=backbone)
-    (trial,) = trials
-    assert trial is not None
-    assert (trial.where * hole).sum() == 0
-    assert trial.where[0].sum() == hole[0].sum()
-    assert trial.where[1].sum() == 20 * 12
-    assert torch.equal(trial.variance > 0, trial.where > 0)
-    assert torch.equal(trial.error > 0, trial.where + hole > 0)
-    # The middle of a picture is its own mirror image, nearly: a strip is no trial.
-    hole = torch.zeros(2, 1, 40, 48)
-    hole[0, :, 10:30, 14:34], hole[1, :, 10:30, 16:40] = 1, 1
-    module.of_inpainting(image, hole, count=2, prior=backbone)
-    assert trials[-1] is None
-    with pytest.raises(ValueError, match="3 masks for 2 pictures"):
-        module.of_inpainting(image, torch.ones(3, 1, 40, 48), count=2, prior=backbone)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uncertainty, "calibrated", remembering)
+        of_inpainting(image, hole, count=2, prior=prior)
+        (trial,) = trials
+        assert trial is not None
+        assert (trial.where * hole).sum() == 0
+        assert trial.where[0].sum() == hole[0].sum()
+        assert trial.where[1].sum() == 20 * 12
+        assert torch.equal(trial.variance > 0, trial.where > 0)
+        assert torch.equal(trial.error > 0, trial.where + hole > 0)
+        # The middle of a picture is its own mirror image, nearly: a strip is no trial.
+        hole = torch.zeros(2, 1, 40, 48)
+        hole[0, :, 10:30, 14:34], hole[1, :, 10:30, 16:40] = 1, 1
+        of_inpainting(image, hole, count=2, prior=prior)
+        assert trials[-1] is None
+        with pytest.raises(ValueError, match="3 masks for 2 pictures"):
+            of_inpainting(image, torch.ones(3, 1, 40, 48), count=2, prior=prior)
 
 
 def test_a_gray_picture_has_the_deviation_of_gray_samples() -> None:
     """The mean of three channels varies less than each of them."""
     gray, hole = picture(1, 1, 32, 40), torch.zeros(1, 1, 32, 40)
     hole[..., 4:20, 4:14] = 1
-    backbone, seeds = tiny_prior(), []
+    prior, seeds = tiny_prior(), []
 
     def draw(seed: int) -> Tensor:
         seeds.append(seed)
-        return uncertainty.inpaint(gray, hole, method="pigdm", steps=10, seed=seed, prior=backbone)
+        return inpaint(gray, hole, method="pigdm", steps=10, seed=seed, prior=prior)
 
-    expected = uncertainty.between_samples(draw, 4, seed=0)[hole > 0].mean()
+    expected = between_samples(draw, 4, seed=0)[hole > 0].mean()
     found = []
     for image in (gray[0, 0].numpy(), gray.expand(1, 3, 32, 40)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(uncertainty, "calibrated", lambda variance, *_, **__: variance)
-            variance = uncertainty.of_inpainting(image, hole, count=4, prior=backbone)
+            variance = of_inpainting(image, hole, count=4, prior=prior)
         found.append(variance[hole > 0].mean())
     assert found[0] == pytest.approx(float(expected), rel=1e-4)
     assert found[1] > 1.5 * found[0]
 
 
-def test_inpainting_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uncertainty, "calibrated", uncertainty.calibrated)  # put back afterwards
-    check_inpainting_is_tried(uncertainty)
+def test_inpainting_is_tried() -> None:
+    check_inpainting_is_tried()
 
 
-def check_upscaling_is_tried(module: ModuleType) -> None:
+def check_upscaling_is_tried() -> None:
     """On the picture itself, reduced by the same factor; a picture too small for that is not."""
-    backbone, image = tiny_prior(), picture(1, 3, 41, 30)
+    prior, image = tiny_prior(), picture(1, 3, 41, 30)
     seen: list[tuple[int, ...]] = []
 
-    def remembering(variance: Tensor, task: str, backbone: Any, *, trial: Any = None) -> Tensor:
+    def remembering(variance: Tensor, task: str, prior: Any, *, trial: Any = None) -> Tensor:
         seen.append(tuple(variance.shape[-2:]))
         if trial is not None:
             seen.append(tuple(trial.variance.shape[-2:]))
@@ -207,29 +226,27 @@ def check_upscaling_is_tried(module: ModuleType) -> None:
             assert 0 < trial.error.mean() < 0.2
         return variance
 
-    module.calibrated = remembering
-    module.of_upscaling(image, 2.3, count=2, prior=backbone)
-    assert seen == [(94, 69), (39, 30)]  # 17x13 of it, enlarged: 39x30 of its 41x30 pixels
-    seen.clear()
-    module.of_upscaling(image, 2.7, count=2, prior=backbone)
-    assert seen == [(111, 81)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uncertainty, "calibrated", remembering)
+        of_upscaling(image, 2.3, count=2, prior=prior)
+        assert seen == [(94, 69), (39, 30)]  # 17x13 of it, enlarged: 39x30 of its 41x30 pixels
+        seen.clear()
+        of_upscaling(image, 2.7, count=2, prior=prior)
+        assert seen == [(111, 81)]
 
 
-def test_upscaling_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uncertainty, "calibrated", uncertainty.calibrated)  # put back afterwards
-    check_upscaling_is_tried(uncertainty)
+def test_upscaling_is_tried() -> None:
+    check_upscaling_is_tried()
 
 
 def test_the_temperature_is_that_of_the_weights() -> None:
     shipped = load(device="cpu")
-    for task in ("denoise", "inpaint", "upscale", "dejpeg", "run"):
-        assert uncertainty.known_temperature(task, tiny_prior()) is None
-        known = uncertainty.known_temperature(task, shipped)
+    for task in ("denoise", "inpaint", "upscale", "dejpeg", "solve"):
+        assert known_temperature(task, tiny_prior()) is None
+        known = known_temperature(task, shipped)
         assert known is not None
         variance = torch.full((1, 1, 9, 9), 0.01)
-        ratio = uncertainty.calibrated(variance, task, shipped) / uncertainty.calibrated(
-            variance, task, tiny_prior()
-        )
+        ratio = calibrated(variance, task, shipped) / calibrated(variance, task, tiny_prior())
         torch.testing.assert_close(ratio, torch.full_like(ratio, known))
 
 
@@ -238,11 +255,11 @@ def test_denoisings_deviation_is_its_error(shared_data: Path) -> None:
     file = sorted((shared_data / "test" / "kodak24").iterdir())[7]
     with Image.open(file) as photo:
         clean = np.asarray(photo.convert("RGB"))[:256, :256] / np.float32(255)
-    backbone = load(device="cpu")
+    prior = load(device="cpu")
     noisy = clean + np.random.default_rng(0).normal(0, 25 / 255, clean.shape).astype(np.float32)
-    found = denoise(noisy, sigma=25, prior=backbone)
+    found = denoise(noisy, sigma=25, prior=prior)
     error = ((found - clean) ** 2).mean(2).ravel()
-    sure = uncertainty.of_denoising(noisy, 25, prior=backbone)[0, 0].numpy().ravel()
+    sure = of_denoising(noisy, 25, prior=prior)[0, 0].numpy().ravel()
     order = sure.argsort()
     for part in np.array_split(order, 5):
         assert error[part].mean() ** 0.5 == pytest.approx(float((sure[part] ** 2).mean() ** 0.5), rel=0.3)
@@ -267,7 +284,7 @@ COMMANDS: list[tuple[str, tuple[Any, ...], tuple[int, int]]] = [
     ("dejpeg", ("--quality", 40), (48, 40)),
     ("deblur", ("--kernel", "gaussian:1"), (48, 40)),
     ("colorize", (), (48, 40)),
-    ("run", ("--operator", "down=2"), (96, 80)),
+    ("solve", ("--operator", "down=2"), (96, 80)),
 ]
 
 
@@ -350,43 +367,41 @@ def test_where_nothing_is_removed_little_is_uncertain(photo: Path, weights: Path
     assert images.read(tmp_path / "u.tif").pixels.max() < 2 / 255
 
 
-MUTATIONS: Mutations = {
-    (uncertainty, check_posterior_variance): [
-        ("/ (2 * step)", "/ step"),
-        ("return sigma**2 * total / probes", "return sigma**2 * total"),
-        ("return sigma**2 * total / probes", "return sigma * total / probes"),
-        ("(v * slope)", "slope"),
+test_the_check_finds_the_mutant = mutant_tests({
+    check_posterior_variance: [
+        edited(posterior_variance, "/ (2 * step)", "/ step"),
+        edited(posterior_variance, "return sigma**2 * total / probes", "return sigma**2 * total"),
+        edited(posterior_variance, "return sigma**2 * total / probes", "return sigma * total / probes"),
+        edited(posterior_variance, "(v * slope)", "slope"),
     ],
-    (uncertainty, check_samples): [
-        ("samples.var(0)", "samples.std(0)"),
-        ("samples.var(0)", "samples.var(0, correction=0)"),
-        ("seed + FAR + k", "seed + FAR"),
+    check_samples: [
+        edited(between_samples, "samples.var(0)", "samples.std(0)"),
+        edited(between_samples, "samples.var(0)", "samples.var(0, correction=0)"),
+        wrong(spare_seed, lambda right: lambda seed, draw: right(seed, 0), "the same for every draw"),
     ],
-    (uncertainty, check_line): [
-        ("return a, a * share", "return a, share"),
-        ("return a, a * share", "return a, 0.0"),
-        ("(predicted + share).log()", "predicted.log()"),
-        ("math.exp(float(off(share).mean()))", "math.exp(float(off(0.0).mean()))"),
+    check_line: [
+        edited(line_through, "return a, a * share", "return a, share"),
+        edited(line_through, "return a, a * share", "return a, 0.0"),
+        edited(line_through, "(predicted + share).log()", "predicted.log()"),
+        edited(line_through, "math.exp(float(off(share).mean()))", "math.exp(float(off(0.0).mean()))"),
     ],
-    (uncertainty, check_trial): [
-        ("smooth = slope * smooth", "smooth = slope[:1] * smooth"),
-        ("_smooth(trial.variance, task, trial.where)", "trial.variance"),
-        ("_smooth(trial.variance, task, trial.where)", "_smooth(trial.variance, task)"),
-        ("error[there > 0]", "error[predicted > 0]"),
-        ("UNTRIED.get(task, 1.0)", "1.0"),
+    check_trial: [
+        edited(calibrated, "smooth = slope * smooth", "smooth = slope[:1] * smooth"),
+        edited(calibrated, "_smooth(trial.variance, task, trial.where)", "trial.variance"),
+        edited(calibrated, "_smooth(trial.variance, task, trial.where)", "_smooth(trial.variance, task)"),
+        edited(calibrated, "error[there > 0]", "error[predicted > 0]"),
+        edited(calibrated, "UNTRIED.get(task, 1.0)", "1.0"),
     ],
-    (uncertainty, check_inpainting_is_tried): [
-        ("hole.flip(dims) * (1 - hole)", "hole.flip(dims)"),
-        ("(2 * size >= whole)", "(size > 0)"),
-        ("argmax(0)", "argmin(0)"),
-        ("spread(whole, elsewhere)", "spread(whole, hole)"),
-        ("where=hole, trial=trial)", "where=hole, trial=None)"),
+    check_inpainting_is_tried: [
+        edited(mirrored_off, "hole.flip(dims) * (1 - hole)", "hole.flip(dims)"),
+        edited(mirrored_off, "(2 * size >= whole)", "(size > 0)"),
+        edited(mirrored_off, "argmax(0)", "argmin(0)"),
+        edited(of_inpainting, "spread(whole, elsewhere)", "spread(whole, hole)"),
+        edited(of_inpainting, "where=hole, trial=trial)", "where=hole, trial=None)"),
     ],
-    (uncertainty, check_upscaling_is_tried): [
-        ("squared_error(found, known)", "0 * found"),
-        ("min(small) >= TRIED", "min(small) >= 0"),
-        ('"upscale", backbone, trial=trial)', '"upscale", backbone, trial=None)'),
+    check_upscaling_is_tried: [
+        wrong(squared_error, lambda right: lambda found, known: 0 * found, "no error, of all channels"),
+        constant(uncertainty, "TRIED", 0),
+        edited(of_upscaling, '"upscale", prior, trial=trial)', '"upscale", prior, trial=None)'),
     ],
-}
-
-test_the_check_finds_the_mutant, test_an_exact_copy_passes = mutant_tests(MUTATIONS)
+})  # fmt: skip

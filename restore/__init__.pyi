@@ -1,0 +1,12 @@
+from restore.errors import RestoreError as RestoreError
+from restore.priors.checkpoint import load as load
+from restore.tasks.dejpeg import dejpeg as dejpeg
+from restore.tasks.denoise import denoise as denoise
+from restore.tasks.inpaint import inpaint as inpaint
+from restore.tasks.sample import sample as sample
+from restore.tasks.solve import colorize as colorize
+from restore.tasks.solve import deblur as deblur
+from restore.tasks.solve import solve as solve
+from restore.tasks.upscale import upscale as upscale
+
+__version__: str
