@@ -21,17 +21,20 @@ from common import add_data_option, lpips_of
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from restore.cli.options import STEPS
+from restore.evaluation.cases import Given, Protocol
+from restore.evaluation.columns import METRICS
 from restore.evaluation.measure import measure
 from restore.evaluation.pictures import Picture, PictureSet
-from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Given, Holes, Jpeg, Protocol
-from restore.evaluation.rows import Asked, own_methods
-from restore.evaluation.scoring import METRICS, Scorer
+from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Holes, Jpeg
+from restore.evaluation.rows import own_rows
+from restore.evaluation.scoring import Scorer
+from restore.evaluation.selection import Selection
 from restore.inverse.build import chain_of
 from restore.priors.backbone import Backbone
 from restore.priors.calibration import FILE
 from restore.priors.checkpoint import load
-from restore.tasks.budget import calls_of, plan
+from restore.tasks import catalogue
+from restore.tasks.budget import plan
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
@@ -70,21 +73,21 @@ def curves(
     for damage, protocol, method, estimate, budgets in CURVES:
         if task not in ("", protocol.task):
             continue
-        walk = {"method": method, "estimate": estimate}
+        options = {"method": method, "estimate": estimate}
         points = []
         for number in budgets:
-            chosen = plan(protocol.task, walk, number)
+            chosen = plan(protocol.task, options, number)
             backbone.ensemble = chosen.ensemble
-            asked = Asked([estimate], [method], chosen.walk)
-            rows = own_methods(protocol, backbone, asked)[:1]
+            selection = Selection([estimate], [method], chosen.options)
+            rows = own_rows(protocol, backbone, selection)[:1]
             (row,) = measure(pictures, protocol, rows, scorer).rows
             scores = [row.mean(metric.key) for metric in scorer.chosen if metric.key in keys_of(protocol)]
             calls = min(picture.calls or 0 for picture in row.pictures)  # of a hole that is not deep
             points.append([calls, *(round(score or math.nan, 4) for score in scores)])
             print(protocol.task, method, estimate, points[-1], file=sys.stderr)
         backbone.ensemble = 1
-        steps = STEPS[protocol.task][method, estimate]
-        default = calls_of(protocol.task, walk, steps) if steps > 1 else 1
+        known = catalogue.find(protocol.task, method, estimate)
+        default = known.calls(known.steps)
         what = f"{damage} in {limit} validation pictures of {crop}x{crop}"
         yield f"{protocol.task} {method} {estimate}", {"what": what, "points": points, "default": default}
 
@@ -100,33 +103,29 @@ Sure = Callable[[Given, Backbone], tuple[Tensor, Tensor]]
 
 def _denoised(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
     sigma = given.sigma or 0.0
-    return denoise(given.image, sigma=sigma, backbone=backbone), of_denoising(
-        given.image, sigma, backbone=backbone
-    )
+    return denoise(given.image, sigma=sigma, prior=backbone), of_denoising(given.image, sigma, prior=backbone)
 
 
 def _inpainted(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
-    found = inpaint(given.image, given.hole, estimate="mean", backbone=backbone)
-    return found, of_inpainting(given.image, given.hole, backbone=backbone)
+    found = inpaint(given.image, given.hole, estimate="mean", prior=backbone)
+    return found, of_inpainting(given.image, given.hole, prior=backbone)
 
 
 def _upscaled(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
     scale = given.scale or 1
-    found = upscale(given.image, scale, estimate="mean", backbone=backbone)
-    return found, of_upscaling(given.image, scale, backbone=backbone)
+    found = upscale(given.image, scale, estimate="mean", prior=backbone)
+    return found, of_upscaling(given.image, scale, prior=backbone)
 
 
 def _decompressed(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
     assert given.coding is not None  # a JPEG has told it
-    found = dejpeg(given.image, coding=given.coding, backbone=backbone)
-    return found, of_dejpeg(given.image, given.coding, backbone=backbone)
+    found = dejpeg(given.image, coding=given.coding, prior=backbone)
+    return found, of_dejpeg(given.image, given.coding, prior=backbone)
 
 
 def _solved(given: Given, backbone: Backbone) -> tuple[Tensor, Tensor]:
-    operator = chain_of(given.words)
-    return solve(given.image, operator, backbone=backbone), of_solving(
-        given.image, operator, backbone=backbone
-    )
+    operator = chain_of(given.specs)
+    return solve(given.image, operator, prior=backbone), of_solving(given.image, operator, prior=backbone)
 
 
 # The protocols that one temperature is for, each weighing the same; the mean restored, and its deviation.
@@ -135,7 +134,7 @@ SURE: dict[str, tuple[Sure, tuple[Protocol, ...]]] = {
     "inpaint": (_inpainted, (Holes("strokes-narrow"), Holes("text"), Holes("box"))),
     "upscale": (_upscaled, (BicubicDown(2), BicubicDown(4))),
     "dejpeg": (_decompressed, (Jpeg(10), Jpeg(30), Jpeg(60))),
-    "run": (_solved, (Degraded(("blur=gaussian:1.6",)), Degraded(("blur=motion:15:30",)))),
+    "solve": (_solved, (Degraded(("blur=gaussian:1.6",)), Degraded(("blur=motion:15:30",)))),
 }
 BINS = 10
 

@@ -5,8 +5,8 @@
 
 Validation pictures (DIR/val/cid22_val), centre crops, the functions that users call; pictures that either was
 trained on do not count. The new weights have an advantage where training chose between its averages on the
-same pictures. Prints a Markdown table for the commit message. Exit code 0: at least as good everywhere and
-better at most; 1: not so; 2: it could not be measured.
+same pictures. Prints a Markdown table for the commit message. Exit code 0: at least as good everywhere
+and better at more than half; 1: not so; 2: it could not be measured.
 """
 
 from __future__ import annotations
@@ -24,12 +24,16 @@ from common import add_data_option, lpips_of
 
 import restore
 from restore.errors import RestoreError
+from restore.evaluation.cases import Protocol
+from restore.evaluation.columns import METRICS
 from restore.evaluation.measure import measure
+from restore.evaluation.observer import Observer
 from restore.evaluation.pictures import PictureSet
-from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Jpeg, PoissonGaussian, Protocol
-from restore.evaluation.results import Method, Row, Table
-from restore.evaluation.rows import Asked, own_methods
-from restore.evaluation.scoring import METRICS, Scorer
+from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Jpeg, PoissonGaussian
+from restore.evaluation.results import Candidate, Row, Table
+from restore.evaluation.rows import own_rows
+from restore.evaluation.scoring import Scorer
+from restore.evaluation.selection import Selection
 from restore.images.fingerprints import Fingerprints
 from restore.priors.backbone import Backbone
 
@@ -48,7 +52,7 @@ TASKS: tuple[Protocol, ...] = (
     Holes("random"),
 )
 ALLOWED = {"psnr": 0.02, "psnr_y": 0.02, "psnr_hole": 0.02, "lpips_squeeze": 0.002}
-"""A loss that is surely smaller than this is none."""
+"""Losses that are surely smaller than these do not count."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def compared(table: Table) -> Iterator[Compared]:
 
 
 def may_replace(found: Sequence[Compared]) -> bool:
-    """At least as good everywhere, and better at most."""
+    """Whether the new weights are at least as good everywhere and better at more than half."""
     verdicts = [each.verdict for each in found]
     return not {"worse", "unclear"} & set(verdicts) and verdicts.count("better") > len(verdicts) / 2
 
@@ -128,11 +132,11 @@ def _scores(table: Table, row: Row, key: str) -> list[float]:
     return known
 
 
-def methods_of(protocol: Protocol, networks: dict[str, Backbone]) -> list[Method]:
-    """What users get unasked, of each checkpoint; told the noise level where the protocol tells it."""
-    unasked = protocol.task == "denoise" and protocol.level_name != "sigma"
-    asked = Asked(methods=("auto", "blind")) if unasked else Asked()
-    rows = [row for name, net in networks.items() for row in own_methods(protocol, net, asked, name)]
+def candidates_of(protocol: Protocol, networks: dict[str, Backbone]) -> list[Candidate]:
+    """The default rows of each checkpoint, told the noise level where the protocol tells it."""
+    untold = protocol.task == "denoise" and protocol.level_name != "sigma"
+    selection = Selection(methods=("auto", "blind")) if untold else Selection()
+    rows = [row for name, net in networks.items() for row in own_rows(protocol, net, selection, name)]
     return [row for row in rows if not row.name.endswith("sigma estimated")]
 
 
@@ -162,7 +166,13 @@ def main() -> int:
         key = {"upscale": "psnr_y", "inpaint": "psnr_hole"}.get(protocol.task, "psnr")
         nets = {} if protocol.task == "denoise" else {"squeeze": lpips}
         metrics = [METRICS[k] for k in (key, "colour", *(f"lpips_{net}" for net in nets))]
-        table = measure(pictures, protocol, methods_of(protocol, networks), Scorer(metrics, nets), say=_stop)
+        table = measure(
+            pictures,
+            protocol,
+            candidates_of(protocol, networks),
+            Scorer(metrics, nets),
+            observer=Observer(_stop),
+        )
         for each in compared(table):
             found.append(each)
             print(each, flush=True)

@@ -1,4 +1,4 @@
-"""Two published networks rebuilt from their published weights, as rows beside restore's.
+"""FFDNet and VDSR rebuilt from their published weights, as rows beside restore's.
 
     restore eval denoise --data DIR --peer FFDNet=benchmarks/peers.py:ffdnet:ffdnet_color.npz
     restore eval upscale --data DIR --peer VDSR=benchmarks/peers.py:vdsr:vdsr_luma.npz
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from restore.evaluation.cases import Given, Restorer
 from restore.evaluation.metrics import luma
-from restore.evaluation.protocols import Given, Restorer
 
 
 def _arrays(path: Path, device: str) -> dict[str, Tensor]:

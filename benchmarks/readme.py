@@ -1,7 +1,7 @@
-"""Measure everything that README.md states, and print its "Measured" part.
+"""Measure everything that docs/measured.md states, and print its "Measured" part.
 
     benchmarks/run --data DIR             # about half an hour on two cores
-    benchmarks/run --data DIR --write     # and put it between the marks in README.md
+    benchmarks/run --data DIR --write     # and put it between the marks in docs/measured.md
     benchmarks/run --data DIR --limit 1   # a trial; cannot be written
 
 No number is printed that this very run has not measured: cells are looked up in its tables, and a row, a
@@ -29,20 +29,24 @@ from tqdm import tqdm
 
 import restore
 from restore.errors import RestoreError
+from restore.evaluation.cases import Protocol
+from restore.evaluation.columns import metrics_of
 from restore.evaluation.environment import facts
 from restore.evaluation.measure import measure
-from restore.evaluation.metrics import Lpips
+from restore.evaluation.observer import Observer
 from restore.evaluation.peers import peer_method
+from restore.evaluation.perceptual import Lpips
 from restore.evaluation.pictures import PictureSet
-from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Protocol
-from restore.evaluation.results import Method, Row, Table
-from restore.evaluation.rows import Asked, floor_methods, own_methods
-from restore.evaluation.scoring import Scorer, metrics_of
+from restore.evaluation.protocols import BicubicDown, Gaussian, Holes
+from restore.evaluation.results import Candidate, Row, Table
+from restore.evaluation.rows import baseline_rows, own_rows
+from restore.evaluation.scoring import Scorer
+from restore.evaluation.selection import Selection
 from restore.images.fingerprints import Fingerprints
 from restore.priors.backbone import Backbone
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
+MEASURED_FILE = HERE.parent / "docs" / "measured.md"
 START, END = "<!-- measured -->", "<!-- /measured -->"
 HOLES = ("strokes-narrow", "text", "box")
 LARGE = (6000, 4000)  # w x h: 24 megapixels
@@ -82,24 +86,25 @@ class Bench:
             listed, folder = self.data / "test" / "cbsd68.txt", self.data / "test" / "bsd300_test"
         return PictureSet.of(folder, listed=listed, limit=self.limit, crop=crop, known=self.known)
 
-    def peer(self, name: str, file: str) -> Method:
+    def peer(self, name: str, file: str) -> Candidate:
         path = self.data / "peers" / file
         return peer_method(f"{name}={HERE / 'peers.py'}:{name.lower()}:{path}", str(self.backbone.device))
 
-    def turned(self, protocol: Protocol) -> list[Method]:
+    def turned(self, protocol: Protocol) -> list[Candidate]:
         """Denoising as the mean of eight orientations, told the level."""
         backbone = self.backbone.copy(self.backbone.dtype)
         backbone.ensemble = 8
-        rows = own_methods(protocol, backbone, Asked(), TURNED)
+        rows = own_rows(protocol, backbone, Selection(), TURNED)
         return [row for row in rows if row.name == f"{TURNED} mean, gaussian"]
 
     def table(
-        self, name: str, protocol: Protocol, *, peers: Sequence[Method] = (), floor: Sequence[str] = (),
-        metrics: Sequence[str] = (), crop: int = 0, more: Sequence[Method] = (),
+        self, name: str, protocol: Protocol, others: Sequence[Candidate], *,
+        metrics: Sequence[str] = (), crop: int = 0,
     ) -> Table:  # fmt: skip
-        """All rows in one run. floor: the classical ones that are wanted; more: of restore's own."""
-        methods = [method for method in floor_methods(protocol) if method.name in floor]
-        methods += [*peers, *own_methods(protocol, self.backbone, Asked()), *more]
+        """All rows in one run: others, then restore's own; denoising also with eight orientations."""
+        candidates = [*others, *own_rows(protocol, self.backbone, Selection())]
+        if protocol.task == "denoise":
+            candidates += self.turned(protocol)
         nets = self.nets if not metrics or "lpips" in metrics else {}
         scorer = Scorer(metrics_of(protocol.task, list(nets), metrics), nets)
         pictures = self.pictures(name, crop=crop)
@@ -110,18 +115,22 @@ class Bench:
             def tick(_: str, done: int, total: int) -> None:
                 bar.update(100 * done / total - bar.n)
 
-            table = measure(pictures, protocol, methods, scorer, tick=tick, say=_refuse)
+            table = measure(pictures, protocol, candidates, scorer, observer=Observer(_refuse, tick))
         if table.overlaps:
             raise NotMeasuredError(
                 f"{', '.join(table.overlaps)}: in the training data; no number is worth printing"
             )
         return table
 
-    def denoised(self, name: str, protocol: Protocol, peer: Method, floor: Sequence[str]) -> Table:
+    def denoised(self, name: str, protocol: Protocol, peer: Candidate, baselines: Sequence[str]) -> Table:
         """PSNR and SSIM of all that denoises."""
-        return self.table(
-            name, protocol, peers=[peer], floor=floor, metrics=("psnr", "ssim"), more=self.turned(protocol)
-        )
+        others = [*chosen_baselines(protocol, baselines), peer]
+        return self.table(name, protocol, others, metrics=("psnr", "ssim"))
+
+
+def chosen_baselines(protocol: Protocol, names: Sequence[str]) -> list[Candidate]:
+    """The classical rows of these names."""
+    return [row for row in baseline_rows(protocol) if row.name in names]
 
 
 def _refuse(problem: str) -> None:
@@ -182,21 +191,22 @@ def _best(table: Table, rows: dict[str, Row], key: str) -> str:
 
 def denoising(bench: Bench) -> list[str]:
     """CBSD68 at three levels, as files, and Kodak."""
-    floor = ["OpenCV non-local means (8 bit)"]
+    classical = ["OpenCV non-local means (8 bit)"]
     plain, clipped = bench.peer("FFDNet", "ffdnet_color.npz"), bench.peer("FFDNet", "ffdnet_clip_color.npz")
     columns = []
     for sigma in (15, 25, 50):
-        rows = [*floor, "BM3D"] if sigma == 25 else floor
+        rows = [*classical, "BM3D"] if sigma == 25 else classical
         columns.append((f"sigma {sigma}", bench.denoised("cbsd68", Gaussian(sigma), plain, rows)))
-    as_file = bench.denoised("cbsd68", Gaussian(25, True), clipped, floor)
-    kodak = bench.denoised("kodak24", Gaussian(25), plain, floor)
+    as_file = bench.denoised("cbsd68", Gaussian(25, True), clipped, classical)
+    kodak = bench.denoised("kodak24", Gaussian(25), plain, classical)
     names = ["restore mean, gaussian", "restore mean, gaussian, sigma estimated", f"{TURNED} mean, gaussian"]
-    names += ["FFDNet", "BM3D", *floor]
+    names += ["FFDNet", "BM3D", *classical]
     timed = columns[1][1]
     columns += [("sigma 25, 8-bit files", as_file), ("Kodak24, sigma 25", kodak)]
     return [
         f"**Denoising**, CBSD68 ({timed.count} pictures, 481x321) and Kodak24 (768x512), PSNR in dB / SSIM. "
-        f"{timed.words} FFDNet has its own weights for 8-bit files; seconds are those of CBSD68 at sigma 25.",
+        f"{timed.description} FFDNet has its own weights for 8-bit files; seconds are those of CBSD68 at "
+        "sigma 25.",
         "",
         *grid(columns, names, ("psnr", "ssim"), timed),
     ]
@@ -204,20 +214,18 @@ def denoising(bench: Bench) -> list[str]:
 
 def upscaling(bench: Bench) -> list[str]:
     """Set5 and Set14, x4."""
-    floor = ["Pillow bicubic", "Pillow Lanczos"]
-    peers = [bench.peer("VDSR", "vdsr_luma.npz")]
+    protocol, classical = BicubicDown(4), ["Pillow bicubic", "Pillow Lanczos"]
+    others = [*chosen_baselines(protocol, classical), bench.peer("VDSR", "vdsr_luma.npz")]
     tables = {
-        name: bench.table(
-            name, BicubicDown(4), peers=peers, floor=floor, metrics=("psnr-y", "ssim-y", "lpips")
-        )
+        name: bench.table(name, protocol, others, metrics=("psnr-y", "ssim-y", "lpips"))
         for name in ("set5", "set14")
     }
-    words = tables["set5"].words
+    description = tables["set5"].description
     return [
-        f"**Upscaling x4**, PSNR and SSIM on Y / LPIPS (lower is better). {words}",
+        f"**Upscaling x4**, PSNR and SSIM on Y / LPIPS (lower is better). {description}",
         "",
         *grid(
-            [("Set5", tables["set5"]), ("Set14", tables["set14"])], [MEAN, SAMPLE, "VDSR", *floor],
+            [("Set5", tables["set5"]), ("Set14", tables["set14"])], [MEAN, SAMPLE, "VDSR", *classical],
             ("psnr_y", "ssim_y", "lpips_squeeze"), tables["set14"],
         ),
     ]  # fmt: skip
@@ -225,17 +233,26 @@ def upscaling(bench: Bench) -> list[str]:
 
 def inpainting(bench: Bench) -> list[str]:
     """Kodak crops, three families of holes."""
-    floor = ["scikit-image biharmonic", "OpenCV Navier-Stokes", "OpenCV Telea"]
+    classical = ["scikit-image biharmonic", "OpenCV Navier-Stokes", "OpenCV Telea"]
     tables = [
-        (family, bench.table("kodak24", Holes(family), floor=floor, metrics=("psnr", "lpips"), crop=256))
-        for family in HOLES
+        (
+            protocol.family,
+            bench.table(
+                "kodak24",
+                protocol,
+                chosen_baselines(protocol, classical),
+                metrics=("psnr", "lpips"),
+                crop=256,
+            ),
+        )
+        for protocol in map(Holes, HOLES)
     ]
     return [
         f"**Inpainting**, {tables[0][1].count} centre crops of 256x256 of the Kodak pictures, holes of three "
         "families from fixed seeds, filled with mid-grey before anybody sees them; PSNR inside the hole "
         "only / LPIPS of the whole crop:",
         "",
-        *grid(tables, [MEAN, SAMPLE, *floor], ("psnr_hole", "lpips_squeeze"), tables[0][1]),
+        *grid(tables, [MEAN, SAMPLE, *classical], ("psnr_hole", "lpips_squeeze"), tables[0][1]),
     ]
 
 
@@ -276,7 +293,7 @@ PARTS = {"denoising": denoising, "upscaling": upscaling, "inpainting": inpaintin
 
 
 def block(bench: Bench) -> str:
-    """The whole part of the README."""
+    """All that is measured."""
     found = facts({"restore": bench.backbone}, bench.nets)
     weights, _, computed = found["weights"].partition(", ")
     lpips = next((value for key, value in found.items() if key.startswith("LPIPS")), "")
@@ -286,7 +303,7 @@ def block(bench: Bench) -> str:
             f"{found['machine']}; {found['versions']}; LPIPS squeeze by {lpips}.",
             "All rows of a block come from one run. No choice was made on these pictures: methods and steps "
             "were chosen on other, validation pictures, and none of these looks like a picture that the "
-            "weights were trained on. [benchmarks/README.md](benchmarks/README.md) says how to repeat it.",
+            "weights were trained on. [benchmarks/README.md](../benchmarks/README.md) says how to repeat it.",
         ]
     ]
     parts += [part(bench) for part in PARTS.values()]
@@ -301,34 +318,34 @@ def alone(bench: Bench, name: str) -> str:
 
 
 def written_part(text: str, new: str) -> str:
-    """README.md with one part, which begins with its name between stars, in place of what is there."""
+    """The file with one part, which begins with its name between stars, in place of what is there."""
     title = new.split("**")[1]
     pattern = re.compile(rf"\*\*{re.escape(title)}\*\*.*?(?=\n\n\*\*|\n{re.escape(END)})", re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise NotMeasuredError(f"{README}: expected a part {title} once")
+        raise NotMeasuredError(f"{MEASURED_FILE}: expected a part {title} once")
     return pattern.sub(lambda _: new, text)
 
 
 def written(text: str, new: str) -> str:
-    """README.md with the new part between its marks."""
+    """The file with the new part between its marks."""
     pattern = re.compile(f"{re.escape(START)}\n.*?{re.escape(END)}", re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise NotMeasuredError(f"{README}: expected {START} and {END} once")
+        raise NotMeasuredError(f"{MEASURED_FILE}: expected {START} and {END} once")
     return pattern.sub(lambda _: f"{START}\n{new}\n{END}", text)
 
 
 def main() -> None:
-    """Measure and print; with --write also put it into README.md."""
+    """Measure and print; with --write also put it into docs/measured.md."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     add_data_option(parser)
-    parser.add_argument("--write", action="store_true", help="put the result into README.md")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/measured.md")
     parser.add_argument("--only", choices=list(PARTS), help="this part alone, which then tells its own date")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N pictures: a trial, not written")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="another checkpoint: a trial too")
     parser.add_argument("--device", help="default: the best there is")
     options = parser.parse_args()
     if options.write and (options.limit or options.weights):
-        parser.error("--limit and --weights measure something else than what README.md states")
+        parser.error("--limit and --weights measure something else than what docs/measured.md states")
     backbone = restore.load(options.weights, device=options.device)
     prints = backbone.facts.get("fingerprints")
     if prints is None:
@@ -341,8 +358,8 @@ def main() -> None:
     result = alone(bench, options.only) if options.only else block(bench)
     print(result)
     if options.write:
-        text, put = README.read_text(encoding="utf-8"), written_part if options.only else written
-        README.write_text(put(text, result), encoding="utf-8")
+        text, put = MEASURED_FILE.read_text(encoding="utf-8"), written_part if options.only else written
+        MEASURED_FILE.write_text(put(text, result), encoding="utf-8")
 
 
 if __name__ == "__main__":

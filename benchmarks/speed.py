@@ -118,7 +118,7 @@ def measure(name: str, weights: Path | None, device: str | None) -> tuple[Speed,
     noisy = clean + SIGMA / 255 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
 
     def denoise() -> Tensor:
-        return restore.denoise(noisy, sigma=SIGMA, backbone=backbone)
+        return restore.denoise(noisy, sigma=SIGMA, prior=backbone)
 
     plain, plain_operations = plain_convolution(backbone)
     seconds, plain_seconds = median_seconds(denoise, plain, device=backbone.device)
@@ -134,7 +134,7 @@ def report(speeds: list[Speed], backbone: Backbone) -> str:
         f"Machine: {machine()}, on {backbone.device.type}. Weights {backbone.facts['sha256'][:12]}, "
         f"{speeds[0].operations / 2 / SIDE**2 / 1e3:.1f} kMAC per pixel.",
         "",
-        f"Protocol: restore.denoise(tensor, sigma={SIGMA:g}, backbone=loaded) on {SIDE}x{SIDE} pixels, "
+        f"Protocol: restore.denoise(tensor, sigma={SIGMA:g}, prior=loaded) on {SIDE}x{SIDE} pixels, "
         f"median of {RUNS} calls after one that is not counted. TFLOP/s: two for each multiply-add of the "
         f"network. Plain: 3x3 convolutions, {width} to {width} channels at {SIDE // 2}x{SIDE // 2}, "
         "channels_last, same precision, timed by turns with the calls. PSNR of the result, to compare "

@@ -1,4 +1,4 @@
-"""The benchmarks print what they have measured and nothing else, and the README states nothing else."""
+"""The benchmarks print what they have measured and nothing else, and docs/measured.md states nothing else."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 
 from restore.errors import RestoreError
+from restore.evaluation.columns import METRICS
 from restore.evaluation.results import Row, Scored, Table
-from restore.evaluation.scoring import METRICS
 from restore.priors.checkpoint import load
 
 ROOT = Path(__file__).parents[1]
@@ -105,8 +105,8 @@ def test_one_part_of_the_readme_is_replaced_alone(readme: ModuleType) -> None:
         readme.written_part(text, "**Three**, new")
 
 
-def test_the_readme_states_the_numbers_of_the_shipped_weights(readme: ModuleType) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_measured_numbers_are_of_the_shipped_weights(readme: ModuleType) -> None:
+    text = (ROOT / "docs" / "measured.md").read_text(encoding="utf-8")
     part = text.split(readme.START)[1].split(readme.END)[0]
     (digest,) = set(re.findall(r"weights `([0-9a-f]{12})`", part))
     assert load(device="cpu").facts["sha256"].startswith(digest)
@@ -117,8 +117,8 @@ def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
     import numpy as np
     import torch
 
+    from restore.evaluation.cases import Given
     from restore.evaluation.peers import peer_method
-    from restore.evaluation.protocols import Given
 
     shapes = [(96, 13)] + [(96, 96)] * 10 + [(12, 96)]
     arrays = {f"w{k}": np.zeros((*shape, 3, 3), np.float32) for k, shape in enumerate(shapes)}

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from restore.evaluation.metrics import LPIPS_SMALLEST, MS_SSIM_SMALLEST, SSIM_SMALLEST
+from restore.evaluation.metrics import MS_SSIM_SMALLEST, SSIM_SMALLEST
+from restore.evaluation.perceptual import LPIPS_SMALLEST
 from restore.evaluation.results import Evaluation, Row, Table
 
 FORMAT = "restore-eval-1"

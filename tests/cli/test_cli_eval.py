@@ -14,10 +14,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from scenes import scene
 
-from restore.cli import evaluate
 from restore.cli.main import main
-from restore.evaluation import holes, metrics, scoring
-from restore.evaluation import rows as methods
+from restore.evaluation.columns import TRUNKS
+from restore.evaluation.perceptual import Trunk
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.priors.checkpoint import save
 from restore.testing import tiny_prior
@@ -56,14 +55,11 @@ def rows(markdown: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
 
 
-# ------------------------------------------------------------------------- the same words as the code
+# --------------------------------------------------------------------------------------------- names
 
 
-def test_literals_are_the_evaluation_s_own() -> None:
-    assert tuple(holes.FAMILIES) == evaluate.HOLES
-    assert evaluate.METRICS == scoring.FAMILIES
-    assert set(evaluate.TRUNKS) == set(get_args(metrics.Trunk))
-    assert evaluate.SWEPT == methods.SWEPT
+def test_trunks_are_those_that_lpips_knows() -> None:
+    assert set(TRUNKS) == set(get_args(Trunk))
 
 
 @pytest.mark.parametrize("command", ["denoise", "upscale", "inpaint", "compare"])
@@ -95,7 +91,7 @@ def test_denoise_prints_a_table_under_its_protocol() -> None:
     assert "LPIPS is not measured, everything else is: LPIPS needs torchvision's squeeze" in result.stderr
 
 
-def test_floor_rows_come_by_themselves() -> None:
+def test_baselines_come_by_themselves() -> None:
     result = run("upscale", *TINY, "--scale", "2", "--estimate", "mean", "--method", "conditional")
     names = [row[0] for row in rows(result.stdout)[1:]]
     assert names == ["Pillow bicubic", "Pillow Lanczos", "**restore mean, conditional**"]
@@ -118,16 +114,16 @@ def test_denoise_has_other_protocols(protocol: tuple[str, ...], name: str) -> No
     assert name in result.stdout
 
 
-def test_dejpeg_and_run() -> None:
+def test_dejpeg_and_solve() -> None:
     result = run("dejpeg", *TINY, "--quality", "20", "--method", "splitting,blind", "--metrics", "psnr")
     assert result.exit_code == 0, result.stderr
     assert "jpeg quality 20: 3 pictures" in result.stdout
     names = [row[0] for row in rows(result.stdout)[1:]]
     assert names[:3] == ["the damaged picture", "OpenCV non-local means (8 bit)", "scikit-image TV"]
     assert names[-2:] == ["**restore mean, splitting**", "**restore mean, blind**"]
-    operator = ("--operator", "blur=gaussian:0.8", "--operator", "down=2", "--noise", "3")
+    operator = ("--operator", "blur=gaussian:0.8", "--operator", "down=2", "--sigma", "3")
     walk = ("--method", "splitting,pigdm", "--sweep", "steps=1,2", "--metrics", "psnr")
-    result = run("run", *TINY, *operator, *walk)
+    result = run("solve", *TINY, *operator, *walk)
     assert result.exit_code == 0, result.stderr
     assert "blur=gaussian:0.8, down=2, noise 3: 3 pictures" in result.stdout
     found = rows(result.stdout)
@@ -208,7 +204,7 @@ def test_no_folder_of_this_machine_is_named(monkeypatch: pytest.MonkeyPatch, her
 
 def test_options_from_a_file() -> None:
     Path("e.toml").write_text(
-        'data = ["set"]\nweights = "clean.safetensors"\nsigma = "25"\nlimit = 1\nfloor = false\n'
+        'data = ["set"]\nweights = "clean.safetensors"\nsigma = "25"\nlimit = 1\nbaselines = false\n'
     )
     result = run("denoise", "--config", "e.toml", "--metrics", "psnr")
     assert result.exit_code == 0, result.stderr
@@ -385,9 +381,9 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
             2,
             "--input has no effect with",
         ),
-        (("run", *TINY, "--operator", "soften"), 2, "'soften' is no degradation; expected one such as"),
+        (("solve", *TINY, "--operator", "soften"), 2, "'soften' is no degradation; expected one such as"),
         (
-            ("run", *TINY, "--operator", "jpeg=30", "--method", "ddrm"),
+            ("solve", *TINY, "--operator", "jpeg=30", "--method", "ddrm"),
             2,
             "--method ddrm cannot undo this; splitting, ddnm, dps can",
         ),

@@ -1,9 +1,8 @@
-"""PSNR, luma, SSIM and LPIPS: exact on tiny arrays, against closed forms, against published numbers."""
+"""PSNR, luma, SSIM and MS-SSIM: exact on tiny arrays, against closed forms and other implementations."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from restore.errors import RestoreError, WeightsError
-from restore.evaluation.metrics import Lpips, colour_shift, luma, ms_ssim, psnr, ssim
+from restore.evaluation.metrics import colour_shift, luma, ms_ssim, psnr, ssim
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
@@ -237,166 +235,3 @@ def test_ms_ssim_of_equal_pictures_is_one_and_small_ones_are_refused() -> None:
     assert ms_ssim(a, 1 - a).item() == 0  # negative contrast
     with pytest.raises(ValueError, match="at least 176x176 pixels, got 175x180"):
         ms_ssim(a[..., :175, :], a[..., :175, :])
-
-
-# --- LPIPS ----------------------------------------------------------------------------------------
-
-
-def random_trunk(net: str) -> dict[str, Tensor]:
-    """A whole torchvision network's weights, classifier included, drawn at random."""
-    import torchvision
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        build = {"squeeze": torchvision.models.squeezenet1_1, "alex": torchvision.models.alexnet}[net]
-        weights: dict[str, Tensor] = build(weights=None).state_dict()
-    return weights
-
-
-@pytest.fixture(scope="module")
-def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("trunk") / "random.pth"
-    torch.save(random_trunk("squeeze"), path)
-    return path
-
-
-def test_lpips_gives_the_published_numbers(shared_data: Path) -> None:
-    """The pair in torchmetrics' documentation: two pictures drawn with seed 42 give 0.1024 and 0.0938."""
-    generator = torch.Generator().manual_seed(42)
-    a, b = (torch.rand(2, 3, 100, 100, generator=generator) for _ in range(2))
-    scores = Lpips(shared_data / "metrics" / "squeezenet1_1_features.pth")(a, b)
-    assert scores.tolist() == pytest.approx([0.1024, 0.0938], abs=5e-5)
-
-
-@pytest.mark.parametrize("spatial", [False, True])
-def test_lpips_is_that_of_its_package(trunk: Path, spatial: bool) -> None:
-    distance = Lpips(trunk)
-    a, b = pictures(11, (2, 3, 64, 48)), pictures(12, (2, 3, 64, 48))
-    network = distance._network
-    network.spatial = spatial
-    with torch.inference_mode():
-        expected = network(a, b, normalize=True)
-    where = (pictures(13, (2, 1, 64, 48)) < 0.3).float()
-    if spatial:
-        wanted = (expected * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
-        torch.testing.assert_close(distance(a, b, where=where), wanted)
-    else:
-        torch.testing.assert_close(distance(a, b), expected.flatten())
-
-
-def test_lpips_is_a_distance_of_each_picture(trunk: Path) -> None:
-    distance = Lpips(trunk)
-    a, b = pictures(7, (2, 3, 37, 32)), pictures(8, (2, 3, 37, 32))
-    assert distance(a, a).tolist() == [0, 0]
-    torch.testing.assert_close(distance(a, b), distance(b, a))
-    torch.testing.assert_close(distance(a, b)[1:], distance(a[1:], b[1:]))
-    assert (distance(a, b) > 1e-3).all()
-    half = torch.cat([a[:1], (a[1:] + b[1:]) / 2])
-    assert distance(a, half)[0] == 0 < distance(a, half)[1] < distance(a, b)[1]
-
-
-@pytest.mark.parametrize("net", ["squeeze", "alex"])
-def test_lpips_loads_every_layer_of_the_trunk(net: str, tmp_path: Path) -> None:
-    """The distance by hand: torchvision's own network, unit features, the heads in the wheel."""
-    import lpips
-    import torchvision
-
-    weights = random_trunk(net)
-    torch.save(weights, tmp_path / "trunk.pth")
-    a, b = pictures(9, (1, 3, 40, 40)), pictures(10, (1, 3, 40, 40))
-    build = {"squeeze": torchvision.models.squeezenet1_1, "alex": torchvision.models.alexnet}[net]
-    network = build(weights=None).eval()
-    network.load_state_dict(weights)
-    wheel = Path(lpips.__file__).parent
-    heads = torch.load(wheel / "weights" / "v0.1" / f"{net}.pth", map_location="cpu", weights_only=True)
-    taps = {"squeeze": (1, 4, 7, 9, 10, 11, 12), "alex": (1, 4, 7, 9, 11)}[net]
-
-    def features(x: Tensor) -> list[Tensor]:
-        x = (2 * x - 1 - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor(
-            [0.458, 0.448, 0.450]
-        ).view(3, 1, 1)
-        found = []
-        for number, layer in enumerate(network.features[: taps[-1] + 1]):
-            x = layer(x)
-            if number in taps:
-                found.append(F.normalize(x, dim=1).clone())
-        return found
-
-    with torch.inference_mode():
-        expected = sum(
-            F.conv2d((x - y) ** 2, heads[f"lin{k}.model.1.weight"]).mean()
-            for k, (x, y) in enumerate(zip(features(a), features(b), strict=True))
-        )
-    torch.testing.assert_close(
-        Lpips(tmp_path / "trunk.pth", net=net)(a, b)[0], expected, rtol=1e-4, atol=1e-7
-    )
-
-
-def test_lpips_leaves_the_random_numbers_alone(trunk: Path) -> None:
-    before = torch.random.get_rng_state()
-    Lpips(trunk)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_lpips_looks_in_three_places(trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RESTORE_LPIPS_TRUNK", raising=False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(
-        RestoreError, match=r"no squeezenet1_1-\*\.pth in .*checkpoints; set RESTORE_LPIPS_TRUNK"
-    ):
-        Lpips()
-    cached = tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
-    cached.parent.mkdir(parents=True)
-    cached.write_bytes(trunk.read_bytes())
-    assert Lpips().trunk == cached
-    named = tmp_path / "named.pth"
-    named.write_bytes(trunk.read_bytes())
-    monkeypatch.setenv("RESTORE_LPIPS_TRUNK", str(named))
-    assert Lpips().trunk == named
-    assert Lpips(trunk).trunk == trunk
-    named.unlink()
-    # A name that leads nowhere is said so; the cache does not step in.
-    with pytest.raises(WeightsError, match=r"named\.pth: no such file, named by RESTORE_LPIPS_TRUNK"):
-        Lpips()
-    with pytest.raises(WeightsError, match=r"gone\.pth: no such file; expected torchvision's squeeze"):
-        Lpips(tmp_path / "gone.pth")
-
-
-def test_lpips_refuses_another_trunk(tmp_path: Path) -> None:
-    path = tmp_path / "trunk.pth"
-    weights = random_trunk("squeeze")
-
-    def refusal(content: object) -> str:
-        torch.save(content, path)
-        with pytest.raises(WeightsError) as caught:
-            Lpips(path)
-        return str(caught.value)
-
-    lacking = {name: weight for name, weight in weights.items() if name != "features.7.squeeze.bias"}
-    assert "lacks tensor features.7.squeeze.bias" in refusal(lacking)
-    assert "has an unknown tensor features.99.weight" in refusal(
-        weights | {"features.99.weight": torch.ones(1)}
-    )
-    wide = weights | {"features.0.weight": torch.zeros(64, 3, 5, 5)}
-    assert "features.0.weight is (64, 3, 5, 5), expected (64, 3, 3, 3)" in refusal(wide)
-    assert "expected named weights, got list" in refusal([1, 2])
-    assert "damaged, or not a file of weights" in refusal(Path())  # needs code of pathlib to be rebuilt
-    path.write_bytes(b"")
-    with pytest.raises(WeightsError, match="damaged"):
-        Lpips(path)
-    path.write_bytes(b"not weights at all, only some bytes")
-    with pytest.raises(WeightsError, match="damaged"):
-        Lpips(path)
-    torch.save(weights, path)
-    path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(WeightsError, match="damaged"):
-        Lpips(path)
-
-
-def test_lpips_refuses_wrong_arguments(trunk: Path) -> None:
-    with pytest.raises(ValueError, match="one of squeeze, alex, vgg; got 'resnet'"):
-        Lpips(trunk, net="resnet")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"at least 32x32 pixels .* got \(1, 3, 31, 40\)"):
-        Lpips(trunk)(torch.zeros(1, 3, 31, 40), torch.zeros(1, 3, 31, 40))
-    with pytest.raises(ValueError, match=r"got \(1, 1, 40, 40\)"):
-        Lpips(trunk)(torch.zeros(1, 1, 40, 40), torch.zeros(1, 1, 40, 40))
