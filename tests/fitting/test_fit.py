@@ -1,8 +1,7 @@
-"""Fitting as a whole, with a network of milliseconds a step: what is learned, written, resumed and said."""
+"""Fitting as a whole, with a network of milliseconds a step: what is learned, written and said."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
 import json
@@ -15,101 +14,33 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from numpy.typing import NDArray
+from fitting_runs import base as base
+from fitting_runs import different, fit, load, noisy, paired, quick, rows_of, singles, tensors_of
 from PIL import Image
 from ramps import RAMP
 from safetensors import safe_open
-from scenes import scene
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from restore.errors import ConfigError, RestoreError
 from restore.fitting import fit as fits
 from restore.fitting import fitter as fitters
-from restore.fitting.fit import FitOptions, FitReport, choose_method, run_folder
+from restore.fitting.fit import FitReport, choose_method, run_folder
 from restore.fitting.fitter import Fitter
 from restore.fitting.set_noise import measure_set
 from restore.fitting.views import NoisySet, Scene
 from restore.images.fingerprints import Fingerprints
-from restore.priors import adapters, checkpoint
+from restore.priors import checkpoint
 from restore.priors.backbone import Backbone
-from restore.priors.checkpoint import shipped_weights
 from restore.tasks.noise_choice import choose
 from restore.training.config import FitConfig
 
-ROOT = Path(__file__).parents[2]
-Pixels = NDArray[np.uint8]
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def fit(noisy: NoisySet, output: Path, config: FitConfig, *, base: Backbone, **options: Any) -> FitReport:
-    return fits.fit(noisy, output, config, base=base, options=FitOptions(**options))
-
-
-def load(path: Path) -> Backbone:
-    return checkpoint.load(path, device="cpu", dtype=torch.float32)
-
-
-@pytest.fixture
-def base(weights: Path) -> Backbone:
-    return load(weights)
-
-
-def clean(number: int) -> NDArray[np.float64]:
-    """A made-up scene, soft, less dark and less bright than it can be."""
-    return 40 + 0.7 * scene(number, 216, 264)[:72, :88]
-
-
-def noisy(number: int, view: int = 0, *, sigma: float = 20, blur: bool = False) -> Pixels:
-    """A view of it."""
-    rng = np.random.default_rng((number, view))
-    noise = rng.normal(0, 1, (72, 88, 3))
-    if blur:
-        noise = (noise + noise[:, np.r_[1:88, 0]] + noise[np.r_[1:72, 0]]) / 3**0.5
-    pixels = clean(number) + sigma * noise
-    return pixels.round().clip(0, 255).astype(np.uint8)
-
-
-def singles(count: int = 4, **options: Any) -> NoisySet:
-    return NoisySet(tuple(Scene(str(k), (noisy(k, **options),)) for k in range(count)), skipped=2)
-
-
-def paired(count: int = 4) -> NoisySet:
-    return NoisySet(tuple(Scene(str(k), (noisy(k, 0), noisy(k, 1))) for k in range(count)))
-
-
-def quick(**changes: Any) -> FitConfig:
-    """Few steps, and enough at once for them to be a gain: the tiny network knows nothing yet."""
-    options: dict[str, Any] = {
-        "minutes": 0.0, "steps": 12, "batch": 4, "crop": 32, "compile": False, "lr": 0.3, "held_out": 0.25,
-        **changes,
-    }  # fmt: skip
-    return FitConfig(**options)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def tensors_of(path: Path) -> dict[str, Tensor]:
-    with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name) for name in list(file.keys())}
-
-
-def different(one: dict[str, Tensor], two: dict[str, Tensor]) -> list[str]:
-    assert one.keys() == two.keys()
-    return [name for name in one if not torch.equal(one[name], two[name])]
 
 
 @pytest.fixture
 def said() -> list[str]:
     return []
-
-
-# --- a whole fit ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["recorrupted", "neighbor2neighbor", "noise2noise"])
@@ -309,162 +240,6 @@ def test_a_fit_that_diverges_says_so(tmp_path: Path, base: Backbone, monkeypatch
     )
     with pytest.raises(RestoreError, match=r"the fit diverged at step \d+; lower --lr"):
         fit(singles(), tmp_path / "own.safetensors", quick(steps=40), base=base, say=len)
-
-
-# --- adapters -------------------------------------------------------------------------------------
-
-
-def test_adapters_are_saved_and_give_the_same(tmp_path: Path, weights: Path) -> None:
-    (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
-    base = load(weights)
-    output = tmp_path / "own.safetensors"
-    report = fit(singles(), output, quick(rank=2, steps=20), base=base, force=True, say=len)
-    assert report.saved == str(output)
-    with safe_open(output, framework="pt") as file:
-        assert file.metadata()["base"] == base.facts["sha256"]
-        assert {name.rpartition(".")[2] for name in list(file.keys())} == {"A", "B"}
-        kept = json.loads(file.metadata()["facts"])
-    assert kept.keys() == {"fit", "fingerprints"}
-    fitted = load(output)
-    assert fitted.facts["fit"]["config"]["rank"] == 2
-    changed = different(fitted.network.state_dict(), base.network.state_dict())
-    assert changed
-    assert all(fitted.network.state_dict()[name].ndim == 4 for name in changed)
-    # The best of all checks is what is loaded, but for half precision.
-    state = tensors_of(tmp_path / "own.fit" / "state.safetensors")
-    best = {name.removeprefix("best."): t for name, t in state.items() if name.startswith("best.")}
-    expected = adapters.merged(base.network.state_dict(), adapters.plain_names(best))
-    for name, tensor in fitted.network.state_dict().items():
-        assert torch.allclose(tensor, expected[name], atol=2e-3), name
-    assert max((expected[name] - base.network.state_dict()[name]).abs().max() for name in changed) > 0.01
-
-
-def test_adapters_on_adapters_are_refused(tmp_path: Path, weights: Path) -> None:
-    (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
-    first = tmp_path / "first.safetensors"
-    fit(singles(), first, quick(rank=1, steps=1), base=load(weights), force=True, say=len)
-    with pytest.raises(ConfigError, match="adapters are put on whole weights, not on other adapters"):
-        fit(singles(), tmp_path / "b.safetensors", quick(rank=1, steps=1), base=load(first), say=len)
-
-
-def test_whole_weights_that_began_as_adapters_take_adapters(tmp_path: Path, weights: Path) -> None:
-    (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
-    names = [tmp_path / f"{name}.safetensors" for name in ("adapters", "whole", "again")]
-    started = load(weights)
-    for name, rank in zip(names, (1, 0, 1), strict=True):
-        fit(singles(), name, quick(rank=rank, steps=1), base=started, force=True, say=len)
-        started = load(name)
-    assert started.facts["fit"]["config"]["rank"] == 1
-
-
-# --- stopping and going on ------------------------------------------------------------------------
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    whole = Fitter.train_step
-
-    def interrupted(self: Fitter, f: Any) -> Tensor:
-        if self.step == step:
-            raise KeyboardInterrupt
-        return whole(self, f)
-
-    monkeypatch.setattr(Fitter, "train_step", interrupted)
-
-
-@pytest.mark.parametrize(("rank", "step"), [(0, 3), (2, 7)])
-def test_resuming_equals_never_stopping(
-    tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, rank: int, step: int
-) -> None:
-    """Bit for bit: weights, averages, the best, the optimiser."""
-    config = quick(steps=10, rank=rank)
-    fit(singles(), tmp_path / "whole.safetensors", config, base=base, say=len)
-    parts = tmp_path / "parts.safetensors"
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, step)
-        assert fit(singles(), parts, config, base=base, say=len).interrupted
-    report = fit(singles(), parts, config, base=base, resume=True, say=len)
-    assert (report.steps, report.interrupted) == (10, False)
-    states = [tensors_of(tmp_path / f"{name}.fit" / "state.safetensors") for name in ("whole", "parts")]
-    assert different(*states) == []
-    assert {name.split(".")[0] for name in states[0]} == {"network", "average", "best", "optimizer"}
-    assert [row["step"] for row in rows_of(tmp_path / "parts.fit" / "log.csv")] == ["10"]
-
-
-def test_an_interrupt_keeps_the_best_and_says_so(
-    tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, said: list[str]
-) -> None:
-    interrupt_at(monkeypatch, 7)
-    output = tmp_path / "own.safetensors"
-    report = fit(singles(), output, quick(), base=base, say=said.append)
-    assert report.interrupted
-    assert report.steps == 7
-    assert report.gain > 0
-    assert load(output).facts["fit"]["interrupted"] is True
-    with safe_open(tmp_path / "own.fit" / "state.safetensors", framework="pt") as file:
-        assert file.metadata()["step"] == "7"
-
-
-def test_an_interrupt_before_the_first_step(
-    tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, said: list[str]
-) -> None:
-    interrupt_at(monkeypatch, 0)
-    output = tmp_path / "own.safetensors"
-    report = fit(singles(), output, quick(), base=base, force=True, say=said.append)
-    assert report.interrupted
-    assert not output.exists()
-    assert not any("inf" in line for line in said)
-    json.dumps(report.facts(), allow_nan=False)
-
-
-def test_a_finished_fit_can_be_made_longer(tmp_path: Path, base: Backbone) -> None:
-    output = tmp_path / "own.safetensors"
-    fit(singles(), output, quick(steps=4), base=base, say=len)
-    same = fit(singles(), output, quick(steps=4), base=base, resume=True, say=len)
-    assert same.steps == 4
-    assert fit(singles(), output, quick(steps=6), base=base, resume=True, say=len).steps == 6
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"lr": 0.01}, r"with lr = 0\.3, this one has 0\.01; use the same options, or start anew"),
-        ({"batch": 3}, "with batch = 4, this one has 3"),
-        ({"crop": 40}, "with crop = 32, this one has 40"),
-        ({"method": "neighbor2neighbor"}, "with method = 'recorrupted', this one has 'neighbor2neighbor'"),
-        ({"rank": 2}, "with rank = 0, this one has 2"),
-        ({"seed": 5}, "with seed = 0, this one has 5"),
-    ],
-)
-def test_another_fits_state_is_refused(
-    tmp_path: Path, base: Backbone, changes: dict[str, Any], message: str
-) -> None:
-    output = tmp_path / "own.safetensors"
-    fit(singles(), output, quick(steps=1), base=base, say=len)
-    with pytest.raises(ConfigError, match=message) as caught:
-        fit(singles(), output, quick(steps=2, **changes), base=base, resume=True, say=len)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_state_of_other_weights_is_refused(tmp_path: Path, base: Backbone) -> None:
-    output = tmp_path / "own.safetensors"
-    fit(singles(), output, quick(steps=1), base=base, say=len)
-    base.facts["sha256"] = "1" * 64
-    with pytest.raises(ConfigError, match="belongs to a fit with base = "):
-        fit(singles(), output, quick(steps=2), base=base, resume=True, say=len)
-
-
-def test_states_that_cannot_be_gone_on_from(tmp_path: Path, base: Backbone) -> None:
-    output = tmp_path / "own.safetensors"
-    with pytest.raises(ConfigError, match="no saved state to go on from; start without --resume"):
-        fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
-    state = tmp_path / "own.fit" / "state.safetensors"
-    for content in (b"nothing", shipped_weights().read_bytes()):
-        state.write_bytes(content)
-        with pytest.raises(ConfigError, match="damaged, or no state that this version"):
-            fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
-
-
-# --- what is said and refused ---------------------------------------------------------------------
 
 
 def test_a_single_picture_is_said_to_be_one(tmp_path: Path, base: Backbone, said: list[str]) -> None:

@@ -35,7 +35,7 @@ LOSSES = ("l2", "l1", "l0")
 @click.option(
     "--method", type=click.Choice(FIT_METHODS), default="auto", show_default=True,
     help="noise2noise: learn from several views of the same scenes (pairs, bursts). recorrupted: learn from "
-    "single pictures by adding more noise of the measured kind; also where neighbouring pixels share noise or "
+    "single pictures by adding more noise of the measured kind; also where pixels share noise or where "
     "it grows with brightness. neighbor2neighbor: learn from single pictures whose noise is independent "
     "in each pixel. auto: noise2noise where there are views, else recorrupted.",
 )  # fmt: skip
