@@ -21,6 +21,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
+from restore.diffusion.samplers import SAMPLERS
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
 
@@ -213,13 +214,16 @@ def method_option(task: str, help: str | Text, *, default: str | None = None) ->
 
     def text() -> str:
         said = help if isinstance(help, str) else help()
-        return said if default else f"{said} {_default_method(task)}"
+        if default:
+            return said
+        sample, mean = (catalogue.default(task, estimate) for estimate in ("sample", "mean"))
+        return f"{said} {default_method(sample, mean)}"
 
     return late_option("--method", type=method_names(task), default=default, show_default=True, late=text)
 
 
-def _default_method(task: str) -> str:
-    sample, mean = (catalogue.default(task, estimate) for estimate in ("sample", "mean"))
+def default_method(sample: str, mean: str) -> str:
+    """Say which methods are used when none is named."""
     return (
         f"Default: {sample}." if sample == mean else f"Default: {sample} for a sample, {mean} for the mean."
     )
@@ -238,11 +242,14 @@ def steps_option(task: str) -> Decorator:
 
 def sampler_option(default: str) -> Decorator:
     """--sampler; default: in words."""
-    return click.option(
-        "--sampler", type=SAMPLER,
-        help="How a sample is drawn; a step is one network call, with heun two, with langevin three. "
-        f"Default: {default}.",
-    )  # fmt: skip
+    numbers = {2: "two", 3: "three", 4: "four"}
+
+    def text() -> str:
+        calls = {name: round(sampler.calls(100) / 100) for name, sampler in SAMPLERS.items()}
+        more = "".join(f", with {name} {numbers.get(n, n)}" for name, n in calls.items() if n > 1)
+        return f"How a sample is drawn; a step is one network call{more}. Default: {default}."
+
+    return late_option("--sampler", type=SAMPLER, late=text)
 
 
 RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)

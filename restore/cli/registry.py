@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import click
 
-
 PACKAGE = "restore.cli.commands"
 _REGISTERED: dict[str, click.Command] = {}
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)

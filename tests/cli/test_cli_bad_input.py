@@ -11,33 +11,21 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from command_photos import HOLE, PHOTO, H, W, files
+from commands import cli
 from PIL import Image
 from safetensors.torch import save_file
-from test_cli import HOLE, PHOTO, H, W, files, run, tiny_weights
 
 from restore import images
 from restore.tasks import denoise
 
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a photo and a mask in it."""
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(PHOTO).save("photo.png")
-    Image.fromarray(HOLE).save("mask.png")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
 
 def failure(*arguments: object) -> str:
     """The one line of a command that fails with exit 1 and writes nothing."""
     before = {name: Path(name).read_bytes() for name in files() if Path(name).is_file()}
-    done = run(*arguments)
+    done = cli(*arguments)
     after = {name: Path(name).read_bytes() for name in files() if Path(name).is_file()}
     assert done.exit_code == 1
     assert done.stdout == ""
@@ -51,7 +39,7 @@ def failure(*arguments: object) -> str:
 def misuse(*arguments: object) -> str:
     """What a command says after its usage when it ends with exit 2 and writes nothing."""
     before = files()
-    done = run(*arguments)
+    done = cli(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert files() == before
     usage, hint, empty, message = done.stderr.splitlines()
@@ -91,7 +79,7 @@ def test_a_truncated_file(suffix: str) -> None:
     assert failure("upscale", name, "--scale", 2, "--dry-run").startswith(expected)
 
 
-def test_floats_that_are_no_picture(tiny: Path) -> None:
+def test_floats_that_are_no_picture(weights: Path) -> None:
     pixels = (PHOTO / 255).astype(np.float32)
     pixels[3, 5] = np.nan
     tifffile.imwrite("nan.tif", pixels, photometric="rgb")
@@ -100,7 +88,7 @@ def test_floats_that_are_no_picture(tiny: Path) -> None:
         "them first"
     )
     tifffile.imwrite("wide.tif", PHOTO.clip(0, 200).astype(np.float32), photometric="rgb")
-    assert failure("denoise", "wide.tif", "--sigma", 9, "--weights", tiny) == (
+    assert failure("denoise", "wide.tif", "--sigma", 9, "--weights", weights) == (
         "wide.tif: float pictures are expected in [0, 1], got values up to 200; divide by 255"
     )
 
@@ -115,16 +103,16 @@ def test_a_result_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
-def test_not_enough_memory(error: Exception, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_enough_memory(error: Exception, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> NoReturn:
         raise error
 
     monkeypatch.setattr(denoise, "denoise", fails)
-    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", tiny]
+    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", weights]
     assert failure(*arguments) == "photo.png: not enough memory; lower --tile or crop it"
     error = RuntimeError("a bug")
     with pytest.raises(RuntimeError, match="a bug"):
-        run(*arguments)
+        cli(*arguments)
 
 
 def test_no_inputs() -> None:
@@ -152,7 +140,7 @@ def test_a_mask_of_another_size() -> None:
 
 def test_an_empty_mask_copies() -> None:
     save_mask(HOLE * 0)
-    done = run(*INPAINT)
+    done = cli(*INPAINT)
     assert (done.exit_code, done.stdout) == (0, "photo-inpainted.png\n")
     assert done.stderr == "note: mask.png: the hole is empty, photo.png is copied\n"
     assert np.array_equal(images.read("photo-inpainted.png").pixels, PHOTO)
@@ -168,25 +156,25 @@ def test_a_full_mask() -> None:
         )
 
 
-def test_a_mask_that_looks_inverted(tiny: Path) -> None:
+def test_a_mask_that_looks_inverted(weights: Path) -> None:
     save_mask(~HOLE)
     share = f"{(~HOLE).mean():.0%}"
-    done = run(*INPAINT, "--dry-run")
+    done = cli(*INPAINT, "--dry-run")
     assert (done.exit_code, done.stderr) == (
         0,
         f"note: mask.png: the hole is {share} of the picture and 100% of its border, which looks inverted; "
         "if it is, pass --mask-means keep\n",
     )
-    assert run(*INPAINT, "--dry-run", "--mask-means", "keep").stderr == ""
+    assert cli(*INPAINT, "--dry-run", "--mask-means", "keep").stderr == ""
     # Half of the picture is no sign of anything, nor is a large hole inside a frame that is kept.
     for hole in (np.arange(W) < W // 2, np.pad(np.ones((H - 2, W - 2)), 1)):
         save_mask(np.broadcast_to(hole, (H, W)))
-        assert run(*INPAINT, "--dry-run").stderr == ""
+        assert cli(*INPAINT, "--dry-run").stderr == ""
 
 
 def test_a_mask_with_many_grays() -> None:
     save_mask(np.linspace(0, 1, W)[None].repeat(H, axis=0))
-    done = run(*INPAINT, "--dry-run")
+    done = cli(*INPAINT, "--dry-run")
     assert done.exit_code == 0
     assert done.stderr.startswith("note: mask.png: 8")
     assert done.stderr.endswith(
@@ -194,7 +182,7 @@ def test_a_mask_with_many_grays() -> None:
         "counts as white\n"
     )
     Image.fromarray(HOLE).convert("L").save("mask.jpg", quality=95)
-    assert run("inpaint", "photo.png", "--mask", "mask.jpg", "--dry-run").stderr == ""
+    assert cli("inpaint", "photo.png", "--mask", "mask.jpg", "--dry-run").stderr == ""
 
 
 # --------------------------------------------------------------------------------------------- options
@@ -217,8 +205,8 @@ def test_a_mask_with_many_grays() -> None:
         ([*INPAINT, "--steps", "1001"], "'--steps': 1001 is not in the range 1<=x<=1000."),
         (
             [*INPAINT, "--method", "magic"],
-            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', 'ddnm', 'splitting', "
-            "'ddrm', 'ddnm-plus', 'diffpir', 'pigdm', 'dps'.",
+            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', "
+            "'splitting-ddnm', 'splitting', 'ddnm', 'ddnm-plus', 'diffpir', 'pigdm', 'dps', 'ddrm'.",
         ),
         ([*INPAINT, "--estimate", "both"], "'--estimate': 'both' is not one of 'sample', 'mean'."),
         (["inpaint", "photo.png"], "Missing option '--mask'."),
@@ -226,7 +214,8 @@ def test_a_mask_with_many_grays() -> None:
         (
             [*INPAINT, "--method", "splitting"],
             "--method splitting cannot give --estimate sample; pass another estimate, or --method "
-            "alternating or conditional or repaint or ddnm or ddrm or ddnm-plus or diffpir or pigdm or dps",
+            "alternating or conditional or repaint or splitting-ddnm or ddnm or ddnm-plus or diffpir or "
+            "pigdm or dps or ddrm",
         ),
         (
             [*INPAINT, "--method", "repaint", "--estimate", "mean"],
@@ -249,7 +238,7 @@ def test_a_mask_with_many_grays() -> None:
         *(
             (
                 [*words, "--estimate", "mean", "--sampler", "ddim"],
-                "--sampler walks to a sample; it has no effect with --estimate mean; leave it out",
+                "--sampler draws a sample; it has no effect with --estimate mean; leave it out",
             )
             for words in (INPAINT, ["denoise", "photo.png"], ["upscale", "photo.png", "--scale", "2"])
         ),
@@ -294,8 +283,8 @@ def test_wrong_usage(arguments: list[str], message: str) -> None:
     assert said.removeprefix("Invalid value for ") == message
 
 
-def test_a_device_that_is_not_there(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", tiny, "--device"]
+def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["denoise", "photo.png", "--sigma", 9, "--weights", weights, "--device"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     expected = (
@@ -350,10 +339,10 @@ def test_a_config_that_is_not_there() -> None:
 # --------------------------------------------------------------------------------------------- weights
 
 
-def test_weights_that_cannot_be_used(tiny: Path) -> None:
+def test_weights_that_cannot_be_used(weights: Path) -> None:
     arguments = ["denoise", "photo.png", "--sigma", 9, "--weights"]
     assert failure(*arguments, "no.safetensors") == "no.safetensors: no such weights file"
-    damaged = bytearray(tiny.read_bytes())
+    damaged = bytearray(weights.read_bytes())
     damaged[-5] ^= 1
     Path("damaged.safetensors").write_bytes(damaged)
     assert failure(*arguments, "damaged.safetensors").startswith(
@@ -371,11 +360,11 @@ def test_weights_that_cannot_be_used(tiny: Path) -> None:
     )
 
 
-def test_unusable_weights_end_a_folder_at_once(tiny: Path) -> None:
+def test_unusable_weights_end_a_folder_at_once(weights: Path) -> None:
     Path("in").mkdir()
     for k in range(3):
         Image.fromarray(PHOTO[:8, :9]).save(f"in/{k}.png")
-    done = run("denoise", "in", "-o", "out", "--sigma", 9, "--weights", "no.safetensors")
+    done = cli("denoise", "in", "-o", "out", "--sigma", 9, "--weights", "no.safetensors")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == "error: no.safetensors: no such weights file\n"
     assert not Path("out").exists()
@@ -384,7 +373,7 @@ def test_unusable_weights_end_a_folder_at_once(tiny: Path) -> None:
 # --------------------------------------------------------------------------------------------- outputs
 
 
-def test_the_output_is_the_input_or_the_mask(tiny: Path) -> None:
+def test_the_output_is_the_input_or_the_mask(weights: Path) -> None:
     itself = (
         "the output is the input photo.png itself; choose another name, or pass --overwrite to replace it"
     )
@@ -397,7 +386,7 @@ def test_the_output_is_the_input_or_the_mask(tiny: Path) -> None:
         "mask.png: the output of photo.png would replace mask.png, which is read too; choose another name or "
         "folder"
     )
-    done = run("denoise", "photo.png", "-o", "photo.png", "--overwrite", "--sigma", 9, "--weights", tiny)
+    done = cli("denoise", "photo.png", "-o", "photo.png", "--overwrite", "--sigma", 9, "--weights", weights)
     assert (done.exit_code, done.stdout) == (0, "photo.png\n")
     assert not np.array_equal(images.read("photo.png").pixels, PHOTO)
 
@@ -427,20 +416,20 @@ def no_space(*_: object) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_no_space_left(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_space_left(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(PHOTO).save("second.png")
     monkeypatch.setattr(os, "fsync", no_space)
-    options = ["--sigma", 9, "--weights", tiny]
+    options = ["--sigma", 9, "--weights", weights]
     full = "cannot write (No space left on device); free some space or write elsewhere"
     assert failure("denoise", "photo.png", *options) == f"photo-denoised.png: {full}"
     Path("out").mkdir()
-    done = run("denoise", "photo.png", "second.png", "-o", "out", *options)
+    done = cli("denoise", "photo.png", "second.png", "-o", "out", *options)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (
         f"error: out/photo.png: {full}\nerror: 0 restored, 1 failed, 1 not tried (of 2 pictures)\n"
     )
     assert files("out") == []
-    assert run("sample", "-o", "drawn", "--size", 8, "--steps", 1, "--weights", tiny).stderr == (
+    assert cli("sample", "-o", "drawn", "--size", 8, "--steps", 1, "--weights", weights).stderr == (
         f"error: drawn/sample-000.png: {full}\n"
     )
     assert files("drawn") == []

@@ -33,6 +33,7 @@ from restore.images import exif
 from restore.priors.device import best_dtype
 
 RECORD = Record("1.2", "denoise", (("--sigma", "25"), ("--ensemble", "2")), (("a b.png", "00" * 32),), seed=7)
+pytestmark = pytest.mark.usefixtures("one_thread")
 KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 
 
@@ -247,6 +248,7 @@ def repeated(path: Path) -> bytes:
     return done.stdout_bytes if words[-1] == "-" else Path(words[-1]).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
 def test_the_command_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path, suffix: str
@@ -261,7 +263,7 @@ def test_the_command_gives_the_same_bytes(
         ("inpaint", "my photo.png", "--mask", "m.png", "--steps", 4, "--seed", 7, "--tile", 64),
         ("denoise", "my photo.png", "--sigma", 12.5, "--estimate", "sample", "--steps", 3),
         ("upscale", "my photo.png", "--scale", 1.7, "--ensemble", 2, "--precision", "fp32"),
-        ("run", "my photo.png", "--operator", "blur=gaussian:1", "--operator", "down=2", "--steps", 2),
+        ("solve", "my photo.png", "--operator", "blur=gaussian:1", "--operator", "down=2", "--steps", 2),
     ):
         first = tmp_path / f"first{suffix}"
         done = cli(*command, "--weights", "tiny.safetensors", "-o", first, "--overwrite")

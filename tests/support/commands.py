@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 from restore.cli.main import main
 
 
-def cli(*arguments: object) -> Result:
-    """What a command says, and how it ends; what is no error of the user's is raised."""
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+def cli(*arguments: object, stdin: bytes | None = None) -> Result:
+    """Run ``restore ARGUMENTS`` in this process. Only errors of the user end up in the result; bugs raise."""
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(main, words, input=stdin, catch_exceptions=False, prog_name="restore")

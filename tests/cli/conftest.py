@@ -1,0 +1,27 @@
+"""A folder with a photo and a mask in it, and the network that the commands are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command_photos import HOLE, PHOTO
+from PIL import Image
+
+from restore.priors.backbone import Backbone
+from restore.priors.checkpoint import load
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a photo and a mask in it."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("photo.png")
+    Image.fromarray(HOLE).save("mask.png")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def backbone(weights: Path) -> Backbone:
+    """The network of the tiny weights."""
+    return load(weights)

@@ -1,0 +1,157 @@
+"""``restore inpaint``: the function by another name, and pixels outside the hole that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_photos import HOLE, ICC, KINDS, PHOTO, save_kind
+from commands import cli
+from numpy.typing import NDArray
+from PIL import Image
+
+import restore
+from restore import images
+from restore.diffusion.samplers import SAMPLERS
+from restore.priors.backbone import Backbone
+from restore.tasks.inpaint_methods import Jumps
+
+pytestmark = pytest.mark.usefixtures("one_thread", "here")
+
+
+Call = Callable[[NDArray[Any], Backbone], NDArray[Any]]
+
+SAME: dict[str, tuple[list[str], Call]] = {
+    "inpaint": (
+        ["inpaint", "photo.png", "--mask", "mask.png"],
+        lambda a, b: restore.inpaint(a, HOLE, prior=b),
+    ),
+    "inpaint mean": (
+        ["inpaint", "photo.png", "--mask", "mask.png", "--estimate", "mean", "--steps", "3"],
+        lambda a, b: restore.inpaint(a, HOLE, estimate="mean", steps=3, prior=b),
+    ),
+    "inpaint keep": (
+        ["inpaint", "photo.png", "--mask", "mask.png", "--mask-means", "keep", "--steps", "2", "-q"],
+        lambda a, b: restore.inpaint(a, HOLE, mask_means="keep", steps=2, prior=b),
+    ),
+    "inpaint conditional": (
+        [
+            "inpaint",
+            "photo.png",
+            "--mask",
+            "mask.png",
+            "--method",
+            "conditional",
+            "--steps",
+            "2",
+            "--seed",
+            "7",
+        ],
+        lambda a, b: restore.inpaint(a, HOLE, method="conditional", steps=2, seed=7, prior=b),
+    ),
+    "inpaint repaint": (
+        [
+            "inpaint",
+            "photo.png",
+            "--mask",
+            "mask.png",
+            "--method",
+            "repaint",
+            "--steps",
+            "6",
+            "--jump-length",
+            "2",
+            "--jump-repeats",
+            "3",
+        ],
+        lambda a, b: restore.inpaint(a, HOLE, method="repaint", steps=6, jumps=Jumps(2, 3), prior=b),
+    ),
+    "inpaint sampler": (
+        ["inpaint", "photo.png", "--mask", "mask.png", "--steps", "6", "--sampler", "heun"],
+        lambda a, b: restore.inpaint(a, HOLE, sampler="heun", steps=6, prior=b),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_command_gives_what_the_function_gives(name: str, weights: Path, backbone: Backbone) -> None:
+    arguments, call = SAME[name]
+    done = cli(*arguments, "--weights", weights, "-o", "out.png")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "out.png\n", "")
+    assert np.array_equal(images.read("out.png").pixels, call(PHOTO, backbone))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_repaint_takes_the_samplers_that_climb(sampler: str, weights: Path, backbone: Backbone) -> None:
+    words = [
+        "inpaint",
+        "photo.png",
+        "--mask",
+        "mask.png",
+        "--method",
+        "repaint",
+        "--sampler",
+        sampler,
+        "--weights",
+        weights,
+    ]
+    done = cli(*words, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)
+
+    def function() -> object:
+        jumps = Jumps(2, 2)
+        return restore.inpaint(
+            PHOTO, HOLE, method="repaint", sampler=sampler, steps=4, jumps=jumps, prior=backbone
+        )
+
+    if sampler == "langevin":
+        with pytest.raises(ValueError, match="cannot climb"):
+            function()
+        assert done.exit_code == 2
+    else:
+        assert done.exit_code == 0
+        assert np.array_equal(images.read("photo-inpainted.png").pixels, function())
+
+
+def test_a_mask_file_of_zeros_and_ones(weights: Path) -> None:
+    Image.fromarray(HOLE.astype(np.uint8)).save("ones.png")
+    for mask in ("mask.png", "ones.png"):
+        done = cli(
+            "inpaint", "photo.png", "--mask", mask, "--steps", 1, "--weights", weights, "-o", f"of-{mask}"
+        )
+        assert (done.exit_code, done.stderr) == (0, "")
+    assert np.array_equal(images.read("of-mask.png").pixels, images.read("of-ones.png").pixels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_inpaint_keeps_every_pixel_outside_the_hole(kind: str, weights: Path) -> None:
+    path = save_kind(kind)
+    done = cli(
+        "inpaint", path, "--mask", "mask.png", "--steps", 1, "--weights", weights, "-o", f"out{path.suffix}",
+        "--no-provenance",
+    )  # fmt: skip
+    assert (done.exit_code, done.stderr) == (0, "")
+    before, after = images.read(path), images.read(f"out{path.suffix}")
+    assert (after.bits, after.gray, after.format) == (before.bits, before.gray, before.format)
+    assert (after.exif, after.icc, after.dpi) == (before.exif, before.icc, before.dpi)
+    assert np.array_equal(after.pixels[~HOLE], before.pixels[~HOLE])
+    assert (after.pixels[HOLE] != before.pixels[HOLE]).mean() > 0.5
+    assert (after.alpha is None) == (before.alpha is None)
+    assert before.alpha is None or np.array_equal(after.alpha, before.alpha)
+
+
+def test_jpeg_keeps_what_a_jpeg_can(weights: Path) -> None:
+    Image.fromarray(PHOTO).save("in.jpg", quality=95, icc_profile=ICC, dpi=(72, 72))
+    done = cli("inpaint", "in.jpg", "--mask", "mask.png", "--steps", 1, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (0, "in-inpainted.jpg\n")
+    assert done.stderr == (
+        "note: JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit\n"
+    )
+    before, after = images.read("in.jpg"), images.read("in-inpainted.jpg")
+    assert (after.format, after.icc, after.dpi) == ("jpeg", before.icc, before.dpi)
+    assert np.abs(after.pixels.astype(int) - before.pixels)[:8].mean() < 6
+    done = cli("inpaint", "in.jpg", "--mask", "mask.png", "--steps", 1, "--weights", weights, "-o", "out.png")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert np.array_equal(images.read("out.png").pixels[~HOLE], before.pixels[~HOLE])

@@ -1,0 +1,87 @@
+"""``restore upscale``: the function by another name, for every kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command_photos import KINDS, PHOTO, save_kind
+from commands import cli
+from numpy.typing import NDArray
+from PIL import Image
+
+import restore
+from restore import images
+from restore.priors.backbone import Backbone
+
+pytestmark = pytest.mark.usefixtures("one_thread", "here")
+
+
+Call = Callable[[NDArray[Any], Backbone], NDArray[Any]]
+
+SAME: dict[str, tuple[list[str], Call]] = {
+    "upscale sampler": (
+        ["upscale", "photo.png", "--scale", "2", "--steps", "3", "--sampler", "langevin"],
+        lambda a, b: restore.upscale(a, 2, sampler="langevin", steps=3, prior=b),
+    ),
+    "upscale": (
+        ["upscale", "photo.png", "--scale", "1.5"],
+        lambda a, b: restore.upscale(a, 1.5, prior=b),
+    ),
+    "upscale conditional": (
+        ["upscale", "photo.png", "--scale", "2", "--method", "conditional", "--steps", "2"],
+        lambda a, b: restore.upscale(a, 2, method="conditional", steps=2, prior=b),
+    ),
+    "upscale mean": (
+        ["upscale", "photo.png", "--scale", "2", "--estimate", "mean"],
+        lambda a, b: restore.upscale(a, 2, estimate="mean", prior=b),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_command_gives_what_the_function_gives(name: str, weights: Path, backbone: Backbone) -> None:
+    arguments, call = SAME[name]
+    done = cli(*arguments, "--weights", weights, "-o", "out.png")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "out.png\n", "")
+    assert np.array_equal(images.read("out.png").pixels, call(PHOTO, backbone))
+
+
+def test_the_command_gives_what_the_function_gives_for_pillow_images(
+    weights: Path, backbone: Backbone
+) -> None:
+    shades = Image.fromarray(np.dstack([PHOTO, PHOTO[..., 0]]))
+    gray = Image.fromarray(PHOTO[..., 0])
+    for image in (shades, gray):
+        image.save("in.png")
+        assert cli("upscale", "in.png", "--scale", 2, "--weights", weights, "--overwrite").exit_code == 0
+        with Image.open("in-x2.png") as written:
+            expected = restore.upscale(image, 2, prior=backbone)
+            assert written.mode == expected.mode == image.mode
+            assert np.array_equal(np.asarray(written), np.asarray(expected))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_upscale_keeps_the_kind(kind: str, weights: Path) -> None:
+    path = save_kind(kind)
+    done = cli("upscale", path, "--scale", 1.5, "--estimate", "mean", "--weights", weights, "--no-provenance")
+    assert (done.exit_code, done.stderr) == (0, "")
+    before, after = images.read(path), images.read(f"in-x1.5{path.suffix}")
+    assert after.size == (46, 56)
+    assert (after.bits, after.gray, after.format) == (before.bits, before.gray, before.format)
+    assert (after.icc, after.dpi, bool(after.exif)) == (before.icc, before.dpi, bool(before.exif))
+    if before.bits == 16:
+        assert (after.pixels % 257 != 0).mean() > 0.9  # never through 8 bits
+    if before.alpha is None:
+        assert after.alpha is None
+        return
+    assert after.alpha is not None and after.alpha.dtype == before.alpha.dtype
+    top = np.iinfo(before.alpha.dtype).max
+    # A ramp along the rows stays that ramp; pixel centres are at (x + 0.5) 37 / 56 - 0.5.
+    ramp = (1700 if top > 255 else 1700 / 256) * ((np.arange(56) + 0.5) * 37 / 56 - 0.5)
+    assert np.abs(after.alpha.astype(float) - ramp)[:, 3:-3].max() <= (1 if top > 255 else 1.6)
+    if top > 255:
+        assert (after.alpha[:, 3:-3] % 257 != 0).mean() > 0.9
