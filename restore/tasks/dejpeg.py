@@ -41,24 +41,73 @@ def dejpeg(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Remove what JPEG has left in a picture and return the same kind of thing.
+    """Remove JPEG artefacts from a picture.
 
-    The quantised coefficients of a file say in which interval each was before. The conditional branch, which
-    has seen JPEG, gives a first answer; from there the prior is followed, every estimate projected onto those
-    intervals (`restore.inverse.jpeg.cells`): the result, compressed again, is the file but for rounding.
+    The quantised coefficients of a file say in which interval each of them was before. The conditional
+    branch, which was trained on JPEG, gives a first answer; from there the prior is followed, every estimate
+    projected onto those intervals (`restore.inverse.jpeg.cells`). The result, compressed again, is the file
+    but for rounding. The picture must lie on the grid it was compressed on: not cropped, not resized since.
 
-    quality: 1 to 100, as the IJG's encoder counts. coding: the file's own tables, `images.Picture.coding`.
-        One of the two is needed, except for a JPEG opened by PIL, which holds them, and for ``blind``.
-    estimate: ``mean`` (best PSNR) or ``sample`` (natural texture).
-    method: ``splitting``: half-quadratic splitting (Zhang et al. 2021); ``ddnm``: a sample, every estimate
-        projected (Wang et al. 2023, whose A^+ y this is for what is not linear; Kawar et al. 2022b); ``dps``:
-        by the gradient of JPEG without its rounding (Chung et al. 2023); ``blind``: the branch's answer
-        alone, which needs neither quality nor grid.
-    sampler: of ``ddnm``. steps: of the ladder; the branch's call comes before. start: its first noise
-        level, [0, 1] units; None goes by the tables. seed: of the random numbers.
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    quality : float, optional
+        1 to 100, as the IJG's encoder counts. Unless ``coding`` is given or ``image`` is a JPEG opened by
+        PIL, which holds its tables, it is needed for every method but ``blind``.
+    coding : JpegCoding, optional
+        The file's own tables, as `restore.images.Picture.coding` has them.
+    estimate : {'mean', 'sample'}
+        ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
+        posterior and has natural texture. The default is ``mean``.
+    method : str, optional
+        For the mean ``splitting``, the default: half-quadratic splitting [1]_; or ``blind``: the conditional
+        branch's answer alone, which needs neither quality nor grid. For a sample ``ddnm``, the default: every
+        estimate projected [2]_ [3]_; or ``dps``: by the gradient of JPEG without its rounding [4]_.
+    sampler : str, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddim``. Only ``ddnm`` takes one.
+    steps : int, optional
+        Steps after the branch's call; None is 2 for ``splitting``, 6 for ``ddnm`` and 20 for ``dps``.
+    start : float, optional
+        The first noise level, [0, 1] units, above 0.005 and up to 80; None follows from the tables.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
 
-    The picture must lie on the grid it was compressed on, not cropped and not resized since. Raises
-    ValueError for options out of range, and where nothing says how it was compressed.
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its size and depth.
+
+    Raises
+    ------
+    ValueError
+        For options out of range or that have no effect, and where nothing says how the picture was
+        compressed.
+
+    References
+    ----------
+    .. [1] K. Zhang et al. (2021). Plug-and-play image restoration with deep denoiser prior. arXiv:2008.13751,
+       eq. 6.
+    .. [2] Y. Wang, J. Yu, J. Zhang (2023). Zero-shot image restoration using denoising diffusion null-space
+       model. arXiv:2212.00490, eq. 13.
+    .. [3] B. Kawar et al. (2022). JPEG artifact correction using denoising diffusion restoration models.
+       arXiv:2209.11888.
+    .. [4] H. Chung et al. (2023). Diffusion posterior sampling for general noisy inverse problems.
+       arXiv:2209.14687, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import dejpeg
+    >>> from restore.testing import tiny_prior
+    >>> coarse = np.full((16, 24, 3), 90, np.uint8)
+    >>> dejpeg(coarse, quality=30, prior=tiny_prior()).shape
+    (16, 24, 3)
     """
     plan = plan_of(estimate, method, sampler, steps, start)
     picture = canvas(image)

@@ -40,30 +40,71 @@ def denoise(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Remove noise from a picture and return the same kind of thing at its own depth.
+    """Remove noise from a picture.
 
-    For white Gaussian noise the noisy picture is the diffusion's state x at ``sigma``; one network call
-    gives the posterior mean ``E[x0 | x]`` and ancestral sampling from there a draw from the posterior
-    (Ho et al. 2020; Kawar et al. 2021).
+    For white Gaussian noise the noisy picture is itself the diffusion's state x at ``sigma``. One network
+    call gives the posterior mean ``E[x0 | x]``, and ancestral sampling from there a draw from the posterior
+    [1]_ [2]_.
 
-    Noise that was cut off at black and white, as in a file, is no longer Gaussian there. Where more than one
-    in a hundred values is black, or white, a first answer tells what the noise beyond is to be expected to
-    have been (`NoiseModel.expected`, also for a sample), and that is what is denoised. That takes one more
-    call, and the result ends at black and white, too.
+    Noise that was cut off at black and white, as in a file, is no longer Gaussian there. Where more than 1 %
+    of the values are black, or white, a first network call estimates the clean picture; the noise that was
+    cut off is replaced by its expectation (`NoiseModel.expected`), and the result is clipped to [0, 1]. That
+    takes one more call.
 
-    sigma: standard deviation of the noise in each channel on the field's 0..255 scale; None estimates it for
-        each picture (`estimated_sigmas`).
-    estimate: ``mean`` (one call, two where noise was cut off; best PSNR) or ``sample`` (``steps`` calls,
-        natural texture).
-    method: ``gaussian`` uses the unconditional prior; ``blind`` the conditional branch with the noisy
-        picture as its hint, for noise that is not white or not Gaussian: JPEG, film grain, scans. Without
-        sigma it is told nothing about the level. ``auto`` is gaussian where sigma is given; else `choose`
-        measures each picture, and one with less noise than anybody sees comes back as a copy.
-    sampler: of ``estimate="sample"``, one of `restore.diffusion.samplers.SAMPLERS`; None is ancestral,
-    ``ddpm``. steps: of its sigmas. seed: of its random numbers; the pictures of a batch draw different ones.
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    sigma : float, optional
+        Standard deviation of the noise in each channel, 0 to 255 on the scale of 8 bits whatever the
+        picture's depth. None estimates it for each picture (`estimated_sigmas`).
+    estimate : {'mean', 'sample'}
+        ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
+        posterior and has natural texture. The default is ``mean``.
+    method : {'auto', 'gaussian', 'blind'}
+        ``gaussian`` uses the unconditional prior. ``blind`` uses the conditional branch, which is shown the
+        noisy picture, for noise that is not white or not Gaussian: JPEG, film grain, scans. ``auto``, the
+        default, is ``gaussian`` where sigma is given; otherwise each picture is measured (`choose`), and one
+        with hardly any noise is returned as a copy.
+    sampler : str, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``.
+    steps : int, optional
+        Steps of a sample, one noise level each; None is 20.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
 
-    Less noise than half of 8-bit rounding is none: a copy comes back. Raises ValueError for options out of
-    range and pictures that are not numbers.
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its size and depth. A noise level below half of the prior's lowest,
+        about that of 8-bit rounding, gives a copy.
+
+    Raises
+    ------
+    ValueError
+        For options out of range or that have no effect, and for pictures that hold NaN or infinity.
+
+    References
+    ----------
+    .. [1] J. Ho, A. Jain, P. Abbeel (2020). Denoising diffusion probabilistic models. arXiv:2006.11239,
+       algorithm 2.
+    .. [2] B. Kawar, G. Vaksman, M. Elad (2021). Stochastic image denoising by sampling from the posterior
+       distribution. arXiv:2101.09552.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import denoise
+    >>> from restore.testing import tiny_prior
+    >>> noisy = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    >>> clean = denoise(noisy, sigma=25, prior=tiny_prior())
+    >>> clean.shape, clean.dtype
+    ((8, 12, 3), dtype('uint8'))
     """
     if sigma is not None and not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")

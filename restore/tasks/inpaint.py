@@ -41,33 +41,93 @@ def inpaint(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Fill the masked part of a picture and return the same kind of thing at its own depth.
+    """Fill the masked part of a picture.
 
-    White in the mask means fill (``mask_means="keep"`` turns it round). Outside the hole every number of
-    the result is the input's own, bit for bit; only the hole and its surroundings are computed. A deep hole
-    is filled at half the size first, from coarse to fine on the same prior.
+    Outside the hole every number of the result is the input's own, bit for bit. Only the hole and its
+    surroundings are computed. A deep hole is filled at half the size first, from coarse to fine.
 
-    grow: pixels by which the hole is widened first, for masks that leave the rim of a scratch or a letter.
-    method: ``alternating``: one call of the conditional branch, then ``splitting`` from there; for a sample
-        the branch then draws, in the second half of the steps, what texture is missing (`strength_map`).
-        ``conditional``: the prior sees the picture with a smooth fill and the mask, known pixels are put
-        in at every step (SR3/Palette-style). ``repaint``: the unconditional prior from pure noise on a
-        climbing ladder (Lugmayr et al. 2022); ``steps`` is its t_T, with the paper's (250, 10, 10) 2410
-        network calls. ``splitting``: the prior from a smooth fill at a middle noise level,
-        half-quadratic splitting (Zhang et al. 2021). ``ddnm``: the last third, or half, of the steps draws a
-        sample around what splitting found, every estimate projected (Wang et al. 2023). ``ddrm``,
-        ``ddnm-plus``, ``diffpir``, ``pigdm``, ``dps``: as published (`restore.inverse.solvers`), from a
-        smooth fill with noise on it. None: whichever measured best for the estimate.
-    estimate: ``sample`` (a plausible texture, best LPIPS) or ``mean`` (smooth, best PSNR).
-    sampler: of a sample, one of `restore.diffusion.samplers.SAMPLERS`; None is ``ddpm``, and ``ddim`` for
-        conditional; the methods as published have their own.
-    steps: steps of the ladder, of alternating with the branch's calls. jumps: RePaint's climbs.
-    guidance: of a conditional sample: how far to go beyond what the branch says, away from the unconditional
-        prior (Ho and Salimans 2022); 1 is the branch itself, others take two calls a step.
-    seed: of the random numbers; the pictures of a batch draw different ones.
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    mask : array, tensor or PIL image
+        ``(h, w)`` of the picture's size, one for all pictures of a batch or ``(b, 1, h, w)``, one for each.
+        White, more than half of the mask's range, is the hole.
+    mask_means : {'fill', 'keep'}
+        What white in the mask means; ``fill`` unless given.
+    grow : int
+        Pixels by which the hole is widened first, for masks that leave the edge of a scratch or a letter.
+    estimate : {'mean', 'sample'}
+        ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
+        posterior and has natural texture. The default is ``sample``.
+    method : str, optional
+        None is ``alternating``.
 
-    An empty hole gives a copy. Raises ValueError for options out of range, a method that cannot give the
-    estimate, a mask of another size, and a mask without a single known pixel.
+        - ``alternating``: one call of the conditional branch, then ``splitting`` from there. For a sample the
+          branch draws in the second half of the steps, from a noise level of its own for every pixel
+          (`restore.tasks.inpaint_methods.strength_map`, as SDEdit [6]_ from one level).
+        - ``conditional``: the network is shown the picture with a smooth fill and the mask, and known pixels
+          are put in at every step, in the manner of SR3 and Palette [5]_.
+        - ``repaint``: the unconditional prior from pure noise, with noise levels that rise again [1]_.
+          ``steps`` is its t_T; the paper's (250, 10, 10) takes 2410 network calls.
+        - ``splitting``: the unconditional prior from a smooth fill, by half-quadratic splitting [2]_; a mean.
+        - ``splitting-ddnm``: the last third, or half, of the steps draws a sample around what splitting
+          found, every estimate projected [3]_.
+        - ``ddnm``, ``ddnm-plus``, ``ddrm``, ``diffpir``, ``pigdm``, ``dps`` and registered solvers: as
+          published (`restore.inverse.catalogue`), from a smooth fill with noise added.
+    sampler : str, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``, or ``ddim`` for
+        ``conditional``. The published solvers have their own.
+    steps : int, optional
+        Steps, for ``alternating`` with those of the branch; None is the method's own number.
+    jumps : Jumps, optional
+        The resampling of ``repaint``; None is the paper's (10, 10).
+    guidance : float
+        Strength of classifier-free guidance [4]_ for samples of ``conditional``, 0 or more. 1, the default,
+        is the conditional branch itself; others take two calls a step.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
+
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its size and depth. An empty hole gives a copy.
+
+    Raises
+    ------
+    ValueError
+        For options out of range, a method that cannot give the estimate, a mask of another size, and a mask
+        without a single known pixel.
+
+    References
+    ----------
+    .. [1] A. Lugmayr et al. (2022). RePaint: inpainting using denoising diffusion probabilistic models.
+       arXiv:2201.09865, algorithm 1.
+    .. [2] K. Zhang et al. (2021). Plug-and-play image restoration with deep denoiser prior. arXiv:2008.13751,
+       eq. 6.
+    .. [3] Y. Wang, J. Yu, J. Zhang (2023). Zero-shot image restoration using denoising diffusion null-space
+       model. arXiv:2212.00490, eq. 13.
+    .. [4] J. Ho, T. Salimans (2022). Classifier-free diffusion guidance. arXiv:2207.12598, eq. 6.
+    .. [5] C. Saharia et al. (2022). Palette: image-to-image diffusion models. arXiv:2111.05826.
+    .. [6] C. Meng et al. (2022). SDEdit: guided image synthesis and editing with stochastic differential
+       equations. arXiv:2108.01073.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import inpaint
+    >>> from restore.testing import tiny_prior
+    >>> image = np.full((16, 16, 3), 120, np.uint8)
+    >>> mask = np.zeros((16, 16), bool)
+    >>> mask[6:9, 4:12] = True
+    >>> filled = inpaint(image, mask, steps=2, prior=tiny_prior())
+    >>> bool((filled[~mask] == image[~mask]).all()), bool((filled[mask] == image[mask]).all())
+    (True, False)
     """
     chosen = catalogue.find("inpaint", method, estimate)
     run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)

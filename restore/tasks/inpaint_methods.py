@@ -81,6 +81,7 @@ class Plan:
 
     @property
     def estimate(self) -> Estimate:
+        """What comes out."""
         return self.method.estimate
 
 
@@ -95,6 +96,7 @@ class Level:
 
     @property
     def operator(self) -> Hole:
+        """The hole as an operator, which keeps the known pixels."""
         return Hole(self.hole)
 
     def enforced(self, denoise: Denoiser) -> Denoiser:

@@ -26,11 +26,48 @@ def sample(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Draw ``n`` pictures ``(n, 3, h, w)`` in [0, 1] from pure noise.
+    """Draw pictures from the unconditional prior, out of pure noise.
 
-    size (h, w) in pixels. sampler: one of `restore.diffusion.samplers.SAMPLERS`; ddim and dpmpp-2m need the
-    fewest steps. The ladder is Karras et al.'s (2022). seed: 0..2^63 - 1. Picture k of a seed is the same
-    whatever n is; the same seed gives the same pictures. Raises ValueError for options out of range.
+    Parameters
+    ----------
+    n : int
+        How many, at least 1.
+    size : (int, int)
+        Height and width in pixels.
+    sampler : str
+        One of `restore.diffusion.samplers.SAMPLERS`; ``ddim``, the default, and ``dpmpp-2m`` need the fewest
+        steps.
+    steps : int
+        Noise levels, spaced as Karras et al. [1]_ have it.
+    seed : int
+        0 to 2^63 - 1. Every picture has a stream of random numbers of its own, so picture k of a seed is the
+        same whatever ``n`` is.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
+
+    Returns
+    -------
+    tensor
+        ``(n, 3, h, w)`` in [0, 1], on the CPU.
+
+    Raises
+    ------
+    ValueError
+        For options out of range.
+
+    References
+    ----------
+    .. [1] T. Karras et al. (2022). Elucidating the design space of diffusion-based generative models.
+       arXiv:2206.00364, eq. 5.
+
+    Examples
+    --------
+    >>> from restore import sample
+    >>> from restore.testing import tiny_prior
+    >>> sample(2, size=(8, 12), steps=2, prior=tiny_prior()).shape
+    torch.Size([2, 3, 8, 12])
     """
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")

@@ -46,21 +46,74 @@ def solve(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Find a picture that, degraded, is the given one; the same kind of thing comes back.
+    """Find a picture that, degraded by a known operator, is the given one.
 
-    operator: gives, for a size (h, w) and a device, the degradation whose measurement has that size.
-    sigma: standard deviation of the noise in the picture, 0..255 scale; rounding to 8 bits unless said.
-    estimate: ``mean`` (best PSNR) or ``sample`` (natural texture).
-    method: one of `restore.inverse.catalogue.solvers`; None is splitting for the mean; for a sample PiGDM
-        where the operator is linear, DDNM where it can only be projected, DPS for the rest.
-    sampler: one of `restore.diffusion.samplers.SAMPLERS`, for a method that any sampler can run; None is its
-    own. steps: of one network call each; None is 12 for the mean and 20 for a sample. start: the first noise
-        level, [0, 1] units: the operator's guess with so much noise on it; None is the method's own, 0.25 for
-        splitting, 0.1 for DPS, else 0.5: low enough for the prior to know what it says.
-    seed: of the random numbers; the pictures of a batch draw different ones.
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    operator : callable
+        ``operator(size, device)`` gives the degradation whose measurement has that size (h, w): a class of
+        `restore.inverse.operators`, or what `restore.inverse.build.chain_of` makes of a description.
+    sigma : float
+        Standard deviation of the noise in the picture, 0 to 255 on the scale of 8 bits; that of rounding to 8
+        bits unless given.
+    estimate : {'mean', 'sample'}
+        ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
+        posterior and has natural texture. The default is ``mean``.
+    method : str, optional
+        A solver of `restore.inverse.catalogue.solvers`. None is ``splitting`` [1]_ for the mean. For a sample
+        it is ``pigdm`` [2]_ where the operator is linear, ``ddnm`` [3]_ where it can only be projected, and
+        ``dps`` [4]_ for the rest.
+    sampler : str, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is the solver's own. Only solvers
+        that any sampler can run take one.
+    steps : int, optional
+        Steps of one network call each; None is 12 for the mean and 20 for a sample.
+    start : float, optional
+        The first noise level, [0, 1] units, above 0.005 and up to 80: the operator's guess with so much noise
+        added. None is the solver's own: 0.25 for ``splitting``, 0.1 for ``dps``, 0.5 for the others.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
 
-    Where the operator's measurement is gray, that is the picture's luma. Raises ValueError for options out
-    of range and a method that cannot serve the operator.
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its depth and of the operator's size. Where the measurement is gray,
+        the picture's luma is used.
+
+    Raises
+    ------
+    ValueError
+        For options out of range or that have no effect, and for a solver that cannot undo the operator.
+
+    References
+    ----------
+    .. [1] K. Zhang et al. (2021). Plug-and-play image restoration with deep denoiser prior. arXiv:2008.13751,
+       eq. 6.
+    .. [2] J. Song et al. (2023). Pseudoinverse-guided diffusion models for inverse problems. ICLR 2023,
+       algorithm 1.
+    .. [3] Y. Wang, J. Yu, J. Zhang (2023). Zero-shot image restoration using denoising diffusion null-space
+       model. arXiv:2212.00490, eq. 13.
+    .. [4] H. Chung et al. (2023). Diffusion posterior sampling for general noisy inverse problems.
+       arXiv:2209.14687, algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import solve
+    >>> from restore.inverse.build import chain_of
+    >>> from restore.inverse.spec import parse_spec
+    >>> from restore.testing import tiny_prior
+    >>> small = np.full((8, 8, 3), 90, np.uint8)
+    >>> blurred_and_reduced = chain_of([parse_spec("blur=gaussian:1"), parse_spec("down=2")])
+    >>> solve(small, blurred_and_reduced, steps=1, prior=tiny_prior()).shape
+    (16, 16, 3)
     """
     check_numbers(steps, start)
     if not 0 <= sigma <= 255:
@@ -82,10 +135,38 @@ def solve(
 
 
 def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
-    """Sharpen a picture that was blurred by a known kernel; the same kind of thing comes back.
+    """Sharpen a picture that was blurred by a known kernel.
 
-    kernel: ``(kh, kw)`` of odd sides, or ``gaussian:SIGMA`` or ``motion:LENGTH:ANGLE`` in pixels and degrees.
-    The scene went on outside the picture: nothing is assumed of its borders. options: those of `solve`.
+    The scene is taken to go on outside the picture; nothing is assumed of what lies there.
+
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    kernel : tensor or str
+        ``(kh, kw)`` of odd sides, or ``gaussian:SIGMA`` or ``motion:LENGTH:ANGLE`` in pixels and degrees.
+    **options
+        Those of `solve`.
+
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its size and depth.
+
+    Raises
+    ------
+    ValueError
+        For a kernel that cannot be read or is larger than the picture, and as `solve` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import deblur
+    >>> from restore.testing import tiny_prior
+    >>> soft = np.full((16, 16, 3), 90, np.uint8)
+    >>> deblur(soft, "gaussian:1", steps=1, prior=tiny_prior()).shape
+    (16, 16, 3)
     """
     if isinstance(kernel, str):
         return solve(image, chain_of([parse_spec(f"blur={kernel}")]), **options)
@@ -95,11 +176,40 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
 def colorize(
     image: Picture, *, estimate: Estimate = "sample", start: float | None = None, **options: Any
 ) -> Picture:
-    """Give a gray picture colours, whose luma is the picture; an RGB picture of its kind comes back.
+    """Give a gray picture colours.
 
-    options: those of `solve`. A sample starts at COLOUR_START, where colours are not decided yet; the mean of
-    all that is possible is nearly gray. The prior sees surroundings of a few hundred pixels and knows no
+    The luma of the result is the picture. The prior sees surroundings of a few hundred pixels and knows no
     objects: expect plausible tints, not the right ones.
+
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A gray picture of any kind that `solve` takes; of colours the luma is used.
+    estimate : {'sample', 'mean'}
+        A sample unless given; the mean of all that is possible is nearly gray.
+    start : float, optional
+        The first noise level, as in `solve`. None is 1 for a sample, where colours are not decided yet.
+    **options
+        The other options of `solve`.
+
+    Returns
+    -------
+    array, tensor or PIL image
+        An RGB picture of the kind of ``image``, of its size and depth.
+
+    Raises
+    ------
+    ValueError
+        As `solve` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import colorize
+    >>> from restore.testing import tiny_prior
+    >>> gray = np.full((8, 12), 90, np.uint8)
+    >>> colorize(gray, estimate="mean", steps=1, prior=tiny_prior()).shape
+    (8, 12, 3)
     """
     if estimate == "sample":
         start = start or COLOUR_START

@@ -47,26 +47,70 @@ def upscale(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Enlarge a picture by ``scale`` (1.5 to 4, fractions included); the same kind of thing comes back.
+    """Enlarge a picture by a factor from 1.5 to 4, fractions included.
 
     The small picture is taken as a bicubic, antialiased reduction of the wanted one.
 
-    method: ``conditional``: the prior sees the bicubic enlargement as its hint at every step (SR3,
-        Saharia et al. 2021); for the mean that is one call at the top of the ladder. ``projection``: the
-        mean of two such calls, one for the mirrored picture, then the unconditional prior at low noise
-        levels, every estimate projected onto the pictures that reduce to the input (DDNM, Wang et al.
-        2023); for the mean half-quadratic splitting (Zhang et al. 2021). None: whichever measured best
-        for the estimate.
-    estimate: ``sample`` (natural texture, best LPIPS) or ``mean`` (best PSNR, softer).
-    sampler: of ``estimate="sample"``, one of `restore.diffusion.samplers.SAMPLERS`; None is ``ddim``.
-    steps: of the ladder. guidance: of a conditional sample: how far to go beyond what the branch says, away
-        from the unconditional prior (Ho and Salimans 2022); 1 is the branch itself, others take two calls a
-        step.
-    seed: of the random numbers; the pictures of a batch draw different ones.
-    consistent: the result, as it is returned and reduced again, is the input to half a gray level of 255,
-        wherever a picture in [0, 1] can be that.
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    scale : float
+        The factor, 1.5 to 4.
+    estimate : {'mean', 'sample'}
+        ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
+        posterior and has natural texture. The default is ``sample``.
+    method : {'projection', 'conditional'}, optional
+        ``conditional``: the network is shown the bicubic enlargement at every step [1]_; the mean is one call
+        at the highest noise level. ``projection``, the default: the mean of two such calls, one for the
+        mirrored picture, then the unconditional prior at low noise levels, every estimate projected onto the
+        pictures that reduce to the input [2]_; the mean by half-quadratic splitting [3]_.
+    sampler : str, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddim``.
+    steps : int, optional
+        Steps after the first calls; None is 30 for ``conditional``, 8 for a sample by ``projection``, 2 for
+        its mean.
+    guidance : float
+        Strength of classifier-free guidance [4]_ for samples of ``conditional``, 0 or more. 1, the default,
+        is the conditional branch itself; others take two calls a step.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    consistent : bool
+        Whether the result, rounded to its depth and reduced again, has to be the input to half a level of 8
+        bits, wherever a picture in [0, 1] can be that.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
 
-    The result has ``round(scale * size)`` pixels a side. Raises ValueError for options out of range.
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its depth, with ``round(scale * size)`` pixels a side.
+
+    Raises
+    ------
+    ValueError
+        For options out of range or that have no effect, and for pictures that hold NaN or infinity.
+
+    References
+    ----------
+    .. [1] C. Saharia et al. (2021). Image super-resolution via iterative refinement. arXiv:2104.07636.
+    .. [2] Y. Wang, J. Yu, J. Zhang (2023). Zero-shot image restoration using denoising diffusion null-space
+       model. arXiv:2212.00490, eq. 13.
+    .. [3] K. Zhang et al. (2021). Plug-and-play image restoration with deep denoiser prior. arXiv:2008.13751,
+       eq. 6.
+    .. [4] J. Ho, T. Salimans (2022). Classifier-free diffusion guidance. arXiv:2207.12598, eq. 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore import upscale
+    >>> from restore.testing import tiny_prior
+    >>> small = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
+    >>> upscale(small, 1.5, steps=2, prior=tiny_prior()).shape
+    (12, 15, 3)
     """
     check_scale(scale)
     chosen = catalogue.find("upscale", method, estimate)
