@@ -40,7 +40,6 @@ from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
 from restore.tasks.solve import solve
 from restore.tasks.uncertainty import (
-    known_temperature,
     of_dejpeg,
     of_denoising,
     of_inpainting,
@@ -48,6 +47,7 @@ from restore.tasks.uncertainty import (
     of_upscaling,
 )
 from restore.tasks.upscale import upscale
+from restore.tasks.variance import known_temperature
 
 # What is measured: the damage in words, its protocol, the method, the estimate, and the budgets of calls,
 # that of the default among them.

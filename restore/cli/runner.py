@@ -192,7 +192,7 @@ class Runner:
         """How sure the result is, ``(h, w)``; None where that could not be found out."""
         if self.settings.uncertainty is None or job.draw:
             return None
-        from restore.tasks.uncertainty import known_temperature
+        from restore.tasks.variance import known_temperature
 
         prior = self.loader.prior
         chosen, prior.ensemble = prior.ensemble, self.settings.ensemble  # a budget may have chosen another

@@ -19,8 +19,14 @@ REPAINT_STEPS = 250
 class Plan:
     """What a budget is spent on.
 
-    calls: of the network, at each size a picture is computed in. options: in place of those asked for.
-    ensemble: orientations that every call is the mean of.
+    Parameters
+    ----------
+    calls : int
+        Network calls, at each size that a picture is computed in.
+    options : dict
+        In place of those asked for.
+    ensemble : int
+        How many orientations of the picture every call is the mean of.
     """
 
     calls: int
@@ -29,10 +35,36 @@ class Plan:
 
 
 def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -> Plan:
-    """The options of a task that take at most so many calls, and as many of them as they can.
+    """Choose the options of a task that make the most of a number of network calls.
 
-    options: method, estimate, and sampler, guidance, jumps as far as the task has them. extra: calls that
-    come before the steps. Raises ConfigError where the fewest are more.
+    Parameters
+    ----------
+    task : str
+        One of `restore.tasks.catalogue.TASKS`.
+    options : mapping
+        ``method`` and ``estimate``, and ``sampler``, ``guidance`` and ``jumps`` as far as the task has them.
+    calls : int
+        The most network calls, at each size that a picture is computed in.
+    extra : int
+        Calls that come before the steps.
+
+    Returns
+    -------
+    Plan
+        What takes at most so many calls, and as many of them as the method can use.
+
+    Raises
+    ------
+    ConfigError
+        Where the method takes more calls at least.
+
+    Examples
+    --------
+    >>> from restore.tasks.budget import plan
+    >>> plan("inpaint", {"method": "alternating", "estimate": "mean"}, 10)
+    Plan(calls=10, options={'steps': 10}, ensemble=1)
+    >>> plan("denoise", {"method": "gaussian", "estimate": "mean"}, 4)
+    Plan(calls=4, options={}, ensemble=4)
     """
     method = catalogue.find(task, options["method"], options["estimate"])
     if method.one_call:
@@ -58,7 +90,29 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -
 
 
 def repaint_calls(steps: int, length: int, repeats: int) -> int:
-    """The network calls that RePaint takes: 2410 for (250, 10, 10)."""
+    """Count the network calls that RePaint takes.
+
+    Parameters
+    ----------
+    steps, length, repeats : int
+        t_T, and the length and the number of the jumps.
+
+    Returns
+    -------
+    int
+        The calls.
+
+    References
+    ----------
+    .. [1] A. Lugmayr et al. (2022). RePaint: inpainting using denoising diffusion probabilistic models.
+       arXiv:2201.09865, appendix B.
+
+    Examples
+    --------
+    >>> from restore.tasks.budget import repaint_calls
+    >>> repaint_calls(250, 10, 10)
+    2410
+    """
     return steps + (repeats - 1) * length * len(range(0, steps - length, length))
 
 

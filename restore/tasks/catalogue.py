@@ -37,18 +37,37 @@ class Method:
 
     Parameters
     ----------
-    task : denoise, inpaint, upscale, dejpeg or solve.
-    name : what users call it.
-    estimate : what comes out.
-    steps : how many steps are taken unasked; 1 is a single network call, which takes no steps.
-    default : whether it is used where no method is named.
-    sampler : name of the sampler that is used unasked; None: any sampler is refused.
-    drawn : how many of so many steps the sampler takes; the others are a network call each.
-    before : network calls that come before the steps.
-    useful : more steps than these make the mean worse, measured on validation pictures.
-    jumps : whether its noise levels rise again, as RePaint's.
-    guidable : whether classifier-free guidance has an effect.
-    gradient : whether the network is differentiated.
+    task : str
+        denoise, inpaint, upscale, dejpeg or solve.
+    name : str
+        What users call it.
+    estimate : {'mean', 'sample'}
+        What comes out.
+    steps : int
+        How many steps are taken unless a number is given; 1 is a single network call, which takes no steps.
+    default : bool
+        Whether it is used where no method is named.
+    sampler : str, optional
+        The sampler that is used unless one is named; None refuses every sampler.
+    drawn : callable
+        ``drawn(steps)`` of the steps are the sampler's; the others are a network call each.
+    before : int
+        Network calls before the steps.
+    useful : int, optional
+        More steps than these make the mean worse, measured on validation pictures.
+    jumps : bool
+        Whether its noise levels rise again, as RePaint's do.
+    guidable : bool
+        Whether classifier-free guidance has an effect.
+    gradient : bool
+        Whether the network is differentiated.
+
+    Examples
+    --------
+    >>> from restore.tasks import catalogue
+    >>> method = catalogue.find("upscale", "projection", "sample")
+    >>> method.steps, method.sampler, method.calls(8)
+    (8, 'ddim', 10)
     """
 
     task: str
@@ -108,7 +127,23 @@ TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve")
 
 
 def methods(task: str) -> list[Method]:
-    """Everything that a task can do; KeyError for an unknown task."""
+    """List everything that a task can do.
+
+    Parameters
+    ----------
+    task : str
+        One of TASKS.
+
+    Returns
+    -------
+    list of Method
+        The task's own methods; for ``solve`` and ``inpaint`` those of the registered solvers, too.
+
+    Raises
+    ------
+    KeyError
+        For an unknown task.
+    """
     if task not in TASKS:
         raise KeyError(task)
     own = [method for method in _METHODS if method.task == task]
@@ -139,14 +174,44 @@ def _by_solver(solver: catalogue.Solver) -> Method:
 
 
 def names(task: str) -> list[str]:
-    """The names of a task's methods, each once."""
+    """List the names of a task's methods, each once.
+
+    Examples
+    --------
+    >>> from restore.tasks import catalogue
+    >>> catalogue.names("upscale")
+    ['conditional', 'projection']
+    """
     return list(dict.fromkeys(method.name for method in methods(task)))
 
 
 def find(task: str, name: str | None, estimate: str) -> Method:
-    """The method of that name, the default for None; for ``solve`` a name is needed.
+    """Find a method by its name.
 
-    Raises ValueError for an estimate or a method that the task has not, saying what it has.
+    Parameters
+    ----------
+    task : str
+        One of TASKS.
+    name : str or None
+        None is the task's default; ``solve`` has none, so there a name is needed.
+    estimate : {'mean', 'sample'}
+        What is asked for.
+
+    Returns
+    -------
+    Method
+        The method of that name that gives the estimate.
+
+    Raises
+    ------
+    ValueError
+        For an estimate or a method that the task does not have; the message lists those it has.
+
+    Examples
+    --------
+    >>> from restore.tasks import catalogue
+    >>> catalogue.find("inpaint", None, "mean").name
+    'alternating'
     """
     if estimate not in ESTIMATES:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
@@ -159,12 +224,12 @@ def find(task: str, name: str | None, estimate: str) -> Method:
 
 
 def default(task: str, estimate: str) -> str:
-    """The name of the method that is used where none is named."""
+    """Give the name of the method that is used where none is named."""
     return find(task, None, estimate).name
 
 
 def in_one_call(task: str) -> str | None:
-    """The name of the method that gives the mean in one network call; None where there is none."""
+    """Give the name of the method whose mean takes one network call; None where there is none."""
     single = (method.name for method in methods(task) if method.estimate == "mean" and method.one_call)
     return next(single, None)
 
@@ -172,9 +237,24 @@ def in_one_call(task: str) -> str | None:
 def check(
     method: Method, *, steps: int | None = None, sampler: str | None = None, guidance: float = 1.0
 ) -> NamedSampler | None:
-    """Refuse options that a method has no use for; give the sampler to use, None for steps of its own.
+    """Refuse options that have no effect with a method.
 
-    Raises ValueError, saying what to leave out.
+    Parameters
+    ----------
+    method : Method
+        The method.
+    steps, sampler, guidance
+        As the tasks take them.
+
+    Returns
+    -------
+    NamedSampler or None
+        The sampler to use; None where the method has steps of its own.
+
+    Raises
+    ------
+    ValueError
+        For an option that is out of range or has no effect; the message says what to leave out.
     """
     name, estimate = method.name, method.estimate
     if steps is not None and steps < 1:
@@ -203,5 +283,5 @@ def check(
 
 
 def as_options(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with the method's name and its steps in place of those that are not given."""
+    """Complete options by the method's name, and by its steps unless a number is given."""
     return {**options, "method": method.name, "steps": options.get("steps") or method.steps}

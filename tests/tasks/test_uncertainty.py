@@ -24,19 +24,16 @@ from restore.diffusion.seeds import spare_seed
 from restore.inverse.fill import smoothed
 from restore.priors.checkpoint import load
 from restore.tasks import uncertainty
+from restore.tasks import variance as variances
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
-from restore.tasks.uncertainty import (
+from restore.tasks.uncertainty import mirrored_off, of_denoising, of_inpainting, of_samples, of_upscaling
+from restore.tasks.variance import (
     Trial,
     between_samples,
     calibrated,
     known_temperature,
     line_through,
-    mirrored_off,
-    of_denoising,
-    of_inpainting,
-    of_samples,
-    of_upscaling,
     posterior_variance,
     squared_error,
 )
@@ -85,9 +82,9 @@ def check_samples() -> None:
 
     found = calibrated(between_samples(drawn, 7, seed=0), "inpaint", prior, where=hole)
     variance = samples.var(0).mean(0)[None, None]
-    smooth = smoothed(variance, uncertainty.SMOOTH["inpaint"], hole)
-    seen = (smooth + uncertainty.FLOOR.get("inpaint", 0)).clamp_min(uncertainty.LEAST**2)
-    expected = (uncertainty.UNTRIED["inpaint"] * seen).sqrt() * hole
+    smooth = smoothed(variance, variances.SMOOTH["inpaint"], hole)
+    seen = (smooth + variances.FLOOR.get("inpaint", 0)).clamp_min(variances.LEAST**2)
+    expected = (variances.UNTRIED["inpaint"] * seen).sqrt() * hole
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert found.shape == (1, 1, 20, 24)
     assert len(set(seeds)) == 7
@@ -132,24 +129,22 @@ def check_trial() -> None:
     prior = tiny_prior()
     variance = 1e-3 * (1 + picture(2, 1, 40, 50))
     trials = 1e-3 * (1 + picture(2, 1, 30, 20, seed=1))
-    seen = smoothed(trials, uncertainty.SMOOTH["upscale"]) + uncertainty.FLOOR["upscale"]
+    seen = smoothed(trials, variances.SMOOTH["upscale"]) + variances.FLOOR["upscale"]
     factors = torch.tensor([9.0, 0.25]).view(2, 1, 1, 1)
     found = calibrated(variance, "upscale", prior, trial=Trial(trials, factors * seen))
-    smooth = smoothed(variance, uncertainty.SMOOTH["upscale"]) + uncertainty.FLOOR["upscale"]
+    smooth = smoothed(variance, variances.SMOOTH["upscale"]) + variances.FLOOR["upscale"]
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=2e-3, atol=0)
     # Where it is known only somewhere, there.
     there, spoilt = torch.zeros(2, 1, 30, 20), trials.clone()
     there[0, :, 15:] = 1
     spoilt[:, :, :15] += 1
-    error = torch.where(
-        there > 0, factors * (smoothed(trials, 2.0, there) + uncertainty.FLOOR["upscale"]), 1.0
-    )
+    error = torch.where(there > 0, factors * (smoothed(trials, 2.0, there) + variances.FLOOR["upscale"]), 1.0)
     found = calibrated(variance, "upscale", prior, trial=Trial(spoilt, error, there))
-    factors[1] = uncertainty.UNTRIED["upscale"]  # nothing is tried
+    factors[1] = variances.UNTRIED["upscale"]  # nothing is tried
     torch.testing.assert_close(found, (factors * smooth).sqrt(), rtol=5e-3, atol=0)
     # Without one, as validation pictures are.
     alone = calibrated(variance, "upscale", prior)
-    torch.testing.assert_close(alone, (uncertainty.UNTRIED["upscale"] * smooth).sqrt(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(alone, (variances.UNTRIED["upscale"] * smooth).sqrt(), rtol=1e-5, atol=0)
 
 
 def test_trial() -> None:
