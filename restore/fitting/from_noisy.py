@@ -28,14 +28,29 @@ def train_from_noisy(
     config: TrainConfig, noisy: Sequence[str | Path], how: How = "cleaned", *, resume: bool = False,
     say: Say = print,
 ) -> Path:  # fmt: skip
-    """Train a backbone as configured on noisy pictures in place of ``config.data.train``.
+    """Train a backbone on noisy pictures only.
 
-    ``cleaned``: the shipped weights are fitted to the pictures (``config.fit``), the pictures cleaned with
-    them into the run's folder, and the backbone trained on what came out, so that it never sees the noise.
-    Each part is kept, and found again by ``resume``. ``as-they-are``: no denoiser in between; an
-    unconditional prior for noise levels above that of the pictures (`restore.training.loss.noised_again`),
-    whose noise must be white and of one level. Returns the path of the averaged weights. Raises ConfigError
-    and ImageError.
+    Parameters
+    ----------
+    config : as for `restore.training.trainer.train`; ``config.data.train`` is not used.
+    noisy : files and folders of noisy pictures.
+    how : ``cleaned`` fits the shipped weights to the pictures (``config.fit``), denoises the pictures with
+        them into the run's folder, and trains the backbone on the result. ``as-they-are`` trains an
+        unconditional prior on the pictures themselves, for noise levels above theirs; their noise must be
+        white and of one level. See `restore.training.loss.noised_again`.
+    resume : go on where the run stopped; what is in its folder already is used.
+    say : called with every line for the user.
+
+    Returns
+    -------
+    The path of the averaged weights.
+
+    Raises
+    ------
+    ConfigError
+        For options or noise that do not allow it.
+    ImageError
+        Where no picture can be read.
     """
     out = Path(config.run.out)
     if how == "as-they-are":

@@ -28,11 +28,17 @@ PROBES = 2  # draws of noise with which a score is measured
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Crops ``(n, 3, s, s)`` of pictures kept aside, and of another view of them where there is one.
+    """Crops of pictures kept aside.
 
-    signal: the clean pictures as well as they are known; see `with_signal`.
-    known: the level of the noise is known and not only measured from the pictures themselves, where an error
-    of a tenth is as large as what is to be told.
+    Parameters
+    ----------
+    noisy : ``(n, 3, s, s)``.
+    other : another view of each, where there is one.
+    noise : of the pictures.
+    loss : that is minimised.
+    known : the level of the noise is known. Measured from single pictures it may be wrong by a tenth, which
+        is as large as the differences to be measured.
+    signal : the clean pictures as well as they are known; see `with_signal`.
     """
 
     noisy: Tensor
@@ -44,6 +50,7 @@ class HeldOut:
 
     @property
     def scored_by(self) -> str:
+        """How errors are measured."""
         if self.other is not None:
             kind = "less its noise" if self.loss == "l2" else self.loss
             return f"against the other noisy view, {kind}"
@@ -75,8 +82,10 @@ class HeldOut:
         return float(error.abs().clamp(max=0.1).mean())  # most outliers count the same
 
     def with_signal(self, f: Restoration) -> HeldOut:
-        """The same with what f takes for the signal, on which the noise may depend, and with what was cut off
-        at 0 and 1 drawn anew, once, around it."""
+        """The same with f's answer as the signal, on which the noise may depend.
+
+        What was cut off at 0 and 1 is drawn anew, once, around that answer.
+        """
         if not self.noise.depends_on_signal or self.loss != "l2":
             return self
         generator = Generator().manual_seed(1)  # other numbers than `error` draws

@@ -1,8 +1,8 @@
 """What can be minimised without clean pictures: Noise2Noise, Neighbor2Neighbor, recorrupted pairs.
 
-f is a restoration: a noisy picture ``(b, 3, h, w)`` in [0, 1] and how strong its noise is, 1 for that of the
-set, give the clean picture; gradients pass through. Every objective returns one number whose minimum over f
-is, in expectation, that of the error against the clean picture.
+f is a restoration: it takes noisy pictures ``(b, 3, h, w)`` in [0, 1] and the strength of their noise, 1 for
+that of the set, and gives clean ones; gradients pass through. The minimum of every objective over f is, in
+expectation, that of the error against the clean pictures.
 """
 
 from __future__ import annotations
@@ -30,13 +30,30 @@ _NEIGHBOURS = ((0, 1), (0, 2), (1, 3), (2, 3), (1, 0), (2, 0), (3, 1), (3, 2))
 def noise2noise(
     f: Restoration, noisy: Tensor, other: Tensor, loss: Loss = "l2", *, done: float = 0.0
 ) -> Tensor:
-    """The error against another noisy view of the same scene (Lehtinen et al. 2018).
+    """The error against another noisy view of the same scene.
 
-    ``l2`` finds the mean of what the views would show, right for noise of mean zero; ``l1`` their median,
-    for up to half of the pixels replaced by outliers, such as text or impulses; ``l0`` their mode, for more
-    than half: ``(|f(y) - y'| + 1e-8)^g`` with g falling from 2 to 0 (their annealed L0).
+    Parameters
+    ----------
+    f : the restoration.
+    noisy, other : two views ``(b, 3, h, w)``.
+    loss : ``l2`` finds the mean of the views, for noise of mean zero; ``l1`` their median, for up to half of
+        the pixels replaced by outliers, such as text or impulses; ``l0`` their mode, for more than half:
+        ``(|f(y) - y'| + 1e-8)^g`` with g falling from 2 to 0.
+    done : how much of the run is over, 0 to 1.
 
-    noisy, other: ``(b, 3, h, w)``. done: how much of the run is over, 0 to 1.
+    Returns
+    -------
+    The mean error, a number.
+
+    References
+    ----------
+    J. Lehtinen et al., "Noise2Noise: Learning Image Restoration without Clean Data", 2018, arXiv:1803.04189.
+
+    Examples
+    --------
+    >>> views = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
+    >>> noise2noise(lambda noisy, strength: noisy, *views)
+    tensor(0.2500)
     """
     error = f(noisy, 1.0) - other
     if loss == "l2":
@@ -49,14 +66,36 @@ def noise2noise(
 def neighbor2neighbor(
     f: Restoration, noisy: Tensor, *, weight: float, generator: Generator | None = None
 ) -> Tensor:
-    """One neighbour predicts another: noise of neighbours is independent (Huang et al. 2021, eq. 5 to 7).
+    """The error of one pixel predicted from its neighbour, where the noise of both is independent.
 
     Two sub-images g1, g2 take two neighbouring pixels of each 2x2 cell. The regulariser, times ``weight``,
     makes up for the two not being the same scene: the difference of the sub-images of f's own result::
 
         |f(g1 y) - g2 y|^2 + weight |f(g1 y) - g2 y - (g1 f(y) - g2 f(y))|^2
 
-    Wrong where neighbours share noise: f then learns to keep it. noisy ``(b, 3, h, w)``, h and w even.
+    Where neighbours share noise, f learns to keep it.
+
+    Parameters
+    ----------
+    f : the restoration.
+    noisy : pictures ``(b, 3, h, w)``, h and w even.
+    weight : of the regulariser.
+    generator : draws the neighbours.
+
+    Returns
+    -------
+    The mean error, a number.
+
+    References
+    ----------
+    T. Huang, S. Li, X. Jia, H. Lu, J. Liu, "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy
+    Images", CVPR 2021, arXiv:2101.02824, eq. 5 to 7.
+
+    Examples
+    --------
+    >>> flat = torch.full((1, 3, 4, 4), 0.5)
+    >>> neighbor2neighbor(lambda noisy, strength: noisy, flat, weight=2.0)
+    tensor(0.)
     """
     b, _, h, w = noisy.shape
     choice = torch.randint(8, (b, 1, h // 2, w // 2), device=noisy.device, generator=generator)
@@ -85,24 +124,40 @@ def recorrupted(
     f: Restoration, noisy: Tensor, noise: NoiseModel, signal: Tensor, *, alpha: float = ALPHA,
     generator: Generator | None = None,
 ) -> Tensor:  # fmt: skip
-    """Two pictures with independent noise, made of one (Pang, Zheng, Quan and Ji 2021), for each ``(b,)``.
+    """The mean squared error of a restoration, estimated from pairs that are made of one noisy picture.
 
     For y = x + n with Gaussian n, and m drawn anew from the same law, the noise of the two ::
 
         y + alpha m     and     y - m / alpha
 
     is uncorrelated, hence independent: one is what f sees, the other what it is compared with, and the
-    minimum over f is that of the error against x. As alpha goes to 0 this is Stein's unbiased risk (Monroy,
-    Bacca and Tachella 2025), without its weakness: where a model of the noise puts a little of it into a gap
-    of its spectrum, the risk rewards answering to it without bound; here by at most 1 / alpha^2. Correlated
-    noise, whose spectrum has gaps, is given a white floor beside which such mistakes are small, in the
-    pictures and in the model alike. A model that noise can be drawn from is all it takes: correlated noise
-    and noise that grows with the signal are as good as white.
+    minimum over f is that of the error against x. As alpha goes to 0 this is Stein's unbiased risk, without
+    its weakness: where the model puts a little noise into a gap of the true spectrum, Stein's risk rewards
+    amplifying it without bound, this one by at most 1 / alpha^2. Correlated noise, whose spectrum has gaps,
+    is given a white floor that makes such errors small, in the pictures and in the model alike. All that is
+    needed is a model from which noise can be drawn: it may be correlated and may grow with the signal.
 
-    noisy ``(b, 3, h, w)``, not cut off at 0 and 1, see `NoiseModel.uncut`. signal: the clean picture as well
-    as it is known, for the level of the noise in each place; means of a neighbourhood would not do, since
-    strokes of ink would be given the noise of the paper around, and f would learn to tell the two. The result
-    is less what the noise of the comparison alone amounts to: an estimate of the mean squared error.
+    Parameters
+    ----------
+    f : the restoration.
+    noisy : pictures ``(b, 3, h, w)``, not cut off at 0 and 1; see `NoiseModel.uncut`.
+    noise : the model of their noise.
+    signal : the clean pictures as well as they are known, for the level of the noise in each place. Means of
+        a neighbourhood would not do: strokes of ink would get the noise of the paper around them, and f would
+        learn to tell the two apart.
+    alpha : share of new noise in what f sees.
+    generator : draws the noise.
+
+    Returns
+    -------
+    The estimate for each picture ``(b,)``: the error against the second picture, less the noise of that one.
+
+    References
+    ----------
+    T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-Recorrupted: Unsupervised Deep Learning for Image
+    Denoising", CVPR 2021, doi:10.1109/CVPR46437.2021.00208.
+    B. Monroy, J. Bacca, J. Tachella, "Generalized Recorrupted-to-Recorrupted: Self-Supervised Learning Beyond
+    Gaussian Noise", CVPR 2025, arXiv:2412.04648.
     """
     fresh, variance = noise.draw(signal, generator), noise.variance(signal)
     if noise.kernel.size > 1:

@@ -27,8 +27,12 @@ Say = Callable[[str], None]
 class Scene:
     """What one camera or scanner saw once, or several times.
 
-    views: ``(h, w, 3)`` each, uint8, or float16 in [0, 1] units for what has more than 8 bits (noise may
-    reach beyond 0 and 1). gray: the file has one channel, and its noise too.
+    Parameters
+    ----------
+    name : of its file, for messages.
+    views : each ``(h, w, 3)``, uint8, or float16 in [0, 1] units for what has more than 8 bits (noise may
+        reach beyond 0 and 1).
+    gray : the file has one channel, and its noise too.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int]:
+        """Height and width."""
         return self.views[0].shape[0], self.views[0].shape[1]
 
     def floats(self) -> list[NDArray[np.float32]]:
@@ -58,7 +63,13 @@ def as_colour(view: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class NoisySet:
-    """Scenes that can be learned from. skipped: files that could not be read or used."""
+    """Scenes that can be learned from.
+
+    Parameters
+    ----------
+    scenes : with one view each, or several.
+    skipped : number of files that could not be read or used.
+    """
 
     scenes: tuple[Scene, ...]
     skipped: int = 0
@@ -70,22 +81,32 @@ class NoisySet:
 
     @property
     def megapixels(self) -> float:
+        """Of all views together."""
         return sum(math.prod(scene.size) * len(scene.views) for scene in self.scenes) / 1e6
 
 
 def read_noisy(
     paths: Sequence[str | Path], *, pairs: str | None = None, say: Say = lambda _: None
 ) -> NoisySet:
-    """Read files and folders of noisy pictures; what cannot be used is said, counted and left out.
+    """Read files and folders of noisy pictures; what cannot be used is reported, counted and left out.
 
-    A TIFF of several pages is a burst of one scene, unless most pictures are single. pairs: a pattern of the
-    paths below a folder, without suffix, that tells which files are views of one scene, such as
-    ``{scene}_{view}`` or ``{view}/{scene}``.
-    With pairs or bursts, views of another size, views farther apart than half a pixel and scenes with a
-    single view are left out.
+    A TIFF of several pages is a burst of one scene, unless most pictures are single. With pairs or bursts,
+    views of another size, views farther apart than half a pixel and scenes with a single view are left out.
 
-    Raises ImageError where nothing is left, or views are identical (nothing can be learned from noise that
-    is the same in both); ConfigError for a pattern that names no scene and view.
+    Parameters
+    ----------
+    paths : files and folders.
+    pairs : a pattern of the paths below a folder, without suffix, that tells which files are views of one
+        scene, such as ``{scene}_{view}`` or ``{view}/{scene}``.
+    say : called with a line for everything that is left out.
+
+    Raises
+    ------
+    ImageError
+        Where nothing is left, and where two views are identical: nothing can be learned from noise that is
+        the same in both.
+    ConfigError
+        For a pattern without a scene and a view.
     """
     files = _named_files(paths)
     scenes = []
@@ -178,7 +199,7 @@ def _offset(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[
         fine = cv2.GaussianBlur(view, (0, 0), 1.2) - cv2.GaussianBlur(view, (0, 0), 8)
         window = np.outer(np.hanning(view.shape[0] + 2)[1:-1], np.hanning(view.shape[1] + 2)[1:-1])
         seen.append(fine * window)
-    found, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
+    found, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]  # scikit-image has no types
         *seen, upsample_factor=10, normalization=None
     )
     moved = np.roll(seen[1], np.round(found).astype(int), (0, 1))

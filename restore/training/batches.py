@@ -21,13 +21,26 @@ TASKS = ("unconditional", "upscale", "inpaint", "denoise")
 
 @dataclass(frozen=True)
 class Mix:
-    """Shares of the tasks in a batch, and where on the noise axis each is trained.
+    """Shares of the tasks in a batch, and the noise levels at which each is trained.
 
-    unconditional, upscale, inpaint, denoise: shares; they are normalised to sum to one.
-    prior_share: of the unconditional part, how much is uniform in log sigma over the useful range
-        (sigma_low to sigma_mid); the rest goes up to the schedule's top, where pictures begin.
-    top_share: of the conditional parts, how much sits at the very top, where one call is the
-        regression answer (``estimate=mean``).
+    Parameters
+    ----------
+    unconditional, upscale, inpaint, denoise : shares of at least 0; they are normalised to sum to one.
+    prior_share : of the unconditional part, how much is uniform in log sigma from sigma_low to sigma_mid; the
+        rest goes up to the highest noise level, where sampling begins.
+    top_share : of the conditional parts, how much is at the highest noise level, where one call gives the
+        posterior mean.
+    sigma_low, sigma_mid : noise levels, [0, 1] units.
+
+    Raises
+    ------
+    ValueError
+        For values out of range.
+
+    Examples
+    --------
+    >>> Mix(unconditional=1, upscale=1, inpaint=0, denoise=0).counts(8)
+    [4, 4, 0, 0]
     """
 
     unconditional: float = 0.5
@@ -65,8 +78,16 @@ class Mix:
 
 @dataclass(frozen=True)
 class Batch:
-    """clean ``(b, 3, h, w)`` in [0, 1]; planes ``(b, 6, h, w)``; sigma ``(b,)``; weight ``(b, 1, h, w)``
-    says where the loss counts; task ``(b,)`` indexes TASKS."""
+    """Crops, and what the network is given and judged by.
+
+    Parameters
+    ----------
+    clean : ``(b, 3, h, w)`` in [0, 1].
+    planes : of the condition, ``(b, 6, h, w)``.
+    sigma : noise levels ``(b,)``, [0, 1] units.
+    weight : where the loss counts, ``(b, 1, h, w)``.
+    task : numbers of TASKS ``(b,)``.
+    """
 
     clean: Tensor
     planes: Tensor
@@ -80,8 +101,13 @@ def make_batch(
 ) -> Batch:
     """Split a batch of clean crops over the tasks and damage each part in its way.
 
-    generator draws on the crops' device; rng makes the decisions for a whole part of the batch on the
-    CPU, so that the device is never waited for.
+    Parameters
+    ----------
+    clean : crops ``(b, 3, h, w)`` in [0, 1].
+    mix : shares of the tasks and their noise levels.
+    sigma_max : the highest noise level, [0, 1] units.
+    generator : draws on the device of the crops.
+    rng : makes the decisions for a whole part of the batch on the CPU, so that nothing waits for the device.
     """
     planes, sigmas, weights, tasks = [], [], [], []
     for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
@@ -145,7 +171,7 @@ def _inpaint(clean: Tensor, generator: Generator | None, rng: random.Random) -> 
 
 
 def _denoise(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
-    """Blind denoising: the hint is the noisy picture; half of the time its noise level is told."""
+    """Blind denoising: the hint is the noisy picture; half of the time its noise level is given."""
     kind = int(rng.random() * 5)
     noise_std = torch.exp(_uniform(clean, math.log(2 / 255), math.log(60 / 255), generator))
     if kind <= 1:
@@ -166,8 +192,8 @@ def _denoise(clean: Tensor, generator: Generator | None, rng: random.Random) -> 
     # The file of a gray picture has one channel, and so has its noise.
     gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
     hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)
-    told = noise_std if kind <= 1 and rng.random() < 0.5 else None
-    return Condition(hint, noise_std=told).planes(), torch.ones_like(clean[:, :1])
+    given = noise_std if kind <= 1 and rng.random() < 0.5 else None
+    return Condition(hint, noise_std=given).planes(), torch.ones_like(clean[:, :1])
 
 
 _DAMAGE: tuple[Callable[[Tensor, Generator | None, random.Random], tuple[Tensor, Tensor]], ...] = (

@@ -1,12 +1,9 @@
-"""Training configuration: one TOML file, checked key by key."""
+"""Training configurations: one TOML file for a run, and the options of a fit."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import tomllib
-import types
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +12,51 @@ from typing import Any, Literal
 from restore.errors import ConfigError
 from restore.priors.backbone import BackboneConfig
 from restore.priors.device import Precision
-from restore.training.batches import TASKS, Mix
-from restore.training.holes import PAGE_SIZE
+from restore.training.batches import Mix
+from restore.training.config_rules import check_ranges
+from restore.training.toml_tables import apply_change, build
 
 Method = Literal["auto", "noise2noise", "neighbor2neighbor", "recorrupted"]
+Loss = Literal["l2", "l1", "l0"]
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How to fit.
+    """How to fit the weights to noisy pictures.
 
-    method: ``noise2noise`` for pairs and bursts, ``recorrupted`` and ``neighbor2neighbor`` for single
-        pictures; ``auto`` takes noise2noise where every scene has two views, else recorrupted, which knows of
+    Parameters
+    ----------
+    method : ``noise2noise`` for pairs and bursts, ``recorrupted`` or ``neighbor2neighbor`` for single
+        pictures. ``auto`` takes noise2noise where every scene has two views, else recorrupted, which handles
         correlated noise, works at full resolution and got farther in equal time on white noise.
-    loss: of noise2noise: ``l2``, ``l1`` or ``l0`` (see `restore.training.objectives.noise2noise`).
-    sigma: standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
-    minutes, steps: the run ends at whichever comes first; 0 means no such limit. Minutes count everything
+    loss : of noise2noise; see `restore.fitting.objectives.noise2noise`.
+    sigma : standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
+    minutes, steps : the run ends at whichever comes first; 0 means no such limit. Minutes count everything
         after reading, also compiling and checking.
-    rank: of low-rank adapters, which are saved in place of the weights; 0 trains all weights.
-    from_scratch: begin with random weights of the same shape.
-    lr: 0 takes 3e-4, and 1e-3 for adapters and from scratch.
-    held_out: share of the scenes that are kept aside.
+    rank : of low-rank adapters, which are saved instead of the weights; 0 trains all weights.
+    from_scratch : begin with random weights of the same shape.
+    lr : learning rate; 0 takes 3e-4, and 1e-3 for adapters and from scratch.
+    batch : crops per step.
+    crop : side of the crops in pixels; smaller for small pictures.
+    held_out : share of the scenes that are kept aside, 0 to 1.
+    ema : decay of the averaged weights, 0 to 1.
+    seed : of the weights that begin at random, and of all crops and noise.
+    precision : of network calls; the weights are always float32.
+    compile : compile the network, which is twice as fast on a CPU and takes a minute to start.
+
+    Raises
+    ------
+    ConfigError
+        For options that contradict each other.
+
+    Examples
+    --------
+    >>> FitConfig(rank=8).rate
+    0.001
+    >>> FitConfig(minutes=0)
+    Traceback (most recent call last):
+        ...
+    restore.errors.ConfigError: a fit needs minutes or steps above 0
     """
 
     method: Method = "auto"
@@ -68,24 +89,25 @@ class FitConfig:
 
     @property
     def rate(self) -> float:
+        """The learning rate at its highest."""
         return self.lr or (1e-3 if self.rank or self.from_scratch else 3e-4)
-
-
-Loss = Literal["l2", "l1", "l0"]
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the pictures are.
+    """The training pictures.
 
-    train: folders, .tar shards or single pictures. val: a folder of pictures never trained on.
-    crop: side of a training crop, a multiple of the network's coarsest cell.
-    half_size: also use every picture at half size, which is sharper.
-    text: share of crops taken from rendered pages of text.
-    faded: share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
-    gray: share of crops whose colour is taken away; the noise put on these is the same in all channels.
-    noise_std: of white Gaussian noise that the training pictures have, [0, 1] units: an unconditional prior
-        is then trained on them as they are (`restore.training.loss.noised_again`).
+    Parameters
+    ----------
+    train : folders, .tar shards or single pictures.
+    val : a folder of pictures that are never trained on.
+    crop : side of a training crop, a multiple of the network's coarsest cell.
+    half_size : also use every picture at half size, which is sharper.
+    text : share of crops taken from rendered pages of text.
+    faded : share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
+    gray : share of crops whose colour is taken away; the noise put on these is the same in all channels.
+    noise_std : standard deviation of the white Gaussian noise in the training pictures, [0, 1] units. An
+        unconditional prior is then trained on them as they are; see `restore.training.loss.noised_again`.
     """
 
     train: tuple[str, ...] = ()
@@ -102,10 +124,23 @@ class DataConfig:
 class LossConfig:
     """What is minimised.
 
-    kind: ``v`` (Salimans and Ho 2022), ``eps`` (the simple loss of Ho et al. 2020), ``x0``, or ``hybrid``
-        (simple loss plus 0.001 of the variational bound, for learned variances; Nichol and Dhariwal 2021).
-    min_snr_gamma: weight noise levels as Hang et al. (2023); 0 turns it off.
-    balance: divide each (task, noise level) by the running mean of its own loss.
+    Parameters
+    ----------
+    kind : ``v``, ``eps`` (the simple loss), ``x0``, or ``hybrid`` (the simple loss plus 0.001 of the
+        variational bound, for learned variances).
+    min_snr_gamma : weight noise levels by min-SNR with this gamma; 0 turns it off.
+    balance : divide the loss of each task and noise level by the running mean of its own.
+
+    References
+    ----------
+    v: T. Salimans, J. Ho, "Progressive Distillation for Fast Sampling of Diffusion Models", 2022,
+    arXiv:2202.00512.
+    eps: J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239,
+    eq. 14.
+    hybrid: A. Nichol, P. Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021,
+    arXiv:2102.09672, eq. 16.
+    min-SNR: T. Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023,
+    arXiv:2303.09556.
     """
 
     kind: Literal["v", "eps", "x0", "hybrid"] = "v"
@@ -115,12 +150,19 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """The optimiser (`restore.training.optimizer`), warm-up, gradient clipping and a schedule.
+    """The optimiser, its rate over the run, and gradient clipping.
 
-    kind: ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both. betas: of AdamW.
-    schedule: ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
+    Parameters
+    ----------
+    kind : ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both.
+    lr : learning rate at its highest.
+    betas : of AdamW.
+    weight_decay : decoupled weight decay.
+    schedule : ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
         ``cosine`` lowers it along half a cosine from the start.
-    clip: largest norm of the gradient; 0 turns clipping off.
+    decay : share of the run over which a constant rate is lowered, 0 to 1.
+    warmup_steps : steps over which the rate rises.
+    clip : largest norm of the gradient; 0 turns clipping off.
     """
 
     kind: Literal["adamw", "muon"] = "adamw"
@@ -135,12 +177,21 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How long, how large, where to.
+    """Length, size and place of a run.
 
-    steps, minutes: the run ends at whichever comes first; 0 means no such limit.
-    ema: decays of averaged weights. The first is validated and saved during the run; at its end validation
+    Parameters
+    ----------
+    out : the folder of the run.
+    steps, minutes : the run ends at whichever comes first; 0 means no such limit.
+    batch : crops per step and process.
+    ema : decays of averaged weights. The first is validated and saved during the run; at its end validation
         decides which of them, or the last weights themselves, are saved.
-    compile: torch.compile the network (twice as fast on a CPU, a minute to start).
+    seed : of the first weights, and of all crops and damage.
+    device : ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    precision : of network calls; the weights are always float32.
+    compile : compile the network, which is twice as fast on a CPU and takes a minute to start.
+    log_every, validate_every : steps between rows of the log, and between validations.
+    save_every : steps between saved states; 0 saves at the end only.
     """
 
     out: str = "runs/restore"
@@ -159,7 +210,23 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training run; each field is a table of the TOML file. fit: of ``--from-noisy`` only."""
+    """A whole training run; each field is a table of the TOML file.
+
+    Parameters
+    ----------
+    data : the training pictures.
+    backbone : the network, its noise levels and what it predicts.
+    mix : shares of the tasks.
+    loss : what is minimised.
+    optim : the optimiser.
+    run : length, size and place.
+    fit : how the weights are fitted first, in training from noisy pictures only.
+
+    Examples
+    --------
+    >>> TrainConfig(run=RunConfig(steps=100)).run.batch
+    16
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -173,133 +240,44 @@ class TrainConfig:
 def read_config(
     path: str | Path, *, changes: Sequence[str] = (), noisy: bool = False, **run: Any
 ) -> TrainConfig:
-    """Read and check a training configuration; every error names the file and the key.
+    """Read and check a training configuration.
 
-    changes: ``TABLE.KEY=VALUE`` that go before the file's, such as ``optim.lr=1e-3``; what is no TOML value
-    is text. run: fields of the run table (out, minutes, device, ...) that go before both. noisy: the
-    training pictures are named elsewhere, so ``data.train`` may be empty.
+    Parameters
+    ----------
+    path : a TOML file with tables named after the fields of `TrainConfig`.
+    changes : ``TABLE.KEY=VALUE`` that override the file, such as ``optim.lr=1e-3``. What is no TOML value is
+        text.
+    noisy : the training pictures are named elsewhere, so ``data.train`` may be empty.
+    run : values of the run table (out, minutes, device, ...) that override both.
+
+    Raises
+    ------
+    ConfigError
+        For a file that cannot be read, unknown keys, wrong types and values out of range. The message names
+        the file and the key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+    ...     _ = file.write('data.train = ["photos"]')
+    ...     file.flush()
+    ...     config = read_config(file.name, changes=["optim.lr=0.002"], steps=100)
+    >>> config.data.train, config.optim.lr, config.run.steps
+    (('photos',), 0.002, 100)
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        with path.open("rb") as opened:
+            values = tomllib.load(opened)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     for change in changes:
-        _change(values, change, str(path))
+        apply_change(values, change, str(path))
     source = " ".join([str(path), *(f"--set {change}" for change in changes)])
-    config: TrainConfig = _build(TrainConfig, values, source, "")
+    config = build(TrainConfig, values, source)
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
-    _check_ranges(config, source, noisy=noisy)
+    check_ranges(config, source, noisy=noisy)
     return config
-
-
-def _change(values: dict[str, Any], change: str, file: str) -> None:
-    """Put ``TABLE.KEY=VALUE`` into what was read; whether there is such a key is checked later."""
-    key, equals, text = change.partition("=")
-    names = [name.strip() for name in key.split(".")]
-    if not equals or len(names) < 2 or not all(names):
-        raise ConfigError(f"a change of {file} is TABLE.KEY=VALUE, such as optim.lr=1e-3; got {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    for name in names[:-1]:
-        values = values.setdefault(name, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{file}: {name} is no table, so there is no {key.strip()} to change")
-    values[names[-1]] = value
-
-
-def _build(cls: type[Any], values: Any, file: str, prefix: str) -> Any:
-    """Build a dataclass from a TOML table, refusing unknown keys and wrong types."""
-    if not isinstance(values, dict):
-        raise ConfigError(f"{file}: {prefix.rstrip('.')} must be a table, got {values!r}")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]
-    for key in values:
-        if key not in names:
-            raise ConfigError(f"{file}: unknown key {prefix}{key}; expected one of {', '.join(names)}")
-    arguments = {k: _value(hints[k], v, file, prefix + k) for k, v in values.items()}
-    try:
-        return cls(**arguments)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{file}: {prefix.rstrip('.') or 'configuration'}: {error}") from None
-
-
-def _value(hint: Any, value: Any, file: str, key: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return _build(typing.cast(type[Any], hint), value, file, key + ".")
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        if value not in typing.get_args(hint):
-            allowed = ", ".join(map(repr, typing.get_args(hint)))
-            raise ConfigError(f"{file}: {key} must be one of {allowed}, got {value!r}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise ConfigError(f"{file}: {key} must be a list, got {value!r}")
-        return tuple(_value(typing.get_args(hint)[0], v, file, key) for v in value)
-    if origin in (typing.Union, types.UnionType):  # pragma: no cover, none in use
-        raise TypeError(f"{key}: unions are not supported in configurations")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{file}: {key} must be of type {hint.__name__}, got {value!r}")
-    return value
-
-
-def _check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
-    data, levels, loss = config.data, config.backbone, config.loss
-    optim, run = config.optim, config.run
-    multiple = config.backbone.network.multiple
-    fits = 0 < data.crop <= PAGE_SIZE and data.crop % multiple == 0
-    counts = config.mix.counts(max(0, run.batch))
-    only_prior = not (config.mix.upscale or config.mix.inpaint or config.mix.denoise)
-    plain = not (data.half_size or data.text or data.faded or data.gray)
-    starved = [task for task, n in zip(TASKS, counts, strict=True) if getattr(config.mix, task) and not n]
-    rules = {
-        "data.train": (bool(data.train) or noisy, "at least one folder, shard or picture"),
-        "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
-        "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
-        "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
-        "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
-        "data.noise_std": (
-            not data.noise_std or (data.noise_std > 0 and only_prior and plain),
-            "0, or above 0 with an unconditional mix alone, half_size = false, and text, faded and gray 0",
-        ),
-        "mix.sigma_low": (levels.sigma_min <= config.mix.sigma_low, f"at least {levels.sigma_min:g}"),
-        "backbone.sigma_min": (
-            levels.sigma_min > 1.02 * data.noise_std,
-            f"above the noise of the data, {data.noise_std:g}: nothing can be learned below it",
-        ),
-        "mix.sigma_mid": (config.mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
-        "loss.min_snr_gamma": (0 <= loss.min_snr_gamma < math.inf, "at least 0"),
-        "loss.kind": (
-            (loss.kind == "hybrid") == config.backbone.learned_variance,
-            "'hybrid' exactly when backbone.learned_variance is true",
-        ),
-        "optim.lr": (0 < optim.lr < math.inf, "above 0"),
-        "optim.betas": (len(optim.betas) == 2 and all(0 <= b < 1 for b in optim.betas), "two in [0, 1)"),
-        "optim.weight_decay": (0 <= optim.weight_decay < math.inf, "at least 0"),
-        "optim.decay": (0 <= optim.decay <= 1, "a share from 0 to 1"),
-        "optim.warmup_steps": (optim.warmup_steps >= 0, "at least 0"),
-        "optim.clip": (0 <= optim.clip < math.inf, "at least 0"),
-        "run.batch": (not starved, f"enough for one crop of {' and '.join(starved)} in every step"),
-        "run.steps": (run.steps >= 0 and (run.steps or run.minutes > 0), "steps or minutes above 0"),
-        "run.minutes": (0 <= run.minutes < math.inf, "at least 0"),
-        "run.ema": (
-            bool(run.ema) and all(0 <= decay < 1 for decay in run.ema),
-            "one or more decays from 0 up to 1",
-        ),
-        "run.log_every": (run.log_every >= 1, "at least 1"),
-        "run.validate_every": (run.validate_every >= 1, "at least 1"),
-        "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),
-    }
-    for key, (ok, expected) in rules.items():
-        if not ok:
-            section, name = key.split(".")
-            got = getattr(getattr(config, section), name)
-            raise ConfigError(f"{file}: {key} is {got!r}; expected {expected}")

@@ -22,11 +22,27 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 class PictureStore:
     """All pictures of a training set in one flat tensor, for random crops on the device.
 
-    Pictures smaller than ``crop`` are left out. A picture is drawn with probability proportional to
-    ``area ** 0.25``: of photographs in full and half size four crops in ten are at half size, where there is
-    more detail in a crop, and large landscapes do not drown small pictures.
+    A picture is drawn with probability proportional to ``area ** 0.25``: of photographs in full and half size
+    four crops in ten are at half size, where there is more detail in a crop, and large landscapes do not
+    drown small pictures.
 
-    pictures: each ``(h, w, 3)``, or a tuple of such views of one scene; uint8, or floats in [0, 1].
+    Parameters
+    ----------
+    pictures : each ``(h, w, 3)``, or a tuple of such views of one scene; uint8, or floats in [0, 1]. Those
+        smaller than ``crop`` are left out.
+    crop : side of the crops in pixels.
+    device : where the pictures lie.
+
+    Raises
+    ------
+    ConfigError
+        Where no picture is as large as a crop.
+
+    Examples
+    --------
+    >>> store = PictureStore([np.zeros((20, 30, 3), np.uint8)], crop=8)
+    >>> store.crops(5).shape
+    torch.Size([5, 3, 8, 8])
     """
 
     def __init__(
@@ -99,10 +115,17 @@ def _as_half(pixels: np.ndarray) -> np.ndarray:
 def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Iterator[np.ndarray]:
     """Decode all pictures of folders, tar shards and single files as uint8 RGB ``(h, w, 3)``.
 
-    deep: what has more than 8 bits comes as float16 in [0, 1] units, with what noise has beyond both ends.
+    Parameters
+    ----------
+    sources : folders, .tar shards and pictures.
+    deep : give what has more than 8 bits as float16 in [0, 1] units, with what noise has beyond both ends.
 
-    Raises ImageError naming the file, and the shard it is in, for one that is damaged; ConfigError for a
-    missing source.
+    Raises
+    ------
+    ImageError
+        For a damaged picture, with its name and that of the shard it is in.
+    ConfigError
+        For a missing source.
     """
     for source in map(Path, sources):
         if source.is_dir():
@@ -167,10 +190,10 @@ def some_gray(crops: Tensor, share: float, generator: Generator | None = None) -
 
 
 def some_faded(crops: Tensor, share: float, generator: Generator | None = None) -> Tensor:
-    """Fade about ``share`` of the crops ``(b, 3, h, w)`` as old prints and scans are: black is gray and paper
-    has a tint, in each channel its own.
+    """Fade about ``share`` of the crops ``(b, 3, h, w)`` as old prints are faded.
 
-    It is done to the clean picture, so that restoring learns to leave a faded contrast as it is.
+    Black becomes gray and paper has a tint, in each channel its own. It is done to the clean picture, so that
+    restoring learns to leave a faded contrast as it is.
     """
     b, device = len(crops), crops.device
     chosen = torch.rand(b, 1, 1, 1, device=device, generator=generator) < share

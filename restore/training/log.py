@@ -62,6 +62,7 @@ class RunLog:
             self._board.add_image("validation", grid, step)
 
     def close(self) -> None:
+        """Close the files."""
         self._file.close()
         if self._board:
             self._board.close()

@@ -17,8 +17,15 @@ from restore.training.state import load_optimizer, optimizer_tensors
 class WeightUpdater:
     """Change a network's weights along their gradients.
 
-    ``adamw``: all of them by AdamW (Loshchilov and Hutter 2019). ``muon``: the convolutions between stem and
-    head by `Muon`, all else by AdamW.
+    Parameters
+    ----------
+    network : whose weights are trained.
+    config : ``adamw`` for all weights by AdamW, ``muon`` for the convolutions between stem and head by `Muon`
+        and all else by AdamW.
+
+    References
+    ----------
+    I. Loshchilov, F. Hutter, "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101.
     """
 
     def __init__(self, network: UNet, config: OptimConfig):
@@ -68,13 +75,25 @@ class WeightUpdater:
 
 
 class Muon(optim.Optimizer):
-    """Step along the nearest orthogonal matrix to the momentum (Jordan et al. 2024).
+    """Step along the nearest orthogonal matrix to the momentum.
 
     A convolution ``(out, in, k, k)`` counts as the matrix ``(out, k k in)``. Steps are as large as AdamW's,
-    ``0.2 sqrt(max(rows, columns))`` times the rate (Liu et al. 2025), so that one rate serves both.
+    ``0.2 sqrt(max(rows, columns))`` times the rate, so that one rate serves both. `torch.optim.Muon` takes
+    matrices only, one after the other, which made a step on a CPU a quarter longer; here all of one shape go
+    through the iteration together.
 
-    `torch.optim.Muon` takes matrices only, and one after the other: that made a step on a CPU a quarter
-    longer. Here all of one shape go through the iteration together.
+    Parameters
+    ----------
+    weights : of convolutions ``(out, in, k, k)``.
+    lr : learning rate.
+    momentum : of the mean of the gradients, with Nesterov's look ahead.
+    weight_decay : decoupled weight decay.
+
+    References
+    ----------
+    K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
+    https://kellerjordan.github.io/posts/muon/.
+    J. Liu et al., "Muon is Scalable for LLM Training", 2025, arXiv:2502.16982.
     """
 
     def __init__(
@@ -83,7 +102,7 @@ class Muon(optim.Optimizer):
         super().__init__(weights, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # torch's stubs want a loss
         """One step of all weights that have a gradient."""
         for group in self.param_groups:
             shapes: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
@@ -113,9 +132,10 @@ class Muon(optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """About ``U V^T`` of each ``U S V^T``, ``(n, rows, columns)``: singular values come out in 0.65 to 1.2.
+    """About ``U V^T`` of each matrix ``U S V^T``, ``(n, rows, columns)``.
 
-    Where they are below a thousandth of the root of the sum of their squares, they stay smaller.
+    Singular values come out in 0.65 to 1.2; those below a thousandth of the root of the sum of their squares
+    stay smaller.
 
     Five steps of Jordan's quintic of Newton and Schulz, ``X <- p(X X^T) X`` with ``p(g) = a + b g + c g^2``.
     All that the steps multiply X with are polynomials of its first ``X X^T``: they are worked out on that

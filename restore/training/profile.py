@@ -21,13 +21,20 @@ PEAK_CHANNELS = (128, 256, 512)
 
 @dataclass(frozen=True)
 class Profile:
-    """Training steps, each of ``crops`` crops.
+    """How long training steps take.
 
-    seconds: of one step, the mean of several that follow one another as in training. parts: seconds of its
-    parts, each waited for; where a device works beside the CPU they overlap in training, and sum up to more.
-    operations: floating-point operations of all matrix products and convolutions of a step, forward and
-    backward; the optimiser's are not among them. peak: operations a second of one large 3x3 convolution,
-    forward and backward, in the training's precision: the best that convolutions reach here.
+    Parameters
+    ----------
+    crops : in a step.
+    side : of a crop in pixels.
+    precision : of network calls.
+    seconds : of one step, the mean of several that follow one another as in training.
+    parts : seconds of its parts, each waited for. Where a device works beside the CPU they overlap in
+        training, and their sum is more than ``seconds``.
+    operations : floating-point operations of all matrix products and convolutions of a step, forward and
+        backward, without those of the optimiser.
+    peak : operations per second of one large 3x3 convolution, forward and backward, in the same precision:
+        the best that convolutions reach on this machine.
     """
 
     crops: int
@@ -40,6 +47,7 @@ class Profile:
 
     @property
     def crops_per_second(self) -> float:
+        """Of the whole step."""
         return self.crops / self.seconds
 
     @property
@@ -120,7 +128,7 @@ def convolution_peak(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def waiting(device: torch.device) -> Callable[[], None]:
-    """What waits until the device has done all it was told."""
+    """A function that waits until the device has done all its work."""
     if device.type == "cuda":
         return lambda: torch.cuda.synchronize(device)
     if device.type == "mps":

@@ -1,0 +1,111 @@
+"""The ranges of the values of a training configuration."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from restore.errors import ConfigError
+from restore.training.batches import TASKS
+from restore.training.holes import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from restore.training.config import OptimConfig, RunConfig, TrainConfig
+
+Rules = dict[str, tuple[bool, str]]
+"""For a key, whether its value is right, and what is expected."""
+
+
+def check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
+    """Raise ConfigError for the first value out of its range.
+
+    noisy: the training pictures are named elsewhere, so ``data.train`` may be empty.
+    """
+    rules = {
+        **_data_rules(config, noisy=noisy),
+        **_sigma_rules(config),
+        **_loss_rules(config),
+        **_optim_rules(config.optim),
+        **_batch_rules(config),
+        **_run_rules(config.run),
+    }
+    for key, (ok, expected) in rules.items():
+        if not ok:
+            section, name = key.split(".")
+            got = getattr(getattr(config, section), name)
+            raise ConfigError(f"{file}: {key} is {got!r}; expected {expected}")
+
+
+def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
+    data, mix = config.data, config.mix
+    multiple = config.backbone.network.multiple
+    fits = 0 < data.crop <= PAGE_SIZE and data.crop % multiple == 0
+    only_prior = not (mix.upscale or mix.inpaint or mix.denoise)
+    plain = not (data.half_size or data.text or data.faded or data.gray)
+    return {
+        "data.train": (bool(data.train) or noisy, "at least one folder, shard or picture"),
+        "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
+        "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
+        "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
+        "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
+        "data.noise_std": (
+            not data.noise_std or (data.noise_std > 0 and only_prior and plain),
+            "0, or above 0 with an unconditional mix alone, half_size = false, and text, faded and gray 0",
+        ),
+    }
+
+
+def _sigma_rules(config: TrainConfig) -> Rules:
+    data, levels, mix = config.data, config.backbone, config.mix
+    return {
+        "mix.sigma_low": (levels.sigma_min <= mix.sigma_low, f"at least {levels.sigma_min:g}"),
+        "backbone.sigma_min": (
+            levels.sigma_min > 1.02 * data.noise_std,
+            f"above the noise of the data, {data.noise_std:g}: nothing can be learned below it",
+        ),
+        "mix.sigma_mid": (mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
+    }
+
+
+def _loss_rules(config: TrainConfig) -> Rules:
+    loss = config.loss
+    return {
+        "loss.min_snr_gamma": (0 <= loss.min_snr_gamma < math.inf, "at least 0"),
+        "loss.kind": (
+            (loss.kind == "hybrid") == config.backbone.learned_variance,
+            "'hybrid' exactly when backbone.learned_variance is true",
+        ),
+    }
+
+
+def _optim_rules(optim: OptimConfig) -> Rules:
+    return {
+        "optim.lr": (0 < optim.lr < math.inf, "above 0"),
+        "optim.betas": (len(optim.betas) == 2 and all(0 <= b < 1 for b in optim.betas), "two in [0, 1)"),
+        "optim.weight_decay": (0 <= optim.weight_decay < math.inf, "at least 0"),
+        "optim.decay": (0 <= optim.decay <= 1, "a share from 0 to 1"),
+        "optim.warmup_steps": (optim.warmup_steps >= 0, "at least 0"),
+        "optim.clip": (0 <= optim.clip < math.inf, "at least 0"),
+    }
+
+
+def _batch_rules(config: TrainConfig) -> Rules:
+    counts = config.mix.counts(max(0, config.run.batch))
+    starved = [task for task, n in zip(TASKS, counts, strict=True) if getattr(config.mix, task) and not n]
+    return {
+        "run.batch": (not starved, f"enough for one crop of {' and '.join(starved)} in every step"),
+    }
+
+
+def _run_rules(run: RunConfig) -> Rules:
+    return {
+        "run.steps": (run.steps >= 0 and (run.steps > 0 or run.minutes > 0), "steps or minutes above 0"),
+        "run.minutes": (0 <= run.minutes < math.inf, "at least 0"),
+        "run.ema": (
+            bool(run.ema) and all(0 <= decay < 1 for decay in run.ema),
+            "one or more decays from 0 up to 1",
+        ),
+        "run.log_every": (run.log_every >= 1, "at least 1"),
+        "run.validate_every": (run.validate_every >= 1, "at least 1"),
+        "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),
+    }
