@@ -1,14 +1,32 @@
-"""The error family: what the outside world can do to us, each as one clear line.
+"""The exceptions of the package.
 
-Library code raises ``ValueError``/``TypeError`` for wrong arguments and a ``RestoreError`` child
-for the outside world. The command line turns a ``RestoreError`` into one line and exit 1.
+A wrong argument is a ``ValueError`` or ``TypeError``. What is wrong outside the program is one of these, with
+a message of one line that says what, and what to do; the command line prints it and exits with 1::
+
+    RestoreError
+      ImageError
+      MaskError
+      WeightsError
+      ConfigError
+      OutputError
+      NumbersError
 """
 
 from __future__ import annotations
 
 
 class RestoreError(Exception):
-    """Something outside the program is wrong; the message says what, and what to do."""
+    """Something outside the program is wrong; the message says what, and what to do.
+
+    Examples
+    --------
+    >>> from restore import RestoreError, load
+    >>> try:
+    ...     load("missing.safetensors")
+    ... except RestoreError as error:
+    ...     print(type(error).__name__)
+    WeightsError
+    """
 
 
 class ImageError(RestoreError):

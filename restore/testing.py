@@ -1,4 +1,4 @@
-"""Contract tests for operators and methods of one's own: call them from a test; they raise AssertionError."""
+"""Help for tests of your own operators, solvers and samplers: a contract and a tiny prior."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from restore.priors.unet import UNet, UNetConfig
 
 
 def tiny_prior(**facts: Any) -> Backbone:
-    """A backbone of a tiny random network, the same every time: far too small to be good, and quick to run.
+    """Give a backbone of a tiny random network, the same every time: quick to run, and useless otherwise.
 
     Parameters
     ----------
-    facts : what its checkpoint says of it.
+    **facts : what its checkpoint says of it.
 
     Examples
     --------
@@ -34,11 +34,26 @@ def tiny_prior(**facts: Any) -> Backbone:
 
 
 def check_operator(operator: Degradation, *, tolerance: float = 1e-4) -> None:
-    """What methods rely on: shapes, a guess, a gradient, and for a linear one adjoint, solve and spectrum.
+    """Check what solvers rely on; call it from a test of your own operator.
 
-    ``<A x, y> = <x, A^T y>``; ``(A A^T + damping I) solve(A x, damping) = A x``; ``U^T`` is orthonormal,
-    ``A A^T = U diag(values) U^T`` and ``A^+ A`` a projection. tolerance: of the largest
-    difference, relative to the largest value.
+    Every degradation has shapes, a guess and a gradient. Of a linear one ``<A x, y> = <x, A^T y>`` and
+    ``(A A^T + damping I) solve(A x, damping) = A x``. With a spectrum ``U^T`` is orthonormal,
+    ``A A^T = U diag(values) U^T`` and ``A^+ A`` is a projection.
+
+    Parameters
+    ----------
+    operator : any `Degradation`.
+    tolerance : of the largest difference, relative to the largest value.
+
+    Raises
+    ------
+    AssertionError
+        Where one of these does not hold, saying which and by how much.
+
+    Examples
+    --------
+    >>> from restore.inverse.operators import Gray
+    >>> check_operator(Gray((4, 4)))
     """
     x = _random(operator.x_shape, 0)
     y = operator.forward(x)

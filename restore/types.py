@@ -1,15 +1,19 @@
-"""Words and units, decided once and used everywhere.
+"""Names and units, the same everywhere in the package.
 
 ====================  =============================================================================
 image                 float32 tensor ``(b, 3, h, w)``, RGB, nominal range [0, 1]
-sigma, noise_std      standard deviation in the same [0, 1] units
+sigma                 noise level of a state x, standard deviation in the same [0, 1] units
+noise_std             noise in a measurement or a hint, standard deviation in the same [0, 1] units
 x                     noisy state ``x = x0 + sigma * n`` (variance-exploding coordinates)
 hole                  ``(b, 1, h, w)``, 1 where content must be invented; ``known = 1 - hole``
 estimate              ``mean`` (posterior mean, best PSNR) or ``sample`` (a draw, best LPIPS)
 ====================  =============================================================================
 
+Users give noise on the 0..255 scale, where the argument or option is called sigma, too; `from_255` turns it
+into noise_std where a task begins, and `to_255` turns it back in what users are shown.
+
 The DDPM's own coordinates (``t``, betas, alphas_cumprod, pictures in [-1, 1]) live in
-``restore.diffusion``, the backbone and training only. The dictionary between the two::
+``restore.diffusion``, the backbone and training only. The relation between the two::
 
     sigma = sqrt((1 - abar) / abar) / 2          abar = 1 / (1 + 4 sigma^2)
     x_t   = (2 x - 1) * sqrt(abar)               log SNR = -2 log(2 sigma)
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 Estimate = Literal["mean", "sample"]
 Denoiser = Callable[["Tensor", float], "Tensor"]
-"""``denoise(x, sigma) -> E[x0 | x]``: the only thing samplers know. sigma is a plain float."""
+"""``denoise(x, sigma) -> E[x0 | x]``, all that samplers need of a network. sigma is a plain float."""
 
 Rng = Callable[["Tensor"], "Tensor"]
 """``rng(like) -> z``: fresh standard normal numbers of the shape, dtype and device of ``like``."""
@@ -35,10 +39,22 @@ Progress = Callable[[int, int], None]
 
 
 def from_255(sigma: float) -> float:
-    """A noise level on the 0..255 scale, as users give it, in the [0, 1] units of everything inside."""
+    """Give a noise level on the 0..255 scale, as users write it, in the [0, 1] units used inside.
+
+    Examples
+    --------
+    >>> from_255(51.0)
+    0.2
+    """
     return sigma / 255
 
 
 def to_255(value: float) -> float:
-    """A level in [0, 1] units on the 0..255 scale, as users are told it."""
+    """Give a level in [0, 1] units on the 0..255 scale, as users are shown it.
+
+    Examples
+    --------
+    >>> to_255(0.2)
+    51.0
+    """
     return 255 * value

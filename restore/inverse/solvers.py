@@ -235,7 +235,7 @@ def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
         missing, fresh = y - operator.forward(x0), u * rng(x) if below else torch.zeros_like(x)
         if isinstance(operator, Spectral):
             correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
-        elif noise_std and not below:  # damped for good: the answer is the prior's own
+        elif noise_std and not below:  # infinitely damped: the answer is that of the prior
             correction = torch.zeros_like(x)
         else:
             damping = TRUST * (noise_std / below) ** 2 if noise_std else 0.0

@@ -16,6 +16,21 @@ class LowRank(nn.Module):
     """``W + B A`` for a convolution's weight ``(o, i, k, k)``, with A ``(rank, i k k)`` and B ``(o, rank)``.
 
     B starts at zero, so that the network starts as it was. The weight itself is not trained.
+
+    Parameters
+    ----------
+    weight : that of the convolution.
+    rank : at least 1.
+
+    References
+    ----------
+    Hu et al. (2021), "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685, eq. 3.
+
+    Examples
+    --------
+    >>> weight = torch.ones(4, 3, 3, 3)
+    >>> bool((LowRank(weight, 2)(weight) == weight).all())
+    True
     """
 
     def __init__(self, weight: Tensor, rank: int):
@@ -25,13 +40,32 @@ class LowRank(nn.Module):
         self.B = nn.Parameter(torch.zeros(outputs, rank, device=weight.device))
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Give the weight with its change."""
         return weight + (self.B @ self.A).view_as(weight)
 
 
 def add_adapters(network: nn.Module, rank: int) -> list[nn.Parameter]:
-    """Give every convolution of a network an adapter; return what is trained. All else is held fixed.
+    """Give every convolution of a network an adapter; all else is held fixed.
 
-    Raises ValueError for a rank below 1.
+    Parameters
+    ----------
+    network : changed in place.
+    rank : of the adapters, at least 1.
+
+    Returns
+    -------
+    What is trained: A and B of every convolution.
+
+    Raises
+    ------
+    ValueError
+        For a rank below 1.
+
+    Examples
+    --------
+    >>> from restore.testing import tiny_prior
+    >>> len(add_adapters(tiny_prior().network, rank=1))
+    20
     """
     if rank < 1:
         raise ValueError(f"rank must be at least 1, got {rank}")
@@ -46,19 +80,47 @@ def add_adapters(network: nn.Module, rank: int) -> list[nn.Parameter]:
 
 
 def adapter_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """The adapters of a network, each under the name of its convolution: ``NAME.A`` and ``NAME.B``."""
+    """Give the adapters of a network under the names of their convolutions, ``NAME.A`` and ``NAME.B``.
+
+    Examples
+    --------
+    >>> from restore.testing import tiny_prior
+    >>> network = tiny_prior().network
+    >>> _ = add_adapters(network, rank=1)
+    >>> adapter_tensors(network)["stem.A"].shape
+    torch.Size([1, 324])
+    """
     return plain_names({n: t for n, t in network.state_dict().items() if _PARAMETRIZED in n})
 
 
 def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors without what torch's parametrization puts into their names."""
+    """Give the same tensors without what torch's parametrization puts into their names."""
     return {name.replace(_PARAMETRIZED, "."): tensor for name, tensor in tensors.items()}
 
 
 def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state of the base with its adapters added, in the base's precision.
+    """Give the state of a network with its adapters added.
 
-    Raises ValueError, naming the tensor, for adapters of another network.
+    Parameters
+    ----------
+    base : the network's tensors by name.
+    adapters : its adapters, as `adapter_tensors` gives them.
+
+    Returns
+    -------
+    The tensors by name, in the precision of the base.
+
+    Raises
+    ------
+    ValueError
+        For adapters of another network; it names the tensor.
+
+    Examples
+    --------
+    >>> base = {"c.weight": torch.ones(2, 3, 1, 1)}
+    >>> found = merged(base, {"c.A": torch.ones(1, 3), "c.B": torch.ones(2, 1)})
+    >>> float(found["c.weight"].mean())
+    2.0
     """
     state = dict(base)
     for name in sorted({name.rpartition(".")[0] for name in adapters}):

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from restore.diffusion import schedule as schedules
 from restore.diffusion.coordinates import (
     Prediction,
+    from_network,
     log_snr_of,
     per_picture,
     signal_and_noise_of,
@@ -38,12 +39,24 @@ GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece 
 class BackboneConfig:
     """What a checkpoint needs to be rebuilt.
 
-    prediction: what the network's output means. ``v`` with the hint as preconditioning is the default.
-    learned_variance: three more output planes, the interpolation of Nichol and Dhariwal (2021), eq. 15.
-    schedule, steps: the DDPM schedule that ladders in t are taken from; training is continuous in sigma.
-    sigma_min, sigma_max: the noise levels the network was trained on, [0, 1] units.
+    Parameters
+    ----------
+    network : shape of the network; its planes follow from the rest.
+    prediction : what the network's output means: ``v``, ``eps`` or ``x0``.
+    learned_variance : whether there are three more output planes, for the interpolation of Nichol and
+        Dhariwal (2021), arXiv:2102.09672, eq. 15.
+    schedule, steps : the DDPM schedule that timesteps are taken from; training is continuous in sigma.
+    sigma_min, sigma_max : the noise levels the network was trained on, [0, 1] units.
 
-    Raises ValueError for values out of range.
+    Raises
+    ------
+    ValueError
+        For values out of range.
+
+    Examples
+    --------
+    >>> BackboneConfig(prediction="eps", steps=100).network.inputs
+    9
     """
 
     network: UNetConfig = field(default_factory=UNetConfig)
@@ -76,17 +89,40 @@ class BackboneConfig:
 def predict(
     network: Network, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """One network call: the clean picture X0 in [-1, 1] and the raw output, both ``(b, c, h, w)``.
+    """Make one network call.
 
-    The network sees a first guess and answers, with v prediction (Salimans and Ho 2022), what is wrong with
-    it; a, s are the signal and noise scales of the level::
+    The network sees a first guess and answers, with v prediction, what is wrong with it; a, s are the signal
+    and noise scales of the level::
 
         guess = a x_t + s^2 hint            X0 = guess - s F            that is, v = F - s hint
 
     The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F
     is the residual to the hint, and the filters that clean a noisy picture also sharpen a hint. Without a
-    hint that is plain v prediction. x_t ``(b, 3, h, w)`` in DDPM coordinates; planes ``(b, 6, h, w)``;
-    sigma ``(b,)`` or ``(1,)`` in [0, 1] units.
+    hint that is plain v prediction.
+
+    Parameters
+    ----------
+    network : a module, or a function around one.
+    config : that of the network.
+    x_t : states ``(b, 3, h, w)`` in DDPM coordinates.
+    planes : those of a `Condition`, ``(b, 6, h, w)``.
+    sigma : noise levels ``(b,)`` or ``(1,)``, [0, 1] units.
+
+    Returns
+    -------
+    The clean pictures X0 ``(b, 3, h, w)``, [-1, 1] units, and the raw output ``(b, c, h, w)``.
+
+    References
+    ----------
+    Salimans and Ho (2022), "Progressive Distillation for Fast Sampling of Diffusion Models",
+    arXiv:2202.00512, section 4.
+
+    Examples
+    --------
+    >>> x_t, planes, sigma = torch.zeros(1, 3, 4, 4), torch.zeros(1, 6, 4, 4), torch.ones(1)
+    >>> clean, raw = predict(lambda inputs, log_snr: inputs[:, :3], BackboneConfig(), x_t, planes, sigma)
+    >>> clean.shape
+    torch.Size([1, 3, 4, 4])
     """
     a, s = (per_picture(scale, x_t) for scale in signal_and_noise_of(sigma))
     # What is known of X0 before the call: all of the hint at the top, all of the state at the bottom.
@@ -99,9 +135,24 @@ def predict(
 
 
 def interpolation(raw: Tensor) -> Tensor:
-    """Where the learned log variance lies between the small, 0, and the large one, 1; ``(b, 3, h, w)``.
+    """Give where the learned log variance lies between the small, 0, and the large one, 1.
 
-    ``(v + 1) / 2`` of the last three planes of a raw output (Nichol and Dhariwal 2021, eq. 15).
+    Parameters
+    ----------
+    raw : the network's output with learned variances, ``(b, 6, h, w)``.
+
+    Returns
+    -------
+    ``(v + 1) / 2`` of the last three planes, ``(b, 3, h, w)``.
+
+    References
+    ----------
+    Nichol and Dhariwal (2021), arXiv:2102.09672, eq. 15.
+
+    Examples
+    --------
+    >>> float(interpolation(torch.zeros(1, 6, 2, 2)).mean())
+    0.5
     """
     return (raw[:, 3:] + 1) / 2
 
@@ -109,12 +160,31 @@ def interpolation(raw: Tensor) -> Tensor:
 class Backbone:
     """A network with the configuration it was trained under; gives denoisers.
 
-    facts: what the checkpoint says of its training, free form.
-    tile: side in pixels of the pieces that large pictures are computed in, which bounds the memory. The
+    Parameters
+    ----------
+    network : changed to evaluation without gradients.
+    config : that of the network.
+    facts : what the checkpoint says of its training, free form.
+
+    Attributes
+    ----------
+    tile : side in pixels of the pieces that large pictures are computed in, which bounds the memory. The
         result is that of the whole picture, whatever the side.
-    ensemble: how many orientations, 1 to 8, every call is the mean of (Timofte, Rothe and Van Gool 2016):
-        so many times slower, and a little nearer to the truth, since photographs turned and mirrored are
-        photographs too and the error of the mean is never above the mean of the errors.
+    ensemble : how many orientations, 1 to 8, every call is the mean of: that many times slower, and a little
+        closer to the truth, since photographs turned and mirrored are photographs too and the error of the
+        mean is never above the mean of the errors.
+    calls : network calls since it was loaded; a picture in tiles takes one for each.
+
+    References
+    ----------
+    Timofte, Rothe and Van Gool (2016), "Seven Ways to Improve Example-Based Single Image Super Resolution",
+    arXiv:1511.02228, section 3.6 (ensemble).
+
+    Examples
+    --------
+    >>> backbone = Backbone(UNet(UNetConfig(channels=(8, 8), blocks=1, embedding=8)), BackboneConfig())
+    >>> backbone.denoiser()(torch.full((1, 3, 8, 8), 0.5), 0.1).shape
+    torch.Size([1, 3, 8, 8])
     """
 
     tile: int = TILE
@@ -128,30 +198,37 @@ class Backbone:
 
     @property
     def conditional(self) -> bool:
+        """Whether it can be shown a `Condition`."""
         return True
 
     @property
     def sigma_min(self) -> float:
+        """The lowest noise level it knows, [0, 1] units."""
         return self.config.sigma_min
 
     @property
     def sigma_max(self) -> float:
+        """The highest noise level it knows, [0, 1] units."""
         return self.config.sigma_max
 
     @property
     def schedule(self) -> Schedule:
+        """The DDPM schedule that timesteps are taken from."""
         return schedules.named(self.config.schedule, self.config.steps)
 
     @property
     def parameters(self) -> int:
+        """How many numbers it has learned."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.network.stem.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
         return self.network.stem.weight.dtype
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Backbone:
@@ -160,22 +237,28 @@ class Backbone:
         return self
 
     def copy(self, dtype: torch.dtype) -> Backbone:
-        """The same in another precision."""
+        """Give the same in another precision."""
         other = Backbone(copy.deepcopy(self.network), self.config, self.facts)
         other.tile, other.ensemble = self.tile, self.ensemble
         return other.to(dtype=dtype)
 
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
-        """How many pixels one call computes for a picture of ``size`` (h, w), those around tiles included."""
+        """Give how many pixels one call computes for a picture of ``size`` (h, w), halos included."""
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
         return computed_pixels(size, tile=tile, halo=self.network.halo, multiple=self.config.network.multiple)
 
     def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
-        """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
+        """Bind a condition and give ``(x, sigma) -> E[x0 | x]``.
 
-        x ``(b, 3, h, w)`` of any size; sigma is clamped to the trained range, and 0 gives x back.
-        differentiable: with respect to x, for the methods that differentiate the network. Memory is that of
-        one piece at a time, which is computed anew on the way back (Chen et al. 2016).
+        Parameters
+        ----------
+        condition : what the network is shown beside x; None is the unconditional prior.
+        differentiable : with respect to x, for solvers that differentiate the network. Memory is that of one
+            piece at a time, which is computed again on the way back (Chen et al. 2016, arXiv:1604.06174).
+
+        Returns
+        -------
+        A denoiser for x ``(b, 3, h, w)`` of any size. sigma is clamped to the trained range; 0 gives x back.
         """
         planes = None if condition is None else condition.planes().to(self.device)
 
@@ -187,7 +270,10 @@ class Backbone:
         return denoise
 
     def variance_denoiser(self, condition: Condition | None = None) -> VarianceDenoiser:
-        """The same for a checkpoint with learned variances, for ancestral sampling that uses them."""
+        """Give the same for a checkpoint with learned variances, for `ddpm` with ``variance="learned"``.
+
+        Raises ValueError for a checkpoint without.
+        """
         if not self.config.learned_variance:
             raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
         return VarianceDenoiser(self, condition)
@@ -195,7 +281,7 @@ class Backbone:
     def _call(
         self, x: Tensor, planes: Tensor | None, sigma: float, *, differentiable: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """The clean picture in [0, 1], and the same in [-1, 1] followed by what else the network put out."""
+        """Give the clean picture in [0, 1], and in [-1, 1] followed by what else the network put out."""
         config = self.config
         # Double precision on the CPU: not every device has it.
         level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
@@ -236,20 +322,21 @@ class Backbone:
                 return tiled(part, planes, tile=tile, halo=self.network.halo, multiple=multiple)
 
             answer = over_orientations(whole, inputs, self.ensemble)
-            return ((answer[:, :3] + 1) / 2).to(x.device, x.dtype), answer.to(x.device)
+            return from_network(answer[:, :3], 0.0).to(x.device, x.dtype), answer.to(x.device)
 
 
 class VarianceDenoiser:
-    """A denoiser that also tells the reverse variance, as ``samplers.ddpm(variance="learned")`` asks."""
+    """A denoiser that also gives the reverse variance, for ``samplers.ddpm(variance="learned")``."""
 
     def __init__(self, backbone: Backbone, condition: Condition | None):
         self._backbone = backbone
         self._planes = None if condition is None else condition.planes().to(backbone.device)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """Give E[x0 | x]."""
         return self.with_variance(x, sigma)[0]
 
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """(E[x0 | x], the interpolation in [0, 1] between the small and the large log variance)."""
+        """Give E[x0 | x] and the interpolation in [0, 1] between the small and the large log variance."""
         clean, raw = self._backbone._call(x, self._planes, sigma)
         return clean, interpolation(raw).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""What was measured of the shipped weights on validation pictures: quality by calls, and how sure they are.
+"""Measurements of the shipped weights on validation pictures: quality by calls, and how sure they are.
 
 `benchmarks/curves.py` writes it. Nothing here holds for other weights.
 """
@@ -17,8 +17,13 @@ FILE = Path(__file__).parents[1] / "weights" / "calibration.json"
 
 @dataclass(frozen=True)
 class Curve:
-    """Quality against network calls. what: the damage and the pictures in words; points: (calls, PSNR in
-    dB, LPIPS), of ever more calls; default: the calls that are made unasked.
+    """Quality against network calls.
+
+    Parameters
+    ----------
+    what : the damage and the pictures, in words.
+    points : (calls, PSNR in dB, LPIPS), of rising calls.
+    default : the calls that are made unless a number is given.
     """
 
     what: str
@@ -26,7 +31,7 @@ class Curve:
     default: int
 
     def at(self, calls: float) -> tuple[float, float]:
-        """(PSNR, LPIPS), between two points by the logarithm of the calls; beyond the ends what is there."""
+        """Give (PSNR, LPIPS), interpolated in the logarithm of the calls; beyond the ends, constant."""
         for (below, *low), (above, *high) in zip(self.points, self.points[1:], strict=False):
             if below <= calls <= above:
                 share = math.log(calls / below) / math.log(above / below)
@@ -36,7 +41,7 @@ class Curve:
         return psnr, lpips
 
     def expected(self, calls: int) -> str:
-        """What so many calls can be expected to give, beside those that are made unasked."""
+        """Say what so many calls can be expected to give, beside the default."""
         (psnr, lpips), (usual_psnr, usual_lpips) = self.at(calls), self.at(self.default)
         return (
             f"{self.what}: {psnr:.2f} dB, LPIPS {lpips:.4f}; with {self.default}, the default: "
@@ -46,14 +51,14 @@ class Curve:
 
 @cache
 def _file() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return told
+    measured: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return measured
 
 
 def curve(weights: str, task: str, method: str, estimate: str) -> Curve | None:
-    """That of a method with the weights of a hash; None where it was not measured."""
-    told = _file()
-    found = told["curves"].get(f"{task} {method} {estimate}") if weights == told["weights"] else None
+    """Give the curve of a method with the weights of a hash; None where it was not measured."""
+    measured = _file()
+    found = measured["curves"].get(f"{task} {method} {estimate}") if weights == measured["weights"] else None
     if found is None:
         return None
     points = tuple((float(calls), float(psnr), float(lpips)) for calls, psnr, lpips in found["points"])
@@ -61,7 +66,7 @@ def curve(weights: str, task: str, method: str, estimate: str) -> Curve | None:
 
 
 def temperature(weights: str, key: str) -> float | None:
-    """By how much predicted deviations are too small; None where it was not measured."""
-    told = _file()
-    found = told["temperatures"].get(key) if weights == told["weights"] else None
+    """Give the factor by which predicted deviations are too small; None where it was not measured."""
+    measured = _file()
+    found = measured["temperatures"].get(key) if weights == measured["weights"] else None
     return None if found is None else float(found)

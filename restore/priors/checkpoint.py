@@ -23,18 +23,24 @@ FORMAT = "restore-backbone-1"
 
 
 def shipped_weights() -> Path:
-    """The checkpoint inside the package."""
+    """Give the path of the checkpoint in the package."""
     return Path(__file__).parents[1] / "weights" / "restore.safetensors"
 
 
 @cache
 def shipped() -> Backbone:
-    """The backbone in the package, loaded once for all tasks."""
+    """Give the backbone in the package, loaded once for all tasks."""
     return load()
 
 
 def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes of all tensors, in the order of their names."""
+    """Give the SHA-256 over names, dtypes, shapes and bytes of all tensors, in the order of their names.
+
+    Examples
+    --------
+    >>> tensors_hash({"a": torch.zeros(2)})[:12]
+    'da53f451559f'
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu()
@@ -44,9 +50,33 @@ def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
 
 
 def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.float16) -> str:
-    """Write the weights as safetensors with configuration, facts and hash in the metadata; return the hash.
+    """Write a backbone as safetensors with configuration, facts and hash in the metadata.
 
-    Raises WeightsError for weights that are not finite in ``dtype``, OutputError when it cannot be written.
+    Parameters
+    ----------
+    backbone : to be written.
+    path : of the file; an old one is replaced only once the new one is complete.
+    dtype : of the tensors in the file.
+
+    Returns
+    -------
+    The hash of the tensors, which is the checkpoint's identity.
+
+    Raises
+    ------
+    WeightsError
+        For weights that are not finite in ``dtype``.
+    OutputError
+        When it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from restore.testing import tiny_prior
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digest = save(tiny_prior(), Path(folder) / "tiny.safetensors")
+    ...     load(Path(folder) / "tiny.safetensors").facts["sha256"] == digest
+    True
     """
     state = {n: t.detach().to("cpu", dtype).contiguous() for n, t in backbone.network.state_dict().items()}
     described = {"format": FORMAT, "config": json.dumps(asdict(backbone.config))}
@@ -56,8 +86,23 @@ def save(backbone: Backbone, path: str | Path, *, dtype: torch.dtype = torch.flo
 def save_adapters(
     tensors: Mapping[str, Tensor], path: str | Path, *, base: str, facts: Mapping[str, Any]
 ) -> str:
-    """Write adapters, as `restore.priors.adapters.adapter_tensors` gives them, with the hash of the
-    checkpoint they belong to; return their own hash. Raises as `save` does.
+    """Write adapters with the hash of the checkpoint they belong to.
+
+    Parameters
+    ----------
+    tensors : as `restore.priors.adapters.adapter_tensors` gives them.
+    path : of the file.
+    base : hash of the checkpoint.
+    facts : of their training, free form.
+
+    Returns
+    -------
+    The hash of the adapters.
+
+    Raises
+    ------
+    WeightsError, OutputError
+        As `save`.
     """
     half = {name: t.detach().to("cpu", torch.float16).contiguous() for name, t in tensors.items()}
     return _save(Path(path), half, {"format": adapters.FORMAT, "base": base}, facts)
@@ -93,11 +138,44 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 def load(
     path: str | Path | None = None, *, device: str | None = None, dtype: torch.dtype | None = None
 ) -> Backbone:
-    """Load a checkpoint (None: the one in the package) and check it; never runs pickled code.
+    """Load a checkpoint and check it; no pickled code is ever run.
 
-    Checks the format version, every tensor's name and shape, the hash, and that all numbers are finite.
-    A file of adapters is put on its base, which is the checkpoint in the package or one that lies beside the
-    file, known by its hash. device None: the best there is; dtype None: ``best_dtype``. Raises WeightsError.
+    The format's version, the name and shape of every tensor and the hash are checked, and that all numbers
+    are finite. A file of adapters is put on its base: the checkpoint in the package, or one beside the file,
+    found by its hash.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A file that `restore train`, `restore fit` or `restore.priors.checkpoint.save` has written; None is
+        the checkpoint in the package.
+    device : str, optional
+        Such as ``cpu`` or ``cuda``; None is the best there is.
+    dtype : torch.dtype, optional
+        The precision; None is the device's best, `restore.priors.device.best_dtype`.
+
+    Returns
+    -------
+    Backbone
+        The network, to be passed to the tasks as ``prior``.
+
+    Raises
+    ------
+    WeightsError
+        For a file that is missing, damaged, foreign or of another format version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from restore import load
+    >>> from restore.priors.checkpoint import save
+    >>> from restore.testing import tiny_prior
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digest = save(tiny_prior(), Path(folder) / "tiny.safetensors")
+    ...     prior = load(Path(folder) / "tiny.safetensors", device="cpu")
+    >>> prior.parameters
+    8076
     """
     path = shipped_weights() if path is None else Path(path)
     state, config, facts = _read_checkpoint(path)
@@ -109,7 +187,7 @@ def load(
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:
-    """(the network's state, its configuration, facts), checked; adapters are merged. Raises WeightsError."""
+    """Give the network's state, its configuration and facts, checked; adapters are merged."""
     metadata, tensors = read_file(path)
     kind = metadata.get("format")
     if kind not in (FORMAT, adapters.FORMAT):
@@ -135,7 +213,7 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dic
 
 
 def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and the tensors of a safetensors file. Raises SafetensorError and OSError."""
+    """Give the metadata and the tensors of a safetensors file; SafetensorError or OSError."""
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
@@ -144,7 +222,7 @@ def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, st
 
 
 def read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and the tensors of a safetensors file. Raises WeightsError."""
+    """Give the metadata and the tensors of a safetensors file; WeightsError."""
     from safetensors import SafetensorError
 
     if not path.is_file():
@@ -156,7 +234,7 @@ def read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str],
 
 
 def _base_of(path: Path, digest: str) -> Path:
-    """The checkpoint of that hash: the one in the package, or one in the folder of the adapters."""
+    """Give the checkpoint of that hash: the one in the package, or one in the folder of the adapters."""
     shipped_file = shipped_weights()
     beside = (
         other for other in sorted(path.absolute().parent.glob("*.safetensors")) if other.name != path.name

@@ -16,9 +16,17 @@ UNKNOWN_NOISE = -1.0
 class Condition:
     """What a conditional backbone sees beside x.
 
-    hint: guidance image ``(b, 3, h, w)`` in [0, 1]: an enlarged, a noisy or a pre-filled picture.
-    known: ``(b, 1, h, w)``, 1 where the hint is exact; absent means nowhere.
-    noise_std: the noise claimed to be in the hint, [0, 1] units; None means unknown (blind).
+    Parameters
+    ----------
+    hint : ``(b, 3, h, w)`` in [0, 1]: an enlarged, a noisy or a filled picture.
+    known : ``(b, 1, h, w)``, 1 where the hint is exact; None is nowhere.
+    noise_std : standard deviation of the noise in the hint, [0, 1] units, one number, one for each picture
+        ``(b,)`` or a map ``(b, 1, h, w)``; None is unknown (blind).
+
+    Examples
+    --------
+    >>> Condition(torch.full((1, 3, 4, 4), 0.5), noise_std=0.1).planes()[0, :, 0, 0]
+    tensor([0.0000, 0.0000, 0.0000, 0.0000, 1.0000, 0.2000])
     """
 
     hint: Tensor
@@ -26,7 +34,7 @@ class Condition:
     noise_std: float | Tensor | None = 0.0
 
     def planes(self) -> Tensor:
-        """The six planes ``(b, 6, h, w)`` the network sees: hint in [-1, 1], known, present, noise."""
+        """Give the planes ``(b, 6, h, w)`` that the network sees: hint in [-1, 1], known, present, noise."""
         one = torch.ones_like(self.hint[:, :1])
         known = one * 0 if self.known is None else self.known
         level = UNKNOWN_NOISE if self.noise_std is None else 2 * self.noise_std
@@ -36,5 +44,5 @@ class Condition:
 
 
 def no_condition(like: Tensor) -> Tensor:
-    """All-zero planes: the same weights are then the unconditional prior."""
+    """Give planes of zeros, with which the same weights are the unconditional prior."""
     return like.new_zeros(like.shape[0], CONDITION_PLANES, *like.shape[-2:])

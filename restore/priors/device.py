@@ -13,7 +13,7 @@ Precision = Literal["auto", "bf16", "fp32"]
 
 
 def best_dtype(device: str | torch.device) -> torch.dtype:
-    """The fastest precision whose result is the same to 0.02 dB: bfloat16 where the machine computes it."""
+    """Give the fastest precision whose result is the same to 0.02 dB: bfloat16 where it is native."""
     import torch
 
     if torch.device(device).type == "cuda":
@@ -24,7 +24,13 @@ def best_dtype(device: str | torch.device) -> torch.dtype:
 
 
 def dtype_of(precision: Precision, device: str | torch.device) -> torch.dtype:
-    """What a precision means on a device; ``auto`` is the best there."""
+    """Give what a precision means on a device; ``auto`` is the best there.
+
+    Examples
+    --------
+    >>> dtype_of("fp32", "cpu")
+    torch.float32
+    """
     import torch
 
     dtypes = {"bf16": torch.bfloat16, "fp32": torch.float32}
@@ -32,7 +38,7 @@ def dtype_of(precision: Precision, device: str | torch.device) -> torch.dtype:
 
 
 def best_device() -> str:
-    """``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
+    """Give ``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
     import torch
 
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""What the tasks ask of a prior: our backbone and other people's networks fulfil it."""
+"""What the tasks need of a prior."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from restore.types import Denoiser
 class Prior(Protocol):
     """A diffusion network with its schedule, which gives denoisers.
 
+    `restore.priors.backbone.Backbone` and `restore.priors.foreign.backbone.ForeignBackbone` are two.
+
     Attributes
     ----------
     facts : what its checkpoint says of it, free form; ``sha256`` is the hash of the weights.
     ensemble : how many orientations of a picture, 1 to 8, every call is the mean of.
     calls : network calls since it was loaded; a picture in tiles takes one for each.
-    conditional : whether it can be shown a `Condition`.
-    sigma_min, sigma_max : the noise levels that it knows, [0, 1] units.
-    schedule : the DDPM schedule that timesteps are taken from.
-    parameters : how many numbers it has learned.
+
+    Examples
+    --------
+    >>> from restore.testing import tiny_prior
+    >>> prior: Prior = tiny_prior()
+    >>> prior.conditional
+    True
     """
 
     facts: dict[str, Any]
@@ -30,38 +35,63 @@ class Prior(Protocol):
     calls: int
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
 
     @property
-    def dtype(self) -> torch.dtype: ...
+    def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
+        ...
 
     @property
-    def conditional(self) -> bool: ...
+    def conditional(self) -> bool:
+        """Whether it can be shown a `Condition`."""
+        ...
 
     @property
-    def sigma_min(self) -> float: ...
+    def sigma_min(self) -> float:
+        """The lowest noise level it knows, [0, 1] units."""
+        ...
 
     @property
-    def sigma_max(self) -> float: ...
+    def sigma_max(self) -> float:
+        """The highest noise level it knows, [0, 1] units."""
+        ...
 
     @property
-    def schedule(self) -> Schedule: ...
+    def schedule(self) -> Schedule:
+        """The DDPM schedule that timesteps are taken from."""
+        ...
 
     @property
-    def parameters(self) -> int: ...
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        ...
 
     def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
-        """Bind a condition (None: the unconditional prior) and give ``(x, sigma) -> E[x0 | x]``.
+        """Bind a condition and give ``(x, sigma) -> E[x0 | x]``.
 
-        x ``(b, 3, h, w)`` of any size. differentiable: with respect to x. Raises WeightsError for a condition
-        where it cannot be shown one.
+        Parameters
+        ----------
+        condition : what the network is shown beside x; None is the unconditional prior.
+        differentiable : with respect to x.
+
+        Returns
+        -------
+        A denoiser for x ``(b, 3, h, w)`` of any size.
+
+        Raises
+        ------
+        WeightsError
+            For a condition where it cannot be shown one.
         """
         ...
 
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
-        """How many pixels one call computes for a picture of ``size`` (h, w)."""
+        """Give how many pixels one call computes for a picture of ``size`` (h, w)."""
         ...
 
     def copy(self, dtype: torch.dtype) -> Self:
-        """The same in another precision."""
+        """Give the same in another precision."""
         ...

@@ -11,7 +11,13 @@ from torch.nn import functional as F
 
 
 def padded(network: Callable[[Tensor], Tensor], planes: Tensor, *, multiple: int) -> Tensor:
-    """Apply ``network`` to planes ``(b, c, h, w)`` mirrored up to the next multiple, and crop back."""
+    """Apply a network to planes ``(b, c, h, w)`` mirrored up to the next multiple, and crop back.
+
+    Examples
+    --------
+    >>> padded(lambda planes: planes, torch.zeros(1, 3, 5, 7), multiple=4).shape
+    torch.Size([1, 3, 5, 7])
+    """
     h, w = planes.shape[-2:]
     bottom, right = -h % multiple, -w % multiple
     if not bottom and not right:
@@ -24,14 +30,34 @@ def padded(network: Callable[[Tensor], Tensor], planes: Tensor, *, multiple: int
 def tiled(
     network: Callable[[Tensor], Tensor], planes: Tensor, *, tile: int, halo: int, multiple: int
 ) -> Tensor:
-    """Apply a local ``network`` in tiles of ``tile`` pixels a side; equal to applying it to the whole.
+    """Apply a local network in tiles; the result is equal to that of the whole.
 
-    Each tile is computed with ``halo`` pixels around it and only its own part is kept. When no pixel
-    depends on anything farther than ``halo``, and all cuts fall on multiples of the network's coarsest
-    cell, nothing can differ at a border: no window, no blending, no seam.
+    Each tile is computed with ``halo`` pixels around it and only its own part is kept. When no pixel depends
+    on anything farther than ``halo``, and all cuts fall on multiples of the network's coarsest cell, nothing
+    can differ at a border: no window, no blending, no seam. Memory is bounded by ``(tile + 2 halo)^2``.
 
-    planes ``(b, c, h, w)``; tile and halo in pixels, rounded up to ``multiple``. Memory is bounded by
-    ``(tile + 2 halo)^2``. Raises ValueError for a tile under one pixel.
+    Parameters
+    ----------
+    network : from ``(b, c, h, w)`` to ``(b, c', h, w)``.
+    planes : ``(b, c, h, w)`` of any size.
+    tile : side of the tiles in pixels, at least 1; rounded up to ``multiple``.
+    halo : how far the network sees, in pixels; rounded up to ``multiple``.
+    multiple : sides of what the network takes are multiples of this.
+
+    Returns
+    -------
+    ``(b, c', h, w)``.
+
+    Raises
+    ------
+    ValueError
+        For a tile under one pixel.
+
+    Examples
+    --------
+    >>> planes = torch.rand(1, 3, 20, 30)
+    >>> torch.equal(tiled(lambda piece: 2 * piece, planes, tile=8, halo=4, multiple=4), 2 * planes)
+    True
     """
     if tile < 1:
         raise ValueError(f"tile must be at least 1 pixel, got {tile}")
@@ -56,7 +82,13 @@ def tiled(
 
 
 def computed_pixels(size: tuple[int, int], *, tile: int, halo: int, multiple: int) -> int:
-    """How many pixels `tiled` hands to the network for a picture of ``size`` (h, w)."""
+    """Give how many pixels `tiled` hands to the network for a picture of ``size`` (h, w).
+
+    Examples
+    --------
+    >>> computed_pixels((16, 16), tile=8, halo=4, multiple=4)
+    576
+    """
     tile, halo = tile + -tile % multiple, halo + -halo % multiple
     h, w = (side + -side % multiple for side in size)
     if size[0] <= tile and size[1] <= tile:
@@ -74,10 +106,30 @@ def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
 
 
 def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count: int) -> Tensor:
-    """The mean of ``network`` over the first ``count`` of the eight orientations of planes ``(b, c, h, w)``.
+    """Give the mean of a network over orientations of a picture, each result turned back.
 
-    They are the mirrored, the upside down, and both again transposed; each result is turned back. Raises
-    ValueError for a count out of range.
+    They are the mirrored, the upside down, and both again transposed.
+
+    Parameters
+    ----------
+    network : from ``(b, c, h, w)`` to ``(b, c', h, w)``.
+    planes : ``(b, c, h, w)``.
+    count : how many of the eight orientations, 1 to 8.
+
+    Raises
+    ------
+    ValueError
+        For a count out of range.
+
+    References
+    ----------
+    Timofte, Rothe and Van Gool (2016), arXiv:1511.02228, section 3.6.
+
+    Examples
+    --------
+    >>> planes = torch.rand(1, 3, 4, 6)
+    >>> torch.allclose(over_orientations(lambda turned: turned, planes, 8), planes)
+    True
     """
     if not 1 <= count <= 8:
         raise ValueError(f"a picture has 1 to 8 orientations, got {count}")

@@ -15,12 +15,22 @@ from torch.nn import functional as F
 class UNetConfig:
     """Shape of the network.
 
-    channels: width at 1/2, 1/4, 1/8, ... of the full resolution.
-    blocks: residual blocks per level, each way.
-    embedding: width of the noise-level embedding, a multiple of 4.
-    inputs, outputs: planes per full-resolution pixel.
+    Parameters
+    ----------
+    channels : width at 1/2, 1/4, 1/8, ... of the full resolution.
+    blocks : residual blocks per level, each way.
+    embedding : width of the noise-level embedding, a multiple of 4.
+    inputs, outputs : planes per full-resolution pixel.
 
-    Raises ValueError for a shape that no network has.
+    Raises
+    ------
+    ValueError
+        For a shape that no network has.
+
+    Examples
+    --------
+    >>> UNetConfig(channels=(8, 16)).multiple
+    4
     """
 
     channels: tuple[int, ...] = (48, 96, 128, 160)
@@ -49,8 +59,18 @@ class UNetConfig:
 class ResidualBlock(nn.Module):
     """``x + W2 relu(gain(level) * (W1 x) + shift(level))``, no normalisation.
 
-    Norm-free as EDSR (Lim et al. 2017) and DRUNet (Zhang et al. 2021): the amplitude of the signal
-    is what a denoiser must keep. The gain and shift come from the noise level (FiLM).
+    Norm-free, since the amplitude of the signal is what a denoiser must keep. The gain and shift come from
+    the noise level.
+
+    Parameters
+    ----------
+    channels : of x.
+    embedding : width of the noise-level embedding.
+
+    References
+    ----------
+    Lim et al. (2017), EDSR, arXiv:1707.02921; Zhang et al. (2021), DRUNet, arXiv:2008.13751; Perez et al.
+    (2018), FiLM, arXiv:1709.07871.
     """
 
     def __init__(self, channels: int, embedding: int):
@@ -61,6 +81,7 @@ class ResidualBlock(nn.Module):
         _start_at_zero(self.film, self.conv2)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """Apply it to x ``(b, channels, h, w)`` at the embedded noise level ``(b or 1, embedding)``."""
         gain, shift = self.film(level).chunk(2, dim=1)
         gain = 1 + gain
         if len(level) == 1:
@@ -78,6 +99,7 @@ class Level(nn.ModuleList):
     """The residual blocks of one resolution, one after the other."""
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """Apply all blocks."""
         for block in self:
             x = block(x, level)
         return x
@@ -93,9 +115,23 @@ def _start_at_zero(*layers: nn.Module) -> None:
 class UNet(nn.Module):
     """Map ``(b, inputs, h, w)`` and a log-SNR ``(b,)`` or ``(1,)`` to ``(b, outputs, h, w)``.
 
-    Every output pixel depends on a bounded neighbourhood only (``halo`` pixels each way): no
-    normalisation over the plane, no global attention. h and w are multiples of
-    ``config.multiple``.
+    Every output pixel depends on a bounded neighbourhood only (``halo`` pixels each way): no normalisation
+    over the plane, no global attention. h and w are multiples of ``config.multiple``.
+
+    Parameters
+    ----------
+    config : its shape.
+
+    References
+    ----------
+    Ronneberger, Fischer and Brox (2015), "U-Net: Convolutional Networks for Biomedical Image Segmentation",
+    arXiv:1505.04597.
+
+    Examples
+    --------
+    >>> network = UNet(UNetConfig(channels=(8, 8), blocks=1, embedding=8))
+    >>> network(torch.zeros(1, 9, 8, 8), torch.zeros(1)).shape
+    torch.Size([1, 3, 8, 8])
     """
 
     frequencies: Tensor
@@ -137,6 +173,7 @@ class UNet(nn.Module):
         return radius + self.config.multiple - 1
 
     def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
+        """Give the output for planes x at their noise level."""
         phase = log_snr[:, None].float() * self.frequencies.float()
         precision = self.stem.weight.dtype
         level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))

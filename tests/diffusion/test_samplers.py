@@ -300,7 +300,7 @@ def test_a_registered_sampler_is_known_to_the_tasks() -> None:
     assert "euler" not in samplers.SAMPLERS
 
 
-# --- conduct --------------------------------------------------------------------------------------
+# --- behaviour ------------------------------------------------------------------------------------
 
 
 @settings(max_examples=30)

@@ -423,7 +423,7 @@ def test_a_registered_solver_is_known_to_the_tasks() -> None:
     assert "agreeing" not in catalogue.solvers()
 
 
-# --- conduct --------------------------------------------------------------------------------------
+# --- behaviour ------------------------------------------------------------------------------------
 
 
 def test_guidance_without_a_classifier() -> None:

@@ -108,8 +108,8 @@ def test_planes_by_default() -> None:
     assert planes.tolist() == [0, 1, 0]  # nowhere exact, a hint is there, free of noise
     blind = Condition(images(1, 2, 2), noise_std=None).planes()[0, 3:, 0, 0]
     assert blind.tolist() == [0, 1, UNKNOWN_NOISE]
-    told = Condition(images(1, 2, 2), noise_std=0.1).planes()[0, 3:, 0, 0]
-    torch.testing.assert_close(told, torch.tensor([0.0, 1.0, 0.2]))
+    planes = Condition(images(1, 2, 2), noise_std=0.1).planes()[0, 3:, 0, 0]
+    torch.testing.assert_close(planes, torch.tensor([0.0, 1.0, 0.2]))
     assert not no_condition(images(1, 2, 2)).any()
 
 

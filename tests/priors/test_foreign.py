@@ -28,6 +28,8 @@ from restore.priors.foreign import diffusers, guided_diffusion
 from restore.priors.foreign.guided_diffusion import Told
 from restore.types import Denoiser
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL: dict[str, Any] = {
     "sample_size": 16,
     "block_out_channels": (16, 24, 24),
@@ -124,8 +126,8 @@ def test_a_pipelines_folder_says_what_is_predicted(tmp_path: Path, prediction: s
 def test_guided_diffusion(tmp_path: Path, changes: dict[str, Any]) -> None:
     network = randomised(GuidedUNet(**{**GUIDED, **changes}))
     torch.save(network.state_dict(), tmp_path / "guided.pt")
-    told = replace(HEADS, heads=changes.get("heads", 0), new_attention_order=changes.get("new_order", False))
-    backbone = guided_diffusion.read(tmp_path / "guided.pt", told)
+    flags = replace(HEADS, heads=changes.get("heads", 0), new_attention_order=changes.get("new_order", False))
+    backbone = guided_diffusion.read(tmp_path / "guided.pt", flags)
     label = None
     if changes.get("classes"):
         with pytest.raises(WeightsError, match="one of 5 classes; pass a label from 0 to 4"):
@@ -142,11 +144,11 @@ def test_guided_diffusion(tmp_path: Path, changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("betas", ["linear", "cosine"])
 @pytest.mark.parametrize("rescaled", [False, True])
 def test_other_numbers_of_steps(tmp_path: Path, betas: str, rescaled: bool) -> None:
-    """4000 steps and timesteps told as if there were 1000, as improved-diffusion trained."""
+    """4000 steps and timesteps given as if there were 1000, as improved-diffusion trained."""
     network = randomised(GuidedUNet(**GUIDED, heads=4))
     torch.save(network.state_dict(), tmp_path / "guided.pt")
-    told = Told(heads=4, schedule=betas, diffusion_steps=4000, rescale_timesteps=rescaled)
-    denoise = guided_diffusion.read(tmp_path / "guided.pt", told).denoiser()
+    flags = Told(heads=4, schedule=betas, diffusion_steps=4000, rescale_timesteps=rescaled)
+    denoise = guided_diffusion.read(tmp_path / "guided.pt", flags).denoiser()
     steps = schedule.cosine(4000) if betas == "cosine" else schedule.linear(4000, 2.5e-5, 0.005)
     x = picture(1, 3, 16, 16)
     for t in (0, 1001, 3999):
@@ -162,8 +164,8 @@ def test_what_the_files_do_not_say_is_kept(tmp_path: Path) -> None:
     made = cli("convert", tmp_path / "guided.pt", "-o", weights, *options, "--rescale-timesteps")
     assert made.exit_code == 0, made.stderr
     assert "predicts eps on a cosine schedule of 4000 steps" in made.stderr
-    told = Told(4, new_attention_order=True, schedule="cosine", diffusion_steps=4000, rescale_timesteps=True)
-    first, again = guided_diffusion.read(tmp_path / "guided.pt", told), foreign.load(weights, device="cpu")
+    flags = Told(4, new_attention_order=True, schedule="cosine", diffusion_steps=4000, rescale_timesteps=True)
+    first, again = guided_diffusion.read(tmp_path / "guided.pt", flags), foreign.load(weights, device="cpu")
     assert again.config == first.config
     assert again.config.timestep_scale == 0.25
     x = picture(1, 3, 16, 16)
@@ -213,9 +215,9 @@ class Evil:
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refused(path: Path, **told: Any) -> str:
+    def refused(path: Path, **flags: Any) -> str:
         with pytest.raises(WeightsError) as caught:
-            guided_diffusion.read(path, replace(HEADS, **told))
+            guided_diffusion.read(path, replace(HEADS, **flags))
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
@@ -366,18 +368,18 @@ def test_every_odd_setting_is_an_error_of_one_line(tmp_path: Path) -> None:
     DDPMScheduler().save_pretrained(tmp_path)
     whole = diffusers.read(tmp_path).config
     for name in ("config.json", "scheduler_config.json"):
-        told = json.loads((tmp_path / name).read_text())
-        for key in told.keys() & SETTINGS:
-            missing = {other: value for other, value in told.items() if other != key}
+        settings = json.loads((tmp_path / name).read_text())
+        for key in settings.keys() & SETTINGS:
+            missing = {other: value for other, value in settings.items() if other != key}
             (tmp_path / name).write_text(json.dumps(missing))
             only_weights_errors(lambda: diffusers.read(tmp_path))
             for wrong in WRONG:
-                (tmp_path / name).write_text(json.dumps({**told, key: wrong}))
+                (tmp_path / name).write_text(json.dumps({**settings, key: wrong}))
                 only_weights_errors(lambda: diffusers.read(tmp_path))
         for text in ("", "[" * 100_000, "null", "7", "\xff"):
             (tmp_path / name).write_text(text, encoding="latin-1")
             assert only_weights_errors(lambda: diffusers.read(tmp_path)), text[:9]
-        (tmp_path / name).write_text(json.dumps(told))
+        (tmp_path / name).write_text(json.dumps(settings))
     assert diffusers.read(tmp_path).config == whole
 
 
@@ -424,10 +426,10 @@ def test_a_setting_that_fits_no_network_is_named(
 def test_a_converted_file_that_was_edited(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     metadata, tensors = read_file(written(tmp_path))
     edited = tmp_path / "edited.safetensors"
-    told = json.dumps({**json.loads(metadata["config"]), **changes})
-    save_file(tensors, edited, {**metadata, "config": told})
+    described = json.dumps({**json.loads(metadata["config"]), **changes})
+    save_file(tensors, edited, {**metadata, "config": described})
     assert message in only_weights_errors(lambda: foreign.load(edited, device="cpu"))
-    save_file(tensors, edited, {**metadata, "config": json.dumps([told])})
+    save_file(tensors, edited, {**metadata, "config": json.dumps([described])})
     assert "cannot be read" in only_weights_errors(lambda: foreign.load(edited, device="cpu"))
 
 

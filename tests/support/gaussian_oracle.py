@@ -30,7 +30,7 @@ class GaussianPrior:
         """A "denoiser" that draws x0 from p(x0 | x).
 
         With it every step of DDIM and of DDPM with the small variance keeps the exact distribution of x
-        at its noise level, on any ladder, however coarse.
+        at its noise level, for any noise levels, however coarse.
         """
 
         def draw(x: Tensor, sigma: float) -> Tensor:

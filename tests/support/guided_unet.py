@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Told(nn.Sequential):
-    """Layers, of which residual blocks are told the timestep."""
+class TimestepSequential(nn.Sequential):
+    """Layers, of which residual blocks take the timestep's embedding."""
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
@@ -39,13 +40,13 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         h = self.in_layers[2](self.changed(self.in_layers[1](self.in_layers[0](x))))
-        told = self.emb_layers(emb)[..., None, None]
+        embedded = self.emb_layers(emb)[..., None, None]
         if self.shift:
-            scale, shift = torch.chunk(told, 2, dim=1)
+            scale, shift = torch.chunk(embedded, 2, dim=1)
             h = self.out_layers[0](h) * (1 + scale) + shift
             h = self.out_layers[3](self.out_layers[1](h))
         else:
-            h = self.out_layers(h + told)
+            h = self.out_layers(h + embedded)
         return self.skip_connection(self.changed(x)) + h
 
 
@@ -92,48 +93,63 @@ class Upsample(nn.Module):
         return self.conv(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
 
 
+@dataclass(frozen=True)
+class Flags:
+    """Those of guided-diffusion."""
+
+    classes: int = 0
+    outputs: int = 3
+    updown: bool = False
+    scale_shift: bool = True
+    heads: int = 0
+    new_order: bool = False
+
+
 class GuidedUNet(nn.Module):
     HEAD_CHANNELS = 16
 
     def __init__(
-        self, channels: int, multipliers: tuple[int, ...], blocks: int, attends: tuple[int, ...], *,
-        classes: int = 0, outputs: int = 3, updown: bool = False, scale_shift: bool = True,
-        heads: int = 0, new_order: bool = False,
-    ):  # fmt: skip
+        self, channels: int, multipliers: tuple[int, ...], blocks: int, attends: tuple[int, ...], **flags: Any
+    ):
         super().__init__()
+        given = Flags(**flags)
         self.channels, width = channels, 4 * channels
-        told: dict[str, Any] = {"shift": scale_shift}
+        common: dict[str, Any] = {"shift": given.scale_shift}
 
         def attention(c: int) -> AttentionBlock:
-            return AttentionBlock(c, heads or c // self.HEAD_CHANNELS, new_order=new_order)
+            return AttentionBlock(c, given.heads or c // self.HEAD_CHANNELS, new_order=given.new_order)
 
         self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
-        if classes:
-            self.label_emb = nn.Embedding(classes, width)
-        self.input_blocks = nn.ModuleList([Told(nn.Conv2d(3, channels, 3, padding=1))])
+        if given.classes:
+            self.label_emb = nn.Embedding(given.classes, width)
+        self.input_blocks = nn.ModuleList([TimestepSequential(nn.Conv2d(3, channels, 3, padding=1))])
         skips, c = [channels], channels
         for level, factor in enumerate(multipliers):
             for _ in range(blocks):
-                layers: list[nn.Module] = [ResBlock(c, width, factor * channels, **told)]
+                layers: list[nn.Module] = [ResBlock(c, width, factor * channels, **common)]
                 c = factor * channels
                 layers += [attention(c)] if level in attends else []
-                self.input_blocks.append(Told(*layers))
+                self.input_blocks.append(TimestepSequential(*layers))
                 skips.append(c)
             if level < len(multipliers) - 1:
-                down = ResBlock(c, width, c, **told, change="down") if updown else Downsample(c)
-                self.input_blocks.append(Told(down))
+                down = ResBlock(c, width, c, **common, change="down") if given.updown else Downsample(c)
+                self.input_blocks.append(TimestepSequential(down))
                 skips.append(c)
-        self.middle_block = Told(ResBlock(c, width, c, **told), attention(c), ResBlock(c, width, c, **told))
+        self.middle_block = TimestepSequential(
+            ResBlock(c, width, c, **common), attention(c), ResBlock(c, width, c, **common)
+        )
         self.output_blocks = nn.ModuleList()
         for level, factor in reversed(list(enumerate(multipliers))):
             for number in range(blocks + 1):
-                layers = [ResBlock(c + skips.pop(), width, factor * channels, **told)]
+                layers = [ResBlock(c + skips.pop(), width, factor * channels, **common)]
                 c = factor * channels
                 layers += [attention(c)] if level in attends else []
                 if level and number == blocks:
-                    layers.append(ResBlock(c, width, c, **told, change="up") if updown else Upsample(c))
-                self.output_blocks.append(Told(*layers))
-        self.out = nn.Sequential(nn.GroupNorm(32, c), nn.SiLU(), nn.Conv2d(c, outputs, 3, padding=1))
+                    layers.append(
+                        ResBlock(c, width, c, **common, change="up") if given.updown else Upsample(c)
+                    )
+                self.output_blocks.append(TimestepSequential(*layers))
+        self.out = nn.Sequential(nn.GroupNorm(32, c), nn.SiLU(), nn.Conv2d(c, given.outputs, 3, padding=1))
 
     def forward(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         half = self.channels // 2

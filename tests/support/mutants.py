@@ -1,9 +1,9 @@
 """Wrong versions of functions, put in their place at run time, and tests that a check finds them.
 
 A mutant says what is wrong. `wrong` makes it out of the right function (an ignored seed, a lost factor);
-`edited` exchanges a piece of the function's source, for mistakes within a formula; `constant` changes a number of
-a module. Each is put everywhere that the package or a test has the right one, so that a check calls the package
-as users do.
+`edited` exchanges a piece of the function's source, for mistakes within a formula; `constant` changes a
+number of a module. Each is put everywhere that the package or a test has the right one, so that a check calls
+the package as users do.
 """
 
 from __future__ import annotations

@@ -31,27 +31,40 @@ FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "mid
 
 
 def is_number(value: object) -> bool:
-    """Whether what a file says is a number that can be computed with: no truth value, not endless."""
+    """Whether a value of a file is a finite number, and not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e30 < value < 1e30
 
 
 @dataclass(frozen=True)
 class AttentionUNetConfig:
-    """What a checkpoint needs to be rebuilt.
+    """The shape of an `AttentionUNet`.
 
-    channels: at each level. blocks: residual blocks at each level on the way down, one more on the way up.
-    attention: for each level, whether its blocks attend. outputs: 6 for learned variances.
-    classes: number of them, 0 for an unconditional network. heads: of every attention; 0 for as many as there
-        are head_channels in its channels. scale_shift: the embedding scales and shifts the second norm
-        (else it is added before it).
-    residual: for each level, whether the way down from it and up from it is a residual block around a mean
+    Parameters
+    ----------
+    channels : at each level.
+    blocks : residual blocks at each level on the way down; there is one more on the way up.
+    attention : for each level, whether its blocks attend.
+    residual : for each level, whether the way down from it and up from it is a residual block around a mean
         over 2x2 pixels or a doubling; else it is a convolution.
-    one_sided: down-sampling convolutions see no pixel before the first (padding of 0 on the left and top).
-    sine_first, shift: order of the timestep's sines and cosines; ``10000^(-i / (half - shift))`` their
-        frequencies. middle_attention: whether the lowest level attends between its two blocks.
-    middle_groups: of the norm of that attention, where they are others; 0 for no norm.
+    inputs : 3.
+    outputs : 3, or 6 for learned variances.
+    classes : number of classes, 0 for an unconditional network.
+    head_channels : channels of each head of an attention.
+    groups : of every norm.
+    eps : of every norm, above 0.
+    scale_shift : whether the embedding scales and shifts the second norm; else it is added before it.
+    one_sided : whether down-sampling convolutions see no pixel before the first (padding of 0 on the left and
+        top).
+    sine_first, shift : order of the timestep's sines and cosines; ``10000^(-i / (half - shift))`` their
+        frequencies.
+    middle_attention : whether the lowest level attends between its two blocks.
+    middle_groups : of the norm of that attention, where they are others; 0 for no norm.
+    heads : of every attention; 0 for as many as there are head_channels in its channels.
 
-    Raises ValueError for values of another type, out of range, or that do not divide into each other.
+    Raises
+    ------
+    ValueError
+        For values of another type, out of range, or that do not divide into each other.
     """
 
     channels: tuple[int, ...]
@@ -73,6 +86,11 @@ class AttentionUNetConfig:
     heads: int = 0
 
     def __post_init__(self) -> None:
+        self._check_types()
+        self._check_shape()
+        self._check_divisions()
+
+    def _check_types(self) -> None:
         for name, (least, most) in RANGES.items():
             given = getattr(self, name)
             for value in given if isinstance(given, tuple) else (given,):
@@ -86,6 +104,8 @@ class AttentionUNetConfig:
             for value in given if isinstance(given, tuple) else (given,):
                 if type(value) is not bool:
                     raise ValueError(f"expected true or false for {name}, got {given!r}")
+
+    def _check_shape(self) -> None:
         levels = len(self.channels)
         if not 1 <= levels <= MOST_LEVELS or not len(self.attention) == levels == len(self.residual):
             raise ValueError(
@@ -104,7 +124,6 @@ class AttentionUNetConfig:
                 "expected an even number of channels at the first level and a shift from 0 to below their "
                 f"half; got {self.channels[0]} and {self.shift!r}"
             )
-        self._check_divisions()
 
     def _check_divisions(self) -> None:
         middle = self.groups if self.middle_groups is None else self.middle_groups
@@ -121,8 +140,24 @@ class AttentionUNetConfig:
 
 
 class AttentionUNet(nn.Module):
-    """``network(x_t, t, labels)``: x_t ``(b, 3, h, w)`` in DDPM coordinates, t ``(b,)`` in timesteps, labels
-    ``(b,)`` for a class-conditional network. Gives ``(b, outputs, h, w)``; h, w are multiples of `multiple`.
+    """The network ``network(x_t, t, labels)``, which gives ``(b, outputs, h, w)``.
+
+    x_t ``(b, 3, h, w)`` is in DDPM coordinates, h and w multiples of `multiple`; t ``(b,)`` are timesteps;
+    labels ``(b,)`` are for a class-conditional network.
+
+    Parameters
+    ----------
+    config : its shape.
+
+    References
+    ----------
+    Dhariwal and Nichol (2021), "Diffusion Models Beat GANs on Image Synthesis", arXiv:2105.05233, section 3.
+
+    Examples
+    --------
+    >>> config = AttentionUNetConfig((32,), 1, attention=(False,), residual=(False,), middle_attention=False)
+    >>> AttentionUNet(config)(torch.zeros(1, 3, 8, 8), torch.tensor([10])).shape
+    torch.Size([1, 3, 8, 8])
     """
 
     def __init__(self, config: AttentionUNetConfig):
@@ -137,31 +172,24 @@ class AttentionUNet(nn.Module):
         skips, last = [c.channels[0]], c.channels[0]
         for level, (wide, attends) in enumerate(zip(c.channels, c.attention, strict=True)):
             for _ in range(c.blocks):
-                self.down.append(Stage(c, last, wide, attends=attends))
+                self.down.append(Stage(Residual(c, last, wide), Attention(c, wide) if attends else None))
                 last = wide
                 skips.append(last)
             if level < len(c.channels) - 1:
-                self.down.append(Stage(c, last, last, level=level, resample="down", only_resample=True))
+                self.down.append(Stage(resample=resampling(c, level, last, "down")))
                 skips.append(last)
+        attention = Attention(c, last, c.middle_groups) if c.middle_attention else None
         self.middle = nn.ModuleList(
-            [
-                Stage(c, last, last, attends=c.middle_attention, groups=c.middle_groups),
-                Stage(c, last, last),
-            ]
+            [Stage(Residual(c, last, last), attention), Stage(Residual(c, last, last))]
         )
         for level in reversed(range(len(c.channels))):
             for number in range(c.blocks + 1):
-                up = level > 0 and number == c.blocks
-                wide, attends = c.channels[level], c.attention[level]
+                wide = c.channels[level]
+                block = Residual(c, last + skips.pop(), wide)
+                attention = Attention(c, wide) if c.attention[level] else None
+                enlarges = level > 0 and number == c.blocks
                 self.up.append(
-                    Stage(
-                        c,
-                        last + skips.pop(),
-                        wide,
-                        attends=attends,
-                        level=level,
-                        resample="up" if up else None,
-                    )
+                    Stage(block, attention, resampling(c, level, wide, "up") if enlarges else None)
                 )
                 last = wide
         self.head = nn.Sequential(
@@ -170,10 +198,11 @@ class AttentionUNet(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """What both sides of a picture are multiples of."""
+        """Height and width of a picture must be multiples of this."""
         return 1 << len(self.config.channels) - 1
 
     def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Give what the network predicts of x_t at timesteps t."""
         embedding = self.embed(self._sinusoids(t).to(x_t.dtype))
         if self.labels is not None:
             if labels is None:
@@ -201,34 +230,31 @@ class AttentionUNet(nn.Module):
 
 
 class Stage(nn.Module):
-    """What stands between two skips: a residual block, attention, a change of resolution."""
+    """The layers between two skips: a residual block, attention, a change of resolution."""
 
     def __init__(
         self,
-        config: AttentionUNetConfig,
-        inputs: int,
-        outputs: int,
-        *,
-        attends: bool = False,
-        level: int = 0,
-        resample: Literal["down", "up"] | None = None,
-        only_resample: bool = False,
-        groups: int | None = None,
+        block: Residual | None = None,
+        attention: Attention | None = None,
+        resample: Residual | Resampling | None = None,
     ):
         super().__init__()
-        self.block = None if only_resample else Residual(config, inputs, outputs)
-        self.attention = Attention(config, outputs, groups) if attends else None
-        self.resample: Residual | Resampling | None = None
-        if resample is not None:
-            kind = Residual if config.residual[level] else Resampling
-            self.resample = kind(config, outputs, outputs, resample)
+        self.block, self.attention, self.resample = block, attention, resample
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Apply the layers that there are."""
         if self.block is not None:
             x = self.block(x, embedding)
         if self.attention is not None:
             x = self.attention(x)
         return x if self.resample is None else self.resample(x, embedding)
+
+
+def resampling(
+    config: AttentionUNetConfig, level: int, channels: int, way: Literal["down", "up"]
+) -> Residual | Resampling:
+    """Give the change of resolution below, or up from, a level."""
+    return (Residual if config.residual[level] else Resampling)(config, channels, channels, way)
 
 
 class Residual(nn.Module):
@@ -252,20 +278,21 @@ class Residual(nn.Module):
         self.shortcut = None if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = F.silu(self.norm1(x))
+        """Give ``(b, outputs, h, w)``, or half or twice the size, from ``(b, inputs, h, w)``."""
+        h: Tensor = F.silu(self.norm1(x))
         if self.resample == "down":
             h, x = F.avg_pool2d(h, 2), F.avg_pool2d(x, 2)
         elif self.resample == "up":
             h, x = doubled(h), doubled(x)
         h = self.conv1(h)
-        told = self.embed(F.silu(embedding))[:, :, None, None]
+        embedded = self.embed(F.silu(embedding))[:, :, None, None]
         if self.scale_shift:
-            scale, shift = told.chunk(2, 1)
+            scale, shift = embedded.chunk(2, 1)
             h = self.norm2(h) * (1 + scale) + shift
         else:
-            h = self.norm2(h + told)
+            h = self.norm2(h + embedded)
         h = self.conv2(F.silu(h))
-        return h + (x if self.shortcut is None else self.shortcut(x))  # type: ignore[no-any-return]
+        return h + (x if self.shortcut is None else self.shortcut(x))
 
 
 class Resampling(nn.Module):
@@ -282,11 +309,13 @@ class Resampling(nn.Module):
         )
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Halve or double x; the embedding is not used."""
         if self.up:
             x = doubled(x)
         elif self.one_sided:
             x = F.pad(x, (0, 1, 0, 1))
-        return self.conv(x)  # type: ignore[no-any-return]
+        result: Tensor = self.conv(x)
+        return result
 
 
 class Attention(nn.Module):
@@ -300,6 +329,7 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.project = (nn.Linear(channels, channels) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Give ``(b, channels, h, w)``."""
         b, c, h, w = x.shape
         pixels = self.norm(x).view(b, c, h * w).mT
 
@@ -308,10 +338,10 @@ class Attention(nn.Module):
 
         query, key, value = (in_heads(linear(pixels)) for linear in (self.query, self.key, self.value))
         seen = F.scaled_dot_product_attention(query, key, value)
-        answer = self.project(seen.transpose(1, 2).reshape(b, h * w, c))
-        return x + answer.mT.reshape(b, c, h, w)  # type: ignore[no-any-return]
+        answer: Tensor = self.project(seen.transpose(1, 2).reshape(b, h * w, c))
+        return x + answer.mT.reshape(b, c, h, w)
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Each pixel four times."""
+    """Repeat each pixel, to twice the size."""
     return F.interpolate(x, scale_factor=2, mode="nearest")

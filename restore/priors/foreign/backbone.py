@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from restore.diffusion import schedule as schedules
-from restore.diffusion.coordinates import Prediction, signal_and_noise_of, to_network, x0_from
+from restore.diffusion.coordinates import Prediction, from_network, signal_and_noise_of, to_network, x0_from
 from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
 from restore.priors.checkpoint import check_finite, check_shapes, read_file, tensors_hash, write_tensors
@@ -38,8 +38,17 @@ MOST_STEPS = 100_000
 class ForeignConfig:
     """What a foreign checkpoint needs to be rebuilt: the network, what it predicts, its DDPM schedule.
 
-    timestep_scale: the network is told so many times the timestep. Raises ValueError and TypeError for what
-    is no schedule.
+    Parameters
+    ----------
+    network : its shape.
+    prediction : what its output means: ``eps``, ``x0`` or ``v``.
+    schedule, steps, options : those of `restore.diffusion.schedule.named`.
+    timestep_scale : the network is given the timestep times this.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what is no schedule.
     """
 
     network: AttentionUNetConfig
@@ -66,23 +75,36 @@ class ForeignConfig:
 
     @cached_property
     def diffusion(self) -> Schedule:
+        """The DDPM schedule."""
         return schedules.named(self.schedule, self.steps, **self.options)
 
     @property
     def sigma_min(self) -> float:
+        """The lowest noise level it knows, [0, 1] units."""
         return float(self.diffusion.sigmas[0])
 
     @property
     def sigma_max(self) -> float:
+        """The highest noise level it knows, [0, 1] units."""
         return float(self.diffusion.sigmas[-1])
 
 
 class ForeignBackbone:
     """A foreign network with its schedule; gives unconditional denoisers.
 
-    label: the class that a class-conditional network is to draw. ensemble: how many orientations every call
-    is the mean of, as in `restore.priors.backbone.Backbone`. Noise levels between two timesteps are given to
-    the network as fractions of one.
+    Noise levels between two timesteps are given to the network as fractions of one.
+
+    Parameters
+    ----------
+    network : changed to evaluation without gradients.
+    config : that of the network.
+    facts : what the checkpoint says of it, free form.
+
+    Attributes
+    ----------
+    label : the class that a class-conditional network is to draw.
+    ensemble : how many orientations every call is the mean of, as in `restore.priors.backbone.Backbone`.
+    calls : network calls since it was loaded.
     """
 
     label: int | None = None
@@ -97,38 +119,45 @@ class ForeignBackbone:
 
     @property
     def conditional(self) -> bool:
+        """Whether it can be shown a `Condition`."""
         return False
 
     @property
     def sigma_min(self) -> float:
+        """The lowest noise level it knows, [0, 1] units."""
         return self.config.sigma_min
 
     @property
     def sigma_max(self) -> float:
+        """The highest noise level it knows, [0, 1] units."""
         return self.config.sigma_max
 
     @property
     def schedule(self) -> Schedule:
+        """The DDPM schedule that timesteps are taken from."""
         return self.config.diffusion
 
     @property
     def parameters(self) -> int:
+        """How many numbers it has learned."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.network.stem.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The precision of the weights."""
         return self.network.stem.weight.dtype
 
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
-        """As `restore.priors.backbone.Backbone.computed`: all at once."""
+        """Give how many pixels one call computes for a picture of ``size`` (h, w): all at once."""
         return size[0] * size[1]
 
     def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
-        """``(x, sigma) -> E[x0 | x]`` as `restore.priors.backbone.Backbone.denoiser` gives it.
+        """Give ``(x, sigma) -> E[x0 | x]``, as `restore.priors.backbone.Backbone.denoiser` does.
 
         Raises WeightsError for a condition, and for a label that is none of the network's classes.
         """
@@ -148,7 +177,7 @@ class ForeignBackbone:
         return denoise
 
     def copy(self, dtype: torch.dtype) -> ForeignBackbone:
-        """The same in another precision."""
+        """Give the same in another precision."""
         other = ForeignBackbone(copy.deepcopy(self.network).to(dtype=dtype), self.config, self.facts)
         other.label, other.ensemble = self.label, self.ensemble
         return other
@@ -167,12 +196,12 @@ class ForeignBackbone:
     def _call(self, x: Tensor, sigma: float) -> Tensor:
         level = min(max(sigma, self.config.sigma_min), self.config.sigma_max)
         t = float(np.interp(np.log(level), self._log_sigmas, np.arange(len(self._log_sigmas))))
-        told = t * self.config.timestep_scale
+        timestep = t * self.config.timestep_scale
         a, s = signal_and_noise_of(torch.tensor(level, dtype=torch.float64))
         x_t = to_network(x.to(self.device, torch.float32), level)
 
         def raw(planes: Tensor) -> Tensor:
-            times = torch.full((len(planes),), told, device=planes.device)
+            times = torch.full((len(planes),), timestep, device=planes.device)
             labels = None
             if self.label is not None:
                 labels = torch.full((len(planes),), self.label, device=planes.device)
@@ -191,7 +220,7 @@ class ForeignBackbone:
 
         output = over_orientations(whole, x_t, self.ensemble)
         clean = x0_from(self.config.prediction, x_t, output, float(a), float(s))
-        return ((clean + 1) / 2).to(x.device, x.dtype)
+        return from_network(clean, 0.0).to(x.device, x.dtype)
 
 
 def save(backbone: ForeignBackbone, path: Path) -> str:
@@ -234,7 +263,7 @@ def _blank(config: AttentionUNetConfig) -> AttentionUNet:
 
 
 def filled(path: Path, tensors: Mapping[str, Tensor], config: AttentionUNetConfig) -> AttentionUNet:
-    """The network of tensors that fit, in single precision. Raises WeightsError for what are no numbers."""
+    """Give the network of tensors that fit, in single precision; WeightsError for what are no numbers."""
     own: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
@@ -251,8 +280,12 @@ def filled(path: Path, tensors: Mapping[str, Tensor], config: AttentionUNetConfi
 class Layout:
     """How others' checkpoints hold our tensors, which are named by their place in `AttentionUNet`.
 
-    kind: of network, in words. name: of the tensor that holds a place. shape: of that tensor, from that of
-    ours. part: what of it belongs in a place.
+    Parameters
+    ----------
+    kind : of network, in words.
+    name : of the tensor that holds a place.
+    shape : of that tensor, from that of ours.
+    part : what of it belongs in a place.
     """
 
     kind: str
@@ -264,7 +297,7 @@ class Layout:
 def rebuilt(
     path: Path, state: Mapping[str, Tensor], config: AttentionUNetConfig, layout: Layout
 ) -> AttentionUNet:
-    """Our network with others' tensors.
+    """Give our network with others' tensors.
 
     Raises WeightsError, by their name, for the first tensor that is unknown, missing or of another shape.
     """

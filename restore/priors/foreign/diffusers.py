@@ -111,10 +111,10 @@ def read(folder: Path) -> ForeignBackbone:
     """
     unet = folder / "unet" if (folder / "unet").is_dir() else folder
     file = unet / "config.json"
-    told = _settings(file, NETWORK, ONLY)
+    settings = _settings(file, NETWORK, ONLY)
     scheduler = _schedule(folder, unet)
     try:
-        config = _config(file, told)
+        config = _config(file, settings)
         described = ForeignConfig(config, **scheduler)
     except ValueError as error:
         raise WeightsError(f"{unet}: its settings fit no network that can be read ({error})") from None
@@ -128,18 +128,18 @@ def read(folder: Path) -> ForeignBackbone:
 def _settings(
     file: Path, kinds: Mapping[str, tuple[str, Any]], only: Mapping[str, tuple[Any, ...]]
 ) -> dict[str, Any]:
-    """The settings of a file that matter here, of the types that they must have."""
+    """Give the settings of a file that matter here, of the types that they must have."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        settings = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{file}: cannot be read ({error})") from None
-    if not isinstance(told, dict):
+    if not isinstance(settings, dict):
         raise WeightsError(f"{file}: expected an object of settings")
     for key, values in only.items():
-        if key in told and told[key] not in values:
+        if key in settings and settings[key] not in values:
             able = " or ".join(map(str, values))
-            raise WeightsError(f"{file}: has {key} {_shown(told[key])}; only {able} can be read")
-    found = {key: told.get(key, default) for key, (_, default) in kinds.items()}
+            raise WeightsError(f"{file}: has {key} {_shown(settings[key])}; only {able} can be read")
+    found = {key: settings.get(key, default) for key, (_, default) in kinds.items()}
     for key, value in found.items():
         if value is NEEDED:
             raise WeightsError(f"{file}: lacks {key}, expected {kinds[key][0]}")
@@ -153,57 +153,59 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _config(file: Path, told: Mapping[str, Any]) -> AttentionUNetConfig:
+def _config(file: Path, settings: Mapping[str, Any]) -> AttentionUNetConfig:
     """Raises WeightsError for what the network here cannot be, ValueError for what no network can be."""
-    if told["downsample_type"] != told["upsample_type"]:
-        kinds = f"{told['downsample_type']} and {_shown(told['upsample_type'])}"
+    if settings["downsample_type"] != settings["upsample_type"]:
+        kinds = f"{settings['downsample_type']} and {_shown(settings['upsample_type'])}"
         raise WeightsError(f"{file}: its down- and up-sampling are of other kinds, {kinds}")
-    downs, ups = told["down_block_types"], told["up_block_types"]
+    downs, ups = settings["down_block_types"], settings["up_block_types"]
     for kind, side in [(kind, "Down") for kind in downs] + [(kind, "Up") for kind in ups]:
         if kind not in (f"{side}Block2D", f"Attn{side}Block2D"):
             raise WeightsError(f"{file}: has a block {_shown(kind)}, which cannot be read")
     attention = tuple(kind.startswith("Attn") for kind in downs)
     if attention != tuple(kind.startswith("Attn") for kind in reversed(ups)):
         raise WeightsError(f"{file}: its blocks attend on other levels on the way up than on the way down")
-    scale_shift, groups = told["resnet_time_scale_shift"] == "scale_shift", told["attn_norm_num_groups"]
-    heads = told["attention_head_dim"]
+    scale_shift = settings["resnet_time_scale_shift"] == "scale_shift"
+    groups = settings["attn_norm_num_groups"]
+    heads = settings["attention_head_dim"]
     return AttentionUNetConfig(
-        channels=tuple(told["block_out_channels"]),
-        blocks=told["layers_per_block"],
+        channels=tuple(settings["block_out_channels"]),
+        blocks=settings["layers_per_block"],
         attention=attention,
-        inputs=told["in_channels"],
-        outputs=told["out_channels"],
-        classes=told["num_class_embeds"] or 0,
+        inputs=settings["in_channels"],
+        outputs=settings["out_channels"],
+        classes=settings["num_class_embeds"] or 0,
         head_channels=1 if heads is None else heads,
         heads=1 if heads is None else 0,  # one for all channels
-        groups=told["norm_num_groups"],
-        eps=told["norm_eps"],
+        groups=settings["norm_num_groups"],
+        eps=settings["norm_eps"],
         scale_shift=scale_shift,
         # Of the blocks that can be read only those that attend look at this.
-        residual=tuple(attends and told["downsample_type"] == "resnet" for attends in attention),
-        one_sided=told["downsample_padding"] == 0,
-        sine_first=not told["flip_sin_to_cos"],
-        shift=told["freq_shift"],
-        middle_attention=told["add_attention"],
+        residual=tuple(attends and settings["downsample_type"] == "resnet" for attends in attention),
+        one_sided=settings["downsample_padding"] == 0,
+        sine_first=not settings["flip_sin_to_cos"],
+        shift=settings["freq_shift"],
+        middle_attention=settings["add_attention"],
         middle_groups=groups if groups is not None else (0 if scale_shift else None),
     )
 
 
 def _schedule(folder: Path, unet: Path) -> dict[str, Any]:
-    """prediction, schedule, steps and options, from the scheduler of the pipeline or one beside the
-    network's own settings; none where there is none.
+    """Give prediction, schedule, steps and options of the scheduler; nothing where there is none.
+
+    It is that of the pipeline or one beside the network's own settings.
     """
     places = [place / "scheduler_config.json" for place in (folder / "scheduler", folder, unet)]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         return {}
-    told = _settings(file, SCHEDULER, ONLY_SCHEDULER)
-    linear = told["beta_schedule"] == "linear"
+    settings = _settings(file, SCHEDULER, ONLY_SCHEDULER)
+    linear = settings["beta_schedule"] == "linear"
     return {
-        "prediction": {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}[told["prediction_type"]],
+        "prediction": {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}[settings["prediction_type"]],
         "schedule": "linear" if linear else "cosine",
-        "steps": told["num_train_timesteps"],
-        "options": {"start": told["beta_start"], "end": told["beta_end"]} if linear else {},
+        "steps": settings["num_train_timesteps"],
+        "options": {"start": settings["beta_start"], "end": settings["beta_end"]} if linear else {},
     }
 
 
@@ -213,7 +215,7 @@ def _attention_names(state: Mapping[str, Tensor]) -> Mapping[str, str]:
 
 
 def _name(config: AttentionUNetConfig, attention: Mapping[str, str], place: str) -> str:
-    """Their name of a place."""
+    """Give their name of a place."""
     module, _, kind = place.rpartition(".")
     if module in ENDS:
         return f"{ENDS[module]}.{kind}"

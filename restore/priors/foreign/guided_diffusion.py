@@ -32,12 +32,16 @@ ATTENTION = {"norm": "norm", **dict.fromkeys(JOINT, "qkv"), "project": "proj_out
 
 @dataclass(frozen=True)
 class Told:
-    """What the files do not say, in the words of guided-diffusion's flags.
+    """What the files do not say, by guided-diffusion's flags.
 
-    heads: ``num_heads``; 0 for as many as there are head_channels, ``num_head_channels``, in the channels.
-    new_attention_order: the queries of all heads before all keys, else head by head. schedule:
-    ``noise_schedule``, linear or cosine. rescale_timesteps: the network is told timesteps as if there were
-    1000 of them.
+    Parameters
+    ----------
+    heads : ``num_heads``; 0 for as many as there are head_channels in the channels.
+    head_channels : ``num_head_channels``.
+    new_attention_order : the queries of all heads before all keys; else head by head.
+    schedule : ``noise_schedule``, linear or cosine.
+    diffusion_steps : number of timesteps.
+    rescale_timesteps : the network is given timesteps as if there were 1000 of them.
     """
 
     heads: int = 0
@@ -48,28 +52,28 @@ class Told:
     rescale_timesteps: bool = False
 
 
-def read(path: Path, told: Told | None = None) -> ForeignBackbone:
+def read(path: Path, flags: Told | None = None) -> ForeignBackbone:
     """Read a state of guided-diffusion; the shape of the network is found from its tensors.
 
     Raises WeightsError, naming the first tensor that is unknown, missing or does not fit.
     """
-    told = told or Told()
+    flags = flags or Told()
     state = _state(path)
     try:
-        config = _config(state, told)
+        config = _config(state, flags)
         # Their linear schedule keeps the same noise at the end, whatever the steps.
-        scale = 1000 / told.diffusion_steps
-        ends = {"start": 1e-4 * scale, "end": 0.02 * scale} if told.schedule == "linear" else {}
+        scale = 1000 / flags.diffusion_steps
+        ends = {"start": 1e-4 * scale, "end": 0.02 * scale} if flags.schedule == "linear" else {}
         described = ForeignConfig(
             config,
-            schedule=told.schedule,
-            steps=told.diffusion_steps,
+            schedule=flags.schedule,
+            steps=flags.diffusion_steps,
             options=ends,
-            timestep_scale=scale if told.rescale_timesteps else 1.0,
+            timestep_scale=scale if flags.rescale_timesteps else 1.0,
         )
     except ValueError as error:
         raise WeightsError(f"{path}: cannot be read as guided-diffusion ({error})") from None
-    layout = Layout("guided-diffusion U-Net", partial(_name, config), _shape, partial(_part, config, told))
+    layout = Layout("guided-diffusion U-Net", partial(_name, config), _shape, partial(_part, config, flags))
     network = rebuilt(path, state, config, layout)
     return ForeignBackbone(network, described, {"name": path.name, "from": "guided-diffusion"})
 
@@ -89,8 +93,8 @@ def _state(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _config(state: Mapping[str, Tensor], told: Told) -> AttentionUNetConfig:
-    """The shape of the U-Net, from its tensors. Raises ValueError where it has none."""
+def _config(state: Mapping[str, Tensor], flags: Told) -> AttentionUNetConfig:
+    """Give the shape of the U-Net, from its tensors; ValueError where it has none."""
 
     def channels(name: str, axis: int = 0, dims: int = 4) -> int:
         if name not in state:
@@ -121,15 +125,15 @@ def _config(state: Mapping[str, Tensor], told: Told) -> AttentionUNetConfig:
         inputs=inputs,
         outputs=outputs,
         classes=channels("label_emb.weight", dims=2) if holds("label_emb") else 0,
-        head_channels=told.head_channels,
-        heads=told.heads,
+        head_channels=flags.head_channels,
+        heads=flags.heads,
         scale_shift=channels("input_blocks.1.0.emb_layers.1.weight", dims=2) == 2 * width,
         residual=(bool(ends) and not holds(f"input_blocks.{length}.0.op"),) * len(firsts),
     )
 
 
 def _name(config: AttentionUNetConfig, place: str) -> str:
-    """Their name of a place."""
+    """Give their name of a place."""
     first, _, rest = place.partition(".")
     ends = {"embed": "time_embed", "head": "out", "labels": "label_emb", "stem": "input_blocks.0.0"}
     if first in ends:
@@ -155,25 +159,25 @@ def _name(config: AttentionUNetConfig, place: str) -> str:
 
 
 def _attention(place: str) -> tuple[str, str] | None:
-    """(projection, weight or bias) of a place in an attention, without those of its norm."""
+    """Give (projection, weight or bias) of a place in an attention; None for its norm."""
     found = re.fullmatch(r".+\.attention\.(query|key|value|project)\.(weight|bias)", place)
     return (found[1], found[2]) if found else None
 
 
 def _shape(place: str, shape: torch.Size) -> tuple[int, ...]:
-    """Their projections are convolutions, and that of queries, keys and values is one."""
+    """Give their shape: projections are convolutions, and that of queries, keys and values is one."""
     if not (found := _attention(place)):
         return tuple(shape)
     rows = 3 * shape[0] if found[0] in JOINT else shape[0]
     return (rows, *shape[1:], 1) if found[1] == "weight" else (rows,)
 
 
-def _part(config: AttentionUNetConfig, told: Told, place: str, tensor: Tensor) -> Tensor:
+def _part(config: AttentionUNetConfig, flags: Told, place: str, tensor: Tensor) -> Tensor:
     if not (found := _attention(place)):
         return tensor
     if found[0] in JOINT:
         width, number = len(tensor) // 3, JOINT.index(found[0])
         # Each head's queries, keys and values stand together, or those of all heads do.
-        heads = 1 if told.new_attention_order else config.heads or width // config.head_channels
+        heads = 1 if flags.new_attention_order else config.heads or width // config.head_channels
         tensor = tensor.reshape(heads, 3, width // heads, *tensor.shape[1:])[:, number].flatten(0, 1)
     return tensor.squeeze(-1) if found[1] == "weight" else tensor
