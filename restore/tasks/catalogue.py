@@ -149,7 +149,7 @@ def methods(task: str) -> list[Method]:
     own = [method for method in _METHODS if method.task == task]
     names = {method.name for method in own}
     if task == "solve":
-        return [_by_solver(solver) for solver in catalogue.solvers().values() if solver.serves != ("hole",)]
+        return [method for method in _every_solver() if method.name not in _of_holes()]
     if task == "inpaint":
         own += [
             Method(task, solver.name, solver.estimate, INPAINT_SOLVER_STEPS, gradient=solver.gradient)
@@ -157,6 +157,15 @@ def methods(task: str) -> list[Method]:
             if solver.estimate == "sample" and solver.name not in names
         ]
     return own
+
+
+def _every_solver() -> list[Method]:
+    return [_by_solver(solver) for solver in catalogue.solvers().values()]
+
+
+def _of_holes() -> list[str]:
+    """Name the solvers that fill holes alone, which ``solve`` only has where the operator is one."""
+    return [solver.name for solver in catalogue.solvers().values() if solver.serves == ("hole",)]
 
 
 def _by_solver(solver: catalogue.Solver) -> Method:
@@ -213,14 +222,19 @@ def find(task: str, name: str | None, estimate: str) -> Method:
     >>> catalogue.find("inpaint", None, "mean").name
     'alternating'
     """
+    check_estimate(estimate)
+    every = _every_solver() if task == "solve" else methods(task)
+    for method in every:
+        if method.estimate == estimate and (method.name == name or (name is None and method.default)):
+            return method
+    listed = ", ".join(method.name for method in methods(task) if method.estimate == estimate)
+    raise ValueError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
+
+
+def check_estimate(estimate: str) -> None:
+    """Raise ValueError for an estimate that there is not."""
     if estimate not in ESTIMATES:
         raise ValueError(f"estimate is 'mean' or 'sample', got {estimate!r}")
-    able = [method for method in methods(task) if method.estimate == estimate]
-    for method in able:
-        if method.name == name or (name is None and method.default):
-            return method
-    listed = ", ".join(method.name for method in able)
-    raise ValueError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
 
 
 def default(task: str, estimate: str) -> str:

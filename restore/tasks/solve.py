@@ -115,6 +115,7 @@ def solve(
     >>> solve(small, blurred_and_reduced, steps=1, prior=tiny_prior()).shape
     (16, 16, 3)
     """
+    catalogue.check_estimate(estimate)
     check_numbers(steps, start)
     if not 0 <= sigma <= 255:
         raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")

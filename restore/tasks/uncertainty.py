@@ -1,8 +1,8 @@
 """How sure a restoration is: maps of the calibrated standard deviation of what is not known.
 
 The variance is the posterior's as the network sees it, which is too small. Where it can be tried on the
-picture itself, the error that is measured there corrects it, since a picture's grain and texture may be unlike
-those of any validation picture (`restore.tasks.variance`).
+picture itself, the error that is measured there corrects it, since a picture's grain and texture may be
+unlike those of any validation picture (`restore.tasks.variance`).
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def test_colours_are_drawn_unasked() -> None:
     [
         ({"estimate": "best"}, "'mean' or 'sample', got 'best'"),
         ({"method": "ddrm"}, "method for estimate 'mean' is one of splitting, got 'ddrm'"),
-        ({"estimate": "sample", "method": "ddim"}, "is one of ddrm, ddnm, .*, got 'ddim'"),
+        ({"estimate": "sample", "method": "ddim"}, "is one of ddnm, .*, ddrm, got 'ddim'"),
         ({"estimate": "sample", "method": "ddrm", "sampler": "heun"}, "has steps of its own; leave out"),
         ({"sampler": "heun"}, "a sampler draws samples, not the mean"),
         ({"steps": 0}, "at least 1, got 0"),
@@ -218,6 +218,22 @@ def test_colours_are_drawn_unasked() -> None:
 def test_wrong_options_say_what_is_right(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         deblur(picture(1, 3, 16, 16), "gaussian:1", prior=random_backbone(), **options)
+
+
+def test_repaint_solves_holes() -> None:
+    """It is not among the methods of chains in words, but a hole is an operator like others."""
+    y, hole = picture(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
+    hole[..., 5:9, 5:9] = 1
+    found = solve(
+        y * (1 - hole),
+        lambda size, device: operators.Hole(hole),
+        estimate="sample",
+        method="repaint",
+        steps=3,
+        prior=random_backbone(),
+    )
+    torch.testing.assert_close(found * (1 - hole), y * (1 - hole))
+    assert found[..., 5:9, 5:9].std() > 0
 
 
 def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,9 +340,13 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
         (
             ["colorize", "--estimate", "mean", "--sampler", "heun"],
             2,
-            "--sampler walks to a sample; it has no effect",
+            "--sampler draws a sample; it has no effect",
         ),
-        (["colorize", "--estimate", "sample", "--method", "magic"], 1, "is one of ddrm, .*, got 'magic'"),
+        (
+            ["colorize", "--estimate", "sample", "--method", "magic"],
+            1,
+            "is one of ddnm, .*, ddrm, got 'magic'",
+        ),
         (
             ["solve", "--operator", "down=2", "--operator", "jpeg=30"],
             2,
