@@ -37,7 +37,7 @@ class FitOptions:
 
     Parameters
     ----------
-    resume : go on with the fit whose state lies in the folder beside the output.
+    resume : continue the fit whose state is in the folder beside the output.
     force : write the weights also where they are no gain on the pictures kept aside, and fit to single
         pictures that look clean.
     say : called with every line for the user.
@@ -129,11 +129,11 @@ def fit(
     Parameters
     ----------
     noisy : the pictures, as `read_noisy` reads them.
-    output : the file of the fitted weights, .safetensors. Logs and the state to go on from lie in a folder
+    output : the file of the fitted weights, .safetensors. Logs and the state to resume from are in a folder
         beside it, see `run_folder`.
     config : the method, the length and the size of the fit.
     base : the weights to begin with, best in full precision; None for those in the package.
-    options : whether to go on with an earlier fit, to write without a gain, and where messages go.
+    options : whether to resume an earlier fit, to write without a gain, and where messages go.
 
     Returns
     -------

@@ -81,7 +81,7 @@ class FitSetup:
 class Fitter:
     """One fit: network, averaged and best weights, optimiser, crops.
 
-    The state that a fit goes on from is ``state.safetensors`` in its folder.
+    The state from which a fit is resumed is ``state.safetensors`` in its folder.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ class Fitter:
     # --- state ----------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write the state to go on from, beside its target and renamed."""
+        """Write the state to resume from, beside its target and renamed."""
         tensors: dict[str, Tensor] = {f"network.{n}": p for n, p in self.trained.items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
         tensors |= {f"best.{n}": t for n, t in self.best.items()}
@@ -272,7 +272,7 @@ class Fitter:
         write_tensors(path, copied(tensors), metadata)
 
     def identity(self) -> dict[str, Any]:
-        """What a state must have in common with the fit that goes on from it; its length may change."""
+        """What a state must have in common with the fit that resumes it; its length may change."""
         free = ("minutes", "steps", "compile")
         config = {k: v for k, v in asdict(self.config).items() if k not in free}
         return {

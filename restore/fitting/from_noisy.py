@@ -38,7 +38,7 @@ def train_from_noisy(
         them into the run's folder, and trains the backbone on the result. ``as-they-are`` trains an
         unconditional prior on the pictures themselves, for noise levels above theirs; their noise must be
         white and of one level. See `restore.training.loss.noised_again`.
-    resume : go on where the run stopped; what is in its folder already is used.
+    resume : continue where the run stopped; what is in its folder already is used.
     say : called with every line for the user.
 
     Returns

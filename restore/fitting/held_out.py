@@ -142,7 +142,7 @@ def _spread(scene: Scene, side: int, count: int) -> Iterator[tuple[int, int]]:
 
 
 def as_used(backbone: Backbone, branch: Branch, noise: NoiseModel) -> Restoration:
-    """What `denoise` does with these weights by a branch, told the level of the noise where it can be."""
+    """What `denoise` does with these weights by a branch, given the level of the noise where it takes one."""
 
     def restoration(noisy: Tensor, strength: float) -> Tensor:
         sigma = min(255.0, 255 * strength * noise.sigma) if branch == "gaussian" else None

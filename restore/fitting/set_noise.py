@@ -20,7 +20,7 @@ from restore.tasks.noise_choice import choose
 
 SAMPLE = 8  # pictures that noise is removed from to see it
 SAMPLE_SIDE = 384  # pixels of their middle
-PLAIN = 3 / 255  # noise that can be told from what cameras and JPEG leave in clean photographs
+PLAIN = 3 / 255  # noise that can be distinguished from what cameras and JPEG leave in clean photographs
 MEASURED = 40  # scenes that the noise is measured on, at most
 
 

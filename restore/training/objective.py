@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from restore.diffusion import schedule as schedules
 from restore.diffusion.coordinates import (
@@ -43,7 +43,7 @@ class Objective:
         self.running = torch.zeros(2, len(TASKS), BINS, device=device)
 
     def __call__(
-        self, forward: nn.Module, batch: Batch, *, generator: Generator, dtype: torch.dtype
+        self, forward: backbones.Network, batch: Batch, *, generator: Generator, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         """(the number to minimise, the unweighted loss of each picture ``(b,)``)."""
         config, loss = self.config, self.loss

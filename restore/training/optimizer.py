@@ -68,7 +68,7 @@ class WeightUpdater:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Take moments from a saved state, also from one of the other kind.
 
-        The first moment is the same to both. AdamW cannot go on without a second, and starts anew.
+        The first moment is the same to both. AdamW cannot continue without a second, and starts anew.
         """
         for optimizer, numbers, moments in self.optimizers:
             load_optimizer(optimizer, tensors, numbers, moments)

@@ -1,4 +1,4 @@
-"""What a training run goes on from: the facts in its ``state.safetensors``, beside the tensors."""
+"""The saved state of a training run: the facts in ``state.safetensors``, beside the tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimisers in and out of safetensors files, for runs that can be gone on with."""
+"""Optimisers in and out of safetensors files, for runs that can be resumed."""
 
 from __future__ import annotations
 

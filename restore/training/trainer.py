@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.images.fingerprints import Fingerprints
 from restore.priors import checkpoint
-from restore.priors.backbone import Backbone
+from restore.priors.backbone import Backbone, Network
 from restore.priors.checkpoint import check_finite, write_tensors
 from restore.priors.device import dtype_of
 from restore.priors.unet import UNet
@@ -40,8 +40,8 @@ LOG_FIELDS = ("step", "minutes", "crops", "lr", *TASKS)
 class Trainer:
     """One training run: network, averaged weights, optimiser, data and logs.
 
-    The state that a run goes on from is ``state.safetensors`` in its folder; the averaged weights, ready for
-    use, are ``weights.safetensors`` beside it.
+    The state from which a run is resumed is ``state.safetensors`` in its folder. The averaged weights, ready
+    for use, are ``weights.safetensors`` beside it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class Trainer:
         """Each step and each process draws its own numbers, the same ones after a resume."""
         return ((self.config.run.seed * 1_000_003 + self.step) * 1_009 + self.processes.rank) % 2**63
 
-    def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, forward: Network, batch: Batch) -> tuple[Tensor, Tensor]:
         """(the number to minimise, the unweighted loss of each picture ``(b,)``)."""
         return self.objective(forward, batch, generator=self.generator, dtype=self.dtype)
 
@@ -140,7 +140,7 @@ class Trainer:
     def run(self) -> Path:
         """Train until steps or minutes are used up.
 
-        An interrupt saves the state first; the message says how to go on.
+        An interrupt saves the state first; the message says how to resume.
 
         Returns
         -------
@@ -271,7 +271,7 @@ class Trainer:
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self.dtype)
 
     def save(self) -> None:
-        """Write the averaged weights and the state to go on from, each beside its target and renamed.
+        """Write the averaged weights and the state to resume from, each beside its target and renamed.
 
         Raises
         ------
@@ -357,7 +357,7 @@ def train(
     Parameters
     ----------
     config : what is trained, on what and for how long; see `read_config`.
-    resume : go on with this run where it stopped.
+    resume : continue this run where it stopped.
     start_from : begin a new run, with its own schedule, from the weights, averages and optimiser of another
         run's ``state.safetensors``.
     say : called with every line for the user.

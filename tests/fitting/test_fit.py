@@ -43,6 +43,7 @@ def said() -> list[str]:
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["recorrupted", "neighbor2neighbor", "noise2noise"])
 def test_a_fit_learns_and_writes_what_it_learned(
     tmp_path: Path, base: Backbone, said: list[str], method: str
@@ -227,6 +228,7 @@ def test_the_pictures_learned_from_are_known(tmp_path: Path, base: Backbone) -> 
     assert sum(known.holds(one.views[0]) for one in pictures.scenes) == 4
 
 
+@pytest.mark.slow
 def test_old_rows_do_not_stay_in_the_logs_of_a_new_fit(tmp_path: Path, base: Backbone) -> None:
     for _ in range(2):
         fit(singles(), tmp_path / "own.safetensors", quick(steps=10), base=base, force=True, say=len)
@@ -373,6 +375,7 @@ def test_gray_pictures_are_fitted_to(tmp_path: Path, base: Backbone) -> None:
     assert len(report.noise.gain) == 1
 
 
+@pytest.mark.slow
 def test_minutes_end_a_fit(tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that is looked at once when it begins and once after each step, a second later."""
     seconds = itertools.count(1000.0)

@@ -81,6 +81,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Fitter, "train_step", interrupted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rank", "step"), [(0, 3), (2, 7)])
 def test_resuming_equals_never_stopping(
     tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, rank: int, step: int

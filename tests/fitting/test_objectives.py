@@ -195,7 +195,8 @@ def test_the_annealed_loss_has_finite_gradients_where_there_is_no_error() -> Non
     c = torch.ones(1, requires_grad=True)
     picture = torch.full((1, 3, 4, 4), 0.5)
     objectives.noise2noise(lambda y, s: c * y, picture, picture, "l0", done=0.99).backward()
-    assert torch.isfinite(c.grad).all()  # type: ignore[arg-type]
+    assert c.grad is not None
+    assert torch.isfinite(c.grad).all()
 
 
 # --- neighbor2neighbor ----------------------------------------------------------------------------
@@ -483,7 +484,8 @@ def test_crops_kept_aside_do_not_overlap(views: int, monkeypatch: pytest.MonkeyP
         assert hold_out(noisy, white_noise(0.1), "l2", 4, known=True).known
     else:
         assert kept.known
-        other = (kept.other * 255).round().long()  # type: ignore[operator]
+        assert kept.other is not None
+        other = (kept.other * 255).round().long()
         assert torch.equal(other[:, :2], crops[:, :2])
         assert torch.equal(other[:, 2], crops[:, 2] + 1)
 

@@ -103,8 +103,11 @@ def test_the_precision_of_products_is_left_as_it_was() -> None:
 
 def test_all_else_steps_as_with_adamw() -> None:
     one, two = network(), network()
-    for net, kind in ((one, "muon"), (two, "adamw")):
-        updater = WeightUpdater(net, OptimConfig(kind=kind, weight_decay=0.1))  # type: ignore[arg-type]
+    for net, config in (
+        (one, OptimConfig(kind="muon", weight_decay=0.1)),
+        (two, OptimConfig(kind="adamw", weight_decay=0.1)),
+    ):
+        updater = WeightUpdater(net, config)
         for seed in range(3):
             with_gradients(net, seed)
             updater.step(1e-3)

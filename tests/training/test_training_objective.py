@@ -127,7 +127,7 @@ def test_hybrid_is_the_simple_loss_and_trains_the_variance_beside_it() -> None:
     # What the bound teaches: the planes of the variance, not those of the mean.
     output = torch.zeros(8, 6, 16, 16, requires_grad=True)
     hybrid.generator.manual_seed(0)
-    total, each = hybrid.loss(lambda planes, log_snr: output, batch)  # type: ignore[arg-type]
+    total, each = hybrid.loss(lambda planes, log_snr: output, batch)
     total.backward()
     assert output.grad is not None
     variance = output.grad[:, 3:].clone()
@@ -136,7 +136,7 @@ def test_hybrid_is_the_simple_loss_and_trains_the_variance_beside_it() -> None:
     alone = trainer_with(LossConfig(kind="eps", balance=False))
     plain = torch.zeros(8, 3, 16, 16, requires_grad=True)
     alone.generator.manual_seed(0)
-    alone.loss(lambda planes, log_snr: plain, batch)[0].backward()  # type: ignore[arg-type]
+    alone.loss(lambda planes, log_snr: plain, batch)[0].backward()
     torch.testing.assert_close(mean, plain.grad)
 
 
@@ -156,7 +156,7 @@ def test_the_learned_variance_finds_the_true_one() -> None:
             v = a * eps - s * clean + error / s
             network = lambda planes, log_snr: torch.cat([v, output.expand_as(v)], 1)  # noqa: B023, E731
             optimizer.zero_grad()
-            trainer.loss(network, batch)[0].backward()  # type: ignore[arg-type]
+            trainer.loss(network, batch)[0].backward()
             optimizer.step()
         found.append(backbones.interpolation(torch.cat([v, output.expand_as(v)], 1)).mean().item())
     assert found[0] < 0.2
