@@ -1,4 +1,4 @@
-"""What all numbers of an evaluation depend on beside their protocol: weights, machine, versions."""
+"""The facts that the numbers of an evaluation depend on beside their protocol: weights, machine, versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _PACKAGES = ("torch", "torchvision", "numpy", "scikit-image", "opencv-python", "
 
 
 def facts(networks: Mapping[str, Prior], nets: Mapping[str, Lpips]) -> dict[str, str]:
-    """By what they are, ready to print. networks: by the name of their rows; nets: by the trunk."""
+    """Collect the facts, ready to print.
+
+    Parameters
+    ----------
+    networks : mapping
+        The priors by the names of their rows.
+    nets : mapping
+        LPIPS by the trunk.
+    """
     found = {"date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"), "machine": machine()}
     for name, prior in networks.items():
         count = prior.parameters
@@ -35,7 +43,7 @@ def facts(networks: Mapping[str, Prior], nets: Mapping[str, Lpips]) -> dict[str,
 
 
 def machine() -> str:
-    """What computed the numbers."""
+    """Describe the machine: processors, threads, system, Python."""
     cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{cpu}{gpu}, {platform.system()}, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""Rows for other people's restorers."""
+"""Rows for restorers from outside: a function of a Python file, or a model file for spandrel."""
 
 from __future__ import annotations
 
@@ -18,11 +18,34 @@ from restore.evaluation.results import Candidate
 
 
 def peer_method(spec: str, device: str) -> Candidate:
-    """Another restorer: ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``, a file for spandrel.
+    """Load a restorer from outside.
 
-    FUNCTION is called with the path of the weights (where given) and the device's name, and returns the
-    restorer: from a `Given` to a picture ``(1, 3, h, w)`` in [0, 1]. A model file is a single-pass network
-    of any architecture that the spandrel package knows. Raises ConfigError and WeightsError.
+    Parameters
+    ----------
+    spec : str
+        ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``. FUNCTION is called with the path of the
+        weights, where given, and the device's name, and returns the restorer: a function from a
+        `restore.evaluation.cases.Given` to a picture ``(1, 3, h, w)`` in [0, 1]. MODEL is a file of a
+        single-pass network of any architecture that the spandrel package knows.
+    device : str
+        Where it is computed.
+
+    Returns
+    -------
+    Candidate
+        Its row.
+
+    Raises
+    ------
+    ConfigError
+        The function cannot be loaded or set up, or spandrel is missing.
+    WeightsError
+        The weights cannot be read.
+
+    Examples
+    --------
+    >>> peer_method("FFDNet=benchmarks/peers.py:ffdnet:ffdnet_color.npz", "cpu").name  # doctest: +SKIP
+    'FFDNet'
     """
     name, source = _named(spec)
     found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)(?::(.+))?", source)
@@ -33,7 +56,7 @@ def peer_method(spec: str, device: str) -> Candidate:
             run: Restorer = factory(Path(file), device) if file else factory(device)
         except Exception as error:  # whatever it raises
             raise ConfigError(
-                f"--peer {found[1]}: {found[2]} cannot be set up ({first_line(error)}); it is called with "
+                f"--peer {found[1]}: {found[2]} cannot be set up ({_first_line(error)}); it is called with "
                 f"{'the weights and the device' if file else 'the device'}"
             ) from None
         return Candidate(name or found[2], run, "peer", f"{device} float32", weights)
@@ -58,16 +81,16 @@ def _function(path: Path, name: str) -> Callable[..., Restorer]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever is wrong with it
-        raise ConfigError(f"--peer: {path} cannot be loaded ({first_line(error)})") from None
+        raise ConfigError(f"--peer: {path} cannot be loaded ({_first_line(error)})") from None
     finally:
         sys.path.pop(0)
     function = getattr(module, name, None)
     if not callable(function):
         raise ConfigError(f"--peer: {path} has no function {name}")
-    return function  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return] # it is what the user wrote
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
@@ -90,7 +113,7 @@ def _by_spandrel(path: Path, device: str) -> Restorer:
     try:
         model = ModelLoader(device).load_from_file(path)
     except Exception as error:  # whatever the many architectures raise
-        raise WeightsError(f"--peer {path}: spandrel cannot load it ({first_line(error)})") from None
+        raise WeightsError(f"--peer {path}: spandrel cannot load it ({_first_line(error)})") from None
     model.eval()
 
     def run(given: Given) -> Tensor:

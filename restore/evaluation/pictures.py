@@ -16,9 +16,16 @@ from restore.images.fingerprints import Fingerprints, fingerprint
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a set: RGB ``(1, 3, h, w)`` in [0, 1] at 8 bits, cropped as asked.
+    """One picture of a set.
 
-    overlap: what it looks like that must not be in a test, empty if nothing.
+    Parameters
+    ----------
+    name : str
+        Its path in the folder.
+    clean : Tensor
+        RGB ``(1, 3, h, w)`` in [0, 1] at 8 bits, cropped.
+    overlap : str
+        Whose pictures it looks like one of, though it must not; empty for none.
     """
 
     name: str
@@ -30,8 +37,16 @@ class Picture:
 class PictureSet:
     """Pictures of a folder in natural order, or those that a list names.
 
-    crop: side of the centre crop in pixels, 0 for whole pictures. known: fingerprints of pictures that no
-    test picture may look like, by what they are.
+    Parameters
+    ----------
+    name : str
+        The set's name.
+    files, root : tuple of Path, Path
+        The files and the folder.
+    crop : int
+        Side of the centre crop in pixels, 0 for whole pictures.
+    known : mapping
+        Fingerprints of pictures that no test picture may look like, by whose they are.
     """
 
     name: str

@@ -82,9 +82,22 @@ def check() -> None:
 
 
 def figure(evaluation: Evaluation) -> Figure:
-    """The figure, free of pyplot and its global state. Means that are not finite are left out.
+    """Draw an evaluation without pyplot and its global state.
 
-    Raises ConfigError where matplotlib is missing.
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was measured; means that are not finite are left out.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A band of panels for each table or series of tables.
+
+    Raises
+    ------
+    ConfigError
+        matplotlib is missing.
     """
     check()
     from matplotlib.figure import Figure
@@ -104,7 +117,23 @@ def figure(evaluation: Evaluation) -> Figure:
 
 
 def png(evaluation: Evaluation) -> bytes:
-    """The figure as a PNG file, 1600 pixels wide. Raises ConfigError where matplotlib is missing."""
+    """Draw an evaluation as a PNG file, 1600 pixels wide.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        What was measured.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        matplotlib is missing.
+    """
     sheet = figure(evaluation)
     buffer = BytesIO()
     with warnings.catch_warnings():

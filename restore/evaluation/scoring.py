@@ -1,4 +1,4 @@
-"""Which numbers a result is judged by, and how they are computed once for each picture."""
+"""The scores of a result, with the work that concerns the reference done once for each picture."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ from restore.evaluation.perceptual import Lpips
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores results by the chosen metrics; nets: the LPIPS networks by trunk."""
+    """Scores results by some metrics.
+
+    Parameters
+    ----------
+    chosen : sequence of Metric
+        The metrics.
+    nets : mapping
+        LPIPS by the trunk.
+    """
 
     chosen: Sequence[Metric]
     nets: Mapping[str, Lpips]
 
     def of(self, case: Case, border: int) -> Reference:
-        """Scores against one clean picture, whose part of the work is done once for all methods."""
+        """Prepare the reference of a case; border: pixels at each side that PSNR and SSIM leave out."""
         return Reference(self, case, border)
 
 
 class Reference:
-    """One clean picture; see Scorer."""
+    """One clean picture that results are scored against; see `Scorer`."""
 
     def __init__(self, scorer: Scorer, case: Case, border: int):
         self._scorer = scorer
@@ -47,7 +55,7 @@ class Reference:
         return image[..., self._inner, self._inner]
 
     def scores(self, result: Tensor) -> dict[str, float | None]:
-        """Of a result ``(1, 3, h, w)``, already rounded; None where the picture is too small to tell."""
+        """Score a rounded result ``(1, 3, h, w)``; None where the picture is too small for a metric."""
         cut = self._inside(result)
         y, side = metrics.luma(cut), min(cut.shape[-2:])
         hole = None if self._hole is None else self._inside(self._hole)

@@ -19,7 +19,27 @@ MANY = 5  # names in a warning; the rest is counted
 
 
 def markdown(table: Table) -> str:
-    """A table under everything that its numbers depend on."""
+    """Format a table in Markdown, below everything that its numbers depend on.
+
+    Parameters
+    ----------
+    table : Table
+        What was measured.
+
+    Returns
+    -------
+    str
+        Markdown that ends with a line break.
+
+    Examples
+    --------
+    >>> from restore.evaluation.results import Row, Scored, Table
+    >>> from restore.evaluation.columns import METRICS
+    >>> row = Row("median", "baseline", pictures=[Scored("a.png", {"psnr": 30.0}, 0.5, 1.0)])
+    >>> table = Table("denoise", "set", "", "noise", "", None, "", "", [METRICS["psnr"]], [row], 1)
+    >>> markdown(table).splitlines()[-1]
+    '| median | 30.00 | 0.500 | 0.50 |  |  | cpu |  |'
+    """
     lines = [f"### {table.title}: {table.count} pictures", "", table.description, ""]
     checked = table.checked and f" {table.checked}: {len(table.overlaps) or 'none'} of them looks alike."
     if table.checked.startswith("Not"):
@@ -59,7 +79,7 @@ def _cells(table: Table, row: Row) -> list[str]:
 
 
 def warnings(table: Table) -> list[str]:
-    """What must be said loudly about a table."""
+    """What a reader of a table must know before its numbers."""
     found = []
     if table.left_out:
         found.append(
@@ -102,7 +122,7 @@ def _smallest(key: str) -> str:
 
 
 def as_json(evaluation: Evaluation) -> str:
-    """Everything, down to single pictures; infinite PSNR is the string "inf"."""
+    """Format everything, down to single pictures, as JSON; an infinite PSNR is the string "inf"."""
     tables = []
     for table in evaluation.tables:
         values = asdict(replace(table, shown=[]))  # without the pixels of a report
@@ -119,7 +139,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """The same with infinities as strings: JSON knows none."""
+    """The same with infinities as strings, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -130,7 +150,7 @@ def _finite(value: Any) -> Any:
 
 
 def as_csv(evaluation: Evaluation) -> str:
-    """One line for each picture and method."""
+    """Format the scores as CSV, a line for each picture and method."""
     keys = list(dict.fromkeys(m.key for table in evaluation.tables for m in table.metrics))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -151,7 +171,7 @@ def as_csv(evaluation: Evaluation) -> str:
 
 
 def footer(evaluation: Evaluation) -> str:
-    """What all tables share, one line each."""
+    """The facts that all tables share, one line each."""
     restoring = sum(p.seconds for t in evaluation.tables for row in t.rows for p in row.pictures)
     beside = sum(table.scoring_seconds for table in evaluation.tables)
     lines = [f"{key}: {value}" for key, value in evaluation.facts.items()]
