@@ -112,6 +112,7 @@ def test_the_measured_numbers_are_of_the_shipped_weights(readme: ModuleType) -> 
     assert load(device="cpu").facts["sha256"].startswith(digest)
 
 
+@pytest.mark.slow
 def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
     """FFDNet's and VDSR's graphs on weights that make them known functions."""
     import numpy as np

@@ -53,6 +53,7 @@ def test_error_rate_counts_characters() -> None:
     assert error_rate("the bat at", "the cat sat") == pytest.approx(2 / 11)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("tesseract") is None, reason="needs tesseract: apt-get install tesseract-ocr"
 )
@@ -65,7 +66,7 @@ def test_text_is_read_as_well_as_on_the_clean_page(
     rng = np.random.default_rng(seed)
     noisy = (clean + 25 * rng.standard_normal(clean.shape)).clip(0, 255).round().astype(np.uint8)
     text = " ".join(text.split())
-    restored: NDArray[np.uint8] = denoise(noisy, **options)  # type: ignore[arg-type]
+    restored: NDArray[np.uint8] = denoise(noisy, **options)  # type: ignore[arg-type] # options of three kinds
     wanted = error_rate(read_by_machine(clean, tmp_path), text)
     assert error_rate(read_by_machine(restored, tmp_path), text) <= wanted + 0.01
     assert len(text) > 100

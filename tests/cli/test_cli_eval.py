@@ -74,6 +74,7 @@ def test_help_says_what_it_does(command: str) -> None:
 # --------------------------------------------------------------------------------------------- tables
 
 
+@pytest.mark.slow
 def test_denoise_prints_a_table_under_its_protocol() -> None:
     result = run("denoise", *TINY, "--sigma", "15,25", "--no-baselines")
     assert result.exit_code == 0, result.stderr
@@ -101,6 +102,7 @@ def test_baselines_come_by_themselves() -> None:
     assert "- weights" not in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("protocol", "name"),
     [
@@ -114,6 +116,7 @@ def test_denoise_has_other_protocols(protocol: tuple[str, ...], name: str) -> No
     assert name in result.stdout
 
 
+@pytest.mark.slow
 def test_dejpeg_and_solve() -> None:
     result = run("dejpeg", *TINY, "--quality", "20", "--method", "splitting,blind", "--metrics", "psnr")
     assert result.exit_code == 0, result.stderr
@@ -135,6 +138,7 @@ def test_dejpeg_and_solve() -> None:
     assert [row[found[0].index("calls")] for row in found[1:]] == ["", "1", "1", "2", "2"]
 
 
+@pytest.mark.slow
 def test_repaint_without_its_climbs() -> None:
     walk = ("--method", "repaint", "--estimate", "sample", "--steps", "12", "--metrics", "psnr")
     for jumps, calls in (((), "102"), (("--jump-repeats", "1"), "12")):
@@ -155,6 +159,7 @@ def test_a_sweep_is_a_row_for_each_value() -> None:
     assert len({row[1] for row in found}) >= 3  # the seed does something
 
 
+@pytest.mark.slow
 def test_json_csv_report_and_plot() -> None:
     out = ("--json", "e.json", "--csv", "e.csv", "--report", "e.html", "--plot", "e.png")
     only = ("--sigma", "10,20", "--metrics", "psnr")
@@ -312,6 +317,7 @@ def test_an_unreadable_picture_is_left_out_and_the_exit_code_says_so() -> None:
     assert "gaussian sigma 25, unclipped: 3 pictures" in result.stdout
 
 
+@pytest.mark.slow
 def test_lpips_of_a_given_trunk(shared_data: Path) -> None:
     trunk = shared_data / "metrics" / "squeezenet1_1_features.pth"
     result = run("inpaint", *TINY, "--holes", "box", "--no-own", "--lpips-trunk", trunk, "--metrics", "lpips")
@@ -323,6 +329,7 @@ def test_lpips_of_a_given_trunk(shared_data: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_ffdnet_and_vdsr_prove_the_protocols(shared_data: Path) -> None:
     """What their authors' weights reach is known: 31.21 dB on CBSD68 at sigma 25, 31.45 dB on Set5 x4."""
     peers = Path(__file__).parents[2] / "benchmarks" / "peers.py"

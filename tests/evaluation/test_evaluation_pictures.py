@@ -64,6 +64,7 @@ def test_a_crop_of_a_picture_that_was_trained_on_is_marked_too(folder: Path) -> 
     assert [p.overlap for p in crops] == ["in training"] * 3
 
 
+@pytest.mark.slow
 def test_bsds_val_is_found_by_a_list_that_holds_it(shared_data: Path) -> None:
     """What the field's contamination is: CBSD68, BSD300 test and BSD100 are all BSDS500 val."""
     bsds = shared_data / "test" / "bsd300_test"

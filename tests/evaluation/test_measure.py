@@ -60,6 +60,7 @@ def test_what_a_picture_is_too_small_for_has_no_mean(folder: Path) -> None:
     assert "| - |" in tables.markdown(table)
 
 
+@pytest.mark.slow
 def test_a_table_holds_what_was_measured(folder: Path, backbone: Backbone) -> None:
     protocol, ticks = Gaussian(25), []
     methods = [*baseline_rows(protocol)[:1], *own_rows(protocol, backbone, Selection())]

@@ -186,6 +186,7 @@ def smooth(seed: int, shape: tuple[int, ...]) -> Tensor:
     return F.interpolate(small, size=shape[2:], mode="bicubic").clamp(0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(176, 176), (177, 201), (256, 190)])
 @pytest.mark.parametrize("noise", [0.02, 0.1, 0.4])
 def test_ms_ssim_is_the_paper_s(size: tuple[int, int], noise: float) -> None:

@@ -48,6 +48,7 @@ def test_a_peer_is_a_function_of_a_file(tmp_path: Path) -> None:
         peer_method(f"{code}:gray:{tmp_path / 'none'}", "cpu")
 
 
+@pytest.mark.slow
 def test_a_peer_is_a_model_that_spandrel_knows(tmp_path: Path) -> None:
     """SRVGGNet-compact (Real-ESRGAN's small network) with weights drawn at random."""
     pytest.importorskip("spandrel")

@@ -43,6 +43,7 @@ def test_lpips_gives_the_published_numbers(shared_data: Path) -> None:
     assert scores.tolist() == pytest.approx([0.1024, 0.0938], abs=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial", [False, True])
 def test_lpips_is_that_of_its_package(trunk: Path, spatial: bool) -> None:
     distance = Lpips(trunk)
@@ -70,6 +71,7 @@ def test_lpips_is_a_distance_of_each_picture(trunk: Path) -> None:
     assert distance(a, half)[0] == 0 < distance(a, half)[1] < distance(a, b)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["squeeze", "alex"])
 def test_lpips_loads_every_layer_of_the_trunk(net: str, tmp_path: Path) -> None:
     """The distance by hand: torchvision's own network, unit features, the heads in the wheel."""
@@ -170,7 +172,7 @@ def test_lpips_refuses_another_trunk(tmp_path: Path) -> None:
 
 def test_lpips_refuses_wrong_arguments(trunk: Path) -> None:
     with pytest.raises(ValueError, match="one of squeeze, alex, vgg; got 'resnet'"):
-        Lpips(trunk, net="resnet")  # type: ignore[arg-type]
+        Lpips(trunk, net="resnet")  # type: ignore[arg-type] # what is refused
     with pytest.raises(ValueError, match=r"at least 32x32 pixels .* got \(1, 3, 31, 40\)"):
         Lpips(trunk)(torch.zeros(1, 3, 31, 40), torch.zeros(1, 3, 31, 40))
     with pytest.raises(ValueError, match=r"got \(1, 1, 40, 40\)"):

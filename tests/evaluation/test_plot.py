@@ -33,6 +33,7 @@ def test_figure_holds_curves_and_bars() -> None:
     assert [text.get_text() for text in bars.axes[0].texts] == ["30.00", "32.00"]
 
 
+@pytest.mark.slow
 def test_png_is_a_picture_with_every_name() -> None:
     pytest.importorskip("matplotlib")
     odd = table("denoise", "x", [row("_hidden $x^$ 日本", "given", [INF, 1]), row(NASTY, "peer", [2])])

@@ -100,6 +100,7 @@ def test_degraded_pictures_are_what_their_operator_makes_of_them() -> None:
         Degraded(("blur=gaussian:30",)).apply(CLEAN)
 
 
+@pytest.mark.slow
 def test_bicubic_down_is_matlab_s(shared_data: Path) -> None:
     """The published numbers of bicubic on Set5 x4 hold only for antialiased reduction: 28.43 dB, .811."""
     pictures = PictureSet.of(shared_data / "test" / "set5")

@@ -32,6 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_page_draws_itself_and_asks_for_nothing(browser: Browser, page: Path) -> None:
     browser.open(page)
     assert {url.split(":")[0] for url in browser.requests} == {"file", "data"}
@@ -121,6 +122,7 @@ def middles(canvas: np.ndarray, scale: int = 0) -> np.ndarray:
     return inside[scale // 2 :: scale, scale // 2 :: scale]
 
 
+@pytest.mark.slow
 def test_divider_shows_the_pixels_of_both_pictures(browser: Browser, page: Path) -> None:
     browser.open(page)
     shown = evaluation().tables[0].shown[0]
@@ -156,6 +158,7 @@ def test_divider_shows_the_pixels_of_both_pictures(browser: Browser, page: Path)
     np.testing.assert_array_equal(middles(on_canvas()), left)
 
 
+@pytest.mark.slow
 def test_zoom_holds_the_point_under_the_pointer_and_drags_pan(browser: Browser, page: Path) -> None:
     browser.open(page)
     x, y, width, height = browser.run("""
@@ -188,6 +191,7 @@ def test_zoom_holds_the_point_under_the_pointer_and_drags_pan(browser: Browser, 
     assert browser.run("$('.viewer [data-value=\"1\"]').click();" + scale) == 1
 
 
+@pytest.mark.slow
 def test_error_map_is_the_difference_to_the_reference(browser: Browser, page: Path) -> None:
     browser.open(page)
     shown = evaluation().tables[0].shown[0]
@@ -216,6 +220,7 @@ def test_error_map_is_the_difference_to_the_reference(browser: Browser, page: Pa
     assert np.corrcoef(difference.ravel(), lightness.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.slow
 def test_hole_small_input_and_equal_input_are_handled(browser: Browser, page: Path) -> None:
     browser.open(page)
     code = """

@@ -15,6 +15,7 @@ from restore.priors.backbone import Backbone
 from restore.tasks import catalogue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "protocol",
     [Gaussian(25), Jpeg(20), BicubicDown(2), Holes("box"), Degraded(("down=2",))],
