@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 import torch
 from fitting_runs import base as base
-from fitting_runs import different, fit, load, quick, rows_of, singles, tensors_of
+from fitting_runs import different, fit, interrupt_at, load, quick, rows_of, singles, tensors_of
 from safetensors import safe_open
-from torch import Tensor
 
 from restore.errors import ConfigError
-from restore.fitting.fitter import Fitter
 from restore.priors import adapters
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped_weights
@@ -68,17 +66,6 @@ def test_whole_weights_that_began_as_adapters_take_adapters(tmp_path: Path, weig
         fit(singles(), name, quick(rank=rank, steps=1), base=started, force=True, say=len)
         started = load(name)
     assert started.facts["fit"]["config"]["rank"] == 1
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    whole = Fitter.train_step
-
-    def interrupted(self: Fitter, f: Any) -> Tensor:
-        if self.step == step:
-            raise KeyboardInterrupt
-        return whole(self, f)
-
-    monkeypatch.setattr(Fitter, "train_step", interrupted)
 
 
 @pytest.mark.slow

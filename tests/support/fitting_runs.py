@@ -16,6 +16,7 @@ from torch import Tensor
 
 from restore.fitting import fit as fits
 from restore.fitting.fit import FitOptions, FitReport
+from restore.fitting.fitter import Fitter
 from restore.fitting.views import NoisySet, Scene
 from restore.priors import checkpoint
 from restore.priors.backbone import Backbone
@@ -82,3 +83,15 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
 def different(one: dict[str, Tensor], two: dict[str, Tensor]) -> list[str]:
     assert one.keys() == two.keys()
     return [name for name in one if not torch.equal(one[name], two[name])]
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Interrupt a fit before it takes this step."""
+    whole = Fitter.train_step
+
+    def interrupted(self: Fitter, f: Any) -> Tensor:
+        if self.step == step:
+            raise KeyboardInterrupt
+        return whole(self, f)
+
+    monkeypatch.setattr(Fitter, "train_step", interrupted)
