@@ -102,6 +102,10 @@ class Plan(ABC):
         """Complete the options by what the picture shows. prior: loads the network, where that is needed."""
         return Choice(dict(self.options))
 
+    def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
+        """Notes on the use of this prior for what was chosen."""
+        return ()
+
     @abstractmethod
     def workload(self, options: Options, prior: Prior) -> Workload:
         """What a budget of calls or seconds is for."""

@@ -151,9 +151,12 @@ class Runner:
         self._facts |= choice.facts
         self._notes(*choice.notes)
         self._ensemble = self.settings.ensemble
-        if not self.settings.budgeted or choice.unchanged:
+        if choice.unchanged:
             return choice
         prior = self.loader.prior
+        self._notes(*plan.cautions(choice, prior))
+        if not self.settings.budgeted:
+            return choice
         work = plan.workload(choice.options, prior)
         spent = self.budgets.spend(job.name, choice.options, work, prior, self._began)
         self._facts |= spent.facts

@@ -166,7 +166,6 @@ class SolvePlan(Plan):
         notes: tuple[str, ...] = ()
         if self.without_profile:
             notes = (f"{self.source.name}: its profile is for gray; the result has colours, and none",)
-        self._operator(prior().device)  # a picture that is too small is refused before anything is planned
         return Choice(options, notes=notes)
 
     def _operator(self, device: torch.device | str) -> Degradation:
@@ -184,6 +183,7 @@ class SolvePlan(Plan):
         from restore.inverse.build import chain_of
         from restore.tasks.solve import solve
 
+        self._operator(prior.device)  # a picture that is too small is refused before anything is planned
         pixels = self.pixels
         factor = size_before(self.words, (1000, 1000))[0] / 1000
         side = max(1, round(SMALL / factor))

@@ -86,19 +86,8 @@ def test_the_command_gives_what_the_function_gives(name: str, weights: Path, bac
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_repaint_takes_the_samplers_that_climb(sampler: str, weights: Path, backbone: Backbone) -> None:
-    words = [
-        "inpaint",
-        "photo.png",
-        "--mask",
-        "mask.png",
-        "--method",
-        "repaint",
-        "--sampler",
-        sampler,
-        "--weights",
-        weights,
-    ]
-    done = cli(*words, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)
+    words = ["inpaint", "photo.png", "--mask", "mask.png", "--method", "repaint", "--sampler", sampler]
+    done = cli(*words, "--weights", weights, "--steps", 4, "--jump-length", 2, "--jump-repeats", 2)
 
     def function() -> object:
         jumps = Jumps(2, 2)

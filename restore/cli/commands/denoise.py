@@ -84,16 +84,10 @@ class DenoisePlan(Plan):
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         options = dict(self.options)
         if options["sigma"] is not None or options["method"] == "blind":
-            choice = Choice(options)
-        elif options["method"] == "auto":
-            choice = self._by_noise(options, prior())
-        else:
-            choice = self._with_level(options)
-        if choice.unchanged:
-            return choice
-        return Choice(
-            choice.options, choice.facts, (*choice.notes, *self._if_fitted(choice.options["method"], prior()))
-        )
+            return Choice(options)
+        if options["method"] == "auto":
+            return self._by_noise(options, prior())
+        return self._with_level(options)
 
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """The method and the level for the noise that is measured."""
@@ -133,9 +127,9 @@ class DenoisePlan(Plan):
             )
         return Choice(options, {"sigma": round(to_255(sigma), 3)}, tuple(notes))
 
-    def _if_fitted(self, method: str, prior: Prior) -> tuple[str, ...]:
-        """A note where weights were fitted for another method than the one they are used by."""
-        fitted = prior.facts.get("fit")
+    def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
+        """Say so when the weights were fitted for another method than the one that is used."""
+        fitted, method = prior.facts.get("fit"), choice.options["method"]
         used = "gaussian" if method == "auto" else method  # told a level
         if not fitted or fitted["branch"] == used:
             return ()
