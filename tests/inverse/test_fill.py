@@ -17,6 +17,7 @@ def random_image(h: int, w: int, *, b: int = 2, seed: int = 0) -> Tensor:
     return torch.rand(b, 3, h, w, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.slow
 @given(
     h=st.integers(1, 40),
     w=st.integers(1, 40),

@@ -309,6 +309,7 @@ def one_of_each_kind(state: dict[str, Tensor]) -> list[str]:
     return list({re.sub("[0-9]+", "0", name): name for name in state}.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> None:
     file = tmp_path / "odd.pt"
@@ -327,6 +328,7 @@ def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> N
         assert only_weights_errors(lambda: diffusers.read(tmp_path)), name
 
 
+@pytest.mark.slow
 def test_every_renamed_tensor_is_named(tmp_path: Path) -> None:
     state, file = GuidedUNet(32, (1, 2), 1, (1,), classes=2).state_dict(), tmp_path / "odd.pt"
     far, broken = "input_blocks.9999.0.in_layers.0.weight", "output_blocks.1.1.conv.weight\n"
@@ -362,6 +364,7 @@ WRONG: tuple[Any, ...] = (
 SETTINGS = (diffusers.NETWORK | diffusers.ONLY | diffusers.SCHEDULER | diffusers.ONLY_SCHEDULER).keys()
 
 
+@pytest.mark.slow
 def test_every_odd_setting_is_an_error_of_one_line(tmp_path: Path) -> None:
     """Or none, where it is another's way to say something: 1.5 for a shift, null for no classes."""
     UNet2DModel(**SMALL).save_pretrained(tmp_path)

@@ -27,6 +27,7 @@ def highest(radius: int, multiple: int):  # type: ignore[no-untyped-def]
     return network
 
 
+@pytest.mark.slow
 @given(
     h=st.integers(1, 70),
     w=st.integers(1, 70),
@@ -63,6 +64,7 @@ def test_memory_is_bounded_by_the_tile() -> None:
     assert len(sizes) == 4 * 5
 
 
+@pytest.mark.slow
 def test_network_in_tiles_equals_network_in_one_piece() -> None:
     network = random_network()
     for h, w, tile in ((37, 131, 16), (97, 61, 33), (61, 64, 64), (1, 90, 20)):
@@ -78,6 +80,7 @@ def test_network_in_tiles_equals_network_in_one_piece() -> None:
         assert whole.std() > 0.1
 
 
+@pytest.mark.slow
 def test_denoiser_in_tiles_equals_denoiser_in_one_piece() -> None:
     config = BackboneConfig(network=UNetConfig(channels=(8, 8), blocks=1, embedding=8))
     backbone = Backbone(random_network(config.network), config)

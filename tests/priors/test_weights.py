@@ -109,6 +109,7 @@ def test_faded_prints_stay_faded() -> None:
     assert drift(restored, faded) < 1
 
 
+@pytest.mark.slow
 def test_upscale() -> None:
     picture = clean()
     small = (resize(picture, (32, 32)).clamp(0, 1) * 255).round() / 255
@@ -120,6 +121,7 @@ def test_upscale() -> None:
     assert drift(sample, picture) < 1
 
 
+@pytest.mark.slow
 def test_inpaint() -> None:
     picture, hole = clean(), strokes().expand(3, -1, -1, -1)
     fill = push_pull(picture, hole)
