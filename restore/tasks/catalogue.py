@@ -16,10 +16,10 @@ from restore.inverse import catalogue
 from restore.types import Estimate
 
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
-JUMPS = (10, 10)  # RePaint's: climb back so many steps, take each stretch so many times
+JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
 SCALES = (1.5, 4.0)
 SAMPLE_STEPS = 50
-MAP_SAMPLES = 8  # that uncertainty is measured between
+MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
 MOST_STEPS = 1000
 # Measured on validation pictures with blurs and reductions, as are the solvers' own starts.
@@ -98,7 +98,7 @@ class Method:
         return self.before + steps - drawn + twice * named_sampler(name).calls(drawn)
 
 
-BRANCH_CALLS = 2  # of the conditional branch, one for each of two orientations, before upscaling's projection
+BRANCH_CALLS = 2  # of the conditional branch before upscaling's projection, one for each orientation
 
 _METHODS = (
     Method("denoise", "auto", "mean", 1, default=True),

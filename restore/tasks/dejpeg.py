@@ -1,4 +1,4 @@
-"""Undo JPEG: of all pictures that the file can have been of, the one that looks most like a photograph."""
+"""Undo JPEG: of all pictures that give the file, find one that is probable as a photograph."""
 
 from __future__ import annotations
 
@@ -122,11 +122,11 @@ def dejpeg(
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
     first = operator.projection(y)(_blind(y, prior))
-    walk = _for_tables(plan, estimate, coding, start)
+    plan = _for_tables(plan, estimate, coding, start)
     if progress is not None:
-        progress(1, 1 + walk.steps)
+        progress(1, 1 + plan.steps)
     rest = part_of(progress, 1, 0)
-    x = solve_problem(Problem(y, operator), walk, seeded_rng(seed), prior, rest, first=first)
+    x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, rest, first=first)
     return picture.like_original(upright(x, coding.turn))
 
 
@@ -162,7 +162,7 @@ def _blind(y: Tensor, prior: Prior) -> Tensor:
 
 
 def _coding_of(image: object, quality: float | None) -> JpegCoding:
-    """What was told, or what PIL knows of a file it has opened."""
+    """Take the coding from the quality, or from a file that PIL has opened."""
     if quality is not None:
         return coding_of(quality)
     tables = getattr(image, "quantization", None)

@@ -1,4 +1,4 @@
-"""Denoise a picture: the noisy picture is itself a state of the diffusion, so the walk starts there."""
+"""Denoise a picture, which is itself a state of the diffusion, so that sampling starts from it."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _blind(
     drawing: Drawing,
     progress: Progress | None,
 ) -> Tensor:
-    """By the conditional branch, which is shown the noisy pictures and the level of their noise, or None."""
+    """Denoise by the conditional branch, which sees the noisy pictures and their noise level, if known."""
     prior, top = drawing.prior, sigmas[0]
 
     def answer(hint: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ def _blind(
 
 
 def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Tensor]:
-    """The pictures with others at some places, all of the new ones' precision."""
+    """Put other pictures at some places; all get the precision of the new ones."""
     there = dict(zip(places, new, strict=True))
     return [there.get(k, picture.to(new)) for k, picture in enumerate(pictures)]
 
@@ -167,7 +167,7 @@ def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Te
 def _decided(
     method: Method, given: float | None, batch: Tensor, prior: Prior
 ) -> tuple[list[str], list[float | None]]:
-    """The method of each picture of a batch, and the noise level that the prior is asked for."""
+    """Choose the method of each picture of a batch, and the noise level that the prior is called with."""
     if method == "auto" and given is None:
         choices = [choose(picture, prior) for picture in batch]
         return [choice.method for choice in choices], [choice.noise_std for choice in choices]
@@ -188,12 +188,12 @@ def _sigmas(picture: Tensor, noise_std: float, lowest: float, steps: int) -> lis
         return []
     gray = bool((picture == picture[:1]).all())
     sigma = noise_std * 3**0.5 if gray else noise_std
-    # A sigmas of one step is one call: the posterior mean.
+    # One step is one network call, which gives the posterior mean.
     return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else karras(sigma, lowest, steps)
 
 
 def _cut_off(picture: Tensor, method: str, noise_std: float | None, prior: Prior) -> NoiseModel | None:
-    """The noise of which some was cut off at black and white; None where that is little, or nobody can tell.
+    """Measure noise of which some was cut off at black and white; None where that is little or unknown.
 
     picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
     """
@@ -221,7 +221,7 @@ def _made_up(
     calls: int,
     progress: Progress | None,
 ) -> tuple[Tensor, Progress | None]:
-    """The pictures with the noise they lost at black and white, and how ``calls`` more are to be reported."""
+    """Give pictures back the noise cut off at black and white; also give the progress of ``calls`` more."""
     models = {k: noise for k, noise in enumerate(lost) if noise is not None}
     if not models:
         return noisy, progress
@@ -233,7 +233,7 @@ def _made_up(
 
 
 def _ended(results: Tensor, lost: Sequence[NoiseModel | None]) -> Tensor:
-    """Results in [0, 1] where the pictures were and the noise made up for was not."""
+    """Clip the results of pictures whose noise was cut off to [0, 1]."""
     pairs = zip(results, lost, strict=True)
     return torch.stack([result if noise is None else result.clamp(0, 1) for result, noise in pairs])
 

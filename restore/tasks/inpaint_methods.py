@@ -30,24 +30,21 @@ from restore.tasks.solve import ROUNDING, solve_problem
 from restore.tasks.solve import Plan as SolverPlan
 from restore.types import Denoiser, Estimate, Progress
 
-FROM_NOISE = ("conditional", "repaint")  # the methods to which their first fill does not matter
-# Splitting starts in the middle of the ladder, a sample lower, from what splitting found. Measured on the
-# validation pictures, as are the defaults above.
+FROM_NOISE = ("conditional", "repaint")  # these start from noise, so the first fill does not matter
+# The first and the last noise level of splitting. Measured on the validation pictures, as are those below.
 START_SIGMA, LAST_SIGMA = 0.125, 0.01
 
-# Which part of the steps draws a sample. By DDNM it begins at one noise level: in letters and hairlines less
-# is to be invented than in holes that are deeper than THIN pixels.
+# Which part of the steps draws a sample by DDNM, and the noise level it begins at, for holes that are deeper
+# than THIN pixels (True) and for letters and hairlines, where less is to be invented.
 DRAWN = {False: (3, 0.05), True: (2, 0.1)}
 THIN = 6.0
-# Alternating draws half of the steps, and begins where every pixel needs it: at so much, for a texture of
-# deviation 1 that is left out one pixel deep in the hole, and by the square of the depth, within limits. Both
-# are means over near pixels.
+# `strength_map`: the noise level for a texture of deviation 1 that is missing at depth 1, and its limits.
 PER_TEXTURE, LOWEST, HIGHEST = 0.6, 0.05, 0.9
 
-FEW = 4  # steps of drawing below which all pixels begin at one level
-AT_SMALLER = 0.15  # where all pixels begin at a half, a quarter and so on of the size
+FEW = 4  # with fewer steps of drawing, all pixels begin at one noise level
+AT_SMALLER = 0.15  # the noise level that drawing begins at, at sizes below the full one
 
-FINE, NEAR = 1.5, 12.0  # radii in pixels: of what is no texture any more, and of what is near
+FINE, NEAR = 1.5, 12.0  # radii in pixels: texture is finer than FINE, and compared within NEAR
 
 SOLVER_SIGMA = 0.4  # where the published solvers start from the fill
 AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditional branch
@@ -55,9 +52,30 @@ AFTER_BRANCH = 0.06, 0.005  # where splitting begins and ends after the conditio
 
 @dataclass(frozen=True)
 class Jumps:
-    """RePaint's resampling: climb back ``length`` steps, walk each stretch ``repeats`` times.
+    """RePaint's resampling: the noise level rises by ``length`` steps, and they are taken again.
 
-    Raises ValueError for numbers below 1.
+    Parameters
+    ----------
+    length : int
+        How many steps a jump goes back, at least 1.
+    repeats : int
+        How often these steps are taken, at least 1; 1 never goes back.
+
+    Raises
+    ------
+    ValueError
+        For numbers below 1.
+
+    References
+    ----------
+    .. [1] A. Lugmayr et al. (2022). RePaint: inpainting using denoising diffusion probabilistic models.
+       arXiv:2201.09865, section 4.2.
+
+    Examples
+    --------
+    >>> from restore.tasks.inpaint_methods import Jumps
+    >>> Jumps(length=5)
+    Jumps(length=5, repeats=10)
     """
 
     length: int = 10
@@ -134,7 +152,7 @@ def halvings_of(hole: Tensor, plan: Plan) -> int:
 
 
 def by_solver(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
-    """As published, from a smooth fill with noise on it."""
+    """Run a solver as published, from a smooth fill with noise added."""
     solver = solvers()[plan.method.name]
     problem = Problem(level.fill * (1 - level.hole), level.operator, ROUNDING / 255)
     steps = SolverPlan(solver, None, plan.steps, min(SOLVER_SIGMA, solver.start), LAST_SIGMA)

@@ -14,7 +14,7 @@ from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel
 from restore.priors.protocol import Prior
 
-CORRELATED = 0.25  # of noise between neighbours; white noise measures below it nearly always
+CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 STRONG = 30 / 255  # noise that no texture is mistaken for
@@ -26,8 +26,16 @@ CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut
 class Choice:
     """How a picture is best denoised, and why.
 
-    method: ``none`` where there is no noise to speak of. noise_std: what is taken for its level, [0, 1]
-    units; None where the method is not told. why: in words. correlation: of noise between neighbours.
+    Parameters
+    ----------
+    method : {'none', 'gaussian', 'blind'}
+        ``none`` where there is hardly any noise.
+    noise_std : float or None
+        What is taken for its level, [0, 1] units; None where the method needs none.
+    why : str
+        The reason, for people.
+    correlation : float
+        Of the noise of neighbouring pixels, 0 to 1.
     """
 
     method: Literal["none", "gaussian", "blind"]
@@ -37,13 +45,25 @@ class Choice:
 
 
 def choose(picture: Tensor, prior: Prior) -> Choice:
-    """Measure a picture's noise and choose the method for it. picture ``(3, h, w)`` in [0, 1].
+    """Measure a picture's noise and choose the method for it.
 
-    White noise of one level is what the prior is exact for; noise that neighbours share, or that grows with
-    the signal, is the conditional branch's; a picture without noise is left as it is. Weights fitted to one
-    kind of noise are used as they were fitted. The two estimates complement each other: the finest orders
-    tell noise from texture but miss smooth noise, the flattest patches the other way round; of noise that is
-    not the same in all channels the differences of colours tell, where there is hardly any texture.
+    The prior is exact for white noise of one level. Noise that is correlated between neighbours, or grows
+    with the signal, is left to the conditional branch, and a picture without noise is left as it is. Weights
+    that were fitted to one kind of noise are used for that. Two estimates complement each other: the finest
+    frequencies tell noise from texture but miss smooth noise, and the flattest patches the other way round.
+    Noise that differs between channels is measured on differences of colours, which have hardly any texture.
+
+    Parameters
+    ----------
+    picture : tensor
+        ``(3, h, w)`` in [0, 1].
+    prior : Prior
+        Its facts say whether it was fitted.
+
+    Returns
+    -------
+    Choice
+        The method, the noise level and the reason.
     """
     fitted = prior.facts.get("fit")
     if fitted and fitted["branch"] == "blind":
@@ -89,9 +109,9 @@ def estimated_sigmas(batch: Tensor) -> list[float]:
 def before_cut(pixels: NDArray[Any], sigma: float) -> float:
     """The level of noise of which some was cut off at black and white, from what `estimate_sigma` found.
 
-    That leaves out patches at an end, and so finds too little, nine tenths for sigma 50; `measure_noise`
-    makes up for what they lack, and takes some texture for noise unless that is STRONG. Else the geometric
-    mean of both is within 3 % on most pictures.
+    `estimate_sigma` leaves out patches at black or white and so finds too little, nine tenths for sigma 50.
+    `measure_noise` corrects for that, but takes some texture for noise unless the noise is STRONG. Below that
+    the geometric mean of both is within 3 % on most pictures.
     """
     if sigma < VISIBLE or min(pixels.shape[:2]) < SIDE or not is_clipped(pixels, CUT_OFF):
         return sigma

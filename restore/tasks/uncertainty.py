@@ -239,8 +239,8 @@ def of_solving(
     """
 
     def draw(number: int) -> Any:
-        walk = {"estimate": "sample", "steps": STEPS, "seed": number, **options}
-        return solve(image, operator, prior=prior, **walk)
+        asked = {"estimate": "sample", "steps": STEPS, "seed": number, **options}
+        return solve(image, operator, prior=prior, **asked)
 
     return of_samples(draw, count, "solve", seed=seed, prior=prior)
 
@@ -308,8 +308,8 @@ def of_blind(image: Picture, sigma: float | None, *, count: int = 8, seed: int =
     """
 
     def draw(number: int) -> Any:
-        walk: dict[str, Any] = {"method": "blind", "estimate": "sample", "steps": STEPS, "seed": number}
-        return denoise(image, sigma=sigma, prior=prior, **walk)
+        asked: dict[str, Any] = {"method": "blind", "estimate": "sample", "steps": STEPS, "seed": number}
+        return denoise(image, sigma=sigma, prior=prior, **asked)
 
     return of_samples(draw, count, "blind", seed=seed, prior=prior)
 

@@ -234,6 +234,7 @@ def test_calls_are_kept_told_and_recorded(photo: Path, weights: Path, tmp_path: 
     assert np.array_equal(images.read(out).pixels, images.read(by_steps).pixels)
 
 
+@pytest.mark.slow
 def test_seconds_become_calls_and_are_recorded_as_such(photo: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.png"
     arguments = ("upscale", photo, "--scale", 2, "-o", out, "--weights", weights, "--json")
@@ -250,6 +251,7 @@ def test_seconds_become_calls_and_are_recorded_as_such(photo: Path, weights: Pat
     assert np.array_equal(images.read(out).pixels, images.read(again).pixels)
 
 
+@pytest.mark.slow
 def test_a_repaint_of_so_many_seconds_is_recorded_by_its_climbs(
     photo: Path, weights: Path, tmp_path: Path
 ) -> None:

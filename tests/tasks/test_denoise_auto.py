@@ -151,6 +151,7 @@ def test_a_picture_without_noise_comes_back_as_it_is(name: str, backbone: Backbo
     assert not np.array_equal(denoise(picture, method="blind", prior=backbone), picture)
 
 
+@pytest.mark.slow
 def test_each_picture_of_a_batch_has_its_own_method(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

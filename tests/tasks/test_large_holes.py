@@ -19,8 +19,6 @@ from restore.tasks import holes
 from restore.tasks.holes import enlarged, halvings
 from restore.tasks.inpaint import inpaint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def hole_of(mask: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(mask > 0).float()[None, None]
@@ -108,6 +106,7 @@ def steps_across(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(np.abs(np.diff(grey, axis=1)).mean(axis=0))
 
 
+@pytest.mark.slow
 def test_tile_borders_are_as_smooth_as_anything_in_a_large_fill(shipped: Backbone) -> None:
     photo = scene(1, 96, 384)
     mask = np.zeros((96, 384), np.uint8)
@@ -128,6 +127,7 @@ def test_tile_borders_are_as_smooth_as_anything_in_a_large_fill(shipped: Backbon
     assert np.abs(whole.astype(int) - tiled).max() <= 2
 
 
+@pytest.mark.slow
 def test_the_edge_of_a_large_hole_is_no_step(shipped: Backbone) -> None:
     photo = scene(2, 160, 256)
     mask = np.zeros((160, 256), np.uint8)

@@ -183,6 +183,7 @@ def check_inpainting_is_tried() -> None:
             of_inpainting(image, torch.ones(3, 1, 40, 48), count=2, prior=prior)
 
 
+@pytest.mark.slow
 def test_a_gray_picture_has_the_deviation_of_gray_samples() -> None:
     """The mean of three channels varies less than each of them."""
     gray, hole = picture(1, 1, 32, 40), torch.zeros(1, 1, 32, 40)
@@ -245,6 +246,7 @@ def test_the_temperature_is_that_of_the_weights() -> None:
         torch.testing.assert_close(ratio, torch.full_like(ratio, known))
 
 
+@pytest.mark.slow
 def test_denoisings_deviation_is_its_error(shared_data: Path) -> None:
     """On a picture that is none of training's: in every fifth of the pixels within 30 %."""
     file = sorted((shared_data / "test" / "kodak24").iterdir())[7]
