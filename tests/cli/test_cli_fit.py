@@ -12,17 +12,16 @@ from typing import get_args
 import numpy as np
 import pytest
 import tifffile
-from click.testing import CliRunner, Result
+from commands import cli
+from fitting_runs import clean, different, interrupt_at, load, noisy, singles, tensors_of
 from PIL import Image
-from test_fit import clean, different, interrupt_at, load, noisy, singles, tensors_of
-from test_noise_model import RAMP
+from ramps import RAMP
 
 import restore
 from restore import images
-from restore.cli import fit
-from restore.cli.main import main
+from restore.cli.commands import fit
 from restore.fitting import fitter as fitters
-from restore.fitting.fit import measure_set
+from restore.fitting.set_noise import measure_set
 from restore.fitting.views import read_noisy
 from restore.priors.checkpoint import save
 from restore.testing import tiny_prior
@@ -32,12 +31,6 @@ ROOT = Path(__file__).parents[2]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def run(*arguments: object) -> Result:
-    """Run ``restore ARGUMENTS`` in this process; a bug raises here."""
-    words = [str(argument) for argument in arguments]
-    return CliRunner().invoke(main, words, catch_exceptions=False, prog_name="restore")
 
 
 @pytest.fixture
@@ -58,8 +51,9 @@ def options_of(weights: Path) -> tuple[object, ...]:
     return (*QUICK, "--weights", weights, "--device", "cpu", "--precision", "fp32")
 
 
+@pytest.mark.slow
 def test_the_command(here: Path, weights: Path) -> None:
-    done = run("fit", "in", "-o", "own.safetensors", *options_of(weights))
+    done = cli("fit", "in", "-o", "own.safetensors", *options_of(weights))
     assert (done.exit_code, done.stdout) == (0, "own.safetensors\n")
     assert done.stderr.startswith("4 scenes, 0.0 megapixels\nnoise sigma ")
     assert "on those kept aside: mean squared error lower by " in done.stderr.splitlines()[-1]
@@ -67,7 +61,7 @@ def test_the_command(here: Path, weights: Path) -> None:
     config = facts["config"]
     assert (config["minutes"], config["steps"], config["batch"], config["crop"]) == (0, 12, 4, 32)
     assert (config["lr"], config["held_out"], config["seed"], config["rank"]) == (0.3, 0.25, 0, 0)
-    quiet = run("fit", "in", "-o", "b.safetensors", *options_of(weights), "-q")
+    quiet = cli("fit", "in", "-o", "b.safetensors", *options_of(weights), "-q")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "b.safetensors\n", "")
     a, b = (tensors_of(Path(f"{name}.safetensors")) for name in ("own", "b"))
     assert different(a, b) == []
@@ -75,7 +69,7 @@ def test_the_command(here: Path, weights: Path) -> None:
 
 def test_the_command_says_what_the_function_reports(here: Path, weights: Path) -> None:
     (here / "in" / "bad.png").write_bytes(b"no picture")
-    done = run("fit", "in", "-o", "own.safetensors", *options_of(weights), "--json")
+    done = cli("fit", "in", "-o", "own.safetensors", *options_of(weights), "--json")
     assert done.exit_code == 0
     (line,) = done.stdout.splitlines()
     facts = json.loads(line)
@@ -87,13 +81,13 @@ def test_the_command_says_what_the_function_reports(here: Path, weights: Path) -
 
 
 def test_dry_run(here: Path) -> None:
-    done = run("fit", "in", "-o", "own.safetensors", "--dry-run", "--json", "-q")
+    done = cli("fit", "in", "-o", "own.safetensors", "--dry-run", "--json", "-q")
     assert done.exit_code == 0
     facts = json.loads(done.stdout)
     assert facts.keys() == {"noise", "method", "scenes", "skipped", "output", "status"}
     assert (facts["status"], facts["method"], facts["scenes"]) == ("planned", "recorrupted", 4)
     assert facts["noise"]["sigma"] == pytest.approx(20, rel=0.15)
-    done = run("fit", "in", "-o", "own.safetensors", "--dry-run", "--sigma", 7)
+    done = cli("fit", "in", "-o", "own.safetensors", "--dry-run", "--sigma", 7)
     assert done.stdout.startswith("noise sigma 7.0 of 255")
     assert done.stdout.endswith("; recorrupted -> own.safetensors\n")
     assert [path.name for path in here.iterdir()] == ["in"]
@@ -104,12 +98,12 @@ def test_pairs_and_bursts_on_the_command_line(here: Path) -> None:
         for view in range(2):
             Path(f"v{view}").mkdir(exist_ok=True)
             Image.fromarray(noisy(k, view, sigma=5)).save(f"v{view}/{k}.png")
-    done = run("fit", ".", "-o", "o.safetensors", "--pairs", "v{view}/{scene}", "--dry-run", "--json")
+    done = cli("fit", ".", "-o", "o.safetensors", "--pairs", "v{view}/{scene}", "--dry-run", "--json")
     facts = json.loads(done.stdout)
     assert (facts["method"], facts["scenes"]) == ("noise2noise", 2)
     assert "do not fit the pattern" in done.stderr
     tifffile.imwrite("burst.tif", np.stack([noisy(0, view, sigma=5) for view in range(3)]), photometric="rgb")
-    facts = json.loads(run("fit", "burst.tif", "-o", "o.safetensors", "--dry-run", "--json").stdout)
+    facts = json.loads(cli("fit", "burst.tif", "-o", "o.safetensors", "--dry-run", "--json").stdout)
     assert (facts["method"], facts["scenes"]) == ("noise2noise", 1)
 
 
@@ -142,7 +136,7 @@ def test_what_is_refused(here: Path, weights: Path, arguments: list[str], code: 
     Path("begun.fit").mkdir()
     Path("begun.fit/state.safetensors").touch()
     extra = ["--weights", weights] if "--weights" not in arguments else []
-    done = run("fit", *arguments, *extra)
+    done = cli("fit", *arguments, *extra)
     assert done.exit_code == code
     assert message in done.stderr
     assert done.stdout == ""
@@ -155,19 +149,20 @@ def test_tiny_pictures_are_one_line_not_a_traceback(here: Path, weights: Path) -
         Image.fromarray(noisy(k)[:12, :40]).save(f"small/{k}.png")
         Image.fromarray(noisy(k, 1)[:12, :40]).save(f"small/{k}b.png")
     for extra in ([], ["--dry-run"], ["--pairs", "{scene}b{view}"]):
-        done = run("fit", "small", "-o", "own.safetensors", "--weights", weights, *extra)
+        done = cli("fit", "small", "-o", "own.safetensors", "--weights", weights, *extra)
         assert done.exit_code == 1
         assert done.stderr.splitlines()[-1].startswith("error: ")
 
 
+@pytest.mark.slow
 def test_overwrite_begins_anew_and_resume_goes_on(here: Path, weights: Path) -> None:
     command = ("fit", "in", "-o", "own.safetensors", *options_of(weights))
-    assert run(*command).exit_code == 0
-    assert run(*command).exit_code == 1
+    assert cli(*command).exit_code == 0
+    assert cli(*command).exit_code == 1
     first = Path("own.safetensors").read_bytes()
-    assert run(*command, "--overwrite", "--seed", 3).exit_code == 0
+    assert cli(*command, "--overwrite", "--seed", 3).exit_code == 0
     assert Path("own.safetensors").read_bytes() != first
-    done = run(*command, "--seed", 3, "--resume", "--steps", 16, "--json")
+    done = cli(*command, "--seed", 3, "--resume", "--steps", 16, "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["steps"] == 16
 
@@ -175,11 +170,11 @@ def test_overwrite_begins_anew_and_resume_goes_on(here: Path, weights: Path) -> 
 def test_no_gain_is_exit_code_1(here: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = itertools.count(1.0)
     monkeypatch.setattr(fitters.HeldOut, "error", lambda self, f: next(errors))
-    done = run("fit", "in", "-o", "own.safetensors", *options_of(weights))
+    done = cli("fit", "in", "-o", "own.safetensors", *options_of(weights))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "not written (pass --anyway" in done.stderr
+    assert "not written (pass --force" in done.stderr
     assert not Path("own.safetensors").exists()
-    done = run("fit", "in", "-o", "own.safetensors", *options_of(weights), "--force", "--overwrite")
+    done = cli("fit", "in", "-o", "own.safetensors", *options_of(weights), "--force", "--overwrite")
     assert (done.exit_code, done.stdout) == (0, "own.safetensors\n")
 
 
@@ -187,7 +182,7 @@ def test_clean_pictures_are_exit_code_0(here: Path, weights: Path) -> None:
     Path("clean").mkdir()
     for k in range(2):
         Image.fromarray(np.round(255 * RAMP).astype(np.uint8)).save(f"clean/{k}.png")
-    done = run("fit", "clean", "-o", "own.safetensors", *options_of(weights), "--json")
+    done = cli("fit", "clean", "-o", "own.safetensors", *options_of(weights), "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["saved"] == ""
     assert "nothing to learn" in done.stderr
@@ -197,17 +192,17 @@ def test_an_interrupt_is_exit_code_130(here: Path, weights: Path, monkeypatch: p
     command = ("fit", "in", "-o", "own.safetensors", *options_of(weights))
     with monkeypatch.context() as patch:
         interrupt_at(patch, 7)
-        done = run(*command)
+        done = cli(*command)
     assert done.exit_code == 130
     assert done.stderr.splitlines()[-1] == "interrupted; --resume goes on from here"
     assert done.stdout == "own.safetensors\n"
     assert load(Path("own.safetensors")).facts["fit"]["steps"] == 7
-    assert run(*command, "--resume").exit_code == 0
+    assert cli(*command, "--resume").exit_code == 0
     assert load(Path("own.safetensors")).facts["fit"]["steps"] == 12
 
 
 def test_help_says_units_and_defaults() -> None:
-    text = " ".join(run("fit", "--help").stdout.split())
+    text = " ".join(cli("fit", "--help").stdout.split())
     assert "restore fit scans -o myscanner.safetensors" in text
     assert "[default: 8.0; x>=0]" in text
     assert f"[default: {FitConfig().rate:g}; adapters and from scratch {FitConfig(rank=1).rate:g}]" in text
@@ -221,7 +216,7 @@ def test_configurations_in_the_project_are_sound(here: Path, name: str) -> None:
             Image.fromarray(noisy(k, view, sigma=5)).save(f"bursts/{k}_{view}.png")
     source = "bursts" if name == "noise2noise" else "in"
     config = ROOT / "configs" / f"{name}.toml"
-    done = run("fit", source, "-o", "own.safetensors", "--config", config, "--dry-run", "--json", "-q")
+    done = cli("fit", source, "-o", "own.safetensors", "--config", config, "--dry-run", "--json", "-q")
     assert done.exit_code == 0
     facts = json.loads(done.stdout)
     assert (facts["method"], facts["scenes"]) == ("recorrupted" if name == "fit" else name, 4)
@@ -234,7 +229,7 @@ def test_configurations_in_the_project_are_sound(here: Path, name: str) -> None:
 def test_the_options_are_the_configurations_own() -> None:
     assert set(fit.FIT_METHODS) == set(get_args(Method))
     assert set(fit.LOSSES) == set(get_args(Loss))
-    defaults = {option.name: option.default for option in main.commands["fit"].params}
+    defaults = {option.name: option.default for option in fit.fit.params}
     for field in dataclasses.fields(FitConfig):
         if field.name in defaults:
             assert defaults[field.name] == field.default, field.name
@@ -252,12 +247,12 @@ def test_denoise_uses_the_branch_that_was_fitted(
     fitted = tiny_prior(fit={"branch": branch, "noise": noise})
     save(fitted, tmp_path / "own.safetensors")
     options = ("--weights", "own.safetensors", "--device", "cpu", "--precision", "fp32")
-    done = run("denoise", "in/0.png", "-o", "auto.png", *options)
+    done = cli("denoise", "in/0.png", "-o", "auto.png", *options)
     assert done.exit_code == 0
     assert f"--method {branch} is used" in done.stderr
     assert "the weights were fitted to noise of" in done.stderr
     told = ("--sigma", noise["sigma"]) if branch == "gaussian" else ()
-    run("denoise", "in/0.png", "-o", "told.png", "--method", branch, *told, *options)
+    cli("denoise", "in/0.png", "-o", "told.png", "--method", branch, *told, *options)
     auto, wanted = (images.read(f"{name}.png").pixels for name in ("auto", "told"))
     assert np.array_equal(auto, wanted)
     function = restore.denoise(noisy(0), prior=load(tmp_path / "own.safetensors"))
@@ -266,12 +261,13 @@ def test_denoise_uses_the_branch_that_was_fitted(
     assert not np.array_equal(auto, restore.denoise(noisy(0), method=other, prior=fitted))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_fit_on_files_and_denoising_with_it(here: Path, weights: Path) -> None:
     """The whole way, and that it was worth it: nearer to the clean pictures than before."""
-    assert run("fit", "in", "-o", "own.safetensors", *options_of(weights)).exit_code == 0
+    assert cli("fit", "in", "-o", "own.safetensors", *options_of(weights)).exit_code == 0
     errors = []
     for name in (weights, "own.safetensors"):
-        done = run(
+        done = cli(
             "denoise", "in/0.png", "-o", "out.png", "--weights", name, "--device", "cpu", "--overwrite"
         )
         assert done.exit_code == 0
