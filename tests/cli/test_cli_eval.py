@@ -125,8 +125,8 @@ def test_dejpeg_and_solve() -> None:
     assert names[:3] == ["the damaged picture", "OpenCV non-local means (8 bit)", "scikit-image TV"]
     assert names[-2:] == ["**restore mean, splitting**", "**restore mean, blind**"]
     operator = ("--operator", "blur=gaussian:0.8", "--operator", "down=2", "--sigma", "3")
-    walk = ("--method", "splitting,pigdm", "--sweep", "steps=1,2", "--metrics", "psnr")
-    result = run("solve", *TINY, *operator, *walk)
+    more = ("--method", "splitting,pigdm", "--sweep", "steps=1,2", "--metrics", "psnr")
+    result = run("solve", *TINY, *operator, *more)
     assert result.exit_code == 0, result.stderr
     assert "blur=gaussian:0.8, down=2, noise 3: 3 pictures" in result.stdout
     found = rows(result.stdout)
@@ -140,9 +140,9 @@ def test_dejpeg_and_solve() -> None:
 
 @pytest.mark.slow
 def test_repaint_without_its_climbs() -> None:
-    walk = ("--method", "repaint", "--estimate", "sample", "--steps", "12", "--metrics", "psnr")
+    more = ("--method", "repaint", "--estimate", "sample", "--steps", "12", "--metrics", "psnr")
     for jumps, calls in (((), "102"), (("--jump-repeats", "1"), "12")):
-        result = run("inpaint", *TINY, "--holes", "box", "--no-baselines", *walk, *jumps)
+        result = run("inpaint", *TINY, "--holes", "box", "--no-baselines", *more, *jumps)
         assert result.exit_code == 0, result.stderr
         head, row = rows(result.stdout)
         assert row[head.index("calls")] == calls

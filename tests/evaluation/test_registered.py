@@ -18,6 +18,8 @@ from restore.priors.checkpoint import save
 from restore.testing import tiny_prior
 from restore.types import Denoiser, Progress, Rng
 
+QUICK = ("--no-baselines", "--metrics", "psnr", "--precision", "fp32", "--limit", "1")
+
 
 def euler(
     denoise: Denoiser,
@@ -62,7 +64,7 @@ def mine() -> Iterator[None]:
 
 def table(*arguments: object) -> list[list[str]]:
     """The cells of the table that `restore eval` prints."""
-    result = cli("eval", *arguments, "--no-baselines", "--metrics", "psnr", "--precision", "fp32")
+    result = cli("eval", *arguments, *QUICK)
     assert result.exit_code == 0, result.stderr
     lines = [line for line in result.stdout.splitlines() if line.startswith("|") and "---" not in line]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
