@@ -1,4 +1,4 @@
-"""A budget of calls or seconds: what it is spent on, planned and told before the work starts."""
+"""Budgets of network calls or seconds: choose what fits and report the plan before the work starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from restore.tasks import budget
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
 
-SMALL = 256  # pixels a side of what the machine's speed is measured on
+SMALL = 256  # side in pixels of the picture that the speed of the machine is measured on
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Spent:
 
 
 class Budgets:
-    """Spends the budget of a command for one picture after the other; measures the machine's speed once."""
+    """Plans one picture after the other. The speed of the machine is measured once for each setting."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
-        self._speeds: dict[tuple[Any, ...], float] = {}  # seconds for a pixel of a call, by how it is run
+        self._speeds: dict[tuple[Any, ...], float] = {}  # seconds per pixel of a call, by setting
 
     def spend(self, name: str, options: Options, work: Workload, prior: Prior, began: float) -> Spent:
         """Choose the steps that fit the budget of a picture.
@@ -67,7 +67,7 @@ class Budgets:
             parts.append("the map of --uncertainty on top of it")
         facts["planned_calls"] = plan.calls
         notes = [f"{name}: plan: {', '.join(parts)}"]
-        method = "gaussian" if options["method"] == "auto" else options["method"]  # a level was told
+        method = "gaussian" if options["method"] == "auto" else options["method"]  # a noise level was given
         weights = str(prior.facts.get("sha256", ""))
         if known := curve(weights, work.task, method, options["estimate"]):
             notes.append(f"{name}: expected, as on {known.expected(plan.calls)}")
@@ -83,7 +83,7 @@ class Budgets:
         return [f"{whole:.1f} s in all, {rest:.1f} s from here"]
 
     def _seconds_per_pixel(self, options: Options, work: Workload, prior: Prior) -> float:
-        """Measured once for each way to run it: the best of two, after one that does not count."""
+        """Measure the speed once for each setting: the best of two runs, after one to warm up."""
         key = (work.task, prior.dtype, *sorted((k, str(v)) for k, v in options.items() if k != "seed"))
         if key not in self._speeds:
             found = []
@@ -106,9 +106,9 @@ def _parts(plan: budget.Plan, options: Options) -> list[str]:
 
 
 def _arguments(plan: budget.Plan) -> tuple[tuple[str, str], ...]:
-    """What repeats a plan, whatever the machine's speed."""
+    """Give the options that repeat a plan on any machine."""
     if "jumps" not in plan.options:
         return (("--nfe", str(plan.calls)),)
     length, repeats = plan.options["jumps"]  # several plans take nearly as many calls
-    told = {"--steps": plan.options["steps"], "--jump-length": length, "--jump-repeats": repeats}
-    return tuple((name, str(value)) for name, value in told.items())
+    options = {"--steps": plan.options["steps"], "--jump-length": length, "--jump-repeats": repeats}
+    return tuple((name, str(value)) for name, value in options.items())

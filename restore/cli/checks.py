@@ -1,4 +1,4 @@
-"""Refuse options that do not go together, before anything is loaded."""
+"""Check options against each other before anything is loaded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from restore.tasks.catalogue import Method
 
 
 def check_method(task: str, options: Mapping[str, Any], *, among: Sequence[Method] | None = None) -> Method:
-    """The method of a task as its options name it; UsageError for options that it has no use for.
+    """Give the method that the options name. Raises UsageError for options that have no effect with it.
 
-    options: method, estimate, steps, sampler and guidance. among: the
-    methods that can serve, where not all do.
+    options: method, estimate, steps, sampler and guidance. among: the methods that can be used, if not all
+    of the task.
     """
     name, estimate, steps = options["method"], options["estimate"], options["steps"]
     methods = catalogue.methods(task) if among is None else among
@@ -54,9 +54,9 @@ def _check_sampler(method: Method, sampler: str | None) -> None:
 
 
 def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[str, Any]) -> None:
-    """Check what all tasks have in common: samples and budgets.
+    """Check the options of all tasks: samples and budgets.
 
-    rivals: options that a budget chooses beside --steps, by their names; None where not given.
+    rivals: names and values of the options that a budget chooses besides --steps; None when not given.
     """
     if settings.samples > 1 and options["estimate"] == "mean":
         raise click.UsageError(

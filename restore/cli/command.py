@@ -1,7 +1,8 @@
-"""What the runner asks of a command: read -> plan -> restore -> check -> stamp -> write.
+"""The interface between the runner and a command: read -> plan -> restore -> check -> stamp -> write.
 
 A `PictureCommand` plans one picture after the other. A `Plan` restores its picture, checks the result and
-says how sure it is. Reading, stamping and writing are the same for all commands (`restore.cli.runner`).
+estimates its uncertainty. Reading, stamping and writing are the same for all commands and are done by
+`restore.cli.runner`.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ Options = Mapping[str, Any]
 class Source:
     """A picture to be restored.
 
-    name: what messages call it. format: that of the result. read: gives the bytes of a further file, which
-    the record of the result then names.
+    name: used in messages. format: of the result. read: gives the bytes of another file, which is then named
+    in the record of the result.
     """
 
     picture: images.Picture
@@ -43,8 +44,8 @@ class Source:
 class Choice:
     """What will be done to a picture.
 
-    notes: what the user should know about it; facts: the same for ``--json``.
-    unchanged: nothing is to be done.
+    options: for the task. facts: for ``--json``. notes: for the user. unchanged: whether the picture is left
+    as it is.
     """
 
     options: dict[str, Any]
@@ -55,10 +56,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a budget is for.
+    """What a budget of calls or seconds has to cover.
 
-    task: as in `restore.tasks.catalogue`. pixels: that every network call computes for the picture, those
-    around tiles and at other sizes counted. trial: computes something like it in few steps and gives the
+    task: as in `restore.tasks.catalogue`. pixels: that every network call computes for the picture, including
+    the margins of tiles and other sizes. trial: runs a similar, small task in a few steps and gives the
     pixels of each call. extra: calls before the steps.
     """
 
@@ -70,7 +71,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Result:
-    """A restored picture, and what was found out on the way for ``--json``."""
+    """A restored picture, and facts for ``--json``."""
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
@@ -78,17 +79,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Checked:
-    """How true a result is to its picture, as a line and as facts for ``--json``."""
+    """How well a result agrees with its input, as a line and as facts for ``--json``."""
 
     line: str
     facts: dict[str, Any]
 
 
 class Plan(ABC):
-    """One picture that has been checked, and what is going to be done to it.
+    """One picture that has been checked, and what will be done to it.
 
-    size: (h, w) of the result. notes: what the user should know before. task: as the
-    catalogue of tasks calls it.
+    task: its name in `restore.tasks.catalogue`. size: (h, w) of the result. notes: for the user.
     """
 
     task: str
@@ -99,7 +99,7 @@ class Plan(ABC):
         self.notes: tuple[str, ...] = ()
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
-        """Complete the options by what the picture shows. prior: loads the network, where that is needed."""
+        """Complete the options from the picture. prior: loads the network when it is needed."""
         return Choice(dict(self.options))
 
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
@@ -108,32 +108,32 @@ class Plan(ABC):
 
     @abstractmethod
     def workload(self, options: Options, prior: Prior) -> Workload:
-        """What a budget of calls or seconds is for."""
+        """Give what a budget of calls or seconds has to cover."""
 
     @abstractmethod
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        """Compute the result. options: the chosen ones, the draw's own seed among them."""
+        """Compute the result. options: the chosen ones, with the seed of the sample."""
 
     def calibrated_as(self, choice: Choice) -> str:
-        """Under which name deviations are calibrated."""
+        """Give the name under which deviations are calibrated."""
         return self.task
 
     def check(self, result: images.Picture, choice: Choice) -> Checked | None:
-        """Measure how true a result, as its file will hold it, is; None where nothing says what was done."""
+        """Measure how well a result, as stored in its file, agrees with the input; None when unknown."""
         return None
 
     @abstractmethod
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
-        """How sure the result is: the deviation ``(1, 1, h, w)`` of what is not known, [0, 1] units."""
+        """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units."""
 
     @property
     def pixels(self) -> NDArray[Any]:
-        """The picture as tasks are given it: (h, w, 1..4), gray or RGB, with alpha."""
+        """The input of the task: (h, w, 1..4), gray or RGB, with alpha."""
         return task_pixels(self.source.picture, self.source.name)
 
     @property
     def fine_pixels(self) -> NDArray[Any]:
-        """The same as floats, so that samples may differ by less than a level."""
+        """The same as floats, so that samples can differ by less than one level."""
         import numpy as np
 
         pixels = self.pixels
@@ -142,14 +142,14 @@ class Plan(ABC):
         return pixels
 
     def finished(self, pixels: NDArray[Any]) -> Result:
-        """What a task has made of the pixels, as the same kind of picture."""
+        """Make a picture of the same kind from the result of a task."""
         return Result(with_task_pixels(self.source.picture, pixels))
 
 
 class PictureCommand(ABC):
     """A command that restores pictures, with its checked options.
 
-    ending: what is put into the names of results. reads: files that it reads beside the pictures.
+    ending: added to the names of results. reads: files that are read besides the pictures.
     """
 
     ending: str
@@ -160,11 +160,11 @@ class PictureCommand(ABC):
 
     @abstractmethod
     def plan(self, source: Source) -> Plan:
-        """Check a picture; nothing is computed yet."""
+        """Check a picture. Nothing is computed yet."""
 
 
 def task_pixels(picture: images.Picture, name: str) -> NDArray[Any]:
-    """What tasks are given: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for odd floats."""
+    """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for bad floats."""
     import numpy as np
 
     colour = picture.pixels[..., :1] if picture.gray else picture.pixels
@@ -179,7 +179,7 @@ def task_pixels(picture: images.Picture, name: str) -> NDArray[Any]:
 
 
 def with_task_pixels(picture: images.Picture, pixels: NDArray[Any]) -> images.Picture:
-    """The same kind of picture with a task's result, which may have another size."""
+    """Make a picture of the same kind from the result of a task, which may have another size."""
     import numpy as np
 
     colour = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
@@ -187,7 +187,7 @@ def with_task_pixels(picture: images.Picture, pixels: NDArray[Any]) -> images.Pi
 
 
 def check_result_size(name: str, size: tuple[int, int], factor: str) -> None:
-    """Raise ImageError where a result of ``size`` (h, w) has too many pixels; factor: what to lower."""
+    """Raise ImageError when a result of ``size`` (h, w) has too many pixels. factor: what to lower."""
     h, w = size
     if h * w > images.MAX_PIXELS:
         raise ImageError(

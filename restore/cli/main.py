@@ -13,7 +13,7 @@ from restore.errors import RestoreError
 
 
 class Program(click.Group):
-    """What the outside world does wrong is one line and exit 1; wrong usage is exit 2."""
+    """Turns a `RestoreError` into one line and exit code 1; wrong usage is exit code 2."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return command_names()

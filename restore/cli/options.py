@@ -49,7 +49,7 @@ NETWORK = (
     ),
     click.option(
         "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
-        help="Of the network; auto: whichever of the two is faster here.",
+        help="Precision of the network; auto: the faster one on this machine.",
     ),
     click.option(
         "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
@@ -64,8 +64,8 @@ NETWORK = (
 
 ENSEMBLE = click.option(
     "--ensemble", type=click.IntRange(1, 8), default=1, show_default=True, metavar="N",
-    help="Every network call as the mean of so many orientations of the picture, up to 8: N times slower, "
-    "a little better.",
+    help="Average every network call over N orientations of the picture, up to 8: N times slower, a little "
+    "better.",
 )  # fmt: skip
 
 MODEL = (
@@ -78,8 +78,8 @@ MODEL = (
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
     click.option(
         "--provenance/--no-provenance", default=True,
-        help="Whether the picture says what it was made by, for restore info: options, seed, weights, names "
-        "and hashes of the files read.  [default: it does]",
+        help="Record in the picture how it was made, for restore info: options, seed, weights, names and "
+        "hashes of the files read.  [default: yes]",
     ),
     switch(
         "--dry-run",
@@ -90,42 +90,43 @@ MODEL = (
 
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-    help="Of the random numbers; the same seed gives the same bytes.",
+    help="Seed of the random numbers; the same seed gives the same bytes.",
 )  # fmt: skip
 
 SAMPLES = click.option(
     "--samples", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N",
-    help="With --estimate sample: so many different results of each picture, of seeds one after the other.",
+    help="With --estimate sample: the number of different results for each picture, with consecutive seeds.",
 )  # fmt: skip
 
 GUIDANCE = click.option(
     "--guidance", type=Number(0, 20), default=1.0, show_default=True, metavar="W",
-    help="With --method conditional, for a sample: how far to go beyond what the network says when it is "
-    "shown the picture, away from what it says without; others than 1 take two calls a step.",
+    help="Strength of classifier-free guidance with --method conditional, for a sample; values other than 1 "
+    "take two network calls a step.",
 )  # fmt: skip
 
 BUDGET = (
     click.option(
         "--nfe", type=click.IntRange(1, 100_000), metavar="N",
-        help="In place of --steps: at most so many network calls (for each hole, at each size); the steps, "
-        "jumps or orientations that fit are chosen.",
+        help="Instead of --steps: the most network calls to take (for each hole, at each size). Steps, jumps "
+        "or orientations that fit are chosen.",
     ),
     click.option(
         "--seconds", type=Number(0.01, 86_400), metavar="T",
-        help="In place of --steps: so much time for each picture, loading the network for the first and "
-        "measuring the machine's speed included.",
+        help="Instead of --steps: the time for each picture in seconds, including loading the network for "
+        "the first one and measuring the speed of the machine.",
     ),
 )  # fmt: skip
 
 UNCERTAINTY = (
     click.option(
         "--uncertainty", type=click.Path(path_type=Path), metavar="FILE",
-        help="Of one picture: also write how sure the result is, the standard deviation of what is not "
-        "known: as .tif in numbers, 1 being white minus black, as .png from dark (sure) to bright.",
+        help="For one picture: also write a map of the standard deviation of the result; as .tif in numbers, "
+        "where 1 is white minus black, as .png from dark (certain) to bright.",
     ),
     click.option(
         "--uncertainty-samples", type=click.IntRange(2, 100), metavar="N",
-        help="How many samples it is measured between; denoising needs none, but two network calls.  "
+        help="Number of samples that the map is measured from; denoising needs none, only two "
+        "network calls.  "
         f"[default: {catalogue.MAP_SAMPLES}]",
     ),
 )  # fmt: skip
@@ -144,8 +145,8 @@ JUMPS = (
 
 CONSISTENCY = switch(
     "--report-consistency",
-    help="Measure and say how true the result is to the input: pixels outside the hole, the result reduced "
-    "or blurred again, the deviation of what was taken away.",
+    help="Measure and report how well the result agrees with the input: pixels outside the hole, the result "
+    "reduced or blurred again, the deviation of what was removed.",
 )
 
 
@@ -179,7 +180,7 @@ class Settings:
 
     @property
     def map_samples(self) -> int:
-        """How many samples a map is measured between."""
+        """Number of samples that a map is measured from."""
         return self.uncertainty_samples or catalogue.MAP_SAMPLES
 
 
@@ -253,4 +254,4 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
-"""What every command that restores pictures takes."""
+"""Options of every command that restores pictures."""

@@ -1,17 +1,19 @@
-"""Types of options: numbers, sizes, devices, lists, and names that are looked up when they are needed."""
+"""Option types: numbers, sizes, devices, lists, and names that are looked up when they are needed."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from restore.diffusion.samplers import SAMPLERS
 from restore.tasks import catalogue
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Names = Callable[[], Sequence[str]]
 Text = Callable[[], str]
@@ -78,6 +80,8 @@ class OneOf(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 
@@ -90,7 +94,7 @@ SAMPLER = OneOf(lambda: list(SAMPLERS))
 
 
 class NameList(click.types.StringParamType):
-    """Some of some names, separated by commas. every: a word for all of them."""
+    """A list of names, separated by commas. every: a word for all of them."""
 
     name = "list"
     listed = True  # a list in a configuration file
@@ -112,7 +116,7 @@ class NameList(click.types.StringParamType):
 
 
 class NumberList(click.types.StringParamType):
-    """Numbers of a range, separated by commas."""
+    """A list of numbers in a range, separated by commas."""
 
     name = "list"
     listed = True
@@ -137,7 +141,7 @@ class NumberList(click.types.StringParamType):
 
 
 class Switch(click.Option):
-    """An option that is on or off. Its ``--no-`` form, for what a configuration file sets, is not listed."""
+    """An option that is on or off. Its ``--no-`` form overrides a configuration file and is not listed."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)

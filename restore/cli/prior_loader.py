@@ -1,4 +1,4 @@
-"""The network of a command: loaded when it is first asked for, as the options say."""
+"""Load the network of a command when it is first needed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class PriorLoader:
-    """Gives a command its prior.
+    """Loads the prior of a command.
 
-    loaded: is called once the network is there.
+    loaded: called once the network is loaded.
     """
 
     def __init__(self, settings: Settings, loaded: Callable[[], None] = lambda: None):
@@ -31,7 +31,7 @@ class PriorLoader:
 
     @property
     def used(self) -> Prior | None:
-        """The prior where one was asked for; a command may have needed none."""
+        """The prior if it was loaded; a command may need none."""
         return self._prior
 
     @property
@@ -51,7 +51,7 @@ class PriorLoader:
     def in_float32(self) -> Iterator[None]:
         """The prior in single precision, for one picture."""
         narrow = self._prior
-        # Loaded anew: half precision has rounded these weights, and --precision fp32 has to give the same.
+        # Half precision has rounded the loaded weights; the result must equal that of --precision fp32.
         self._prior = load_prior(replace(self.settings, precision="fp32"))
         try:
             yield
@@ -62,7 +62,7 @@ class PriorLoader:
 def load_backbone(
     weights: Path | None, device: str, precision: Precision, tile: int, ensemble: int = 1
 ) -> Backbone:
-    """The network as the options say. Raises ConfigError and WeightsError."""
+    """Load a network with these options. Raises ConfigError and WeightsError."""
     from restore.priors.checkpoint import load
     from restore.priors.device import dtype_of
 
@@ -73,7 +73,7 @@ def load_backbone(
 
 
 def load_prior(settings: Settings) -> Prior:
-    """The backbone, or a network that `restore convert` has written. Raises ConfigError and WeightsError."""
+    """Load the backbone, or converted weights. Raises ConfigError and WeightsError."""
     weights = settings.weights
     if weights is not None:
         from restore.priors.foreign import backbone as foreign
@@ -100,7 +100,7 @@ def _place(device: str) -> str:
 
 
 def usable(device: str) -> str:
-    """The device, or ConfigError where this machine has it not."""
+    """Give the device. Raises ConfigError when this machine does not have it."""
     import torch
 
     kind, _, number = device.partition(":")

@@ -1,4 +1,4 @@
-"""Options of the commands that solve a problem from a first guess: deblur, colorize, solve, dejpeg."""
+"""Options of the commands that start from a first guess: deblur, colorize, solve, dejpeg."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from restore.tasks.catalogue import MOST_STEPS
 
 
 def problem_options(*, estimate: str, method: Text, steps: Text, sampler: Text, start: Text) -> Decorator:
-    """How a problem is solved: an estimate as the default, and what the help says of the other options."""
+    """Give the options. estimate: the default; the others are parts of the help texts."""
     return all_of(
         estimate_option(estimate),
         late_option("--method", metavar="NAME", late=method),

@@ -1,8 +1,7 @@
-"""What made the picture at hand: the files that were read, the options, the network calls."""
+"""Keep account of what made a picture: the files that were read, the options, the network calls."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from restore.cli.provenance import Record
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
 
-# What changes where the picture goes or what is said, but not the picture.
+# Options that change where the picture goes or what is printed, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
@@ -28,10 +27,10 @@ AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorde
 
 
 class Recorder:
-    """Reads the files of a picture and counts its network calls, to say what made it.
+    """Reads the files of a picture and counts its network calls for the record.
 
-    chosen: options that a budget in seconds has become, as words. precision: what the network was computed
-    in, where that is not the prior's.
+    chosen: options that stand for a budget in seconds, as words. precision: that of the computation, when
+    it is not the prior's.
     """
 
     def __init__(self) -> None:
@@ -42,7 +41,7 @@ class Recorder:
         self._files: dict[Path | None, bytes] = {}
 
     def begin(self, name: str) -> None:
-        """A picture's turn has come; its files are kept for all of its samples."""
+        """Start a new picture. Its files are kept for all of its samples."""
         self.restart()
         self.chosen, self.precision = (), ""
         if name != self._name:
@@ -50,17 +49,19 @@ class Recorder:
         self._name = name
 
     def restart(self) -> None:
-        """The picture is computed again: calls made so far do not count."""
+        """Forget the calls made so far, because the picture is computed again."""
         self.calls = 0
 
     def read(self, path: Path | None) -> bytes:
-        """A file, or all of standard input, read once; the record will name it."""
+        """Read a file, or all of standard input, once; the record names it."""
         if path not in self._files:
             self._files[path] = sys.stdin.buffer.read() if path is None else images.read_bytes(path)
         return self._files[path]
 
     def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:
-        """What made the picture at hand. prior: None where it needed none."""
+        """Give the record of the current picture. prior: None when no network was needed."""
+        import hashlib
+
         context = click.get_current_context()
         names = {path: _short_name(path, self._files) for path in self._files}
         hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
@@ -88,7 +89,7 @@ class Recorder:
 
 
 def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
-    """The name without its folders, or with as many of them as tell it from other files of that name."""
+    """Give the name without folders, or with as many as distinguish it from other files of that name."""
     if path is None:
         return STDIO
     ends = [path.parts[-count:] for count in range(1, len(path.parts) + 1)]
@@ -98,7 +99,7 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
 
 
 def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iterator[tuple[str, ...]]:
-    """The options that were given, on the command line or in a file, as words; names: of files."""
+    """Give the options of the command line and the configuration file as words. names: of files."""
     given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     for option in context.command.params:
         name = option.name or ""
@@ -114,7 +115,7 @@ def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iter
 
 
 def _word(value: Any, names: Mapping[Path | None, str]) -> str:
-    """A value as it is written on the command line."""
+    """Write a value as on the command line."""
     if isinstance(value, Path):
         return names.get(value, value.name)
     if isinstance(value, tuple):  # a size, (h, w)

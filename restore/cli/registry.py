@@ -1,6 +1,7 @@
-"""The commands by name. A command registers itself where it is written: a file in `restore.cli.commands`.
+"""The commands by name.
 
-The file is called as the command. Only the module of the command that is asked for is imported.
+Every command is a module of `restore.cli.commands` with the same name, and registers itself when it is
+imported. Only the module of the command that is used is imported.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
 
 def register(command: AnyCommand) -> AnyCommand:
-    """Make a command known by its name. Raises ValueError where there is one of that name already."""
+    """Add a command. Raises ValueError when there is one of that name already."""
     name = str(command.name)
     if name in _REGISTERED:
         raise ValueError(f"there is a command {name!r} already; choose another name")
@@ -26,17 +27,17 @@ def register(command: AnyCommand) -> AnyCommand:
 
 
 def unregister(name: str) -> None:
-    """Forget a command that `register` has added; KeyError for an unknown one."""
+    """Remove a command that `register` has added. Raises KeyError for an unknown one."""
     del _REGISTERED[name]
 
 
 def command_names() -> list[str]:
-    """The names of all commands: those in `restore.cli.commands`, and those registered elsewhere."""
+    """List the names of all commands, those registered elsewhere included."""
     return sorted({*_REGISTERED, *(module.name for module in iter_modules(import_module(PACKAGE).__path__))})
 
 
 def find_command(name: str) -> click.Command | None:
-    """The command of that name; None for an unknown one."""
+    """Give the command of that name, or None for an unknown one."""
     if name not in _REGISTERED and name in command_names():
         import_module(f"{PACKAGE}.{name}")
     return _REGISTERED.get(name)

@@ -1,4 +1,4 @@
-"""What a command says: a progress bar and notes on standard error, results on standard output."""
+"""Output of commands: a progress bar and notes on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Says what happens to the pictures of a command, one after the other."""
+    """Reports on the pictures of a command, one after the other."""
 
     def __init__(self, settings: Settings, pictures: int):
         self.settings = settings
@@ -25,28 +25,28 @@ class Reporter:
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
 
     def begin(self, name: str, draw: int = 0) -> None:
-        """A picture's turn has come. draw: which of its samples."""
+        """Start a new picture. draw: the number of the sample."""
         self._name, self._draw = name, draw
         self.progress(0, 1)
 
     def loaded(self) -> None:
-        """The network is there: the time left is for pictures, not for loading."""
+        """The network is loaded. The remaining time is estimated without loading."""
         if self._bar is not None:
             self._bar.unpause()
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the picture at hand is, in network calls."""
+        """Show the progress of the current picture in network calls."""
         if self._bar is not None:
             step = f" step {done}/{total}" if done else ""
             self._bar.set_description_str(self._name + step, refresh=False)
             self._bar.update(self._finished + done / total - self._bar.n)
 
     def end(self) -> None:
-        """The picture at hand is done, or has failed."""
+        """The current picture is done or has failed."""
         self._finished += 1
 
     def note(self, text: str) -> None:
-        """Something that the user should know; what is said of a picture's first sample holds for all."""
+        """Print a note for the user. The notes on the first sample of a picture hold for all."""
         if not self.settings.quiet and not self._draw:
             self._say(f"note: {text}", err=True)
 
@@ -54,7 +54,7 @@ class Reporter:
         self._say(f"error: {text}", err=True)
 
     def result(self, text: str, **facts: Any) -> None:
-        """A line on standard output: a path, or all facts as JSON."""
+        """Print a line on standard output: a path, or all facts as JSON."""
         line = json.dumps(facts) if self.settings.json else text
         self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
 
@@ -71,12 +71,12 @@ class Reporter:
 
 
 def on_terminal(stream: TextIO) -> bool:
-    """Whether somebody looks at it."""
+    """Whether the stream is a terminal."""
     return stream.isatty()
 
 
 def _bar(pictures: int) -> tqdm[Any] | None:
-    """A progress bar on standard error, where that is a terminal."""
+    """Give a progress bar on standard error, if that is a terminal."""
     if not on_terminal(sys.stderr):
         return None
     from tqdm import tqdm

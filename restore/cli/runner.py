@@ -1,4 +1,4 @@
-"""A command at work: read -> plan -> restore -> check -> stamp -> write, one picture after the other."""
+"""Run a command on one picture after the other: read -> plan -> restore -> check -> stamp -> write."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
 
 
 class Runner:
-    """Takes one job after the other through a command."""
+    """Runs a command on one job after the other."""
 
     def __init__(self, command: PictureCommand, settings: Settings, pictures: int):
         self.command, self.settings = command, settings
@@ -70,7 +70,7 @@ class Runner:
         self._facts: dict[str, Any] = {}
 
     def restore(self, job: Job) -> None:
-        """Restore one picture, all of it or nothing. Raises RestoreError."""
+        """Restore one picture and write the result. Raises RestoreError."""
         start = time.monotonic()
         self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
@@ -114,7 +114,7 @@ class Runner:
         self.reporter.progress(done, total)
 
     def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
-        """Choose and restore; once more in single precision where half precision gives no finite values."""
+        """Choose and restore; repeat in single precision when half precision gives no finite values."""
         try:
             return self._computed(plan, job)
         except NumbersError as error:
@@ -146,7 +146,7 @@ class Runner:
         return choice, result
 
     def _chosen(self, plan: Plan, job: Job) -> Choice:
-        """Complete the options by what the picture shows, and by the budget."""
+        """Complete the options from the picture and the budget."""
         choice = plan.choose(lambda: self.loader.prior)
         self._facts |= choice.facts
         self._notes(*choice.notes)
@@ -165,7 +165,7 @@ class Runner:
         return replace(choice, options=spent.options, facts=choice.facts | spent.facts)
 
     def _stamped(self, picture: images.Picture, choice: Choice, kind: str, job: Job) -> images.Picture:
-        """The picture with the record of what made it, where that is wanted and there is room."""
+        """Add the record of what made the picture, if it is wanted and fits."""
         if not self.settings.provenance:
             return unstamped(picture)
         method = str(choice.facts.get("method") or self.command.options.get("method") or "")
@@ -192,7 +192,7 @@ class Runner:
             jobs.write(job, picture, overwrite=self.settings.overwrite)
 
     def _deviation(self, plan: Plan, choice: Choice, job: Job) -> NDArray[np.float32] | None:
-        """How sure the result is, ``(h, w)``; None where that could not be found out."""
+        """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
         if self.settings.uncertainty is None or job.draw:
             return None
         from restore.tasks.variance import known_temperature
@@ -218,7 +218,7 @@ class Runner:
     def _write_map(self, deviation: NDArray[np.float32], job: Job) -> None:
         """Write the map of uncertainty and report it."""
         path: Path | None = self.settings.uncertainty
-        assert path is not None  # else there is no deviation
+        assert path is not None  # else no deviation was estimated
         brightest = write_map(path, deviation, overwrite=self.settings.overwrite)
         average = to_255(float((deviation**2).mean() ** 0.5))
         scale = f"; brightest: {to_255(brightest):.1f}" if path.suffix.lower() == ".png" else ""

@@ -1,4 +1,4 @@
-"""What ``solve``, ``deblur`` and ``colorize`` share: a chain of degradations is undone by the prior alone."""
+"""Shared by ``solve``, ``deblur`` and ``colorize``: undo a chain of degradations with the prior alone."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def run_solver(
 
 
 def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
-    """Refuse, before anything is loaded, what no solver can do."""
+    """Check the chain and the options before anything is loaded."""
     if any(word.kind == "gray" for word in words[:-1]):
         raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
     estimate, able = options["estimate"], solvers_for(words)
@@ -142,7 +142,7 @@ class Solve(PictureCommand):
 
 
 class SolvePlan(Plan):
-    """A picture that something was done to."""
+    """A degraded picture."""
 
     task = "solve"
 

@@ -21,9 +21,9 @@ KINDS = (".png", ".tif", ".tiff")
 
 
 def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) -> None:
-    """Refuse, before anything is computed, a map that cannot be written.
+    """Refuse a map that cannot be written, before anything is computed.
 
-    reads: files that are read beside the pictures.
+    reads: files that are read besides the pictures.
     """
     path = settings.uncertainty
     if path is None:
@@ -46,10 +46,10 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
 
 
 def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:
-    """Write a deviation ``(h, w)`` in [0, 1] units; the value that is brightest in a PNG.
+    """Write a deviation ``(h, w)`` in [0, 1] units; give the value that is brightest in a PNG.
 
-    A TIFF holds the numbers as float32; a PNG runs through viridis from 0 to that value, above which lies one
-    pixel of a thousand. Raises OutputError where it cannot be written.
+    A TIFF holds the numbers as float32. A PNG uses viridis from 0 to the 99.9th percentile. Raises
+    OutputError when the file cannot be written.
     """
     import numpy as np
 

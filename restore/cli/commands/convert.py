@@ -1,4 +1,4 @@
-"""``restore convert``: make other people's weights ours."""
+"""``restore convert``: convert weights of other projects."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ from restore.errors import OutputError
     help="guided-diffusion only: trained with rescale_timesteps, which is improved-diffusion's default.",
 )  # fmt: skip
 def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
-    """Make other people's weights ours: SOURCE is a guided-diffusion .pt file, or a folder of diffusers'.
+    """Convert weights of other projects: SOURCE is a guided-diffusion .pt file or a diffusers folder.
 
-    What is written holds all that is needed, and is given to --weights. Only tensors are read from .pt files,
-    no code is run. A guided-diffusion file does not say how its network was trained: pass the options here as
-    its flags say. A folder says all of it itself.
+    The result is a single file for --weights. Only tensors are read from .pt files; no code is run. A
+    guided-diffusion file does not hold the settings of its network: pass them as options here. A diffusers
+    folder holds all of them.
 
     \b
     restore convert 256x256_diffusion_uncond.pt -o adm256.safetensors
@@ -85,7 +85,7 @@ def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
 
 
 def _check_told(source: Path, told: dict[str, Any]) -> None:
-    """Refuse what a folder of diffusers' says itself, and what is said twice."""
+    """Refuse options that a diffusers folder holds itself, and two options for the same setting."""
     if source.is_dir() and told:
         option = "--" + next(iter(told)).replace("_", "-")
         raise click.UsageError(

@@ -1,4 +1,4 @@
-"""``restore dejpeg``: remove what JPEG has left."""
+"""``restore dejpeg``: remove JPEG artefacts."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def _method_help() -> str:
     mean, sample = (catalogue.default("dejpeg", estimate) for estimate in ("mean", "sample"))
     return (
-        "splitting: every step is one of the pictures that the file can have been of; blind: one network "
-        "call, for pictures that were cropped or resized since; ddnm, dps: for a sample.  "
+        "splitting: every step agrees with the file; blind: one network call, for pictures that were cropped "
+        "or resized after compression; ddnm, dps: for a sample.  "
         f"[default: {mean}, {sample}]"
     )
 
@@ -63,9 +63,9 @@ def _sampler_help() -> str:
 )
 @with_settings(*RESTORING)
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **options: Any) -> None:
-    """Remove what JPEG has left in pictures: files, folders with their sub-folders, or -.
+    """Remove JPEG artefacts from pictures: files, folders with their sub-folders, or -.
 
-    The file's own tables say in which interval every coefficient was; the result keeps to them.
+    The quantisation tables of the file give the interval of every coefficient; the result stays within it.
 
     \b
     restore dejpeg bad.jpg -o better.png
@@ -84,7 +84,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
 
 
 class Dejpeg(PictureCommand):
-    """Remove what JPEG has left."""
+    """Remove JPEG artefacts."""
 
     ending = "dejpeg"
 
@@ -98,7 +98,7 @@ class Dejpeg(PictureCommand):
 
 
 def _coding(source: Source, quality: float | None) -> JpegCoding:
-    """How it was compressed: as told, or as the file says."""
+    """Give the quantisation tables: of --quality, or of the file."""
     picture = source.picture
     if quality is not None:
         return replace(coding_of(quality), turn=picture.coding.turn if picture.coding else 1)
@@ -112,7 +112,7 @@ def _coding(source: Source, quality: float | None) -> JpegCoding:
 
 
 class DejpegPlan(Plan):
-    """A picture that was compressed. coding: how; None where nothing is asked about it."""
+    """A picture that was compressed. coding: its tables; None when they are not used."""
 
     task = "dejpeg"
 
@@ -159,5 +159,5 @@ class DejpegPlan(Plan):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_dejpeg
 
-        assert self.coding is not None  # else nothing is asked
+        assert self.coding is not None  # else --uncertainty is refused
         return of_dejpeg(self.fine_pixels, self.coding, count=count, seed=seed, prior=prior)

@@ -90,7 +90,7 @@ class DenoisePlan(Plan):
         return self._with_level(options)
 
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
-        """The method and the level for the noise that is measured."""
+        """Choose the method and the noise level from the measured noise."""
         from restore.images.canvas import canvas
         from restore.tasks.noise_choice import choose
 
@@ -111,7 +111,7 @@ class DenoisePlan(Plan):
         return Choice(options, facts, notes, unchanged=found.method == "none")
 
     def _with_level(self, options: dict[str, Any]) -> Choice:
-        """How much noise will be removed, and whether it is of the kind that can be."""
+        """Estimate the noise level, and check that the noise is white."""
         from restore.images.canvas import canvas
         from restore.noise.estimate import neighbour_correlation
         from restore.tasks.noise_choice import CORRELATED, estimated_sigmas
@@ -130,7 +130,7 @@ class DenoisePlan(Plan):
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
         """Say so when the weights were fitted for another method than the one that is used."""
         fitted, method = prior.facts.get("fit"), choice.options["method"]
-        used = "gaussian" if method == "auto" else method  # told a level
+        used = "gaussian" if method == "auto" else method  # a noise level was given
         if not fitted or fitted["branch"] == used:
             return ()
         return (
@@ -153,7 +153,7 @@ class DenoisePlan(Plan):
             return math.prod(piece.shape[-2:])
 
         seen = canvas(pixels).batch[0].permute(1, 2, 0).numpy()
-        # Where noise was cut off, one call more finds out what was lost.
+        # Clipped noise takes one more call, to find what was lost.
         extra = int(is_clipped(seen, CUT_OFF))
         return Workload("denoise", prior.computed(self.source.picture.size), trial, extra)
 
@@ -167,15 +167,15 @@ class DenoisePlan(Plan):
 
         removed = residual(self.source.picture.pixels, result.pixels)
         level = choice.facts.get("sigma", self.options["sigma"])
-        told = "" if level is None else f", of noise sigma {level:.1f}"
-        line = f"what was taken away has a deviation of {removed:.1f}{told} (of 255)"
+        known = "" if level is None else f", of noise sigma {level:.1f}"
+        line = f"what was taken away has a deviation of {removed:.1f}{known} (of 255)"
         return Checked(line, {"removed": round(removed, 3)})
 
     def calibrated_as(self, choice: Choice) -> str:
-        return "denoise" if self._told_level(choice) is not None else "blind"
+        return "denoise" if self._level(choice) is not None else "blind"
 
-    def _told_level(self, choice: Choice) -> float | None:
-        """The level of white noise that was removed, 0..255; None where the noise was of another kind."""
+    def _level(self, choice: Choice) -> float | None:
+        """Give the level of the white noise that was removed, 0..255; None for other noise."""
         level: float | None = choice.facts.get("sigma", self.options["sigma"])
         method = choice.facts.get("method", self.options["method"])
         return None if method == "blind" else level
@@ -183,7 +183,7 @@ class DenoisePlan(Plan):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_blind, of_denoising
 
-        level = self._told_level(choice)
+        level = self._level(choice)
         if level is not None:
             return of_denoising(self.fine_pixels, level, seed=seed, prior=prior)
         return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)

@@ -1,4 +1,4 @@
-"""``restore info``: say what made a picture."""
+"""``restore info``: show how a picture was made."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from restore.cli.registry import register
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 def info(file: Path, as_json: bool) -> None:
-    """Say what made a picture: the commands, their seeds, weights and network calls.
+    """Show how a picture was made: the commands, their seeds, weights and network calls.
 
-    The last command, run where its files are, gives the picture again byte for byte: by the same version,
-    with the same weights, on the same kind of device. Names are without their folders.
+    The last command, run in the folder of its files, gives the same picture again, byte for byte, with the
+    same version and weights on the same kind of device. File names are shown without their folders.
 
     \b
     restore info photo-inpainted.png

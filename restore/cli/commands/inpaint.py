@@ -1,4 +1,4 @@
-"""``restore inpaint``: fill what a mask covers."""
+"""``restore inpaint``: fill the masked part of a picture."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _jumps(
 
 
 class Inpaint(PictureCommand):
-    """Fill what a mask covers."""
+    """Fill the masked part of a picture."""
 
     ending = "inpainted"
 
@@ -128,13 +128,13 @@ class Inpaint(PictureCommand):
 
 
 class Mask:
-    """A mask file and what its white means; grow: pixels that the hole is widened by."""
+    """A mask file and the meaning of white. grow: pixels by which the hole is widened."""
 
     def __init__(self, path: Path, means: str, grow: int):
         self.path, self.means, self.grow = path, means, grow
 
     def hole(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
-        """The hole (h, w), checked before anything is computed, and notes. Raises MaskError."""
+        """Give the checked hole (h, w), and notes. Raises MaskError."""
         found = images.decode_mask(source.read(self.path), name=str(self.path))
         (h, w), white = source.picture.size, found.white
         if white.shape != (h, w):
