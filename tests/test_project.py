@@ -63,7 +63,7 @@ def test_help_and_completion_bring_in_nothing_heavy() -> None:
         "    assert complete.get_completions([command], '--')\n"
     )
     assert {f"restore.cli.commands.{name}" for name in ("inpaint", "eval", "fit", "train")} <= loaded
-    assert not loaded.intersection(set(HEAVY) - {"numpy", "PIL"})  # that the choices of eval inpaint need
+    assert not loaded.intersection(HEAVY)
 
 
 @pytest.mark.slow

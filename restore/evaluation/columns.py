@@ -104,3 +104,17 @@ def family(key: str) -> str:
 
 FAMILIES = tuple(dict.fromkeys(map(family, METRICS)))
 """The metrics as the command line calls them."""
+
+HOLES = {
+    "strokes-narrow": "four broken lines, 1 to 5 % of the shorter side wide",
+    "strokes-wide": "three broken lines, 6 to 16 % of the shorter side wide",
+    "text": "lines of print, letters 20 pixels high",
+    "scratches": "six hairlines, nearly upright, and twelve specks",
+    "box": "a square of a quarter of the shorter side",
+    "random": "every pixel with probability one half",
+    "half": "the right half",
+    "expand": "all but the middle, a quarter of each side",
+    "alternate-lines": "every other row",
+    "grid2x": "all but every other pixel of every other row",
+}
+"""The families of holes that inpainting is measured with, in words; `restore.evaluation.holes` draws them."""

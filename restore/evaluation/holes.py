@@ -26,12 +26,12 @@ def draw(family: str, size: tuple[int, int], seed: int, picture: bytes) -> Mask:
     picture: its pixels as bytes; the same picture has the same hole in whatever company it is measured.
     Raises ValueError for an unknown family and for a picture under 16 pixels a side.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"family is one of {', '.join(FAMILIES)}; got {family!r}")
+    if family not in DRAWN:
+        raise ValueError(f"family is one of {', '.join(DRAWN)}; got {family!r}")
     if min(size) < 16:
         raise ValueError(f"holes are drawn into pictures of at least 16x16 pixels, got {size[1]}x{size[0]}")
     rng = Rng([seed, zlib.crc32(family.encode()), zlib.crc32(picture)])
-    return FAMILIES[family][0](rng, *size)
+    return DRAWN[family](rng, *size)
 
 
 def _box(rng: Rng, h: int, w: int) -> Mask:
@@ -134,22 +134,16 @@ def _grid2x(rng: Rng, h: int, w: int) -> Mask:
     return hole
 
 
-FAMILIES: dict[str, tuple[Callable[[Any, int, int], Mask], str]] = {
-    "strokes-narrow": (
-        _strokes(4, 1.5 / 256, 6 / 256),
-        "four broken lines, 1 to 5 % of the shorter side wide",
-    ),
-    "strokes-wide": (
-        _strokes(3, 8 / 256, 20 / 256),
-        "three broken lines, 6 to 16 % of the shorter side wide",
-    ),
-    "text": (_text, "lines of print, letters 20 pixels high"),
-    "scratches": (_scratches, "six hairlines, nearly upright, and twelve specks"),
-    "box": (_box, "a square of a quarter of the shorter side"),
-    "random": (_random, "every pixel with probability one half"),
-    "half": (_half, "the right half"),
-    "expand": (_expand, "all but the middle, a quarter of each side"),
-    "alternate-lines": (_alternate_lines, "every other row"),
-    "grid2x": (_grid2x, "all but every other pixel of every other row"),
+DRAWN: dict[str, Callable[[Any, int, int], Mask]] = {
+    "strokes-narrow": _strokes(4, 1.5 / 256, 6 / 256),
+    "strokes-wide": _strokes(3, 8 / 256, 20 / 256),
+    "text": _text,
+    "scratches": _scratches,
+    "box": _box,
+    "random": _random,
+    "half": _half,
+    "expand": _expand,
+    "alternate-lines": _alternate_lines,
+    "grid2x": _grid2x,
 }
-"""What each family is drawn by, and what it is in words."""
+"""What each of `restore.evaluation.columns.HOLES` is drawn by."""

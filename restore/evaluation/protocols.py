@@ -19,6 +19,7 @@ from torch.nn.functional import pad
 
 from restore.evaluation import holes
 from restore.evaluation.cases import QUANTISED, Case, Given, Protocol, from_bytes, rounded, to_bytes
+from restore.evaluation.columns import HOLES
 from restore.images.pillow import coding_of_file
 from restore.inverse.build import chain_of, kernel_of
 from restore.inverse.operators import inside_of
@@ -330,7 +331,7 @@ class Holes(Protocol):
     Parameters
     ----------
     family : str
-        One of `restore.evaluation.holes.FAMILIES`.
+        One of `restore.evaluation.columns.HOLES`.
     seed : int
         Of the hole, together with the picture's own bytes: each picture has another hole.
 
@@ -345,8 +346,8 @@ class Holes(Protocol):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.family not in holes.FAMILIES:
-            raise ValueError(f"family is one of {', '.join(holes.FAMILIES)}; got {self.family!r}")
+        if self.family not in HOLES:
+            raise ValueError(f"family is one of {', '.join(HOLES)}; got {self.family!r}")
 
     @property
     def name(self) -> str:
@@ -355,7 +356,7 @@ class Holes(Protocol):
     @property
     def description(self) -> str:
         return (
-            f"A hole of the family {self.family} ({holes.FAMILIES[self.family][1]}) from seed {self.seed} "
+            f"A hole of the family {self.family} ({HOLES[self.family]}) from seed {self.seed} "
             "and the picture's own bytes, filled with mid-grey"
         )
 

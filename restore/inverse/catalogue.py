@@ -7,11 +7,10 @@ budgets and evaluation know every solver that is in here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from restore.diffusion.samplers import Sampler, ddim, ddpm
@@ -173,6 +172,13 @@ def solvers() -> dict[str, Solver]:
     ['splitting', 'ddnm', 'ddnm-plus']
     """
     return _SOLVERS | _installed()
+
+
+def entry_points(group: str) -> Iterable[Any]:
+    """Give what installed packages offer under a group; the import takes time that help texts do not have."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
 
 
 @cache

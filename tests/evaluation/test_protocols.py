@@ -14,9 +14,8 @@ from protocols_at_hand import ALL, CLEAN, exact
 from scipy import ndimage
 from torch import Tensor
 
-from restore.evaluation import holes
 from restore.evaluation.cases import Case, Given, Protocol, rounded, to_bytes
-from restore.evaluation.columns import metrics_of
+from restore.evaluation.columns import HOLES, metrics_of
 from restore.evaluation.measure import measure
 from restore.evaluation.pictures import PictureSet
 from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Holes, Jpeg, PoissonGaussian
@@ -120,7 +119,7 @@ def test_bicubic_down_crops_to_whole_cells() -> None:
         BicubicDown(4).apply(CLEAN[..., :3])
 
 
-@pytest.mark.parametrize("family", holes.FAMILIES)
+@pytest.mark.parametrize("family", HOLES)
 def test_holes_are_drawn_for_each_picture(family: str) -> None:
     case = Holes(family).apply(CLEAN)
     hole = case.given.hole

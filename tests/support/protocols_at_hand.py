@@ -5,8 +5,8 @@ from __future__ import annotations
 from scenes import scene
 from torch import Tensor
 
-from restore.evaluation import holes
 from restore.evaluation.cases import Given, Protocol, from_bytes
+from restore.evaluation.columns import HOLES
 from restore.evaluation.protocols import BicubicDown, Degraded, Gaussian, Holes, Jpeg, PoissonGaussian
 
 ALL: list[Protocol] = [
@@ -18,7 +18,7 @@ ALL: list[Protocol] = [
     BicubicDown(4),
     Degraded(("blur=gaussian:1.2", "down=2")),
     Degraded(("blur=motion:9:20",), sigma=2),
-    *(Holes(family) for family in holes.FAMILIES),
+    *(Holes(family) for family in HOLES),
 ]
 CLEAN = from_bytes(scene(0, 70, 94))
 

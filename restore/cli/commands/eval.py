@@ -13,17 +13,12 @@ from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
+from restore.evaluation.columns import HOLES
 from restore.inverse.spec import EXAMPLES, parse_spec, solvers_for
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
     from restore.evaluation.cases import Protocol
-
-
-def _families() -> list[str]:
-    from restore.evaluation.holes import FAMILIES
-
-    return list(FAMILIES)
 
 
 @register
@@ -182,8 +177,8 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
 @evaluate.command()
 @all_of(*DATA)
 @late_option(
-    "--holes", type=NameList(_families, every="all"), default="strokes-narrow,text,box", show_default=True,
-    metavar="LIST", late=lambda: f"Families of holes, of {', '.join(_families())}, or all.",
+    "--holes", type=NameList(lambda: list(HOLES), every="all"), default="strokes-narrow,text,box",
+    show_default=True, metavar="LIST", late=lambda: f"Families of holes, of {', '.join(HOLES)}, or all.",
 )  # fmt: skip
 @click.option(
     "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
