@@ -85,6 +85,17 @@ def test_help_brings_in_nothing_heavy(arguments: list[str]) -> None:
     assert len(loaded) < 400
 
 
+def test_no_test_file_imports_another() -> None:
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    found = [path.name for path in files if re.search(r"^(from|import) test_", path.read_text("utf-8"), re.M)]
+    assert len(files) > 50
+    assert found == []
+
+
+def test_the_map_of_the_packages_is_drawn_from_the_present_imports() -> None:
+    python(str(ROOT / "docs" / "draw_architecture.py"), "--check")
+
+
 @pytest.mark.slow
 def test_help_takes_less_than_half_a_second() -> None:
     seconds = []

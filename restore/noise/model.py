@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.types import to_255
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -103,9 +105,9 @@ class NoiseModel:
             kind = f"neighbouring pixels share it (correlation {self.correlation:.2f})"
         grows = "the same in dark and bright parts"
         if self.signal_dependence > 0.15:
-            read = 255 * math.sqrt(float((self.read_std**2).mean()))
+            read = to_255(math.sqrt(float((self.read_std**2).mean())))
             grows = f"growing with brightness (gain {float(self.gain.mean()):.4f}, read noise {read:.1f})"
-        return f"noise sigma {255 * self.sigma:.1f} of 255{each}, {grows}, {kind}"
+        return f"noise sigma {to_255(self.sigma):.1f} of 255{each}, {grows}, {kind}"
 
     def facts(self) -> dict[str, Any]:
         """The model as a dictionary for JSON; `from_facts` is the way back.
@@ -117,9 +119,9 @@ class NoiseModel:
             correlation.
         """
         return {
-            "sigma": round(255 * self.sigma, 3),
+            "sigma": round(to_255(self.sigma), 3),
             "gain": [round(float(g), 7) for g in self.gain],
-            "read_std": [round(255 * float(r), 4) for r in self.read_std],
+            "read_std": [round(to_255(float(r)), 4) for r in self.read_std],
             "correlation": round(self.correlation, 4),
             "kernel": np.round(self.kernel, 4).tolist(),
             "channels": np.round(self.channels, 4).tolist(),

@@ -13,6 +13,7 @@ from restore.noise.estimate import estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel
 from restore.priors.protocol import Prior
+from restore.types import from_255, to_255
 
 CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
@@ -71,11 +72,11 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
     pixels = picture.permute(1, 2, 0).cpu().numpy()
     white = measure(pixels)
     white = replace(white, sigma=before_cut(pixels, white.sigma))
-    level = f"noise sigma estimated at {255 * white.sigma:.1f} (of 255)"
+    level = f"noise sigma estimated at {to_255(white.sigma):.1f} (of 255)"
     if fitted and white.sigma >= FAINT:
-        sigma = fitted["noise"]["sigma"] / 255
+        sigma = from_255(fitted["noise"]["sigma"])
         return Choice(
-            "gaussian", sigma, f"the weights were fitted to noise of sigma {255 * sigma:.1f} (of 255)"
+            "gaussian", sigma, f"the weights were fitted to noise of sigma {to_255(sigma):.1f} (of 255)"
         )
     if not fitted and min(pixels.shape[:2]) >= SIDE:
         model = measure_noise([pixels], most=3000)
