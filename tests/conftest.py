@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Read by torch and OpenMP when they are first imported, here and in the processes that tests start.
-os.environ["OMP_NUM_THREADS"] = str(min(2, os.cpu_count() or 1))
+# Where tests run in several processes, each has one thread: threads of many processes wait for each other.
+_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
+os.environ["OMP_NUM_THREADS"] = str(_THREADS)
 
 # Child processes are out of the reach of the fixture below: point their downloads at a closed port, and
 # every cache at an empty folder, so that a file somebody once downloaded cannot help a test to pass.

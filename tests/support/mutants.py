@@ -43,8 +43,8 @@ def edited(right: Function, old: str, new: str) -> Mutant:
     )
 
 
-def constant(module: ModuleType, name: str, value: object) -> Mutant:
-    """Another number in place of a module's."""
+def constant(module: ModuleType, name: str, value: object, what: str = "") -> Mutant:
+    """Another value in place of a module's. what: in words, where the value says too little or too much."""
 
     def put(patch: pytest.MonkeyPatch) -> None:
         right = getattr(module, name)
@@ -52,7 +52,7 @@ def constant(module: ModuleType, name: str, value: object) -> Mutant:
             if getattr(home, name, None) is right:
                 patch.setattr(home, name, value)
 
-    return Mutant(f"{module.__name__}.{name} = {value!r}", put)
+    return Mutant(f"{module.__name__}.{name} = {what or repr(value)}", put)
 
 
 @contextmanager

@@ -240,7 +240,7 @@ def more_steps(name: str) -> Mutant:
         replace(m, steps=2) if (m.task, m.name, m.estimate) == ("denoise", name, "mean") else m
         for m in catalogue._METHODS
     )
-    return constant(catalogue, "_METHODS", methods)
+    return constant(catalogue, "_METHODS", methods, f"two steps for the mean of {name}")
 
 
 test_the_check_finds_the_mutant = mutant_tests({
