@@ -75,9 +75,9 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str, samples: int
     found = _found(inputs, folder)
     pairs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
     jobs = [job for pair in pairs for job in _drawn(pair, samples)]
-    walked = {_place(path) for path, inside in found.items() if inside is not None}
+    found_in_folders = {_place(path) for path, inside in found.items() if inside is not None}
     owners = {_place(job.target): job.source for job in jobs if job.target}
-    jobs = [job for job in jobs if not (job.source and _is_result(job.source, walked, owners))]
+    jobs = [job for job in jobs if not (job.source and _is_result(job.source, found_in_folders, owners))]
     if not jobs:
         raise ImageError(f"{', '.join(inputs)}: expected pictures, found only results in {output}")
     _check_collisions(jobs)
@@ -144,11 +144,11 @@ def _place(path: Path) -> str:
     return os.path.normcase(path.parent.resolve() / path.name)
 
 
-def _is_result(source: Path, walked: set[str], owners: dict[str, Path | None]) -> bool:
+def _is_result(source: Path, found_in_folders: set[str], owners: dict[str, Path | None]) -> bool:
     """A picture found in a folder, not named by the user, that another picture's result will replace."""
     place = _place(source)
     owner = owners.get(place)
-    return place in walked and owner is not None and _place(owner) != place
+    return place in found_in_folders and owner is not None and _place(owner) != place
 
 
 def _check_collisions(jobs: Iterable[Job]) -> None:

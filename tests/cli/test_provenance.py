@@ -282,8 +282,8 @@ def test_drawn_pictures_are_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
 ) -> None:
     monkeypatch.chdir(weights.parent)
-    walk = ("--size", "24x16", "--steps", 2, "--seed", 3, "--weights", weights)
-    assert cli("sample", "-n", 2, "-o", tmp_path / "here", *walk).exit_code == 0
+    options = ("--size", "24x16", "--steps", 2, "--seed", 3, "--weights", weights)
+    assert cli("sample", "-n", 2, "-o", tmp_path / "here", *options).exit_code == 0
     line = cli("info", tmp_path / "here" / "sample-001.png").stdout.splitlines()[0]
     monkeypatch.chdir(tmp_path)
     (tmp_path / weights.name).write_bytes(weights.read_bytes())
@@ -302,17 +302,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> Path
     return tmp_path
 
 
-WALK = ("--sigma", 10, "--estimate", "sample", "--steps", 2, "--weights", "tiny.safetensors")
+OPTIONS = ("--sigma", 10, "--estimate", "sample", "--steps", 2, "--weights", "tiny.safetensors")
 
 
 def test_the_format_is_repeated_too(here: Path) -> None:
     for target in ("b.jpg", "b.JPEG", "b.tiff", "b.webp"):
-        assert cli("denoise", "a.png", *WALK, "-o", target).exit_code == 0
+        assert cli("denoise", "a.png", *OPTIONS, "-o", target).exit_code == 0
         before = Path(target).read_bytes()
         assert repeated(Path(target)) == before
     # By way of standard output, into a file whose name says nothing or something else.
     for name, said in (("b", "b.png"), ("b.tif", "b.tif.png")):
-        before = cli("denoise", "a.png", *WALK, "-o", "-").stdout_bytes
+        before = cli("denoise", "a.png", *OPTIONS, "-o", "-").stdout_bytes
         Path(name).write_bytes(before)
         assert cli("info", name).stdout.splitlines()[0].endswith(f" -o {said}")
         assert repeated(Path(name)) == before
@@ -321,20 +321,20 @@ def test_the_format_is_repeated_too(here: Path) -> None:
 def test_names_that_look_like_something_else(here: Path) -> None:
     for name in ("-n.png", "-"):
         Path(name).write_bytes(Path("a.png").read_bytes())
-        assert cli("denoise", f"./{name}", *WALK, "-o", "b.png").exit_code == 0
+        assert cli("denoise", f"./{name}", *OPTIONS, "-o", "b.png").exit_code == 0
         before = Path("b.png").read_bytes()
         assert repeated(Path("b.png")) == before
         Path("b.png").unlink()
     Path("-m.png").write_bytes(_png(_mask()))
-    walk = ("--steps", 2, "--weights", "tiny.safetensors")
-    assert cli("inpaint", "a.png", "--mask", "./-m.png", *walk, "-o", "-b.png").exit_code == 0
+    options = ("--steps", 2, "--weights", "tiny.safetensors")
+    assert cli("inpaint", "a.png", "--mask", "./-m.png", *options, "-o", "-b.png").exit_code == 0
     before = Path("-b.png").read_bytes()
     assert repeated(Path("-b.png")) == before
 
 
 def test_an_output_of_its_inputs_name(here: Path) -> None:
     """As every folder's pictures have; the line must not ask to replace the input."""
-    assert cli("denoise", here, *WALK, "-o", "clean").exit_code == 0
+    assert cli("denoise", here, *OPTIONS, "-o", "clean").exit_code == 0
     before = Path("clean/a.png").read_bytes()
     assert repeated(Path("clean/a.png")) == before
     assert Path("a-again.png").is_file()
@@ -438,8 +438,8 @@ def test_what_can_be_read_but_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, thread in zip(sent, threads, strict=True):
         os.mkfifo(name)
         thread.start()
-    walk = ("--steps", 2, "--weights", weights, "--samples", 2)
-    done = cli("inpaint", "photo", "--mask", "mask", *walk, "-o", "a.png")
+    options = ("--steps", 2, "--weights", weights, "--samples", 2)
+    done = cli("inpaint", "photo", "--mask", "mask", *options, "-o", "a.png")
     over.set()
     for name, thread in zip(sent, threads, strict=True):
         end = os.open(name, os.O_RDONLY | os.O_NONBLOCK)  # lets a writer that waits for a reader go on
@@ -458,8 +458,8 @@ def test_files_of_one_name_are_told_apart(
     for folder, pixels in (("photos", scene(0, 24, 30)), ("masks", _mask())):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.png").write_bytes(_png(pixels))
-    walk = ("--mask", tmp_path / "masks" / "a.png", "--steps", 2, "--weights", weights)
-    assert cli("inpaint", "photos/a.png", *walk, "-o", "b.png").exit_code == 0
+    options = ("--mask", tmp_path / "masks" / "a.png", "--steps", 2, "--weights", weights)
+    assert cli("inpaint", "photos/a.png", *options, "-o", "b.png").exit_code == 0
     (record,) = read_history(Path("b.png")).records
     assert [name for name, _ in record.inputs] == ["photos/a.png", "masks/a.png"]
     assert ("--mask", "masks/a.png") in record.arguments

@@ -3,7 +3,7 @@
 Where the machine is the recorded one, down to the byte. Elsewhere the numbers are compared: another
 processor, or another version of a library, adds up in another order. That was tried with no more than
 SSE4 instructions and two threads: 105 of 130 cases kept every byte; floats moved by some 1e-6, in one long
-walk by 1.3e-4; a few pixels by one level, of 8 bits as of 16; and scores by 0.003. TOLERANCES leave room
+run by 1.3e-4; a few pixels by one level, of 8 bits as of 16; and scores by 0.003. TOLERANCES leave room
 above that; a case that may need more has it in `cases.py`.
 
 To compare bytes on another machine: record into a folder at a commit whose results are right, by

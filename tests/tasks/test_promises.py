@@ -108,16 +108,16 @@ def test_deeper_pictures_in_shallow_files_keep_what_is_outside(photo: Path, weig
     mask[5:12, 6:15] = 255
     Image.fromarray(mask).save(photo.with_name("m.png"))
     images.write(deep, images.Picture(scene(0, 24, 30).astype(np.uint16) * 256 + 77))
-    walk = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights, "--report-consistency")
+    options = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights, "--report-consistency")
     for name, least, most in (("o.png", 0, 0), ("o.bmp", 0, 0), ("o.jpg", 100, 720)):
-        done = cli("inpaint", deep, *walk, "-o", photo.with_name(name), "--json")
+        done = cli("inpaint", deep, *options, "-o", photo.with_name(name), "--json")
         assert least <= json.loads(done.stdout)["changed_outside"] <= most
 
 
 def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
     """What JPEG makes of a picture counts, not what was handed to it."""
     Image.fromarray(scene(0, 24, 30).clip(80, 170)).save(photo)
-    walk = (
+    options = (
         "--scale",
         2,
         "--steps",
@@ -131,7 +131,7 @@ def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
     most = {}
     for name in ("b.png", "b.jpg"):
         target = photo.with_name(name)
-        most[name] = json.loads(cli("upscale", photo, *walk, "-o", target).stdout)["apart_most"]
+        most[name] = json.loads(cli("upscale", photo, *options, "-o", target).stdout)["apart_most"]
         written = reduced(images.read(target).pixels, images.read(photo).pixels)[0]
         assert most[name] == pytest.approx(written, abs=1e-4)
     assert most["b.png"] <= 0.5 < most["b.jpg"]
@@ -182,9 +182,10 @@ def test_inpainting_says_that_nothing_outside_is_changed(photo: Path, weights: P
     mask = np.zeros((24, 30), np.uint8)
     mask[5:12, 6:15] = 255
     Image.fromarray(mask).save(photo.with_name("m.png"))
-    walk = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights)
+    options = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights)
     assert (
-        "0 pixels outside the hole are changed" in cli("inpaint", photo, *walk, "--report-consistency").stderr
+        "0 pixels outside the hole are changed"
+        in cli("inpaint", photo, *options, "--report-consistency").stderr
     )
 
 
@@ -192,8 +193,8 @@ def test_inpainting_says_that_nothing_outside_is_changed(photo: Path, weights: P
 
 
 def test_several_samples_each_with_its_seed(photo: Path, weights: Path) -> None:
-    walk = ("--scale", 2, "--steps", 2, "--weights", weights)
-    done = cli("upscale", photo, *walk, "--samples", 3, "--seed", 5)
+    options = ("--scale", 2, "--steps", 2, "--weights", weights)
+    done = cli("upscale", photo, *options, "--samples", 3, "--seed", 5)
     assert done.exit_code == 0, done.stderr
     paths = [photo.with_name(f"a-x2-{k}.png") for k in (1, 2, 3)]
     assert done.stdout.split() == [str(path) for path in paths]
@@ -204,21 +205,21 @@ def test_several_samples_each_with_its_seed(photo: Path, weights: Path) -> None:
         (record,) = read_history(path).records
         assert record.seed == 5 + number
         assert "--samples" not in record.line()
-    alone = cli("upscale", photo, *walk, "--seed", 7, "-o", photo.with_name("alone.png"))
+    alone = cli("upscale", photo, *options, "--seed", 7, "-o", photo.with_name("alone.png"))
     assert alone.exit_code == 0
     assert np.array_equal(images.read(photo.with_name("alone.png")).pixels, pixels[2])
     assert photo.with_name("alone.png").read_bytes() == paths[2].read_bytes()
     # The same command again has nothing to do, and says so.
-    again = cli("upscale", photo, *walk, "--samples", 3, "--seed", 5)
+    again = cli("upscale", photo, *options, "--samples", 3, "--seed", 5)
     assert again.stdout == ""
     assert "3 there already and kept" in again.stderr
 
 
 def test_samples_of_a_folder_go_on_where_they_stopped(photo: Path, weights: Path) -> None:
-    walk = (photo.parent, "--scale", 2, "--steps", 1, "--weights", weights, "--samples", 2)
-    assert cli("upscale", *walk).exit_code == 0
+    options = (photo.parent, "--scale", 2, "--steps", 1, "--weights", weights, "--samples", 2)
+    assert cli("upscale", *options).exit_code == 0
     photo.with_name("a-x2-2.png").unlink()
-    again = cli("upscale", *walk)
+    again = cli("upscale", *options)
     assert again.exit_code == 0, again.stderr
     assert again.stdout.split() == [str(photo.with_name("a-x2-2.png"))]
     assert len(list(photo.parent.iterdir())) == 3
@@ -247,8 +248,8 @@ def test_samples_that_cannot_be(photo: Path, weights: Path) -> None:
 def test_one_picture_that_is_too_small_stops_no_folder(photo: Path, weights: Path) -> None:
     Image.fromarray(scene(1, 80, 90)).save(photo.with_name("b.png"))
     out = photo.parent / "out"
-    walk = ("--kernel", "gaussian:8", "--steps", 1, "--weights", weights)
-    done = cli("deblur", photo.parent, "-o", out, *walk)
+    options = ("--kernel", "gaussian:8", "--steps", 1, "--weights", weights)
+    done = cli("deblur", photo.parent, "-o", out, *options)
     assert done.exit_code == 1
     assert "a.png: the blur kernel is 49x49 (w x h), larger than the picture, 30x24" in done.stderr
     assert [path.name for path in out.iterdir()] == ["b.png"]
@@ -274,8 +275,8 @@ def test_half_precision_that_breaks_is_computed_again(
         return answer
 
     monkeypatch.setattr(Backbone, "denoiser", broken)
-    walk = ("--sigma", 10, "--weights", weights, "--estimate", "sample", "--steps", 3)
-    done = cli("denoise", photo, *walk, "--precision", "bf16")
+    options = ("--sigma", 10, "--weights", weights, "--estimate", "sample", "--steps", 3)
+    done = cli("denoise", photo, *options, "--precision", "bf16")
     assert done.exit_code == 0, done.stderr
     assert "not finite after step 1 of 3, from sigma 0.0392157; check the input" in done.stderr
     assert "computed again in float32" in done.stderr
@@ -289,7 +290,7 @@ def test_half_precision_that_breaks_is_computed_again(
     assert cli(*shlex.split(line)[1:]).exit_code == 0
     assert Path("c.png").read_bytes() == Path("a-denoised.png").read_bytes()
     hopeless = True
-    failed = cli("denoise", photo, *walk, "-o", photo.with_name("b.png"))
+    failed = cli("denoise", photo, *options, "-o", photo.with_name("b.png"))
     assert failed.exit_code == 1
     assert "Traceback" not in failed.stderr
     assert not photo.with_name("b.png").exists()

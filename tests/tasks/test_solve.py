@@ -136,8 +136,8 @@ def test_pigdm_takes_few_steps_by_its_own_transition_and_many_by_its_mean() -> N
             return PRIOR.denoise
 
     def found(steps: int, **options: Any) -> Tensor:
-        walk = {"estimate": "sample", "method": "pigdm", "sigma": 255 * 0.1, "prior": Oracle(), **options}
-        return solve(y, lambda *_: operator, steps=steps, **walk)
+        asked = {"estimate": "sample", "method": "pigdm", "sigma": 255 * 0.1, "prior": Oracle(), **options}
+        return solve(y, lambda *_: operator, steps=steps, **asked)
 
     assert torch.equal(found(60), found(60, sampler="ddpm"))
     assert not torch.equal(found(30), found(30, sampler="ddpm"))
@@ -156,9 +156,9 @@ def test_seeds_count_and_are_kept() -> None:
 
 def test_a_sampler_of_ones_own() -> None:
     y, backbone = picture(1, 3, 16, 16), random_backbone()
-    walk: dict[str, Any] = {"estimate": "sample", "method": "ddnm", "steps": 3, "prior": backbone}
+    options: dict[str, Any] = {"estimate": "sample", "method": "ddnm", "steps": 3, "prior": backbone}
     assert not torch.equal(
-        deblur(y, "gaussian:1", **walk), deblur(y, "gaussian:1", **walk, sampler="dpmpp-2m")
+        deblur(y, "gaussian:1", **options), deblur(y, "gaussian:1", **options, sampler="dpmpp-2m")
     )
 
 
@@ -320,8 +320,8 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
     assert (json.loads(planned.stdout)["width"], json.loads(planned.stdout)["height"]) == (34, 24)
     for estimate in ("mean", "sample"):
         target = tmp_path / f"{estimate}.png"
-        walk = ("--estimate", estimate, "--steps", 2, "--weights", weights)
-        result = cli("solve", source, *done, *walk, "-o", target)
+        options = ("--estimate", estimate, "--steps", 2, "--weights", weights)
+        result = cli("solve", source, *done, *options, "-o", target)
         assert result.exit_code == 0, result.stderr
         assert images.read(target).size == (24, 34)
 
