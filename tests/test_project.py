@@ -92,6 +92,7 @@ def test_no_test_file_imports_another() -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_the_map_of_the_packages_is_drawn_from_the_present_imports() -> None:
     python(str(ROOT / "docs" / "draw_architecture.py"), "--check")
 
@@ -106,6 +107,7 @@ def test_help_takes_less_than_half_a_second() -> None:
     assert min(seconds) < 0.5
 
 
+@pytest.mark.slow
 def test_every_way_in_is_the_same_program(tmp_path: Path) -> None:
     module = python("-m", "restore", "--version", cwd=tmp_path)
     launcher = python(str(ROOT / "cli.py"), "--version", cwd=tmp_path)
@@ -159,6 +161,7 @@ def test_modules_are_short() -> None:
     assert {name for name, count in lines.items() if count > 400} == LONG_MODULES.keys()
 
 
+@pytest.mark.slow
 def test_functions_are_short() -> None:
     """From the first statement of the body, after the docstring, to the last."""
     lines = {}

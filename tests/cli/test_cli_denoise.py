@@ -87,6 +87,7 @@ def test_the_tile_changes_the_work_and_not_the_result(weights: Path, monkeypatch
     assert np.abs(made[0] - made[1]).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_estimated_noise_is_told(weights: Path) -> None:
     noisy = white_noise(20)
     Image.fromarray(noisy).save("noisy.png")

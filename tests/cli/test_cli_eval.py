@@ -184,6 +184,7 @@ def test_json_csv_report_and_plot() -> None:
     assert run("denoise", *TINY, *only, "--json", "e.json", "--overwrite", "--no-baselines").exit_code == 0
 
 
+@pytest.mark.slow
 def test_json_on_standard_output_is_nothing_else() -> None:
     result = run("denoise", *TINY, "--sigma", "25", "--json", "-", "--no-baselines", "--metrics", "psnr")
     assert json.loads(result.stdout)["format"] == "restore-eval-1"
@@ -207,6 +208,7 @@ def test_no_folder_of_this_machine_is_named(monkeypatch: pytest.MonkeyPatch, her
     assert str(here) not in result.stdout
 
 
+@pytest.mark.slow
 def test_options_from_a_file() -> None:
     Path("e.toml").write_text(
         'data = ["set"]\nweights = "clean.safetensors"\nsigma = "25"\nlimit = 1\nbaselines = false\n'
@@ -228,6 +230,7 @@ def test_options_from_a_file() -> None:
 # --------------------------------------------------------------------------------------------- guards
 
 
+@pytest.mark.slow
 def test_pictures_that_were_trained_on_are_marked() -> None:
     result = run(
         "denoise", "--data", "set", "--weights", "seen.safetensors", "--sigma", "25", "--no-baselines"
@@ -372,6 +375,7 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
 # ------------------------------------------------------------------------------------------ bad input
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

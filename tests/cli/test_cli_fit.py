@@ -30,7 +30,7 @@ from restore.training.config import FitConfig, Loss, Method
 ROOT = Path(__file__).parents[2]
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture

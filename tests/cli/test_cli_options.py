@@ -26,6 +26,7 @@ LEAST = {
 }
 
 
+@pytest.mark.slow
 def test_the_samplers_named_as_defaults(weights: Path) -> None:
     """What the help says of the default, and that another sampler gives another picture."""
     conditional = ["inpaint", *LEAST["inpaint"], "--method", "conditional", "--steps", "2"]

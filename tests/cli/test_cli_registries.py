@@ -137,6 +137,7 @@ def test_where_a_sampler_is_refused(sampler: NamedSampler) -> None:
 # -------------------------------------------------------------------------------------------- solvers
 
 
+@pytest.mark.slow
 def test_help_lists_a_solver_while_it_is_registered(solver: Solver, free_solver: Solver) -> None:
     for command in ("solve", "deblur", "colorize", "inpaint"):
         assert "own-steps, any-sampler" in help_of(command)
@@ -149,6 +150,7 @@ def test_help_lists_a_solver_while_it_is_registered(solver: Solver, free_solver:
         catalogue.register(solver)
 
 
+@pytest.mark.slow
 def test_a_solver_restores_pictures(solver: Solver, free_solver: Solver, weights: Path) -> None:
     for words in (SOLVE, INPAINT, ["deblur", "photo.png", "--kernel", "gaussian:1", "--estimate", "sample"]):
         pixels, method, calls = made(weights, *words, "--method", "own-steps", "--steps", 3)

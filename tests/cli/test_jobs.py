@@ -129,6 +129,7 @@ def test_two_inputs_with_one_output() -> None:
         plan(["in/a.png", "link/a.png"], None, ending="done")
 
 
+@pytest.mark.slow
 @given(
     names=st.lists(
         st.tuples(

@@ -305,6 +305,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> Path
 OPTIONS = ("--sigma", 10, "--estimate", "sample", "--steps", 2, "--weights", "tiny.safetensors")
 
 
+@pytest.mark.slow
 def test_the_format_is_repeated_too(here: Path) -> None:
     for target in ("b.jpg", "b.JPEG", "b.tiff", "b.webp"):
         assert cli("denoise", "a.png", *OPTIONS, "-o", target).exit_code == 0
@@ -391,6 +392,7 @@ def test_info_tells_what_was_done(tmp_path: Path, weights: Path) -> None:
     assert read_history(tmp_path / "drawn" / "sample-000.png").records[0].command == "sample"
 
 
+@pytest.mark.slow
 def test_a_record_can_be_left_out(tmp_path: Path, weights: Path) -> None:
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     Image.fromarray(scene(0, 24, 30)).save(source)

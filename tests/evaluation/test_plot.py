@@ -15,6 +15,7 @@ from restore.evaluation import plot
 from restore.evaluation.results import Evaluation
 
 
+@pytest.mark.slow
 def test_figure_holds_curves_and_bars() -> None:
     pytest.importorskip("matplotlib")
     sheet = plot.figure(evaluation())

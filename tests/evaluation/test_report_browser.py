@@ -14,6 +14,8 @@ from evaluations import INF, NASTY, PICTURES, H, W, evaluation, row, table
 from restore.evaluation.report import html
 from restore.evaluation.results import Evaluation, Row
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:

@@ -35,7 +35,7 @@ from restore.priors.backbone import Backbone
 from restore.tasks.noise_choice import choose
 from restore.training.config import FitConfig
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture

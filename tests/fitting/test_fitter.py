@@ -17,7 +17,7 @@ from restore.priors import adapters
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped_weights
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def check_recorrupted() -> None:
             assert (found - wanted).abs().lt(4 * spread + 4 * cross).all(), (name, c, alpha, found, wanted)
 
 
+@pytest.mark.slow
 def test_recorrupted_is_the_error_at_more_noise() -> None:
     check_recorrupted()
 

@@ -314,6 +314,7 @@ def test_scenes_without_texture_are_not_taken_for_shifted(tmp_path: Path, clean:
 # --- bursts ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [8, 16])
 def test_pages_are_views(tmp_path: Path, said: list[str], depth: int) -> None:
     dtype, factor = (np.uint8, 1) if depth == 8 else (np.uint16, 257)

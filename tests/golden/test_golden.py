@@ -16,6 +16,8 @@ import pytest
 from cases import CASES, Case
 from golden_runs import FOLDER, differences, largest, machine, prepare, read_recorded, run
 
+pytestmark = pytest.mark.slow
+
 TOLERANCES = {
     "uint8": 1.0,  # levels: what is rounded may lie near the middle between two
     "uint16": 16.0,  # levels of 65535

@@ -58,6 +58,7 @@ def test_importing_is_instant() -> None:
     assert (result.stdout.strip(), result.stderr) == ("[]", "")
 
 
+@pytest.mark.slow
 @QUICK
 @given(kind=KINDS, size=SIZES, count=st.integers(1, 4), seed=st.integers(0, 99))
 def test_read_then_write_is_the_identity(

@@ -54,6 +54,7 @@ def test_not_an_image(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INTACT_FILES)
 def test_a_cut_file_is_an_error_at_every_length(name: str) -> None:
     """Wherever a file is cut, it is refused or, where the cut hit only padding, read as it was."""
@@ -105,6 +106,7 @@ def test_a_truncated_photo_says_so(tmp_path: Path, name: str) -> None:
     assert message.endswith("); get a fresh copy")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(INTACT_FILES), seed=st.integers(0, 2**32 - 1), count=st.integers(1, 4))
 def test_flipped_bytes_never_crash(monkeypatch: pytest.MonkeyPatch, name: str, seed: int, count: int) -> None:

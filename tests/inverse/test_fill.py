@@ -46,6 +46,7 @@ def test_what_is_in_the_hole_does_not_matter() -> None:
     torch.testing.assert_close(push_pull(image, hole), push_pull(image * (1 - hole) + other * hole, hole))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", HOLES)
 def test_a_constant_stays(family: str) -> None:
     hole = HOLES[family]((2, 37, 31), generator=torch.Generator().manual_seed(3))

@@ -136,6 +136,7 @@ def check_repaint() -> None:
     assert very_often < 0.5 * once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [check_injection, check_damping, check_per_pixel_start, check_splitting_converges, check_repaint],

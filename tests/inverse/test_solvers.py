@@ -292,6 +292,7 @@ def order(run: Callable[[list[float]], Tensor]) -> float:
     return sum(orders) / len(orders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "expected"), [(samplers.ddim, 1.0), (samplers.heun, 2.0)])
 def test_order_of_pigdm_as_a_denoiser(sampler: samplers.Sampler, expected: float) -> None:
     problem, x, _ = reduced(NOISE)
@@ -325,6 +326,7 @@ def test_diffpir_of_weight_1_has_the_posterior_mean() -> None:
     assert (found - expected).abs().max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ddrm", "ddnm-plus", "pigdm"])
 def test_the_others_end_at_the_measurement_noise_included(name: str) -> None:
     """With many steps they return ``A x = y`` even where y is noisy: no posterior mean."""

@@ -26,6 +26,7 @@ def white(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])
 def test_white_noise_on_photographs(name: str, sigma: int) -> None:
@@ -70,6 +71,7 @@ def test_correlation_tells_white_noise_from_other(blur: float, lowest: float, hi
     assert lowest < neighbour_correlation(noisy) < highest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 3, 5])
 def test_letters_that_leave_no_place_flat_are_no_noise(number: int) -> None:
     ink = text_pages(6, 256)[number, :, :, None].numpy() / 255

@@ -61,6 +61,7 @@ def noisy_set(noise: Noise, sigma: float = 20.0, *, count: int = 3) -> list[Floa
     return [as_file(clean + sigma / 255 * noise(clean, rng)) for clean in cleans]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [5, 10, 25, 50])
 def test_white_noise(sigma: int) -> None:
     found = measure_noise(noisy_set(white, sigma))
@@ -74,6 +75,7 @@ def test_white_noise(sigma: int) -> None:
     assert found.channels == pytest.approx(np.eye(3), abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "read"), [(0.01, 5), (0.03, 2)])
 def test_gain_and_read_noise_on_an_even_scene(gain: float, read: int) -> None:
     rng = np.random.default_rng(3)
@@ -87,6 +89,7 @@ def test_gain_and_read_noise_on_an_even_scene(gain: float, read: int) -> None:
     assert not found.correlated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gain", "read"), [(0.01, 5), (0.03, 2)])
 def test_gain_on_photographs(gain: float, read: int) -> None:
     found = measure_noise(noisy_set(poisson_gaussian(gain, read / 255)))
@@ -96,6 +99,7 @@ def test_gain_on_photographs(gain: float, read: int) -> None:
     assert found.signal_dependence > 0.75
 
 
+@pytest.mark.slow
 def test_gain_where_nothing_is_clipped() -> None:
     """Deep files keep what noise has below zero; dark parts are then not left out."""
     rng = np.random.default_rng(5)
@@ -197,6 +201,7 @@ def test_gray_and_colour_pictures_together() -> None:
     assert 255 * found.sigma == pytest.approx(20, rel=0.08)
 
 
+@pytest.mark.slow
 def test_fewer_patches_measure_the_same_roughly() -> None:
     noisy = noisy_set(white, 25)
     assert measure_noise(noisy, most=600).sigma == pytest.approx(measure_noise(noisy).sigma, rel=0.08)
@@ -246,6 +251,7 @@ def views_of(clean: Floats, noise: Noise, *, sigma: float = 20.0) -> tuple[Float
     return first, second
 
 
+@pytest.mark.slow
 def test_texture_is_not_mistaken_for_noise_in_views() -> None:
     """A picture of random pixels: nothing but the difference of views tells its noise."""
     texture = 0.2 + 0.6 * np.random.default_rng(1).random((SIZE, SIZE, 3))

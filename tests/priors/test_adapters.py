@@ -193,6 +193,7 @@ def test_the_file_is_much_smaller(tmp_path: Path) -> None:
         assert {file.get_tensor(name).dtype for name in list(file.keys())} == {torch.float16}
 
 
+@pytest.mark.slow
 def test_adapters_for_the_weights_in_the_package(tmp_path: Path) -> None:
     shipped = load(shipped_weights())
     found = adapted(load(shipped_weights()).network, 1)

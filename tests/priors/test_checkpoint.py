@@ -57,6 +57,7 @@ def test_everything_comes_back(path: Path) -> None:
     assert not any(p.requires_grad for p in loaded.network.parameters())
 
 
+@pytest.mark.slow
 def test_half_precision_halves_the_file(path: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.safetensors"
     digest = save(make(), half)

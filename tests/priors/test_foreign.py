@@ -28,7 +28,7 @@ from restore.priors.foreign import diffusers, guided_diffusion
 from restore.priors.foreign.guided_diffusion import Told
 from restore.types import Denoiser
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 SMALL: dict[str, Any] = {
     "sample_size": 16,

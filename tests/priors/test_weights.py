@@ -19,6 +19,8 @@ from restore.inverse.fill import push_pull
 from restore.priors.checkpoint import shipped_weights
 from restore.training.degradations import correlated_noise, poisson_gaussian_noise
 
+pytestmark = pytest.mark.slow
+
 
 def crop(name: str, top: int, left: int, size: int = 96) -> Tensor:
     picture = getattr(skimage.data, name)()[top : top + size, left : left + size]

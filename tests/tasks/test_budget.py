@@ -98,6 +98,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "asked"), CASES, ids=lambda value: str(value)[:40])
 def test_a_plan_takes_the_calls_that_it_says_and_no_more_than_allowed(
     task: str, asked: dict[str, Any]
@@ -316,6 +317,7 @@ def test_a_dry_run_tells_the_plan(
     assert not (tmp_path / "d.png").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_says_that_a_map_is_not_in_it(photo: Path, weights: Path, tmp_path: Path) -> None:
     more = ("--nfe", 3, "--weights", weights, "--uncertainty", tmp_path / "u.tif", "--uncertainty-samples", 2)
     result = cli("upscale", photo, "--scale", 2, "-o", tmp_path / "o.png", *more)

@@ -172,6 +172,7 @@ def test_pictures_that_were_turned() -> None:
 # -------------------------------------------------------------------------------------------- task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", catalogue.methods("dejpeg"), ids=lambda method: f"{method.name} {method.estimate}"
 )

@@ -30,7 +30,7 @@ from restore.training.holes import text_pages
 Floats = NDArray[np.float64]
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")

@@ -162,6 +162,7 @@ def test_wrong_options_are_refused_before_the_weights_are_loaded(case: str, no_w
         run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 5)], ids=str)
 def test_the_smallest_pictures(size: tuple[int, int]) -> None:
     prior, image = random_backbone(), picture(1, 3, *size)

@@ -211,6 +211,7 @@ def check_inpaint_computes_only_the_surroundings() -> None:
     assert (found[inside] != image[inside]).all()
 
 
+@pytest.mark.slow
 def test_inpaint_keeps_the_rest() -> None:
     check_inpaint_keeps_the_rest()
 
@@ -262,6 +263,7 @@ def test_inpaint_keeps_every_kind(image: Any) -> None:
         np.testing.assert_array_equal(pasted[known], exact[known])
 
 
+@pytest.mark.slow
 def test_repaint_calls_as_in_the_paper() -> None:
     mask, recorder, reports = np.array([[1, 0]]), Recorder(), Reports()
     inpaint(picture(3, 1, 2), mask, method="repaint", prior=recorder, progress=reports)

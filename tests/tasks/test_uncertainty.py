@@ -39,7 +39,7 @@ from restore.tasks.variance import (
 )
 from restore.testing import tiny_prior
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 PRIOR = GaussianPrior(mean=0.5, std=0.25)
 

@@ -63,6 +63,7 @@ def test_batches_repeat_with_their_seed() -> None:
     assert not torch.equal(one.sigma, other.sigma)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_inpainting_sees_a_fill_and_counts_the_hole(seed: int) -> None:
     batch = batch_of(Mix(0, 0, 1, 0), 4, seed=seed)

@@ -159,6 +159,7 @@ def test_dirt_is_small_and_of_one_tone() -> None:
         assert all(any(abs(v - tone) < 1e-6 for tone in (0.1, 0.9)) for v in values.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @given(h=st.integers(8, 80), w=st.integers(8, 80), seed=st.integers(0, 999))
 def test_holes_are_zeros_and_ones_of_the_shape(family: str, h: int, w: int, seed: int) -> None:
@@ -214,6 +215,7 @@ def test_text_is_made_of_letters_not_noise() -> None:
         text_holes((1, 800, 64))
 
 
+@pytest.mark.slow
 def test_pages_are_the_same_every_time() -> None:
     pages = text_pages()
     assert pages.shape == (6, PAGE_SIZE, PAGE_SIZE)

@@ -147,6 +147,7 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path, port
         assert len(list(csv.DictReader(file))) == 5
 
 
+@pytest.mark.slow
 def test_the_first_interrupt_waits_for_the_end_of_a_step(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

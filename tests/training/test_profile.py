@@ -34,6 +34,7 @@ def operations_by_hand(batch: int, side: int) -> float:
     return 2.0 * batch * total
 
 
+@pytest.mark.slow
 def test_operations_and_shares(photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiling, "PEAK_CHANNELS", (16,))
     found = profile(Trainer(tiny_run(photographs, tmp_path)))
@@ -85,6 +86,7 @@ def test_profile_is_of_one_process(tmp_path: Path) -> None:
     assert "--profile measures one process; run it without torchrun" in result.output
 
 
+@pytest.mark.slow
 def test_profile_is_printed_and_nothing_written(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from restore.priors.checkpoint import load
 from restore.training.config import OptimConfig
 from restore.training.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 def interrupted_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:

@@ -27,7 +27,7 @@ from restore.training.batches import Mix
 from restore.training.config import DataConfig, LossConfig, OptimConfig, RunConfig, TrainConfig
 from restore.training.trainer import Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 def rates(optim: OptimConfig, steps: int = 10, **run: Any) -> list[float]:

@@ -140,6 +140,7 @@ def test_hybrid_is_the_simple_loss_and_trains_the_variance_beside_it() -> None:
     torch.testing.assert_close(mean, plain.grad)
 
 
+@pytest.mark.slow
 def test_the_learned_variance_finds_the_true_one() -> None:
     """With the mean exact the reverse variance is the small one, and where it is far off the large one."""
     batch = dataclasses.replace(batch_of(ONLY_PRIOR, 2), sigma=torch.tensor([0.05, 0.05]))

@@ -21,7 +21,7 @@ from restore.priors.checkpoint import load
 from restore.training import trainer as loop
 from restore.training import validation
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 def test_validation_scores_and_pictures(photographs: Path, tmp_path: Path) -> None:
