@@ -14,12 +14,14 @@ Examples
 from __future__ import annotations
 
 import ast
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 __version__ = "0.1.0"
 
 
+@cache
 def _listed() -> dict[str, str]:
     """Read which names the stub lists, and which module each comes from."""
     stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
@@ -27,18 +29,15 @@ def _listed() -> dict[str, str]:
     return {alias.name: node.module or "" for node in imports for alias in node.names}
 
 
-_MODULES = _listed()
-
-__all__ = sorted(_MODULES)
-
-
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name == "__all__":
+        return sorted(_listed())
+    if name not in _listed():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+    value = getattr(import_module(_listed()[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_listed()})

@@ -8,7 +8,7 @@ import click
 
 from restore import __version__
 from restore.cli.options import CANCELLED
-from restore.cli.registry import command_names, find_command
+from restore.cli.registry import command_names, find_command, summary
 from restore.errors import RestoreError
 
 
@@ -20,6 +20,11 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return find_command(name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Without importing all commands, as click would.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary(name)) for name in command_names()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -6,13 +6,16 @@ imported. Only the module of the command that is used is imported.
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TypeVar
 
 import click
 
 PACKAGE = "restore.cli.commands"
+SUMMARY = 70  # characters at most
 _REGISTERED: dict[str, click.Command] = {}
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
@@ -41,3 +44,13 @@ def find_command(name: str) -> click.Command | None:
     if name not in _REGISTERED and name in command_names():
         import_module(f"{PACKAGE}.{name}")
     return _REGISTERED.get(name)
+
+
+def summary(name: str) -> str:
+    """Say in one line what a command does: its module's docstring, read without importing the module."""
+    if name in _REGISTERED:
+        return _REGISTERED[name].get_short_help_str(limit=SUMMARY)
+    path = Path(import_module(PACKAGE).__path__[0], f"{name}.py")
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    line = docstring.splitlines()[0].partition("``: ")[2]
+    return line[:1].upper() + line[1:]

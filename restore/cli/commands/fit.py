@@ -1,4 +1,4 @@
-"""``restore fit``: fit the weights to noisy pictures; see `restore.fitting.fit`."""
+"""``restore fit``: fit the weights to your own noisy pictures."""
 
 from __future__ import annotations
 
