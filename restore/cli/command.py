@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ class Plan(ABC):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units."""
 
-    @property
+    @cached_property
     def pixels(self) -> NDArray[Any]:
         """The input of the task: (h, w, 1..4), gray or RGB, with alpha."""
         return task_pixels(self.source.picture, self.source.name)

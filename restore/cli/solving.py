@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -157,7 +158,7 @@ class SolvePlan(Plan):
         self.shown = replace(picture, gray=False) if self.colours else picture
         self.without_profile = bool(self.colours and picture.gray and picture.icc)
 
-    @property
+    @cached_property
     def pixels(self) -> NDArray[Any]:
         return task_pixels(self.shown, self.source.name)
 

@@ -7,9 +7,8 @@ solvers of `restore.inverse.catalogue` are methods of ``solve`` and, as publishe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from restore.diffusion.samplers import NamedSampler, named_sampler
 from restore.inverse import catalogue
@@ -149,7 +148,8 @@ def methods(task: str) -> list[Method]:
     own = [method for method in _METHODS if method.task == task]
     names = {method.name for method in own}
     if task == "solve":
-        return [method for method in _every_solver() if method.name not in _of_holes()]
+        # One that fills holes alone is found by its name, where the operator is a hole.
+        return [_by_solver(solver) for solver in catalogue.solvers().values() if solver.serves != ("hole",)]
     if task == "inpaint":
         own += [
             Method(task, solver.name, solver.estimate, INPAINT_SOLVER_STEPS, gradient=solver.gradient)
@@ -157,15 +157,6 @@ def methods(task: str) -> list[Method]:
             if solver.estimate == "sample" and solver.name not in names
         ]
     return own
-
-
-def _every_solver() -> list[Method]:
-    return [_by_solver(solver) for solver in catalogue.solvers().values()]
-
-
-def _of_holes() -> list[str]:
-    """Name the solvers that fill holes alone, which ``solve`` only has where the operator is one."""
-    return [solver.name for solver in catalogue.solvers().values() if solver.serves == ("hole",)]
 
 
 def _by_solver(solver: catalogue.Solver) -> Method:
@@ -223,7 +214,9 @@ def find(task: str, name: str | None, estimate: str) -> Method:
     'alternating'
     """
     check_estimate(estimate)
-    every = _every_solver() if task == "solve" else methods(task)
+    every = methods(task)
+    if task == "solve":
+        every = [_by_solver(solver) for solver in catalogue.solvers().values()]
     for method in every:
         if method.estimate == estimate and (method.name == name or (name is None and method.default)):
             return method
@@ -294,8 +287,3 @@ def check(
     if method.jumps and not chosen.climbs:
         raise ValueError(f"sampler {sampler!r} cannot climb, as method {name!r} does; choose another one")
     return chosen
-
-
-def as_options(method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Complete options by the method's name, and by its steps unless a number is given."""
-    return {**options, "method": method.name, "steps": options.get("steps") or method.steps}
