@@ -10,6 +10,7 @@ from torch.nn.utils import parametrize
 
 FORMAT = "restore-adapter-1"
 _PARAMETRIZED = ".parametrizations.weight.0."
+_ORIGINAL = ".parametrizations.weight.original"
 
 
 class LowRank(nn.Module):
@@ -96,6 +97,23 @@ def adapter_tensors(network: nn.Module) -> dict[str, Tensor]:
 def plain_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give the same tensors without what torch's parametrization puts into their names."""
     return {name.replace(_PARAMETRIZED, "."): tensor for name, tensor in tensors.items()}
+
+
+def split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Give the base and the adapters of the state of a network that `add_adapters` has changed.
+
+    Examples
+    --------
+    >>> from restore.testing import tiny_prior
+    >>> network = tiny_prior().network
+    >>> names = set(network.state_dict())
+    >>> _ = add_adapters(network, rank=1)
+    >>> base, added = split(network.state_dict())
+    >>> set(base) == names, len(added)
+    (True, 20)
+    """
+    base = {name.replace(_ORIGINAL, ".weight"): t for name, t in state.items() if _PARAMETRIZED not in name}
+    return base, plain_names({name: t for name, t in state.items() if _PARAMETRIZED in name})
 
 
 def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 # Planes beside the noisy picture: the hint (3), known (1), hint present (1), claimed noise of the hint (1).
 CONDITION_PLANES = 6
 UNKNOWN_NOISE = -1.0
+PAGE = -2.0  # what the plane of the claimed noise says where a page is to be cleaned
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Condition:
     known : ``(b, 1, h, w)``, 1 where the hint is exact; None is nowhere.
     noise_std : standard deviation of the noise in the hint, [0, 1] units, one number, one for each picture
         ``(b,)`` or a map ``(b, 1, h, w)``; None is unknown (blind).
+    page : the hint is a scanned page, of which the ink is wanted on even paper; noise_std is not used.
 
     Examples
     --------
@@ -32,12 +35,15 @@ class Condition:
     hint: Tensor
     known: Tensor | None = None
     noise_std: float | Tensor | None = 0.0
+    page: bool = False
 
     def planes(self) -> Tensor:
         """Give the planes ``(b, 6, h, w)`` that the network sees: hint in [-1, 1], known, present, noise."""
         one = torch.ones_like(self.hint[:, :1])
         known = one * 0 if self.known is None else self.known
         level = UNKNOWN_NOISE if self.noise_std is None else 2 * self.noise_std
+        if self.page:
+            level = PAGE
         if isinstance(level, Tensor):
             level = level.to(one).view(-1, 1, 1, 1) if level.ndim == 1 else level.to(one)
         return torch.cat([2 * self.hint - 1, known, one, one * level], dim=1)
@@ -46,3 +52,9 @@ class Condition:
 def no_condition(like: Tensor) -> Tensor:
     """Give planes of zeros, with which the same weights are the unconditional prior."""
     return like.new_zeros(like.shape[0], CONDITION_PLANES, *like.shape[-2:])
+
+
+def smooth_signal(hint: Tensor) -> Tensor:
+    """Give the brightness ``(b, 1, h, w)`` of noisy pictures by which the level of their noise is told."""
+    gray = hint.mean(1, keepdim=True)
+    return F.avg_pool2d(F.pad(gray, (3, 3, 3, 3), mode="replicate"), 7, 1).clamp(0, 1)

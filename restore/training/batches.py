@@ -12,11 +12,15 @@ from torch import Generator, Tensor
 
 from restore.images.resize import resize, small_size
 from restore.inverse.fill import push_pull
-from restore.priors.condition import Condition, no_condition
+from restore.priors.condition import Condition, no_condition, smooth_signal
 from restore.training import degradations as damage
+from restore.training.cameras import camera_noise
 from restore.training.holes import HOLES
+from restore.training.scans import printed_pages, scan_noise, scanned_pages
 
 TASKS = ("unconditional", "upscale", "inpaint", "denoise")
+TOGETHER = 4  # crops of a batch that get one kind of noise
+CAMERAS = 0.7  # of the real noise; the rest is that of film and scanners
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Mix:
     top_share : of the conditional parts, how much is at the highest noise level, where one call gives the
         posterior mean.
     sigma_low, sigma_mid : noise levels, [0, 1] units.
+    real : of the denoise part, the share with the noise of simulated cameras, film and scanners.
+    pages : of the denoise part, the share of scanned pages, of which the ink is wanted on even paper.
 
     Raises
     ------
@@ -51,6 +57,8 @@ class Mix:
     top_share: float = 0.6
     sigma_low: float = 0.5 / 255
     sigma_mid: float = 0.5
+    real: float = 0.0
+    pages: float = 0.0
 
     def __post_init__(self) -> None:
         shares = [getattr(self, task) for task in TASKS]
@@ -60,6 +68,8 @@ class Mix:
             raise ValueError(
                 f"prior_share and top_share lie in 0..1; got {self.prior_share} and {self.top_share}"
             )
+        if not (min(self.real, self.pages) >= 0 and self.real + self.pages <= 1):
+            raise ValueError(f"real and pages are shares of one part; got {self.real} and {self.pages}")
         if not 0 < self.sigma_low < self.sigma_mid < math.inf:
             raise ValueError(
                 f"sigma_low and sigma_mid must rise from above 0; got {self.sigma_low} and {self.sigma_mid}"
@@ -87,6 +97,7 @@ class Batch:
     sigma : noise levels ``(b,)``, [0, 1] units.
     weight : where the loss counts, ``(b, 1, h, w)``.
     task : numbers of TASKS ``(b,)``.
+    importance : factor of each picture's loss ``(b,)``.
     """
 
     clean: Tensor
@@ -94,6 +105,17 @@ class Batch:
     sigma: Tensor
     weight: Tensor
     task: Tensor
+    importance: Tensor
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A part of a batch: what is wanted, what is shown, where and how much the loss counts."""
+
+    clean: Tensor
+    planes: Tensor
+    weight: Tensor
+    importance: Tensor | None = None
 
 
 def make_batch(
@@ -109,16 +131,27 @@ def make_batch(
     generator : draws on the device of the crops.
     rng : makes the decisions for a whole part of the batch on the CPU, so that nothing waits for the device.
     """
-    planes, sigmas, weights, tasks = [], [], [], []
+    parts, sigmas, tasks = [], [], []
     for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
         if not len(part):
             continue
-        part_planes, weight = _DAMAGE[index](part, generator, rng)
-        planes.append(part_planes)
-        weights.append(weight)
+        parts.append(_DAMAGE[index](part, mix, generator, rng))
         sigmas.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
         tasks.append(torch.full((len(part),), index, device=part.device))
-    return Batch(clean, torch.cat(planes), torch.cat(sigmas), torch.cat(weights), torch.cat(tasks))
+    ones = (torch.ones_like(sigma) for sigma in sigmas)
+    return Batch(
+        clean=torch.cat([part.clean for part in parts]),
+        planes=torch.cat([part.planes for part in parts]),
+        sigma=torch.cat(sigmas),
+        weight=torch.cat([part.weight for part in parts]),
+        task=torch.cat(tasks),
+        importance=torch.cat(
+            [
+                one if part.importance is None else part.importance
+                for part, one in zip(parts, ones, strict=True)
+            ]
+        ),
+    )
 
 
 def _sigmas(
@@ -137,11 +170,11 @@ def _sigmas(
     return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
 
 
-def _unconditional(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
-    return no_condition(clean), torch.ones_like(clean[:, :1])
+def _unconditional(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
+    return Damaged(clean, no_condition(clean), torch.ones_like(clean[:, :1]))
 
 
-def _upscale(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
+def _upscale(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
     """One factor a batch: 2, 3, 4 or anything between; mostly clean bicubic, some noise and JPEG."""
     size = (clean.shape[-2], clean.shape[-1])
     scale = (4.0, 4.0, 3.0, 2.0, 1.5 + 2.5 * rng.random())[int(rng.random() * 5)]
@@ -152,13 +185,13 @@ def _upscale(clean: Tensor, generator: Generator | None, rng: random.Random) -> 
     if rng.random() < 0.5:  # as every file is; the other half as a picture still in work
         small = (small.clamp(0, 1) * 255).round() / 255
     hint = resize(small, size)
-    return Condition(hint).planes(), torch.ones_like(clean[:, :1])
+    return Damaged(clean, Condition(hint).planes(), torch.ones_like(clean[:, :1]))
 
 
 _FAMILIES = ("strokes", "strokes", "text", "text", "scratches", "box", "random", "grid")
 
 
-def _inpaint(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
+def _inpaint(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
     """A hole of one family for this batch, filled smoothly; the loss counts inside the hole only."""
     b, _, h, w = clean.shape
     family = _FAMILIES[int(rng.random() * len(_FAMILIES))]
@@ -167,11 +200,79 @@ def _inpaint(clean: Tensor, generator: Generator | None, rng: random.Random) -> 
         hole = 1 - hole
     # A hole of one pixel at least, or the mean over the hole has no value; never the whole picture.
     hole[:, :, 0, 0], hole[:, :, -1, -1] = 1.0, 0.0
-    return Condition(push_pull(clean, hole), known=1 - hole).planes(), hole
+    return Damaged(clean, Condition(push_pull(clean, hole), known=1 - hole).planes(), hole)
 
 
-def _denoise(clean: Tensor, generator: Generator | None, rng: random.Random) -> tuple[Tensor, Tensor]:
-    """Blind denoising: the hint is the noisy picture; half of the time its noise level is given."""
+def _denoise(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
+    """Blind denoising: the hint is the noisy picture.
+
+    The crops go to laboratory noise, to simulated cameras and scans and to pages, a few at a time.
+    """
+    if not mix.real and not mix.pages:
+        return _laboratory(clean, generator, rng)
+    few = [_denoise_few(part, mix, generator, rng) for part in torch.split(clean, TOGETHER)]
+    return Damaged(
+        clean=torch.cat([part.clean for part in few]),
+        planes=torch.cat([part.planes for part in few]),
+        weight=torch.cat([part.weight for part in few]),
+        importance=torch.cat([_importance(part) for part in few]),
+    )
+
+
+def _denoise_few(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
+    """One kind of noise."""
+    u = rng.random()
+    if u >= mix.real + mix.pages:
+        return _laboratory(clean, generator, rng)
+    everywhere = torch.ones_like(clean[:, :1])
+    if u >= mix.real:
+        page = printed_pages(clean, generator, rng)
+        return Damaged(page, Condition(scanned_pages(page, generator, rng), page=True).planes(), everywhere)
+    simulate = camera_noise if rng.random() < CAMERAS else scan_noise
+    noisy = simulate(clean, generator, rng)
+    noisy = _as_gray(noisy, clean)
+    told = rng.random()
+    claimed: Tensor | None = None
+    if told < 0.7:
+        claimed = claimed_noise(noisy, clean, by_signal=told < 0.45)
+        claimed = claimed * torch.exp(
+            0.15 * torch.randn(len(clean), 1, 1, 1, device=clean.device, generator=generator)
+        )
+    return Damaged(clean, Condition(noisy, noise_std=claimed).planes(), everywhere)
+
+
+def claimed_noise(noisy: Tensor, clean: Tensor, *, by_signal: bool) -> Tensor:
+    """What somebody who measures the noise of pictures says of it.
+
+    Parameters
+    ----------
+    noisy, clean : ``(b, 3, h, w)`` in [0, 1].
+    by_signal : by a line of the variance over the brightness; otherwise one level for each picture.
+
+    Returns
+    -------
+    Tensor
+        Standard deviation, ``(b, 1, h, w)``.
+    """
+    squared = (noisy - clean).square().mean(1, keepdim=True)
+    mean = squared.mean((2, 3), keepdim=True)
+    if not by_signal:
+        return mean.sqrt().expand_as(squared)
+    signal = smooth_signal(noisy)
+    centre = signal.mean((2, 3), keepdim=True)
+    spread = (signal - centre).square().mean((2, 3), keepdim=True) + 1e-4
+    slope = ((signal - centre) * (squared - mean)).mean((2, 3), keepdim=True) / spread
+    return (mean + slope * (signal - centre)).clamp(min=mean / 9, max=mean * 4).sqrt()
+
+
+def _importance(part: Damaged) -> Tensor:
+    """More for faint noise, whose error is small: what counts is the error relative to the noise."""
+    hint = (part.planes[:, :3] + 1) / 2
+    return 0.01 / ((hint - part.clean).square().mean((1, 2, 3)) + 1e-4)
+
+
+def _laboratory(clean: Tensor, generator: Generator | None, rng: random.Random) -> Damaged:
+    """White, Poisson, correlated and JPEG noise; half of the time the level of white noise is given."""
     kind = int(rng.random() * 5)
     noise_std = torch.exp(_uniform(clean, math.log(2 / 255), math.log(60 / 255), generator))
     if kind <= 1:
@@ -189,14 +290,18 @@ def _denoise(clean: Tensor, generator: Generator | None, rng: random.Random) -> 
         hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=rng.random() < 0.7)
         if rng.random() < 0.5:
             hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
-    # The file of a gray picture has one channel, and so has its noise.
-    gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
-    hint = torch.where(gray, hint[:, :1].expand_as(hint), hint)
+    hint = _as_gray(hint, clean)
     given = noise_std if kind <= 1 and rng.random() < 0.5 else None
-    return Condition(hint, noise_std=given).planes(), torch.ones_like(clean[:, :1])
+    return Damaged(clean, Condition(hint, noise_std=given).planes(), torch.ones_like(clean[:, :1]))
 
 
-_DAMAGE: tuple[Callable[[Tensor, Generator | None, random.Random], tuple[Tensor, Tensor]], ...] = (
+def _as_gray(noisy: Tensor, clean: Tensor) -> Tensor:
+    """Noisy pictures, gray where the clean ones are: the file of a gray picture has one channel."""
+    gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
+    return torch.where(gray, noisy[:, :1].expand_as(noisy), noisy)
+
+
+_DAMAGE: tuple[Callable[[Tensor, Mix, Generator | None, random.Random], Damaged], ...] = (
     _unconditional,
     _upscale,
     _inpaint,

@@ -190,6 +190,8 @@ class RunConfig:
     device : ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     precision : of network calls; the weights are always float32.
     compile : compile the network, which is twice as fast on a CPU and takes a minute to start.
+    weights : a checkpoint to begin from, ``shipped`` for the one in the package; empty begins at random.
+    rank : of low-rank adapters that are trained and saved in place of the weights; 0 trains the weights.
     log_every, validate_every : steps between rows of the log, and between validations.
     save_every : steps between saved states; 0 saves at the end only.
     """
@@ -203,6 +205,8 @@ class RunConfig:
     device: str = "auto"
     precision: Precision = "auto"
     compile: bool = True
+    weights: str = ""
+    rank: int = 0
     log_every: int = 50
     validate_every: int = 1000
     save_every: int = 500

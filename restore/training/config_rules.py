@@ -28,6 +28,7 @@ def check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
         **_optim_rules(config.optim),
         **_batch_rules(config),
         **_run_rules(config.run),
+        **_adapter_rules(config),
     }
     for key, (ok, expected) in rules.items():
         if not ok:
@@ -108,4 +109,14 @@ def _run_rules(run: RunConfig) -> Rules:
         "run.log_every": (run.log_every >= 1, "at least 1"),
         "run.validate_every": (run.validate_every >= 1, "at least 1"),
         "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),
+    }
+
+
+def _adapter_rules(config: TrainConfig) -> Rules:
+    run, plain = config.run, config.optim.kind == "adamw"
+    return {
+        "run.rank": (
+            run.rank >= 0 and not (run.rank and not (run.weights and plain)),
+            "0, or at least 1 with run.weights and optim.kind = 'adamw'",
+        ),
     }

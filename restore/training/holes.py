@@ -80,8 +80,15 @@ def text_holes(
     shape: tuple[int, int, int], device: torch.device | str = "cpu", generator: Generator | None = None
 ) -> Tensor:
     """Printed letters over the picture: crops of a rendered page of text. shape is (b, h, w)."""
+    return (text_crops(shape, torch.device(device), generator) > 127 / 255).float()
+
+
+def text_crops(
+    shape: tuple[int, int, int], device: torch.device, generator: Generator | None = None
+) -> Tensor:
+    """Crops of rendered pages of text ``(b, 1, h, w)``, 1 where there is ink. shape is (b, h, w)."""
     b, h, w = shape
-    pages = _pages_on(torch.device(device))
+    pages = _pages_on(device)
     size = PAGE_SIZE
     if h > size or w > size:
         raise ValueError(f"text holes are at most {size}x{size}, got {h}x{w}")
@@ -90,7 +97,7 @@ def text_holes(
     left = torch.randint(size - w + 1, (b, 1), generator=generator, device=device)
     rows = top + torch.arange(h, device=device)
     columns = left + torch.arange(w, device=device)
-    return (pages[page[:, None, None], rows[:, :, None], columns[:, None, :]] > 127).float()[:, None]
+    return pages[page[:, None, None], rows[:, :, None], columns[:, None, :]][:, None].float() / 255
 
 
 HOLES = {

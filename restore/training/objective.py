@@ -62,7 +62,7 @@ class Objective:
             weights = losses.min_snr_weight(kind, state.snr, gamma=loss.min_snr_gamma)
         if loss.balance:
             weights = weights / self.balance(batch, each.detach())
-        total = (weights * each).mean()
+        total = (weights * batch.importance * each).mean()
         if loss.kind == "hybrid":
             t = schedules.nearest_timestep(self.schedule, batch.sigma)
             between = backbones.interpolation(raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
 from restore.images.fingerprints import Fingerprints
-from restore.priors import checkpoint
+from restore.priors import adapters, checkpoint
 from restore.priors.backbone import Backbone, Network
 from restore.priors.checkpoint import check_finite, write_tensors
 from restore.priors.device import dtype_of
@@ -26,6 +26,7 @@ from restore.training.averages import Averages
 from restore.training.batches import TASKS, Batch, make_batch
 from restore.training.config import TrainConfig
 from restore.training.data import some_faded, some_gray
+from restore.training.first_network import first_network
 from restore.training.log import RunLog, TaskLosses, progress_bar
 from restore.training.objective import Objective
 from restore.training.optimizer import WeightUpdater
@@ -63,9 +64,7 @@ class Trainer:
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
             torch.backends.cudnn.benchmark = True
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.run.seed)  # initial weights only; data have their own generators
-            network = UNet(config.backbone.network)
+        network, self.base = first_network(config)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.averages = Averages(self.network, config.run.ema)
         self.updater = WeightUpdater(self.network, config.optim)
@@ -245,13 +244,15 @@ class Trainer:
         names = [*(f"average {decay:g}" for decay in self.config.run.ema), "last weights"]
         candidates = ((name, self.averaged(chosen=number)) for number, name in enumerate(names))
         best = validation.best_of(candidates, self.config.data.val, self.config.mix, self.say)
-        checkpoint.save(self.averaged(torch.float32, chosen=best), self.out / "weights.safetensors")
+        self._save_weights(best)
 
     # --- state ----------------------------------------------------------------------------------
 
     def averaged(self, dtype: torch.dtype | None = None, *, chosen: int = 0) -> Backbone:
         """One of the averages, or after the last of them the weights themselves, in their own network."""
-        state = [*self.averages.states, self.network.state_dict()][chosen]
+        state = self._state(chosen)
+        if self.config.run.rank:
+            state = adapters.merged(*adapters.split(state))
         with torch.device("meta"):
             network = UNet(self.config.backbone.network)
         network.load_state_dict({n: t.detach().clone() for n, t in state.items()}, assign=True)
@@ -269,6 +270,18 @@ class Trainer:
             "fingerprints": self.fingerprints.text(),
         }
         return Backbone(network, self.config.backbone, facts).to(dtype=dtype or self.dtype)
+
+    def _state(self, chosen: int) -> Mapping[str, Tensor]:
+        return [*self.averages.states, self.network.state_dict()][chosen]
+
+    def _save_weights(self, chosen: int) -> None:
+        """Write one of the averages, or of its adapters, for use."""
+        backbone, path = self.averaged(torch.float32, chosen=chosen), self.out / "weights.safetensors"
+        if self.config.run.rank:
+            tensors = adapters.split(self._state(chosen))[1]
+            checkpoint.save_adapters(tensors, path, base=self.base, facts=backbone.facts)
+        else:
+            checkpoint.save(backbone, path)
 
     def save(self) -> None:
         """Write the averaged weights and the state to resume from, each beside its target and renamed.
@@ -295,7 +308,7 @@ class Trainer:
             check_finite(path, tensors)
         except WeightsError:
             raise self._diverged("the weights are not finite") from None
-        checkpoint.save(self.averaged(torch.float32), self.out / "weights.safetensors")
+        self._save_weights(0)
         write_tensors(path, copied(tensors), state.metadata())
 
     def resume(self, path: str | Path | None = None, *, restart_schedule: bool = False) -> None:

@@ -1,0 +1,264 @@
+"""Noise as cameras make it: simulated on the raw sensor, then developed as a camera develops its pictures.
+
+Only the noise is simulated. The clean picture stays as it is, and what is added to it is the difference that
+the sensor's noise makes to the developed picture.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from restore.images.colours import rgb_of, ycc_of
+from restore.images.device_constants import constant
+from restore.images.resize import resize
+from restore.training.degradations import jpeg
+
+# From the cameras' XYZ to raw, for the D65 illuminant, times that of sRGB to XYZ: four cameras of different
+# makers, as in Brooks et al. (2019), appendix A. Rows sum to one after normalisation.
+_XYZ_TO_CAMERA = (
+    (1.0234, -0.2969, -0.2266, -0.5625, 1.6328, -0.0469, -0.0703, 0.2188, 0.6406),
+    (0.4913, -0.0541, -0.0202, -0.6130, 1.3513, 0.2906, -0.1564, 0.2151, 0.7183),
+    (0.8380, -0.2630, -0.0639, -0.2887, 1.0725, 0.2496, -0.0627, 0.1427, 0.5438),
+    (0.6596, -0.2079, -0.0562, -0.4782, 1.3016, 0.1933, -0.0970, 0.1581, 0.5181),
+)
+_SRGB_TO_XYZ = (0.4124564, 0.3575761, 0.1804375, 0.2126729, 0.7151522, 0.0721750, 0.0193339, 0.1191920,
+                0.9503041)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """The cameras that are simulated; every number is drawn for each picture within these ranges.
+
+    Parameters
+    ----------
+    shot : gain of the Poisson noise on the raw range 0..1, log-uniform: about ISO 100 to 25600 [1]_.
+    read_slope, read_offset, read_spread : the log variance of the read noise is normal about
+        ``slope * log(shot) + offset`` [1]_.
+    red, blue : gains of the white balance [1]_.
+    exposure : mean and deviation of the digital gain [1]_.
+    rows : share of the pictures whose rows have offsets of their own, up to a third of the read noise.
+    smoothed : share of the pictures whose noise the camera has smoothed, in chroma more than in luma [2]_.
+    resized : share of the pictures that are reduced, by a factor of up to 2.
+    sharpened : share of the pictures that are sharpened after development.
+    coded : share of the pictures stored as JPEG.
+    quality : of the JPEGs.
+    halved : share of the JPEGs with chroma at half size.
+
+    References
+    ----------
+    .. [1] T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127.
+    .. [2] S. Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
+       arXiv:1807.04686.
+    """
+
+    shot: tuple[float, float] = (5e-5, 0.015)
+    read_slope: float = 2.18
+    read_offset: float = 1.20
+    read_spread: float = 0.26
+    red: tuple[float, float] = (1.9, 2.4)
+    blue: tuple[float, float] = (1.5, 1.9)
+    exposure: tuple[float, float] = (0.8, 0.1)
+    rows: float = 0.1
+    smoothed: float = 0.75
+    resized: float = 0.3
+    sharpened: float = 0.3
+    coded: float = 0.85
+    quality: tuple[float, float] = (70.0, 99.0)
+    halved: float = 0.6
+
+
+CAMERA = CameraConfig()
+
+
+def camera_noise(
+    clean: Tensor, generator: Generator | None, rng: random.Random, config: CameraConfig = CAMERA
+) -> Tensor:
+    """Give pictures the noise of cameras, each that of another one.
+
+    Parameters
+    ----------
+    clean : ``(b, 3, h, w)`` in [0, 1], as developed.
+    generator : draws on the device of the pictures.
+    rng : makes the decisions for the whole batch: reduction, demosaicking, coding.
+    config : the cameras.
+
+    Returns
+    -------
+    Tensor
+        The noisy pictures, 8-bit values in [0, 1].
+    """
+    size = (clean.shape[-2], clean.shape[-1])
+    scene = clean
+    if rng.random() < config.resized:  # noise is made on a larger sensor and reduced with the picture
+        times = 1 + rng.random()
+        scene = resize(clean, (2 * round(size[0] * times / 2), 2 * round(size[1] * times / 2))).clamp(0, 1)
+    noise = developed_noise(scene, config, generator, rng)
+    if rng.random() < config.smoothed:
+        noise = smoothed_noise(noise, 1.0 * rng.random(), 0.6 + 2.4 * rng.random())
+    if rng.random() < config.sharpened:
+        noise = noise + 0.8 * rng.random() * (noise - blurred(noise, 0.7 + rng.random()))
+    if scene is not clean:
+        noise = resize(noise, size)
+    return coded(clean + noise, config, generator, rng)
+
+
+def coded(noisy: Tensor, config: CameraConfig, generator: Generator | None, rng: random.Random) -> Tensor:
+    """Clip pictures ``(b, 3, h, w)`` and store most of them as JPEG, all with 8 bits."""
+    noisy = noisy.clamp(0, 1)
+    if rng.random() < config.coded:
+        shift = rng.randrange(8), rng.randrange(8)  # crops do not start at the blocks of their files
+        moved = F.pad(noisy, (shift[1], 0, shift[0], 0), mode="reflect")
+        quality = uniform(noisy, config.quality, generator)
+        moved = jpeg((moved * 255).round() / 255, quality, halve_chroma=rng.random() < config.halved)
+        noisy = moved[..., shift[0] :, shift[1] :]
+    return (noisy * 255).round() / 255
+
+
+def developed_noise(
+    clean: Tensor, config: CameraConfig, generator: Generator | None, rng: random.Random
+) -> Tensor:
+    """Give what the noise of the sensor changes in developed pictures of even size ``(b, 3, h, w)``."""
+    to_raw = _colour_matrices(clean, generator)
+    gains = torch.stack(
+        [uniform(clean, config.red, generator), torch.ones_like(clean[:, 0, 0, 0]),
+         uniform(clean, config.blue, generator)], 1,
+    )  # fmt: skip
+    mean, spread = config.exposure
+    exposure = (mean + spread * _standard(clean, generator)).clamp(0.4, 1.2)
+    gains = gains / exposure[:, None]
+    tone = rng.random() < 0.7
+    raw = torch.einsum("bij,bjhw->bihw", to_raw, _linear(clean, tone=tone)) / gains[:, :, None, None]
+    raw = raw.clamp(0, 1)
+
+    low, high = config.shot
+    shot = torch.exp(uniform(clean, (math.log(low), math.log(high)), generator))
+    centre = config.read_slope * shot.log() + config.read_offset
+    read = torch.exp((centre + config.read_spread * _standard(clean, generator)) / 2)
+    noise = (shot[:, None, None, None] * raw + read[:, None, None, None] ** 2).sqrt() * _normal(
+        raw, generator
+    )
+    if rng.random() < config.rows:
+        level = read * uniform(clean, (0.0, 1.0), generator) / 3 + shot.sqrt() / 30
+        noise = noise + level[:, None, None, None] * _normal(raw[:, :1, :, :1], generator)
+    back = torch.linalg.inv(to_raw)
+    demosaic = _DEMOSAICS[int(rng.random() * len(_DEMOSAICS))]
+
+    def developed(raw: Tensor) -> Tensor:
+        full = demosaic(_mosaic(raw.clamp(0, 1)))
+        rgb = torch.einsum("bij,bjhw->bihw", back, (full * gains[:, :, None, None]).clamp(0, 1))
+        return _displayed(rgb, tone=tone)
+
+    return developed(raw + noise) - developed(raw)
+
+
+def smoothed_noise(noise: Tensor, luma: float, chroma: float) -> Tensor:
+    """Blur noise by Gaussians of these radii in pixels, as cameras smooth the even parts of a picture."""
+    planes = ycc_of(noise)
+    return rgb_of(torch.cat([blurred(planes[:, :1], luma), blurred(planes[:, 1:], chroma)], 1))
+
+
+def blurred(planes: Tensor, radius: float) -> Tensor:
+    """Blur planes ``(b, c, h, w)`` by a Gaussian of ``radius`` pixels."""
+    if radius < 0.2:
+        return planes
+    margin = math.ceil(2.5 * radius)
+    grid = torch.arange(-margin, margin + 1, device=planes.device, dtype=planes.dtype)
+    line = torch.exp(-0.5 * (grid / radius) ** 2)
+    line = line / line.sum()
+    c = planes.shape[1]
+    padded = F.pad(planes, (margin,) * 4, mode="reflect")
+    down = F.conv2d(padded, line.view(1, 1, -1, 1).expand(c, 1, -1, 1), groups=c)
+    return F.conv2d(down, line.view(1, 1, 1, -1).expand(c, 1, 1, -1), groups=c)
+
+
+def uniform(like: Tensor, ends: tuple[float, float], generator: Generator | None) -> Tensor:
+    """One number for each picture of a batch, ``(b,)``."""
+    low, high = ends
+    return low + (high - low) * torch.rand(len(like), device=like.device, generator=generator)
+
+
+def _colour_matrices(like: Tensor, generator: Generator | None) -> Tensor:
+    """From linear sRGB to the raw colours of a mixture of cameras, ``(b, 3, 3)``, white to white."""
+    shares = torch.rand(len(like), len(_XYZ_TO_CAMERA), device=like.device, generator=generator)
+    cameras = constant(sum(_XYZ_TO_CAMERA, ()), like.device).view(-1, 9)
+    mixed = (shares / shares.sum(1, keepdim=True) @ cameras).view(-1, 3, 3)
+    matrices = mixed @ constant(_SRGB_TO_XYZ, like.device).view(3, 3)
+    return matrices / matrices.sum(2, keepdim=True)
+
+
+def _linear(picture: Tensor, *, tone: bool) -> Tensor:
+    """Undo the tone curve (smoothstep), where there is one, and the gamma (Brooks et al. 2019, 3.1)."""
+    curved = picture.clamp(0, 1)
+    if tone:
+        curved = 0.5 - torch.sin(torch.asin((1 - 2 * curved).clamp(-1, 1)) / 3)
+    return torch.where(curved <= 0.04045, curved / 12.92, ((curved + 0.055) / 1.055).clamp(min=0) ** 2.4)
+
+
+def _displayed(linear: Tensor, *, tone: bool) -> Tensor:
+    """The gamma of sRGB, which unlike a power has no infinite slope at black, and the tone curve."""
+    power = 1.055 * linear.clamp(0.0031308, 1) ** (1 / 2.4) - 0.055
+    gamma = torch.where(linear <= 0.0031308, 12.92 * linear, power)
+    return 3 * gamma**2 - 2 * gamma**3 if tone else gamma
+
+
+def _mosaic(rgb: Tensor) -> Tensor:
+    """What an RGGB sensor sees of colours: three planes with zeros where another colour was measured."""
+    return rgb * _filters(rgb)
+
+
+def _filters(like: Tensor) -> Tensor:
+    h, w = like.shape[-2:]
+    row = (torch.arange(h, device=like.device) % 2).view(1, 1, h, 1)
+    column = (torch.arange(w, device=like.device) % 2).view(1, 1, 1, w)
+    red, blue = (1 - row) * (1 - column), row * column
+    return torch.cat([red, 1 - red - blue, blue], 1).to(like.dtype)
+
+
+def _bilinear(mosaic: Tensor) -> Tensor:
+    """Demosaic by the means of the neighbours."""
+    other = constant((0.25, 0.5, 0.25, 0.5, 1.0, 0.5, 0.25, 0.5, 0.25), mosaic.device).view(3, 3)
+    green = constant((0.0, 0.25, 0.0, 0.25, 1.0, 0.25, 0.0, 0.25, 0.0), mosaic.device).view(3, 3)
+    kernels = torch.stack([other, green, other])[:, None]
+    return F.conv2d(F.pad(mosaic, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
+
+
+def _by_green(mosaic: Tensor) -> Tensor:
+    """Demosaic green along the smaller gradient, and red and blue by their difference to it.
+
+    J. F. Hamilton and J. E. Adams, "Adaptive color plan interpolation in single sensor color electronic
+    camera", US patent 5,629,734 (1997).
+    """
+    filters = _filters(mosaic)
+    one = mosaic.sum(1, keepdim=True)
+    padded = F.pad(one, (2, 2, 2, 2), mode="reflect")
+    h, w = one.shape[-2:]
+
+    def at(y: int, x: int) -> Tensor:
+        return padded[..., 2 + y : 2 + y + h, 2 + x : 2 + x + w]
+
+    across = (at(0, -1) + at(0, 1)) / 2 + (2 * one - at(0, -2) - at(0, 2)) / 4
+    down = (at(-1, 0) + at(1, 0)) / 2 + (2 * one - at(-2, 0) - at(2, 0)) / 4
+    rough_across = (at(0, -1) - at(0, 1)).abs() + (2 * one - at(0, -2) - at(0, 2)).abs()
+    rough_down = (at(-1, 0) - at(1, 0)).abs() + (2 * one - at(-2, 0) - at(2, 0)).abs()
+    guess = torch.where(rough_across < rough_down, across, down)
+    guess = torch.where(rough_across == rough_down, (across + down) / 2, guess)
+    green = torch.where(filters[:, 1:2] > 0, one, guess)
+    differences = _bilinear((mosaic - green) * filters)
+    return torch.cat([green + differences[:, :1], green, green + differences[:, 2:]], 1)
+
+
+_DEMOSAICS = (_bilinear, _by_green, _by_green)
+
+
+def _normal(like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=generator)
+
+
+def _standard(like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(len(like), dtype=like.dtype, device=like.device, generator=generator)
