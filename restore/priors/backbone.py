@@ -23,6 +23,7 @@ from restore.diffusion.coordinates import (
     x0_from,
 )
 from restore.diffusion.schedule import Schedule
+from restore.priors import adapters
 from restore.priors.condition import CONDITION_PLANES, Condition, no_condition
 from restore.priors.device import TILE
 from restore.priors.tiling import computed_pixels, over_orientations, tiled
@@ -157,6 +158,14 @@ def interpolation(raw: Tensor) -> Tensor:
     return (raw[:, 3:] + 1) / 2
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The network that is called, and the planes of its condition, None without one."""
+
+    network: UNet
+    planes: Tensor | None
+
+
 class Backbone:
     """A network with the configuration it was trained under; gives denoisers.
 
@@ -174,6 +183,7 @@ class Backbone:
         closer to the truth, since photographs turned and mirrored are photographs too and the error of the
         mean is never above the mean of the errors.
     calls : network calls since it was loaded; a picture in tiles takes one for each.
+    noise_adapters : put on the network where a noisy picture is its hint; empty where there are none.
 
     References
     ----------
@@ -195,6 +205,8 @@ class Backbone:
         self.config = config
         self.facts = dict(facts or {})
         self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
+        self.noise_adapters: dict[str, Tensor] = {}
+        self._for_noise: UNet | None = None
 
     @property
     def conditional(self) -> bool:
@@ -234,12 +246,28 @@ class Backbone:
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Backbone:
         """Move the weights; channels_last is the fast layout on every machine measured."""
         self.network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        self._for_noise = None
         return self
+
+    @property
+    def for_noise(self) -> UNet:
+        """The network with its adapters for noisy hints; itself where there are none."""
+        if not self.noise_adapters:
+            return self.network
+        if self._for_noise is None:  # only now, since most tasks do without
+            state = self.network.state_dict()
+            added = {name: tensor.to(self.device) for name, tensor in self.noise_adapters.items()}
+            with torch.device("meta"):
+                network = UNet(self.config.network)
+            network.load_state_dict(adapters.merged(state, added), assign=True)
+            self._for_noise = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        return self._for_noise
 
     def copy(self, dtype: torch.dtype) -> Backbone:
         """Give the same in another precision."""
         other = Backbone(copy.deepcopy(self.network), self.config, self.facts)
         other.tile, other.ensemble = self.tile, self.ensemble
+        other.noise_adapters = self.noise_adapters
         return other.to(dtype=dtype)
 
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
@@ -260,12 +288,15 @@ class Backbone:
         -------
         A denoiser for x ``(b, 3, h, w)`` of any size. sigma is clamped to the trained range; 0 gives x back.
         """
-        planes = None if condition is None else condition.planes().to(self.device)
+        shown = _Shown(self.network, None)
+        if condition is not None:
+            network = self.for_noise if condition.noisy else self.network
+            shown = _Shown(network, condition.planes().to(self.device))
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
             if sigma <= 0:
                 return x
-            return self._call(x, planes, sigma, differentiable=differentiable)[0]
+            return self._call(x, shown, sigma, differentiable=differentiable)[0]
 
         return denoise
 
@@ -279,10 +310,10 @@ class Backbone:
         return VarianceDenoiser(self, condition)
 
     def _call(
-        self, x: Tensor, planes: Tensor | None, sigma: float, *, differentiable: bool = False
+        self, x: Tensor, shown: _Shown, sigma: float, *, differentiable: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Give the clean picture in [0, 1], and in [-1, 1] followed by what else the network put out."""
-        config = self.config
+        config, planes = self.config, shown.planes
         # Double precision on the CPU: not every device has it.
         level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
         if planes is not None and (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
@@ -292,7 +323,7 @@ class Backbone:
             )
 
         def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
-            output: Tensor = self.network(
+            output: Tensor = shown.network(
                 inputs.to(self.dtype).contiguous(memory_format=torch.channels_last), log_snr
             )
             return output.float()
@@ -330,7 +361,8 @@ class VarianceDenoiser:
 
     def __init__(self, backbone: Backbone, condition: Condition | None):
         self._backbone = backbone
-        self._planes = None if condition is None else condition.planes().to(backbone.device)
+        planes = None if condition is None else condition.planes().to(backbone.device)
+        self._shown = _Shown(backbone.network, planes)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Give E[x0 | x]."""
@@ -338,5 +370,5 @@ class VarianceDenoiser:
 
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """Give E[x0 | x] and the interpolation in [0, 1] between the small and the large log variance."""
-        clean, raw = self._backbone._call(x, self._planes, sigma)
+        clean, raw = self._backbone._call(x, self._shown, sigma)
         return clean, interpolation(raw).clamp(0, 1)

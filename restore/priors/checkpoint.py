@@ -27,6 +27,11 @@ def shipped_weights() -> Path:
     return Path(__file__).parents[1] / "weights" / "restore.safetensors"
 
 
+def noise_adapters() -> Path:
+    """Give the path of the package's adapters for noisy pictures, which belong to `shipped_weights`."""
+    return Path(__file__).parents[1] / "weights" / "noise.safetensors"
+
+
 @cache
 def shipped() -> Backbone:
     """Give the backbone in the package, loaded once for all tasks."""
@@ -183,7 +188,14 @@ def load(
         network = UNet(config.network)
     network.load_state_dict(state, assign=True)
     device = device or best_device()
-    return Backbone(network, config, facts).to(device, dtype or best_dtype(device))
+    backbone = Backbone(network, config, facts)
+    if noise_adapters().is_file():
+        metadata, tensors = read_file(noise_adapters())
+        if metadata.get("base") == facts["sha256"]:
+            _check_contents(noise_adapters(), tensors, metadata.get("sha256", ""))
+            backbone.noise_adapters = tensors
+            backbone.facts["noise_adapters"] = metadata["sha256"]
+    return backbone.to(device, dtype or best_dtype(device))
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:

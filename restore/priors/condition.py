@@ -24,6 +24,8 @@ class Condition:
     known : ``(b, 1, h, w)``, 1 where the hint is exact; None is nowhere.
     noise_std : standard deviation of the noise in the hint, [0, 1] units, one number, one for each picture
         ``(b,)`` or a map ``(b, 1, h, w)``; None is unknown (blind).
+    noisy : the hint is a noisy picture; the network is called with its adapters for noise, if it has any.
+    is_state : the state itself is the noisy hint, so that the planes stay empty.
     page : the hint is a scanned page, of which the ink is wanted on even paper; noise_std is not used.
 
     Examples
@@ -35,10 +37,14 @@ class Condition:
     hint: Tensor
     known: Tensor | None = None
     noise_std: float | Tensor | None = 0.0
+    noisy: bool = False
+    is_state: bool = False
     page: bool = False
 
     def planes(self) -> Tensor:
         """Give the planes ``(b, 6, h, w)`` that the network sees: hint in [-1, 1], known, present, noise."""
+        if self.is_state:
+            return no_condition(self.hint)
         one = torch.ones_like(self.hint[:, :1])
         known = one * 0 if self.known is None else self.known
         level = UNKNOWN_NOISE if self.noise_std is None else 2 * self.noise_std

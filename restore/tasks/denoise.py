@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import count
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
-from restore.diffusion.sigmas import karras
 from restore.images.canvas import Picture, canvas
+from restore.images.colours import rgb_of, ycc_of
 from restore.noise.estimate import measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel, white_noise
+from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
-from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.denoise_methods import (
+    Request,
+    by_branch,
+    by_completion,
+    by_real_state,
+    by_state,
+    replaced,
+    told_level,
+)
 from restore.tasks.drawing import Drawing
-from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas
+from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas, measured
 from restore.types import Estimate, Progress, from_255
 
-Method = Literal["auto", "gaussian", "blind"]
+Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
 
 
 def denoise(
     image: Picture,
     *,
-    sigma: float | None = None,
+    sigma: float | Any | None = None,
+    noise: PictureNoise | None = None,
     estimate: Estimate = "mean",
     method: Method = "auto",
+    strength: float = 1.0,
+    luma: float | None = None,
+    chroma: float | None = None,
     sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -56,17 +68,28 @@ def denoise(
     image : array, tensor or PIL image
         A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
         or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
-    sigma : float, optional
+    sigma : float, array or tensor, optional
         Standard deviation of the noise in each channel, 0 to 255 on the scale of 8 bits whatever the
-        picture's depth. None estimates it for each picture (`estimated_sigmas`).
+        picture's depth; or a map of it ``(h, w)``, for the conditional branch. None measures the noise of
+        each picture.
+    noise : PictureNoise, optional
+        What was measured before, as `restore.tasks.noise_choice.measured` gives it: for the pictures of one
+        camera and setting. It takes the place of sigma.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
-    method : {'auto', 'gaussian', 'blind'}
-        ``gaussian`` uses the unconditional prior. ``blind`` uses the conditional branch, which is shown the
-        noisy picture, for noise that is not white or not Gaussian: JPEG, film grain, scans. ``auto``, the
-        default, is ``gaussian`` where sigma is given; otherwise each picture is measured (`choose`), and one
-        with hardly any noise is returned as a copy.
+    method : {'auto', 'gaussian', 'blind', 'completed', 'page'}
+        ``gaussian`` uses the unconditional prior, which is exact for white noise. ``blind`` uses the
+        conditional branch, which is shown the noisy picture and has learned the noise of cameras, film,
+        scanners and JPEG. ``completed`` adds what the measured noise lacks to be white, and uses the
+        unconditional prior (`restore.tasks.completed`). ``page`` is for scans of print: it evens out the
+        paper, with its stains and shadows, to white and keeps the ink. ``auto``, the default, is
+        ``gaussian`` where sigma is a number; otherwise each picture is measured (`choose`), and one with
+        hardly any noise is returned as a copy.
+    strength : float
+        How much of what was taken for noise goes, 0 to 1.
+    luma, chroma : float, optional
+        The same in luma and in chroma apart; None is ``strength``.
     sampler : str, optional
         One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``.
     steps : int, optional
@@ -106,93 +129,184 @@ def denoise(
     >>> clean.shape, clean.dtype
     ((8, 12, 3), dtype('uint8'))
     """
-    if sigma is not None and not 0 <= sigma <= 255:
-        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
     chosen = catalogue.find("denoise", method, estimate)
     run = catalogue.check(chosen, steps=steps, sampler=sampler)
+    amounts = _amounts(strength, luma, chroma)
     rng = seeded_rng(seed)
     picture = canvas(image)
-    given = None if sigma is None else from_255(sigma)
+    level = _level(sigma, picture.batch)
     prior = prior or shipped()
-    drawing = Drawing(prior, rng, run)
-    noisy = picture.batch.to(prior.device)
-    steps = steps or chosen.steps
-    methods, levels = _decided(method, given, picture.batch, prior)
-    by_level = [k for k, name in enumerate(methods) if name == "gaussian"]
-    blind = [k for k, name in enumerate(methods) if name == "blind"]
-    each_sigmas = [_sigmas(noisy[k], levels[k] or 0.0, prior.sigma_min, steps) for k in by_level]
-    if not any(each_sigmas) and not blind:
+    asked = _Asked(method, estimate, level, noise)
+    jobs = [_job(asked, one, prior) for one in picture.batch]
+    if all(job.method == "none" for job in jobs) or not any(amounts):
         return picture.unchanged()
+    request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
+    noisy = picture.batch.to(prior.device)
     results = list(noisy)
-    if any(each_sigmas):
-        lost = [_cut_off(picture.batch[k], "gaussian", levels[k], prior) for k in by_level]
-        found = _gaussian(noisy[by_level], each_sigmas, lost, drawing, progress)
-        results = _replaced(results, by_level, _ended(found, lost))
-    if blind:
-        lost = [_cut_off(picture.batch[k], "blind", given, prior) for k in blind]
-        sigmas = [prior.sigma_max, 0.0]
-        if estimate == "sample":
-            sigmas = karras(prior.sigma_max, prior.sigma_min, steps)
-        found = _blind(noisy[blind], sigmas, given, lost, drawing, progress)
-        results = _replaced(results, blind, _ended(found, lost))
+    for name, run_jobs in _RUNS.items():
+        places = [k for k, job in enumerate(jobs) if job.method == name]
+        if places:
+            found = run_jobs(noisy[places], [jobs[k] for k in places], request)
+            lost = [jobs[k].lost for k in places]
+            results = replaced(results, places, _mixed(noisy[places], _ended(found, lost), amounts))
     return picture.like_original(torch.stack(results))
 
 
-def _blind(
-    noisy: Tensor,
-    sigmas: list[float],
-    noise_std: float | None,
-    lost: list[NoiseModel | None],
-    drawing: Drawing,
-    progress: Progress | None,
-) -> Tensor:
-    """Denoise by the conditional branch, which sees the noisy pictures and their noise level, if known."""
-    prior, top = drawing.prior, sigmas[0]
+@dataclass(frozen=True)
+class _Job:
+    """What is done to one picture.
 
-    def answer(hint: Tensor) -> Tensor:
-        return prior.denoiser(Condition(hint, noise_std=noise_std))(hint, top)
+    noise_std: a level, a map ``(1, 1, h, w)``, or None for unknown. lost: the noise of which some was cut
+    off at black and white.
+    """
 
-    hint, progress = _made_up(noisy, lost, answer, len(sigmas) - 1, progress)
-    # At the top the state says nothing, so for one call from there its noise need not be drawn.
-    start = hint if len(sigmas) == 2 else drawing.noised(hint, top)
-    return drawing(prior.denoiser(Condition(hint, noise_std=noise_std)), start, sigmas, progress=progress)
+    method: str
+    noise_std: float | Tensor | None = None
+    noise: PictureNoise | None = None
+    lost: NoiseModel | None = None
 
 
-def _replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Tensor]:
-    """Put other pictures at some places; all get the precision of the new ones."""
-    there = dict(zip(places, new, strict=True))
-    return [there.get(k, picture.to(new)) for k, picture in enumerate(pictures)]
+@dataclass(frozen=True)
+class _Asked:
+    """The method and the estimate that are asked for, and what is known of the noise."""
+
+    method: str
+    estimate: Estimate
+    level: float | Tensor | None
+    noise: PictureNoise | None
 
 
-def _decided(
-    method: Method, given: float | None, batch: Tensor, prior: Prior
-) -> tuple[list[str], list[float | None]]:
-    """Choose the method of each picture of a batch, and the noise level that the prior is called with."""
-    if method == "auto" and given is None:
-        choices = [choose(picture, prior) for picture in batch]
-        return [choice.method for choice in choices], [choice.noise_std for choice in choices]
+def _job(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
+    """Decide what is done to a picture ``(3, h, w)``."""
+    if asked.method != "auto":
+        return _as_told(asked, picture, prior)
+    if isinstance(asked.level, Tensor) or asked.noise is not None:
+        return _as_told(replace(asked, method="blind"), picture, prior)
+    if asked.level is not None:
+        return _as_told(replace(asked, method="gaussian"), picture, prior)
+    choice = choose(picture, prior)
+    method, level = choice.method, choice.noise_std
+    if choice.method == "real" and asked.estimate == "sample":
+        method, level = "blind", None  # which draws samples
+    return _as_told(replace(asked, method=method, level=level, noise=choice.noise), picture, prior)
+
+
+def _as_told(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
+    """What a method other than auto does to a picture ``(3, h, w)``. Raises ValueError."""
+    method, level, noise = asked.method, asked.level, asked.noise
+    if method in ("none", "page"):
+        return _Job(method)
     if method == "blind":
-        return ["blind"] * len(batch), [given] * len(batch)
-    estimated: list[float | None] = [*estimated_sigmas(batch)] if given is None else [given] * len(batch)
-    return ["gaussian"] * len(batch), estimated
+        known = level if noise is None else noise.sigma
+        return _Job("blind", level, noise, _cut_off(picture, "blind", known, prior))
+    if isinstance(level, Tensor):
+        raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
+    if method in ("real", "completed"):
+        return _Job(method, noise=noise or (measured(picture, prior) if level is None else white(level)))
+    if level is None:
+        level = estimated_sigmas(picture[None])[0] if noise is None else noise.sigma
+    if level < prior.sigma_min / 2:
+        return _Job("none")
+    return _Job("gaussian", level, None, _cut_off(picture, "gaussian", level, prior))
 
 
-def _sigmas(picture: Tensor, noise_std: float, lowest: float, steps: int) -> list[float]:
-    """Noise levels from the picture's own down; empty when there is nothing to remove.
+def _by_state(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    sigmas = [request.sigmas(_state_level(one, job.noise_std)) for one, job in zip(noisy, jobs, strict=True)]
+    return by_state(noisy, sigmas, [job.lost for job in jobs], request)
+
+
+def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    """All together where nothing or the same is known of their noise, otherwise one after the other."""
+    levels = [job.noise_std if job.noise is None else job.noise for job in jobs]
+    if all(level is None or (level == levels[0] and isinstance(level, float)) for level in levels):
+        return by_branch(noisy, jobs[0].noise_std, [job.lost for job in jobs], request)
+    results = []
+    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
+        level = told_level(job.noise, one) if job.noise is not None else job.noise_std
+        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        results.append(by_branch(one, level, [job.lost], replace(request, progress=progress)))
+    return torch.cat(results)
+
+
+def _by_completion(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    each = zip(noisy.chunk(len(noisy)), jobs, strict=True)
+    return torch.cat([by_completion(one, job.noise, request) for one, job in each if job.noise is not None])
+
+
+def _by_real(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    results = []
+    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
+        assert job.noise is not None
+        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        results.append(by_real_state(one, job.noise.state_level, replace(request, progress=progress)))
+    return torch.cat(results)
+
+
+def _by_page(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    return by_branch(noisy, None, [None] * len(jobs), request, page=True)
+
+
+_RUNS = {
+    "gaussian": _by_state,
+    "real": _by_real,
+    "blind": _by_branch,
+    "completed": _by_completion,
+    "page": _by_page,
+}
+
+
+def _level(sigma: Any, batch: Tensor) -> float | Tensor | None:
+    """The noise level in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None. Raises ValueError."""
+    if sigma is None:
+        return None
+    if isinstance(sigma, (np.ndarray, Tensor)) and sigma.ndim:
+        given = torch.as_tensor(sigma).to(torch.float32)
+        size = tuple(batch.shape[-2:])
+        if given.numel() != size[0] * size[1] or tuple(given.shape[-2:]) != size:
+            raise ValueError(
+                f"a map of sigma has the picture's size, {size} (h, w); got {tuple(given.shape)}"
+            )
+        if not torch.isfinite(given).all() or given.min() < 0 or given.max() > 255:
+            raise ValueError("a map of sigma holds noise levels from 0 to 255, all of them finite")
+        return given.view(1, 1, *size) / 255
+    if not 0 <= sigma <= 255:
+        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
+    return from_255(float(sigma))
+
+
+def _amounts(strength: float, luma: float | None, chroma: float | None) -> tuple[float, float]:
+    """How much of the change is made in luma and in chroma. Raises ValueError."""
+    for name, amount in (("strength", strength), ("luma", luma), ("chroma", chroma)):
+        if amount is not None and not 0 <= amount <= 1:
+            raise ValueError(f"{name} is a share from 0 to 1, got {amount:g}")
+    return strength if luma is None else luma, strength if chroma is None else chroma
+
+
+def _mixed(noisy: Tensor, result: Tensor, amounts: tuple[float, float]) -> Tensor:
+    """The noisy pictures with a share of the change, in luma and in chroma apart."""
+    luma, chroma = amounts
+    if luma == chroma == 1:
+        return result
+    change = ycc_of((result - noisy).float())
+    shares = torch.tensor([luma, chroma, chroma], device=change.device).view(1, 3, 1, 1)
+    return noisy.to(result) + rgb_of(change * shares).to(result)
+
+
+def _state_level(picture: Tensor, noise_std: Any) -> float:
+    """The level of the state that a noisy picture ``(3, h, w)`` is.
 
     Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
     the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
-    sqrt(3) times its noise. For a prior of gray pictures that is exact. picture ``(3, h, w)``.
+    sqrt(3) times its noise. For a prior of gray pictures that is exact.
     """
-    if noise_std < lowest / 2:
-        return []
     gray = bool((picture == picture[:1]).all())
-    sigma = noise_std * 3**0.5 if gray else noise_std
-    # One step is one network call, which gives the posterior mean.
-    return [sigma, 0.0] if steps == 1 or sigma <= 2 * lowest else karras(sigma, lowest, steps)
+    level = float(noise_std)
+    return level * 3**0.5 if gray else level
 
 
-def _cut_off(picture: Tensor, method: str, noise_std: float | None, prior: Prior) -> NoiseModel | None:
+def _cut_off(
+    picture: Tensor, method: str, noise_std: float | Tensor | None, prior: Prior
+) -> NoiseModel | None:
     """Measure noise of which some was cut off at black and white; None where that is little or unknown.
 
     picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
@@ -201,66 +315,20 @@ def _cut_off(picture: Tensor, method: str, noise_std: float | None, prior: Prior
     if fitted and fitted["branch"] == method and fitted["noise"]["clipped"]:
         return None  # these weights have learned what it is like
     pixels = picture.permute(1, 2, 0).cpu().numpy()
-    if not is_clipped(pixels, CUT_OFF):
+    if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
         return None
     if noise_std is not None:
-        noise = white_noise(noise_std)
+        found = white_noise(noise_std)
     elif min(pixels.shape[:2]) >= SIDE:
-        noise = measure_noise([pixels], most=3000)
-        if noise.sigma > 3 * measure(pixels).sigma:  # texture, or letters
+        found = measure_noise([pixels], most=3000)
+        if found.sigma > 3 * measure(pixels).sigma:  # texture, or letters
             return None
     else:
         return None
-    return replace(noise, clipped=True) if noise.sigma >= FAINT else None
+    return replace(found, clipped=True) if found.sigma >= FAINT else None
 
 
-def _made_up(
-    noisy: Tensor,
-    lost: Sequence[NoiseModel | None],
-    answer: Callable[[Tensor], Tensor],
-    calls: int,
-    progress: Progress | None,
-) -> tuple[Tensor, Progress | None]:
-    """Give pictures back the noise cut off at black and white; also give the progress of ``calls`` more."""
-    models = {k: noise for k, noise in enumerate(lost) if noise is not None}
-    if not models:
-        return noisy, progress
-    signals = answer(noisy[[*models]]).clamp(0, 1)
-    if progress is not None:
-        progress(1, calls + 1)
-    whole = [models[k].expected(noisy[k : k + 1], s[None]) for k, s in zip(models, signals, strict=True)]
-    return torch.stack(_replaced(list(noisy), [*models], torch.cat(whole))), part_of(progress, 1, 0)
-
-
-def _ended(results: Tensor, lost: Sequence[NoiseModel | None]) -> Tensor:
+def _ended(results: Tensor, lost: list[NoiseModel | None]) -> Tensor:
     """Clip the results of pictures whose noise was cut off to [0, 1]."""
     pairs = zip(results, lost, strict=True)
     return torch.stack([result if noise is None else result.clamp(0, 1) for result, noise in pairs])
-
-
-def _gaussian(
-    noisy: Tensor,
-    each_sigmas: list[list[float]],
-    lost: list[NoiseModel | None],
-    drawing: Drawing,
-    progress: Progress | None,
-) -> Tensor:
-    """Denoise step by step: all pictures at the same noise levels, or each at its own."""
-    denoiser = drawing.prior.denoiser()
-
-    def down(
-        noisy: Tensor, sigmas: list[float], lost: Sequence[NoiseModel | None], progress: Progress | None
-    ) -> Tensor:
-        start, rest = _made_up(noisy, lost, lambda x: denoiser(x, sigmas[0]), len(sigmas) - 1, progress)
-        return drawing(denoiser, start, sigmas, progress=rest)
-
-    if all(sigmas == each_sigmas[0] for sigmas in each_sigmas):
-        return down(noisy, each_sigmas[0], lost, progress)
-    each = zip(each_sigmas, lost, strict=True)
-    calls, total = count(1), sum(len(sigmas) - 1 + (noise is not None) for sigmas, noise in each if sigmas)
-    report = None if progress is None else lambda *_: progress(next(calls), total)
-    results = [
-        down(one, sigmas, [noise], report) if sigmas else one
-        for one, sigmas, noise in zip(noisy.chunk(len(noisy)), each_sigmas, lost, strict=True)
-    ]
-    return torch.cat(results)

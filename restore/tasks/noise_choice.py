@@ -6,21 +6,31 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from restore.noise.estimate import estimate_sigma, measure
+from restore.images.colours import YCC
+from restore.noise.estimate import NoiseReport, estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel
+from restore.noise.picture_noise import PictureNoise, noise_between
+from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.types import from_255, to_255
 
-CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
+CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 STRONG = 30 / 255  # noise that no texture is mistaken for
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
+LEAST = 2.6 / 255  # noise that is measured with the help of the prior; of clean photographs it is less
+PLAIN = 3 / 255  # white noise that no camera or file leaves by itself
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
+LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
+LEFT_IN = 2.0  # times the noise that the conditional branch removes is the noise that there is
+PIECES = 4  # how many of them at most
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Choice:
 
     Parameters
     ----------
-    method : {'none', 'gaussian', 'blind'}
+    method : {'none', 'gaussian', 'real', 'blind'}
         ``none`` where there is hardly any noise.
     noise_std : float or None
         What is taken for its level, [0, 1] units; None where the method needs none.
@@ -37,22 +47,25 @@ class Choice:
         The reason, for people.
     correlation : float
         Of the noise of neighbouring pixels, 0 to 1.
+    noise : PictureNoise, optional
+        What was measured with the help of the prior.
     """
 
-    method: Literal["none", "gaussian", "blind"]
+    method: Literal["none", "gaussian", "real", "blind"]
     noise_std: float | None
     why: str
     correlation: float = 0.0
+    noise: PictureNoise | None = None
 
 
 def choose(picture: Tensor, prior: Prior) -> Choice:
     """Measure a picture's noise and choose the method for it.
 
-    The prior is exact for white noise of one level. Noise that is correlated between neighbours, or grows
-    with the signal, is left to the conditional branch, and a picture without noise is left as it is. Weights
-    that were fitted to one kind of noise are used for that. Two estimates complement each other: the finest
-    frequencies tell noise from texture but miss smooth noise, and the flattest patches the other way round.
-    Noise that differs between channels is measured on differences of colours, which have hardly any texture.
+    White noise is recognised by the picture alone, in JPEGs by luma alone, and the prior is exact for it.
+    Anything else is measured
+    by what the conditional branch removes from the most even pieces of the picture, where soft noise can be
+    told from texture, if it has learned real noise: hardly any noise leaves the picture as it is, all other
+    noise is that of a camera or a scanner. Weights that were fitted to one kind of noise are used for that.
 
     Parameters
     ----------
@@ -70,28 +83,69 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
     if fitted and fitted["branch"] == "blind":
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels = picture.permute(1, 2, 0).cpu().numpy()
-    white = measure(pixels)
-    white = replace(white, sigma=before_cut(pixels, white.sigma))
-    level = f"noise sigma estimated at {to_255(white.sigma):.1f} (of 255)"
-    if fitted and white.sigma >= FAINT:
+    found = measure(pixels)
+    found = replace(found, sigma=before_cut(pixels, found.sigma))
+    level = f"noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"
+    if fitted and found.sigma >= FAINT:
         sigma = from_255(fitted["noise"]["sigma"])
         return Choice(
             "gaussian", sigma, f"the weights were fitted to noise of sigma {to_255(sigma):.1f} (of 255)"
         )
-    if not fitted and min(pixels.shape[:2]) >= SIDE:
-        model = measure_noise([pixels], most=3000)
-        gray = len(model.channels) == 1
-        # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
-        colours = model if gray else min(_colour_noise(pixels), key=lambda noise: noise.sigma)
-        smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
-        coarse = gray and min(white.sigma, model.sigma) > VISIBLE / 2 and white.correlation > CORRELATED
-        grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * white.sigma
-        if smooth or coarse or grows:
-            found = colours if smooth else model
-            return Choice("blind", white.sigma, found.describe(), found.correlation)
-    if white.sigma < FAINT:
-        return Choice("none", white.sigma, level)
-    return Choice("gaussian", white.sigma, level, white.correlation)
+    small = min(pixels.shape[:2]) < SIDE
+    other = None if fitted or small else _other_noise(pixels, found)
+    if small or not knows_real_noise(prior):
+        if other is not None:
+            return Choice("blind", found.sigma, other.describe(), other.correlation)
+        return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
+    if other is None and found.sigma > PLAIN and abs(found.correlation) < CORRELATED:
+        return Choice("gaussian", found.sigma, level, found.correlation)
+    fine = _in_luma(pixels)
+    if fine.sigma > PLAIN and abs(fine.correlation) < CORRELATED:
+        why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
+        return Choice("gaussian", fine.sigma, why, fine.correlation)
+    noise = measured(picture, prior)
+    why = noise.describe()
+    # Fine noise shows in the finest frequencies of luma; what was removed from the fine ones is texture.
+    if not noise.sure or noise.state_level < LEAST or noise.correlation < CORRELATED:
+        return Choice("none", noise.state_level, why, noise.correlation, noise)
+    return Choice("real", noise.state_level, why, noise.correlation, noise)
+
+
+def _in_luma(pixels: NDArray[Any]) -> NoiseReport:
+    """The white noise of the channels of a picture ``(h, w, 3)``, measured in luma alone.
+
+    JPEG with chroma at half size leaves no fine noise in chroma, and so none that all channels share; luma it
+    leaves as it is.
+    """
+    weights = np.array([YCC[:3]]).T
+    found = measure(pixels @ weights)
+    if not np.any(pixels[..., 1:] - pixels[..., :1]):
+        return found
+    return replace(found, sigma=found.sigma / float(np.sqrt((weights**2).sum())))
+
+
+def knows_real_noise(prior: Prior) -> bool:
+    """Whether the conditional branch of a prior has learned the noise of cameras and scanners."""
+    return "noise_adapters" in prior.facts or prior.facts.get("mix", {}).get("real", 0) > 0
+
+
+def _other_noise(pixels: NDArray[Any], found: NoiseReport) -> NoiseModel | None:
+    """The noise of a picture ``(h, w, 3)`` where it is plainly not white; None where it may be.
+
+    Two estimates complement each other: the finest frequencies tell noise from texture but miss smooth noise,
+    and the flattest patches the other way round. Noise that differs between channels is measured on
+    differences of colours, which have hardly any texture.
+    """
+    model = measure_noise([pixels], most=3000)
+    gray = len(model.channels) == 1
+    # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
+    colours = model if gray else min(_colour_noise(pixels), key=lambda noise: noise.sigma)
+    smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
+    coarse = gray and min(found.sigma, model.sigma) > VISIBLE / 2 and found.correlation > CORRELATED
+    grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * found.sigma
+    if not (smooth or coarse or grows):
+        return None
+    return colours if smooth else model
 
 
 def _colour_noise(pixels: NDArray[Any]) -> list[NoiseModel]:
@@ -99,6 +153,61 @@ def _colour_noise(pixels: NDArray[Any]) -> list[NoiseModel]:
     red, green, blue = np.moveaxis(pixels, 2, 0)
     differences = ((one - green) / 2**0.5 + 0.5 for one in (red, blue))
     return [measure_noise([difference[..., None]], most=3000) for difference in differences]
+
+
+def measured(picture: Tensor, prior: Prior) -> PictureNoise:
+    """Measure the noise of a picture by what the prior removes from its most even pieces.
+
+    The conditional branch, told nothing, removes a share of the noise that was measured (`LEFT_IN`).
+
+    Parameters
+    ----------
+    picture : tensor
+        ``(3, h, w)`` in [0, 1], at least 16x16 pixels.
+    prior : Prior
+        One that can be shown a picture.
+
+    Returns
+    -------
+    PictureNoise
+        Measured in the whole of a small picture, in the most even pieces of a large one.
+    """
+    pieces = even_pieces(picture).to(prior.device)
+    condition = Condition(pieces, noise_std=None, noisy=True)
+    restored = prior.denoiser(condition)(pieces, prior.sigma_max)
+    found = noise_between(_side_by_side(pieces), _side_by_side(restored))
+    return found.scaled(LEFT_IN)
+
+
+def even_pieces(picture: Tensor) -> Tensor:
+    """The pieces of a picture ``(3, h, w)`` with the least texture, ``(n, 3, s, s)``; all of a small one.
+
+    Texture is judged at a quarter of the size, where there is little noise. Pieces in black or white say
+    nothing and come last.
+    """
+    side = LOOKED_AT
+    _, h, w = picture.shape
+    if h * w <= PIECES * side * side or min(h, w) < side:
+        return picture[None]
+    rows, columns = h // side, w // side
+    small = F.avg_pool2d(picture[None], 4)
+    down, across = (small.diff(dim=dim).abs().mean(1) for dim in (2, 3))
+    ends = ((picture <= 0) | (picture >= 1)).float().mean(0)
+    scores = []
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * (h - side) // max(1, rows - 1), column * (w - side) // max(1, columns - 1)
+            part = slice(top // 4, (top + side) // 4), slice(left // 4, (left + side) // 4)
+            texture = float(down[0][part].mean() + across[0][part].mean())
+            cut = float(ends[top : top + side, left : left + side].mean())
+            scores.append((cut > 0.3, texture, top, left))
+    chosen = sorted(scores)[:PIECES]
+    return torch.stack([picture[:, t : t + side, le : le + side] for _, _, t, le in chosen])
+
+
+def _side_by_side(batch: Tensor) -> NDArray[Any]:
+    """Pieces ``(n, 3, h, w)`` as one picture ``(h, n w, 3)``."""
+    return torch.cat(list(batch.cpu()), 2).permute(1, 2, 0).numpy()
 
 
 def estimated_sigmas(batch: Tensor) -> list[float]:

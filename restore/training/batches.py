@@ -12,15 +12,14 @@ from torch import Generator, Tensor
 
 from restore.images.resize import resize, small_size
 from restore.inverse.fill import push_pull
-from restore.priors.condition import Condition, no_condition, smooth_signal
+from restore.priors.condition import Condition, no_condition
 from restore.training import degradations as damage
-from restore.training.cameras import camera_noise
+from restore.training.damaged import Damaged, as_gray, joined
 from restore.training.holes import HOLES
-from restore.training.scans import printed_pages, scan_noise, scanned_pages
+from restore.training.real_noise import page_noise, real_noise, weighted
 
 TASKS = ("unconditional", "upscale", "inpaint", "denoise")
 TOGETHER = 4  # crops of a batch that get one kind of noise
-CAMERAS = 0.7  # of the real noise; the rest is that of film and scanners
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,8 @@ class Batch:
     weight : where the loss counts, ``(b, 1, h, w)``.
     task : numbers of TASKS ``(b,)``.
     importance : factor of each picture's loss ``(b,)``.
+    state : noisy pictures ``(b, 3, h, w)`` that are the network's state themselves, where ``is_state``
+        ``(b,)`` is true; elsewhere white noise of level sigma is drawn.
     """
 
     clean: Tensor
@@ -106,16 +107,8 @@ class Batch:
     weight: Tensor
     task: Tensor
     importance: Tensor
-
-
-@dataclass(frozen=True)
-class Damaged:
-    """A part of a batch: what is wanted, what is shown, where and how much the loss counts."""
-
-    clean: Tensor
-    planes: Tensor
-    weight: Tensor
-    importance: Tensor | None = None
+    state: Tensor
+    is_state: Tensor
 
 
 def make_batch(
@@ -131,26 +124,24 @@ def make_batch(
     generator : draws on the device of the crops.
     rng : makes the decisions for a whole part of the batch on the CPU, so that nothing waits for the device.
     """
-    parts, sigmas, tasks = [], [], []
+    parts, drawn, tasks = [], [], []
     for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
         if not len(part):
             continue
         parts.append(_DAMAGE[index](part, mix, generator, rng))
-        sigmas.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
+        drawn.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
         tasks.append(torch.full((len(part),), index, device=part.device))
-    ones = (torch.ones_like(sigma) for sigma in sigmas)
+    whole = joined(parts)
+    assert whole.sigma is not None and whole.importance is not None and whole.state is not None
     return Batch(
-        clean=torch.cat([part.clean for part in parts]),
-        planes=torch.cat([part.planes for part in parts]),
-        sigma=torch.cat(sigmas),
-        weight=torch.cat([part.weight for part in parts]),
+        clean=whole.clean,
+        planes=whole.planes,
+        sigma=torch.where(whole.sigma > 0, whole.sigma, torch.cat(drawn)),
+        weight=whole.weight,
         task=torch.cat(tasks),
-        importance=torch.cat(
-            [
-                one if part.importance is None else part.importance
-                for part, one in zip(parts, ones, strict=True)
-            ]
-        ),
+        importance=whole.importance,
+        state=whole.state,
+        is_state=whole.sigma > 0,
     )
 
 
@@ -204,71 +195,19 @@ def _inpaint(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.R
 
 
 def _denoise(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
-    """Blind denoising: the hint is the noisy picture.
-
-    The crops go to laboratory noise, to simulated cameras and scans and to pages, a few at a time.
-    """
+    """Noisy pictures: of laboratory noise, of simulated cameras and scans, and of pages, a few at a time."""
     if not mix.real and not mix.pages:
         return _laboratory(clean, generator, rng)
-    few = [_denoise_few(part, mix, generator, rng) for part in torch.split(clean, TOGETHER)]
-    return Damaged(
-        clean=torch.cat([part.clean for part in few]),
-        planes=torch.cat([part.planes for part in few]),
-        weight=torch.cat([part.weight for part in few]),
-        importance=torch.cat([_importance(part) for part in few]),
-    )
-
-
-def _denoise_few(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:
-    """One kind of noise."""
-    u = rng.random()
-    if u >= mix.real + mix.pages:
-        return _laboratory(clean, generator, rng)
-    everywhere = torch.ones_like(clean[:, :1])
-    if u >= mix.real:
-        page = printed_pages(clean, generator, rng)
-        return Damaged(page, Condition(scanned_pages(page, generator, rng), page=True).planes(), everywhere)
-    simulate = camera_noise if rng.random() < CAMERAS else scan_noise
-    noisy = simulate(clean, generator, rng)
-    noisy = _as_gray(noisy, clean)
-    told = rng.random()
-    claimed: Tensor | None = None
-    if told < 0.7:
-        claimed = claimed_noise(noisy, clean, by_signal=told < 0.45)
-        claimed = claimed * torch.exp(
-            0.15 * torch.randn(len(clean), 1, 1, 1, device=clean.device, generator=generator)
-        )
-    return Damaged(clean, Condition(noisy, noise_std=claimed).planes(), everywhere)
-
-
-def claimed_noise(noisy: Tensor, clean: Tensor, *, by_signal: bool) -> Tensor:
-    """What somebody who measures the noise of pictures says of it.
-
-    Parameters
-    ----------
-    noisy, clean : ``(b, 3, h, w)`` in [0, 1].
-    by_signal : by a line of the variance over the brightness; otherwise one level for each picture.
-
-    Returns
-    -------
-    Tensor
-        Standard deviation, ``(b, 1, h, w)``.
-    """
-    squared = (noisy - clean).square().mean(1, keepdim=True)
-    mean = squared.mean((2, 3), keepdim=True)
-    if not by_signal:
-        return mean.sqrt().expand_as(squared)
-    signal = smooth_signal(noisy)
-    centre = signal.mean((2, 3), keepdim=True)
-    spread = (signal - centre).square().mean((2, 3), keepdim=True) + 1e-4
-    slope = ((signal - centre) * (squared - mean)).mean((2, 3), keepdim=True) / spread
-    return (mean + slope * (signal - centre)).clamp(min=mean / 9, max=mean * 4).sqrt()
-
-
-def _importance(part: Damaged) -> Tensor:
-    """More for faint noise, whose error is small: what counts is the error relative to the noise."""
-    hint = (part.planes[:, :3] + 1) / 2
-    return 0.01 / ((hint - part.clean).square().mean((1, 2, 3)) + 1e-4)
+    few = []
+    for part in torch.split(clean, TOGETHER):
+        u = rng.random()
+        if u < mix.real:
+            few.append(real_noise(part, generator, rng))
+        elif u < mix.real + mix.pages:
+            few.append(page_noise(part, generator, rng))
+        else:
+            few.append(weighted(_laboratory(part, generator, rng)))
+    return joined(few)
 
 
 def _laboratory(clean: Tensor, generator: Generator | None, rng: random.Random) -> Damaged:
@@ -290,15 +229,9 @@ def _laboratory(clean: Tensor, generator: Generator | None, rng: random.Random) 
         hint = damage.jpeg(clean, _uniform(clean, 15, 90, generator), halve_chroma=rng.random() < 0.7)
         if rng.random() < 0.5:
             hint = damage.scan_dirt(damage.gaussian_noise(hint, noise_std / 4, generator), 2, generator)
-    hint = _as_gray(hint, clean)
+    hint = as_gray(hint, clean)
     given = noise_std if kind <= 1 and rng.random() < 0.5 else None
     return Damaged(clean, Condition(hint, noise_std=given).planes(), torch.ones_like(clean[:, :1]))
-
-
-def _as_gray(noisy: Tensor, clean: Tensor) -> Tensor:
-    """Noisy pictures, gray where the clean ones are: the file of a gray picture has one channel."""
-    gray = (clean == clean[:, :1]).flatten(1).all(1)[:, None, None, None]
-    return torch.where(gray, noisy[:, :1].expand_as(noisy), noisy)
 
 
 _DAMAGE: tuple[Callable[[Tensor, Mix, Generator | None, random.Random], Damaged], ...] = (

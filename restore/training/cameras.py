@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,9 +20,9 @@ from restore.images.device_constants import constant
 from restore.images.resize import resize
 from restore.training.degradations import jpeg
 
-# From the cameras' XYZ to raw, for the D65 illuminant, times that of sRGB to XYZ: four cameras of different
-# makers, as in Brooks et al. (2019), appendix A. Rows sum to one after normalisation.
-_XYZ_TO_CAMERA = (
+# From XYZ to raw, for the D65 illuminant: four cameras of different makers, as in Brooks et al. (2019),
+# appendix A. The second is Sony's ILCE-7R.
+XYZ_TO_CAMERA = (
     (1.0234, -0.2969, -0.2266, -0.5625, 1.6328, -0.0469, -0.0703, 0.2188, 0.6406),
     (0.4913, -0.0541, -0.0202, -0.6130, 1.3513, 0.2906, -0.1564, 0.2151, 0.7183),
     (0.8380, -0.2630, -0.0639, -0.2887, 1.0725, 0.2496, -0.0627, 0.1427, 0.5438),
@@ -44,6 +45,7 @@ class CameraConfig:
     exposure : mean and deviation of the digital gain [1]_.
     rows : share of the pictures whose rows have offsets of their own, up to a third of the read noise.
     smoothed : share of the pictures whose noise the camera has smoothed, in chroma more than in luma [2]_.
+    shelved : share of the pictures whose noise the camera has taken out, but not the coarse part of it.
     resized : share of the pictures that are reduced, by a factor of up to 2.
     sharpened : share of the pictures that are sharpened after development.
     coded : share of the pictures stored as JPEG.
@@ -66,6 +68,7 @@ class CameraConfig:
     exposure: tuple[float, float] = (0.8, 0.1)
     rows: float = 0.1
     smoothed: float = 0.75
+    shelved: float = 0.7
     resized: float = 0.3
     sharpened: float = 0.3
     coded: float = 0.85
@@ -74,6 +77,48 @@ class CameraConfig:
 
 
 CAMERA = CameraConfig()
+Demosaic = Callable[[Tensor], Tensor]
+"""From what `mosaic` gives to all three colours at every pixel."""
+
+
+@dataclass(frozen=True)
+class Development:
+    """How cameras see colours and make pictures of them; nothing is drawn.
+
+    Parameters
+    ----------
+    to_raw : from linear sRGB to raw colours, ``(b, 3, 3)``; see `raw_matrices`.
+    gains : of the white balance and the exposure, ``(b, 3)``.
+    tone : whether a tone curve follows the gamma.
+    """
+
+    to_raw: Tensor
+    gains: Tensor
+    tone: bool
+
+    def raw_of(self, picture: Tensor) -> Tensor:
+        """What a sensor with all three colours at every pixel sees, ``(b, 3, h, w)`` in [0, 1]."""
+        seen = torch.einsum("bij,bjhw->bihw", self.to_raw, _linear(picture, tone=self.tone))
+        return (seen / self.gains[:, :, None, None]).clamp(0, 1)
+
+    def difference(self, raw: Tensor, noise: Tensor, demosaic: Demosaic) -> Tensor:
+        """What noise on the sensor changes in the developed picture.
+
+        Parameters
+        ----------
+        raw : as `raw_of` gives it.
+        noise : on the raw range, of each colour ``(b, 3, h, w)`` or of each pixel ``(b, 1, h, w)``.
+        demosaic : such as `by_green`.
+        """
+        back = torch.linalg.inv(self.to_raw)
+
+        def developed(raw: Tensor) -> Tensor:
+            full = demosaic(mosaic(raw.clamp(0, 1)))
+            balanced = (full * self.gains[:, :, None, None]).clamp(0, 1)
+            rgb = torch.einsum("bij,bjhw->bihw", back, balanced)
+            return _displayed(rgb.clamp(0, 1), tone=self.tone)  # the curve makes negative colours bright
+
+        return developed(raw + noise) - developed(raw)
 
 
 def camera_noise(
@@ -100,15 +145,34 @@ def camera_noise(
         scene = resize(clean, (2 * round(size[0] * times / 2), 2 * round(size[1] * times / 2))).clamp(0, 1)
     noise = developed_noise(scene, config, generator, rng)
     if rng.random() < config.smoothed:
-        noise = smoothed_noise(noise, 1.0 * rng.random(), 0.6 + 2.4 * rng.random())
+        noise = smoothed_noise(noise, 1.0 * rng.random(), 0.6 + 3.0 * rng.random())
+    if rng.random() < config.shelved:
+        noise = shelved_noise(noise, rng)
     if rng.random() < config.sharpened:
         noise = noise + 0.8 * rng.random() * (noise - blurred(noise, 0.7 + rng.random()))
     if scene is not clean:
         noise = resize(noise, size)
-    return coded(clean + noise, config, generator, rng)
+    return coded(clean + noise, generator, rng, config)
 
 
-def coded(noisy: Tensor, config: CameraConfig, generator: Generator | None, rng: random.Random) -> Tensor:
+def softened(clean: Tensor, generator: Generator | None, rng: random.Random) -> Tensor:
+    """Give pictures ``(b, 3, h, w)`` the sharpness of camera pictures at full size.
+
+    Lens, movement, depth of field and the demosaicked grid leave less detail in a pixel than the reduced
+    pictures of training sets have. Without this, noise is taken for the fine detail that others would show.
+    """
+    h, w = clean.shape[-2:]
+    if rng.random() < 0.5:
+        times = 1 + 1.5 * rng.random()
+        part_h, part_w = round(h / times), round(w / times)
+        top, left = rng.randrange(h - part_h + 1), rng.randrange(w - part_w + 1)
+        clean = resize(clean[..., top : top + part_h, left : left + part_w], (h, w)).clamp(0, 1)
+    return blurred(clean, 1.6 * rng.random() ** 2)
+
+
+def coded(
+    noisy: Tensor, generator: Generator | None, rng: random.Random, config: CameraConfig = CAMERA
+) -> Tensor:
     """Clip pictures ``(b, 3, h, w)`` and store most of them as JPEG, all with 8 bits."""
     noisy = noisy.clamp(0, 1)
     if rng.random() < config.coded:
@@ -131,10 +195,8 @@ def developed_noise(
     )  # fmt: skip
     mean, spread = config.exposure
     exposure = (mean + spread * _standard(clean, generator)).clamp(0.4, 1.2)
-    gains = gains / exposure[:, None]
-    tone = rng.random() < 0.7
-    raw = torch.einsum("bij,bjhw->bihw", to_raw, _linear(clean, tone=tone)) / gains[:, :, None, None]
-    raw = raw.clamp(0, 1)
+    development = Development(to_raw, gains / exposure[:, None], tone=rng.random() < 0.7)
+    raw = development.raw_of(clean)
 
     low, high = config.shot
     shot = torch.exp(uniform(clean, (math.log(low), math.log(high)), generator))
@@ -146,21 +208,28 @@ def developed_noise(
     if rng.random() < config.rows:
         level = read * uniform(clean, (0.0, 1.0), generator) / 3 + shot.sqrt() / 30
         noise = noise + level[:, None, None, None] * _normal(raw[:, :1, :, :1], generator)
-    back = torch.linalg.inv(to_raw)
     demosaic = _DEMOSAICS[int(rng.random() * len(_DEMOSAICS))]
-
-    def developed(raw: Tensor) -> Tensor:
-        full = demosaic(_mosaic(raw.clamp(0, 1)))
-        rgb = torch.einsum("bij,bjhw->bihw", back, (full * gains[:, :, None, None]).clamp(0, 1))
-        return _displayed(rgb, tone=tone)
-
-    return developed(raw + noise) - developed(raw)
+    return development.difference(raw, noise, demosaic)
 
 
 def smoothed_noise(noise: Tensor, luma: float, chroma: float) -> Tensor:
     """Blur noise by Gaussians of these radii in pixels, as cameras smooth the even parts of a picture."""
     planes = ycc_of(noise)
     return rgb_of(torch.cat([blurred(planes[:, :1], luma), blurred(planes[:, 1:], chroma)], 1))
+
+
+def shelved_noise(noise: Tensor, rng: random.Random) -> Tensor:
+    """Leave of noise the coarse part and a share of the rest, as a camera's own denoising does.
+
+    It looks at a few pixels around each and so takes out what is finer than that. Coarse stains are left, in
+    chroma more than in luma.
+    """
+    planes = ycc_of(noise)
+    kept = []
+    for part, most, least in ((planes[:, :1], 6.0, 0.2), (planes[:, 1:], 10.0, 0.05)):
+        coarse = blurred(part, 1.5 * (most / 1.5) ** rng.random())
+        kept.append(coarse + (least + (1 - least) * rng.random() ** 2) * (part - coarse))
+    return rgb_of(torch.cat(kept, 1))
 
 
 def blurred(planes: Tensor, radius: float) -> Tensor:
@@ -185,10 +254,14 @@ def uniform(like: Tensor, ends: tuple[float, float], generator: Generator | None
 
 def _colour_matrices(like: Tensor, generator: Generator | None) -> Tensor:
     """From linear sRGB to the raw colours of a mixture of cameras, ``(b, 3, 3)``, white to white."""
-    shares = torch.rand(len(like), len(_XYZ_TO_CAMERA), device=like.device, generator=generator)
-    cameras = constant(sum(_XYZ_TO_CAMERA, ()), like.device).view(-1, 9)
-    mixed = (shares / shares.sum(1, keepdim=True) @ cameras).view(-1, 3, 3)
-    matrices = mixed @ constant(_SRGB_TO_XYZ, like.device).view(3, 3)
+    shares = torch.rand(len(like), len(XYZ_TO_CAMERA), device=like.device, generator=generator)
+    cameras = constant(sum(XYZ_TO_CAMERA, ()), like.device).view(-1, 9)
+    return raw_matrices((shares / shares.sum(1, keepdim=True) @ cameras).view(-1, 3, 3))
+
+
+def raw_matrices(cameras: Tensor) -> Tensor:
+    """From linear sRGB to raw colours, white to white, by XYZ to raw; both ``(b, 3, 3)``."""
+    matrices = cameras @ constant(_SRGB_TO_XYZ, cameras.device, cameras.dtype).view(3, 3)
     return matrices / matrices.sum(2, keepdim=True)
 
 
@@ -207,7 +280,7 @@ def _displayed(linear: Tensor, *, tone: bool) -> Tensor:
     return 3 * gamma**2 - 2 * gamma**3 if tone else gamma
 
 
-def _mosaic(rgb: Tensor) -> Tensor:
+def mosaic(rgb: Tensor) -> Tensor:
     """What an RGGB sensor sees of colours: three planes with zeros where another colour was measured."""
     return rgb * _filters(rgb)
 
@@ -220,22 +293,22 @@ def _filters(like: Tensor) -> Tensor:
     return torch.cat([red, 1 - red - blue, blue], 1).to(like.dtype)
 
 
-def _bilinear(mosaic: Tensor) -> Tensor:
+def _bilinear(planes: Tensor) -> Tensor:
     """Demosaic by the means of the neighbours."""
-    other = constant((0.25, 0.5, 0.25, 0.5, 1.0, 0.5, 0.25, 0.5, 0.25), mosaic.device).view(3, 3)
-    green = constant((0.0, 0.25, 0.0, 0.25, 1.0, 0.25, 0.0, 0.25, 0.0), mosaic.device).view(3, 3)
-    kernels = torch.stack([other, green, other])[:, None]
-    return F.conv2d(F.pad(mosaic, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
+    other = (0.25, 0.5, 0.25, 0.5, 1.0, 0.5, 0.25, 0.5, 0.25)
+    green = (0.0, 0.25, 0.0, 0.25, 1.0, 0.25, 0.0, 0.25, 0.0)
+    kernels = constant(other + green + other, planes.device, planes.dtype).view(3, 1, 3, 3)
+    return F.conv2d(F.pad(planes, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
 
 
-def _by_green(mosaic: Tensor) -> Tensor:
+def by_green(planes: Tensor) -> Tensor:
     """Demosaic green along the smaller gradient, and red and blue by their difference to it.
 
     J. F. Hamilton and J. E. Adams, "Adaptive color plan interpolation in single sensor color electronic
     camera", US patent 5,629,734 (1997).
     """
-    filters = _filters(mosaic)
-    one = mosaic.sum(1, keepdim=True)
+    filters = _filters(planes)
+    one = planes.sum(1, keepdim=True)
     padded = F.pad(one, (2, 2, 2, 2), mode="reflect")
     h, w = one.shape[-2:]
 
@@ -249,11 +322,11 @@ def _by_green(mosaic: Tensor) -> Tensor:
     guess = torch.where(rough_across < rough_down, across, down)
     guess = torch.where(rough_across == rough_down, (across + down) / 2, guess)
     green = torch.where(filters[:, 1:2] > 0, one, guess)
-    differences = _bilinear((mosaic - green) * filters)
+    differences = _bilinear((planes - green) * filters)
     return torch.cat([green + differences[:, :1], green, green + differences[:, 2:]], 1)
 
 
-_DEMOSAICS = (_bilinear, _by_green, _by_green)
+_DEMOSAICS = (_bilinear, by_green, by_green)
 
 
 def _normal(like: Tensor, generator: Generator | None) -> Tensor:

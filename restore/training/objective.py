@@ -10,6 +10,7 @@ from restore.diffusion.coordinates import (
     Prediction,
     eps_from,
     log_snr_of,
+    per_picture,
     target,
     to_network,
     v_from,
@@ -50,6 +51,9 @@ class Objective:
         clean = to_network(batch.clean, 0.0)
         device = clean.device
         noise = torch.randn(clean.shape, device=device, generator=generator)
+        # A noisy picture that is the state itself is the clean one plus sigma times this.
+        own = (batch.state - batch.clean) / per_picture(batch.sigma, clean)
+        noise = torch.where(per_picture(batch.is_state, clean) > 0, own, noise)
         state, known = losses.noised(clean, noise, batch.sigma), torch.ones_like(batch.sigma)
         if self.noise_std:
             state, known = losses.noised_again(clean, noise, batch.sigma, self.noise_std)

@@ -73,7 +73,7 @@ def scan_noise(
     noisy = noisy.clamp(0, 1)
     if rng.random() < config.dirt:
         noisy = scan_dirt(noisy, 2, generator)
-    return coded(noisy, _SCANNER, generator, rng)
+    return coded(noisy, generator, rng, _SCANNER)
 
 
 def printed_pages(photos: Tensor, generator: Generator | None, rng: random.Random) -> Tensor:

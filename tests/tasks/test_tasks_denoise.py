@@ -23,6 +23,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.noise.model import white_noise
 from restore.tasks import catalogue, noise_choice
 from restore.tasks import denoise as denoise_task
+from restore.tasks import denoise_methods as methods
 from restore.tasks.denoise import denoise
 from restore.tasks.drawing import Drawing
 from restore.types import from_255
@@ -251,8 +252,8 @@ test_the_check_finds_the_mutant = mutant_tests({
         more_steps("gaussian"),
     ],
     check_denoise_sample: [
-        edited(denoise_task._sigmas, "karras(sigma, lowest, steps)", "karras(2 * sigma, lowest, steps)"),
-        edited(denoise_task._sigmas, "karras(sigma, lowest, steps)", "karras(sigma, lowest, steps + 1)"),
+        edited(methods.Request.sigmas, "karras(top, lowest, steps)", "karras(2 * top, lowest, steps)"),
+        edited(methods.Request.sigmas, "karras(top, lowest, steps)", "karras(top, lowest, steps + 1)"),
     ],
     check_denoise_blind_sample: [
         less_noise(),
@@ -263,22 +264,22 @@ test_the_check_finds_the_mutant = mutant_tests({
         ),
     ],
     check_denoise_gray: [
-        edited(denoise_task._sigmas, "noise_std * 3**0.5 if gray", "noise_std if gray"),
-        edited(denoise_task._sigmas, "noise_std * 3**0.5 if gray", "noise_std * 3 if gray"),
+        edited(denoise_task._state_level, "level * 3**0.5 if gray", "level if gray"),
+        edited(denoise_task._state_level, "level * 3**0.5 if gray", "level * 3 if gray"),
     ],
     check_denoise_makes_up_for_noise_cut_off: [
         edited(denoise_task._cut_off, "white_noise(noise_std)", "white_noise(noise_std / 2)"),
         edited(
-            denoise_task._made_up,
+            methods._made_up,
             "answer(noisy[[*models]]).clamp(0, 1)",
             "answer(noisy[[*models]]).clamp(0.2, 0.8)",
         ),
         edited(
-            denoise_task._made_up,
-            "return torch.stack(_replaced(list(noisy), [*models], torch.cat(whole))), part_of",
+            methods._made_up,
+            "return torch.stack(replaced(list(noisy), [*models], torch.cat(whole))), part_of",
             "return noisy, part_of",
         ),
-        edited(denoise_task._made_up, "part_of(progress, 1, 0)", "progress"),
+        edited(methods._made_up, "part_of(progress, 1, 0)", "progress"),
     ],
     check_denoise_seeds: IGNORED_SEEDS,
 })  # fmt: skip

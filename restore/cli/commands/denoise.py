@@ -31,8 +31,14 @@ from restore.types import to_255
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from restore.noise.picture_noise import PictureNoise
     from restore.priors.protocol import Prior
     from restore.types import Progress
+
+
+def _facts(noise: PictureNoise) -> dict[str, Any]:
+    """What was measured, for ``--json``."""
+    return {"sigma": noise.facts()["sigma"], "measured": noise.facts()}
 
 
 @register
@@ -43,12 +49,39 @@ if TYPE_CHECKING:
     help="Standard deviation of the noise, 0 to 255 as 8-bit pixels count. Default: estimated for each "
     "picture.",
 )  # fmt: skip
+@click.option(
+    "--strength",
+    type=Number(0, 1),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="How much of what is taken for noise goes, 0 to 1. Film grain can be kept in part.",
+)
+@click.option(
+    "--luma",
+    type=Number(0, 1),
+    metavar="S",
+    help="The same in brightness alone. Default: --strength.",
+)
+@click.option(
+    "--chroma",
+    type=Number(0, 1),
+    metavar="S",
+    help="The same in colour alone. Default: --strength.",
+)
 @estimate_option("mean")
 @method_option(
     "denoise",
-    "gaussian: for noise that is independent in each pixel; blind: for JPEG, film grain, scans; auto: "
-    "gaussian with --sigma, else the one that suits the noise measured, and none where there is none.",
+    "gaussian: for noise that is independent in each pixel; real: for that of cameras, film and scans; blind: "
+    "the same by the conditional branch, also for JPEG, and for samples; completed: for any noise, by the "
+    "prior for white noise; page: as --page; auto: gaussian with --sigma, else the one that suits the noise "
+    "measured, and none where there is none.",
     default="auto",
+)
+@click.option(
+    "--page",
+    is_flag=True,
+    help="A scan of print: even out the paper, with its stains and shadows, to white, and keep the ink.",
 )
 @steps_option("denoise")
 @sampler_option("ddpm")
@@ -60,8 +93,15 @@ def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     \b
     restore denoise night.jpg
     restore denoise night.png --sigma 25 -o clean.png
-    restore denoise scans -o clean --method blind
+    restore denoise film.tif --strength 0.6
+    restore denoise scans -o clean --page
     """
+    if options.pop("page"):
+        if options["method"] not in ("auto", "page"):
+            raise click.UsageError(f"--page is a method of its own; leave out --method {options['method']}")
+        options["method"] = "page"
+    if options["method"] in ("page", "completed") and options["sigma"] is not None:
+        raise click.UsageError(f"--sigma has no effect with method {options['method']}; leave it out")
     check_method("denoise", options)
     check_common(settings, options)
     run_command(Denoise(options), inputs, settings)
@@ -87,7 +127,32 @@ class DenoisePlan(Plan):
             return Choice(options)
         if options["method"] == "auto":
             return self._by_noise(options, prior())
+        if options["method"] == "page":
+            return Choice(options, {}, self._page_notes())
+        if options["method"] in ("real", "completed"):
+            return self._measured(options, prior())
         return self._with_level(options)
+
+    def _page_notes(self) -> tuple[str, ...]:
+        """Say so when a picture does not look like a page."""
+        from restore.images.canvas import canvas
+        from restore.tasks.pages import looks_like_page
+
+        if looks_like_page(canvas(self.pixels).batch[0].permute(1, 2, 0).numpy()):
+            return ()
+        return (
+            f"{self.source.name}: this does not look like a page: most of it is not one bright colour; what is "
+            "not ink becomes white",
+        )
+
+    def _measured(self, options: dict[str, Any], prior: Prior) -> Choice:
+        """Measure the noise with the help of the prior."""
+        from restore.images.canvas import canvas
+        from restore.tasks.noise_choice import measured
+
+        noise = measured(canvas(self.pixels).batch[0], prior)
+        note = f"{self.source.name}: {noise.describe()}"
+        return Choice({**options, "noise": noise}, {"noise": noise.describe(), **_facts(noise)}, (note,))
 
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Choose the method and the noise level from the measured noise."""
@@ -98,14 +163,20 @@ class DenoisePlan(Plan):
         facts: dict[str, Any] = {"method": found.method, "noise": found.why}
         if found.noise_std is not None:
             facts["sigma"] = round(to_255(found.noise_std), 3)
+        if found.noise is not None:
+            facts |= _facts(found.noise)
+            options["noise"] = found.noise if found.method == "real" else None
         done = {
             "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
             "(JPEG, smooth grain): pass --method blind",
             "blind": "--method blind is used",
+            "real": "--method real is used",
             "gaussian": "--method gaussian is used",
         }
         notes = (f"{self.source.name}: {found.why}: {done[found.method]}",)
         options["method"] = found.method
+        if found.method == "real" and options["estimate"] == "sample":
+            options["method"] = facts["method"] = "blind"  # which draws samples
         if found.method == "gaussian" and found.noise_std is not None:
             options["sigma"] = min(255.0, to_255(found.noise_std))
         return Choice(options, facts, notes, unchanged=found.method == "none")
@@ -130,7 +201,9 @@ class DenoisePlan(Plan):
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
         """Say so when the weights were fitted for another method than the one that is used."""
         fitted, method = prior.facts.get("fit"), choice.options["method"]
-        used = "gaussian" if method == "auto" else method  # a noise level was given
+        used = (
+            "gaussian" if method == "auto" else "blind" if method == "page" else method
+        )  # a noise level was given
         if not fitted or fitted["branch"] == used:
             return ()
         return (
@@ -147,9 +220,11 @@ class DenoisePlan(Plan):
         pixels = self.pixels
         piece = canvas(pixels[:SMALL, :SMALL]).batch * 0 + 0.5
 
+        level = None if self.options["method"] in ("page", "completed") else 10.0
+
         def trial(options: Options) -> int:
             steps = None if options["estimate"] == "mean" else 2
-            denoise(piece, prior=prior, **{**options, "sigma": 10.0, "steps": steps})
+            denoise(piece, prior=prior, **{**options, "sigma": level, "steps": steps})
             return math.prod(piece.shape[-2:])
 
         seen = canvas(pixels).batch[0].permute(1, 2, 0).numpy()
@@ -178,7 +253,7 @@ class DenoisePlan(Plan):
         """Give the level of the white noise that was removed, 0..255; None for other noise."""
         level: float | None = choice.facts.get("sigma", self.options["sigma"])
         method = choice.facts.get("method", self.options["method"])
-        return None if method == "blind" else level
+        return level if method in ("auto", "gaussian") else None
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_blind, of_denoising

@@ -1,0 +1,157 @@
+"""How `denoise` computes its results: from the state itself, from the conditional branch, or completed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from restore.diffusion.progress import part_of
+from restore.diffusion.sigmas import karras
+from restore.noise.model import NoiseModel
+from restore.noise.picture_noise import PictureNoise
+from restore.priors.condition import Condition, smooth_signal
+from restore.tasks.completed import completed_state
+from restore.tasks.drawing import Drawing
+from restore.types import Estimate, Progress
+
+Level = float | Tensor | None
+"""What the conditional branch is told of the noise: one level, a map ``(1, 1, h, w)`` or nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What all methods are given.
+
+    Parameters
+    ----------
+    drawing : the prior, with its sampler and random numbers.
+    estimate : the mean or a draw.
+    steps : of a sample, or the draws that a completed mean is the mean of.
+    progress : called after every network call.
+    """
+
+    drawing: Drawing
+    estimate: Estimate
+    steps: int
+    progress: Progress | None
+
+    def sigmas(self, top: float) -> list[float]:
+        """Noise levels from ``top`` down; one step is one network call, which gives the posterior mean."""
+        lowest = self.drawing.prior.sigma_min
+        steps = self.steps
+        return [top, 0.0] if steps == 1 or top <= 2 * lowest else karras(top, lowest, steps)
+
+
+def told_level(noise: PictureNoise, noisy: Tensor) -> Tensor:
+    """Give the measured level at every pixel of a picture ``(1, 3, h, w)``, for the conditional branch."""
+    signal = smooth_signal(noisy)
+    level = noise.level(signal.cpu().double().numpy())
+    return torch.from_numpy(level).to(signal)
+
+
+def by_state(
+    noisy: Tensor, each_sigmas: list[list[float]], lost: list[NoiseModel | None], request: Request
+) -> Tensor:
+    """Denoise step by step from the noisy pictures: all at the same noise levels, or each at its own."""
+    drawing, progress = request.drawing, request.progress
+    denoiser = drawing.prior.denoiser()
+
+    def down(
+        noisy: Tensor, sigmas: list[float], lost: Sequence[NoiseModel | None], progress: Progress | None
+    ) -> Tensor:
+        start, rest = _made_up(noisy, lost, lambda x: denoiser(x, sigmas[0]), len(sigmas) - 1, progress)
+        return drawing(denoiser, start, sigmas, progress=rest)
+
+    if all(sigmas == each_sigmas[0] for sigmas in each_sigmas):
+        return down(noisy, each_sigmas[0], lost, progress)
+    each = zip(each_sigmas, lost, strict=True)
+    calls, total = count(1), sum(len(sigmas) - 1 + (noise is not None) for sigmas, noise in each if sigmas)
+    report = None if progress is None else lambda *_: progress(next(calls), total)
+    results = [
+        down(one, sigmas, [noise], report) if sigmas else one
+        for one, sigmas, noise in zip(noisy.chunk(len(noisy)), each_sigmas, lost, strict=True)
+    ]
+    return torch.cat(results)
+
+
+def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
+    """Denoise pictures ``(b, 3, h, w)`` in one call, as states at the level of their noise in luma.
+
+    The prior's adapters for noise have learned what the noise of cameras and scanners is like, which is not
+    white; the call is otherwise that of white noise.
+    """
+    shown = Condition(noisy, noisy=True, is_state=True)
+    prior = request.drawing.prior
+    return request.drawing(prior.denoiser(shown), noisy, [level, 0.0], progress=request.progress)
+
+
+def by_branch(
+    noisy: Tensor, level: Level, lost: list[NoiseModel | None], request: Request, *, page: bool = False
+) -> Tensor:
+    """Denoise by the conditional branch, which sees the noisy pictures and their noise level, if known.
+
+    page: the ink of scanned pages on even paper is wanted.
+    """
+    drawing = request.drawing
+    prior = drawing.prior
+    sigmas = request.sigmas(prior.sigma_max)
+    top = sigmas[0]
+
+    def shown(hint: Tensor) -> Condition:
+        return Condition(hint, noise_std=level, noisy=True, page=page)
+
+    def answer(hint: Tensor) -> Tensor:
+        # What was cut off is asked for by a part of the pictures, so a map is left out.
+        told = None if isinstance(level, Tensor) else level
+        return prior.denoiser(Condition(hint, noise_std=told, noisy=True, page=page))(hint, top)
+
+    hint, progress = _made_up(noisy, lost, answer, len(sigmas) - 1, request.progress)
+    # At the top the state says nothing, so for one call from there its noise need not be drawn.
+    start = hint if len(sigmas) == 2 else drawing.noised(hint, top)
+    return drawing(prior.denoiser(shown(hint)), start, sigmas, progress=progress)
+
+
+def by_completion(noisy: Tensor, noise: PictureNoise, request: Request) -> Tensor:
+    """Denoise a picture ``(1, 3, h, w)`` after adding what its noise lacks to be white.
+
+    The mean is that of several draws of the added noise, whose own share it takes out; a sample starts from
+    one of them.
+    """
+    drawing, draws = request.drawing, 1 if request.estimate == "sample" else request.steps
+    prior, denoiser = drawing.prior, drawing.prior.denoiser()
+    total = torch.zeros_like(noisy)
+    for number in range(draws):
+        state, level, curve = completed_state(noisy, noise, prior, drawing.rng)
+        sigmas = [level, 0.0] if request.estimate == "mean" else request.sigmas(level)
+        progress = part_of(request.progress, number, draws - 1 - number)
+        found = drawing(denoiser, state, sigmas, progress=progress)
+        total = total + (found if curve is None else curve.back(found))
+    return total / draws
+
+
+def _made_up(
+    noisy: Tensor,
+    lost: Sequence[NoiseModel | None],
+    answer: Callable[[Tensor], Tensor],
+    calls: int,
+    progress: Progress | None,
+) -> tuple[Tensor, Progress | None]:
+    """Give pictures back the noise cut off at black and white; also give the progress of ``calls`` more."""
+    models = {k: noise for k, noise in enumerate(lost) if noise is not None}
+    if not models:
+        return noisy, progress
+    signals = answer(noisy[[*models]]).clamp(0, 1)
+    if progress is not None:
+        progress(1, calls + 1)
+    whole = [models[k].expected(noisy[k : k + 1], s[None]) for k, s in zip(models, signals, strict=True)]
+    return torch.stack(replaced(list(noisy), [*models], torch.cat(whole))), part_of(progress, 1, 0)
+
+
+def replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Tensor]:
+    """Put other pictures at some places; all get the precision of the new ones."""
+    there = dict(zip(places, new, strict=True))
+    return [there.get(k, picture.to(new)) for k, picture in enumerate(pictures)]
