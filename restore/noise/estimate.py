@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from restore.noise.borders import counted
+from restore.noise.clipping import left_by_distance, left_by_share, mean_after
 from restore.noise.cosines import cosine_basis
 from restore.noise.model import Floats
 
 SIDE = 8  # pixels along the side of a patch
 PATCHES = 30_000  # the most that are looked at
-FLAT = 0.2  # the share of patches, those with the least low-frequency energy, that are measured
 LOW = 7  # texture lies in orders u + v of the cosine transform up to this one
+FLAT = 0.2  # the share of patches, those with the least energy in low orders, that tell the correlation
+FEWER = 0.7  # of the patches, the most even ones, are left where texture is seen in them
+LEAST = 100  # patches that are enough to be measured
+LIKE_NOISE = 1.05  # the most energy per low order, of that per high order, that the flattest noise has
 FEWEST = 300  # patches below which statistics mean little
+CLIPPED = 0.2  # the share of pixels at black or white up to which the noise that was cut off is made up for
+FROM_END = mean_after(0.5)  # the same as a distance from black or white, in deviations of the noise
+NOTHING = 0.05 / 255  # noise below this is none
 MEDIAN_DEVIATION = 0.6744897501960817  # median distance from the mean of a standard normal number
 CELL = 16  # pixels along the side of the cells in which the median difference is taken
 CELLS = 5_000  # about as many cells are looked at
@@ -23,8 +32,11 @@ EVEN = 4 / 255  # a cell whose values differ by no more is even, without noise t
 UNLIKE = 2.0  # a sigma above this times that of most cells is texture, since noise is everywhere
 
 _COSINES = cosine_basis(SIDE)
+# Differences of the channels: texture is nearly the same in all of them, white noise is not.
+_CHROMA = np.array([[1, -1, 0], [1, 1, -2]], np.float32) / np.sqrt([[2], [6]], dtype=np.float32)
 _DCT = np.kron(_COSINES, _COSINES).astype(np.float32)  # rows are basis pictures, u-major
 _ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
+_HIGH = _ORDER > LOW
 
 
 @dataclass(frozen=True)
@@ -41,19 +53,23 @@ class NoiseReport:
     correlation: float
 
 
-def estimate_sigma(image: Floats) -> float:
+def estimate_sigma(image: Floats, visible: NDArray[np.bool_] | None = None) -> float:
     """Estimate the standard deviation of white Gaussian noise in a picture.
 
-    The estimate comes from the eigenvalues of the covariance of patches: the smallest ones belong to the
-    noise, as many as have a mean no larger than their median [1]_. Here the patches are the flattest
-    fifth, and of them only the high orders of the cosine transform, so that little texture is taken for
-    noise. Patches that touch the ends of the picture's range are left out, since clipping hides noise. A
-    picture with fewer than 300 patches, or full of letters that leave no patch flat, is measured by the
+    It is the energy in high orders of the cosine transform of flat patches, chosen in the manner of [1]_.
+    Flat are those with the least energy in low orders, where texture is strongest; noise in high orders is
+    independent of that. Fewer and fewer of the patches are taken, the flattest ones, until low orders hold no
+    more energy than high ones, so that little texture is left. Texture is nearly the same in all channels: where
+    the differences of channels hold less energy, that is taken. What clipping at black or white has taken
+    away is put back. Even borders do not count (`restore.noise.borders`).
+
+    A picture with fewer than 300 patches, or full of letters that leave no patch flat, is measured by the
     median absolute diagonal difference [2]_.
 
     Parameters
     ----------
     image : float array ``(h, w)`` or ``(h, w, c)``, nominal range [0, 1].
+    visible : bool ``(h, w)``, False where pixels are hidden and do not count; None counts all.
 
     Returns
     -------
@@ -67,8 +83,8 @@ def estimate_sigma(image: Floats) -> float:
 
     References
     ----------
-    .. [1] G. Chen, F. Zhu and P. A. Heng, "An Efficient Statistical Method for Image Noise Level
-       Estimation", ICCV 2015, :doi:`10.1109/ICCV.2015.62`.
+    .. [1] X. Liu, M. Tanaka and M. Okutomi, "Single-Image Noise Level Estimation for Blind Denoising", IEEE
+       TIP 22(12), 2013, :doi:`10.1109/TIP.2013.2283400`.
     .. [2] D. L. Donoho and I. M. Johnstone, "Ideal spatial adaptation by wavelet shrinkage",
        Biometrika 81(3), 1994, :doi:`10.1093/biomet/81.3.425`.
 
@@ -79,10 +95,10 @@ def estimate_sigma(image: Floats) -> float:
     >>> round(255 * estimate_sigma(noisy))
     25
     """
-    return measure(image).sigma
+    return measure(image, visible).sigma
 
 
-def neighbour_correlation(image: Floats) -> float:
+def neighbour_correlation(image: Floats, visible: NDArray[np.bool_] | None = None) -> float:
     """Measure the correlation of the noise between horizontal and vertical neighbours.
 
     It is taken from the mean spectrum of the flattest patches, each order weighted by the
@@ -91,6 +107,7 @@ def neighbour_correlation(image: Floats) -> float:
     Parameters
     ----------
     image : float array ``(h, w)`` or ``(h, w, c)``, nominal range [0, 1].
+    visible : bool ``(h, w)``, False where pixels are hidden and do not count; None counts all.
 
     Returns
     -------
@@ -112,15 +129,16 @@ def neighbour_correlation(image: Floats) -> float:
     >>> neighbour_correlation(0.5 + 0.1 * shared) > 0.2
     True
     """
-    return measure(image).correlation
+    return measure(image, visible).correlation
 
 
-def measure(image: Floats) -> NoiseReport:
+def measure(image: Floats, visible: NDArray[np.bool_] | None = None) -> NoiseReport:
     """Measure both the level and the correlation of the noise in a picture.
 
     Parameters
     ----------
     image : float array ``(h, w)`` or ``(h, w, c)``, nominal range [0, 1].
+    visible : bool ``(h, w)``, False where pixels are hidden and do not count; None counts all.
 
     Returns
     -------
@@ -140,50 +158,107 @@ def measure(image: Floats) -> NoiseReport:
     planes = image[..., None] if image.ndim == 2 else image
     if planes.ndim != 3 or planes.size == 0:
         raise ValueError(f"expected a picture (h, w) or (h, w, c), got shape {image.shape}")
+    if visible is not None and visible.shape != planes.shape[:2]:
+        raise ValueError(f"visible is {visible.shape} but the picture is {planes.shape[:2]}")
     if not np.isfinite(planes).all():
         raise ValueError("the picture holds values that are not finite (NaN or infinity)")
     if planes.shape[2] > 1 and np.ptp(planes, axis=2).max() < 0.5 / 255:
         planes = planes[..., :1]  # gray in three equal channels is measured once
-    patches = _unclipped_patches(planes)
-    if len(patches) < FEWEST:
-        return NoiseReport(_median_difference(planes), 0.0)
-    spectra = patches @ _DCT.T
-    texture = (spectra[:, :, (_ORDER > 0) & (_ORDER <= LOW)] ** 2).sum((1, 2))
-    # With too few patches the eigenvalues of the covariance of all high orders would spread by themselves.
-    orders = spectra.shape[1] * int((_ORDER > LOW).sum())
-    flat = spectra[np.argsort(texture)[: max(int(FLAT * len(texture)), 50 * orders)]]
-    high = flat[:, :, _ORDER > LOW].reshape(len(flat), -1).astype(np.float64)
-    high -= high.mean(0)
-    sigma = _noise_eigenvalue(np.linalg.eigvalsh(high.T @ high / len(high))) ** 0.5
+    inside = counted(planes, visible)
+    values = planes if inside is None else planes[inside]
+    if values.size == 0 or np.ptp(values) == 0:
+        return NoiseReport(0.0, 0.0)
+    ends = float(values.min()), float(values.max())
+    found = _flat_patches(_patches(planes, inside), ends)
+    if found is None:
+        return NoiseReport(_median_difference(planes, inside), 0.0)
+    sigma, flat = found
     # On a page full of letters no patch is flat; noise would also be between and inside the letters.
-    everywhere = _in_most_places(planes)
+    everywhere = _in_most_places(planes, inside, ends)
     if everywhere is not None and sigma > UNLIKE * everywhere:
         sigma = everywhere
     return NoiseReport(float(sigma), _correlation(flat) if sigma > 1 / 255 else 0.0)
 
 
-def _unclipped_patches(planes: Floats) -> NDArray[np.float32]:
-    """Patches ``(n, c, 64)`` on a grid, without those that touch black or white."""
+def _patches(planes: Floats, inside: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """Patches ``(n, c, 64)`` on a grid, without those that have pixels which do not count."""
     h, w, channels = planes.shape
     if min(h, w) < SIDE:
         return np.empty((0, channels, SIDE**2), np.float32)
     step = max(1, round(((h - SIDE + 1) * (w - SIDE + 1) / PATCHES) ** 0.5))
     windows = sliding_window_view(planes, (SIDE, SIDE), axis=(0, 1))[::step, ::step]
-    patches: NDArray[np.float32] = np.array(windows.reshape(-1, channels, SIDE**2), np.float32)
-    inside = (patches > planes.min()) & (patches < planes.max())
-    # A constant picture touches both ends everywhere and has no noise; its patches are kept.
-    touching = (~inside).mean((1, 2))
-    kept: NDArray[np.float32] = patches[touching <= max(0.02, float(np.quantile(touching, 0.3)))]
-    return kept
+    if inside is not None:
+        windows = windows[sliding_window_view(inside, (SIDE, SIDE))[::step, ::step].all((2, 3))]
+    return np.array(windows.reshape(-1, channels, SIDE**2), np.float32)
 
 
-def _noise_eigenvalue(values: Floats) -> float:
-    """The mean of the smallest eigenvalues, as many as have a mean no larger than their median."""
-    for count in range(len(values), 0, -1):
-        mean = values[:count].mean()
-        if mean <= np.median(values[:count]):
-            return max(float(mean), 0.0)
-    return max(float(values[0]), 0.0)
+def _flat_patches(
+    patches: NDArray[np.float32], ends: tuple[float, float]
+) -> tuple[float, NDArray[np.float32]] | None:
+    """The level of the noise, and the spectra ``(n, c, 64)`` of the flattest fifth of the patches.
+
+    None where fewer than 300 patches are not black or white.
+    """
+    low, high = ends
+    at_ends = ((patches <= low) | (patches >= high)).mean(2)
+    # With hardly anything between black and white, what there is counts.
+    usable = at_ends <= max(CLIPPED, float(np.quantile(at_ends.min(1), 0.1))) if len(patches) else at_ends > 0
+    if usable.any(1).sum() < FEWEST:
+        return None
+    spectra, mean = patches @ _DCT.T, patches.mean(2)
+    squares = spectra**2
+    energies = squares[:, :, (_ORDER > 0) & ~_HIGH].mean(2), squares[:, :, _HIGH].mean(2)
+    sigma, flat = _level(spectra, energies, usable, left_by_share(at_ends))
+    if sigma > NOTHING:
+        # The share of pixels at the ends is itself noisy in one patch; its mean is less so.
+        below, above = (mean - low) / sigma, (high - mean) / sigma
+        usable = np.minimum(below, above) >= FROM_END
+        if usable.any(1).sum() >= FEWEST:
+            sigma, flat = _level(spectra, energies, usable, left_by_distance(below) * left_by_distance(above))
+    return sigma, spectra[flat]
+
+
+def _level(
+    spectra: NDArray[np.float32], energies: tuple[Floats, Floats], usable: NDArray[np.bool_], left: Floats
+) -> tuple[float, NDArray[np.intp]]:
+    """The level of the noise in the flattest patches, and which are the flattest fifth.
+
+    spectra ``(n, c, 64)``; energies: their means in low and in high orders ``(n, c)``; usable, left: the
+    channels of a patch that are not clipped too much, and the share of the noise's variance that clipping has
+    left there, ``(n, c)``.
+    """
+    weight = usable / left
+    texture, noise = ((energy * weight).sum(1) for energy in energies)
+    channels = usable.sum(1)
+    order = np.argsort(np.where(channels > 0, texture / channels.clip(1), np.inf), kind="stable")
+    count = int((channels > 0).sum())
+    first = order[: max(int(FLAT * count), LEAST)]
+    best, whitest = first, np.inf
+    while True:
+        chosen = order[: max(count, LEAST)]
+        energy = float(noise[chosen].sum())
+        if energy <= NOTHING**2 * channels[chosen].sum():
+            return 0.0, first  # exactly even places that are no border: a clean picture
+        ratio = float(texture[chosen].sum()) / energy
+        if ratio < whitest:
+            best, whitest = chosen, ratio
+        if ratio <= LIKE_NOISE or count <= LEAST:
+            break
+        count = int(FEWER * count)
+    variance = float(noise[best].sum() / channels[best].sum())
+    return (variance * min(1.0, _share_in_chroma(spectra[best], usable[best], left[best]))) ** 0.5, first
+
+
+def _share_in_chroma(spectra: NDArray[np.float32], usable: NDArray[np.bool_], left: Floats) -> float:
+    """The energy of the differences of channels in high orders, of that of the channels: 1 in white noise.
+
+    1 where there are no three channels in enough patches.
+    """
+    whole = usable.all(1)
+    if usable.shape[1] != 3 or whole.sum() < LEAST // 3:
+        return 1.0
+    high = spectra[whole][:, :, _HIGH] / np.sqrt(left[whole], dtype=np.float32)[:, :, None]
+    return float(((_CHROMA @ high) ** 2).mean() / (high**2).mean())
 
 
 def _correlation(flat: NDArray[np.float32]) -> float:
@@ -197,26 +272,38 @@ def _correlation(flat: NDArray[np.float32]) -> float:
     return float(np.clip(both / 2 / power.sum(), -1, 1))
 
 
-def _in_most_places(planes: Floats) -> float | None:
+def _in_most_places(
+    planes: Floats, inside: NDArray[np.bool_] | None, ends: tuple[float, float]
+) -> float | None:
     """The most that white noise can be: the median difference over cells of the picture.
 
     Noise and texture together have no smaller median than noise alone. Cells that are even, or nearly all
     black or white, are left out; None where no other is left.
     """
-    rows, columns = planes.shape[0] // CELL, planes.shape[1] // CELL
-    whole = planes[: rows * CELL, : columns * CELL]
-    step = max(1, round((rows * columns / CELLS) ** 0.5))
-    some = whole.reshape(rows, CELL, columns, CELL, -1)[::step, :, ::step]
-    cells = some.swapaxes(1, 2).reshape(-1, CELL, CELL, planes.shape[2])
-    at_ends = [(cells <= planes.min()).mean((1, 2, 3)), (cells >= planes.max()).mean((1, 2, 3))]
+    low, high = ends
+    cells = _cells(planes)
+    if inside is not None:
+        cells = cells[_cells(inside[..., None]).all((1, 2, 3))]
+    at_ends = [(cells <= low).mean((1, 2, 3)), (cells >= high).mean((1, 2, 3))]
     lively = cells[(np.ptp(cells, axis=(1, 2)).max(1) > EVEN) & (np.maximum(*at_ends) < 0.9)]
     return _median_difference(lively) if len(lively) else None
 
 
-def _median_difference(planes: Floats) -> float:
-    """Sigma by the median absolute diagonal second difference; planes ``(..., h, w, c)``."""
+def _cells(planes: NDArray[Any]) -> NDArray[Any]:
+    """Cells of 16x16 pixels ``(n, 16, 16, c)``, some of them in large pictures."""
+    rows, columns = planes.shape[0] // CELL, planes.shape[1] // CELL
+    whole = planes[: rows * CELL, : columns * CELL]
+    step = max(1, round((rows * columns / CELLS) ** 0.5))
+    some = whole.reshape(rows, CELL, columns, CELL, -1)[::step, :, ::step]
+    return some.swapaxes(1, 2).reshape(-1, CELL, CELL, planes.shape[2])
+
+
+def _median_difference(planes: Floats, inside: NDArray[np.bool_] | None = None) -> float:
+    """Sigma by the median absolute diagonal second difference of planes ``(..., h, w, c)``."""
     if min(planes.shape[-3:-1]) < 2:
         return 0.0
     below, above = planes[..., 1:, :, :], planes[..., :-1, :, :]
     differences = (below - above)[..., 1:, :] - (below - above)[..., :-1, :]
-    return float(np.median(np.abs(differences)) / 2 / MEDIAN_DEVIATION)
+    if inside is not None:
+        differences = differences[sliding_window_view(inside, (2, 2)).all((2, 3))]
+    return float(np.median(np.abs(differences)) / 2 / MEDIAN_DEVIATION) if differences.size else 0.0

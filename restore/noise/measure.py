@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
-from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from restore.noise.borders import counted
+from restore.noise.clipping import SHARES, left_by_share
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.model import Floats, NoiseModel, white_noise
 from restore.noise.spectrum import (
@@ -33,10 +34,15 @@ NOTHING = 0.02 / 255  # noise below this is what rounding leaves of a picture of
 ROUNDING = 0.5 / 255  # an upper bound on the noise of rounding to 8 bits
 UNLIKE = 1.7  # a patch with more than this times the noise's energy in a ring of the spectrum has texture
 FLOOR = 0.1  # the quantile of the variances at one brightness that is taken for noise alone
-CLIPPED = np.linspace(0, 0.25, 26)  # shares of clipped pixels whose missing noise can be made up for
+CLIPPED = SHARES[-1]  # the share of clipped pixels up to which the missing noise can be made up for
 
 
-def measure_noise(pictures: Iterable[Floats], *, most: int = PATCHES) -> NoiseModel:
+def measure_noise(
+    pictures: Iterable[Floats],
+    *,
+    most: int = PATCHES,
+    visible: Iterable[NDArray[np.bool_] | None] | None = None,
+) -> NoiseModel:
     """Measure the noise that pictures have in common, from the pictures alone.
 
     Noise is everywhere and texture is not. Patches count as flat where no ring of their cosine spectrum is
@@ -44,13 +50,16 @@ def measure_noise(pictures: Iterable[Floats], *, most: int = PATCHES) -> NoiseMo
     patches with a spectrum of that shape give the variance at their brightness; and a robust line through
     the variances over brightness gives gain and read noise. Clipping hides noise: patches with more than a
     quarter of their pixels at the ends of the range are left out, unless nearly all are like that, and in
-    the others the variance that clipping has taken away is put back.
+    the others the variance that clipping has taken away is put back. Even borders do not count
+    (`restore.noise.borders`).
 
     Parameters
     ----------
     pictures : float arrays ``(h, w, c)`` in [0, 1]; more than three channels are cut to the first three.
         Pictures smaller than 16x16 pixels are left out.
     most : the most patches that are looked at, over all pictures.
+    visible : for each picture bool ``(h, w)``, False where pixels are hidden and do not count, or None; None
+        counts every pixel of all.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def measure_noise(pictures: Iterable[Floats], *, most: int = PATCHES) -> NoiseMo
     Raises
     ------
     ValueError
-        Without a picture of at least 16x16 pixels, or where all patches are black or white.
+        Without a picture of at least 16x16 pixels, or where all patches are black, white or hidden.
 
     Examples
     --------
@@ -69,9 +78,10 @@ def measure_noise(pictures: Iterable[Floats], *, most: int = PATCHES) -> NoiseMo
     >>> round(255 * model.sigma), model.correlated
     (25, False)
     """
+    pairs = ((p, None) for p in pictures) if visible is None else zip(pictures, visible, strict=True)
     found = [
-        (_patches(picture, most), is_clipped(picture))
-        for picture in pictures
+        (_patches(picture, most, seen), is_clipped(_seen(picture, seen)))
+        for picture, seen in pairs
         if min(picture.shape[:2]) >= SIDE
     ]
     if not found:
@@ -117,9 +127,9 @@ def noise_from_views(views: Iterable[tuple[Floats, Floats]]) -> NoiseModel:
     for first, second in views:
         ends = ends or is_clipped(first) or is_clipped(second)
         touching = np.maximum(*(_touching(_cut(view), view) for view in (first, second)))
-        chosen = touching.max((1, 2, 3)) <= CLIPPED[-1]
+        chosen = touching.max((1, 2, 3)) <= CLIPPED
         noise = _cut((first - second) / math.sqrt(2))[chosen]
-        differences.append(noise / np.sqrt(np.interp(touching[chosen], CLIPPED, _variance_left())))
+        differences.append(noise / np.sqrt(left_by_share(touching[chosen])))
         means.append(_cut((first + second) / 2)[chosen].mean((2, 3)))
     if not sum(map(len, differences)):
         raise ValueError("expected at least one pair of views that is not all black or white")
@@ -243,25 +253,37 @@ def _best(unlike: Floats) -> NDArray[np.bool_]:
     return kept
 
 
-def _patches(picture: Floats, most: int) -> Floats:
-    """Patches on a grid ``(n, c, 16, 16)``, without those mostly black or white; one channel if gray.
+def _patches(picture: Floats, most: int, visible: NDArray[np.bool_] | None) -> Floats:
+    """Patches on a grid ``(n, c, 16, 16)``, without borders and those mostly black or white.
+
+    One channel if the picture is gray.
 
     Clipping takes a known amount of the noise's variance away, which is put back.
     """
     planes = picture[..., :3]
     if planes.shape[2] == 3 and not np.any(planes[..., 1:] - planes[..., :1]):
         planes = planes[..., :1]
-    patches = _cut(planes, most)
+    patches, inside = _cut(planes, most), counted(planes, visible)
+    if inside is not None:
+        patches = patches[_cut(inside[..., None], most).all((1, 2, 3))]
+        planes = planes[inside] if inside.any() else planes
     touching = _touching(patches, planes)
-    limit = CLIPPED[-1]
+    if not len(patches):
+        return patches
+    limit = CLIPPED
     if (touching.max((1, 2, 3)) <= limit).mean() < 0.1:
         # On paper that is nearly white everywhere, what is left of the noise tells more than the letters do.
         limit = max(limit, float(np.median(touching.max((1, 2, 3)))))
     chosen = touching.max((1, 2, 3)) <= limit
     patches, touching = patches[chosen], touching[chosen]
     mean = patches.mean((2, 3), keepdims=True)
-    restored: Floats = mean + (patches - mean) / np.sqrt(np.interp(touching, CLIPPED, _variance_left()))
+    restored: Floats = mean + (patches - mean) / np.sqrt(left_by_share(touching))
     return restored
+
+
+def _seen(picture: Floats, visible: NDArray[np.bool_] | None) -> Floats:
+    """The pixels that count; all where none does, of which nothing is measured anyway."""
+    return picture if visible is None or not visible.any() else picture[visible]
 
 
 def _touching(patches: Floats, picture: Floats) -> Floats:
@@ -293,14 +315,7 @@ def is_clipped(picture: Floats, share: float = 1e-3) -> bool:
     return bool(low >= 0 and high <= 1 and max((picture == 0).mean(), (picture == 1).mean()) > share)
 
 
-@cache
-def _variance_left() -> Floats:
-    """The share of the noise's variance that is left when the shares CLIPPED of the pixels are cut off."""
-    normal = NormalDist()
-    return np.array([_left_below(normal.inv_cdf(1 - max(float(share), 1e-6))) for share in CLIPPED])
-
-
-def _cut(planes: Floats, most: int = PATCHES) -> Floats:
+def _cut(planes: NDArray[Any], most: int = PATCHES) -> NDArray[Any]:
     """Patches ``(n, c, 16, 16)`` on a grid of half a patch, wider for large pictures."""
     h, w = planes.shape[:2]
     step = max(SIDE // 2, round(math.sqrt(h * w / most)))
@@ -339,10 +354,3 @@ def _agreement(whitened: Floats) -> Floats:
     products: Floats = np.einsum("nik,njk->ij", cut, cut)
     root = np.sqrt(np.diag(products).clip(1e-12))
     return products / np.outer(root, root)
-
-
-def _left_below(cut: float) -> float:
-    """The variance of a standard normal number that is cut off above ``cut``."""
-    below, density = NormalDist().cdf(cut), NormalDist().pdf(cut)
-    mean = cut * (1 - below) - density
-    return below - cut * density + cut**2 * (1 - below) - mean**2

@@ -8,7 +8,7 @@ picture alone can tell from soft texture.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ BINS = 8  # the most bins of brightness
 FEWEST = 12  # patches that a bin needs
 EVEN = 0.1  # the share of the patches of a brightness, the most even ones, that are measured
 CLIPPED = 0.02  # share of pixels at black or white above which a patch says too little
+SHADING = 1.5  # the radius in orders up to which a patch holds shading, which is no texture
 SURE = 0.75  # what was removed is noise where it is more than so many times the texture that is left
 WHITE = 0.25  # correlation of neighbours below which noise is taken for white
 
@@ -130,6 +131,10 @@ class PictureNoise:
             self.luma_spectrum, self.chroma_spectrum, self.sure,
         )  # fmt: skip
 
+    def in_range(self, low: float, width: float) -> PictureNoise:
+        """The same noise of a picture whose values ``low`` to ``low + width`` have become 0 to 1."""
+        return replace(self.scaled(1 / width), brightness=(self.brightness - low) / width)
+
     def describe(self) -> str:
         """Describe the noise in one line, with levels on the 0..255 scale.
 
@@ -225,7 +230,7 @@ def noise_between(noisy: Floats, restored: Floats) -> PictureNoise:
     touching = _patches((noisy <= 0) | (noisy >= 1)).mean((1, 2, 3))
     mean = _patches(restored).mean((1, 2, 3))
     usable = np.flatnonzero(touching <= max(CLIPPED, float(np.quantile(touching, 0.1))))
-    texture = np.sqrt((found[:, 0] * (_RADIUS > 0)).sum((1, 2)) / SIDE**2)
+    texture = np.sqrt((found[:, 0] * (_RADIUS > SHADING)).sum((1, 2)) / SIDE**2)
     bins = _bins(usable, mean)
     even = [_most_even(part, texture, removed) for part in bins]
     power = np.stack([removed[part].mean(0) for part in even])  # (bins, 3, 16, 16)

@@ -68,9 +68,10 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -
     """
     method = catalogue.find(task, options["method"], options["estimate"])
     if method.one_call:
-        orientations = min(MOST_ORIENTATIONS, calls // (1 + extra))
-        _enough(orientations, calls, 1 + extra, method.name)
-        return Plan(orientations * (1 + extra), {}, orientations)
+        each = extra + method.calls(1)
+        orientations = min(MOST_ORIENTATIONS, calls // each)
+        _enough(orientations, calls, each, method.name)
+        return Plan(orientations * each, {}, orientations)
     if method.jumps:
         return _with_jumps(method.name, options, calls)
 

@@ -106,7 +106,7 @@ _METHODS = (
     Method("denoise", "gaussian", "sample", 20, sampler="ddpm"),
     Method("denoise", "blind", "mean", 1),
     Method("denoise", "blind", "sample", 20, sampler="ddpm"),
-    Method("denoise", "real", "mean", 1),
+    Method("denoise", "real", "mean", 1, before=1),
     Method("denoise", "completed", "mean", 2),
     Method("denoise", "completed", "sample", 20, sampler="ddpm"),
     Method("denoise", "page", "mean", 1),

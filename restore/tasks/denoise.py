@@ -13,6 +13,7 @@ from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import rgb_of, ycc_of
+from restore.images.value_range import Range, merged
 from restore.noise.estimate import measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel, white_noise
@@ -20,17 +21,18 @@ from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.denoise_input import ranges_of, without_stripes_of
 from restore.tasks.denoise_methods import (
     Request,
     by_branch,
     by_completion,
     by_real_state,
     by_state,
-    replaced,
     told_level,
 )
 from restore.tasks.drawing import Drawing
 from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas, measured
+from restore.tasks.pages import on_even_paper
 from restore.types import Estimate, Progress, from_255
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
@@ -137,19 +139,58 @@ def denoise(
     level = _level(sigma, picture.batch)
     prior = prior or shipped()
     asked = _Asked(method, estimate, level, noise)
-    jobs = [_job(asked, one, prior) for one in picture.batch]
-    if all(job.method == "none" for job in jobs) or not any(amounts):
-        return picture.unchanged()
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
-    noisy = picture.batch.to(prior.device)
-    results = list(noisy)
+    source = picture.batch.to(prior.device)
+    # Stripes are looked for where the noise is: a method that is named does what it is named for.
+    given = without_stripes_of(source) if method == "auto" else source
+    ranges = [ranges_of(one, image) for one in picture.batch]
+    if all(len(each) == 1 and each[0].nominal for each in ranges):
+        found = _denoised(given, asked, request)
+    else:
+        found = [_at_ranges(one, each, asked, request) for one, each in zip(given, ranges, strict=True)]
+    changed = any(one is not None for one in found) or given is not source
+    if not changed or not any(amounts):
+        return picture.unchanged()
+    results = [one if after is None else after for one, after in zip(given, found, strict=True)]
+    return picture.like_original(_mixed(source, torch.stack(_alike(results)), amounts))
+
+
+def _alike(results: list[Tensor]) -> list[Tensor]:
+    """Pictures in the precision of the least exact of them."""
+    lowest = min(results, key=lambda one: torch.finfo(one.dtype).bits)
+    return [one.to(lowest) for one in results]
+
+
+def _at_ranges(picture: Tensor, ranges: list[Range], asked: _Asked, request: Request) -> Tensor | None:
+    """Denoise a picture ``(3, h, w)`` at the ranges that it uses; None where nothing is to be done."""
+    results = []
+    for number, each in enumerate(ranges):
+        level = None if asked.level is None else asked.level / each.width
+        noise = None if asked.noise is None else asked.noise.in_range(each.low, each.width)
+        if isinstance(level, float):
+            level = min(level, request.drawing.prior.sigma_max)
+        inside = each.unit(picture)
+        progress = part_of(request.progress, number, len(ranges) - 1 - number)
+        (found,) = _denoised(
+            inside[None], replace(asked, level=level, noise=noise), replace(request, progress=progress)
+        )
+        if found is None and number == 0:
+            return None
+        results.append(inside if found is None else found.to(inside))
+    return merged(ranges, results)
+
+
+def _denoised(noisy: Tensor, asked: _Asked, request: Request) -> list[Tensor | None]:
+    """Denoise a batch of pictures; None for each that is left as it is."""
+    jobs = [_job(asked, one.cpu(), request.drawing.prior) for one in noisy]
+    results: list[Tensor | None] = [None] * len(jobs)
     for name, run_jobs in _RUNS.items():
         places = [k for k, job in enumerate(jobs) if job.method == name]
         if places:
             found = run_jobs(noisy[places], [jobs[k] for k in places], request)
-            lost = [jobs[k].lost for k in places]
-            results = replaced(results, places, _mixed(noisy[places], _ended(found, lost), amounts))
-    return picture.like_original(torch.stack(results))
+            for k, one in zip(places, _ended(found, [jobs[k].lost for k in places]), strict=True):
+                results[k] = one
+    return results
 
 
 @dataclass(frozen=True)
@@ -186,8 +227,8 @@ def _job(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
         return _as_told(replace(asked, method="gaussian"), picture, prior)
     choice = choose(picture, prior)
     method, level = choice.method, choice.noise_std
-    if choice.method == "real" and asked.estimate == "sample":
-        method, level = "blind", None  # which draws samples
+    if choice.method == "blind" or (choice.method == "real" and asked.estimate == "sample"):
+        method, level = "blind", None  # which draws samples, and whose levels are those of white noise
     return _as_told(replace(asked, method=method, level=level, noise=choice.noise), picture, prior)
 
 
@@ -218,7 +259,8 @@ def _by_state(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
 def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     """All together where nothing or the same is known of their noise, otherwise one after the other."""
     levels = [job.noise_std if job.noise is None else job.noise for job in jobs]
-    if all(level is None or (level == levels[0] and isinstance(level, float)) for level in levels):
+    same = all(isinstance(level, float) for level in levels) and len(set(levels)) == 1
+    if same or not any(level is not None for level in levels):
         return by_branch(noisy, jobs[0].noise_std, [job.lost for job in jobs], request)
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
@@ -243,7 +285,7 @@ def _by_real(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
 
 
 def _by_page(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    return by_branch(noisy, None, [None] * len(jobs), request, page=True)
+    return by_branch(on_even_paper(noisy), None, [None] * len(jobs), request, page=True)
 
 
 _RUNS = {

@@ -25,11 +25,13 @@ CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 STRONG = 30 / 255  # noise that no texture is mistaken for
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
-LEAST = 2.6 / 255  # noise that is measured with the help of the prior; of clean photographs it is less
+SOFT = 0.4  # correlation above which noise is not the texture that clean photographs have
+LEAST, LEAST_FINE = 2.4 / 255, 3.6 / 255  # what is measured of soft noise, and of other, is more than this
+CERTAIN = 12 / 255  # more than this is no texture
 PLAIN = 3 / 255  # white noise that no camera or file leaves by itself
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
-LEFT_IN = 2.0  # times the noise that the conditional branch removes is the noise that there is
+LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of them at most
 
 
@@ -100,15 +102,26 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
     if other is None and found.sigma > PLAIN and abs(found.correlation) < CORRELATED:
         return Choice("gaussian", found.sigma, level, found.correlation)
     fine = _in_luma(pixels)
-    if fine.sigma > PLAIN and abs(fine.correlation) < CORRELATED:
+    whole = measure_noise([pixels], most=3000).sigma
+    if fine.sigma > max(PLAIN, whole / 2) and abs(fine.correlation) < CORRELATED:
         why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
         return Choice("gaussian", fine.sigma, why, fine.correlation)
     noise = measured(picture, prior)
-    why = noise.describe()
-    # Fine noise shows in the finest frequencies of luma; what was removed from the fine ones is texture.
-    if not noise.sure or noise.state_level < LEAST or noise.correlation < CORRELATED:
-        return Choice("none", noise.state_level, why, noise.correlation, noise)
-    return Choice("real", noise.state_level, why, noise.correlation, noise)
+    method: Literal["none", "real"] = "real" if _is_noise(noise) else "none"
+    return Choice(method, noise.state_level, noise.describe(), noise.correlation, noise)
+
+
+def _is_noise(noise: PictureNoise) -> bool:
+    """Whether what was measured with the help of the prior is noise, and enough of it to be seen.
+
+    Fine noise shows in the finest frequencies of luma; where it does not, what was removed is texture.
+    """
+    level = noise.state_level
+    if level > CERTAIN:
+        return True
+    if noise.correlation < CORRELATED or not noise.sure:
+        return False
+    return level > (LEAST if noise.correlation > SOFT else LEAST_FINE)
 
 
 def _in_luma(pixels: NDArray[Any]) -> NoiseReport:

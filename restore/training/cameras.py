@@ -236,7 +236,7 @@ def blurred(planes: Tensor, radius: float) -> Tensor:
     """Blur planes ``(b, c, h, w)`` by a Gaussian of ``radius`` pixels."""
     if radius < 0.2:
         return planes
-    margin = math.ceil(2.5 * radius)
+    margin = min(math.ceil(2.5 * radius), planes.shape[-2] - 1, planes.shape[-1] - 1)
     grid = torch.arange(-margin, margin + 1, device=planes.device, dtype=planes.dtype)
     line = torch.exp(-0.5 * (grid / radius) ** 2)
     line = line / line.sum()

@@ -274,7 +274,17 @@ def test_a_mask_with_many_grays() -> None:
             )
             for size in ("7", "4097", "64x", "64x64x3", "1e3", "-64")
         ),
-        (["denoise", "photo.png", "--strength", "2"], "No such option '--strength'."),
+        (["denoise", "photo.png", "--brush", "2"], "No such option '--brush'."),
+        (["denoise", "photo.png", "--strength", "2"], "'--strength': 2.0 is not in the range 0<=x<=1."),
+        (["denoise", "photo.png", "--chroma", "-0.5"], "'--chroma': -0.5 is not in the range 0<=x<=1."),
+        (
+            ["denoise", "photo.png", "--page", "--method", "blind"],
+            "--page is a method of its own; leave out --method blind",
+        ),
+        (
+            ["denoise", "photo.png", "--page", "--sigma", "5"],
+            "--sigma has no effect with method page; leave it out",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -305,7 +315,7 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
     [
         (
             "step = 3",
-            "unknown key step; expected one of sigma, estimate, method, steps, sampler, seed, output, ",
+            "unknown key step; expected one of sigma, strength, luma, chroma, estimate, method, page, ",
         ),
         ("config = 'a'", "unknown key config; expected one of "),
         ("[denoise]\nsteps = 3", "unknown key denoise; expected one of "),

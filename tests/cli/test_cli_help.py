@@ -50,7 +50,7 @@ def command_of(name: str) -> click.Command:
 def test_defaults_are_the_functions_own(command: str) -> None:
     parameters = inspect.signature(getattr(restore, command)).parameters.values()
     # Given another way on the command line: jumps as two options, size as w x h.
-    others = ("n", "size", "jumps", "prior", "progress")
+    others = ("n", "size", "jumps", "noise", "prior", "progress")
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)
     given = command_of(command).make_context(command, list(LEAST[command]), parent=program).params

@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from restore.types import Progress
 
 
+_DONE = {
+    "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
+    "(JPEG, smooth grain): pass --method blind",
+    "blind": "--method blind is used",
+    "real": "--method real is used",
+    "gaussian": "--method gaussian is used",
+}
+
+
 def _facts(noise: PictureNoise) -> dict[str, Any]:
     """What was measured, for ``--json``."""
     return {"sigma": noise.facts()["sigma"], "measured": noise.facts()}
@@ -72,10 +81,10 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
 @estimate_option("mean")
 @method_option(
     "denoise",
-    "gaussian: for noise that is independent in each pixel; real: for that of cameras, film and scans; blind: "
-    "the same by the conditional branch, also for JPEG, and for samples; completed: for any noise, by the "
-    "prior for white noise; page: as --page; auto: gaussian with --sigma, else the one that suits the noise "
-    "measured, and none where there is none.",
+    "gaussian: for noise that is independent in each pixel; real: for that of cameras, film and scans; "
+    "blind: the same by the conditional branch, also for JPEG and for samples; completed: for any noise, by "
+    "the prior for white noise; page: as --page; auto: gaussian with --sigma, else the one that suits the "
+    "noise measured, and none where there is none.",
     default="auto",
 )
 @click.option(
@@ -141,8 +150,8 @@ class DenoisePlan(Plan):
         if looks_like_page(canvas(self.pixels).batch[0].permute(1, 2, 0).numpy()):
             return ()
         return (
-            f"{self.source.name}: this does not look like a page: most of it is not one bright colour; what is "
-            "not ink becomes white",
+            f"{self.source.name}: this does not look like a page: most of it is not one bright colour; what "
+            "is not ink becomes white",
         )
 
     def _measured(self, options: dict[str, Any], prior: Prior) -> Choice:
@@ -157,29 +166,38 @@ class DenoisePlan(Plan):
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Choose the method and the noise level from the measured noise."""
         from restore.images.canvas import canvas
+        from restore.tasks.denoise_input import ranges_of, stripes_of, without_stripes_of
         from restore.tasks.noise_choice import choose
 
-        found = choose(canvas(self.pixels).batch[0], prior)
+        batch, name = canvas(self.pixels).batch, self.source.name
+        first, *longer = ranges_of(batch[0], self.pixels)
+        given = first.unit(batch)
+        stripes = stripes_of(given[0].permute(1, 2, 0).numpy()) if first.nominal else []
+        found = choose(without_stripes_of(given)[0] if stripes else given[0], prior)
         facts: dict[str, Any] = {"method": found.method, "noise": found.why}
-        if found.noise_std is not None:
-            facts["sigma"] = round(to_255(found.noise_std), 3)
         if found.noise is not None:
             facts |= _facts(found.noise)
-            options["noise"] = found.noise if found.method == "real" else None
-        done = {
-            "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
-            "(JPEG, smooth grain): pass --method blind",
-            "blind": "--method blind is used",
-            "real": "--method real is used",
-            "gaussian": "--method gaussian is used",
-        }
-        notes = (f"{self.source.name}: {found.why}: {done[found.method]}",)
+        if found.noise_std is not None:
+            facts["sigma"] = round(first.width * to_255(found.noise_std), 3)
+        notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
+        notes.append(f"{name}: {found.why}: {_DONE[found.method]}")
+        if stripes:
+            facts["stripes"] = [each.describe() for each in stripes]
+        if longer or not first.nominal:
+            facts["range"] = [first.low, first.high]
+            used = f"most of it lies between {first.low:.3g} and {first.high:.3g} of the range"
+            notes.insert(0, f"{name}: {used}; noise is judged by that")
+        if {"stripes", "range"} & set(facts):
+            # The task measures again, since a method that is named takes no stripes out.
+            return Choice(options, facts, tuple(notes))
         options["method"] = found.method
-        if found.method == "real" and options["estimate"] == "sample":
-            options["method"] = facts["method"] = "blind"  # which draws samples
+        if found.method == "real":
+            options["noise"] = found.noise
+            if options["estimate"] == "sample":
+                options["method"] = facts["method"] = "blind"  # which draws samples
         if found.method == "gaussian" and found.noise_std is not None:
             options["sigma"] = min(255.0, to_255(found.noise_std))
-        return Choice(options, facts, notes, unchanged=found.method == "none")
+        return Choice(options, facts, tuple(notes), unchanged=found.method == "none")
 
     def _with_level(self, options: dict[str, Any]) -> Choice:
         """Estimate the noise level, and check that the noise is white."""

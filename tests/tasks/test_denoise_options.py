@@ -1,0 +1,212 @@
+"""Denoising in part, in luma and chroma apart, with a map of the level, and what the choice hands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from recording import PRIOR, Recorder, Reports, picture
+
+from restore.images.colours import ycc_of
+from restore.noise.picture_noise import white
+from restore.priors.condition import PAGE, Condition
+from restore.tasks import noise_choice
+from restore.tasks.denoise import denoise
+from restore.tasks.noise_choice import choose, even_pieces, knows_real_noise, measured
+from restore.tasks.pages import looks_like_page
+from restore.testing import tiny_prior
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+IMAGE = picture(1, 3, 40, 48)
+
+
+def shown(recorder: Recorder) -> Condition:
+    (condition,) = [found for found in recorder.conditions if found is not None]
+    return condition
+
+
+# --- how much goes --------------------------------------------------------------------------------
+
+
+def test_strength_is_the_share_that_goes() -> None:
+    whole = denoise(IMAGE, sigma=25, prior=Recorder())
+    half = denoise(IMAGE, sigma=25, strength=0.5, prior=Recorder())
+    torch.testing.assert_close(half, (whole + IMAGE) / 2, rtol=0, atol=1e-5)
+
+
+def test_nothing_goes_at_strength_0() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), np.uint8)
+    found = denoise(pixels, sigma=25, strength=0, prior=Recorder())
+    assert np.array_equal(found, pixels)
+    assert not np.shares_memory(found, pixels)
+
+
+@pytest.mark.parametrize(("options", "kept"), [({"luma": 0}, slice(0, 1)), ({"chroma": 0}, slice(1, 3))])
+def test_luma_and_chroma_apart(options: dict[str, float], kept: slice) -> None:
+    found = ycc_of(denoise(IMAGE, sigma=25, prior=Recorder(), **options))
+    before, whole = ycc_of(IMAGE), ycc_of(denoise(IMAGE, sigma=25, prior=Recorder()))
+    torch.testing.assert_close(found[:, kept], before[:, kept], rtol=0, atol=1e-4)
+    other = slice(1, 3) if kept.start == 0 else slice(0, 1)
+    torch.testing.assert_close(found[:, other], whole[:, other], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["strength", "luma", "chroma"])
+@pytest.mark.parametrize("amount", [-0.1, 1.01, float("nan")])
+def test_shares_out_of_range(name: str, amount: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} is a share from 0 to 1"):
+        denoise(IMAGE, sigma=25, prior=Recorder(), **{name: amount})
+
+
+# --- a map of the level ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
+def test_a_map_is_told_to_the_conditional_branch(kind: Any) -> None:
+    level = np.linspace(5, 50, 40 * 48).reshape(40, 48)
+    recorder = Recorder()
+    denoise(IMAGE, sigma=kind(level), prior=recorder)
+    planes = shown(recorder).planes()
+    torch.testing.assert_close(planes[0, 5], torch.from_numpy(2 * level / 255).float(), rtol=0, atol=1e-6)
+    assert recorder.sigmas == [recorder.sigma_max]
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        (np.full((40, 47), 5.0), r"picture's size, \(40, 48\)"),
+        (np.full((40, 48), np.nan), "all of them finite"),
+        (np.full((40, 48), -1.0), "from 0 to 255"),
+        (np.full((40, 48), 256.0), "from 0 to 255"),
+    ],
+)
+def test_maps_that_are_none(level: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        denoise(IMAGE, sigma=level, prior=Recorder())
+
+
+@pytest.mark.parametrize("method", ["gaussian", "real", "completed"])
+def test_methods_of_one_level_take_no_map(method: Any) -> None:
+    with pytest.raises(ValueError, match="takes one level"):
+        denoise(IMAGE, sigma=np.full((40, 48), 5.0), method=method, prior=Recorder())
+
+
+# --- methods --------------------------------------------------------------------------------------
+
+
+def test_real_noise_is_a_state_at_the_level_of_its_luma() -> None:
+    """Once with the adapters, once as white noise of a higher level; the mean comes out."""
+    recorder, reports = Recorder(), Reports()
+    found = denoise(IMAGE, noise=white(0.05), method="real", prior=recorder, progress=reports)
+    assert recorder.sigmas == pytest.approx([0.05, 0.075])
+    assert all(torch.equal(state, IMAGE) for state in recorder.states)
+    assert not shown(recorder).planes().any()
+    assert shown(recorder).noisy
+    wanted = (PRIOR.denoise(IMAGE, 0.05) + PRIOR.denoise(IMAGE, 0.075)) / 2
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    reports.assert_complete(2)
+
+
+def test_pages_are_asked_for() -> None:
+    recorder = Recorder()
+    denoise(IMAGE, method="page", prior=recorder)
+    assert (shown(recorder).planes()[:, 5] == PAGE).all()
+    assert recorder.sigmas == [recorder.sigma_max]
+
+
+def test_known_noise_is_used_in_place_of_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise_choice, "measure", None)
+    recorder = Recorder()
+    denoise(IMAGE, noise=white(0.05), prior=recorder)
+    level = shown(recorder).planes()[:, 5]
+    torch.testing.assert_close(level, torch.full_like(level, 0.1), rtol=0, atol=1e-6)
+
+
+# --- the choice -----------------------------------------------------------------------------------
+
+
+def halves(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """A branch that leaves half of what differs from the ramp below."""
+    ramp = torch.linspace(0.2, 0.8, x.shape[-1]).expand_as(x)
+    return (x + ramp) / 2
+
+
+def soft_noise(level: float, size: int = 160) -> torch.Tensor:
+    """A ramp with noise that neighbours share, as cameras leave it."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal((size, size, 3)), (1, 1, 0))
+    ramp = np.linspace(0.2, 0.8, size)[None, :, None]
+    pixels = ramp + level * noise / noise.std()
+    return torch.from_numpy(pixels).permute(2, 0, 1).float()
+
+
+def knowing() -> Recorder:
+    recorder = Recorder(halves)
+    recorder.facts = {"noise_adapters": "0"}
+    return recorder
+
+
+def test_soft_noise_is_measured_and_removed_as_real() -> None:
+    found = choose(soft_noise(0.03), knowing())
+    assert found.method == "real"
+    assert found.noise is not None
+    # The branch removes half of it, which is what LEFT_IN counts on.
+    assert found.noise.sigma == pytest.approx(0.03 * noise_choice.LEFT_IN / 2, rel=0.1)
+    assert found.noise.correlation > 0.5
+
+
+def test_hardly_any_soft_noise_is_left() -> None:
+    assert choose(soft_noise(0.002), knowing()).method == "none"
+
+
+def test_the_branch_is_asked_only_if_it_knows_real_noise() -> None:
+    recorder = Recorder(halves)
+    choose(soft_noise(0.01), recorder)
+    assert not recorder.sigmas
+    assert knows_real_noise(knowing())
+    assert not knows_real_noise(tiny_prior())
+    assert knows_real_noise(tiny_prior(mix={"real": 0.5}))
+
+
+def test_white_noise_in_a_jpeg_with_coarse_chroma_is_the_priors() -> None:
+    import io
+
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    clean = np.broadcast_to(np.linspace(60, 200, 256)[None, :, None], (256, 256, 3))
+    noisy = (clean + 15 * rng.standard_normal(clean.shape)).round().clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noisy).save(file, "JPEG", quality=95, subsampling=2)
+    pixels = np.asarray(Image.open(file)) / 255
+    found = choose(torch.from_numpy(pixels).permute(2, 0, 1).float(), knowing())
+    assert found.method == "gaussian"
+    assert found.noise_std is not None
+    assert 255 * found.noise_std == pytest.approx(15, rel=0.15)
+
+
+def test_pieces_are_the_even_ones() -> None:
+    large = 0.5 + 0.1 * torch.rand(3, 520, 640, generator=torch.Generator().manual_seed(0))
+    large[:, :130, :130] = 0.5
+    pieces = even_pieces(large)
+    assert pieces.shape == (noise_choice.PIECES, 3, noise_choice.LOOKED_AT, noise_choice.LOOKED_AT)
+    assert pieces[0].std() < 0.01
+    small = large[:, :100, :120]
+    assert torch.equal(even_pieces(small)[0], small)
+
+
+def test_noise_is_measured_whatever_the_size() -> None:
+    for size in (16, 40, 600):
+        assert measured(soft_noise(0.03, size), knowing()).sigma > 0
+
+
+def test_pages_are_told_from_photographs() -> None:
+    page = np.full((120, 90, 3), 0.85)
+    page[20:100:8, 10:80] = 0.2
+    assert looks_like_page(page)
+    ramp = np.linspace(0, 1, 90)[None, :, None] * np.ones((120, 1, 3))
+    assert not looks_like_page(ramp)
+    assert not looks_like_page(0.3 * page)
