@@ -1,12 +1,13 @@
 """Whether another checkpoint may replace the shipped one: both on the same pictures, at every task.
 
-    python benchmarks/guard.py NEW.safetensors --data DIR            # half an hour on two cores
+    python benchmarks/guard.py NEW.safetensors --data DIR            # forty minutes on two cores
     python benchmarks/guard.py NEW.safetensors --data DIR --limit 8  # a trial
 
-Validation pictures (DIR/val/cid22_val), centre crops, the functions that users call; pictures that either was
-trained on do not count. The new weights have an advantage where training chose between its averages on the
-same pictures. Prints a Markdown table for the commit message. Exit code 0: at least as good everywhere
-and better at more than half; 1: not so; 2: it could not be measured.
+Validation pictures (DIR/val/cid22_val) and, where they are there, pairs of photographs (DIR/real/camera),
+centre crops, the functions that users call; pictures that either was trained on do not count. The new weights
+have an advantage where training chose between its averages on the same pictures. Prints a Markdown table for
+the commit message. Exit code 0: at least as good everywhere and better at more than half; 1: not so; 2: it
+could not be measured.
 """
 
 from __future__ import annotations
@@ -19,30 +20,67 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+import torch
 from common import add_data_option, lpips_of
+from torch import Tensor
 
 import restore
 from restore.errors import RestoreError
-from restore.evaluation.cases import Protocol
+from restore.evaluation.camera import Camera, JpegOfNoisy
+from restore.evaluation.cases import Case, Given, Protocol, rounded
 from restore.evaluation.columns import METRICS
 from restore.evaluation.measure import measure
 from restore.evaluation.observer import Observer
+from restore.evaluation.pairs import Pairs, PairSet
 from restore.evaluation.pictures import PictureSet
-from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Jpeg, PoissonGaussian
+from restore.evaluation.protocols import BicubicDown, Gaussian, Holes, Jpeg, LegacyRng, PoissonGaussian
 from restore.evaluation.results import Candidate, Row, Table
 from restore.evaluation.rows import own_rows
 from restore.evaluation.scoring import Scorer
 from restore.evaluation.selection import Selection
+from restore.images.colours import ycc_of
 from restore.images.fingerprints import Fingerprints
 from restore.priors.backbone import Backbone
+from restore.training.cameras import blurred
 
 CROP = 256
+
+
+@dataclass(frozen=True)
+class GrayScan(Protocol):
+    """A gray picture with grain: white noise blurred by 0.8 pixels and brought back to the level sigma."""
+
+    task: ClassVar[str] = "denoise"
+    level_name: ClassVar[str] = "grain"
+    any_noise: ClassVar[bool] = True
+    sigma: float
+
+    @property
+    def name(self) -> str:
+        return f"gray scan, grain {self.sigma:g}"
+
+    @property
+    def description(self) -> str:
+        return f"Luma alone, grain of {self.sigma:g}/255 blurred by 0.8 pixels, 8 bits; its level is not told"
+
+    def apply(self, clean: Tensor) -> Case:
+        gray = ycc_of(clean)[:, :1]
+        grain = blurred(torch.from_numpy(LegacyRng(0).normal(0, 1, gray.shape)), 0.8)
+        noisy = rounded(gray + self.sigma / 255 * grain / grain.std())
+        return Case(rounded(gray).expand(-1, 3, -1, -1), Given(noisy.float().expand(-1, 3, -1, -1)))
+
+
 TASKS: tuple[Protocol, ...] = (
     Gaussian(15),
     Gaussian(25),
     Gaussian(50),
     PoissonGaussian(0.02, 4),
+    Camera(0.0004),
+    Camera(0.0064),
+    JpegOfNoisy(20, 95),
+    GrayScan(15),
     Jpeg(30),
     BicubicDown(2),
     BicubicDown(4),
@@ -140,6 +178,19 @@ def candidates_of(protocol: Protocol, networks: dict[str, Backbone]) -> list[Can
     return [row for row in rows if not row.name.endswith("sigma estimated")]
 
 
+def work(
+    data: Path, limit: int | None, known: dict[str, Fingerprints]
+) -> Iterator[tuple[PictureSet, Protocol]]:
+    """What both checkpoints are measured on."""
+    pictures = PictureSet.of(data / "val" / "cid22_val", limit=limit, crop=CROP, known=known)
+    for protocol in TASKS:
+        yield pictures, protocol
+    if (data / "real" / "camera").is_dir():
+        yield PairSet.found(data / "real" / "camera", limit=limit, crop=CROP, known=known), Pairs()
+    else:
+        print("no pairs of photographs among the data: real noise is not compared", file=sys.stderr)
+
+
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -158,11 +209,9 @@ def main() -> int:
         if "fingerprints" not in net.facts:
             raise RestoreError(f"the {name} weights carry no hashes of what they were trained on")
     known = {name: Fingerprints.parse(net.facts["fingerprints"]) for name, net in networks.items()}
-    folder = options.data / "val" / "cid22_val"
-    pictures = PictureSet.of(folder, limit=options.limit, crop=CROP, known=known)
     found: list[Compared] = []
     print(HEAD, flush=True)
-    for protocol in TASKS:
+    for pictures, protocol in work(options.data, options.limit, known):
         key = {"upscale": "psnr_y", "inpaint": "psnr_hole"}.get(protocol.task, "psnr")
         nets = {} if protocol.task == "denoise" else {"squeeze": lpips}
         metrics = [METRICS[k] for k in (key, "colour", *(f"lpips_{net}" for net in nets))]

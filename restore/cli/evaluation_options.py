@@ -47,11 +47,23 @@ class Sweep(click.types.StringParamType):
 
 
 FILE = click.Path(path_type=Path)
-DATA = (
-    click.option(
-        "--data", "folders", type=FILE, multiple=True, required=True, metavar="DIR",
+PAIRS = click.option(
+    "--pairs", type=FILE, multiple=True, metavar="DIR",
+    help="Folder of noisy pictures, each with a reference of the same scene: 01_noisy.jpg and 01_mean.jpg "
+    "(or clean, reference, gt), or folders noisy and clean. In place of --data, or beside it.",
+)  # fmt: skip
+
+
+def data_options(*, pairs: bool = False) -> tuple[Decorator, ...]:
+    """What is measured on: clean pictures, or pairs too, and then neither is required here."""
+    folders = click.option(
+        "--data", "folders", type=FILE, multiple=True, required=not pairs, metavar="DIR",
         help="Folder of clean pictures, with its sub-folders. May be given several times: a table for each.",
-    ),
+    )  # fmt: skip
+    return (folders, *((PAIRS,) if pairs else ()), *_PICTURES)
+
+
+_PICTURES = (
     click.option(
         "--list", "listed", type=FILE, metavar="FILE",
         help="Text file with one picture of the folder in each line: these only.",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from restore.evaluation.cases import Protocol
     from restore.evaluation.pictures import PictureSet
     from restore.evaluation.results import Candidate, Table
+    from restore.images.fingerprints import Fingerprints
     from restore.priors.backbone import Backbone
 
 
@@ -95,9 +96,10 @@ def _check_options(options: Mapping[str, Any]) -> None:
         given = click.get_current_context().get_parameter_source(plain)
         if given is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name} is given and swept; leave one of them out")
-    if len({folder.resolve() for folder in options["folders"]}) < len(options["folders"]):
-        raise click.UsageError("--data names the same folder twice; name it once")
-    if options["listed"] and len(options["folders"]) > 1:
+    for name, folders in (("data", options["folders"]), ("pairs", options.get("pairs", ()))):
+        if len({folder.resolve() for folder in folders}) < len(folders):
+            raise click.UsageError(f"--{name} names the same folder twice; name it once")
+    if options["listed"] and len(options["folders"]) != 1:
         raise click.UsageError("--list names pictures of one folder; pass one --data with it")
     if not (options["own"] or options["baselines"] or options["peers"] or options["against"]):
         raise click.UsageError("--no-own and --no-baselines leave nothing to measure; pass a --peer")
@@ -118,15 +120,17 @@ def _plan(
     options: Mapping[str, Any],
     reporter: EvaluationReporter,
 ) -> list[_PlannedTable]:
-    """A table for each set and protocol."""
+    """A table for each set and protocol, and for each set of pairs."""
+    from restore.evaluation.pairs import Pairs
     from restore.evaluation.peers import peer_method
     from restore.evaluation.rows import baseline_rows, own_rows
 
     selection = _selection(options)
     peers = [peer_method(spec, device_of(options)) for spec in options["peers"]]
+    sets, pairs = _picture_sets(options, training_pictures(networks, options["trained_on"], reporter))
     plan = []
-    for pictures in _picture_sets(options, networks, reporter):
-        for protocol in protocols:
+    for pictures, its in [*((each, protocols) for each in sets), *((each, [Pairs()]) for each in pairs)]:
+        for protocol in its:
             candidates = [*(baseline_rows(protocol) if options["baselines"] else ()), *peers]
             for name, network in networks.items():
                 candidates += own_rows(protocol, network, selection, name)
@@ -150,17 +154,23 @@ def _selection(options: Mapping[str, Any]) -> Selection:
 
 
 def _picture_sets(
-    options: Mapping[str, Any], networks: Mapping[str, Backbone], reporter: EvaluationReporter
-) -> list[PictureSet]:
-    """The sets of all folders; those of the same name are called by the folder above, too."""
+    options: Mapping[str, Any], known: Mapping[str, Fingerprints]
+) -> tuple[list[PictureSet], list[PictureSet]]:
+    """The sets of clean pictures and those of pairs; with the folder above in names that are there twice."""
+    from restore.evaluation.pairs import PairSet
     from restore.evaluation.pictures import PictureSet
 
-    known = training_pictures(networks, options["trained_on"], reporter)
-    narrowed = {name: options[name] for name in ("listed", "limit", "crop")}
-    sets = [PictureSet.of(folder, known=known, **narrowed) for folder in options["folders"]]
-    if len({pictures.name for pictures in sets}) == len(sets):
-        return sets
-    return [replace(each, name="/".join(each.root.resolve().parts[-2:])) for each in sets]
+    narrowed: dict[str, Any] = {"limit": options["limit"], "crop": options["crop"], "known": known}
+    sets = [PictureSet.of(folder, listed=options["listed"], **narrowed) for folder in options["folders"]]
+    pairs: list[PictureSet] = [PairSet.found(folder, **narrowed) for folder in options.get("pairs", ())]
+    names = [pictures.name for pictures in (*sets, *pairs)]
+    if len(set(names)) == len(names):
+        return sets, pairs
+
+    def longer(pictures: PictureSet) -> PictureSet:
+        return replace(pictures, name="/".join(pictures.root.resolve().parts[-2:]))
+
+    return [*map(longer, sets)], [*map(longer, pairs)]
 
 
 def facts_of(networks: Mapping[str, Backbone], nets: Mapping[str, Any]) -> dict[str, str]:

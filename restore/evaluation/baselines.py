@@ -28,6 +28,8 @@ from restore.tasks.solve import first_picture
 
 Pixels = NDArray[np.float64]
 DAMAGED = "the damaged picture"
+STRENGTHS = (3, 5, 7, 10, 15, 25)
+"""Of non-local means for noise of no known level. On photographs the best is from 3 to 15."""
 
 
 def baselines(protocol: Protocol) -> dict[str, Restorer]:
@@ -54,6 +56,10 @@ def baselines(protocol: Protocol) -> dict[str, Restorer]:
             "OpenCV Navier-Stokes": partial(_opencv_filled, method="INPAINT_NS"),
             "scikit-image biharmonic": _biharmonic,
         }
+    if protocol.any_noise:
+        # No estimate of a level sees such noise; the best of several strengths is for the reader to find.
+        means = {f"OpenCV non-local means, h={h}": partial(_means_of_strength, strength=h) for h in STRENGTHS}
+        return {DAMAGED: lambda given: given.image} | means
     if isinstance(protocol, Degraded):
         (first, *more) = protocol.specs
         kept = not more and first.size_after((97, 97)) == (97, 97)
@@ -128,6 +134,12 @@ def _non_local_means(given: Given) -> Tensor:
         return given.image
     strength = float(np.interp(sigma, [0, 15, 25, 50], [0, 18, 25, 40]))
     return from_bytes(cv2.fastNlMeansDenoising(pixels, None, strength, 7, 21))
+
+
+def _means_of_strength(given: Given, strength: float) -> Tensor:
+    import cv2
+
+    return from_bytes(cv2.fastNlMeansDenoising(to_bytes(given.image), None, strength, 7, 21))
 
 
 def _wavelet(pixels: Pixels, sigma: float) -> Pixels:

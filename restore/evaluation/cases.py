@@ -80,10 +80,13 @@ class Protocol(ABC):
         Pixels at each side that PSNR and SSIM leave out.
     as_file : bool
         Whether the damaged picture is clamped and rounded to 8 bits, as every file on disk is.
+    any_noise : bool
+        Whether its noise is of a kind that nobody is told, as that of photographs is.
     """
 
     task: ClassVar[str]
     level_name: ClassVar[str] = ""
+    any_noise: ClassVar[bool] = False
 
     @property
     @abstractmethod

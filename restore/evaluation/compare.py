@@ -10,12 +10,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from restore import images
 from restore.errors import ConfigError, ImageError
 from restore.evaluation.cases import RESULT, Case, Given, to_bytes
 from restore.evaluation.gallery import Gallery
 from restore.evaluation.observer import SILENT, Observer
-from restore.evaluation.pictures import printable, read_rgb
+from restore.evaluation.pictures import files_by_name, printable, read_rgb
 from restore.evaluation.results import Row, Scored, Table
 from restore.evaluation.scoring import Scorer
 from restore.evaluation.tables import some
@@ -58,7 +57,7 @@ class MatchedFolders:
         ConfigError
             A folder is missing or named twice, a name is there twice, or the folders do not match.
         """
-        folders = tuple(_by_name(folder) for folder in (reference, *outputs))
+        folders = tuple(files_by_name(folder) for folder in (reference, *outputs))
         names = _matching([reference, *outputs], folders, partly=partly)[:limit]
         return cls(reference, tuple(_labels(outputs)), tuple(names), folders, partly)
 
@@ -170,18 +169,6 @@ class _Comparison:
         table.set_hash, table.inputs_hash = self._set.hexdigest()[:12], self._inputs.hexdigest()[:12]
         table.shown = self._gallery.shown()
         return table
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: expected a folder of pictures, found none there")
-    found: dict[str, Path] = {}
-    for path in images.list_inputs([folder]):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in found:
-            raise ConfigError(f"{found[name]} and {path} have the same name; keep one of them")
-        found[name] = path
-    return found
 
 
 def _matching(folders: Sequence[Path], found: Sequence[dict[str, Path]], *, partly: bool) -> list[str]:

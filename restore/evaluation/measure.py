@@ -73,7 +73,7 @@ def measure(
         report(0)
         if isinstance(picture, Picture):
             try:
-                case = protocol.apply(picture.clean)
+                case = picture.case(protocol)
             except ValueError as error:
                 picture = picture.name, str(error)
             else:
@@ -140,7 +140,7 @@ class _Sheet:
     def add(self, picture: Picture, case: Case, report: Callable[[int], None]) -> None:
         """Run and score all candidates on one picture."""
         if not self._entries:
-            self._warm_up(picture.clean)
+            self._warm_up(picture)
         reference = self._scorer.of(case, self._protocol.border)
         data = to_bytes(case.clean).tobytes(), _told(case.given)
         results: dict[str, Tensor] = {}
@@ -180,10 +180,11 @@ class _Sheet:
         megapixels = case.clean.shape[-2] * case.clean.shape[-1] / 1e6
         return (Scored(name, reference.scores(result), seconds, megapixels, calls), peak), result
 
-    def _warm_up(self, clean: Tensor) -> None:
+    def _warm_up(self, picture: Picture) -> None:
         """Call every network and baseline once: imports and compilations are not part of its time."""
         seen: set[int] = set()
-        small = self._protocol.apply(clean[..., :WARM_UP, :WARM_UP]) if min(clean.shape[-2:]) > 32 else None
+        corner = picture.corner(WARM_UP) if min(picture.clean.shape[-2:]) > 32 else None
+        small = None if corner is None else corner.case(self._protocol)
         for candidate in self._candidates:
             key = id(candidate.prior or candidate)
             if small is not None and key not in seen:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from restore import images
 from restore.errors import ConfigError, ImageError
-from restore.evaluation.cases import rounded, to_bytes
+from restore.evaluation.cases import Case, Given, Protocol, rounded, to_bytes
 from restore.images.fingerprints import Fingerprints, fingerprint
 
 
@@ -26,11 +26,25 @@ class Picture:
         RGB ``(1, 3, h, w)`` in [0, 1] at 8 bits, cropped.
     overlap : str
         Whose pictures it looks like one of, though it must not; empty for none.
+    found : Given, optional
+        The damaged picture that was found beside it, where it is not a protocol that makes one.
     """
 
     name: str
     clean: Tensor
     overlap: str = ""
+    found: Given | None = None
+
+    def case(self, protocol: Protocol) -> Case:
+        """What a restorer is given of it. Raises ValueError where it is too small for the protocol."""
+        return protocol.apply(self.clean) if self.found is None else Case(self.clean, self.found)
+
+    def corner(self, side: int) -> Picture:
+        """Its top left ``side`` pixels."""
+        found = self.found
+        if found is not None:
+            found = replace(found, image=found.image[..., :side, :side], coding=None)
+        return replace(self, clean=self.clean[..., :side, :side], found=found)
 
 
 @dataclass(frozen=True)
@@ -92,18 +106,37 @@ class PictureSet:
                 yield name, printable(str(error).removeprefix(f"{path}: "))
 
     def _picture(self, path: Path, name: str) -> Picture:
-        clean = read_rgb(path)
+        return self._of(read_rgb(path), path, name)
+
+    def _of(self, clean: Tensor, path: Path, name: str) -> Picture:
         whole = to_bytes(clean)
         overlap = ", ".join(what for what, prints in self.known.items() if prints.holds(whole))
-        h, w = clean.shape[-2:]
-        if self.crop:
-            if self.crop > min(h, w):
-                raise ImageError(
-                    f"{path}: {w}x{h} is smaller than the crop of {self.crop}x{self.crop} pixels"
-                )
-            top, left = (h - self.crop) // 2, (w - self.crop) // 2
-            clean = clean[..., top : top + self.crop, left : left + self.crop]
-        return Picture(name, clean, overlap)
+        return Picture(name, self._cropped(clean, path), overlap)
+
+    def _cropped(self, image: Tensor, path: Path) -> Tensor:
+        h, w = image.shape[-2:]
+        if not self.crop:
+            return image
+        if self.crop > min(h, w):
+            raise ImageError(f"{path}: {w}x{h} is smaller than the crop of {self.crop}x{self.crop} pixels")
+        top, left = (h - self.crop) // 2, (w - self.crop) // 2
+        return image[..., top : top + self.crop, left : left + self.crop]
+
+
+def files_by_name(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their paths in it without suffix.
+
+    Raises ImageError for an empty folder, ConfigError for none and for two pictures of one name.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: expected a folder of pictures, found none there")
+    found: dict[str, Path] = {}
+    for path in images.list_inputs([folder]):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise ConfigError(f"{found[name]} and {path} have the same name; keep one of them")
+        found[name] = path
+    return found
 
 
 def _listed(folder: Path, listed: Path) -> list[Path]:

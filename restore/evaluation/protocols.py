@@ -179,10 +179,23 @@ class Jpeg(Protocol):
         return "jpeg"
 
     def apply(self, clean: Tensor) -> Case:
-        file = io.BytesIO()
-        Image.fromarray(to_bytes(clean)).save(file, "JPEG", quality=self.quality, subsampling=2)
-        with Image.open(file) as picture:
-            return Case(clean, Given(from_bytes(np.asarray(picture)), coding=coding_of_file(picture)))
+        return Case(clean, jpeg_file(clean, self.quality))
+
+
+def jpeg_file(picture: Tensor, quality: int) -> Given:
+    """A picture as Pillow stores it in a JPEG with chroma 4:2:0, and the tables of the file.
+
+    Parameters
+    ----------
+    picture : Tensor
+        ``(1, 3, h, w)``; clamped and rounded to 8 bits.
+    quality : int
+        1 to 100.
+    """
+    file = io.BytesIO()
+    Image.fromarray(to_bytes(picture)).save(file, "JPEG", quality=quality, subsampling=2)
+    with Image.open(file) as stored:
+        return Given(from_bytes(np.asarray(stored)), coding=coding_of_file(stored))
 
 
 @dataclass(frozen=True)

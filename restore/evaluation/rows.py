@@ -68,6 +68,8 @@ def own_rows(
     if not unique:
         able = ", ".join(f"{m.name} ({m.estimate})" for m in catalogue.methods(task))
         raise ConfigError(f"{task} cannot do what was asked for; it can do {able}")
+    # Methods that no row has by default may use what these do not.
+    selection.check_used(task, {name for row in unique.values() for name in row.options})
     return list(unique.values())
 
 
@@ -87,8 +89,12 @@ def _methods(
 
 def _default_methods(protocol: Protocol, estimate: str) -> list[str]:
     if protocol.task == "denoise":
-        # Without a known level the noise may be of any kind, and both ways are shown.
-        return ["gaussian"] if protocol.level_name == "sigma" else ["gaussian", "blind"]
+        # Without a known level the noise may be of any kind, and both ways are shown; for the noise of
+        # photographs first the way that a user gets who says nothing.
+        unknown = ["gaussian", "blind"]
+        if protocol.any_noise:
+            return ["auto", *unknown]
+        return ["gaussian"] if protocol.level_name == "sigma" else unknown
     if isinstance(protocol, Degraded):
         return solvers_for(protocol.specs)
     return [catalogue.default(protocol.task, estimate)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class Selection:
         ConfigError
             A method, an estimate or an option has no effect; the message says what to leave out.
         """
-        estimates = self.values("estimate") or self.estimates or default_estimates(task)
+        estimates = self._estimates(task)
         names = self.values("method") or self.methods
         able = [
             method
@@ -68,17 +68,27 @@ class Selection:
                 raise ConfigError(
                     f"--method {name} cannot give --estimate {' or '.join(estimates)}; pass another of them"
                 )
-        self._check_steps(able, ",".join(estimates))
+        used = {"steps"} if any(not method.one_call for method in able) else set()
+        if any(not method.one_call and method.estimate == "sample" for method in able):
+            used.add("sampler")
+        self.check_used(task, used)
         self._check_jumps(task, [method for method in able if method.jumps and method.name in names])
 
-    def _check_steps(self, able: Sequence[catalogue.Method], estimates: str) -> None:
-        effective = {
-            "steps": any(not method.one_call for method in able),
-            "sampler": any(not method.one_call and method.estimate == "sample" for method in able),
-        }
-        for name, used in effective.items():
-            if self.values(name) and not used:
+    def check_used(self, task: str, used: Collection[str]) -> None:
+        """Refuse steps and sampler where they are not among the options that are used.
+
+        Raises
+        ------
+        ConfigError
+            One of them has no effect.
+        """
+        for name in ("steps", "sampler"):
+            if self.values(name) and name not in used:
+                estimates = ",".join(self._estimates(task))
                 raise ConfigError(f"--{name} has no effect with --estimate {estimates}; leave it out")
+
+    def _estimates(self, task: str) -> Sequence[str]:
+        return self.values("estimate") or self.estimates or default_estimates(task)
 
     def _check_jumps(self, task: str, jumping: Sequence[catalogue.Method]) -> None:
         if "jumps" in self.options and not jumping:

@@ -48,6 +48,26 @@ class Canvas(Generic[Picture]):
             channels = 1 if pixels.ndim == 2 else pixels.shape[2]
         return self.batch[:, : _colours(channels)]
 
+    @property
+    def bits(self) -> int:
+        """The depth of the original: 8, 16, or 32 for floats."""
+        if isinstance(self.original, Tensor):
+            return 32
+        pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
+        return 32 if pixels.dtype.kind == "f" else 8 * pixels.dtype.itemsize
+
+    @property
+    def visible(self) -> Tensor | None:
+        """Which pixels are seen, bool ``(b, 1, h, w)``: those with alpha above 0; None where all are."""
+        if isinstance(self.original, Tensor):
+            planes = self.original[None] if self.original.ndim == 3 else self.original
+            alpha = planes.detach()[:, -1:].cpu() if planes.shape[1] in (2, 4) else None
+        else:
+            pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
+            last = pixels[None, None, :, :, -1] if pixels.ndim == 3 and pixels.shape[2] in (2, 4) else None
+            alpha = None if last is None else torch.from_numpy(last > 0)
+        return None if alpha is None or bool((alpha > 0).all()) else alpha > 0
+
     def like_original(self, result: Tensor) -> Picture:
         """A result as the kind, depth and number of channels of the original.
 

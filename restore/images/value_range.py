@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 FILLED = 0.25  # a picture of more than 8 bits that uses a smaller share of the range is brought to it
 FILLED_8 = 0.125  # the same of 8 bits: it has less than 32 levels left, below which denoising gains little
-DARK = 0.0625  # the share below which a sky with stars is found, whatever the stars use
+DARK = 0.0625  # the share that a sky with stars uses less of, whatever the stars use
 UNSEEN = 1.5 / 255  # noise that is hardly seen in [0, 1]
 BEYOND = 0.15  # the share of the range by which a picture may go beyond [0, 1] and be taken as it is
 RARE = 0.005, 0.995  # quantiles, of means of cells, that nearly the whole picture lies between
@@ -112,15 +112,17 @@ def used_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32
     (low, high), body = _between(values, RARE), _between(values, BODY)
     # Strong noise carries the means of some cells a little beyond what the picture uses.
     beyond = max(BEYOND, noise)
-    if low >= -beyond and high <= 1 + beyond:
-        stars = bits > 8 and noise < UNSEEN and body[1] - low < DARK
-        if not noise or (high - low >= (FILLED_8 if bits <= 8 else FILLED) and not stars):
-            return Range()
+    inside = low >= -beyond and high <= 1 + beyond
+    filled = FILLED_8 if bits <= 8 else FILLED
+    stars = bits > 8 and noise < UNSEEN and body[1] - low < DARK
+    if inside and (not noise or (high - low >= filled and not stars)):
+        return Range()
     if high - low > MOST * noise:
         spare = max(0.0, MOST * noise - (body[1] - body[0]))
         low, high = max(low, body[0] - spare), min(high, body[1] + spare)
     spare = max(MARGIN * (high - low), (FEWEST * noise - (high - low)) / 2)
-    return Range(low - spare, high + spare)
+    low, high = low - spare, high + spare
+    return Range() if high <= low or (inside and high - low >= filled) else Range(low, high)
 
 
 def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32) -> Range:
@@ -135,7 +137,7 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
     Returns
     -------
     Range
-        [0, 1] for ordinary pictures, which fill a quarter of it, or an eighth of 8 bits.
+        [0, 1] for ordinary pictures: those of 8 bits, and all that lie in it and fill a sixteenth of it.
 
     Examples
     --------
@@ -154,10 +156,10 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
     low, high = _between(values, RARE)
     if low >= -BEYOND and high <= 1 + BEYOND:
         low, high = float(seen.min()), float(seen.max())
-        if high - low >= (FILLED_8 if bits <= 8 else FILLED):
+        if bits <= 8 or high - low >= DARK:
             return Range()
     spare = MARGIN * (high - low)
-    return Range(low - spare, high + spare, ROOM)
+    return Range(low - spare, high + spare, ROOM) if high > low else Range()
 
 
 def exposures(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32) -> list[Range]:
@@ -225,11 +227,11 @@ def merged(ranges: Sequence[Range], results: Sequence[Tensor]) -> Tensor:
     tensor([[0.1000, 0.9000]])
     """
     whole = ranges[-1].back(results[-1])
-    for one, result in zip(ranges[-2::-1], results[-2::-1], strict=True):
-        # How near the place is to an end, by the channel that is nearest. A sky may lie at the lower end.
+    for one, longer, result in zip(ranges[-2::-1], ranges[:0:-1], results[-2::-1], strict=True):
+        # How near the place is to an end that the longer range goes beyond, by the channel that is nearest.
         place = (whole - one.low) / one.width
-        near = torch.maximum(place, SURE - place).amax(-3, keepdim=True)
-        share = ((LAST - near) / (LAST - SURE)).clamp(0, 1)
+        near = place if longer.low == one.low else torch.maximum(place, SURE - place)
+        share = ((LAST - near.amax(-3, keepdim=True)) / (LAST - SURE)).clamp(0, 1)
         whole = share * one.back(result) + (1 - share) * whole
     return whole
 
@@ -270,7 +272,8 @@ def _noise(planes: Tensor, visible: Tensor | None) -> float:
 
 
 def _between(ordered: Tensor, shares: tuple[float, float]) -> tuple[float, float]:
-    """Two quantiles of ordered values; not the first or the last of them, which may be a hot pixel."""
+    """Two quantiles of ordered values; of three or more not the ends, which may be hot pixels."""
     last = len(ordered) - 1
-    first, second = (min(max(round(share * last), 1), last - 1) for share in shares)
-    return (float(ordered[first]), float(ordered[second])) if first <= second else (float(ordered[0]),) * 2
+    rest = min(1, last // 2)
+    low, high = (float(ordered[min(max(round(share * last), rest), last - rest)]) for share in shares)
+    return low, high

@@ -47,6 +47,8 @@ def counted(planes: Floats, visible: NDArray[np.bool_] | None = None) -> NDArray
     >>> counted(noisy)[::16, 0]
     array([False, False, False,  True,  True,  True,  True,  True])
     """
+    if visible is not None and visible.all():
+        visible = None
     cells = _cells(planes)
     if cells.size == 0:
         return visible

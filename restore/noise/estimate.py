@@ -59,9 +59,9 @@ def estimate_sigma(image: Floats, visible: NDArray[np.bool_] | None = None) -> f
     It is the energy in high orders of the cosine transform of flat patches, chosen in the manner of [1]_.
     Flat are those with the least energy in low orders, where texture is strongest; noise in high orders is
     independent of that. Fewer and fewer of the patches are taken, the flattest ones, until low orders hold no
-    more energy than high ones, so that little texture is left. Texture is nearly the same in all channels: where
-    the differences of channels hold less energy, that is taken. What clipping at black or white has taken
-    away is put back. Even borders do not count (`restore.noise.borders`).
+    more energy than high ones, so that little texture is left. Texture is nearly the same in all channels:
+    where the differences of channels hold less energy, that is taken. What clipping at black or white has
+    taken away is put back. Even borders do not count (`restore.noise.borders`).
 
     A picture with fewer than 300 patches, or full of letters that leave no patch flat, is measured by the
     median absolute diagonal difference [2]_.

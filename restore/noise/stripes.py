@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from restore.noise.cosines import cosine_basis
 from restore.noise.estimate import MEDIAN_DEVIATION
+from restore.noise.line_offsets import PARTS, separated, slow
 from restore.noise.model import Floats
 
 Kind = Literal["rows", "columns"]
 
-PARTS = 8  # every line is looked at in so many parts, which must agree
 FEWEST_LINES = 48  # with fewer lines, or lines shorter than this, nothing is found
 LONGEST = 1024  # pixels of a line that are looked at to find stripes
 MOST = 2048  # pixels of a line, and lines, that are looked at to measure them
@@ -27,7 +27,6 @@ FARTHEST = 32  # lines apart at which a repetition is looked for
 CUT_OFF = 0.02  # an end of the range with more than this share of the values has cut them off
 ROUNDING = 0.4 / 255  # differences between lines are never known better
 UNKNOWN = 100.0  # variance of what is not known
-DRIFT = 2.0  # content that all parts of a line share, to the difference between its parts
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,7 @@ def _from_medians(medians: Floats, least: float) -> _Evidence:
     lines = int(used.any(1).sum())
     if lines < FEWEST_LINES / 2:
         return nothing
-    values = np.where(used, medians - _slow(medians), 0.0)
+    values = np.where(used, medians - slow(medians), 0.0)
     own, far, across = (_covariances(values, used, pairs) for pairs in _pairs())
     content = max((across[2] + across[3]) / 2, 0.0)
     variance = content - across[1]
@@ -263,7 +262,7 @@ def _ordinary_lines(medians: Floats) -> NDArray[np.bool_]:
     """Lines that differ from the next by about as much as all do: a rule or a horizon is no stripe."""
     known: NDArray[np.bool_] = np.isfinite(medians).sum(1) >= PARTS / 2
     line = _line_medians(medians)
-    line -= _slow(line)
+    line -= slow(line)
     usual = np.median(np.abs(line[known])) / MEDIAN_DEVIATION if known.any() else 0.0
     return known & (np.abs(line) <= 3 * usual)
 
@@ -273,21 +272,6 @@ def _line_medians(parts: Floats) -> Floats:
     known = np.isfinite(parts).any(1, keepdims=True)
     medians: Floats = np.nanmedian(np.where(known, parts, 0.0), axis=1)
     return medians
-
-
-def _slow(lines: Floats) -> Floats:
-    """What varies slowly from line to line, as shading does: running medians, smoothed.
-
-    lines ``(n,)`` or ``(n, parts)``, NaN where nothing is known.
-    """
-    from scipy.ndimage import gaussian_filter1d, median_filter
-
-    filled = np.nan_to_num(lines)
-    window = (15,) + (1,) * (lines.ndim - 1)
-    slow: Floats = gaussian_filter1d(
-        median_filter(filled, size=window, mode="nearest"), 5, axis=0, mode="nearest"
-    )
-    return slow
 
 
 def _measured(planes: Floats, evidence: list[_Evidence]) -> Floats:
@@ -301,7 +285,12 @@ def _measured(planes: Floats, evidence: list[_Evidence]) -> Floats:
     parts = _part_medians(differences, inside, 0.2)[..., : len(basis)]
     whole = _line_medians(parts)
     for last in (False, False, True):
-        each = [_separated(whole[:, k], parts[..., k], e) for k, e in enumerate(evidence)]
+        each = [
+            separated(whole[:, k], parts[..., k], e.variance, e.noise)
+            if e.share
+            else np.zeros(len(whole) + 1)
+            for k, e in enumerate(evidence)
+        ]
         rotated = np.stack(each, 1)
         if not last:
             blocks = _blocks(differences, inside, basis, np.diff(rotated, axis=0))
@@ -340,12 +329,14 @@ def _blocks(
     unknown = np.where(count < BLOCK / 2, UNKNOWN, ROUNDING**2)
     precision = np.linalg.inv(spread + unknown[..., None] * np.eye(c)) * count.max(2)[..., None, None]
     along = np.einsum("mc,ijcd->ijmd", basis, precision)
-    return along @ basis.T, np.einsum("ijmd,ijd->ijm", along, mean)
+    weighted: Floats = np.einsum("ijmd,ijd->ijm", along, mean)
+    return along @ basis.T, weighted
 
 
 def _with_next(sums: Floats) -> Floats:
     """Sums over lines and both lines next to them."""
-    return sums + np.concatenate([sums[:1], sums[:-1]]) + np.concatenate([sums[1:], sums[-1:]])
+    total: Floats = sums + np.concatenate([sums[:1], sums[:-1]]) + np.concatenate([sums[1:], sums[-1:]])
+    return total
 
 
 def _robust_mean(precision: Floats, weighted: Floats, parts: int) -> Floats:
@@ -371,51 +362,8 @@ def _robust_mean(precision: Floats, weighted: Floats, parts: int) -> Floats:
     return np.where(few[..., None], np.nan, mean)
 
 
-def _separated(steps: Floats, parts: Floats, evidence: _Evidence) -> Floats:
-    """White offsets from differences between lines, which hold the steps of content, too.
-
-    The smoother minimises ``sum rho((steps - drift - diff(offsets)) / scale) + sum offsets^2 / variance``.
-    rho is first the absolute value, which has one minimum; from there, the logarithm of Student's
-    distribution.
-
-    Parameters
-    ----------
-    steps : differences between lines, ``(n - 1,)``.
-    parts : those of each part, ``(n - 1, PARTS)``.
-    evidence : of the plane; without any the offsets are 0.
-    """
+def _offsets(steps: Floats, parts: Floats, evidence: _Evidence) -> Floats:
+    """The offsets of one plane; 0 without any evidence for them."""
     if not evidence.share:
         return np.zeros(len(steps) + 1)
-    known = np.isfinite(parts).sum(1) >= PARTS / 2
-    spread = np.abs(parts[known] - np.nanmedian(parts[known], axis=1, keepdims=True))
-    squared = (np.nanmedian(spread, axis=1) / MEDIAN_DEVIATION) ** 2
-    squared = np.maximum(squared - 2 * evidence.noise, 0.1 * squared)
-    squared = squared + np.median(squared) + PARTS * (0.1 / 255) ** 2
-    scale = np.ones_like(steps)  # a step of which nothing is known may be any
-    scale[known] = DRIFT * (squared / PARTS) ** 0.5
-    drift = np.zeros_like(steps)
-    weights = 1 / (evidence.variance + scale**2)
-    for turn in range(35):
-        offsets = _smoother(steps - drift, weights, evidence.variance)
-        left = steps - np.diff(offsets)
-        drift = _slow(left) if turn > 3 else drift
-        left = left - drift
-        heavy = scale * np.sqrt(left**2 + 0.01 * scale**2) if turn < 25 else (scale**2 + left**2) / 3
-        weights = 1 / heavy
-    return offsets
-
-
-def _smoother(steps: Floats, weights: Floats, variance: float) -> Floats:
-    """The minimum of ``sum weights (steps - diff(offsets))^2 + sum offsets^2 / variance``."""
-    from scipy.linalg import solveh_banded
-
-    bands = np.zeros((2, len(steps) + 1))
-    bands[1] = 1 / variance
-    bands[1, 1:] += weights
-    bands[1, :-1] += weights
-    bands[0, 1:] = -weights
-    right = np.zeros(len(steps) + 1)
-    right[1:] += weights * steps
-    right[:-1] -= weights * steps
-    offsets: Floats = solveh_banded(bands, right)
-    return offsets
+    return separated(steps, parts, evidence.variance, evidence.noise)

@@ -31,6 +31,7 @@ from restore.tasks.denoise_methods import (
     told_level,
 )
 from restore.tasks.drawing import Drawing
+from restore.tasks.holes import filled_where_hidden
 from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas, measured
 from restore.tasks.pages import on_even_paper
 from restore.types import Estimate, Progress, from_255
@@ -140,10 +141,11 @@ def denoise(
     prior = prior or shipped()
     asked = _Asked(method, estimate, level, noise)
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
-    source = picture.batch.to(prior.device)
+    # What alpha 0 hides must not leak into what is seen; it stays as it is.
+    source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
     given = without_stripes_of(source) if method == "auto" else source
-    ranges = [ranges_of(one, image) for one in picture.batch]
+    ranges = [ranges_of(one, picture.bits) for one in source.cpu()]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
         found = _denoised(given, asked, request)
     else:
@@ -152,7 +154,10 @@ def denoise(
     if not changed or not any(amounts):
         return picture.unchanged()
     results = [one if after is None else after for one, after in zip(given, found, strict=True)]
-    return picture.like_original(_mixed(source, torch.stack(_alike(results)), amounts))
+    whole = _mixed(source, torch.stack(_alike(results)), amounts)
+    if picture.visible is not None:
+        whole = torch.where(picture.visible.to(whole.device), whole, picture.batch.to(whole))
+    return picture.like_original(whole)
 
 
 def _alike(results: list[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What is looked at in a noisy picture before its noise: its depth, and stripes."""
+"""What is looked at in a noisy picture before its noise: the range that it uses, and stripes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,8 @@ from restore.images.value_range import Range, exposures
 from restore.noise.stripes import Stripes, find_stripes, without_stripes
 
 MOST_STRIPED = 2  # rows, and then columns
+ENOUGH = 0.5  # of the range: to be brought to all of it is not worth its while
 SMALLEST = 32  # pixels a side, below which a picture says too little of the range that it uses
-
-
-def bits_of(image: Any) -> int:
-    """The depth of a picture's values: 8, 16, or 32 for floats.
-
-    Examples
-    --------
-    >>> bits_of(np.zeros((2, 2), np.uint16)), bits_of(torch.zeros(3, 2, 2))
-    (16, 32)
-    """
-    kind = image.dtype if isinstance(image, np.ndarray) else None
-    if kind is None:
-        if isinstance(image, Tensor):
-            return 32
-        return 16 if str(getattr(image, "mode", "")).startswith("I") else 8
-    return 8 * kind.itemsize if kind.kind == "u" else 32
 
 
 def stripes_of(pixels: Any) -> list[Stripes]:
@@ -54,8 +39,10 @@ def without_stripes_of(batch: Tensor) -> Tensor:
     return torch.stack(results) if changed else batch
 
 
-def ranges_of(picture: Tensor, image: Any) -> list[Range]:
-    """The ranges at which a picture ``(3, h, w)`` is denoised; image: as users gave it."""
+def ranges_of(picture: Tensor, bits: int) -> list[Range]:
+    """The ranges at which a picture ``(3, h, w)`` of so many bits is denoised."""
     if min(picture.shape[-2:]) < SMALLEST:
         return [Range()]
-    return exposures(picture, bits=bits_of(image))
+    ranges = exposures(picture, bits=bits)
+    inside = ranges[0].low >= 0 and ranges[0].high <= 1
+    return [Range()] if len(ranges) == 1 and inside and ranges[0].width > ENOUGH else ranges

@@ -24,6 +24,29 @@ def check_masks(hole: Tensor, batch: Tensor) -> None:
         raise ValueError(f"there are {len(hole)} masks for {len(batch)} pictures; pass one, or one for each")
 
 
+def filled_where_hidden(batch: Tensor, visible: Tensor | None) -> Tensor:
+    """Pictures with a smooth fill where nothing is seen, so that what lies hidden there has no influence.
+
+    Parameters
+    ----------
+    batch : ``(b, 3, h, w)``.
+    visible : bool ``(b, 1, h, w)``, as `restore.images.canvas.Canvas.visible` gives it; None for pictures of
+        which everything is seen, which come back as they are.
+
+    Returns
+    -------
+    Tensor
+        ``(b, 3, h, w)``; what is seen has not changed.
+
+    Examples
+    --------
+    >>> batch = torch.tensor([0.5, 0.5, 9.0]).expand(1, 3, 1, 3)
+    >>> filled_where_hidden(batch, torch.tensor([[[[True, True, False]]]]))[0, 0]
+    tensor([[0.5000, 0.5000, 0.5000]])
+    """
+    return batch if visible is None else push_pull(batch, (~visible).to(batch))
+
+
 def halvings(hole: Tensor, estimate: Estimate) -> int:
     """How often a picture with a hole ``(b, 1, h, w)`` is halved before it is filled."""
     deepest, side, count = float(depth_of(hole).max()), min(hole.shape[-2:]), 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, hole_of
+from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
@@ -44,7 +46,9 @@ def inpaint(
     """Fill the masked part of a picture.
 
     Outside the hole every number of the result is the input's own, bit for bit. Only the hole and its
-    surroundings are computed. A deep hole is filled at half the size first, from coarse to fine.
+    surroundings are computed. A deep hole is filled at half the size first, from coarse to fine. What alpha 0
+    hides is not taken for known. Floats beyond [0, 1], and pictures that fill little of it, are filled at the
+    range that they use.
 
     Parameters
     ----------
@@ -143,6 +147,9 @@ def inpaint(
     if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
+    missing = _missing(hole, picture.visible)
+    ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
+    batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
     device = drawing.prior.device
     result = batch.clone()
@@ -150,17 +157,18 @@ def inpaint(
     pieces = [
         (pictures, slice(None), slice(top, bottom), slice(left, right))
         for top, bottom, left, right in boxes
-        for pictures in _by_depth(hole[..., top:bottom, left:right], plan)
+        for pictures in _by_depth(hole, missing, (slice(top, bottom), slice(left, right)), plan)
     ]
-    parts = sum(1 + halvings_of(hole[piece], plan) for piece in pieces)
+    parts = sum(1 + halvings_of(missing[piece], plan) for piece in pieces)
     begun = count()
 
     def begin() -> Progress | None:
         return part_progress(progress, next(begun), parts)
 
     for piece in pieces:
-        inside = batch[piece].to(device), hole[piece].to(device)
+        inside = batch[piece].to(device), missing[piece].to(device)
         result[piece] = fill_hole(*inside, plan, drawing, begin).to(result)
+    result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     return picture.paste(result, hole)
 
 
@@ -177,14 +185,24 @@ def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | No
     return jumps
 
 
-def _by_depth(hole: Tensor, plan: Plan) -> list[list[int]]:
-    """The pictures of a batch whose holes are as deep: each is filled the same in whatever company.
+def _missing(hole: Tensor, visible: Tensor | None) -> Tensor:
+    """The holes, and what alpha 0 hides: that is not known either, though it stays as it is."""
+    if visible is None:
+        return hole
+    missing = torch.maximum(hole, (~visible).to(hole))
+    if (missing.flatten(1).all(1) & hole.flatten(1).any(1)).any():
+        raise ValueError("alpha 0 hides all that the mask leaves; there is no known pixel to start from")
+    return missing
 
-    Those that have none are left out.
+
+def _by_depth(hole: Tensor, missing: Tensor, box: tuple[slice, slice], plan: Plan) -> list[list[int]]:
+    """The pictures of a batch where, in a box, as much is missing: each is filled as if alone.
+
+    Those that have no hole there are left out.
     """
     depths = {
         number: (halvings_of(each[None], plan), bool(depth_of(each[None]).max() > THIN))
-        for number, each in enumerate(hole)
-        if each.any()
+        for number, each in enumerate(missing[..., *box])
+        if hole[number, ..., *box].any()
     }
     return [[k for k, other in depths.items() if other == depth] for depth in sorted(set(depths.values()))]

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from restore.images.colours import YCC
 from restore.noise.estimate import NoiseReport, estimate_sigma, measure
-from restore.noise.measure import SIDE, is_clipped, measure_noise
+from restore.noise.measure import SIDE, measure_noise
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
@@ -23,14 +23,14 @@ from restore.types import from_255, to_255
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
-STRONG = 30 / 255  # noise that no texture is mistaken for
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 SOFT = 0.4  # correlation above which noise is not the texture that clean photographs have
 LEAST, LEAST_FINE = 2.4 / 255, 3.6 / 255  # what is measured of soft noise, and of other, is more than this
 CERTAIN = 12 / 255  # more than this is no texture
-PLAIN = 3 / 255  # white noise that no camera or file leaves by itself
+PLAIN = 3 / 255  # fine noise in luma alone that no film has left on a scan
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
+STORED = 1.15  # times the noise in the luma of a JPEG is what the prior is told best: the file has changed it
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of them at most
 
@@ -86,7 +86,6 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels = picture.permute(1, 2, 0).cpu().numpy()
     found = measure(pixels)
-    found = replace(found, sigma=before_cut(pixels, found.sigma))
     level = f"noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"
     if fitted and found.sigma >= FAINT:
         sigma = from_255(fitted["noise"]["sigma"])
@@ -99,13 +98,13 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
         if other is not None:
             return Choice("blind", found.sigma, other.describe(), other.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
-    if other is None and found.sigma > PLAIN and abs(found.correlation) < CORRELATED:
+    if other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED:
         return Choice("gaussian", found.sigma, level, found.correlation)
     fine = _in_luma(pixels)
     whole = measure_noise([pixels], most=3000).sigma
     if fine.sigma > max(PLAIN, whole / 2) and abs(fine.correlation) < CORRELATED:
         why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
-        return Choice("gaussian", fine.sigma, why, fine.correlation)
+        return Choice("gaussian", STORED * fine.sigma, why, fine.correlation)
     noise = measured(picture, prior)
     method: Literal["none", "real"] = "real" if _is_noise(noise) else "none"
     return Choice(method, noise.state_level, noise.describe(), noise.correlation, noise)
@@ -117,9 +116,9 @@ def _is_noise(noise: PictureNoise) -> bool:
     Fine noise shows in the finest frequencies of luma; where it does not, what was removed is texture.
     """
     level = noise.state_level
-    if level > CERTAIN:
-        return True
-    if noise.correlation < CORRELATED or not noise.sure:
+    if level > CERTAIN or not noise.sure:
+        return noise.sure
+    if noise.correlation < CORRELATED:
         return False
     return level > (LEAST if noise.correlation > SOFT else LEAST_FINE)
 
@@ -225,18 +224,4 @@ def _side_by_side(batch: Tensor) -> NDArray[Any]:
 
 def estimated_sigmas(batch: Tensor) -> list[float]:
     """The estimated level of white noise in each picture of a batch ``(b, 3, h, w)``, in [0, 1] units."""
-    every = [picture.permute(1, 2, 0).cpu().numpy() for picture in batch]
-    return [before_cut(pixels, estimate_sigma(pixels)) for pixels in every]
-
-
-def before_cut(pixels: NDArray[Any], sigma: float) -> float:
-    """The level of noise of which some was cut off at black and white, from what `estimate_sigma` found.
-
-    `estimate_sigma` leaves out patches at black or white and so finds too little, nine tenths for sigma 50.
-    `measure_noise` corrects for that, but takes some texture for noise unless the noise is STRONG. Below that
-    the geometric mean of both is within 3 % on most pictures.
-    """
-    if sigma < VISIBLE or min(pixels.shape[:2]) < SIDE or not is_clipped(pixels, CUT_OFF):
-        return sigma
-    whole = measure_noise([pixels], most=3000).sigma
-    return whole if sigma > STRONG else float((sigma * whole) ** 0.5)
+    return [estimate_sigma(picture.permute(1, 2, 0).cpu().numpy()) for picture in batch]

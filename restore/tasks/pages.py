@@ -62,7 +62,7 @@ def on_even_paper(pages: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> shade = torch.linspace(0.5, 0.9, 96).expand(1, 3, 64, 96)
+    >>> shade = torch.linspace(0.7, 0.9, 192).expand(1, 3, 64, 192)
     >>> bool(on_even_paper(shade).min() > 0.9)
     True
     """

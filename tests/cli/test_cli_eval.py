@@ -108,12 +108,65 @@ def test_baselines_come_by_themselves() -> None:
     [
         (("--protocol", "poisson-gaussian", "--gain", "0.02", "--read", "1"), "gain 0.02 read 1"),
         (("--input", "8bit", "--sigma", "25"), "gaussian sigma 25, 8 bit"),
+        (("--protocol", "camera", "--shot", "0.001"), "camera shot 0.001 jpeg 95"),
+        (("--protocol", "jpeg", "--sigma", "20", "--quality", "85"), "gaussian sigma 20 in jpeg 85"),
     ],
 )
 def test_denoise_has_other_protocols(protocol: tuple[str, ...], name: str) -> None:
     result = run("denoise", *TINY, *protocol, "--no-baselines", "--metrics", "psnr")
     assert result.exit_code == 0, result.stderr
     assert name in result.stdout
+
+
+def test_simulated_photographs_at_their_default_levels() -> None:
+    rest = ("--limit", "1", "--no-own", "--metrics", "psnr")
+    result = run("denoise", *TINY, "--protocol", "camera", *rest)
+    assert result.exit_code == 0, result.stderr
+    for shot in ("0.0004", "0.0016", "0.0064"):
+        assert f"camera shot {shot} jpeg 95: 1 pictures" in result.stdout
+    for words in ("about ISO 400", "about ISO 1600", "about ISO 6400"):
+        assert words in result.stdout
+    names = [row[0] for row in rows(result.stdout)[1:8]]
+    assert names[0] == "the damaged picture"
+    assert names[1:] == [f"OpenCV non-local means, h={h}" for h in (3, 5, 7, 10, 15, 25)]
+    result = run("denoise", *TINY, "--protocol", "jpeg", "--no-baselines", "--peer", "p.py:same", *rest)
+    assert result.exit_code == 1  # no such peer
+    Path("p.py").write_text("def same(device):\n    return lambda given: given.image\n")
+    result = run("denoise", *TINY, "--protocol", "jpeg", "--no-baselines", "--peer", "p.py:same", *rest)
+    assert result.exit_code == 0, result.stderr
+    protocols = [f"sigma {sigma} in jpeg {quality}" for quality in (85, 95) for sigma in (10, 20, 30)]
+    assert [name for name in protocols if name in result.stdout] == protocols
+
+
+def put_pairs(folder: str) -> None:
+    """Two pairs of a noisy JPEG and a mean."""
+    Path(folder).mkdir(parents=True)
+    for number in (1, 2):
+        pixels = scene(number, 48, 64)
+        noise = np.random.RandomState(number).randint(-20, 21, pixels.shape)
+        Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8)).save(f"{folder}/{number}_noisy.jpg")
+        Image.fromarray(pixels).save(f"{folder}/{number}_mean.png")
+
+
+def test_pairs_are_measured_without_data() -> None:
+    put_pairs("night")
+    result = run("denoise", "--pairs", "night", *TINY[2:], "--metrics", "psnr", "--no-baselines")
+    assert result.exit_code == 0, result.stderr
+    assert "### night, pairs: 2 pictures" in result.stdout
+    assert "Noisy pictures as found, each beside a reference of the same scene" in result.stdout
+    names = [f"**restore mean, {method}**" for method in ("auto", "gaussian", "blind")]
+    assert [row[0] for row in rows(result.stdout)[1:]] == names
+    assert "none of them looks alike" in result.stdout
+
+
+def test_pairs_and_data_are_tables_of_one_run() -> None:
+    put_pairs("more/set")
+    both = ("--pairs", "more/set", "--sigma", "25", "--no-baselines", "--metrics", "psnr", "--limit", "1")
+    result = run("denoise", *TINY, *both)
+    assert result.exit_code == 0, result.stderr
+    titles = [line for line in result.stdout.splitlines() if line.startswith("### ")]
+    assert titles[0].endswith("/set, gaussian sigma 25, unclipped: 1 pictures")
+    assert titles[1:] == ["### more/set, pairs: 1 pictures"]
 
 
 @pytest.mark.slow
@@ -410,7 +463,26 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         (("denoise", *TINY, "--sweep", "steps=1,2", "--steps", "3"), 2, "--steps is given and swept"),
         (("denoise", *TINY, "--no-own", "--no-baselines"), 2, "leave nothing to measure"),
         (("denoise", *TINY, "--data", "other", "--list", "x"), 2, "pass one --data with it"),
-        (("denoise",), 2, "Missing option '--data'"),
+        (("denoise",), 2, "Missing option '--data' or '--pairs'"),
+        (("upscale",), 2, "Missing option '--data'"),
+        (("denoise", "--pairs", "none"), 1, "none: expected a folder of pairs of pictures, found none there"),
+        (("denoise", "--pairs", "set"), 1, "set: expected pairs of pictures, such as 01_noisy.jpg"),
+        (("denoise", "--pairs", "empty"), 1, "empty: expected a folder with pictures"),
+        (("denoise", "--pairs", "lacking"), 1, "lacking: expected a reference of each noisy picture"),
+        (("denoise", "--pairs", "lacking", "--pairs", "lacking"), 2, "--pairs names the same folder twice"),
+        (("denoise", "--pairs", "lacking", "--list", "x"), 2, "pass one --data with it"),
+        (("denoise", "--pairs", "lacking", "--sigma", "5"), 2, "--sigma has no effect on --pairs"),
+        (
+            ("denoise", "--pairs", "lacking", "--protocol", "camera"),
+            2,
+            "--protocol has no effect on --pairs; leave it out, or pass --data",
+        ),
+        (
+            ("denoise", *TINY, "--protocol", "camera", "--sigma", "9"),
+            2,
+            "--sigma has no effect with --protocol camera",
+        ),
+        (("denoise", *TINY, "--quality", "90"), 2, "--quality has no effect with --protocol gaussian"),
         (("denoise", "--data", "none"), 1, "none: expected a folder of clean pictures, found none there"),
         (("denoise", "--data", "empty"), 1, "empty: expected a folder with pictures"),
         (("denoise", *TINY, "--crop", "500", "--no-baselines"), 1, "not one picture could be measured"),
@@ -450,8 +522,9 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 def test_bad_input_is_one_clear_line(arguments: tuple[str, ...], code: int, words: str) -> None:
-    for name in ("empty", "other", "sizes"):
+    for name in ("empty", "other", "sizes", "lacking"):
         Path(name).mkdir()
+    Image.fromarray(scene(1, 48, 64)).save("lacking/a_noisy.png")
     Image.fromarray(scene(1, 48, 64)).save("other/a.png")
     for name in ("a", "b", "c"):
         Image.fromarray(scene(1, 47, 64)).save(f"sizes/{name}.png")

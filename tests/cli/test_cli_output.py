@@ -52,7 +52,7 @@ def test_json(weights: Path) -> None:
     assert done.exit_code == 1
     assert [line["status"] for line in lines] == ["done", "failed", "done"]
     about = {"input", "output", "width", "height", "status", "seconds"}
-    assert lines[0].keys() == about | {"sigma", "method", "noise", "range"}  # one value, and noise
+    assert lines[0].keys() == about | {"sigma", "method", "noise"}
     assert lines[0]["method"] == "gaussian"
     assert lines[0]["input"] == "noisy.png" and lines[0]["output"] == "out/noisy.png"
     assert (lines[0]["width"], lines[0]["height"]) == (64, 64) and 15 < lines[0]["sigma"] < 22

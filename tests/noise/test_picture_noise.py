@@ -123,6 +123,10 @@ test_the_check_finds_the_mutant = mutant_tests({
         edited(picture_noise._power, "picture @ OPPONENT.T", "picture"),
     ],
     check_the_level_follows_the_brightness: [
-        edited(PictureNoise.level, "np.interp(signal, self.brightness, levels)", "np.full_like(signal, levels.mean())"),
+        edited(
+            PictureNoise.level,
+            "np.interp(signal, self.brightness, levels)",
+            "np.full_like(signal, levels.mean())",
+        ),
     ],
 })  # fmt: skip

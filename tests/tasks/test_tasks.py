@@ -89,7 +89,10 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "negative sigma": (lambda: denoise(IMAGE, sigma=-1), "from 0 to 255, got -1"),
     "sigma NaN": (lambda: denoise(IMAGE, sigma=float("nan")), "from 0 to 255, got nan"),
     "denoise estimate": (lambda: denoise(IMAGE, estimate="x"), "estimate is 'mean' or 'sample', got 'x'"),
-    "denoise method": (lambda: denoise(IMAGE, method="x"), "auto, gaussian, blind, real, completed, page, got 'x'"),
+    "denoise method": (
+        lambda: denoise(IMAGE, method="x"),
+        "is one of auto, gaussian, blind, real, completed, page, got 'x'",
+    ),
     "denoise steps": (lambda: denoise(IMAGE, estimate="sample", steps=0), "steps must be at least 1, got 0"),
     "denoise mean steps": (lambda: denoise(IMAGE, steps=5), "in one network call; leave out steps=5"),
     "scale": (lambda: upscale(IMAGE, 1.4), "scale is a factor from 1.5 to 4, got 1.4"),

@@ -167,10 +167,12 @@ class DenoisePlan(Plan):
         """Choose the method and the noise level from the measured noise."""
         from restore.images.canvas import canvas
         from restore.tasks.denoise_input import ranges_of, stripes_of, without_stripes_of
+        from restore.tasks.holes import filled_where_hidden
         from restore.tasks.noise_choice import choose
 
-        batch, name = canvas(self.pixels).batch, self.source.name
-        first, *longer = ranges_of(batch[0], self.pixels)
+        picture, name = canvas(self.pixels), self.source.name
+        batch = filled_where_hidden(picture.batch, picture.visible)
+        first, *longer = ranges_of(batch[0], picture.bits)
         given = first.unit(batch)
         stripes = stripes_of(given[0].permute(1, 2, 0).numpy()) if first.nominal else []
         found = choose(without_stripes_of(given)[0] if stripes else given[0], prior)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore.cli.evaluation_inputs import scorer_of
-from restore.cli.evaluation_options import DATA, FILE, SCORES, row_options
+from restore.cli.evaluation_options import FILE, SCORES, data_options, row_options
 from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
@@ -19,6 +20,15 @@ from restore.tasks import catalogue
 
 if TYPE_CHECKING:
     from restore.evaluation.cases import Protocol
+
+
+DENOISING = {
+    "gaussian": ("sigma", "kinds"),
+    "poisson-gaussian": ("gain", "read"),
+    "camera": ("shot", "quality"),
+    "jpeg": ("sigma", "quality"),
+}
+"""The protocols of denoising, and the options of each."""
 
 
 @register
@@ -39,17 +49,15 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@all_of(*DATA)
+@all_of(*data_options(pairs=True))
 @click.option(
-    "--protocol", type=click.Choice(["gaussian", "poisson-gaussian"]), default="gaussian",
-    show_default=True, help="How the pictures are damaged.",
+    "--protocol", type=click.Choice(list(DENOISING)), default="gaussian", show_default=True,
+    help="How the pictures of --data are damaged.",
 )  # fmt: skip
 @click.option(
-    "--sigma",
-    type=NumberList(0, 255),
-    metavar="LIST",
-    help="gaussian: noise levels, 0 to 255.  [default: 15,25,50]",
-)
+    "--sigma", type=NumberList(0, 255), metavar="LIST",
+    help="gaussian, jpeg: noise levels, 0 to 255.  [default: 15,25,50; jpeg: 10,20,30]",
+)  # fmt: skip
 @click.option(
     "--input", "kinds", type=NameList(lambda: ("float", "8bit")), metavar="LIST",
     help="gaussian: float (neither clipped nor quantised, as papers have it) or 8bit (as files are), or both."
@@ -65,35 +73,68 @@ def evaluate() -> None:
     metavar="S",
     help="poisson-gaussian: read noise, 0 to 255.  [default: 3]",
 )
+@click.option(
+    "--shot", type=NumberList(1e-5, 0.1), metavar="LIST",
+    help="camera: gain of the shot noise on the raw range; the default is about ISO 400, 1600, 6400."
+    "  [default: 0.0004,0.0016,0.0064]",
+)  # fmt: skip
+@click.option(
+    "--quality", type=NumberList(1, 100, whole=True), metavar="LIST",
+    help="camera, jpeg: qualities of the JPEG, chroma 4:2:0.  [default: 95; jpeg: 85,95]",
+)  # fmt: skip
 @all_of(*row_options("denoise"), *SCORES, ENSEMBLE, *NETWORK)
 def denoise(protocol: str, **options: Any) -> None:
-    """Measure denoising.
+    """Measure denoising: of noise that is made, or found in pairs of a noisy picture and a reference.
 
     \b
     restore eval denoise --data bsd --list cbsd68.txt --sigma 15,25,50
     restore eval denoise --data photos --protocol poisson-gaussian
+    restore eval denoise --data photos --protocol camera
+    restore eval denoise --pairs night
     """
-    own = {"gaussian": ("sigma", "kinds"), "poisson-gaussian": ("gain", "read")}
-    values = {name: options.pop(name) for names in own.values() for name in names}
-    for name, value in values.items():
-        if value is not None and name not in own[protocol]:
-            word = "input" if name == "kinds" else name
-            raise click.UsageError(f"--{word} has no effect with --protocol {protocol}; leave it out")
+    values = {
+        name: options.pop(name) for name in sorted({name for own in DENOISING.values() for name in own})
+    }
+    _check_noise(protocol, values, options)
 
     def protocols() -> list[Protocol]:
+        from restore.evaluation.camera import SHOTS, Camera, JpegOfNoisy
         from restore.evaluation.protocols import Gaussian, PoissonGaussian
 
         if protocol == "poisson-gaussian":
             read = 3.0 if values["read"] is None else values["read"]
             return [PoissonGaussian(gain, read) for gain in values["gain"] or (0.01, 0.05)]
+        if protocol == "camera":
+            return [Camera(shot, q) for q in values["quality"] or (95,) for shot in values["shot"] or SHOTS]
+        if protocol == "jpeg":
+            sigmas = values["sigma"] or (10.0, 20.0, 30.0)
+            return [JpegOfNoisy(sigma, q) for q in values["quality"] or (85, 95) for sigma in sigmas]
         kinds, sigmas = values["kinds"] or ("float",), values["sigma"] or (15.0, 25.0, 50.0)
         return [Gaussian(sigma, kind == "8bit") for kind in kinds for sigma in sigmas]
 
     evaluate_task("denoise", protocols, **options)
 
 
+def _check_noise(protocol: str, values: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Refuse options of the noise that have no effect, and a run without pictures."""
+    if not (options["folders"] or options["pairs"]):
+        raise click.UsageError("Missing option '--data' or '--pairs'.")
+    given = [name for name, value in values.items() if value is not None]
+    if not options["folders"]:
+        asked = click.get_current_context().get_parameter_source("protocol")
+        for name in given + ["protocol"] * (asked is click.core.ParameterSource.COMMANDLINE):
+            raise click.UsageError(f"--{_word(name)} has no effect on --pairs; leave it out, or pass --data")
+    for name in given:
+        if name not in DENOISING[protocol]:
+            raise click.UsageError(f"--{_word(name)} has no effect with --protocol {protocol}; leave it out")
+
+
+def _word(name: str) -> str:
+    return "input" if name == "kinds" else name
+
+
 @evaluate.command()
-@all_of(*DATA)
+@all_of(*data_options())
 @click.option(
     "--quality", type=NumberList(1, 100, whole=True), default="10,20,30,40", show_default=True,
     metavar="LIST",
@@ -117,7 +158,7 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
 
 
 @evaluate.command()
-@all_of(*DATA)
+@all_of(*data_options())
 @click.option(
     "--operator", "operators", multiple=True, required=True, metavar="WHAT",
     help=f"A degradation, such as {EXAMPLES}. May be given several times, in their order.",
@@ -152,7 +193,7 @@ def solve(operators: tuple[str, ...], sigma: float, **options: Any) -> None:
 
 
 @evaluate.command()
-@all_of(*DATA)
+@all_of(*data_options())
 @click.option(
     "--scale", type=NumberList(2, 4, whole=True), default="4", show_default=True, metavar="LIST",
     help="Factors: 2, 3, 4. Reduced by antialiased bicubic interpolation, as MATLAB and Pillow do it.",
@@ -175,7 +216,7 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
 
 
 @evaluate.command()
-@all_of(*DATA)
+@all_of(*data_options())
 @late_option(
     "--holes", type=NameList(lambda: list(HOLES), every="all"), default="strokes-narrow,text,box",
     show_default=True, metavar="LIST", late=lambda: f"Families of holes, of {', '.join(HOLES)}, or all.",
