@@ -34,6 +34,7 @@ from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas, measured
 from restore.tasks.pages import on_even_paper
+from restore.tasks.specks import repair
 from restore.types import Estimate, Progress, from_255
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
@@ -49,6 +50,7 @@ def denoise(
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
+    specks: bool = False,
     sampler: str | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -93,6 +95,9 @@ def denoise(
         How much of what was taken for noise goes, 0 to 1.
     luma, chroma : float, optional
         The same in luma and in chroma apart; None is ``strength``.
+    specks : bool
+        Whether single damaged pixels, salt and pepper or hot pixels, are looked for and repaired first
+        (`restore.tasks.specks.repair`).
     sampler : str, optional
         One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``.
     steps : int, optional
@@ -136,9 +141,9 @@ def denoise(
     run = catalogue.check(chosen, steps=steps, sampler=sampler)
     amounts = _amounts(strength, luma, chroma)
     rng = seeded_rng(seed)
-    picture = canvas(image)
-    level = _level(sigma, picture.batch)
+    level = _level(sigma, canvas(image).batch)
     prior = prior or shipped()
+    picture = canvas(repair(image, prior=prior) if specks else image)
     asked = _Asked(method, estimate, level, noise)
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
     # What alpha 0 hides must not leak into what is seen; it stays as it is.

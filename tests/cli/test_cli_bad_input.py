@@ -315,7 +315,7 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
     [
         (
             "step = 3",
-            "unknown key step; expected one of sigma, strength, luma, chroma, estimate, method, page, ",
+            "unknown key step; expected one of sigma, strength, luma, chroma, specks, estimate, method, ",
         ),
         ("config = 'a'", "unknown key config; expected one of "),
         ("[denoise]\nsteps = 3", "unknown key denoise; expected one of "),

@@ -136,3 +136,22 @@ def test_what_a_format_cannot_hold_is_told(weights: Path) -> None:
     assert done.stderr == (
         "note: out.jpg: JPEG: 16 bits a channel become 8\nnote: out.jpg: JPEG: alpha is dropped\n"
     )
+
+
+def test_specks_are_said_and_repaired(weights: Path) -> None:
+    rng = np.random.default_rng(0)
+    ramp = (
+        np.broadcast_to(np.linspace(60, 200, 96)[None, :, None], (96, 96, 3)).round().astype(np.uint8).copy()
+    )
+    damaged = rng.random((96, 96)) < 0.04
+    ramp[damaged] = (rng.random(damaged.sum()) < 0.5)[:, None] * 255
+    Image.fromarray(ramp).save("specks.png")
+    done = cli("denoise", "specks.png", "-o", "seen.png", "--weights", weights)
+    assert done.exit_code == 0
+    assert "salt and pepper" in done.stderr
+    assert "--specks repairs them" in done.stderr
+    done = cli("denoise", "specks.png", "-o", "out.png", "--weights", weights, "--specks")
+    assert done.exit_code == 0
+    assert "which are repaired" in done.stderr
+    changed = (images.read("out.png").pixels != ramp).any(2)
+    assert changed[damaged].mean() > 0.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +79,11 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
     metavar="S",
     help="The same in colour alone. Default: --strength.",
 )
+@click.option(
+    "--specks",
+    is_flag=True,
+    help="Look for single damaged pixels, salt and pepper or hot pixels, and repair them first.",
+)
 @estimate_option("mean")
 @method_option(
     "denoise",
@@ -131,7 +137,25 @@ class DenoisePlan(Plan):
     task = "denoise"
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
-        options = dict(self.options)
+        """Repair specks where that is asked for, and choose by what is left."""
+        from restore.noise.specks import find_specks
+        from restore.tasks.specks import repair
+
+        found = find_specks(self.fine_pixels[..., : 3 if self.pixels.shape[2] > 2 else 1])
+        if found is None:
+            return self._by_method(prior)
+        if not self.options["specks"]:
+            choice = self._by_method(prior)
+            note = f"{self.source.name}: {found.describe()}; --specks repairs them"
+            return replace(choice, notes=(note, *choice.notes))
+        self.pixels = repair(self.pixels, prior=prior())
+        choice = self._by_method(prior)
+        note = f"{self.source.name}: {found.describe()}, which are repaired"
+        facts = {"specks": found.describe(), **choice.facts}
+        return replace(choice, facts=facts, notes=(note, *choice.notes), unchanged=False)
+
+    def _by_method(self, prior: Callable[[], Prior]) -> Choice:
+        options = {**self.options, "specks": False}
         if options["sigma"] is not None or options["method"] == "blind":
             return Choice(options)
         if options["method"] == "auto":
@@ -255,6 +279,8 @@ class DenoisePlan(Plan):
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.denoise import denoise
 
+        if options["method"] == "none":  # specks were all there was
+            return self.finished(self.pixels)
         return self.finished(denoise(self.pixels, prior=prior, progress=progress, **options))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
