@@ -45,6 +45,11 @@ def read_training_set(
 ) -> TrainingSet:
     """Read the training pictures; leave out those that look like one of ``data.val``. Raises ConfigError."""
     pictures = list(read_pictures(data.train, deep=data.noise_std > 0))
+    if not pictures:
+        raise ConfigError(
+            f"data.train: no picture in {', '.join(data.train)}; "
+            "name folders of pictures, .tar shards or single files"
+        )
     if data.val:
         held_out = Fingerprints(fingerprint(picture) for picture in read_pictures([data.val]))
         read, pictures = pictures, [picture for picture in pictures if not held_out.holds(to_bytes(picture))]

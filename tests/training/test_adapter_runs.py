@@ -118,3 +118,10 @@ def test_noise_adapters_are_called_for_noisy_hints_alone() -> None:
     assert changed == [False, False, True, True]
     copied = prior.copy(torch.float32)
     assert torch.equal(copied.denoiser(Condition(x, noisy=True))(x, 0.1), after[2])
+
+
+def test_a_folder_without_pictures_is_named(tmp_path: Path, base: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    config = adapter_run(tmp_path / "empty", tmp_path / "run", base)
+    with pytest.raises(ConfigError, match=r"no picture in .*empty; name folders"):
+        train(config)
