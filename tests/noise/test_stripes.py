@@ -59,12 +59,14 @@ def check(clean: np.ndarray, kind: str, sigma: float, noise: float = 0, channels
     assert squared(better - clean) < squared(noisy - clean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rows", "columns"])
 @pytest.mark.parametrize("name", PICTURES)
 def test_photographs_lose_their_stripes(name: str, kind: str) -> None:
     check(photo(name), kind, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rows", "columns"])
 def test_beside_other_noise(kind: str) -> None:
     check(photo("chelsea"), kind, 8, noise=10)
@@ -78,6 +80,7 @@ def test_gradients(axis: int, kind: str, noise: float) -> None:
     check(ramp(axis), kind, 8, noise)
 
 
+@pytest.mark.slow
 def test_each_channel_has_its_own() -> None:
     check(photo("chelsea"), "rows", 6, channels=3)
     noisy = in_file(photo("chelsea") + offsets("rows", 6, 5, 3))
@@ -120,6 +123,7 @@ def test_white_noise_has_none(sigma: float) -> None:
     assert find_stripes(in_file(photo("chelsea") + white(sigma))) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0, 10])
 def test_pages_of_text_have_none(noise: float) -> None:
     page = 1 - text_pages(count=1, size=384).numpy()[0][:, :320, None] / 255
