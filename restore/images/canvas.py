@@ -132,7 +132,8 @@ def canvas(image: Picture) -> Canvas[Picture]:
     TypeError
         For a kind or depth that is not known.
     ValueError
-        For another shape, no pixels, or values that are not finite or above 16 (a picture in 0..255).
+        For another shape, no pixels, or values that are not finite, above 16 (a picture in 0..255) or below
+        -16 (units of another kind).
 
     Examples
     --------
@@ -159,10 +160,14 @@ def canvas(image: Picture) -> Canvas[Picture]:
         raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
     if not torch.isfinite(batch).all():
         raise ValueError("the picture holds values that are not finite (NaN or infinity)")
-    if float(batch.amax()) > 16:
+    low, high = float(batch.amin()), float(batch.amax())
+    if low < -16:
         raise ValueError(
-            f"float pictures are expected in [0, 1], got values up to {float(batch.amax()):g}; divide by 255"
+            f"float pictures are expected in [0, 1], got values from {low:g} to {high:g}; choose a window of "
+            "them, as of Hounsfield units, and pass (values - low) / (high - low)"
         )
+    if high > 16:
+        raise ValueError(f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255")
     return Canvas(batch, image)
 
 

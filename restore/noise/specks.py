@@ -29,7 +29,7 @@ SPIKE = 4.0  # specks at an end are at least so many times as frequent as those 
 BRIGHTER = 0.08  # hot pixels are at least so much brighter than their surroundings
 # How far peaks are above their surroundings, in deviations, and the most of it that the mean of the four next
 # and the brightest neighbour have: for peaks that say that there are hot pixels, then for the others.
-STRICT, LOOSE = (8.0, 0.15, 0.35), (3.0, 0.5, 0.8)
+STRICT, LOOSE = (8.0, 0.15, 0.35), (3.0, 0.25, 0.6)
 DARK = 0.1  # dark specks like them to the hot pixels: in texture and noise there are as many
 REACH = 4  # specks are alone: pairs at up to this distance are as frequent as chance has them
 QUIET = 8  # pixels around a hot pixel in which nothing else is half as high
@@ -176,13 +176,19 @@ def _rates(found: Mask, possible: Mask, near: Mask) -> Floats | None:
 
     All ``(2, h, w, c)``: what was found, where it is possible, and content as far off near the ends.
     """
-    count, area = found.sum((1, 2, 3)), found[0, ..., 0].size
+    area = found[0, ..., 0].size
+    # Those without neighbours at their end are looked at: letters have some.
+    alone = np.stack([_neighbours(each) == 0 for each in found | near])
+    lonely, count = found & alone, (found & alone).sum((1, 2, 3))
     least = max(FEWEST, LEAST["salt and pepper"] * area)
-    if found.any((0, 3)).sum() < least or count.sum() < SPIKE * near.sum():
+    if lonely.any((0, 3)).sum() < least or count.sum() < SPIKE * (near & alone).sum():
         return None
-    rates: Floats = count / possible.sum((1, 2, 3)).clip(1)
-    expected = np.einsum("e,ehwc->hw", rates, possible.astype(np.float32))
-    return rates if _is_chance(found.sum((0, 3)).astype(np.float32), expected) else None
+    seen = possible.sum((1, 2, 3)).clip(1)
+    expected = np.einsum("e,ehwc->hw", count / seen, possible.astype(np.float32))
+    if not _is_chance(lonely.sum((0, 3)).astype(np.float32), expected):
+        return None
+    rates: Floats = found.sum((1, 2, 3)) / seen
+    return rates
 
 
 def _named(values: Planes, ends: tuple[float, float], rates: Floats, *, alike: bool) -> Specks:
@@ -248,7 +254,7 @@ def _alone_in_calm_places(values: Planes) -> Specks | None:
     black, white = dark & (middle <= ends[0]), bright & (middle >= ends[1])
     if (black | white).sum() < (1 - DARK) * (bright | dark).sum():
         return None
-    alike = (black | white).all(2).sum() > 0.8 * number
+    alike = (alone & _in_all_channels(middle, ends).any((0, 3))).sum() > 0.8 * number
     planes = (each.any(2) if alike else each for each in (black, white))
     rates = np.array([each.sum() for each in planes]) / (possible.sum() if alike else calm.sum())
     return _named(values, ends, rates, alike=bool(alike))
@@ -385,6 +391,7 @@ def _is_alone(count: Planes, expected: Planes) -> bool:
             seen = float((count[first] * count[second]).sum())
             mean = float((expected[first] * expected[second]).sum())
             luck = 5 * (mean + 1) ** 0.5
-            if not 0.5 * mean - luck <= seen <= 1.6 * mean + luck + slack:
+            # Next to each other there may be none, where only those without neighbours are looked at.
+            if max(down, abs(right)) > 1 and not 0.5 * mean - luck <= seen <= 2 * mean + luck + slack:
                 return False
     return True

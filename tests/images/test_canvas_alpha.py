@@ -77,3 +77,9 @@ def test_where_nothing_is_hidden(image: Any) -> None:
 )
 def test_bits(image: Any, bits: int) -> None:
     assert canvas(image).bits == bits
+
+
+def test_units_of_another_kind() -> None:
+    scan = np.linspace(-1000, 1500, 64).reshape(8, 8)
+    with pytest.raises(ValueError, match=r"from -1000 to 1500; choose a window of them, as of Hounsfield"):
+        canvas(scan)
