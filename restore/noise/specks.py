@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from restore.noise.chance import is_chance
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.model import Floats
 
@@ -25,18 +26,19 @@ AWAY = 0.15  # salt and pepper lie at least so far from the median of their surr
 DEVIATIONS = 4.0  # and so many deviations of these surroundings
 FAINT = 0.03  # where there are specks, what lies at an end is one when it is so far from its surroundings
 NEAR_END = 0.08  # values this close to an end are as frequent in content and noise as those at the end
+SHARPEST = 0.25  # the median of 3x3 pixels has no more of them; a star of 1.7 pixels has 0.4
 SPIKE = 4.0  # specks at an end are at least so many times as frequent as those near it
 BRIGHTER = 0.08  # hot pixels are at least so much brighter than their surroundings
 # How far peaks are above their surroundings, in deviations, and the most of it that the mean of the four next
 # and the brightest neighbour have: for peaks that say that there are hot pixels, then for the others.
 STRICT, LOOSE = (8.0, 0.15, 0.35), (3.0, 0.25, 0.6)
+# Where one channel has a peak and the others less than COLOURED of it, which no star has.
+LOOSEST, COLOURED = (3.0, 0.5, 0.8), 0.25
 DARK = 0.1  # dark specks like them to the hot pixels: in texture and noise there are as many
-REACH = 4  # specks are alone: pairs at up to this distance are as frequent as chance has them
 QUIET = 8  # pixels around a hot pixel in which nothing else is half as high
 EVEN = 4 / 255  # surroundings so close to the ends of the range may have been cut off there
-ONLY_SPECKS = 1.03  # with no more values at an end than so many times the specks there, all are specks
+CLUSTERED = 0.05  # values at an end are specks if they have no more neighbours there than chance and these
 BILEVEL = 0.01  # with fewer values between black and white a picture is a drawing or a screen
-UNEVEN = 0.2  # the squared variation of their share over the picture that content explains
 
 
 @dataclass(frozen=True)
@@ -139,16 +141,19 @@ def _salt_and_pepper(values: Planes) -> Specks | None:
     ends = float(values.min()), float(values.max())
     found, possible, near = _at_ends(middle, ends)
     black_white = _in_all_channels(middle, ends)
-    alike = found.any(3, keepdims=True) & black_white
-    if alike.sum() < 0.8 * found.any(3).sum():
+    together = found.any(3, keepdims=True) & black_white
+    alike, rates = together.sum() >= 0.8 * found.any(3).sum(), None
+    if not alike:
         rates = _rates(found, possible, near)
-        if rates is not None:
-            return _named(values, ends, rates, alike=False)
-    wider = _in_all_channels(middle, (ends[0] + NEAR_END, ends[1] - NEAR_END))
-    near = near.any(3, keepdims=True) & wider & ~black_white
-    possible = np.any(possible, axis=3, keepdims=True)
-    rates = _rates(alike, possible, near)
-    return None if rates is None else _named(values, ends, rates, alike=True)
+    if rates is None:
+        alike = True
+        wider = _in_all_channels(middle, (ends[0] + NEAR_END, ends[1] - NEAR_END))
+        near = near.any(3, keepdims=True) & wider & ~black_white
+        rates = _rates(together, np.any(possible, axis=3, keepdims=True), near)
+    if rates is None:
+        return None
+    specks = _named(values, ends, rates, alike=bool(alike))
+    return specks if specks.share >= LEAST["salt and pepper"] else None
 
 
 def _at_ends(values: Planes, ends: tuple[float, float]) -> tuple[Mask, Mask, Mask]:
@@ -160,6 +165,7 @@ def _at_ends(values: Planes, ends: tuple[float, float]) -> tuple[Mask, Mask, Mas
     away = np.maximum(AWAY, DEVIATIONS * deviation)
     possible = np.stack([around - ends[0] > away, ends[1] - around > away])
     far = np.stack([around - values > away, values - around > away])
+    far &= np.abs(_median(values, 3) - around) < SHARPEST * np.abs(values - around)
     at = np.stack([values <= ends[0], values >= ends[1]])
     near = np.stack([values <= ends[0] + NEAR_END, values >= ends[1] - NEAR_END])
     return far & at, possible, far & near & ~at
@@ -185,7 +191,7 @@ def _rates(found: Mask, possible: Mask, near: Mask) -> Floats | None:
         return None
     seen = possible.sum((1, 2, 3)).clip(1)
     expected = np.einsum("e,ehwc->hw", count / seen, possible.astype(np.float32))
-    if not _is_chance(lonely.sum((0, 3)).astype(np.float32), expected):
+    if not is_chance(lonely.sum((0, 3)).astype(np.float32), expected):
         return None
     rates: Floats = found.sum((1, 2, 3)) / seen
     return rates
@@ -201,10 +207,12 @@ def _named(values: Planes, ends: tuple[float, float], rates: Floats, *, alike: b
         for end, rate, sign in zip(ends, rates, (-1, 1), strict=True):
             at: Mask = (left - end) * sign >= 0
             at = np.broadcast_to(at.all(2, keepdims=True), at.shape) if alike else at
-            only_specks = at.mean() < ONLY_SPECKS * rate
-            off = (left - around) * sign > (0 if only_specks else np.maximum(FAINT, 2 * deviation))
+            only_specks = at.any() and _neighbours(at)[at].mean() < 8 * at.mean() + CLUSTERED
+            off = (left - around) * sign > (0 if only_specks else np.maximum(FAINT, 0.7 * deviation))
             off = np.any(off, axis=2, keepdims=True) if alike else off
-            new |= at & off & (only_specks | (_neighbours(at) <= _likely(rate)))
+            near = (left - end) * sign >= -NEAR_END
+            near = np.broadcast_to(near.all(2, keepdims=True), at.shape) if alike else near
+            new |= at & off & (only_specks | (_neighbours(near) <= _likely(rate)))
         if not new.any():
             break
         damaged |= new
@@ -245,7 +253,7 @@ def _alone_in_calm_places(values: Planes) -> Specks | None:
     possible, alone = np.any(calm, axis=2), np.any(calm & peaks, axis=2)
     number, expected = int(alone.sum()), np.zeros(possible.shape, np.float32)
     expected[possible] = number / max(int(possible.sum()), 1)
-    if number < least or not _is_chance(alone.astype(np.float32), expected):
+    if number < least or not is_chance(alone.astype(np.float32), expected):
         return None
     bright, dark = bright & calm, dark & calm
     if dark.any(2).sum() <= DARK * bright.any(2).sum():
@@ -262,24 +270,33 @@ def _alone_in_calm_places(values: Planes) -> Specks | None:
 
 def _all_peaks(values: Planes) -> Mask:
     """All hot pixels of a picture that has some: as faint as leaves no more than a tenth of others."""
-    found = np.zeros(values.shape, bool)
-    left = values
+    found, left = np.zeros(values.shape, bool), values
     for _ in range(2):  # two that touch hide each other until the first is gone
         around, deviation = _surroundings(left)
-        bright, dark = (_peaks(sign * left, sign * around, deviation, LOOSE) for sign in (1, -1))
-        height = np.abs(left - around)
+        bright, dark = (_loose_peaks(sign * left, sign * around, deviation) for sign in (1, -1))
+        sharp, height = _peaks(left, around, deviation, STRICT), np.abs(left - around)
         if not bright.any():
             break
-        sharp = _peaks(left, around, deviation, STRICT)
         levels = np.quantile(height[bright], np.linspace(0, 1, 41))
         if sharp.any():
             levels = levels.clip(min=0.8 * float(np.quantile(height[sharp], 0.05)))
-        others = [
-            (dark & (height >= level)).sum() <= DARK * (bright & (height >= level)).sum() for level in levels
-        ]
-        least = levels[others.index(True)] if any(others) else np.inf
-        new = bright & (height >= least) | sharp
+        heights, others = np.sort(height[bright]), np.sort(height[dark])
+        above = [each.size - np.searchsorted(each, levels) for each in (heights, others)]
+        enough = above[1] <= DARK * above[0]
+        new = (bright & (height >= levels[enough.argmax()]) if enough.any() else sharp) | sharp
         found, left = found | new, np.where(new, around, left)
+    return found
+
+
+def _loose_peaks(values: Planes, around: Planes, deviation: Planes) -> Mask:
+    """Values that may be hot, where it is known that there are hot pixels, bool ``(h, w, c)``."""
+    found = _peaks(values, around, deviation, LOOSE)
+    if values.shape[2] == 1:
+        return found
+    height = values - around
+    first, second = np.sort(height, axis=2)[..., -1:], np.sort(np.abs(height), axis=2)[..., -2:-1]
+    coloured = (height == first) & (second < COLOURED * first)
+    found |= coloured & _peaks(values, around, deviation, LOOSEST)
     return found
 
 
@@ -309,16 +326,20 @@ def _peaks(values: Planes, around: Planes, deviation: Planes, sharpness: tuple[f
 
 def _surroundings(values: Planes) -> tuple[Planes, Planes]:
     """The median of 5x5 pixels, and the deviation from it by the median of distances."""
-    import cv2
-
-    around = _each(lambda plane: cv2.medianBlur(plane, 5), values)
-    deviation = _each(lambda plane: cv2.medianBlur(plane, 5), np.abs(values - around)) / MEDIAN_DEVIATION
+    around = _median(values, 5)
+    deviation = _median(np.abs(values - around), 5) / MEDIAN_DEVIATION
     # Noise that was cut off at black or white is there all the same.
     for k in range(values.shape[2]):
         inside = (around[..., k] > values.min() + EVEN) & (around[..., k] < values.max() - EVEN)
         usual = np.median(deviation[..., k][inside]) if inside.any() else 0.0
         deviation[..., k][~inside] = np.maximum(deviation[..., k][~inside], usual)
     return around, deviation.astype(np.float32)
+
+
+def _median(values: Planes, side: int) -> Planes:
+    import cv2
+
+    return _each(lambda plane: cv2.medianBlur(plane, side), values)
 
 
 def _each(function: Callable[[Planes], Any], values: Planes) -> Planes:
@@ -340,58 +361,3 @@ def _middle(values: Planes) -> Planes:
     h, w = values.shape[:2]
     top, left = max(0, (h - LOOKED_AT) // 2), max(0, (w - LOOKED_AT) // 2)
     return values[top : top + LOOKED_AT, left : left + LOOKED_AT]
-
-
-def _is_chance(count: Planes, expected: Planes) -> bool:
-    """Whether points lie as if each had fallen by chance.
-
-    Parameters
-    ----------
-    count : how many are at each pixel, ``(h, w)``.
-    expected : how many chance has there on average; as many in all.
-    """
-    return _is_even(count, expected) and _is_irregular(count, expected) and _is_alone(count, expected)
-
-
-def _is_even(count: Planes, expected: Planes) -> bool:
-    """Whether the numbers in the cells of a grid vary as chance has it, and as content explains."""
-    cells = int(np.clip((count.sum() / 8) ** 0.5, 2, 16))
-    sums = []
-    for plane in (count, expected):
-        rows = [part.sum(0) for part in np.array_split(plane, cells, axis=0)]
-        sums.append(np.array([part.sum(1) for part in np.array_split(np.array(rows), cells, axis=1)]).ravel())
-    seen, mean = (each[sums[1] >= 1] for each in sums)
-    if len(seen) < 3 or seen.sum() < count.sum() / 2:
-        return False
-    spread = float(((seen - mean) ** 2 / mean).mean())
-    luck = (2 / len(seen)) ** 0.5
-    return bool(0.6 - 3 * luck < spread < 1 + 4 * luck + UNEVEN * mean.mean())
-
-
-def _is_irregular(count: Planes, expected: Planes) -> bool:
-    """Whether there are neighbours within the distance at which chance has one: on a grid there are none."""
-    import cv2
-
-    density = float(expected.sum() / (expected > 0).sum())
-    side = 2 * int((density**-0.5 - 1) / 2) + 1
-    around = [cv2.boxFilter(plane, -1, (side, side), normalize=False) - plane for plane in (count, expected)]
-    seen, mean = float((count * around[0]).sum()), float((count * around[1]).sum())
-    luck: float = (mean + 1) ** 0.5
-    return 0.5 * mean - 3 * luck <= seen <= 1.6 * mean + 5 * luck
-
-
-def _is_alone(count: Planes, expected: Planes) -> bool:
-    """Whether pairs are as frequent at every small distance as chance has them."""
-    h, w = count.shape
-    slack = 0.05 * float(count.sum())
-    for down in range(REACH + 1):
-        for right in range(-REACH if down else 1, REACH + 1):
-            first = np.s_[: h - down, max(0, -right) : w - max(0, right)]
-            second = np.s_[down:, max(0, right) : w - max(0, -right)]
-            seen = float((count[first] * count[second]).sum())
-            mean = float((expected[first] * expected[second]).sum())
-            luck = 5 * (mean + 1) ** 0.5
-            # Next to each other there may be none, where only those without neighbours are looked at.
-            if max(down, abs(right)) > 1 and not 0.5 * mean - luck <= seen <= 2 * mean + luck + slack:
-                return False
-    return True

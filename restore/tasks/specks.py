@@ -30,8 +30,8 @@ def repair(
 ) -> Picture:
     """Fill single damaged pixels from what is around them.
 
-    They are holes of one pixel, and their posterior mean has the best PSNR: in 5 % of the pixels of
-    photographs 49 dB, where a median filter of the damaged pixels alone has 43.5 and of the whole picture 33.
+    They are holes of one pixel, and their posterior mean has the best PSNR: on crops of Kodak pictures with
+    5 % of salt and pepper, found by itself, 44.6 dB, where a median filter of the whole picture has 29.7.
     In a noisy picture the known pixels stay as they are; denoise it afterwards. Where only some channels of a
     pixel are damaged, what the others differ by from their own estimates is taken over to it, by as much as
     these differences agree among channels.

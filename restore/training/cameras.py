@@ -222,13 +222,15 @@ def shelved_noise(noise: Tensor, rng: random.Random) -> Tensor:
     """Leave of noise the coarse part and a share of the rest, as a camera's own denoising does.
 
     It looks at a few pixels around each and so takes out what is finer than that. Coarse stains are left, in
-    chroma more than in luma.
+    chroma more than in luma, and the coarser the more.
     """
     planes = ycc_of(noise)
     kept = []
     for part, most, least in ((planes[:, :1], 6.0, 0.2), (planes[:, 1:], 10.0, 0.05)):
-        coarse = blurred(part, 1.5 * (most / 1.5) ** rng.random())
-        kept.append(coarse + (least + (1 - least) * rng.random() ** 2) * (part - coarse))
+        radius = 1.5 * (most / 1.5) ** rng.random()
+        coarse = blurred(part, radius)
+        fine = (least + (1 - least) * rng.random() ** 2) * (part - coarse)
+        kept.append(fine + coarse + 2 * rng.random() * blurred(part, 3 * radius))
     return rgb_of(torch.cat(kept, 1))
 
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_used_is_named(photographs: Path, tmp_path: Path) -> None
     for device in ("gpu", "cuda:77", "cpu:banana"):
         with pytest.raises(ConfigError, match=f"run.device '{device}' cannot be used"):
             train(with_run(config, device=device))
-    for source, message in ((tmp_path / "none", "expected a folder"), (tmp_path, r"\(0 pictures read\)")):
+    for source, message in ((tmp_path / "none", "expected a folder"), (tmp_path, "no picture in")):
         missing = dataclasses.replace(config, data=dataclasses.replace(config.data, train=(str(source),)))
         with pytest.raises(ConfigError, match=message):
             train(missing)
