@@ -14,7 +14,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import rgb_of, ycc_of
 from restore.images.value_range import Range, merged
-from restore.noise.estimate import measure
+from restore.noise.estimate import estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
 from restore.noise.model import NoiseModel, white_noise
 from restore.noise.picture_noise import PictureNoise, white
@@ -32,7 +32,7 @@ from restore.tasks.denoise_methods import (
 )
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
-from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, estimated_sigmas, measured
+from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, measured, pixels_of
 from restore.tasks.pages import on_even_paper
 from restore.tasks.specks import repair
 from restore.types import Estimate, Progress, from_255
@@ -150,11 +150,14 @@ def denoise(
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
     given = without_stripes_of(source) if method == "auto" else source
-    ranges = [ranges_of(one, picture.bits) for one in source.cpu()]
+    seen = [None] * len(source) if picture.visible is None else list(picture.visible[:, 0])
+    ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
-        found = _denoised(given, asked, request)
+        jobs = [_job(asked, one.cpu(), prior, each) for one, each in zip(given, seen, strict=True)]
+        found = _done(given, jobs, request)
     else:
-        found = [_at_ranges(one, each, asked, request) for one, each in zip(given, ranges, strict=True)]
+        pictures = zip(given, ranges, seen, strict=True)
+        found = [_at_ranges(one, each, asked, request, hidden) for one, each, hidden in pictures]
     changed = any(one is not None for one in found) or given is not source
     if not changed or not any(amounts):
         return picture.unchanged()
@@ -171,28 +174,49 @@ def _alike(results: list[Tensor]) -> list[Tensor]:
     return [one.to(lowest) for one in results]
 
 
-def _at_ranges(picture: Tensor, ranges: list[Range], asked: _Asked, request: Request) -> Tensor | None:
-    """Denoise a picture ``(3, h, w)`` at the ranges that it uses; None where nothing is to be done."""
+def _at_ranges(
+    picture: Tensor, ranges: list[Range], asked: _Asked, request: Request, visible: Tensor | None
+) -> Tensor | None:
+    """Denoise a picture ``(3, h, w)`` at the ranges that it uses; None where nothing is to be done.
+
+    What is done is decided at the first of them, and done at all others where the noise is still seen.
+    """
+    first, prior = ranges[0], request.drawing.prior
+    known = replace(
+        asked,
+        level=None if asked.level is None else asked.level / first.width,
+        noise=None if asked.noise is None else asked.noise.in_range(first.low, first.width),
+    )
+    inside = first.unit(picture)
+    job = _job(known, inside.cpu(), prior, visible)
+    if job.method == "none":
+        return None
+    level = _level_of(job, inside, prior)
     results = []
     for number, each in enumerate(ranges):
-        level = None if asked.level is None else asked.level / each.width
-        noise = None if asked.noise is None else asked.noise.in_range(each.low, each.width)
-        if isinstance(level, float):
-            level = min(level, request.drawing.prior.sigma_max)
         inside = each.unit(picture)
-        progress = part_of(request.progress, number, len(ranges) - 1 - number)
-        (found,) = _denoised(
-            inside[None], replace(asked, level=level, noise=noise), replace(request, progress=progress)
-        )
-        if found is None and number == 0:
-            return None
+        if number and level is not None and level * first.width / each.width < FAINT:
+            results.append(inside)
+            continue
+        own = replace(request, progress=part_of(request.progress, number, len(ranges) - 1 - number))
+        (found,) = _done(inside[None], [job.at(first, each, prior.sigma_max)], own)
         results.append(inside if found is None else found.to(inside))
     return merged(ranges, results)
 
 
-def _denoised(noisy: Tensor, asked: _Asked, request: Request) -> list[Tensor | None]:
-    """Denoise a batch of pictures; None for each that is left as it is."""
-    jobs = [_job(asked, one.cpu(), request.drawing.prior) for one in noisy]
+def _level_of(job: _Job, picture: Tensor, prior: Prior) -> float | None:
+    """The most that is known of the noise level in a picture ``(3, h, w)``; None for a page."""
+    if job.method == "page":
+        return None
+    if job.noise is not None:
+        return job.noise.state_level
+    if job.noise_std is None:
+        return measured(picture, prior).state_level
+    return float(torch.as_tensor(job.noise_std).max())
+
+
+def _done(noisy: Tensor, jobs: list[_Job], request: Request) -> list[Tensor | None]:
+    """Do to a batch of pictures what was decided; None for each that is left as it is."""
     results: list[Tensor | None] = [None] * len(jobs)
     for name, run_jobs in _RUNS.items():
         places = [k for k, job in enumerate(jobs) if job.method == name]
@@ -216,6 +240,18 @@ class _Job:
     noise: PictureNoise | None = None
     lost: NoiseModel | None = None
 
+    def at(self, known: Range, other: Range, most: float) -> _Job:
+        """The same at another range than the one that the noise is known at; most: the highest level."""
+        times = known.width / other.width
+        level = self.noise_std if self.noise_std is None else self.noise_std * times
+        if isinstance(level, float):
+            level = min(level, most)
+        noise = self.noise
+        if noise is not None:
+            noise = noise.in_range((other.low - known.low) / known.width, 1 / times)
+        # What lies beyond a range was not cut off.
+        return replace(self, noise_std=level, noise=noise, lost=self.lost if other.nominal else None)
+
 
 @dataclass(frozen=True)
 class _Asked:
@@ -227,22 +263,22 @@ class _Asked:
     noise: PictureNoise | None
 
 
-def _job(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
-    """Decide what is done to a picture ``(3, h, w)``."""
+def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
+    """Decide what is done to a picture ``(3, h, w)``; visible: ``(h, w)``, as for `choose`."""
     if asked.method != "auto":
-        return _as_told(asked, picture, prior)
+        return _as_told(asked, picture, prior, visible)
     if isinstance(asked.level, Tensor) or asked.noise is not None:
-        return _as_told(replace(asked, method="blind"), picture, prior)
+        return _as_told(replace(asked, method="blind"), picture, prior, visible)
     if asked.level is not None:
-        return _as_told(replace(asked, method="gaussian"), picture, prior)
-    choice = choose(picture, prior)
+        return _as_told(replace(asked, method="gaussian"), picture, prior, visible)
+    choice = choose(picture, prior, visible)
     method, level = choice.method, choice.noise_std
     if choice.method == "blind" or (choice.method == "real" and asked.estimate == "sample"):
         method, level = "blind", None  # which draws samples, and whose levels are those of white noise
-    return _as_told(replace(asked, method=method, level=level, noise=choice.noise), picture, prior)
+    return _as_told(replace(asked, method=method, level=level, noise=choice.noise), picture, prior, visible)
 
 
-def _as_told(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
+def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
     """What a method other than auto does to a picture ``(3, h, w)``. Raises ValueError."""
     method, level, noise = asked.method, asked.level, asked.noise
     if method in ("none", "page"):
@@ -253,9 +289,13 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior) -> _Job:
     if isinstance(level, Tensor):
         raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
     if method in ("real", "completed"):
-        return _Job(method, noise=noise or (measured(picture, prior) if level is None else white(level)))
-    if level is None:
-        level = estimated_sigmas(picture[None])[0] if noise is None else noise.sigma
+        if noise is None:
+            noise = measured(picture, prior, visible) if level is None else white(level)
+        return _Job(method, noise=noise)
+    if noise is not None:
+        level = noise.sigma
+    elif level is None:
+        level = estimate_sigma(pixels_of(picture), None if visible is None else visible.numpy())
     if level < prior.sigma_min / 2:
         return _Job("none")
     return _Job("gaussian", level, None, _cut_off(picture, "gaussian", level, prior))
@@ -366,7 +406,7 @@ def _cut_off(
     fitted = prior.facts.get("fit")
     if fitted and fitted["branch"] == method and fitted["noise"]["clipped"]:
         return None  # these weights have learned what it is like
-    pixels = picture.permute(1, 2, 0).cpu().numpy()
+    pixels = pixels_of(picture)
     if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
         return None
     if noise_std is not None:

@@ -39,10 +39,10 @@ def without_stripes_of(batch: Tensor) -> Tensor:
     return torch.stack(results) if changed else batch
 
 
-def ranges_of(picture: Tensor, bits: int) -> list[Range]:
-    """The ranges at which a picture ``(3, h, w)`` of so many bits is denoised."""
+def ranges_of(picture: Tensor, bits: int, visible: Tensor | None = None) -> list[Range]:
+    """The ranges at which a picture ``(3, h, w)`` of so many bits is denoised; visible: ``(h, w)``."""
     if min(picture.shape[-2:]) < SMALLEST:
         return [Range()]
-    ranges = exposures(picture, bits=bits)
+    ranges = exposures(picture, visible, bits=bits)
     inside = ranges[0].low >= 0 and ranges[0].high <= 1
     return [Range()] if len(ranges) == 1 and inside and ranges[0].width > ENOUGH else ranges

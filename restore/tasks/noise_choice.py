@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.images.colours import YCC
-from restore.noise.estimate import NoiseReport, estimate_sigma, measure
+from restore.noise.estimate import NoiseReport, measure
 from restore.noise.measure import SIDE, measure_noise
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
@@ -60,14 +60,14 @@ class Choice:
     noise: PictureNoise | None = None
 
 
-def choose(picture: Tensor, prior: Prior) -> Choice:
+def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choice:
     """Measure a picture's noise and choose the method for it.
 
     White noise is recognised by the picture alone, in JPEGs by luma alone, and the prior is exact for it.
-    Anything else is measured
-    by what the conditional branch removes from the most even pieces of the picture, where soft noise can be
-    told from texture, if it has learned real noise: hardly any noise leaves the picture as it is, all other
-    noise is that of a camera or a scanner. Weights that were fitted to one kind of noise are used for that.
+    Anything else is measured by what the conditional branch removes from the most even pieces of the picture,
+    where soft noise can be told from texture, if it has learned real noise: hardly any noise leaves the
+    picture as it is, all other noise is that of a camera or a scanner. Weights that were fitted to one kind
+    of noise are used for that.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
         ``(3, h, w)`` in [0, 1].
     prior : Prior
         Its facts say whether it was fitted.
+    visible : bool tensor, optional
+        ``(h, w)``, False for pixels that alpha hides, which do not count.
 
     Returns
     -------
@@ -84,8 +86,8 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
     fitted = prior.facts.get("fit")
     if fitted and fitted["branch"] == "blind":
         return Choice("blind", None, "the weights were fitted to noise of one kind")
-    pixels = picture.permute(1, 2, 0).cpu().numpy()
-    found = measure(pixels)
+    pixels, seen = pixels_of(picture), None if visible is None else visible.numpy()
+    found = measure(pixels, seen)
     level = f"noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"
     if fitted and found.sigma >= FAINT:
         sigma = from_255(fitted["noise"]["sigma"])
@@ -93,19 +95,19 @@ def choose(picture: Tensor, prior: Prior) -> Choice:
             "gaussian", sigma, f"the weights were fitted to noise of sigma {to_255(sigma):.1f} (of 255)"
         )
     small = min(pixels.shape[:2]) < SIDE
-    other = None if fitted or small else _other_noise(pixels, found)
+    other = None if fitted or small else _other_noise(pixels, found, seen)
     if small or not knows_real_noise(prior):
         if other is not None:
             return Choice("blind", found.sigma, other.describe(), other.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
     if other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED:
         return Choice("gaussian", found.sigma, level, found.correlation)
-    fine = _in_luma(pixels)
-    whole = measure_noise([pixels], most=3000).sigma
+    fine = _in_luma(pixels, seen)
+    whole = measure_noise([pixels], most=3000, visible=[seen]).sigma
     if fine.sigma > max(PLAIN, whole / 2) and abs(fine.correlation) < CORRELATED:
         why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
         return Choice("gaussian", STORED * fine.sigma, why, fine.correlation)
-    noise = measured(picture, prior)
+    noise = measured(picture, prior, visible)
     method: Literal["none", "real"] = "real" if _is_noise(noise) else "none"
     return Choice(method, noise.state_level, noise.describe(), noise.correlation, noise)
 
@@ -123,14 +125,14 @@ def _is_noise(noise: PictureNoise) -> bool:
     return level > (LEAST if noise.correlation > SOFT else LEAST_FINE)
 
 
-def _in_luma(pixels: NDArray[Any]) -> NoiseReport:
+def _in_luma(pixels: NDArray[Any], visible: NDArray[np.bool_] | None) -> NoiseReport:
     """The white noise of the channels of a picture ``(h, w, 3)``, measured in luma alone.
 
     JPEG with chroma at half size leaves no fine noise in chroma, and so none that all channels share; luma it
     leaves as it is.
     """
     weights = np.array([YCC[:3]]).T
-    found = measure(pixels @ weights)
+    found = measure(pixels @ weights, visible)
     if not np.any(pixels[..., 1:] - pixels[..., :1]):
         return found
     return replace(found, sigma=found.sigma / float(np.sqrt((weights**2).sum())))
@@ -141,17 +143,19 @@ def knows_real_noise(prior: Prior) -> bool:
     return "noise_adapters" in prior.facts or prior.facts.get("mix", {}).get("real", 0) > 0
 
 
-def _other_noise(pixels: NDArray[Any], found: NoiseReport) -> NoiseModel | None:
+def _other_noise(
+    pixels: NDArray[Any], found: NoiseReport, visible: NDArray[np.bool_] | None
+) -> NoiseModel | None:
     """The noise of a picture ``(h, w, 3)`` where it is plainly not white; None where it may be.
 
     Two estimates complement each other: the finest frequencies tell noise from texture but miss smooth noise,
     and the flattest patches the other way round. Noise that differs between channels is measured on
     differences of colours, which have hardly any texture.
     """
-    model = measure_noise([pixels], most=3000)
+    model = measure_noise([pixels], most=3000, visible=[visible])
     gray = len(model.channels) == 1
     # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
-    colours = model if gray else min(_colour_noise(pixels), key=lambda noise: noise.sigma)
+    colours = model if gray else min(_colour_noise(pixels, visible), key=lambda noise: noise.sigma)
     smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
     coarse = gray and min(found.sigma, model.sigma) > VISIBLE / 2 and found.correlation > CORRELATED
     grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * found.sigma
@@ -160,14 +164,14 @@ def _other_noise(pixels: NDArray[Any], found: NoiseReport) -> NoiseModel | None:
     return colours if smooth else model
 
 
-def _colour_noise(pixels: NDArray[Any]) -> list[NoiseModel]:
+def _colour_noise(pixels: NDArray[Any], visible: NDArray[np.bool_] | None) -> list[NoiseModel]:
     """The noise of the differences of colours of a picture ``(h, w, 3)``, of the level of its channels."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
     differences = ((one - green) / 2**0.5 + 0.5 for one in (red, blue))
-    return [measure_noise([difference[..., None]], most=3000) for difference in differences]
+    return [measure_noise([each[..., None]], most=3000, visible=[visible]) for each in differences]
 
 
-def measured(picture: Tensor, prior: Prior) -> PictureNoise:
+def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> PictureNoise:
     """Measure the noise of a picture by what the prior removes from its most even pieces.
 
     The conditional branch, told nothing, removes a share of the noise that was measured (`LEFT_IN`).
@@ -178,24 +182,26 @@ def measured(picture: Tensor, prior: Prior) -> PictureNoise:
         ``(3, h, w)`` in [0, 1], at least 16x16 pixels.
     prior : Prior
         One that can be shown a picture.
+    visible : bool tensor, optional
+        ``(h, w)``, False for pixels that alpha hides: pieces without them are preferred.
 
     Returns
     -------
     PictureNoise
         Measured in the whole of a small picture, in the most even pieces of a large one.
     """
-    pieces = even_pieces(picture).to(prior.device)
+    pieces = even_pieces(picture, visible).to(prior.device)
     condition = Condition(pieces, noise_std=None, noisy=True)
     restored = prior.denoiser(condition)(pieces, prior.sigma_max)
     found = noise_between(_side_by_side(pieces), _side_by_side(restored))
     return found.scaled(LEFT_IN)
 
 
-def even_pieces(picture: Tensor) -> Tensor:
+def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Tensor:
     """The pieces of a picture ``(3, h, w)`` with the least texture, ``(n, 3, s, s)``; all of a small one.
 
-    Texture is judged at a quarter of the size, where there is little noise. Pieces in black or white say
-    nothing and come last.
+    Texture is judged at a quarter of the size, where there is little noise. Pieces that are black, white or
+    hidden say nothing and come last.
     """
     side = LOOKED_AT
     _, h, w = picture.shape
@@ -205,6 +211,8 @@ def even_pieces(picture: Tensor) -> Tensor:
     small = F.avg_pool2d(picture[None], 4)
     down, across = (small.diff(dim=dim).abs().mean(1) for dim in (2, 3))
     ends = ((picture <= 0) | (picture >= 1)).float().mean(0)
+    if visible is not None:
+        ends = torch.where(visible, ends, 1.0)
     scores = []
     for row in range(rows):
         for column in range(columns):
@@ -222,6 +230,7 @@ def _side_by_side(batch: Tensor) -> NDArray[Any]:
     return torch.cat(list(batch.cpu()), 2).permute(1, 2, 0).numpy()
 
 
-def estimated_sigmas(batch: Tensor) -> list[float]:
-    """The estimated level of white noise in each picture of a batch ``(b, 3, h, w)``, in [0, 1] units."""
-    return [estimate_sigma(picture.permute(1, 2, 0).cpu().numpy()) for picture in batch]
+def pixels_of(picture: Tensor) -> NDArray[Any]:
+    """A picture ``(3, h, w)`` as an array ``(h, w, 3)``."""
+    pixels: NDArray[Any] = picture.permute(1, 2, 0).cpu().numpy()
+    return pixels

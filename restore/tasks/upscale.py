@@ -22,6 +22,7 @@ from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
 from restore.tasks.catalogue import BRANCH_CALLS, SCALES
 from restore.tasks.drawing import Drawing
+from restore.tasks.holes import filled_where_hidden
 from restore.types import Estimate, Progress
 
 # The highest and the lowest noise level of projection; measured on the validation pictures.
@@ -78,7 +79,7 @@ def upscale(
         The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
     consistent : bool
         Whether the result, rounded to its depth and reduced again, has to be the input to half a level of 8
-        bits, wherever a picture in [0, 1] can be that.
+        bits, wherever a picture in [0, 1] can be that and alpha is not 0.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
@@ -119,7 +120,8 @@ def upscale(
     steps = steps or chosen.steps
     picture = canvas(image)
     drawing = Drawing(prior or shipped(), rng, run)
-    small = picture.batch.to(drawing.prior.device)
+    # The colours that alpha 0 hides would be drawn into the rim of what is seen.
+    small = filled_where_hidden(picture.batch, picture.visible).to(drawing.prior.device)
     h, w = small.shape[-2:]
     size = round(h * scale), round(w * scale)
     bicubic = resize(small, size)

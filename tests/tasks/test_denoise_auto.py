@@ -19,11 +19,12 @@ from scipy.ndimage import gaussian_filter
 from restore import images
 from restore.cli.main import main
 from restore.images.canvas import canvas
+from restore.noise.estimate import estimate_sigma
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, save
 from restore.tasks import denoise as task
 from restore.tasks.denoise import denoise
-from restore.tasks.noise_choice import Choice, choose, estimated_sigmas
+from restore.tasks.noise_choice import Choice, choose, pixels_of
 from restore.testing import tiny_prior
 from restore.training.holes import text_pages
 
@@ -69,7 +70,7 @@ NAMES = ("astronaut", "coffee", "chelsea")
 @pytest.mark.parametrize(("sigma", "within"), [(15, 0.04), (25, 0.04), (50, 0.07), (75, 0.06)])
 def test_noise_is_measured_as_before_it_was_cut_off(name: str, sigma: int, within: float) -> None:
     pixels = canvas(as_file(photograph(name), "white", sigma)).batch
-    assert [255 * level for level in estimated_sigmas(pixels)] == pytest.approx([sigma], rel=within)
+    assert [255 * estimate_sigma(pixels_of(one)) for one in pixels] == pytest.approx([sigma], rel=within)
 
 
 @pytest.mark.parametrize("name", [*NAMES, "ramp"])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng
 from restore.noise.model import white_noise
-from restore.tasks import catalogue, noise_choice
+from restore.tasks import catalogue
 from restore.tasks import denoise as denoise_task
 from restore.tasks import denoise_methods as methods
 from restore.tasks.denoise import denoise
@@ -187,11 +187,11 @@ def test_denoise_of_little_noise_is_one_call() -> None:
 def test_denoise_estimates_each_picture_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    def estimate_sigma(pixels: np.ndarray[Any, Any]) -> float:
+    def estimate_sigma(pixels: np.ndarray[Any, Any], visible: object) -> float:
         seen.append((pixels.shape, pixels.dtype))
         return float(pixels.mean())
 
-    monkeypatch.setattr(noise_choice, "estimate_sigma", estimate_sigma)
+    monkeypatch.setattr(denoise_task, "estimate_sigma", estimate_sigma)
     tint = torch.tensor([0.9, 1.0, 1.1]).view(3, 1, 1)
     batch = torch.stack([level * tint.expand(3, 8, 6) for level in (0.2, 0.0, 0.4)])
     recorder, reports = Recorder(), Reports()

@@ -192,14 +192,15 @@ class DenoisePlan(Plan):
         from restore.images.canvas import canvas
         from restore.tasks.denoise_input import ranges_of, stripes_of, without_stripes_of
         from restore.tasks.holes import filled_where_hidden
-        from restore.tasks.noise_choice import choose
+        from restore.tasks.noise_choice import choose, pixels_of
 
         picture, name = canvas(self.pixels), self.source.name
         batch = filled_where_hidden(picture.batch, picture.visible)
-        first, *longer = ranges_of(batch[0], picture.bits)
+        seen = None if picture.visible is None else picture.visible[0, 0]
+        first, *longer = ranges_of(batch[0], picture.bits, seen)
         given = first.unit(batch)
-        stripes = stripes_of(given[0].permute(1, 2, 0).numpy()) if first.nominal else []
-        found = choose(without_stripes_of(given)[0] if stripes else given[0], prior)
+        stripes = stripes_of(pixels_of(given[0])) if first.nominal else []
+        found = choose(without_stripes_of(given)[0] if stripes else given[0], prior, seen)
         facts: dict[str, Any] = {"method": found.method, "noise": found.why}
         if found.noise is not None:
             facts |= _facts(found.noise)
@@ -228,19 +229,20 @@ class DenoisePlan(Plan):
     def _with_level(self, options: dict[str, Any]) -> Choice:
         """Estimate the noise level, and check that the noise is white."""
         from restore.images.canvas import canvas
-        from restore.noise.estimate import neighbour_correlation
-        from restore.tasks.noise_choice import CORRELATED, estimated_sigmas
+        from restore.noise.estimate import measure
+        from restore.tasks.noise_choice import CORRELATED, pixels_of
 
-        batch, name = canvas(self.pixels).batch, self.source.name
-        (sigma,) = estimated_sigmas(batch)
-        notes = [f"{name}: noise sigma estimated at {to_255(sigma):.1f} (of 255)"]
-        correlation = neighbour_correlation(batch[0].permute(1, 2, 0).numpy())
-        if correlation > CORRELATED:
+        picture, name = canvas(self.pixels), self.source.name
+        found = measure(
+            pixels_of(picture.batch[0]), None if picture.visible is None else picture.visible[0, 0].numpy()
+        )
+        notes = [f"{name}: noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"]
+        if found.correlation > CORRELATED:
             notes.append(
-                f"{name}: neighbouring pixels share noise (correlation {correlation:.2f}), which is "
+                f"{name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
                 "taken for detail; --method blind removes more of it"
             )
-        return Choice(options, {"sigma": round(to_255(sigma), 3)}, tuple(notes))
+        return Choice(options, {"sigma": round(to_255(found.sigma), 3)}, tuple(notes))
 
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
         """Say so when the weights were fitted for another method than the one that is used."""
