@@ -147,7 +147,7 @@ def inpaint(
     if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
-    missing = _missing(hole, picture.visible)
+    missing = missing_of(hole, picture.visible)
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
     batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
@@ -185,8 +185,11 @@ def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | No
     return jumps
 
 
-def _missing(hole: Tensor, visible: Tensor | None) -> Tensor:
-    """The holes, and what alpha 0 hides: that is not known either, though it stays as it is."""
+def missing_of(hole: Tensor, visible: Tensor | None) -> Tensor:
+    """The holes, and what alpha 0 hides: that is not known either, though it stays as it is.
+
+    Raises ValueError where that is all of a picture.
+    """
     if visible is None:
         return hole
     missing = torch.maximum(hole, (~visible).to(hole))

@@ -279,11 +279,14 @@ def _split(
     return half_quadratic_splitting(denoise, start, sigmas, share=share_of(steps), progress=progress)
 
 
-def workload(hole: Tensor, method: catalogue.Method, prior: Prior) -> int:
-    """How many pixels every step computes for a picture with a hole ``(1, 1, h, w)``, at all sizes."""
+def workload(hole: Tensor, missing: Tensor, method: catalogue.Method, prior: Prior) -> int:
+    """How many pixels every step computes for a picture with a hole ``(1, 1, h, w)``, at all sizes.
+
+    missing: the hole and what alpha hides.
+    """
     total = 0
     for top, bottom, left, right in surroundings(hole, CONTEXT):
-        piece, size = hole[..., top:bottom, left:right], (bottom - top, right - left)
+        piece, size = missing[..., top:bottom, left:right], (bottom - top, right - left)
         for _ in range(1 + (0 if method.name in FROM_NOISE else halvings(piece, method.estimate))):
             total += prior.computed(size, differentiable=method.gradient)
             size = (size[0] + 1) // 2, (size[1] + 1) // 2

@@ -18,6 +18,7 @@ from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
+from restore.tasks.pages import looks_like_page
 from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
@@ -51,6 +52,8 @@ class Choice:
         Of the noise of neighbouring pixels, 0 to 1.
     noise : PictureNoise, optional
         What was measured with the help of the prior.
+    page : bool
+        Whether it is a page of print.
     """
 
     method: Literal["none", "gaussian", "real", "blind"]
@@ -58,6 +61,7 @@ class Choice:
     why: str
     correlation: float = 0.0
     noise: PictureNoise | None = None
+    page: bool = False
 
 
 def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choice:
@@ -66,8 +70,8 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     White noise is recognised by the picture alone, in JPEGs by luma alone, and the prior is exact for it.
     Anything else is measured by what the conditional branch removes from the most even pieces of the picture,
     where soft noise can be told from texture, if it has learned real noise: hardly any noise leaves the
-    picture as it is, all other noise is that of a camera or a scanner. Weights that were fitted to one kind
-    of noise are used for that.
+    picture as it is, all other noise is that of a camera or a scanner. On pages of print the branch is used,
+    which has learned letters. Weights that were fitted to one kind of noise are used for that.
 
     Parameters
     ----------
@@ -108,8 +112,11 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
         why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
         return Choice("gaussian", STORED * fine.sigma, why, fine.correlation)
     noise = measured(picture, prior, visible)
-    method: Literal["none", "real"] = "real" if _is_noise(noise) else "none"
-    return Choice(method, noise.state_level, noise.describe(), noise.correlation, noise)
+    if not _is_noise(noise):
+        return Choice("none", noise.state_level, noise.describe(), noise.correlation, noise)
+    if looks_like_page(pixels):  # where paper grain is as strong as letters, states of its level lose them
+        return Choice("blind", None, f"{noise.describe()}, on a page of print", noise.correlation, page=True)
+    return Choice("real", noise.state_level, noise.describe(), noise.correlation, noise)
 
 
 def _is_noise(noise: PictureNoise) -> bool:

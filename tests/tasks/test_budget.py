@@ -31,7 +31,7 @@ from restore.tasks import catalogue
 from restore.tasks.budget import Plan, plan, repaint_calls
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
-from restore.tasks.inpaint import inpaint
+from restore.tasks.inpaint import inpaint, missing_of
 from restore.tasks.inpaint_methods import Jumps, workload
 from restore.tasks.solve import solve
 from restore.tasks.upscale import upscale
@@ -167,10 +167,14 @@ def test_the_pixels_that_tiles_compute(size: tuple[int, int], tile: int) -> None
     assert tiling.computed_pixels(size, tile=tile, halo=19, multiple=16) == sum(seen)
 
 
-def test_the_work_of_holes_is_what_the_network_is_given() -> None:
+@pytest.mark.parametrize("hidden", [0, 100])
+def test_the_work_of_holes_is_what_the_network_is_given(hidden: int) -> None:
     mask = box_mask(400, 300, 40, 120, 30, 110)
     mask[380:384, 290:294] = 255  # one deep hole, one speck far from it
     hole = torch.from_numpy(mask > 0)[None, None].float()
+    image = torch.cat([picture(3, 400, 300), torch.ones(1, 400, 300)])
+    image[3, 400 - hidden :, 300 - hidden :] = 0  # the speck lies deep in what alpha hides
+    missing = missing_of(hole, image[None, 3:] > 0)
 
     class Counting(Recorder):
         def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
@@ -178,8 +182,8 @@ def test_the_work_of_holes_is_what_the_network_is_given() -> None:
 
     for estimate in ("mean", "sample"):
         backbone, method = Counting(), catalogue.find("inpaint", "alternating", estimate)
-        inpaint(picture(3, 400, 300), mask, estimate=estimate, steps=5, prior=backbone)  # type: ignore[arg-type]
-        assert backbone.pixels == 5 * workload(hole, method, backbone)  # type: ignore[arg-type]
+        inpaint(image, mask, estimate=estimate, steps=5, prior=backbone)  # type: ignore[arg-type]
+        assert backbone.pixels == 5 * workload(hole, missing, method, backbone)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------- curves

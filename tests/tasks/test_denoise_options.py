@@ -204,9 +204,15 @@ def test_noise_is_measured_whatever_the_size() -> None:
 
 
 def test_pages_are_told_from_photographs() -> None:
-    page = np.full((120, 90, 3), 0.85)
-    page[20:100:8, 10:80] = 0.2
-    assert looks_like_page(page)
+    page = np.full((120, 180, 3), 0.85)
+    for top in range(10, 110, 14):
+        for left in range(10, 170, 8):
+            page[top : top + 8, left : left + 4] = 0.2
+    shadow = np.linspace(1, 0.6, 180)[None, :, None]
+    for one in (page, page.swapaxes(0, 1), 0.5 * page, shadow * page):
+        assert looks_like_page(one)
+    bars = np.full((120, 90, 3), 0.85)
+    bars[20:100:8, 10:80] = 0.2
     ramp = np.linspace(0, 1, 90)[None, :, None] * np.ones((120, 1, 3))
-    assert not looks_like_page(ramp)
-    assert not looks_like_page(0.3 * page)
+    for one in (bars, ramp, 1 - page, page[:40, :60]):
+        assert not looks_like_page(one)

@@ -208,6 +208,8 @@ class DenoisePlan(Plan):
             facts["sigma"] = round(first.width * to_255(found.noise_std), 3)
         notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
         notes.append(f"{name}: {found.why}: {_DONE[found.method]}")
+        if found.page:
+            notes.append(f"{name}: --page also evens out the paper, with its stains and shadows, to white")
         if stripes:
             facts["stripes"] = [each.describe() for each in stripes]
         if longer or not first.nominal:

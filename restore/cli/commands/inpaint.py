@@ -199,12 +199,15 @@ class InpaintPlan(Plan):
         import numpy as np
         import torch
 
+        from restore.images.canvas import canvas
+        from restore.tasks.inpaint import missing_of
         from restore.tasks.inpaint_methods import workload
 
         method = catalogue.find("inpaint", options["method"], options["estimate"])
 
-        def work(hole: NDArray[np.bool_]) -> int:
-            return workload(torch.from_numpy(hole)[None, None].float(), method, prior)
+        def work(hole: NDArray[np.bool_], visible: Tensor | None = None) -> int:
+            holes = torch.from_numpy(hole)[None, None].float()
+            return workload(holes, missing_of(holes, visible), method, prior)
 
         def trial(options: Options) -> int:
             side: int = min(SMALL, *self.hole.shape)
@@ -216,7 +219,7 @@ class InpaintPlan(Plan):
             _filled(gray, speck, {**options, "steps": steps, "jumps": jumps}, prior=prior)
             return max(1, work(speck))
 
-        return Workload("inpaint", work(self.hole), trial)
+        return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         return self.finished(_filled(self.pixels, self.hole, options, prior=prior, progress=progress))
