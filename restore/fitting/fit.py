@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from restore.errors import ConfigError
 from restore.fitting.fitter import FitSetup, Fitter
@@ -176,9 +177,11 @@ def fit(
     _choose_branch(report, held_out, used, options.say)
     folder = run_folder(output)
     folder.mkdir(parents=True, exist_ok=True)
-    fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, base), store, folder)
+    blind = report.branch == "blind"
+    first = base.alone(for_noise=blind)  # the branch begins with what it knows of the noise of cameras
+    fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, first), store, folder)
     if _train(fitter, report, held_out, options, started):
-        _write(fitter, report, learning, output)
+        _write(fitter, report, learning, output, base.noise_adapters if blind else {})
         gain = held_out.compare(report.before[report.branch], report.after)
         options.say(f"on those kept aside: {gain}: {output}")
     return report
@@ -254,7 +257,10 @@ def _store(noisy: NoisySet, config: FitConfig, crop: int, base: Backbone, say: S
     return PictureStore([scene.views for scene in noisy.scenes], crop, base.device)
 
 
-def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> None:
+def _write(
+    fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path, before: dict[str, Tensor]
+) -> None:
+    """Write what was learned; before: adapters that are in the weights it began with."""
     base, config = fitter.base, fitter.config
     seen = Fingerprints.parse(base.facts.get("fingerprints", ""))
     learned = Fingerprints(fingerprint(to_bytes(scene.views[0])) for scene in noisy.scenes)
@@ -265,7 +271,7 @@ def _write(fitter: Fitter, report: FitReport, noisy: NoisySet, output: Path) -> 
         "fingerprints": seen.merged(learned).text(),
     }
     if config.rank:
-        tensors = adapters.plain_names(fitter.best)
+        tensors = adapters.stacked(before, adapters.plain_names(fitter.best))
         facts = {key: facts[key] for key in ("fit", "fingerprints")}
         save_adapters(tensors, output, base=base.facts.get("sha256", ""), facts=facts)
     else:

@@ -152,3 +152,22 @@ def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[s
         change = (B.float() @ A.float()).view_as(weight)
         state[f"{name}.weight"] = (weight.float() + change).to(weight.dtype)
     return state
+
+
+def stacked(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give adapters that change a network by as much as two others together; their ranks add up.
+
+    Examples
+    --------
+    >>> one = {"c.A": torch.ones(1, 3), "c.B": torch.ones(2, 1)}
+    >>> both = stacked(one, one)
+    >>> both["c.A"].shape, both["c.B"].shape
+    (torch.Size([2, 3]), torch.Size([2, 2]))
+    >>> float(merged({"c.weight": torch.ones(2, 3, 1, 1)}, both)["c.weight"].mean())
+    3.0
+    """
+    found = {**first, **second}
+    for name in first.keys() & second.keys():
+        one, other = first[name].float(), second[name].float()
+        found[name] = torch.cat([one.to(other.device), other], 0 if name.endswith(".A") else 1)
+    return found

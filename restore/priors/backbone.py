@@ -270,6 +270,14 @@ class Backbone:
         other.noise_adapters = self.noise_adapters
         return other.to(dtype=dtype)
 
+    def alone(self, *, for_noise: bool) -> Backbone:
+        """Give the network by itself, to be trained further: with its adapters for noise in it, or without."""
+        network = copy.deepcopy(self.for_noise if for_noise else self.network)
+        facts = {key: value for key, value in self.facts.items() if key != "noise_adapters"}
+        other = Backbone(network, self.config, facts)
+        other.tile, other.ensemble = self.tile, self.ensemble
+        return other
+
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
         """Give how many pixels one call computes for a picture of ``size`` (h, w), halos included."""
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fitting_runs import different, fit, interrupt_at, load, quick, rows_of, sin
 from safetensors import safe_open
 
 from restore.errors import ConfigError
+from restore.fitting import fit as fitting
 from restore.priors import adapters
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped_weights
@@ -66,6 +68,32 @@ def test_whole_weights_that_began_as_adapters_take_adapters(tmp_path: Path, weig
         fit(singles(), name, quick(rank=rank, steps=1), base=started, force=True, say=len)
         started = load(name)
     assert started.facts["fit"]["config"]["rank"] == 1
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.parametrize("branch", ["blind", "gaussian"])
+def test_the_branch_begins_with_the_adapters_for_noise(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, branch: str, rank: int
+) -> None:
+    (tmp_path / "base.safetensors").write_bytes(weights.read_bytes())
+    base = load(weights)
+    changed = copy.deepcopy(base.network)
+    for k, parameter in enumerate(adapters.add_adapters(changed, 1)):
+        torch.nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(k))
+    base.noise_adapters = {name: t.detach() for name, t in adapters.adapter_tensors(changed).items()}
+    base.facts["noise_adapters"] = "0123"
+
+    def chosen(report: Any, *_: object) -> None:
+        report.branch, report.before = branch, {branch: 1.0}
+
+    monkeypatch.setattr(fitting, "_choose_branch", chosen)
+    output = tmp_path / "own.safetensors"
+    fit(singles(), output, quick(rank=rank, steps=1, lr=1e-9), base=base, force=True, say=len)
+    fitted = load(output)
+    assert "noise_adapters" not in fitted.facts
+    expected = base.for_noise if branch == "blind" else base.network
+    for name, tensor in expected.state_dict().items():
+        assert torch.allclose(fitted.network.state_dict()[name], tensor, atol=2e-3), name
 
 
 @pytest.mark.slow
