@@ -150,11 +150,13 @@ class Plan(ABC):
 class PictureCommand(ABC):
     """A command that restores pictures, with its checked options.
 
-    ending: added to the names of results. reads: files that are read besides the pictures.
+    ending: added to the names of results. reads: files that are read besides the pictures. finite: whether
+    pictures are refused that hold NaN; else the plan refuses them.
     """
 
     ending: str
     reads: tuple[Path, ...] = ()
+    finite: bool = True
 
     def __init__(self, options: Options):
         self.options = options

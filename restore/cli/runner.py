@@ -75,7 +75,8 @@ class Runner:
         self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
-        picture = images.decode(self.recorder.read(job.source), name=job.name)
+        data = self.recorder.read(job.source)
+        picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)

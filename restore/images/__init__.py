@@ -23,6 +23,7 @@ from restore.images.jpeg_coding import JpegCoding
 from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
 from restore.images.reader import (
+    check_finite,
     decode,
     decode_mask,
     list_inputs,
@@ -34,7 +35,7 @@ from restore.images.reader import (
 from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
-    "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "decode",
-    "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk", "read", "read_bytes",
-    "read_mask", "read_pages", "to_tensor", "write", "write_bytes",
+    "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "check_finite",
+    "decode", "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk", "read",
+    "read_bytes", "read_mask", "read_pages", "to_tensor", "write", "write_bytes",
 ]  # fmt: skip

@@ -113,7 +113,7 @@ class Canvas(Generic[Picture]):
         return self.original.copy()
 
 
-def canvas(image: Picture) -> Canvas[Picture]:
+def canvas(image: Picture, *, checked: bool = True) -> Canvas[Picture]:
     """Read a picture from an array, a tensor or a PIL image.
 
     Parameters
@@ -121,6 +121,7 @@ def canvas(image: Picture) -> Canvas[Picture]:
     image : a NumPy array ``(h, w)`` or ``(h, w, c)`` of uint8, uint16 or float; a float tensor
         ``(c, h, w)`` or ``(b, c, h, w)``; or a PIL image. Floats are in [0, 1]. c is 1 (gray), 2 (gray and
         alpha), 3 (RGB) or 4 (RGB and alpha).
+    checked : whether its values are; else that is left to the caller (`check_values`).
 
     Returns
     -------
@@ -158,6 +159,13 @@ def canvas(image: Picture) -> Canvas[Picture]:
         )
     if min(batch.shape) < 1:
         raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
+    if checked:
+        check_values(batch)
+    return Canvas(batch, image)
+
+
+def check_values(batch: Tensor) -> None:
+    """Raise ValueError for values that are not finite, above 16 or below -16."""
     if not torch.isfinite(batch).all():
         raise ValueError("the picture holds values that are not finite (NaN or infinity)")
     low, high = float(batch.amin()), float(batch.amax())
@@ -168,7 +176,6 @@ def canvas(image: Picture) -> Canvas[Picture]:
         )
     if high > 16:
         raise ValueError(f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255")
-    return Canvas(batch, image)
 
 
 def in_colour(image: Picture) -> Picture:

@@ -20,6 +20,7 @@ from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -92,7 +93,7 @@ def read_pages(path: str | Path) -> list[Picture]:
     return [replace(picture, pages=1, notes=()) for picture in (first, *rest)]
 
 
-def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
+def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True) -> Picture:
     """Decode a picture that is already in memory, as `read` does.
 
     Parameters
@@ -100,6 +101,7 @@ def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
     data : the bytes of the file.
     name : what messages call the file.
     page : the page of a TIFF, from 0; other files ignore it.
+    finite : whether values that are not finite are refused; else that is left to the caller (`check_finite`).
 
     Returns
     -------
@@ -133,12 +135,20 @@ def decode(data: bytes, *, name: str, page: int = 0) -> Picture:
         raise ImageError(
             f"{name}: expected a whole picture, got a damaged or truncated file ({reason}); get a fresh copy"
         ) from error
-    _check_finite(picture, name)
+    if finite:
+        check_finite(picture, name)
     return _upright(picture)
 
 
-def _check_finite(picture: Picture, name: str) -> None:
-    """Raise ImageError for a picture of floats that are not all finite."""
+def check_finite(picture: Picture, name: str, *, unread: NDArray[np.bool_] | None = None) -> None:
+    """Raise ImageError for a picture of floats that are not all finite.
+
+    Parameters
+    ----------
+    picture : to be looked at.
+    name : what the message calls it.
+    unread : bool ``(h, w)``, True where pixels may be anything; None for nowhere.
+    """
     import numpy as np
 
     if picture.pixels.dtype.name != "float32":
@@ -146,6 +156,8 @@ def _check_finite(picture: Picture, name: str) -> None:
     bad = ~np.isfinite(picture.pixels).all(axis=2)
     if picture.alpha is not None:
         bad |= ~np.isfinite(picture.alpha)
+    if unread is not None:
+        bad &= ~unread
     if bad.any():
         y, x = np.argwhere(bad)[0]
         raise ImageError(

@@ -360,10 +360,3 @@ def _robust_mean(precision: Floats, weighted: Floats, parts: int) -> Floats:
     known = np.trace(precision, axis1=-2, axis2=-1) > 10 * BLOCK / UNKNOWN
     few: NDArray[np.bool_] = known.mean(2) < 0.2
     return np.where(few[..., None], np.nan, mean)
-
-
-def _offsets(steps: Floats, parts: Floats, evidence: _Evidence) -> Floats:
-    """The offsets of one plane; 0 without any evidence for them."""
-    if not evidence.share:
-        return np.zeros(len(steps) + 1)
-    return separated(steps, parts, evidence.variance, evidence.noise)

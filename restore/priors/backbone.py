@@ -271,7 +271,7 @@ class Backbone:
         return other.to(dtype=dtype)
 
     def alone(self, *, for_noise: bool) -> Backbone:
-        """Give the network by itself, to be trained further: with its adapters for noise in it, or without."""
+        """Give the network by itself, to be trained on: with its adapters for noise in it, or without."""
         network = copy.deepcopy(self.for_noise if for_noise else self.network)
         facts = {key: value for key, value in self.facts.items() if key != "noise_adapters"}
         other = Backbone(network, self.config, facts)

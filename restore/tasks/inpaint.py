@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng
-from restore.images.canvas import Picture, canvas, hole_of
+from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
@@ -54,7 +54,8 @@ def inpaint(
     ----------
     image : array, tensor or PIL image
         A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept. What is in
+        the hole is not read, and may be NaN.
     mask : array, tensor or PIL image
         ``(h, w)`` of the picture's size, one for all pictures of a batch or ``(b, 1, h, w)``, one for each.
         White, more than half of the mask's range, is the hole.
@@ -137,11 +138,13 @@ def inpaint(
     run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
     rng = seeded_rng(seed)
     plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
-    picture = canvas(image)
+    picture = canvas(image, checked=False)
     batch = picture.batch
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
     check_masks(hole, batch)
     hole = grown(hole, grow)
+    batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
+    check_values(batch)
     if not hole.any():
         return picture.unchanged()
     if hole.flatten(1).all(1).any():

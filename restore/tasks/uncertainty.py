@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng
-from restore.images.canvas import Picture, canvas, hole_of
+from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.resize import resize
 from restore.inverse.build import Building, chain_of
@@ -109,9 +109,11 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, p
     ValueError
         For fewer than two samples, and as the task does.
     """
-    batch = canvas(image).planes  # gray samples are means of their channels, as results are
+    batch = canvas(image, checked=False).planes  # gray samples are means of their channels, as results are
     hole = hole_of(mask, (batch.shape[-2], batch.shape[-1])).to(batch)
     check_masks(hole, batch)
+    batch = batch.masked_fill(hole > 0, 0)  # nothing there is read
+    check_values(batch)
     hole = hole.expand(len(batch), -1, -1, -1)
 
     def spread(picture: Tensor, missing: Tensor) -> Tensor:

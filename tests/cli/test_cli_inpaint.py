@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from command_photos import HOLE, ICC, KINDS, PHOTO, save_kind
 from commands import cli
 from numpy.typing import NDArray
@@ -144,3 +145,20 @@ def test_jpeg_keeps_what_a_jpeg_can(weights: Path) -> None:
     done = cli("inpaint", "in.jpg", "--mask", "mask.png", "--steps", 1, "--weights", weights, "-o", "out.png")
     assert (done.exit_code, done.stderr) == (0, "")
     assert np.array_equal(images.read("out.png").pixels[~HOLE], before.pixels[~HOLE])
+
+
+def test_a_hole_of_nan_is_filled(weights: Path) -> None:
+    pixels = np.where(HOLE[..., None] > 0, np.float32(np.nan), (PHOTO / 255).astype(np.float32))
+    tifffile.imwrite("nan.tif", pixels, photometric="rgb")
+    Image.fromarray((HOLE > 0).astype(np.uint8) * 255).save("hole.png")
+    command = ["inpaint", "nan.tif", "--mask", "hole.png", "--weights", weights, "--steps", 2]
+    assert cli(*command, "-o", "out.tif").exit_code == 0
+    filled = tifffile.imread("out.tif")
+    assert np.isfinite(filled).all()
+    assert np.array_equal(filled[HOLE == 0], pixels[HOLE == 0])
+    missing = HOLE > 0
+    missing[tuple(np.argwhere(missing)[0])] = False
+    Image.fromarray(missing.astype(np.uint8) * 255).save("hole.png")
+    failed = cli(*command, "-o", "other.tif")
+    assert failed.exit_code == 1
+    assert "nan.tif: expected numbers, got NaN or infinity at 1 of" in failed.stderr

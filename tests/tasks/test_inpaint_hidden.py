@@ -90,3 +90,20 @@ def test_ordinary_pictures_are_shown_as_they_are() -> None:
     image, recorder = 0.2 + 0.3 * picture(1, 3, 37, 31), Recorder()
     inpaint_in_few_steps(image, MASK, "conditional", "mean", prior=recorder)
     assert torch.equal(recorder.conditions[0].hint[..., KNOWN], image[..., KNOWN])
+
+
+@pytest.mark.parametrize(("method", "estimate"), INPAINT_METHODS)
+def test_a_hole_may_hold_anything(method: str, estimate: str) -> None:
+    results = []
+    for value in (0.3, float("nan"), float("inf")):
+        image = torch.where(KNOWN, picture(3, 37, 31), value)
+        results.append(inpaint_in_few_steps(image, MASK, method, estimate, prior=Recorder()))
+        assert results[-1].isfinite().all()
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_known_pixels_are_finite() -> None:
+    image = torch.where(KNOWN, float("nan"), picture(3, 37, 31))
+    with pytest.raises(ValueError, match="not finite"):
+        inpaint(image, MASK, prior=Recorder())

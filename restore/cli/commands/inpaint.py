@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,7 @@ class Inpaint(PictureCommand):
     """Fill the masked part of a picture."""
 
     ending = "inpainted"
+    finite = False  # a hole may be NaN
 
     def __init__(self, options: Options, mask: Mask):
         super().__init__(options)
@@ -186,6 +188,8 @@ class InpaintPlan(Plan):
     def __init__(self, source: Source, options: Options, mask: Mask):
         super().__init__(source, options)
         self.hole, notes = mask.hole(source)
+        images.check_finite(source.picture, source.name, unread=self.hole)
+        self.source = replace(source, picture=_of_numbers(source.picture))
         if source.format == "jpeg":
             notes.append(
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
@@ -235,6 +239,14 @@ class InpaintPlan(Plan):
         from restore.tasks.uncertainty import of_inpainting
 
         return of_inpainting(self.fine_pixels, self.hole, count=count, seed=seed, prior=prior)
+
+
+def _of_numbers(picture: images.Picture) -> images.Picture:
+    """The picture with 0 where it is not finite."""
+    import numpy as np
+
+    alpha = None if picture.alpha is None else np.nan_to_num(picture.alpha, posinf=0, neginf=0)
+    return replace(picture, pixels=np.nan_to_num(picture.pixels, posinf=0, neginf=0), alpha=alpha)
 
 
 def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> NDArray[Any]:
