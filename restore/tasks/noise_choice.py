@@ -19,10 +19,13 @@ from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
+from restore.tasks.removed import real_level, stored_level
 from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
+CODED = 0.3  # the same in the luma of a JPEG, which has taken the finest part of it
+COLOURED = 0.1  # share of the noise in luma that is left in chroma at least
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 SOFT = 0.4  # correlation above which noise is not the texture that clean photographs have
@@ -31,7 +34,7 @@ CERTAIN = 12 / 255  # more than this is no texture
 PLAIN = 3 / 255  # fine noise in luma alone that no film has left on a scan
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
-STORED = 1.15  # times the noise in the luma of a JPEG is what the prior is told best: the file has changed it
+HALVED = 2.0  # times the noise of the channels is that in luma at least, where chroma was halved
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of them at most
 
@@ -104,18 +107,42 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
         if other is not None:
             return Choice("blind", found.sigma, other.describe(), other.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
-    if other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED:
-        return Choice("gaussian", found.sigma, level, found.correlation)
     fine = _in_luma(pixels, seen)
-    whole = measure_noise([pixels], most=3000, visible=[seen]).sigma
-    if fine.sigma > max(PLAIN, whole / 2) and abs(fine.correlation) < CORRELATED:
-        why = f"noise sigma estimated at {to_255(fine.sigma):.1f} (of 255) in luma, coarser in chroma"
-        return Choice("gaussian", STORED * fine.sigma, why, fine.correlation)
-    noise = measured(picture, prior, visible)
+    white = other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED
+    if white and fine.sigma <= HALVED * found.sigma:
+        return Choice("gaussian", found.sigma, level, found.correlation)
+    pieces = even_pieces(picture, visible).to(prior.device)
+    if _is_stored(pixels, fine, seen):
+        stored = stored_level(pieces, fine.sigma, prior)
+        if stored is not None:
+            why = f"noise sigma estimated at {to_255(stored):.1f} (of 255) in luma, coarser in chroma"
+            return Choice("gaussian", stored, why, fine.correlation)
+    if white:
+        return Choice("gaussian", found.sigma, level, found.correlation)
+    return _of_real(picture, pieces, prior)
+
+
+def _is_stored(pixels: NDArray[Any], fine: NoiseReport, visible: NDArray[np.bool_] | None) -> bool:
+    """Whether a picture ``(h, w, 3)`` may have white noise that was stored with chroma at half size.
+
+    It is white in luma, and a part of it is left in chroma, which fine texture seldom has.
+    """
+    if fine.sigma < PLAIN or abs(fine.correlation) > CODED:
+        return False
+    return min(noise.sigma for noise in _colour_noise(pixels, visible)) > COLOURED * fine.sigma
+
+
+def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
+    """Choose for a picture whose noise, if there is any, is that of a camera or a scanner."""
+    noise = _measured_in(pieces, prior)
     if not _is_noise(noise):
         return Choice("none", noise.state_level, noise.describe(), noise.correlation, noise)
-    if looks_like_page(pixels):  # where paper grain is as strong as letters, states of its level lose them
+    if looks_like_page(pixels_of(picture)):  # states of the level of strong paper grain lose letters
         return Choice("blind", None, f"{noise.describe()}, on a page of print", noise.correlation, page=True)
+    level = real_level(pieces, prior)
+    if level is None:
+        return Choice("none", noise.state_level, f"{noise.describe()}, or texture", noise.correlation, noise)
+    noise = noise.scaled(level / noise.luma_sigma)
     return Choice("real", noise.state_level, noise.describe(), noise.correlation, noise)
 
 
@@ -197,7 +224,11 @@ def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Pi
     PictureNoise
         Measured in the whole of a small picture, in the most even pieces of a large one.
     """
-    pieces = even_pieces(picture, visible).to(prior.device)
+    return _measured_in(even_pieces(picture, visible).to(prior.device), prior)
+
+
+def _measured_in(pieces: Tensor, prior: Prior) -> PictureNoise:
+    """The noise of even pieces of a picture, ``(n, 3, h, w)``."""
     condition = Condition(pieces, noise_std=None, noisy=True)
     restored = prior.denoiser(condition)(pieces, prior.sigma_max)
     found = noise_between(_side_by_side(pieces), _side_by_side(restored))

@@ -16,6 +16,7 @@ from restore.tasks import noise_choice
 from restore.tasks.denoise import denoise
 from restore.tasks.noise_choice import choose, even_pieces, knows_real_noise, measured
 from restore.tasks.pages import looks_like_page
+from restore.tasks.removed import FOUND, OF_REAL
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -153,9 +154,21 @@ def test_soft_noise_is_measured_and_removed_as_real() -> None:
     found = choose(soft_noise(0.03), knowing())
     assert found.method == "real"
     assert found.noise is not None
-    # The branch removes half of it, which is what LEFT_IN counts on.
-    assert found.noise.sigma == pytest.approx(0.03 * noise_choice.LEFT_IN / 2, rel=0.1)
+    # The prior removes half of it, at any level.
+    assert found.noise.luma_sigma == pytest.approx(0.03 / 2 * OF_REAL, rel=0.1)
+    assert found.noise_std == found.noise.state_level
     assert found.noise.correlation > 0.5
+
+
+def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
+    def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return x + 20 * sigma * (halves(x, sigma) - x)
+
+    recorder = Recorder(texture)
+    recorder.facts = {"noise_adapters": "0"}
+    found = choose(soft_noise(0.03), recorder)
+    assert found.method == "none"
+    assert found.why.endswith("or texture")
 
 
 def test_hardly_any_soft_noise_is_left() -> None:
@@ -182,10 +195,17 @@ def test_white_noise_in_a_jpeg_with_coarse_chroma_is_the_priors() -> None:
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=95, subsampling=2)
     pixels = np.asarray(Image.open(file)) / 255
-    found = choose(torch.from_numpy(pixels).permute(2, 0, 1).float(), knowing())
+    ramp = torch.from_numpy(clean / 255).permute(2, 0, 1).float()
+
+    def removes(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return x + min(1.0, (255 * sigma / 15) ** 1.8) * (ramp[..., : x.shape[-1]] - x)
+
+    recorder = Recorder(removes)
+    recorder.facts = {"noise_adapters": "0"}
+    found = choose(torch.from_numpy(pixels).permute(2, 0, 1).float(), recorder)
     assert found.method == "gaussian"
     assert found.noise_std is not None
-    assert 255 * found.noise_std / noise_choice.STORED == pytest.approx(15, rel=0.15)
+    assert 255 * found.noise_std == pytest.approx(15 * FOUND, rel=0.15)
 
 
 def test_pieces_are_the_even_ones() -> None:

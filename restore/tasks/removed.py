@@ -1,0 +1,98 @@
+"""Tell noise from texture, and its level, by what the prior removes at rising levels.
+
+Told a level below that of the noise, the prior takes the noise for detail, and removes little of it. Told a
+level above, it removes all of it, and at still higher levels hardly more. Of texture it removes the more the
+higher the level is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from restore.noise.picture_noise import OPPONENT
+from restore.priors.condition import Condition
+from restore.priors.protocol import Prior
+from restore.types import from_255
+
+LOW, HIGH = from_255(8), from_255(16)  # two levels, between which it is seen whether there is more to remove
+RISES = 0.65  # the exponent of what is removed over the level: in noise at most this, in texture more
+MORE, RISES_LESS = 1.4, 0.6  # the same for the adapters, where they remove so many times what the prior does
+OF_REAL = 1.35  # times what is removed of the noise of cameras is the noise that there is
+LEVELS = tuple(map(from_255, (2, 4, 8, 16, 32, 64)))  # at which white noise is looked for
+STEEP = 1.35  # the exponent falls below it at the level of white noise
+FOUND, FINE = 1.15, 1.5
+"""What the prior is told best of the white noise in a JPEG: times the level where what is removed grows less
+steeply, and at most times what the finest frequencies hold."""
+
+
+def real_level(pieces: Tensor, prior: Prior) -> float | None:
+    """The level in luma of the noise of a camera or a scanner.
+
+    Parameters
+    ----------
+    pieces : even pieces of a picture, ``(n, 3, h, w)`` in [0, 1].
+    prior : Prior
+
+    Returns
+    -------
+    float or None
+        In [0, 1] units; None where the more is removed the higher the level, as of texture.
+    """
+    low, high = (_removed(pieces, prior, level) for level in (LOW, HIGH))
+    noise = _rise(low, high) < RISES
+    if not noise[high.argmin()]:
+        # Strong noise on texture: the adapters tell more of it apart.
+        below, high = (_removed(pieces, prior, level, adapted=True) for level in (LOW, HIGH))
+        noise = (below > MORE * low) & (_rise(below, high) < RISES_LESS)
+        if not noise[high.argmin()]:
+            return None
+    return OF_REAL * float(np.sqrt((high[noise] ** 2).mean()))
+
+
+def stored_level(pieces: Tensor, fine: float, prior: Prior) -> float | None:
+    """The level that the prior is told best of white noise in the luma of a JPEG.
+
+    Noise is the same everywhere, and texture delays the turn of what is removed: the first of the pieces is
+    nearest to it.
+
+    Parameters
+    ----------
+    pieces : even pieces of a picture, ``(n, 3, h, w)`` in [0, 1].
+    fine : the level in the finest frequencies, which coding has lowered.
+    prior : Prior
+
+    Returns
+    -------
+    float or None
+        In [0, 1] units; None where in one of the pieces no such noise is found, so that it is texture.
+    """
+    removed = np.stack([_removed(pieces, prior, level) for level in LEVELS], 1)
+    turns = [_turn(rises) for rises in _rise(removed[:, :-1], removed[:, 1:])]
+    levels = [FOUND * turn for turn in turns if turn is not None]
+    return min(*levels, FINE * fine) if len(levels) == len(pieces) else None
+
+
+def _turn(rises: NDArray[np.float64]) -> float | None:
+    """The level from which on what is removed grows less steeply; None where it does so at none."""
+    for level, before, after in zip(LEVELS, rises, rises[1:], strict=False):
+        if before > STEEP >= after:
+            return level * 2 ** float(0.5 + (before - STEEP) / (before - after))
+    return None
+
+
+def _removed(pieces: Tensor, prior: Prior, level: float, *, adapted: bool = False) -> NDArray[np.float64]:
+    """The deviation of what is removed from the luma of each piece, ``(n,)``."""
+    condition = Condition(pieces, noisy=True, is_state=True) if adapted else None
+    removed = pieces - prior.denoiser(condition)(pieces, level)
+    luma = torch.einsum("c,nchw->nhw", torch.from_numpy(OPPONENT[0]).to(removed), removed)
+    found: NDArray[np.float64] = luma.double().square().mean((1, 2)).sqrt().cpu().numpy()
+    return found.clip(1e-6)
+
+
+def _rise(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The exponent with which what is removed grows from a level to its double."""
+    rise: NDArray[np.float64] = np.log2(high / low)
+    return rise
