@@ -14,13 +14,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage.data
+import torch
 from PIL import Image
 
 import restore
+from restore.evaluation.camera import Camera
 from restore.training.holes import text_pages
 
 HERE = Path(__file__).parent
 SIGMA = 25
+SHOT = 0.0064  # shot noise of the simulated camera, about ISO 6400
 
 
 def scratch_mask(height: int, width: int) -> np.ndarray:
@@ -85,6 +88,11 @@ def main() -> None:
     noisy = np.clip(np.rint(clean + noise), 0, 255).astype(np.uint8)
     save("noisy.png", noisy)
     side_by_side(noisy, restore.denoise(noisy, sigma=SIGMA), clean).save(HERE / "denoise.jpg", quality=92)
+
+    clean = skimage.data.coffee()[60:380, 120:440]
+    night = Camera(SHOT).apply(torch.from_numpy(clean.copy()).permute(2, 0, 1)[None] / 255).given.image
+    noisy = (night[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    side_by_side(noisy, restore.denoise(noisy), clean).save(HERE / "camera.jpg", quality=92)
 
     clean = skimage.data.chelsea()
     mask = scratch_mask(*clean.shape[:2])
