@@ -44,8 +44,8 @@ from restore.evaluation.results import Candidate, Row, Table
 from restore.evaluation.rows import baseline_rows
 from restore.evaluation.scoring import Scorer
 from restore.images.fingerprints import Fingerprints
-from restore.noise.measure import measure_noise
 from restore.priors.backbone import Backbone
+from restore.tasks.noise_choice import measured
 
 LEVELS = (5, 10, 15, 20)
 PROTOCOLS: dict[str, list[Protocol]] = {
@@ -78,7 +78,7 @@ def candidates(prior: Backbone, weights: Path, *, bm3d: bool) -> Iterator[Candid
     if not bm3d:
         return
     if find_spec("bm3d"):
-        yield Candidate("BM3D, measured spectrum", with_spectrum, "baseline")
+        yield Candidate("BM3D, measured spectrum", partial(with_spectrum, prior), "baseline")
     else:
         print("BM3D is left out: pip install bm3d (free for non-commercial use)", file=sys.stderr)
 
@@ -94,29 +94,33 @@ def at_level(run: Restorer, level: float, given: Given) -> Tensor:
     return run(replace(given, sigma=float(level)))
 
 
-def with_spectrum(given: Given) -> Tensor:
+def with_spectrum(prior: Backbone, given: Given) -> Tensor:
     """BM3D for correlated noise (Makinen, Azzari, Foi 2020, doi:10.1109/TIP.2020.3014721).
 
-    The spectrum is measured in each plane of BM3D's own colours, in which it is also given.
+    Level and spectrum are those that `restore.denoise` measures, in luma and chroma apart.
     """
     if not hasattr(np, "trapz"):
         np.trapz = np.trapezoid  # bm4d 4.2.5 calls it by the name that NumPy 2.4 has dropped
     from bm3d import bm3d
 
+    noise = measured(given.image[0], prior)
     planes = given.image[0].permute(1, 2, 0).double().numpy() @ OPPONENTS.T
-    spectra = np.stack([spectrum_of(planes[..., k] + 0.5 * (k > 0)) for k in range(3)], 2)
-    if spectra.max() == 0:
-        return given.image
+    luma = spectrum_of(noise.luma_sigma, noise.luma_spectrum, planes.shape[:2])
+    chroma = spectrum_of(noise.chroma_sigma, noise.chroma_spectrum, planes.shape[:2])
+    # In luma and each of the chromas of BM3D white noise has another level.
+    spectra = np.stack([luma, chroma, chroma], 2) * (OPPONENTS**2).sum(1)
     floor = planes[..., 0].size * (0.1 / 255) ** 2
     clean = bm3d(planes, spectra.clip(floor)) @ np.linalg.inv(OPPONENTS).T
     return torch.from_numpy(np.ascontiguousarray(clean)).permute(2, 0, 1)[None].float()
 
 
-def spectrum_of(plane: Planes) -> Planes:
-    """The variance of each Fourier coefficient of the noise of a plane ``(h, w)``."""
-    noise = measure_noise([plane[..., None]])
-    wave = np.fft.fft2(noise.kernel, plane.shape)
-    spectrum: Planes = noise.sigma**2 * plane.size * np.abs(wave) ** 2
+def spectrum_of(sigma: float, orders: Planes, size: tuple[int, int]) -> Planes:
+    """The variance of each Fourier coefficient of a plane, from powers in orders of the cosine transform."""
+    rows, columns = (2 * len(orders) * np.abs(np.fft.fftfreq(n)) for n in size)
+    known = np.arange(len(orders))
+    along = np.array([np.interp(columns, known, row) for row in orders])
+    whole = np.array([np.interp(rows, known, column) for column in along.T]).T
+    spectrum: Planes = sigma**2 * whole / whole.mean() * size[0] * size[1]
     return spectrum
 
 

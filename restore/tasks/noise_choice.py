@@ -19,7 +19,7 @@ from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
-from restore.tasks.removed import real_level, stored_level
+from restore.tasks.removed import LEAST, real_level, stored_level
 from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
@@ -29,9 +29,9 @@ COLOURED = 0.1  # share of the noise in luma that is left in chroma at least
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 SOFT = 0.4  # correlation above which noise is not the texture that clean photographs have
-LEAST, LEAST_FINE = 2.4 / 255, 3.6 / 255  # what is measured of soft noise, and of other, is more than this
+LEAST_FINE = 3.6 / 255  # what is measured of noise that is not soft is more than this; of soft noise LEAST
 CERTAIN = 12 / 255  # more than this is no texture
-PLAIN = 3 / 255  # fine noise in luma alone that no film has left on a scan
+PLAIN = 3.3 / 255  # fine noise in luma alone that no film has left on a scan
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
 HALVED = 2.0  # times the noise of the channels is that in luma at least, where chroma was halved

@@ -21,6 +21,7 @@ LOW, HIGH = from_255(8), from_255(16)  # two levels, between which it is seen wh
 RISES = 0.65  # the exponent of what is removed over the level: in noise at most this, in texture more
 MORE, RISES_LESS = 1.4, 0.6  # the same for the adapters, where they remove so many times what the prior does
 OF_REAL = 1.35  # times what is removed of the noise of cameras is the noise that there is
+LEAST = from_255(2.4)  # less than this is hardly seen
 LEVELS = tuple(map(from_255, (2, 4, 8, 16, 32, 64)))  # at which white noise is looked for
 STEEP = 1.35  # the exponent falls below it at the level of white noise
 FOUND, FINE = 1.15, 1.5
@@ -39,7 +40,8 @@ def real_level(pieces: Tensor, prior: Prior) -> float | None:
     Returns
     -------
     float or None
-        In [0, 1] units; None where the more is removed the higher the level, as of texture.
+        In [0, 1] units; None where the more is removed the higher the level, as of texture, and where one of
+        the pieces has hardly any: noise is everywhere.
     """
     low, high = (_removed(pieces, prior, level) for level in (LOW, HIGH))
     noise = _rise(low, high) < RISES
@@ -49,6 +51,8 @@ def real_level(pieces: Tensor, prior: Prior) -> float | None:
         noise = (below > MORE * low) & (_rise(below, high) < RISES_LESS)
         if not noise[high.argmin()]:
             return None
+    if OF_REAL * high[noise].min() < LEAST:
+        return None
     return OF_REAL * float(np.sqrt((high[noise] ** 2).mean()))
 
 

@@ -33,11 +33,15 @@ class Removing:
 PIECES = torch.full((4, 3, 64, 64), GRAY)
 
 
-@pytest.mark.parametrize("level", [2, 5, 8])
+@pytest.mark.parametrize("level", [2.5, 5, 8])
 def test_the_level_of_real_noise(level: float) -> None:
     found = real_level(PIECES, Removing(level / 255))  # type: ignore[arg-type]
     assert found is not None
     assert 255 * found == pytest.approx(1.35 * level, rel=0.05)
+
+
+def test_noise_is_everywhere() -> None:
+    assert real_level(PIECES, Removing(1 / 255)) is None  # type: ignore[arg-type]
 
 
 def test_texture_has_no_level() -> None:
