@@ -54,7 +54,7 @@ PROTOCOLS: dict[str, list[Protocol]] = {
 }
 MEANS = "OpenCV non-local means"
 OPPONENTS = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, 0, -0.5], [0.25, -0.5, 0.25]])  # of BM3D for colour
-Planes = NDArray[np.float64]
+Planes = NDArray[np.floating[Any]]
 
 
 def candidates(prior: Backbone, weights: Path, *, bm3d: bool) -> Iterator[Candidate]:
@@ -100,7 +100,7 @@ def with_spectrum(prior: Backbone, given: Given) -> Tensor:
     Level and spectrum are those that `restore.denoise` measures, in luma and chroma apart.
     """
     if not hasattr(np, "trapz"):
-        np.trapz = np.trapezoid  # bm4d 4.2.5 calls it by the name that NumPy 2.4 has dropped
+        vars(np)["trapz"] = np.trapezoid  # bm4d 4.2.5 calls it by the name that NumPy 2.4 has dropped
     from bm3d import bm3d
 
     noise = measured(given.image[0], prior)

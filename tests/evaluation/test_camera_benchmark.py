@@ -16,6 +16,7 @@ from restore.evaluation.cases import Given
 from restore.evaluation.columns import METRICS
 from restore.evaluation.pairs import Pairs
 from restore.evaluation.results import Row, Scored, Table
+from restore.noise.cosines import cosine_basis
 from restore.priors.backbone import Backbone
 
 
@@ -73,9 +74,18 @@ def test_the_rows_are_told_what_they_say(
 
 
 def test_the_spectrum_is_that_of_the_noise(camera: ModuleType) -> None:
-    rng = np.random.RandomState(0)
-    found = camera.spectrum_of(0.5 + 0.04 * rng.standard_normal((96, 128)))
-    np.testing.assert_allclose(found, 96 * 128 * 0.04**2, rtol=0.1)
+    flat = camera.spectrum_of(0.04, np.ones((16, 16)), (96, 128))
+    np.testing.assert_allclose(flat, 96 * 128 * 0.04**2)
+    # Noise that a line of three pixels has smoothed along the rows.
+    rng, size = np.random.default_rng(0), (512, 512)
+    white = 0.04 * rng.standard_normal(size)
+    noise = (white + np.roll(white, 1, 1) + np.roll(white, -1, 1)) / 3
+    patches = noise.reshape(32, 16, 32, 16).swapaxes(1, 2)
+    basis = cosine_basis(16)
+    orders = np.square(basis @ patches @ basis.T).mean((0, 1))
+    found = camera.spectrum_of(noise.std(), orders / orders.mean(), size)
+    wanted = 512**2 * 0.04**2 * (1 + 2 * np.cos(2 * np.pi * np.fft.fftfreq(512))) ** 2 / 9
+    assert np.abs(found - wanted).mean() < 0.1 * wanted.mean()
 
 
 def test_the_guard_looks_at_photographs(backbone: Backbone) -> None:
