@@ -35,6 +35,8 @@ PLAIN = 3.3 / 255  # fine noise in luma alone that no film has left on a scan
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
 HALVED = 2.0  # times the noise of the channels is that in luma at least, where chroma was halved
+IN_CHROMA, STRONG = 4.5 / 255, 25 / 255  # what is measured in chroma, or at all, is more of in no texture
+OF_STRONG = 0.65  # times what is measured of strong noise is the noise: the branch removes more of that
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of them at most
 
@@ -140,6 +142,8 @@ def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
     if looks_like_page(pixels_of(picture)):  # states of the level of strong paper grain lose letters
         return Choice("blind", None, f"{noise.describe()}, on a page of print", noise.correlation, page=True)
     level = real_level(pieces, prior)
+    if noise.chroma_sigma > IN_CHROMA or noise.state_level > STRONG:
+        level = max(level or 0.0, OF_STRONG * noise.state_level)
     if level is None:
         return Choice("none", noise.state_level, f"{noise.describe()}, or texture", noise.correlation, noise)
     noise = noise.scaled(level / noise.luma_sigma)

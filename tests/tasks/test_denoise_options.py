@@ -162,13 +162,26 @@ def test_soft_noise_is_measured_and_removed_as_real() -> None:
 
 def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
     def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        return x + 20 * sigma * (halves(x, sigma) - x)
+        return x + min(1.0, 10 * sigma) * (halves(x, sigma) - x)
+
+    recorder = Recorder(texture)
+    recorder.facts = {"noise_adapters": "0"}
+    found = choose(soft_noise(0.012), recorder)
+    assert found.method == "none"
+    assert found.why.endswith("or texture")
+
+
+def test_strong_noise_in_chroma_is_no_texture() -> None:
+    def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        return x + min(1.0, 10 * sigma) * (halves(x, sigma) - x)
 
     recorder = Recorder(texture)
     recorder.facts = {"noise_adapters": "0"}
     found = choose(soft_noise(0.03), recorder)
-    assert found.method == "none"
-    assert found.why.endswith("or texture")
+    assert found.method == "real"
+    measured_level = noise_choice.LEFT_IN * 0.03 / 2
+    assert found.noise is not None
+    assert found.noise.luma_sigma == pytest.approx(noise_choice.OF_STRONG * measured_level, rel=0.1)
 
 
 def test_hardly_any_soft_noise_is_left() -> None:
