@@ -141,11 +141,14 @@ def _spread(scene: Scene, side: int, count: int) -> Iterator[tuple[int, int]]:
         yield places[int(k * step)]
 
 
-def as_used(backbone: Backbone, branch: Branch, noise: NoiseModel) -> Restoration:
-    """What `denoise` does with these weights by a branch, given the level of the noise where it takes one."""
+def as_used(backbone: Backbone, method: Branch | Literal["real"], noise: NoiseModel) -> Restoration:
+    """What `denoise` does with these weights by a method, given the level of the noise where it takes one."""
+    level = noise.sigma
+    if method == "real":  # which takes that of luma, the more the more the channels share
+        level *= float(noise.channels.sum() / len(noise.channels)) ** 0.5
 
     def restoration(noisy: Tensor, strength: float) -> Tensor:
-        sigma = min(255.0, 255 * strength * noise.sigma) if branch == "gaussian" else None
-        return denoise(noisy, method=branch, sigma=sigma, prior=backbone)
+        sigma = None if method == "blind" else min(255.0, 255 * strength * level)
+        return denoise(noisy, method=method, sigma=sigma, prior=backbone)
 
     return restoration

@@ -98,7 +98,11 @@ def as_denoised(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseMode
     """
     found = []
     for middle in _middles(noisy):
-        if min(middle.shape[-2:]) < SIDE or choose(middle[0], base).method == "none":
+        choice = choose(middle[0], base)
+        if min(middle.shape[-2:]) < SIDE or choice.method == "none":
+            continue
+        if choice.method == "real" and choice.noise is not None:
+            found.append(choice.noise)
             continue
         restored = denoise(middle, prior=base)
         found.append(noise_between(pixels_of(middle[0]), pixels_of(restored[0])))
