@@ -30,11 +30,8 @@ VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must 
 FAINT = 1 / 255  # white noise that nobody sees; JPEG and resizing leave no more of what was visible
 SOFT = 0.4  # correlation above which noise is not the texture that clean photographs have
 LEAST_FINE = 3.6 / 255  # what is measured of noise that is not soft is more than this; of soft noise LEAST
-CODED_TEXTURE, GENTLE = (
-    (0.4, 0.5),
-    0.5,
-)  # correlation of what good JPEGs leave of texture; a share of its level
-CERTAIN = 12 / 255  # more than this is no texture
+GENTLE, SURELY_SOFT = 0.5, 0.5  # the share of the level that is told up to SOFT, and where all of it is
+CERTAIN = 12 / 255  # more than this need not be soft
 PLAIN = 3.3 / 255  # fine noise in luma alone that no film has left on a scan
 CUT_OFF = 0.01  # share of a picture at black or white above which the noise cut off there is made up for
 LOOKED_AT = 128  # side in pixels of the pieces that the network measures the noise in
@@ -42,7 +39,7 @@ HALVED = 2.0  # times the noise of the channels is that in luma at least, where 
 IN_CHROMA, STRONG = 4.5 / 255, 25 / 255  # what is measured in chroma, or at all, is more of in no texture
 OF_STRONG = 0.65  # times what is measured of strong noise is the noise: the branch removes more of that
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
-PIECES = 4  # how many of them at most
+PIECES = 4  # how many of these pieces at most
 
 
 @dataclass(frozen=True)
@@ -146,9 +143,10 @@ def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
     if looks_like_page(pixels_of(picture)):  # states of the level of strong paper grain lose letters
         return Choice("blind", None, f"{noise.describe()}, on a page of print", noise.correlation, page=True)
     level = real_level(pieces, prior)
-    if level is not None:  # what JPEG leaves of texture is nearly as soft as noise: the less so, the gentler
-        share = (noise.correlation - CODED_TEXTURE[0]) / (CODED_TEXTURE[1] - CODED_TEXTURE[0])
-        level = min(level, noise.state_level) * min(1.0, max(GENTLE, GENTLE + (1 - GENTLE) * share))
+    if level is not None:
+        # What JPEG leaves of texture is soft as well, but less so: then the level is taken for lower.
+        share = float(np.interp(noise.correlation, [SOFT, SURELY_SOFT], [GENTLE, 1.0]))
+        level = share * min(level, noise.state_level)
     if noise.chroma_sigma > IN_CHROMA or noise.state_level > STRONG:
         level = max(level or 0.0, OF_STRONG * noise.state_level)
     if level is None:
