@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.denoise_input import ranges_of, without_stripes_of
+from restore.tasks.denoise_input import amounts_of, level_of, ranges_of, without_stripes_of
 from restore.tasks.denoise_methods import (
     Request,
     by_branch,
@@ -35,7 +34,7 @@ from restore.tasks.holes import filled_where_hidden
 from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, measured, pixels_of
 from restore.tasks.pages import on_even_paper
 from restore.tasks.specks import repair
-from restore.types import Estimate, Progress, from_255
+from restore.types import Estimate, Progress
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
 
@@ -139,9 +138,9 @@ def denoise(
     """
     chosen = catalogue.find("denoise", method, estimate)
     run = catalogue.check(chosen, steps=steps, sampler=sampler)
-    amounts = _amounts(strength, luma, chroma)
+    amounts = amounts_of(strength, luma, chroma)
     rng = seeded_rng(seed)
-    level = _level(sigma, canvas(image).batch)
+    level = level_of(sigma, canvas(image).batch)
     prior = prior or shipped()
     picture = canvas(repair(image, prior=prior) if specks else image)
     asked = _Asked(method, estimate, level, noise)
@@ -345,33 +344,6 @@ _RUNS = {
     "completed": _by_completion,
     "page": _by_page,
 }
-
-
-def _level(sigma: Any, batch: Tensor) -> float | Tensor | None:
-    """The noise level in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None. Raises ValueError."""
-    if sigma is None:
-        return None
-    if isinstance(sigma, (np.ndarray, Tensor)) and sigma.ndim:
-        given = torch.as_tensor(sigma).to(torch.float32)
-        size = tuple(batch.shape[-2:])
-        if given.numel() != size[0] * size[1] or tuple(given.shape[-2:]) != size:
-            raise ValueError(
-                f"a map of sigma has the picture's size, {size} (h, w); got {tuple(given.shape)}"
-            )
-        if not torch.isfinite(given).all() or given.min() < 0 or given.max() > 255:
-            raise ValueError("a map of sigma holds noise levels from 0 to 255, all of them finite")
-        return given.view(1, 1, *size) / 255
-    if not 0 <= sigma <= 255:
-        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
-    return from_255(float(sigma))
-
-
-def _amounts(strength: float, luma: float | None, chroma: float | None) -> tuple[float, float]:
-    """How much of the change is made in luma and in chroma. Raises ValueError."""
-    for name, amount in (("strength", strength), ("luma", luma), ("chroma", chroma)):
-        if amount is not None and not 0 <= amount <= 1:
-            raise ValueError(f"{name} is a share from 0 to 1, got {amount:g}")
-    return strength if luma is None else luma, strength if chroma is None else chroma
 
 
 def _mixed(noisy: Tensor, result: Tensor, amounts: tuple[float, float]) -> Tensor:

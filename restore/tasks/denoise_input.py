@@ -1,4 +1,4 @@
-"""What is looked at in a noisy picture before its noise: the range that it uses, and stripes."""
+"""What `denoise` is given: what it is told, and the range and the stripes of the picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from restore.images.value_range import Range, exposures
 from restore.noise.stripes import Stripes, find_stripes, without_stripes
+from restore.types import from_255
 
 MOST_STRIPED = 2  # rows, and then columns
 ENOUGH = 0.5  # of the range: to be brought to all of it is not worth its while
@@ -46,3 +47,30 @@ def ranges_of(picture: Tensor, bits: int, visible: Tensor | None = None) -> list
     ranges = exposures(picture, visible, bits=bits)
     inside = ranges[0].low >= 0 and ranges[0].high <= 1
     return [Range()] if len(ranges) == 1 and inside and ranges[0].width > ENOUGH else ranges
+
+
+def level_of(sigma: Any, batch: Tensor) -> float | Tensor | None:
+    """The noise level in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None. Raises ValueError."""
+    if sigma is None:
+        return None
+    if isinstance(sigma, (np.ndarray, Tensor)) and sigma.ndim:
+        given = torch.as_tensor(sigma).to(torch.float32)
+        size = tuple(batch.shape[-2:])
+        if given.numel() != size[0] * size[1] or tuple(given.shape[-2:]) != size:
+            raise ValueError(
+                f"a map of sigma has the picture's size, {size} (h, w); got {tuple(given.shape)}"
+            )
+        if not torch.isfinite(given).all() or given.min() < 0 or given.max() > 255:
+            raise ValueError("a map of sigma holds noise levels from 0 to 255, all of them finite")
+        return given.view(1, 1, *size) / 255
+    if not 0 <= sigma <= 255:
+        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
+    return from_255(float(sigma))
+
+
+def amounts_of(strength: float, luma: float | None, chroma: float | None) -> tuple[float, float]:
+    """How much of the change is made in luma and in chroma. Raises ValueError."""
+    for name, amount in (("strength", strength), ("luma", luma), ("chroma", chroma)):
+        if amount is not None and not 0 <= amount <= 1:
+            raise ValueError(f"{name} is a share from 0 to 1, got {amount:g}")
+    return strength if luma is None else luma, strength if chroma is None else chroma
