@@ -174,7 +174,7 @@ class DenoisePlan(Plan):
         if looks_like_page(canvas(self.pixels).batch[0].permute(1, 2, 0).numpy()):
             return ()
         return (
-            f"{self.source.name}: this does not look like a page: most of it is not one bright colour; what "
+            f"{self.source.name}: this does not look like a page of print: there are no letters on lines; what "
             "is not ink becomes white",
         )
 
