@@ -174,8 +174,8 @@ class DenoisePlan(Plan):
         if looks_like_page(canvas(self.pixels).batch[0].permute(1, 2, 0).numpy()):
             return ()
         return (
-            f"{self.source.name}: this does not look like a page of print: there are no letters on lines; what "
-            "is not ink becomes white",
+            f"{self.source.name}: this does not look like a page of print: there are no letters on lines; "
+            "what is not ink becomes white",
         )
 
     def _measured(self, options: dict[str, Any], prior: Prior) -> Choice:
