@@ -19,7 +19,6 @@ from restore.errors import ConfigError
 from restore.fitting.fitter import FitSetup, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import (
-    as_denoised,
     first_answer,
     looks_clean,
     measure_set,
@@ -172,9 +171,7 @@ def fit(
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
     alone = not config.sigma and not learning.paired
     if alone:
-        before, report.noise = report.noise, as_denoised(report.noise, learning, used)
-        if report.noise is before:
-            report.noise = with_signal_dependence(before, learning, used)
+        report.noise = with_signal_dependence(report.noise, learning, used)
     options.say(report.noise.describe())
     if report.noise.sigma < CLEAN:
         options.say("that is as good as none: there is nothing to learn, nothing was written")

@@ -15,15 +15,12 @@ from restore.fitting.objectives import Restoration
 from restore.fitting.views import NoisySet, Scene, as_colour
 from restore.noise.measure import SIDE, is_clipped, measure_noise, noise_from_views, with_residuals
 from restore.noise.model import NoiseModel, white_noise
-from restore.noise.picture_noise import model_of, noise_between
 from restore.priors.backbone import Backbone
-from restore.tasks.denoise import denoise
-from restore.tasks.noise_choice import choose, pixels_of
+from restore.tasks.noise_choice import choose
 
 SAMPLE = 8  # pictures that noise is removed from to see it
 SAMPLE_SIDE = 384  # pixels of their middle
 PLAIN = 3 / 255  # noise that can be distinguished from what cameras and JPEG leave in clean photographs
-MORE = 1.2  # times what was measured on a set is more than an error
 MEASURED = 40  # scenes that the noise is measured on, at most
 
 
@@ -88,29 +85,6 @@ def looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
         return False
     choices = [choose(middle[0], base).method for middle in _middles(noisy)]
     return choices.count("none") > len(choices) / 2
-
-
-def as_denoised(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:
-    """The noise that `denoise` finds in most of the pictures, where it is more than was measured on the set.
-
-    The noise of cameras, and of files that store colours at half size, has no finest frequencies, by which
-    noise is measured on a set.
-    """
-    found = []
-    for middle in _middles(noisy):
-        choice = choose(middle[0], base)
-        if min(middle.shape[-2:]) < SIDE or choice.method == "none":
-            continue
-        if choice.method == "real" and choice.noise is not None:
-            found.append(choice.noise)
-            continue
-        restored = denoise(middle, prior=base)
-        found.append(noise_between(pixels_of(middle[0]), pixels_of(restored[0])))
-    if len(found) <= len(_some(noisy)) / 2:
-        return noise
-    channels = len(noise.gain)
-    model = replace(model_of(found, channels=channels), clipped=noise.clipped)
-    return model if model.sigma > MORE * noise.sigma else noise
 
 
 def with_signal_dependence(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:

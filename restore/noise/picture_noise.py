@@ -8,7 +8,6 @@ picture alone can tell from soft texture.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from restore.noise.cosines import cosine_basis
-from restore.noise.model import Floats, NoiseModel
-from restore.noise.spectrum import kernel_of
-from restore.noise.variance_line import nonnegative_line
+from restore.noise.model import Floats
 from restore.types import to_255
 
 SIDE = 16  # pixels along the side of a patch
@@ -299,44 +296,3 @@ def _smooth(levels: Floats, weight: Floats) -> Floats:
 
 def _unit(spectrum: Floats) -> Floats:
     return spectrum / max(float(spectrum.mean()), 1e-12)
-
-
-def model_of(noises: Sequence[PictureNoise], *, channels: int = 3) -> NoiseModel:
-    """The model of the noise that several pictures have on average, with one spectrum for luma and chroma.
-
-    Parameters
-    ----------
-    noises : of pictures of one kind, at least one.
-    channels : 3, or 1 for gray pictures.
-
-    Examples
-    --------
-    >>> found = model_of([white(0.1)])
-    >>> round(found.sigma, 3), found.correlated
-    (0.1, False)
-    """
-    luma = float(np.mean([noise.luma_sigma**2 for noise in noises]))
-    chroma = float(np.mean([noise.chroma_sigma**2 for noise in noises]))
-    variance = (luma + 2 * chroma) / 3
-    spectrum = np.mean(
-        [
-            noise.luma_sigma**2 * noise.luma_spectrum + 2 * noise.chroma_sigma**2 * noise.chroma_spectrum
-            for noise in noises
-        ],
-        axis=0,
-    )
-    shared = np.full((channels, channels), (luma - chroma) / 3 / max(variance, 1e-12))
-    np.fill_diagonal(shared, 1.0)
-    brightness = np.concatenate([noise.brightness for noise in noises])
-    squares = np.concatenate([(noise.luma**2 + 2 * noise.chroma**2) / 3 for noise in noises])
-    weights = np.concatenate([noise.weight for noise in noises]) / squares.clip(1e-10) ** 2
-    gain, read = nonnegative_line(brightness, squares, weights)
-    mean = float(np.mean([np.average(noise.brightness, weights=noise.weight) for noise in noises]))
-    kept = variance / max(gain * mean + read, 1e-12)  # the level is that of the pictures
-    return NoiseModel(
-        gain=np.full(channels, kept * gain),
-        read_std=np.full(channels, math.sqrt(kept * read)),
-        kernel=kernel_of(_unit(spectrum)),
-        channels=shared,
-        mean=np.full(channels, mean),
-    )

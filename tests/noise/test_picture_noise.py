@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from restore.noise import picture_noise
-from restore.noise.picture_noise import OPPONENT, PictureNoise, correlation_of, model_of, noise_between, white
+from restore.noise.picture_noise import OPPONENT, PictureNoise, correlation_of, noise_between, white
 
 Floats = NDArray[np.float64]
 
@@ -108,15 +108,6 @@ def test_correlation_by_hand() -> None:
     one = np.zeros((16, 16))
     one[0, 0] = 1
     assert correlation_of(one) == pytest.approx(1)
-
-
-def test_the_model_has_the_level_and_the_spectrum_of_all() -> None:
-    luma, chroma = 0.06, 0.02
-    found = model_of([with_noise(luma, chroma, 1.0)] * 2)
-    assert found.sigma == pytest.approx(((luma**2 + 2 * chroma**2) / 3) ** 0.5, rel=0.1)
-    assert found.channels[0, 1] == pytest.approx((luma**2 - chroma**2) / (luma**2 + 2 * chroma**2), abs=0.05)
-    assert found.correlated
-    assert model_of([white(0.1)], channels=1).gain.shape == (1,)
 
 
 def test_pictures_that_cannot_be_measured() -> None:
