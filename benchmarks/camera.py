@@ -14,7 +14,6 @@ mean PSNR in dB, the mean SSIM and the smallest gain over the noisy picture, in 
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -84,9 +83,7 @@ def candidates(prior: Backbone, weights: Path, *, bm3d: bool) -> Iterator[Candid
 
 
 def restored(prior: Backbone, given: Given, **options: Any) -> Tensor:
-    """`restore.denoise` on the pixels as a file holds them, told of a JPEG its tables where it takes them."""
-    if given.coding is not None and "coding" in inspect.signature(restore.denoise).parameters:
-        options["coding"] = given.coding
+    """`restore.denoise` on the pixels as a file holds them."""
     return from_bytes(restore.denoise(to_bytes(given.image), prior=prior, **options))
 
 

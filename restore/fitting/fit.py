@@ -18,12 +18,7 @@ from torch import Tensor
 from restore.errors import ConfigError
 from restore.fitting.fitter import FitSetup, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
-from restore.fitting.set_noise import (
-    first_answer,
-    looks_clean,
-    measure_set,
-    with_signal_dependence,
-)
+from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
 from restore.fitting.views import NoisySet, Say, split
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.noise.model import CLEAN, NoiseModel

@@ -13,6 +13,7 @@ from restore.noise.borders import counted
 from restore.noise.clipping import left_by_distance, left_by_share, mean_after
 from restore.noise.cosines import cosine_basis
 from restore.noise.model import Floats
+from restore.noise.planes import planes_of
 
 SIDE = 8  # pixels along the side of a patch
 PATCHES = 30_000  # the most that are looked at
@@ -155,15 +156,9 @@ def measure(image: Floats, visible: NDArray[np.bool_] | None = None) -> NoiseRep
     >>> measure(np.full((64, 64, 3), 0.5))
     NoiseReport(sigma=0.0, correlation=0.0)
     """
-    planes = image[..., None] if image.ndim == 2 else image
-    if planes.ndim != 3 or planes.size == 0:
-        raise ValueError(f"expected a picture (h, w) or (h, w, c), got shape {image.shape}")
+    planes = planes_of(image)
     if visible is not None and visible.shape != planes.shape[:2]:
         raise ValueError(f"visible is {visible.shape} but the picture is {planes.shape[:2]}")
-    if not np.isfinite(planes).all():
-        raise ValueError("the picture holds values that are not finite (NaN or infinity)")
-    if planes.shape[2] > 1 and np.ptp(planes, axis=2).max() < 0.5 / 255:
-        planes = planes[..., :1]  # gray in three equal channels is measured once
     inside = counted(planes, visible)
     values = planes if inside is None else planes[inside]
     if values.size == 0 or np.ptp(values) == 0:

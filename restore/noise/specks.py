@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from restore.noise.chance import is_chance
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.model import Floats
+from restore.noise.planes import planes_of
 
 Kind = Literal["salt and pepper", "hot pixels"]
 Mask = NDArray[np.bool_]
@@ -116,16 +117,9 @@ def find_specks(pixels: Floats) -> Specks | None:
     >>> find_specks(picture).kind
     'salt and pepper'
     """
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    if planes.ndim != 3 or planes.size == 0:
-        raise ValueError(f"expected a picture (h, w) or (h, w, c), got shape {pixels.shape}")
-    if not np.isfinite(planes).all():
-        raise ValueError("the picture holds values that are not finite (NaN or infinity)")
+    planes, channels = planes_of(pixels), 1 if pixels.ndim == 2 else pixels.shape[2]
     if min(planes.shape[:2]) < SMALLEST:
         return None
-    channels = planes.shape[2]
-    if channels > 1 and np.ptp(planes, axis=2).max() < 0.5 / 255:
-        planes = planes[..., :1]  # gray in equal channels
     values = np.ascontiguousarray(planes, np.float32)
     if ((values > values.min()) & (values < values.max())).mean() < BILEVEL:
         return None

@@ -12,6 +12,7 @@ from restore.noise.cosines import cosine_basis
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.line_offsets import PARTS, separated, slow
 from restore.noise.model import Floats
+from restore.noise.planes import planes_of
 
 Kind = Literal["rows", "columns"]
 
@@ -107,16 +108,9 @@ def find_stripes(pixels: Floats) -> Stripes | None:
     >>> find_stripes(ramp + 8 / 255 * rng.standard_normal((96, 1, 1))).kind
     'rows'
     """
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    if planes.ndim != 3 or planes.size == 0:
-        raise ValueError(f"expected a picture (h, w) or (h, w, c), got shape {pixels.shape}")
-    if not np.isfinite(planes).all():
-        raise ValueError("the picture holds values that are not finite (NaN or infinity)")
+    planes, channels = planes_of(pixels), 1 if pixels.ndim == 2 else pixels.shape[2]
     if min(planes.shape[:2]) < FEWEST_LINES:
         return None
-    channels = planes.shape[2]
-    if channels > 1 and np.ptp(planes, axis=2).max() < 0.5 / 255:
-        planes = planes[..., :1]  # gray in equal channels
     found: dict[Kind, list[_Evidence]] = {
         "rows": _evidence(planes),
         "columns": _evidence(planes.swapaxes(0, 1)),

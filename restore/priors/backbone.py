@@ -265,16 +265,18 @@ class Backbone:
 
     def copy(self, dtype: torch.dtype) -> Backbone:
         """Give the same in another precision."""
-        other = Backbone(copy.deepcopy(self.network), self.config, self.facts)
-        other.tile, other.ensemble = self.tile, self.ensemble
+        other = self._with(self.network, self.facts)
         other.noise_adapters = self.noise_adapters
         return other.to(dtype=dtype)
 
     def alone(self, *, for_noise: bool) -> Backbone:
         """Give the network by itself, to be trained on: with its adapters for noise in it, or without."""
-        network = copy.deepcopy(self.for_noise if for_noise else self.network)
         facts = {key: value for key, value in self.facts.items() if key != "noise_adapters"}
-        other = Backbone(network, self.config, facts)
+        return self._with(self.for_noise if for_noise else self.network, facts)
+
+    def _with(self, network: UNet, facts: Mapping[str, Any]) -> Backbone:
+        """Give a copy of a network, used as this one is."""
+        other = Backbone(copy.deepcopy(network), self.config, facts)
         other.tile, other.ensemble = self.tile, self.ensemble
         return other
 

@@ -140,9 +140,11 @@ def denoise(
     run = catalogue.check(chosen, steps=steps, sampler=sampler)
     amounts = amounts_of(strength, luma, chroma)
     rng = seeded_rng(seed)
-    level = level_of(sigma, canvas(image).batch)
+    picture = canvas(image)
+    level = level_of(sigma, picture.batch)
     prior = prior or shipped()
-    picture = canvas(repair(image, prior=prior) if specks else image)
+    if specks:
+        picture = canvas(repair(image, prior=prior))
     asked = _Asked(method, estimate, level, noise)
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
     # What alpha 0 hides must not leak into what is seen; it stays as it is.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from restore.images.value_range import Range, exposures
 from restore.noise.stripes import Stripes, find_stripes, without_stripes
+from restore.tasks.noise_choice import pixels_of
 from restore.types import from_255
 
 MOST_STRIPED = 2  # rows, and then columns
@@ -31,13 +32,20 @@ def stripes_of(pixels: Any) -> list[Stripes]:
 
 def without_stripes_of(batch: Tensor) -> Tensor:
     """Pictures ``(b, 3, h, w)`` without their stripes; the batch itself where there are none."""
-    changed, results = False, []
-    for picture in batch:
-        pixels = picture.permute(1, 2, 0).cpu().numpy()
-        for stripes in stripes_of(pixels):
-            pixels, changed = without_stripes(pixels, stripes), True
-        results.append(torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).to(batch))
-    return torch.stack(results) if changed else batch
+    found = [stripes_of(pixels_of(picture)) for picture in batch]
+    if not any(found):
+        return batch
+    return torch.stack([without(picture, each) for picture, each in zip(batch, found, strict=True)])
+
+
+def without(picture: Tensor, stripes: list[Stripes]) -> Tensor:
+    """A picture ``(3, h, w)`` without these stripes; itself where there are none."""
+    if not stripes:
+        return picture
+    pixels = pixels_of(picture)
+    for each in stripes:
+        pixels = without_stripes(pixels, each)
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).to(picture)
 
 
 def ranges_of(picture: Tensor, bits: int, visible: Tensor | None = None) -> list[Range]:

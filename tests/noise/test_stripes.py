@@ -8,7 +8,7 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restore.noise.stripes import Stripes, find_stripes, without_stripes
+from restore.noise.stripes import Kind, Stripes, find_stripes, without_stripes
 from restore.training.holes import text_pages
 
 SIZE = 192
@@ -218,14 +218,14 @@ def test_values_at_the_ends_stay_and_none_leaves_the_range() -> None:
     channels=st.sampled_from([1, 3]),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-def test_known_offsets_are_taken_out(kind: str, seed: int, channels: int, dtype: type) -> None:
+def test_known_offsets_are_taken_out(kind: Kind, seed: int, channels: int, dtype: type) -> None:
     rng = np.random.default_rng(seed)
     clean = rng.uniform(0.2, 0.8, (6, 9, channels)).astype(dtype)
     drawn = rng.uniform(-0.1, 0.1, (6 if kind == "rows" else 9, channels))
     drawn -= drawn.mean(0)
     noisy = (clean + (drawn[:, None] if kind == "rows" else drawn[None])).astype(dtype)
     before = noisy.copy()
-    found = without_stripes(noisy, Stripes(kind, drawn, 0.1))  # type: ignore[arg-type]
+    found = without_stripes(noisy, Stripes(kind, drawn, 0.1))
     assert found.dtype == dtype
     np.testing.assert_allclose(found, clean, atol=1e-6)
     np.testing.assert_array_equal(noisy, before)

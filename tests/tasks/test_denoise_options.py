@@ -144,8 +144,13 @@ def soft_noise(level: float, size: int = 160) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float()
 
 
-def knowing() -> Recorder:
-    recorder = Recorder(halves)
+def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """A prior that removes the more the higher the level is."""
+    return x + min(1.0, 10 * sigma) * (halves(x, sigma) - x)
+
+
+def knowing(denoise: Any = halves) -> Recorder:
+    recorder = Recorder(denoise)
     recorder.facts = {"noise_adapters": "0"}
     return recorder
 
@@ -161,23 +166,13 @@ def test_soft_noise_is_measured_and_removed_as_real() -> None:
 
 
 def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
-    def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        return x + min(1.0, 10 * sigma) * (halves(x, sigma) - x)
-
-    recorder = Recorder(texture)
-    recorder.facts = {"noise_adapters": "0"}
-    found = choose(soft_noise(0.012), recorder)
+    found = choose(soft_noise(0.012), knowing(texture))
     assert found.method == "none"
     assert found.why.endswith("or texture")
 
 
 def test_strong_noise_in_chroma_is_no_texture() -> None:
-    def texture(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        return x + min(1.0, 10 * sigma) * (halves(x, sigma) - x)
-
-    recorder = Recorder(texture)
-    recorder.facts = {"noise_adapters": "0"}
-    found = choose(soft_noise(0.03), recorder)
+    found = choose(soft_noise(0.03), knowing(texture))
     assert found.method == "real"
     measured_level = noise_choice.LEFT_IN * 0.03 / 2
     assert found.noise is not None
@@ -213,9 +208,7 @@ def test_white_noise_in_a_jpeg_with_coarse_chroma_is_the_priors() -> None:
     def removes(x: torch.Tensor, sigma: float) -> torch.Tensor:
         return x + min(1.0, (255 * sigma / 15) ** 1.8) * (ramp[..., : x.shape[-1]] - x)
 
-    recorder = Recorder(removes)
-    recorder.facts = {"noise_adapters": "0"}
-    found = choose(torch.from_numpy(pixels).permute(2, 0, 1).float(), recorder)
+    found = choose(torch.from_numpy(pixels).permute(2, 0, 1).float(), knowing(removes))
     assert found.method == "gaussian"
     assert found.noise_std is not None
     assert 255 * found.noise_std == pytest.approx(15 * FOUND, rel=0.15)

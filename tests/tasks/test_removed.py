@@ -30,45 +30,49 @@ class Removing:
         return denoise
 
 
+def removing(noise: float, texture: float = 0.0, adapted: float = 1.0) -> Any:
+    return Removing(noise, texture, adapted)
+
+
 PIECES = torch.full((4, 3, 64, 64), GRAY)
 
 
 @pytest.mark.parametrize("level", [2.5, 5, 8])
 def test_the_level_of_real_noise(level: float) -> None:
-    found = real_level(PIECES, Removing(level / 255))  # type: ignore[arg-type]
+    found = real_level(PIECES, removing(level / 255))
     assert found is not None
     assert 255 * found == pytest.approx(1.35 * level, rel=0.05)
 
 
 def test_noise_is_everywhere() -> None:
-    assert real_level(PIECES, Removing(1 / 255)) is None  # type: ignore[arg-type]
+    assert real_level(PIECES, removing(1 / 255)) is None
 
 
 def test_texture_has_no_level() -> None:
-    assert real_level(PIECES, Removing(0.0, texture=0.5)) is None  # type: ignore[arg-type]
-    assert real_level(PIECES, Removing(2 / 255, texture=0.5)) is None  # type: ignore[arg-type]
+    assert real_level(PIECES, removing(0.0, texture=0.5)) is None
+    assert real_level(PIECES, removing(2 / 255, texture=0.5)) is None
 
 
 def test_what_the_adapters_alone_know() -> None:
-    known = Removing(12 / 255, adapted=2.0)
-    found = real_level(PIECES, known)  # type: ignore[arg-type]
+    known = removing(12 / 255, adapted=2.0)
+    found = real_level(PIECES, known)
     assert found is not None
     assert 255 * found == pytest.approx(1.35 * 12, rel=0.05)
-    assert real_level(PIECES, Removing(12 / 255)) is None  # type: ignore[arg-type]
+    assert real_level(PIECES, removing(12 / 255)) is None
 
 
 @pytest.mark.parametrize("level", [5, 10, 20, 40])
 @pytest.mark.parametrize("texture", [0.0, 0.25])
 def test_white_noise_in_a_jpeg(level: float, texture: float) -> None:
-    found = stored_level(PIECES, level / 255, Removing(level / 255, texture))  # type: ignore[arg-type]
+    found = stored_level(PIECES, level / 255, removing(level / 255, texture))
     assert found is not None
     assert 255 * found == pytest.approx(1.15 * level, rel=0.35)
 
 
 def test_texture_is_no_white_noise() -> None:
-    assert stored_level(PIECES, 0.1, Removing(0.0, texture=0.5)) is None  # type: ignore[arg-type]
+    assert stored_level(PIECES, 0.1, removing(0.0, texture=0.5)) is None
 
 
 def test_coding_leaves_no_less_than_two_thirds_of_white_noise() -> None:
-    found = stored_level(PIECES, 10 / 255, Removing(30 / 255))  # type: ignore[arg-type]
+    found = stored_level(PIECES, 10 / 255, removing(30 / 255))
     assert found == pytest.approx(15 / 255)

@@ -169,9 +169,10 @@ class DenoisePlan(Plan):
     def _page_notes(self) -> tuple[str, ...]:
         """Say so when a picture does not look like a page."""
         from restore.images.canvas import canvas
+        from restore.tasks.noise_choice import pixels_of
         from restore.tasks.pages import looks_like_page
 
-        if looks_like_page(canvas(self.pixels).batch[0].permute(1, 2, 0).numpy()):
+        if looks_like_page(pixels_of(canvas(self.pixels).batch[0])):
             return ()
         return (
             f"{self.source.name}: this does not look like a page of print: there are no letters on lines; "
@@ -190,7 +191,7 @@ class DenoisePlan(Plan):
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Choose the method and the noise level from the measured noise."""
         from restore.images.canvas import canvas
-        from restore.tasks.denoise_input import ranges_of, stripes_of, without_stripes_of
+        from restore.tasks.denoise_input import ranges_of, stripes_of, without
         from restore.tasks.holes import filled_where_hidden
         from restore.tasks.noise_choice import choose, pixels_of
 
@@ -200,7 +201,7 @@ class DenoisePlan(Plan):
         first, *longer = ranges_of(batch[0], picture.bits, seen)
         given = first.unit(batch)
         stripes = stripes_of(pixels_of(given[0])) if first.nominal else []
-        found = choose(without_stripes_of(given)[0] if stripes else given[0], prior, seen)
+        found = choose(without(given[0], stripes), prior, seen)
         facts: dict[str, Any] = {"method": found.method, "noise": found.why}
         if found.noise is not None:
             facts |= _facts(found.noise)

@@ -245,6 +245,8 @@ def _of_numbers(picture: images.Picture) -> images.Picture:
     """The picture with 0 where it is not finite."""
     import numpy as np
 
+    if picture.bits != 32:
+        return picture
     alpha = None if picture.alpha is None else np.nan_to_num(picture.alpha, posinf=0, neginf=0)
     return replace(picture, pixels=np.nan_to_num(picture.pixels, posinf=0, neginf=0), alpha=alpha)
 
