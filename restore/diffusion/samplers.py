@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from restore.diffusion.dpm_solver import dpmpp_2m, dpmpp_2m_sde
 from restore.diffusion.langevin import annealed_langevin
 from restore.diffusion.progress import with_progress
 from restore.diffusion.sigmas import network_calls
@@ -25,10 +27,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "SAMPLERS", "LearnedVariance", "NamedSampler", "Sampler", "Update", "annealed_langevin", "check_share",
-    "ddim", "ddim_step", "ddpm", "dpmpp_2m", "heun", "learned_variance", "named_sampler", "register",
-    "run_updates", "unregister",
+    "SAMPLERS", "LearnedVariance", "NamedSampler", "Sampler", "Update", "Variance", "annealed_langevin",
+    "check_share", "ddim", "ddim_step", "ddpm", "dpmpp_2m", "dpmpp_2m_sde", "heun", "learned_variance",
+    "named_sampler", "register", "run_updates", "unregister",
 ]  # fmt: skip
+
+Variance = Literal["small", "large", "learned"]
+"""Of the reverse process; see `ddpm`."""
 
 
 class Sampler(Protocol):
@@ -134,7 +139,7 @@ def ddpm(
     x: Tensor,
     sigmas: Sequence[float],
     *,
-    variance: Literal["small", "large", "learned"] = "small",
+    variance: Variance | None = None,
     rng: Rng | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
@@ -151,7 +156,7 @@ def ddpm(
         ``with_variance(x, sigma)`` gives (x0, v).
     x : state ``(b, c, h, w)`` at the noise level ``sigmas[0]``.
     sigmas : two or more noise levels, [0, 1] units; only the last may be 0.
-    variance : one of the three above.
+    variance : one of the three above; None is learned where the denoiser has it, else small.
     rng : the random numbers.
     progress : called after every network call, one a step down.
 
@@ -196,9 +201,11 @@ def ddpm(
 
 
 def _variance_answer(
-    denoise: Denoiser, variance: Literal["small", "large", "learned"]
+    denoise: Denoiser, variance: Variance | None
 ) -> Callable[[Tensor, float], tuple[Tensor, float | Tensor]]:
     """Give x0 and where the log variance lies between small, 0, and large, 1."""
+    if variance is None:
+        variance = "learned" if isinstance(denoise, LearnedVariance) else "small"
     if variance == "learned":
         return learned_variance(denoise).with_variance
     between = {"small": 0.0, "large": 1.0}.get(variance)
@@ -260,66 +267,6 @@ def heun(
     return run_updates(update, x, sigmas, rng=rng)
 
 
-def dpmpp_2m(
-    denoise: Denoiser,
-    x: Tensor,
-    sigmas: Sequence[float],
-    *,
-    rng: Rng | None = None,
-    progress: Progress | None = None,
-) -> Tensor:
-    """DPM-Solver++(2M): step as DDIM does, towards an x0 extrapolated from the last two.
-
-    With h = log(s/s') and r = h_last/h, ``D = x0 + (x0 - x0_last) / (2 r)`` and ``x' = D + (s'/s) (x - D)``.
-    Second order. The first step, one to 0 and one after a rise of the noise level are of first order.
-
-    Parameters
-    ----------
-    denoise : ``(x, sigma) -> E[x0 | x]``.
-    x : state ``(b, c, h, w)`` at the noise level ``sigmas[0]``.
-    sigmas : two or more noise levels, [0, 1] units; only the last may be 0.
-    rng : the random numbers, needed only where the noise level rises.
-    progress : called after every network call, one a step down.
-
-    Returns
-    -------
-    The state at the last noise level.
-
-    Raises
-    ------
-    ValueError, NumbersError
-        As every sampler.
-
-    References
-    ----------
-    Lu et al. (2022), "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
-    arXiv:2211.01095, algorithm 2.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from restore.testing import tiny_prior
-    >>> dpmpp_2m(tiny_prior().denoiser(), torch.full((1, 3, 8, 8), 0.5), [0.2, 0.1, 0.0]).shape
-    torch.Size([1, 3, 8, 8])
-    """
-    denoise = with_progress(denoise, progress, network_calls(sigmas))
-    last: tuple[Tensor, float, float] | None = None  # x0, h and where that step ended
-
-    def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
-        nonlocal last
-        x0 = denoise(x, sigma)
-        if below == 0:
-            return x0
-        h = math.log(sigma / below)
-        ahead = x0
-        if last is not None and last[2] == sigma:  # else the noise level has risen since
-            ahead = x0 + h / (2 * last[1]) * (x0 - last[0])
-        last = x0, h, below
-        return ahead + below / sigma * (x - ahead)
-
-    return run_updates(update, x, sigmas, rng=rng)
-
-
 @dataclass(frozen=True)
 class NamedSampler:
     """A sampler with what is known of it before it runs; called like the function itself.
@@ -328,19 +275,27 @@ class NamedSampler:
     ----------
     name : what users call it.
     run : the function.
+    order : of convergence, in the size of the steps, to the exact distribution.
+    draws : whether it draws random numbers on the way; else the start alone decides what comes out.
     calls : the network calls that it takes for a number of steps to noise level 0.
     climbs : whether noise levels may rise in between, as RePaint's do.
+    options : the names of what can be chosen beside the noise levels.
 
     Examples
     --------
     >>> SAMPLERS["heun"].calls(10)
     19
+    >>> SAMPLERS["ddim"].with_options(eta=0.5).name
+    'ddim'
     """
 
     name: str
     run: Sampler
+    order: int = 1
+    draws: bool = False
     calls: Callable[[int], int] = int
     climbs: bool = True
+    options: tuple[str, ...] = ()
 
     def __call__(
         self,
@@ -351,8 +306,25 @@ class NamedSampler:
         rng: Rng | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
-        """Run it with its default options."""
+        """Run it with its options, the default ones unless chosen."""
         return self.run(denoise, x, sigmas, rng=rng, progress=progress)
+
+    def with_options(self, **chosen: float | str | None) -> NamedSampler:
+        """Give the same with other options; None leaves one as it is.
+
+        Raises
+        ------
+        ValueError
+            For an option that it does not have, saying which samplers do.
+        """
+        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+        for name in given:
+            if name not in self.options:
+                able = ", ".join(other.name for other in SAMPLERS.values() if name in other.options)
+                raise ValueError(
+                    f"{name} is an option of {able or 'no sampler'}, not of {self.name}; leave it out"
+                )
+        return replace(self, run=partial(self.run, **given)) if given else self
 
 
 SAMPLERS: dict[str, NamedSampler] = {}
@@ -391,8 +363,11 @@ def named_sampler(name: str) -> NamedSampler:
     return SAMPLERS[name]
 
 
-register(NamedSampler("ddim", ddim))
-register(NamedSampler("ddpm", ddpm))
-register(NamedSampler("heun", heun, calls=lambda steps: 2 * steps - 1))
-register(NamedSampler("dpmpp-2m", dpmpp_2m))
-register(NamedSampler("langevin", annealed_langevin, calls=lambda steps: 3 * steps + 1, climbs=False))
+register(NamedSampler("ddim", ddim, options=("eta",)))
+register(NamedSampler("ddpm", ddpm, draws=True, options=("variance",)))
+register(NamedSampler("heun", heun, order=2, calls=lambda steps: 2 * steps - 1))
+register(NamedSampler("dpmpp-2m", dpmpp_2m, order=2))
+register(NamedSampler("dpmpp-2m-sde", dpmpp_2m_sde, order=2, draws=True))
+register(
+    NamedSampler("langevin", annealed_langevin, draws=True, calls=lambda steps: 3 * steps - 2, climbs=False)
+)

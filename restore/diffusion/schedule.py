@@ -15,108 +15,19 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from restore.diffusion.coordinates import log_snr_of, per_picture, sigma_of
+from restore.diffusion.coordinates import per_picture
+from restore.diffusion.process import Posterior, Schedule
 from restore.diffusion.sigmas import at_least_one
 
-
-@dataclass(frozen=True, eq=False)
-class Posterior:
-    """q(x_{t-1} | x_t, x0) = N(x0_weight X0 + x_t_weight x_t, variance); each ``(T,)`` float64.
-
-    Ho et al. (2020), equations 6 and 7. The variance at t = 0 is 0; ``log_variance`` holds there the
-    value of t = 1 (that of beta when there is one step only), so that it is finite.
-    """
-
-    x0_weight: Tensor
-    x_t_weight: Tensor
-    variance: Tensor
-    log_variance: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """A diffusion process by its variances, and what follows from them; timesteps count from 0.
-
-    Parameters
-    ----------
-    betas : the variances ``(T,)``, each strictly between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        When betas are not a list of numbers strictly between 0 and 1, or when they leave no signal that
-        float64 can tell from 0.
-
-    References
-    ----------
-    Ho, Jain and Abbeel (2020), arXiv:2006.11239, section 2.
-
-    Examples
-    --------
-    >>> import torch
-    >>> Schedule(torch.tensor([0.1, 0.2])).steps
-    2
-    """
-
-    betas: Tensor
-
-    def __post_init__(self) -> None:
-        betas = torch.as_tensor(self.betas).detach().to("cpu", torch.float64, copy=True)
-        if betas.ndim != 1 or len(betas) == 0:
-            raise ValueError(f"betas must be a list of at least one number; got shape {tuple(betas.shape)}")
-        bad = ~((betas > 0) & (betas < 1))
-        if bad.any():
-            step = int(bad.nonzero()[0])
-            raise ValueError(
-                f"betas must lie strictly between 0 and 1; got {betas[step].item():g} at step {step} "
-                f"of {len(betas)}; change the schedule's start and end"
-            )
-        object.__setattr__(self, "betas", betas)
-        if not math.isfinite(self.sigmas[-1]):
-            raise ValueError(
-                f"{len(betas)} betas of {betas.mean().item():g} on average leave no signal; "
-                f"use smaller betas or fewer steps"
-            )
-
-    @property
-    def steps(self) -> int:
-        """The number of timesteps, T."""
-        return len(self.betas)
-
-    @cached_property
-    def alphas_cumprod(self) -> Tensor:
-        """``abar_t = prod (1 - beta)``, ``(T,)``, falling."""
-        return torch.cumprod(1 - self.betas, dim=0)
-
-    @cached_property
-    def sigmas(self) -> Tensor:
-        """Noise levels in [0, 1] units, ``(T,)``, rising."""
-        return sigma_of(self.alphas_cumprod)
-
-    @cached_property
-    def log_snr(self) -> Tensor:
-        """``log(abar / (1 - abar))``, ``(T,)``, falling."""
-        return log_snr_of(self.sigmas)
-
-    @cached_property
-    def posterior(self) -> Posterior:
-        """The coefficients of q(x_{t-1} | x_t, x0)."""
-        abar = self.alphas_cumprod
-        before = torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])
-        variance = self.betas * (1 - before) / (1 - abar)
-        first = variance[1:2] if self.steps > 1 else self.betas[:1]
-        return Posterior(
-            x0_weight=self.betas * before.sqrt() / (1 - abar),
-            x_t_weight=(1 - self.betas).sqrt() * (1 - before) / (1 - abar),
-            variance=variance,
-            log_variance=torch.cat([first, variance[1:]]).log(),
-        )
+__all__ = [
+    "SCHEDULES", "Posterior", "Schedule", "add_noise", "at", "constant", "cosine", "exponential", "linear",
+    "named", "nearest_timestep", "scaled_linear", "sigmoid", "signal_and_noise_at", "with_betas",
+    "zero_terminal_snr",
+]  # fmt: skip
 
 
 def linear(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> Schedule:
@@ -223,8 +134,7 @@ def exponential(steps: int = 1000, start: float = 1e-4, end: float = 0.06) -> Sc
     >>> [round(beta, 3) for beta in exponential(3, 0.01, 0.25).betas.tolist()]
     [0.01, 0.05, 0.25]
     """
-    if not (0 < start < 1 and 0 < end < 1):
-        raise ValueError(f"start and end must lie strictly between 0 and 1; got {start} and {end}")
+    _check_ends(start, end)
     ends = math.log(start), math.log(end)
     return Schedule(torch.linspace(*ends, at_least_one("steps", steps), dtype=torch.float64).exp())
 
@@ -255,12 +165,77 @@ def constant(steps: int = 1000, beta: float = 0.01) -> Schedule:
     return Schedule(torch.full((at_least_one("steps", steps),), beta, dtype=torch.float64))
 
 
+def scaled_linear(steps: int = 1000, start: float = 8.5e-4, end: float = 0.012) -> Schedule:
+    """Give betas whose square roots are evenly spaced, from start to end.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    start, end : the first and last beta, in (0, 1); unless given those of latent diffusion.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    References
+    ----------
+    Rombach et al. (2022), "High-Resolution Image Synthesis with Latent Diffusion Models", arXiv:2112.10752,
+    in their released code.
+
+    Examples
+    --------
+    >>> [round(beta, 4) for beta in scaled_linear(3, 0.01, 0.09).betas.tolist()]
+    [0.01, 0.04, 0.09]
+    """
+    _check_ends(start, end)
+    ends = math.sqrt(start), math.sqrt(end)
+    return Schedule(torch.linspace(*ends, at_least_one("steps", steps), dtype=torch.float64) ** 2)
+
+
+def zero_terminal_snr(
+    steps: int = 1000, start: float = 1e-4, end: float = 0.02, max_beta: float = 0.999
+) -> Schedule:
+    """Give linear betas, moved so that the last timestep holds no signal.
+
+    ``sqrt(abar)`` is shifted and scaled to keep its first value and to end at 0. In [0, 1] units the last
+    noise level would be infinite; as in `cosine`, no beta is above max_beta, which ends just short of that.
+
+    Parameters
+    ----------
+    steps : number of timesteps, at least 1.
+    start, end : the first and last of the linear betas, in (0, 1).
+    max_beta : no beta is larger, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    References
+    ----------
+    Lin et al. (2024), "Common Diffusion Noise Schedules and Sample Steps are Flawed", arXiv:2305.08891,
+    algorithm 1.
+
+    Examples
+    --------
+    >>> zero_terminal_snr(10, 0.1, 0.2).alphas_cumprod[-1] < 1e-3
+    tensor(True)
+    """
+    signal = linear(steps, start, end).alphas_cumprod.sqrt()
+    first, last = signal[0], signal[-1]
+    signal = (signal - last) * (first / (first - last)) if steps > 1 else signal - last
+    return _from_curve(torch.cat([torch.ones(1, dtype=torch.float64), signal.square()]), max_beta)
+
+
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
     "linear": linear,
+    "scaled-linear": scaled_linear,
     "cosine": cosine,
     "sigmoid": sigmoid,
     "exponential": exponential,
     "constant": constant,
+    "zero-terminal-snr": zero_terminal_snr,
 }
 
 
@@ -289,6 +264,40 @@ def named(name: str, steps: int = 1000, **options: float) -> Schedule:
     if foreign := [option for option in options if option not in known]:
         raise ValueError(f"the {name} schedule has no option {foreign[0]!r}; it has {', '.join(known)}")
     return SCHEDULES[name](steps, **options)
+
+
+def with_betas(name: str, steps: int, beta_start: float = 0.0, beta_end: float = 0.0) -> Schedule:
+    """Give the schedule of that name with its first and last beta, as checkpoints hold them.
+
+    Parameters
+    ----------
+    name : one of `SCHEDULES`.
+    steps : number of timesteps, at least 1.
+    beta_start, beta_end : 0 for the schedule's own; ``constant`` has beta_start alone, cosine and sigmoid
+        have none.
+
+    Raises
+    ------
+    ValueError
+        For a name that does not exist, betas out of range, and a beta that the schedule has no use for.
+
+    Examples
+    --------
+    >>> with_betas("constant", 2, beta_start=0.5).betas.tolist()
+    [0.5, 0.5]
+    """
+    ends = {"beta": beta_start} if name == "constant" else {"start": beta_start, "end": beta_end}
+    if (name == "constant" and beta_end) or (name in ("cosine", "sigmoid") and (beta_start or beta_end)):
+        spare = "beta_end" if name == "constant" else "beta_start and beta_end"
+        raise ValueError(
+            f"a {name} schedule has no use for {spare}, got {beta_start:g} and {beta_end:g}; leave it out"
+        )
+    return named(name, steps, **{option: value for option, value in ends.items() if value})
+
+
+def _check_ends(start: float, end: float) -> None:
+    if not (0 < start < 1 and 0 < end < 1):
+        raise ValueError(f"start and end must lie strictly between 0 and 1; got {start} and {end}")
 
 
 def _from_curve(alphas_cumprod: Tensor, max_beta: float) -> Schedule:

@@ -7,19 +7,22 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from restore.errors import WeightsError
+
 if TYPE_CHECKING:
     from restore.diffusion.schedule import Schedule
 
 Map = Callable[[float], float]
 
 
-def even_t(schedule: Schedule, n: int) -> list[float]:
-    """Give the noise levels of n timesteps evenly spaced from T - 1 to 0, then 0.0.
+def even_t(schedule: Schedule, n: int, *, lowest: float = 0.0, highest: float = math.inf) -> list[float]:
+    """Give the noise levels of n evenly spaced timesteps from the last to the first, then 0.0.
 
     Parameters
     ----------
     schedule : a DDPM schedule of T timesteps.
     n : number of steps, 1 to T. Timesteps are rounded to whole ones.
+    lowest, highest : noise levels that a network knows, [0, 1] units; timesteps beyond are left out.
 
     Returns
     -------
@@ -28,7 +31,9 @@ def even_t(schedule: Schedule, n: int) -> list[float]:
     Raises
     ------
     ValueError
-        For an n out of range.
+        For more steps than there are timesteps.
+    WeightsError
+        As `known_levels`.
 
     References
     ----------
@@ -40,11 +45,36 @@ def even_t(schedule: Schedule, n: int) -> list[float]:
     >>> [round(sigma, 3) for sigma in even_t(linear(), 3)]
     [78.704, 1.712, 0.005, 0.0]
     """
-    if not 1 <= n <= schedule.steps:
-        raise ValueError(f"this schedule can be sampled in 1 to {schedule.steps} steps; got {n}")
-    last = schedule.steps - 1
-    timesteps = [last - round(i * last / max(n - 1, 1)) for i in range(n)]
-    return [*schedule.sigmas[timesteps].tolist(), 0.0]
+    known = known_levels(schedule, lowest=lowest, highest=highest)
+    if not 1 <= n <= len(known):
+        raise ValueError(f"this schedule can be sampled in 1 to {len(known)} steps; got {n}")
+    last = len(known) - 1
+    return [*(known[last - round(i * last / max(n - 1, 1))] for i in range(n)), 0.0]
+
+
+def known_levels(schedule: Schedule, *, lowest: float, highest: float) -> list[float]:
+    """Give the noise levels of a schedule that a network knows, rising, [0, 1] units.
+
+    Raises
+    ------
+    WeightsError
+        Where there is none.
+
+    Examples
+    --------
+    >>> from restore.diffusion.schedule import linear
+    >>> len(known_levels(linear(), lowest=0.0, highest=1.0))
+    392
+    """
+    slack = 1e-6  # relative; levels that were rounded on their way through a file still count
+    levels = schedule.sigmas.tolist()
+    known = [sigma for sigma in levels if lowest * (1 - slack) <= sigma <= highest * (1 + slack)]
+    if not known:
+        raise WeightsError(
+            f"the schedule of these weights has noise levels from {levels[0]:.3g} to {levels[-1]:.3g}, none "
+            f"of which their network knows, {lowest:.3g} to {highest:.3g}; train again or convert them anew"
+        )
+    return known
 
 
 def log_sigma(sigma_max: float, sigma_min: float, n: int) -> list[float]:
@@ -188,7 +218,15 @@ def climbing(sigmas: Sequence[float], jump_length: int, jump_repeats: int) -> li
     return [sigmas[steps - 1 - t] for t in repaint(steps, jump_length, jump_repeats)]
 
 
-def repaint_sigmas(schedule: Schedule, t_T: int, jump_length: int, jump_repeats: int) -> list[float]:
+def repaint_sigmas(
+    schedule: Schedule,
+    t_T: int,
+    jump_length: int,
+    jump_repeats: int,
+    *,
+    lowest: float = 0.0,
+    highest: float = math.inf,
+) -> list[float]:
     """Give RePaint's timesteps as noise levels, on t_T timesteps evenly spaced over the schedule.
 
     Takes and raises what `even_t` and `repaint` do.
@@ -199,7 +237,65 @@ def repaint_sigmas(schedule: Schedule, t_T: int, jump_length: int, jump_repeats:
     >>> len(repaint_sigmas(linear(), 20, 10, 2))  # 30 network calls, 10 steps up
     41
     """
-    return climbing(even_t(schedule, t_T), jump_length, jump_repeats)
+    sigmas = even_t(schedule, t_T, lowest=lowest, highest=highest)
+    return climbing(sigmas, jump_length, jump_repeats)
+
+
+LADDERS = ("karras", "log-snr", "schedule")
+"""The names of `ladder`."""
+
+PURE_NOISE = 4.9
+"""The noise level from which a state counts as pure noise, [0, 1] units: a share of signal of 1 %."""
+
+
+def ladder(name: str, n: int, schedule: Schedule, *, lowest: float, highest: float) -> list[float]:
+    """Give the noise levels of that name: `karras`, ``log-snr`` (`log_sigma`) or ``schedule`` (`even_t`).
+
+    Parameters
+    ----------
+    name : one of LADDERS.
+    n : number of steps, at least 1.
+    schedule : that of the network.
+    lowest, highest : the noise levels that the network knows, [0, 1] units.
+
+    Returns
+    -------
+    n + 1 falling noise levels, the last one 0.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and as the three functions.
+
+    Examples
+    --------
+    >>> from restore.diffusion.schedule import linear
+    >>> [round(sigma, 3) for sigma in ladder("log-snr", 3, linear(), lowest=0.01, highest=1.0)]
+    [1.0, 0.1, 0.01, 0.0]
+    """
+    if name == "karras":
+        return karras(highest, lowest, n)
+    if name == "log-snr":
+        return log_sigma(highest, lowest, n)
+    if name == "schedule":
+        return even_t(schedule, n, lowest=lowest, highest=highest)
+    raise ValueError(f"ladder is one of {', '.join(LADDERS)}, got {name!r}")
+
+
+def check_pure_noise(sigma: float) -> None:
+    """Raise WeightsError where the noise level that sampling begins at leaves too much of a picture.
+
+    Examples
+    --------
+    >>> check_pure_noise(80.0)
+    """
+    if sigma < PURE_NOISE:
+        abar = 1 / (1 + 4 * sigma**2)
+        raise WeightsError(
+            f"these weights end before pure noise: at their highest noise level, {sigma:.3g}, the share of "
+            f"signal is still {abar:.2g}, but drawing from noise needs 0.01 or less; use weights whose "
+            "schedule has a higher beta_end or more steps"
+        )
 
 
 def network_calls(sigmas: Sequence[float]) -> int:

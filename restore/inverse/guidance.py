@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import with_progress
+from restore.diffusion.thresholding import mapped
 from restore.diffusion.updates import FiniteCheck
 from restore.inverse.protocols import Operator, Projecting, consistent
 from restore.types import Denoiser, Progress, Rng
@@ -42,7 +43,7 @@ def inject_known(
 
     Returns
     -------
-    A denoiser.
+    A denoiser; a learned variance stays what it is.
 
     References
     ----------
@@ -61,12 +62,11 @@ def inject_known(
     True
     """
 
-    def injected(x: Tensor, sigma: float) -> Tensor:
+    def inject(x: Tensor, sigma: float) -> Tensor:
         level = sigma if variance == "corrected" else sigma * 2 * sigma / math.sqrt(1 + 4 * sigma**2)
-        x = torch.where(hole > 0, x, y + level * rng(y))
-        return torch.where(hole > 0, denoise(x, sigma), y)
+        return torch.where(hole > 0, x, y + level * rng(y))
 
-    return injected
+    return mapped(denoise, lambda x0, sigma: torch.where(hole > 0, x0, y), inject)
 
 
 def enforce(
@@ -107,12 +107,12 @@ def enforce(
     """
     if not isinstance(operator, Operator):
         project = operator.projection(y)
-        return lambda x, sigma: project(denoise(x, sigma))
+        return mapped(denoise, lambda x0, sigma: project(x0))
 
-    def enforced(x: Tensor, sigma: float) -> Tensor:
-        return consistent(denoise(x, sigma), y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)
+    def enforced(x0: Tensor, sigma: float) -> Tensor:
+        return consistent(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)
 
-    return enforced
+    return mapped(denoise, enforced)
 
 
 def per_pixel_start(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoiser:

@@ -46,7 +46,8 @@ class BackboneConfig:
     prediction : what the network's output means: ``v``, ``eps`` or ``x0``.
     learned_variance : whether there are three more output planes, for the interpolation of Nichol and
         Dhariwal (2021), arXiv:2102.09672, eq. 15.
-    schedule, steps : the DDPM schedule that timesteps are taken from; training is continuous in sigma.
+    schedule, steps : the DDPM schedule that timesteps are taken from; see `restore.diffusion.schedule`.
+    beta_start, beta_end : the first and the last beta of the schedule; 0 for its own.
     sigma_min, sigma_max : the noise levels the network was trained on, [0, 1] units.
 
     Raises
@@ -65,6 +66,8 @@ class BackboneConfig:
     learned_variance: bool = False
     schedule: str = "linear"
     steps: int = 1000
+    beta_start: float = 0.0
+    beta_end: float = 0.0
     sigma_min: float = 0.5 / 255
     sigma_max: float = 80.0
 
@@ -75,6 +78,7 @@ class BackboneConfig:
             raise ValueError(f"schedule is one of {', '.join(schedules.SCHEDULES)}; got {self.schedule!r}")
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1; got {self.steps}")
+        self.diffusion  # noqa: B018  (raises for betas that make no schedule)
         if not 0 < self.sigma_min < self.sigma_max < math.inf:
             raise ValueError(
                 f"sigma_min and sigma_max must rise from above 0; got {self.sigma_min} and {self.sigma_max}"
@@ -85,6 +89,11 @@ class BackboneConfig:
             raise ValueError(f"the network needs {planes[0]} inputs and {planes[1]} outputs; got {given}")
         # The planes follow from the rest, so nobody has to count them.
         object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
+
+    @property
+    def diffusion(self) -> Schedule:
+        """The DDPM schedule."""
+        return schedules.with_betas(self.schedule, self.steps, self.beta_start, self.beta_end)
 
 
 def predict(
@@ -226,7 +235,7 @@ class Backbone:
     @property
     def schedule(self) -> Schedule:
         """The DDPM schedule that timesteps are taken from."""
-        return schedules.named(self.config.schedule, self.config.steps)
+        return self.config.diffusion
 
     @property
     def parameters(self) -> int:
@@ -297,27 +306,19 @@ class Backbone:
         Returns
         -------
         A denoiser for x ``(b, 3, h, w)`` of any size. sigma is clamped to the trained range; 0 gives x back.
+        That of a checkpoint with learned variances gives them, too, by ``with_variance(x, sigma)``.
         """
         shown = _Shown(self.network, None)
         if condition is not None:
             network = self.for_noise if condition.noisy else self.network
             shown = _Shown(network, condition.planes().to(self.device))
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            if sigma <= 0:
-                return x
-            return self._call(x, shown, sigma, differentiable=differentiable)[0]
+        def call(x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+            return self._call(x, shown, sigma, differentiable=differentiable)
 
-        return denoise
-
-    def variance_denoiser(self, condition: Condition | None = None) -> VarianceDenoiser:
-        """Give the same for a checkpoint with learned variances, for `ddpm` with ``variance="learned"``.
-
-        Raises ValueError for a checkpoint without.
-        """
-        if not self.config.learned_variance:
-            raise ValueError("this checkpoint has no learned variance; use variance='small' or 'large'")
-        return VarianceDenoiser(self, condition)
+        if self.config.learned_variance:
+            return VarianceDenoiser(call)
+        return lambda x, sigma: x if sigma <= 0 else call(x, sigma)[0]
 
     def _call(
         self, x: Tensor, shown: _Shown, sigma: float, *, differentiable: bool = False
@@ -367,18 +368,21 @@ class Backbone:
 
 
 class VarianceDenoiser:
-    """A denoiser that also gives the reverse variance, for ``samplers.ddpm(variance="learned")``."""
+    """A denoiser that also gives the reverse variance, for `restore.diffusion.samplers.ddpm`.
 
-    def __init__(self, backbone: Backbone, condition: Condition | None):
-        self._backbone = backbone
-        planes = None if condition is None else condition.planes().to(backbone.device)
-        self._shown = _Shown(backbone.network, planes)
+    Parameters
+    ----------
+    call : ``(x, sigma)`` to E[x0 | x] and all that the network puts out, ``(b, 6, h, w)``.
+    """
+
+    def __init__(self, call: Callable[[Tensor, float], tuple[Tensor, Tensor]]):
+        self._call = call
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        """Give E[x0 | x]."""
-        return self.with_variance(x, sigma)[0]
+        """Give E[x0 | x]; 0 gives x back."""
+        return x if sigma <= 0 else self._call(x, sigma)[0]
 
     def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """Give E[x0 | x] and the interpolation in [0, 1] between the small and the large log variance."""
-        clean, raw = self._backbone._call(x, self._shown, sigma)
+        clean, raw = self._call(x, sigma)
         return clean, interpolation(raw).clamp(0, 1)

@@ -230,7 +230,9 @@ def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, st
 
     with safe_open(path, framework="pt") as file:
         names = list(file.keys()) if with_tensors else []
-        return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
+        # Copies: where tensors lie in the file depends on its header, and the last bits of what is computed
+        # from them depend on how they are aligned.
+        return file.metadata() or {}, {name: file.get_tensor(name).clone() for name in names}
 
 
 def read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:

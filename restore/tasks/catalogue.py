@@ -17,7 +17,7 @@ from restore.types import Estimate
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
 JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
 SCALES = (1.5, 4.0)
-SAMPLE_STEPS = 50
+SAMPLE_STEPS, SAMPLE_SAMPLER = 50, "dpmpp-2m"
 MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
 MOST_STEPS = 1000
@@ -101,25 +101,25 @@ BRANCH_CALLS = 2  # of the conditional branch before upscaling's projection, one
 
 _METHODS = (
     Method("denoise", "auto", "mean", 1, default=True),
-    Method("denoise", "auto", "sample", 20, default=True, sampler="ddpm"),
+    Method("denoise", "auto", "sample", 20, default=True, sampler="dpmpp-2m-sde"),
     Method("denoise", "gaussian", "mean", 1),
-    Method("denoise", "gaussian", "sample", 20, sampler="ddpm"),
+    Method("denoise", "gaussian", "sample", 20, sampler="dpmpp-2m-sde"),
     Method("denoise", "blind", "mean", 1),
-    Method("denoise", "blind", "sample", 20, sampler="ddpm"),
+    Method("denoise", "blind", "sample", 20, sampler="dpmpp-2m-sde"),
     Method("denoise", "real", "mean", 1, before=1),
     Method("denoise", "completed", "mean", 2),
-    Method("denoise", "completed", "sample", 20, sampler="ddpm"),
+    Method("denoise", "completed", "sample", 20, sampler="dpmpp-2m-sde"),
     Method("denoise", "page", "mean", 1),
-    Method("denoise", "page", "sample", 20, sampler="ddpm"),
+    Method("denoise", "page", "sample", 20, sampler="dpmpp-2m-sde"),
     Method("inpaint", "alternating", "mean", 20, default=True),
     Method("inpaint", "alternating", "sample", 24, default=True, sampler="ddpm", drawn=_half),
     Method("inpaint", "conditional", "mean", 1),
-    Method("inpaint", "conditional", "sample", 30, sampler="ddim", guidable=True),
+    Method("inpaint", "conditional", "sample", 30, sampler="dpmpp-2m", guidable=True),
     Method("inpaint", "repaint", "sample", 250, sampler="ddpm", jumps=True),
     Method("inpaint", "splitting-ddnm", "sample", 24, sampler="ddpm", drawn=_half),
     Method("inpaint", "splitting", "mean", 20),
     Method("upscale", "conditional", "mean", 1),
-    Method("upscale", "conditional", "sample", 30, sampler="ddim", guidable=True),
+    Method("upscale", "conditional", "sample", 30, sampler="dpmpp-2m", guidable=True),
     Method("upscale", "projection", "mean", 2, default=True, before=BRANCH_CALLS, useful=2),
     Method("upscale", "projection", "sample", 8, default=True, sampler="ddim", before=BRANCH_CALLS),
     Method("dejpeg", "splitting", "mean", 2, default=True, before=1, useful=4),

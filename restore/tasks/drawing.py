@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from restore.diffusion.samplers import Sampler, ddim
+from restore.diffusion.thresholding import thresholded
 from restore.inverse.guidance import classifier_free
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
@@ -40,9 +41,11 @@ class Drawing:
         return x + sigma * self.rng(x)
 
     def guided(self, condition: Condition, strength: float) -> Denoiser:
-        """Give the prior's denoiser for a condition, with classifier-free guidance.
+        """Give the prior's denoiser for a condition, with classifier-free guidance, held to [0, 1].
 
         strength: 1 is the conditional branch itself, which takes one call a step; others take two.
         """
         branch = self.prior.denoiser(condition)
-        return branch if strength == 1 else classifier_free(branch, self.prior.denoiser(), strength)
+        if strength != 1:
+            branch = classifier_free(branch, self.prior.denoiser(), strength)
+        return thresholded(branch)

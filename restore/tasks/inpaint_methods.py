@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of, twice
-from restore.diffusion.sigmas import karras, log_sigma, repaint_sigmas
+from restore.diffusion.sigmas import check_pure_noise, karras, known_levels, log_sigma, repaint_sigmas
+from restore.diffusion.thresholding import thresholded
+from restore.errors import WeightsError
 from restore.inverse.catalogue import solvers
 from restore.inverse.fill import push_pull, smoothed
 from restore.inverse.guidance import (
@@ -173,10 +175,28 @@ def by_condition(level: Level, plan: Plan, drawing: Drawing, progress: Progress 
 def by_repaint(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """From pure noise, known pixels put in at every step (Lugmayr et al. 2022)."""
     image, prior = level.image, drawing.prior
-    sigmas = repaint_sigmas(prior.schedule, plan.steps, plan.jumps.length, plan.jumps.repeats)
-    denoise = inject_known(prior.denoiser(), image, level.hole, drawing.rng)
+    sigmas = _sigmas_of_repaint(plan, prior)
+    denoise = inject_known(thresholded(prior.denoiser()), image, level.hole, drawing.rng)
     start = 0.5 + sigmas[0] * drawing.rng(image)  # what the schedule ends in: mid-grey and noise
     return drawing(denoise, start, sigmas, progress=progress)
+
+
+def _sigmas_of_repaint(plan: Plan, prior: Prior) -> list[float]:
+    """The timesteps of the network's own schedule, with RePaint's jumps.
+
+    Raises WeightsError where it has too few for what was asked, and where it ends before noise.
+    """
+    ends = {"lowest": prior.sigma_min, "highest": prior.sigma_max}
+    known = len(known_levels(prior.schedule, **ends))
+    steps = min(plan.steps, known) if plan.steps == plan.method.steps else plan.steps
+    if steps > known or plan.jumps.length >= steps:
+        raise WeightsError(
+            f"the schedule of these weights has {known} timesteps; repaint was asked for {steps} steps with "
+            f"jumps of {plan.jumps.length}; pass at most {known} steps and shorter jumps"
+        )
+    sigmas = repaint_sigmas(prior.schedule, steps, plan.jumps.length, plan.jumps.repeats, **ends)
+    check_pure_noise(sigmas[0])
+    return sigmas
 
 
 def by_alternating(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from restore.diffusion.samplers import named_sampler
+from restore.diffusion.samplers import Variance, named_sampler
 from restore.diffusion.seeds import check_seed, picture_rng
-from restore.diffusion.sigmas import karras
+from restore.diffusion.sigmas import check_pure_noise
+from restore.diffusion.sigmas import ladder as named_ladder
+from restore.diffusion.thresholding import Thresholding, thresholded
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
-from restore.tasks.catalogue import SAMPLE_STEPS
+from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
 from restore.types import Progress, Rng
 
 BATCH = 8
@@ -20,8 +22,12 @@ def sample(
     n: int = 1,
     *,
     size: tuple[int, int] = (128, 128),
-    sampler: str = "ddim",
+    sampler: str = SAMPLE_SAMPLER,
     steps: int = SAMPLE_STEPS,
+    ladder: str = "karras",
+    eta: float | None = None,
+    variance: Variance | None = None,
+    thresholding: Thresholding = "static",
     seed: int = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
@@ -35,10 +41,18 @@ def sample(
     size : (int, int)
         Height and width in pixels.
     sampler : str
-        One of `restore.diffusion.samplers.SAMPLERS`; ``ddim``, the default, and ``dpmpp-2m`` need the fewest
-        steps.
+        One of `restore.diffusion.samplers.SAMPLERS`; ``dpmpp-2m``, the default, needs the fewest steps.
     steps : int
-        Noise levels, spaced as Karras et al. [1]_ have it.
+        How many noise levels.
+    ladder : {'karras', 'log-snr', 'schedule'}
+        How they are spaced: as Karras et al. [1]_ have it, evenly in the logarithm of the signal-to-noise
+        ratio, or at evenly spaced timesteps of the network's own schedule.
+    eta : float, optional
+        Of ``ddim``: its share of DDPM's noise, 0 to 1; None is 0.
+    variance : {'small', 'large', 'learned'}, optional
+        Of ``ddpm``; None is the learned one where the network has it, else the small one.
+    thresholding : {'static', 'dynamic', 'none'}
+        How clean estimates are held to [0, 1] at each step: clipped, scaled [2]_, or not at all.
     seed : int
         0 to 2^63 - 1. Every picture has a stream of random numbers of its own, so picture k of a seed is the
         same whatever ``n`` is.
@@ -55,12 +69,16 @@ def sample(
     Raises
     ------
     ValueError
-        For options out of range.
+        For options out of range or that the sampler does not have.
+    WeightsError
+        For weights whose noise levels end before pure noise.
 
     References
     ----------
     .. [1] T. Karras et al. (2022). Elucidating the design space of diffusion-based generative models.
        arXiv:2206.00364, eq. 5.
+    .. [2] C. Saharia et al. (2022). Photorealistic text-to-image diffusion models with deep language
+       understanding. arXiv:2205.11487, section 2.3.
 
     Examples
     --------
@@ -71,11 +89,12 @@ def sample(
     """
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")
-    run = named_sampler(sampler)
+    run = named_sampler(sampler).with_options(eta=eta, variance=variance)
     check_seed(seed)
     prior = prior or shipped()
-    top = prior.sigma_max
-    sigmas = karras(top, prior.sigma_min, steps)
+    sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
+    check_pure_noise(sigmas[0])
+    denoise = thresholded(prior.denoiser(), thresholding)
     pictures = []
     for first in range(0, n, BATCH):
         # Each picture draws from its own stream, so it does not depend on its neighbours.
@@ -90,6 +109,6 @@ def sample(
             if progress is not None:
                 progress((first // BATCH) * total + done, -(-n // BATCH) * total)
 
-        start = grey + top * rng(grey)
-        pictures.append(run(prior.denoiser(), start, sigmas, rng=rng, progress=part).cpu())
+        start = grey + sigmas[0] * rng(grey)
+        pictures.append(run(denoise, start, sigmas, rng=rng, progress=part).cpu())
     return torch.cat(pictures).clamp(0, 1)

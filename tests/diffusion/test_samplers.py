@@ -15,13 +15,13 @@ from mutants import edited, mutant_tests, wrong
 from torch import Tensor
 
 import restore
-from restore.diffusion import langevin, samplers, updates
+from restore.diffusion import dpm_solver, langevin, samplers, updates
 from restore.diffusion import schedule as schedules
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import climbing, karras, log_sigma, network_calls, repaint_sigmas
 from restore.errors import NumbersError
 from restore.testing import tiny_prior
-from restore.types import Rng
+from restore.types import Denoiser, Rng
 
 PRIOR = GaussianPrior(mean=0.4, std=0.2)
 MANY = torch.zeros(2, 3, 64, 64, dtype=torch.float64)
@@ -31,6 +31,17 @@ DETERMINISTIC = ("ddim", "heun", "dpmpp-2m")
 
 def tiny(seed: int = 0) -> Tensor:
     return generator_noise(seed)(torch.zeros(1, 3, 4, 4))
+
+
+def forgetful(multistep: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A multistep sampler that takes every step as its first."""
+
+    def run(denoise: Denoiser, x: Tensor, sigmas: list[float], *, rng: Rng) -> Tensor:
+        for pair in pairwise(sigmas):
+            x = multistep(denoise, x, pair, rng=rng)
+        return x
+
+    return run
 
 
 # --- checks shared with the mutants ---------------------------------------------------------------
@@ -43,6 +54,7 @@ def check_exact_draws() -> None:
         lambda *args, **kw: samplers.ddim(*args, eta=0.6, **kw),
         lambda *args, **kw: samplers.ddim(*args, eta=1.0, **kw),
         lambda *args, **kw: samplers.ddpm(*args, variance="small", **kw),
+        lambda *args, **kw: forgetful(samplers.dpmpp_2m_sde)(*args, **kw),
     ]
     draws = PRIOR.posterior_draws(generator_noise(1))
     for run in samplings:
@@ -109,24 +121,21 @@ def check_ancestral_prior() -> None:
 
 
 def check_langevin() -> None:
-    """Annealed Langevin follows the exact recursion of its variance and ends at the prior."""
-    sigmas, epsilon, per_level = log_sigma(1.0, 0.01, 20), 2e-5, 60
-    v = PRIOR.std**2 + sigmas[0] ** 2
-    for sigma in sigmas[:-1]:
-        alpha = epsilon * (sigma / 0.01) ** 2
-        for _ in range(per_level):
-            v = (1 - alpha / 2 / (PRIOR.std**2 + sigma**2)) ** 2 * v + alpha
-    v *= (PRIOR.std**2 / (PRIOR.std**2 + 0.01**2)) ** 2  # the last call: the posterior mean
-    assert v == pytest.approx(PRIOR.std**2, rel=0.05)
-    x = PRIOR.noisy(sigmas[0], generator_noise(6), like=MANY[:, :, :48, :48])
-    x = langevin.annealed_langevin(
-        PRIOR.denoise,
-        x,
-        sigmas,
-        rng=seeded_rng(0),
-        steps=langevin.LangevinSteps(per_level, langevin.step_by_level(epsilon, 0.01)),
-    )
-    assert_moments(x, mean=PRIOR.mean, variance=v)
+    """Annealed Langevin follows the exact recursion of its variance, and ends near the prior's."""
+    for per_level, n in ((3, 40), (10, 10)):
+        sigmas = log_sigma(1.0, 0.01, n)
+        v = PRIOR.std**2 + sigmas[0] ** 2
+        for sigma, below in pairwise(sigmas[:-1]):
+            known = PRIOR.std**2 / (PRIOR.std**2 + sigma**2)
+            kept = known + below / sigma * (1 - known)
+            for _ in range(per_level - 1):
+                v = kept**2 * v + sigma**2 - below**2
+            v *= kept**2
+        v *= (PRIOR.std**2 / (PRIOR.std**2 + 0.01**2)) ** 2  # the last call: the posterior mean
+        assert v == pytest.approx(PRIOR.std**2, rel=0.15)
+        x = PRIOR.noisy(sigmas[0], generator_noise(6), like=MANY[:, :, :48, :48])
+        x = langevin.annealed_langevin(PRIOR.denoise, x, sigmas, rng=seeded_rng(0), per_level=per_level)
+        assert_moments(x, mean=PRIOR.mean, variance=v)
 
 
 def order(run: Callable[..., Tensor], levels: Callable[[int], list[float]]) -> float:
@@ -200,11 +209,7 @@ def test_many_steps_reach_the_closed_form(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(samplers.SAMPLERS))
 def test_one_step_to_zero_is_the_posterior_mean(name: str) -> None:
     x = tiny()
-    rng = seeded_rng(0)
-    options = (
-        {"steps": langevin.LangevinSteps(size=lambda score, z, sigma: 0.0)} if name == "langevin" else {}
-    )  # it stays where it is
-    result = samplers.SAMPLERS[name].run(PRIOR.denoise, x, [0.3, 0.0], rng=rng, **options)
+    result = samplers.SAMPLERS[name](PRIOR.denoise, x, [0.3, 0.0], rng=seeded_rng(0))
     torch.testing.assert_close(result, PRIOR.denoise(x, 0.3), rtol=0, atol=1e-15)
 
 
@@ -232,7 +237,7 @@ def test_dpmpp_forgets_at_a_climb() -> None:
     torch.testing.assert_close(whole, after, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name", ["ddim", "ddpm", "heun", "dpmpp-2m"])
+@pytest.mark.parametrize("name", ["ddim", "ddpm", "heun", "dpmpp-2m", "dpmpp-2m-sde"])
 def test_a_climb_renoises_without_a_call(name: str) -> None:
     def refuse(x: Tensor, sigma: float) -> Tensor:
         raise AssertionError("no network call on the way up")
@@ -255,24 +260,20 @@ def test_repaint_steps_through_its_noise_levels() -> None:
     assert seen == [sigma for sigma, below in pairwise(sigmas) if below < sigma]
 
 
-def test_steps_by_ratio_are_each_pictures_own() -> None:
-    score, z = torch.ones(2, 3, 2, 2), torch.ones(2, 3, 2, 2)
-    score[1] *= 4
-    alpha = langevin.step_by_ratio(0.5)(score, z, 1.0)
-    assert alpha.shape == (2, 1, 1, 1)
-    assert alpha.flatten().tolist() == pytest.approx([1.0, 1 / 16])
-    assert langevin.step_by_level(2e-5, 0.01)(score, z, 0.1) == pytest.approx(2e-3)
+def test_langevin_keeps_the_noise_on_a_known_picture() -> None:
+    """Around one picture alone the noise has its level, whatever the steps."""
+    like = MANY[:, :, :48, :48]
+    known = torch.full_like(like, 0.4)
+    for sigmas in ([0.1, 0.09], [0.1, 0.02], log_sigma(3.0, 0.05, 8)[:-1]):
+        x = 0.4 + sigmas[0] * generator_noise(9)(like)
+        x = langevin.annealed_langevin(lambda x, sigma: known, x, sigmas, rng=seeded_rng(3))
+        assert_moments(x, mean=0.4, variance=sigmas[-1] ** 2)
 
 
-def test_langevin_by_ratio_stays_at_its_level() -> None:
-    x = PRIOR.noisy(0.1, generator_noise(9), like=MANY[:, :, :48, :48])
-    x = langevin.annealed_langevin(
-        PRIOR.denoise, x, [0.11, 0.1], rng=seeded_rng(3), steps=langevin.LangevinSteps(15)
-    )
-    # alpha = 4 ratio^2 v, and Euler's steps settle at v / (1 - alpha / (4 v)) = v / (1 - ratio^2)
-    v = PRIOR.std**2 + 0.1**2
-    assert x.var().item() == pytest.approx(v / (1 - 0.16**2), rel=0.03)
-    assert x.mean().item() == pytest.approx(PRIOR.mean, abs=0.01)
+def test_langevin_in_one_step_is_ddim() -> None:
+    x, sigmas = tiny(), log_sigma(1.0, 0.1, 5)
+    one = langevin.annealed_langevin(PRIOR.denoise, x, sigmas, per_level=1)
+    torch.testing.assert_close(one, samplers.ddim(PRIOR.denoise, x, sigmas), rtol=0, atol=1e-14)
 
 
 def test_a_registered_sampler_is_known_to_the_tasks() -> None:
@@ -328,7 +329,7 @@ def test_every_call_is_reported(name: str, n: int, seed: int) -> None:
 
     result = run()
     assert reports == [(done, len(calls)) for done in range(1, len(calls) + 1)]
-    if name in ("ddim", "ddpm", "dpmpp-2m"):
+    if name in ("ddim", "ddpm", "dpmpp-2m", "dpmpp-2m-sde"):
         assert len(calls) == network_calls(sigmas)
     assert x.equal(before), "the caller's tensor was changed"
     assert (result.dtype, result.shape) == (x.dtype, x.shape)
@@ -386,9 +387,18 @@ def test_wrong_arguments_say_why(name: str, sigmas: list[float], options: dict, 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: langevin.LangevinSteps(0), "per_level must be at least 1; got 0"),
-        (lambda: langevin.step_by_ratio(0.0), "ratio must be positive; got 0.0"),
-        (lambda: langevin.step_by_level(1e-5, 0.0), "must be positive; got 1e-05 and 0.0"),
+        (
+            lambda: langevin.annealed_langevin(PRIOR.denoise, tiny(), [0.2, 0.1], per_level=0),
+            "per_level must be at least 1; got 0",
+        ),
+        (
+            lambda: samplers.SAMPLERS["ddim"].with_options(variance="large"),
+            "variance is an option of ddpm, not of ddim; leave it out",
+        ),
+        (
+            lambda: samplers.SAMPLERS["ddpm"].with_options(eta=0.5),
+            "eta is an option of ddim, not of ddpm; leave it out",
+        ),
     ],
 )
 def test_wrong_settings_say_why(make: Callable[[], object], message: str) -> None:
@@ -434,13 +444,14 @@ test_the_check_finds_the_mutant = mutant_tests(
         ],
         check_langevin: [
             edited(langevin.annealed_langevin, "x = x + alpha / 2 * score", "x = x + alpha * score"),
-            edited(langevin.annealed_langevin, "alpha**0.5 * z", "alpha * z"),
+            edited(langevin.annealed_langevin, "sigma**2 - below**2", "sigma**2"),
+            edited(langevin.annealed_langevin, "sigma * (sigma - below)", "sigma - below"),
         ],
         check_orders: [
             edited(samplers.heun, "(slope + slope_below) / 2", "slope"),
-            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "h / last[1]"),
-            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "1 / 2"),  # right for even steps only
-            edited(samplers.dpmpp_2m, "h / (2 * last[1])", "last[1] / (2 * h)"),
+            edited(dpm_solver._multistep, "h / (2 * last[1])", "h / last[1]"),
+            edited(dpm_solver._multistep, "h / (2 * last[1])", "1 / 2"),  # right for even steps only
+            edited(dpm_solver._multistep, "h / (2 * last[1])", "last[1] / (2 * h)"),
         ],
     }
 )

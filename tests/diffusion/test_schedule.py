@@ -79,7 +79,7 @@ def test_noise_only_grows(name: str, steps: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_thousand_steps_hide_the_picture(name: str) -> None:
     schedule = schedules.named(name, 1000)
-    assert schedule.alphas_cumprod[-1] < 1e-4
+    assert schedule.alphas_cumprod[-1] < (5e-3 if name == "scaled-linear" else 1e-4)
     assert schedule.alphas_cumprod[0] > 0.98
 
 
@@ -87,15 +87,38 @@ def test_schedules_by_their_formulas() -> None:
     assert schedules.linear(3, 0.1, 0.3).betas.tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert schedules.exponential(3, 0.01, 0.25).betas.tolist() == pytest.approx([0.01, 0.05, 0.25])
     assert schedules.constant(3, 0.2).betas.tolist() == [0.2] * 3
+    assert schedules.scaled_linear(3, 0.01, 0.09).betas.tolist() == pytest.approx([0.01, 0.04, 0.09])
+    # Lin et al. (2024), algorithm 1, in its own words
+    root = schedules.linear(10, 0.1, 0.3).alphas_cumprod.sqrt()
+    moved = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    found = schedules.zero_terminal_snr(10, 0.1, 0.3).alphas_cumprod
+    assert found[:-1].tolist() == pytest.approx((moved**2)[:-1].tolist())
+    assert found[-1].item() == pytest.approx(1e-3 * found[-2].item())
     half = (math.cos((0.5 + 0.008) / 1.008 * math.pi / 2) / math.cos(0.008 / 1.008 * math.pi / 2)) ** 2
     assert schedules.cosine(2).betas.tolist() == pytest.approx([1 - half, 0.999])
     assert schedules.sigmoid(2).betas.tolist() == pytest.approx([0.5, 0.999])  # half-way at its centre
     assert schedules.linear(1000).sigmas[0] == pytest.approx(0.5 * math.sqrt(1e-4 / (1 - 1e-4)))
 
 
+def test_betas_of_checkpoints() -> None:
+    given = schedules.with_betas("linear", 5, 0.1, 0.2).betas
+    assert given.tolist() == schedules.linear(5, 0.1, 0.2).betas.tolist()
+    assert schedules.with_betas("linear", 5).betas.tolist() == schedules.linear(5).betas.tolist()
+    assert schedules.with_betas("linear", 5, beta_end=0.5).betas[-1] == 0.5
+    assert schedules.with_betas("constant", 5, 0.3).betas.tolist() == [0.3] * 5
+    with pytest.raises(
+        ValueError, match=r"cosine schedule has no use for beta_start and beta_end, got 0 and 0.5"
+    ):
+        schedules.with_betas("cosine", 5, beta_end=0.5)
+    with pytest.raises(ValueError, match=r"constant schedule has no use for beta_end, got 0 and 0.5"):
+        schedules.with_betas("constant", 5, beta_end=0.5)
+
+
 def test_named_takes_options() -> None:
     assert schedules.named("constant", 4, beta=0.5).betas.tolist() == [0.5] * 4
-    with pytest.raises(ValueError, match="no schedule 'quadratic'; choose one of linear, cosine, sigmoid"):
+    with pytest.raises(
+        ValueError, match="no schedule 'quadratic'; choose one of linear, scaled-linear, cosine, sigmoid"
+    ):
         schedules.named("quadratic", 10)
     with pytest.raises(ValueError, match="the linear schedule has no option 'beta'; it has start, end"):
         schedules.named("linear", 10, beta=0.5)

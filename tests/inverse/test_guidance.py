@@ -251,7 +251,7 @@ test_the_check_finds_the_mutant = mutant_tests(
                 "torch.where(hole > 0, y + level * rng(y), x)",
             ),
             wrong(guidance.inject_known, flipped_hole, "the hole is what is known"),
-            edited(guidance.inject_known, "x = torch.where(hole > 0, x, y + level * rng(y))", "pass"),
+            edited(guidance.inject_known, "return torch.where(hole > 0, x, y + level * rng(y))", "return x"),
         ],
         check_damping: [
             edited(guidance.enforce, "(noise_std / sigma) ** 2 if", "noise_std / sigma**2 if"),
@@ -284,8 +284,8 @@ test_the_check_finds_the_mutant = mutant_tests(
         check_repaint: [
             edited(
                 guidance.inject_known,
-                "return torch.where(hole > 0, denoise(x, sigma), y)",
-                "return denoise(x, sigma)",
+                "lambda x0, sigma: torch.where(hole > 0, x0, y)",
+                "lambda x0, sigma: x0",
             ),
         ],
     }

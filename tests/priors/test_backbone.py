@@ -211,7 +211,7 @@ LEARNED = BackboneConfig(network=replace(SMALL, outputs=6), learned_variance=Tru
 
 
 def test_variance_lies_between_its_bounds() -> None:
-    fresh = Backbone(UNet(LEARNED.network), LEARNED).variance_denoiser()
+    fresh = Backbone(UNet(LEARNED.network), LEARNED).denoiser()
     x = images(1, 7, 9)
     clean, between = fresh.with_variance(x, 0.3)
     assert between.shape == x.shape
@@ -219,22 +219,22 @@ def test_variance_lies_between_its_bounds() -> None:
     torch.testing.assert_close(clean, fresh(x, 0.3))
     network = random_network(LEARNED.network)
     network.head.bias[12:] = torch.tensor([9.0, -9.0, 0.2]).repeat_interleave(4)
-    _, between = Backbone(network, LEARNED).variance_denoiser().with_variance(x, 0.3)
+    _, between = Backbone(network, LEARNED).denoiser().with_variance(x, 0.3)
     assert (between[:, 0] == 1).all()
     assert (between[:, 1] == 0).all()
     assert 0 < between[:, 2].mean() < 1
 
 
 def test_sampler_takes_the_learned_variance() -> None:
-    denoise = backbone(LEARNED).variance_denoiser(Condition(images(1, 8, 8)))
+    denoise = backbone(LEARNED).denoiser(Condition(images(1, 8, 8)))
     result = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="learned", rng=seeded_rng(0))
     small = samplers.ddpm(denoise, images(1, 8, 8), [0.5, 0.2, 0.0], variance="small", rng=seeded_rng(0))
     assert not torch.equal(result, small)
 
 
 def test_without_learned_variance_there_is_none() -> None:
-    with pytest.raises(ValueError, match="no learned variance"):
-        backbone().variance_denoiser()
+    assert not isinstance(backbone().denoiser(), samplers.LearnedVariance)
+    assert isinstance(backbone(LEARNED).denoiser(), samplers.LearnedVariance)
 
 
 # --- configuration --------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def test_configuration_survives_json() -> None:
     ("changes", "message"),
     [
         ({"prediction": "score"}, "prediction is one of v, eps, x0; got 'score'"),
-        ({"schedule": "quartic"}, "schedule is one of linear, cosine, .*; got 'quartic'"),
+        ({"schedule": "quartic"}, "schedule is one of linear, scaled-linear, .*; got 'quartic'"),
         ({"steps": 0}, "steps must be at least 1; got 0"),
         ({"sigma_min": 0.0}, "sigma_min and sigma_max must rise from above 0; got 0.0 and 80.0"),
         ({"sigma_max": 0.001}, "must rise"),

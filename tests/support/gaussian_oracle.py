@@ -47,6 +47,22 @@ class GaussianPrior:
         return self.mean + (x - self.mean) * ((self.std**2 + below**2) / (self.std**2 + sigma**2)) ** 0.5
 
 
+class CorrelatedPrior:
+    """Pictures of 3 x 2 x 2 values with a full covariance: deviations from least to most along its axes."""
+
+    def __init__(self, mean: float, least: float, most: float):
+        self.mean = mean
+        noise = torch.randn(12, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        self.axes = torch.linalg.qr(noise).Q
+        self.stds = torch.linspace(least, most, 12, dtype=torch.float64)
+
+    def denoise(self, x: Tensor, sigma: float) -> Tensor:
+        """E[x0 | x] for ``x = x0 + sigma n``."""
+        shrink = self.stds**2 / (self.stds**2 + sigma**2)
+        along = (x.flatten(1).double() - self.mean) @ self.axes
+        return (self.mean + (along * shrink) @ self.axes.T).view_as(x).to(x)
+
+
 def generator_noise(seed: int) -> Noise:
     """Float64 normal numbers that do not depend on the code under test."""
     generator = torch.Generator().manual_seed(seed)

@@ -59,7 +59,7 @@ def test_pictures_of_a_batch_draw_different_noise() -> None:
 @pytest.mark.parametrize("sampler", samplers.SAMPLERS)
 def test_every_task_with_every_sampler(sampler: str) -> None:
     """Each takes its own number of calls, all are reported, and the bar ends full."""
-    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "langevin": 13}[sampler]
+    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "dpmpp-2m-sde": 4, "langevin": 10}[sampler]
     image, mask = picture(1, 3, 9, 7), box_mask(9, 7, 2, 4, 2, 4)
     runs: list[tuple[Callable[..., Any], int]] = [
         (lambda **o: denoise(image, sigma=50, estimate="sample", steps=4, **o), calls),
@@ -140,7 +140,7 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "no steps": (lambda: sample(1, steps=0), r"at least 1, got 1, \(128, 128\) and 0"),
     "sampler": (
         lambda: sample(1, sampler="euler"),
-        "sampler is one of ddim, ddpm, heun, dpmpp-2m, langevin, got 'euler'",
+        "sampler is one of ddim, ddpm, heun, dpmpp-2m, dpmpp-2m-sde, langevin, got 'euler'",
     ),
     "denoise sampler": (lambda: denoise(IMAGE, estimate="sample", sampler="x"), "is one of .* got 'x'"),
     "denoise mean sampler": (lambda: denoise(IMAGE, sampler="ddim"), "leave out sampler='ddim'"),

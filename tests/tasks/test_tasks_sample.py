@@ -32,8 +32,10 @@ def check_sample() -> None:
         for n in (1, 3, 9):
             assert torch.equal(sample(n, prior=Recorder(), **options), many[:n])
         assert len({each.numpy().tobytes() for each in many}) == 10
-    wild = sample(1, size=(9, 6), steps=1, prior=Recorder(lambda x, sigma: x))
-    assert (wild.amin(), wild.amax()) == (0, 1)
+    for thresholding in ("static", "none"):  # whatever is drawn, a picture lies between black and white
+        answer = Recorder(lambda x, sigma: x)
+        wild = sample(1, size=(9, 6), steps=1, prior=answer, thresholding=thresholding)
+        assert (wild.amin(), wild.amax()) == (0, 1)
 
 
 def check_sample_seeds() -> None:
@@ -60,13 +62,13 @@ def test_sample_with_every_sampler(sampler: str) -> None:
     found = sample(9, size=(5, 4), sampler=sampler, steps=4, prior=recorder, progress=reports)
     assert found.shape == (9, 3, 5, 4)
     reports.assert_complete(len(recorder.sigmas))
-    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "langevin": 13}
+    calls = {"ddim": 4, "ddpm": 4, "heun": 7, "dpmpp-2m": 4, "dpmpp-2m-sde": 4, "langevin": 10}
     assert len(recorder.sigmas) == 2 * calls[sampler]
 
 
 test_the_check_finds_the_mutant = mutant_tests({
     check_sample: [
-        edited(sample_task.sample, "grey + top * rng(grey)", "grey + top * rng(grey) / 2**0.5"),
+        edited(sample_task.sample, "grey + sigmas[0] * rng(grey)", "grey + sigmas[0] * rng(grey) / 2**0.5"),
         edited(
             sample_task.sample,
             "stream(like[:1]) for stream in streams",

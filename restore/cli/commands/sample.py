@@ -13,13 +13,15 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, Settings, with_settings
-from restore.cli.parameters import SAMPLER, Size
+from restore.cli.parameters import SAMPLER, Number, Size
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
 from restore.cli.registry import register
 from restore.cli.reporter import Reporter
-from restore.tasks.catalogue import MOST_STEPS, SAMPLE_STEPS
+from restore.diffusion.samplers import named_sampler
+from restore.diffusion.sigmas import LADDERS
+from restore.tasks.catalogue import MOST_STEPS, SAMPLE_SAMPLER, SAMPLE_STEPS
 
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
@@ -35,12 +37,26 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--size", type=Size(), default="128", show_default=True, help="W or WxH in pixels.")
 @click.option(
-    "--sampler", type=SAMPLER, default="ddim", show_default=True,
-    help="ddim and dpmpp-2m need the fewest steps.",
+    "--sampler", type=SAMPLER, default=SAMPLE_SAMPLER, show_default=True,
+    help="How it is drawn. dpmpp-2m needs the fewest steps; ddpm is the process of the original paper.",
 )  # fmt: skip
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=SAMPLE_STEPS, show_default=True, metavar="N",
     help="Steps from pure noise to a picture.",
+)  # fmt: skip
+@click.option(
+    "--ladder", type=click.Choice(LADDERS), default="karras", show_default=True,
+    help="Where the steps lie: schedule: evenly spaced timesteps of the weights' own schedule.",
+)  # fmt: skip
+@click.option(
+    "--variance", type=click.Choice(["small", "large", "learned"]),
+    help="ddpm only: variance of each step.  [default: learned where the weights have it, else small]",
+)  # fmt: skip
+@click.option("--eta", type=Number(0, 1), metavar="E", help="ddim only: share of DDPM's noise.  [default: 0]")
+@click.option(
+    "--thresholding", type=click.Choice(["static", "dynamic", "none"]), default="static", show_default=True,
+    help="How clean estimates are held to black and white at each step: clipped, scaled into range, not at "
+    "all.",
 )  # fmt: skip
 @SEED
 @with_settings(OVERWRITE, ENSEMBLE, *MODEL)
@@ -49,11 +65,15 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
 
     \b
     restore sample -n 16 -o drawn
-    restore sample -n 4 -o drawn --size 192x128 --sampler dpmpp-2m --steps 25
+    restore sample -n 4 -o drawn --size 192x128 --sampler ddpm --ladder schedule --steps 250
     """
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
+    try:
+        named_sampler(options["sampler"]).with_options(eta=options["eta"], variance=options["variance"])
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
     reporter, recorder = Reporter(settings, 1), Recorder()
     h, w = size
     if settings.dry_run:

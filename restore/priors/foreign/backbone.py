@@ -23,6 +23,7 @@ from restore.diffusion import schedule as schedules
 from restore.diffusion.coordinates import Prediction, from_network, signal_and_noise_of, to_network, x0_from
 from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
+from restore.priors.backbone import VarianceDenoiser
 from restore.priors.checkpoint import check_finite, check_shapes, read_file, tensors_hash, write_tensors
 from restore.priors.condition import Condition
 from restore.priors.device import best_device
@@ -168,13 +169,13 @@ class ForeignBackbone:
             )
         self._check_label()
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            if sigma <= 0:
-                return x
+        def call(x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
             with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
                 return self._call(x, sigma)
 
-        return denoise
+        if self.config.network.outputs == 6:
+            return VarianceDenoiser(call)
+        return lambda x, sigma: x if sigma <= 0 else call(x, sigma)[0]
 
     def copy(self, dtype: torch.dtype) -> ForeignBackbone:
         """Give the same in another precision."""
@@ -193,7 +194,8 @@ class ForeignBackbone:
                 f"got {got}"
             )
 
-    def _call(self, x: Tensor, sigma: float) -> Tensor:
+    def _call(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """Give the clean picture in [0, 1], and what the network put out."""
         level = min(max(sigma, self.config.sigma_min), self.config.sigma_max)
         t = float(np.interp(np.log(level), self._log_sigmas, np.arange(len(self._log_sigmas))))
         timestep = t * self.config.timestep_scale
@@ -206,7 +208,7 @@ class ForeignBackbone:
             if self.label is not None:
                 labels = torch.full((len(planes),), self.label, device=planes.device)
             output: Tensor = self.network(planes.to(self.dtype), times, labels)
-            return output[:, :3].float()
+            return output.float()
 
         def network(planes: Tensor) -> Tensor:
             self.calls += 1
@@ -219,8 +221,8 @@ class ForeignBackbone:
             return padded(network, planes, multiple=self.network.multiple)
 
         output = over_orientations(whole, x_t, self.ensemble)
-        clean = x0_from(self.config.prediction, x_t, output, float(a), float(s))
-        return from_network(clean, 0.0).to(x.device, x.dtype)
+        clean = x0_from(self.config.prediction, x_t, output[:, :3], float(a), float(s))
+        return from_network(clean, 0.0).to(x.device, x.dtype), output.to(x.device)
 
 
 def save(backbone: ForeignBackbone, path: Path) -> str:
