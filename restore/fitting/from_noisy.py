@@ -121,7 +121,8 @@ def _as_they_are(config: TrainConfig, noisy: Sequence[str | Path], say: Say) -> 
         faded=0.0, gray=0.0,
     )  # fmt: skip
     mix = Mix(
-        unconditional=1, upscale=0, inpaint=0, denoise=0, prior_share=config.mix.prior_share,
+        unconditional=1, upscale=0, inpaint=0, denoise=0, levels=config.mix.levels,
+        prior_share=config.mix.prior_share,
         sigma_low=max(lowest, config.mix.sigma_low), sigma_mid=max(2 * lowest, config.mix.sigma_mid),
     )  # fmt: skip
     return replace(config, data=data, mix=mix, backbone=replace(config.backbone, sigma_min=lowest))

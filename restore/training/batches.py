@@ -16,6 +16,7 @@ from restore.priors.condition import Condition, no_condition
 from restore.training import degradations as damage
 from restore.training.damaged import Damaged, as_gray, joined
 from restore.training.holes import HOLES
+from restore.training.levels import SPACINGS, NoiseLevels, Spacing
 from restore.training.real_noise import page_noise, real_noise, weighted
 
 TASKS = ("unconditional", "upscale", "inpaint", "denoise")
@@ -29,11 +30,13 @@ class Mix:
     Parameters
     ----------
     unconditional, upscale, inpaint, denoise : shares of at least 0; they are normalised to sum to one.
-    prior_share : of the unconditional part, how much is uniform in log sigma from sigma_low to sigma_mid; the
-        rest goes up to the highest noise level, where sampling begins.
+    levels : how noise levels are drawn, ``schedule``, ``importance`` or ``log-sigma``; see
+        `restore.training.levels.NoiseLevels`.
+    prior_share : of the unconditional part with log-sigma, how much is even in log sigma from sigma_low to
+        sigma_mid; the rest goes up to the highest noise level, where sampling begins.
     top_share : of the conditional parts, how much is at the highest noise level, where one call gives the
         posterior mean.
-    sigma_low, sigma_mid : noise levels, [0, 1] units.
+    sigma_low, sigma_mid : noise levels of log-sigma, [0, 1] units.
     real : of the denoise part, the share with the noise of simulated cameras, film and scanners.
     pages : of the denoise part, the share of scanned pages, of which the ink is wanted on even paper.
 
@@ -52,6 +55,7 @@ class Mix:
     upscale: float = 0.25
     inpaint: float = 0.15
     denoise: float = 0.1
+    levels: Spacing = "schedule"
     prior_share: float = 0.8
     top_share: float = 0.6
     sigma_low: float = 0.5 / 255
@@ -63,6 +67,8 @@ class Mix:
         shares = [getattr(self, task) for task in TASKS]
         if min(shares) < 0 or not 0 < sum(shares) < math.inf:
             raise ValueError(f"{', '.join(TASKS)} are shares of at least 0, not all 0; got {shares}")
+        if self.levels not in SPACINGS:
+            raise ValueError(f"levels is one of {', '.join(SPACINGS)}, got {self.levels!r}")
         if not (0 <= self.prior_share <= 1 and 0 <= self.top_share <= 1):
             raise ValueError(
                 f"prior_share and top_share lie in 0..1; got {self.prior_share} and {self.top_share}"
@@ -112,7 +118,7 @@ class Batch:
 
 
 def make_batch(
-    clean: Tensor, mix: Mix, sigma_max: float, *, generator: Generator | None, rng: random.Random
+    clean: Tensor, mix: Mix, levels: NoiseLevels, *, generator: Generator | None, rng: random.Random
 ) -> Batch:
     """Split a batch of clean crops over the tasks and damage each part in its way.
 
@@ -120,16 +126,18 @@ def make_batch(
     ----------
     clean : crops ``(b, 3, h, w)`` in [0, 1].
     mix : shares of the tasks and their noise levels.
-    sigma_max : the highest noise level, [0, 1] units.
+    levels : draws the noise levels.
     generator : draws on the device of the crops.
     rng : makes the decisions for a whole part of the batch on the CPU, so that nothing waits for the device.
     """
-    parts, drawn, tasks = [], [], []
+    parts, drawn, weights, tasks = [], [], [], []
     for index, part in enumerate(torch.split(clean, mix.counts(len(clean)))):
         if not len(part):
             continue
         parts.append(_DAMAGE[index](part, mix, generator, rng))
-        drawn.append(_sigmas(len(part), index == 0, mix, sigma_max, part.device, generator))
+        sigma, weight = levels.draw(len(part), prior=index == 0, generator=generator)
+        drawn.append(sigma)
+        weights.append(weight)
         tasks.append(torch.full((len(part),), index, device=part.device))
     whole = joined(parts)
     assert whole.sigma is not None and whole.importance is not None and whole.state is not None
@@ -139,26 +147,10 @@ def make_batch(
         sigma=torch.where(whole.sigma > 0, whole.sigma, torch.cat(drawn)),
         weight=whole.weight,
         task=torch.cat(tasks),
-        importance=whole.importance,
+        importance=whole.importance * torch.cat(weights),
         state=whole.state,
         is_state=whole.sigma > 0,
     )
-
-
-def _sigmas(
-    n: int, prior: bool, mix: Mix, sigma_max: float, device: torch.device, generator: Generator | None
-) -> Tensor:
-    """Noise levels: stratified over the batch, so that every step sees the whole range."""
-    u = torch.rand(n, device=device, generator=generator)
-    strata = (torch.arange(n, device=device) + u) / n
-    strata = strata[torch.randperm(n, device=device, generator=generator)]
-    low, mid, top = math.log(mix.sigma_low), math.log(mix.sigma_mid), math.log(sigma_max)
-    choose = torch.rand(n, device=device, generator=generator)
-    if prior:
-        useful = low + (mid - low) * strata
-        return torch.where(choose < mix.prior_share, useful, mid + (top - mid) * strata**2).exp()
-    everywhere = low + (top - low) * strata  # without a gap below the top, or samples from there go astray
-    return torch.where(choose < mix.top_share, torch.full_like(strata, top), everywhere).exp()
 
 
 def _unconditional(clean: Tensor, mix: Mix, generator: Generator | None, rng: random.Random) -> Damaged:

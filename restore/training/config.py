@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from restore.diffusion.sigmas import known_levels
 from restore.errors import ConfigError
 from restore.priors.backbone import BackboneConfig
 from restore.priors.device import Precision
@@ -284,4 +285,18 @@ def read_config(
     config = build(TrainConfig, values, source)
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
     check_ranges(config, source, noisy=noisy)
-    return config
+    return on_its_schedule(config)
+
+
+def on_its_schedule(config: TrainConfig) -> TrainConfig:
+    """Give a configuration whose backbone knows the noise levels that it is trained at, and no others.
+
+    These are the levels of its schedule that lie between ``sigma_min`` and ``sigma_max``, unless noise levels
+    are drawn by log sigma.
+    """
+    if config.mix.levels == "log-sigma":
+        return config
+    backbone = config.backbone
+    known = known_levels(backbone.diffusion, lowest=backbone.sigma_min, highest=backbone.sigma_max)
+    backbone = dataclasses.replace(backbone, sigma_min=known[0], sigma_max=known[-1])
+    return dataclasses.replace(config, backbone=backbone)

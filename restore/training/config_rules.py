@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from restore.diffusion.sigmas import PURE_NOISE
 from restore.errors import ConfigError
 from restore.training.batches import TASKS
 from restore.training.holes import PAGE_SIZE
@@ -59,13 +60,34 @@ def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
 def _sigma_rules(config: TrainConfig) -> Rules:
     data, levels, mix = config.data, config.backbone, config.mix
     return {
-        "mix.sigma_low": (levels.sigma_min <= mix.sigma_low, f"at least {levels.sigma_min:g}"),
+        "mix.sigma_low": (
+            mix.levels != "log-sigma" or levels.sigma_min <= mix.sigma_low,
+            f"at least {levels.sigma_min:g}",
+        ),
+        "mix.levels": (
+            mix.levels != "importance" or not config.loss.balance,
+            "schedule or log-sigma, or loss.balance = false: a balanced loss has no use for importance",
+        ),
+        "backbone.schedule": (
+            mix.levels == "log-sigma" or _range_of(config)[1] >= PURE_NOISE or not mix.unconditional,
+            f"one that ends in noise, at a sigma of {PURE_NOISE:g} or more (abar of 0.01 or less); with its "
+            f"steps and betas, and backbone.sigma_max, it ends at {_range_of(config)[1]:.3g}",
+        ),
         "backbone.sigma_min": (
             levels.sigma_min > 1.02 * data.noise_std,
             f"above the noise of the data, {data.noise_std:g}: nothing can be learned below it",
         ),
         "mix.sigma_mid": (mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
     }
+
+
+def _range_of(config: TrainConfig) -> tuple[float, float]:
+    """The ends of the schedule between the backbone's noise levels; 0 where there is nothing between."""
+    levels = config.backbone
+    known = [
+        sigma for sigma in levels.diffusion.sigmas.tolist() if levels.sigma_min <= sigma <= levels.sigma_max
+    ]
+    return (known[0], known[-1]) if known else (0.0, 0.0)
 
 
 def _loss_rules(config: TrainConfig) -> Rules:

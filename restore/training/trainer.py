@@ -27,6 +27,7 @@ from restore.training.batches import TASKS, Batch, make_batch
 from restore.training.config import TrainConfig
 from restore.training.data import some_faded, some_gray
 from restore.training.first_network import first_network
+from restore.training.levels import NoiseLevels
 from restore.training.log import RunLog, TaskLosses, progress_bar
 from restore.training.objective import Objective
 from restore.training.optimizer import WeightUpdater
@@ -69,6 +70,7 @@ class Trainer:
         self.averages = Averages(self.network, config.run.ema)
         self.updater = WeightUpdater(self.network, config.optim)
         self.objective = Objective(config.backbone, config.loss, config.data.noise_std, self.device)
+        self.levels = NoiseLevels(config.mix, config.backbone, self.device)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self.earlier: list[dict[str, float]] = []  # the runs that this one started from
         self.facts: dict[str, Any] = {}
@@ -106,8 +108,7 @@ class Trainer:
         crops = data.crops(config.run.batch, config.data.text, generator=self.generator, rng=self.rng)
         crops = some_faded(crops, config.data.faded, self.generator)
         crops = some_gray(crops, config.data.gray, self.generator)
-        top = config.backbone.sigma_max
-        return make_batch(crops, config.mix, top, generator=self.generator, rng=self.rng)
+        return make_batch(crops, config.mix, self.levels, generator=self.generator, rng=self.rng)
 
     def seed(self) -> int:
         """Each step and each process draws its own numbers, the same ones after a resume."""
@@ -122,6 +123,7 @@ class Trainer:
         batch = self.batch(data)
         loss, each = self.loss(forward, batch)
         torch.autograd.backward(loss)
+        self.levels.learn(batch.sigma, each)
         self.update_weights()
         return batch, each
 
@@ -293,7 +295,7 @@ class Trainer:
         """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= self.averages.tensors()
-        tensors["running"] = self.objective.running
+        tensors |= {"running": self.objective.running, "squares": self.levels.squares}
         tensors |= self.updater.tensors()
         state = RunState(
             backbone=self.config.backbone,
@@ -330,6 +332,7 @@ class Trainer:
         self.network.load_state_dict(part(tensors, "network."))
         self.averages.load(tensors, saved.decays)
         self.objective.running = tensors["running"].to(self.device)
+        self.levels.squares = tensors.get("squares", self.levels.squares).to(self.device)
         self.fingerprints = saved.fingerprints
         self.updater.load(tensors)
         if restart_schedule:

@@ -21,6 +21,7 @@ from restore.priors.backbone import BackboneConfig
 from restore.training import trainer
 from restore.training.batches import Batch, Mix, make_batch
 from restore.training.config import DataConfig, OptimConfig, RunConfig, TrainConfig
+from restore.training.levels import NoiseLevels
 
 ONLY_PRIOR = Mix(unconditional=1, upscale=0, inpaint=0, denoise=0)
 
@@ -88,7 +89,8 @@ def batch_of(mix: Mix, n: int = 8, *, seed: int = 0, size: int = 16) -> Batch:
     clean = torch.stack([torch.from_numpy(photograph(size, size, k)) for k in range(n)])
     clean = clean.permute(0, 3, 1, 2).float() / 255
     generator = torch.Generator().manual_seed(seed)
-    return make_batch(clean, mix, 80.0, generator=generator, rng=random.Random(seed))
+    levels = NoiseLevels(mix, BackboneConfig())
+    return make_batch(clean, mix, levels, generator=generator, rng=random.Random(seed))
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:

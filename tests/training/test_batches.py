@@ -14,11 +14,14 @@ from torch import Tensor
 from training_runs import ONLY_PRIOR, batch_of
 from training_runs import photographs as photographs
 
+from restore.diffusion import schedule as schedules
 from restore.inverse.fill import push_pull
+from restore.priors.backbone import BackboneConfig
 from restore.priors.condition import UNKNOWN_NOISE
-from restore.training import batches, data
+from restore.training import data
 from restore.training.batches import TASKS, Batch, Mix, make_batch
 from restore.training.data import some_gray
+from restore.training.levels import NoiseLevels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -104,11 +107,14 @@ def test_denoising_sees_a_noisy_picture_and_sometimes_its_level() -> None:
 
 
 def test_noise_levels_of_the_prior_and_of_conditions() -> None:
-    settings = Mix(unconditional=0.5, upscale=0.5, inpaint=0, denoise=0)
+    settings = Mix(unconditional=0.5, upscale=0.5, inpaint=0, denoise=0, levels="log-sigma")
+    levels = NoiseLevels(settings, BackboneConfig())
     generator = torch.Generator().manual_seed(0)
 
     def draw(prior: bool) -> Tensor:
-        return batches._sigmas(4000, prior, settings, 80.0, torch.device("cpu"), generator)
+        sigma, weights = levels.draw(4000, prior=prior, generator=generator)
+        assert (weights == 1).all()
+        return sigma
 
     sigma = draw(True)
     assert 0.5 / 255 * 0.999 <= sigma.min() < 0.0022
@@ -134,10 +140,51 @@ def test_some_crops_are_gray_with_gray_noise(share: float) -> None:
     assert torch.equal(found[~gray], crops[~gray])
     luma = crops.permute(0, 2, 3, 1) @ torch.tensor([0.299, 0.587, 0.114])
     torch.testing.assert_close(found[gray, 0], luma[gray])
+    mix = Mix(0, 0, 0, 1)
     for seed in range(10):
         batch = make_batch(
-            found[:8], Mix(0, 0, 0, 1), 80.0, generator=torch.Generator().manual_seed(seed),
+            found[:8], mix, NoiseLevels(mix, BackboneConfig()), generator=torch.Generator().manual_seed(seed),
             rng=random.Random(seed),
         )  # fmt: skip
         hint = batch.planes[:, :3]
         assert torch.equal((hint == hint[:, :1]).flatten(1).all(1), gray[:8])
+
+
+def test_timesteps_of_the_schedule_are_uniform() -> None:
+    schedule = schedules.cosine(200)
+    backbone = BackboneConfig(schedule="cosine", steps=200, sigma_min=0.01, sigma_max=20)
+    known = [sigma for sigma in schedule.sigmas.tolist() if 0.01 <= sigma <= 20]
+    levels = NoiseLevels(Mix(levels="schedule"), backbone)
+    generator = torch.Generator().manual_seed(0)
+    sigma, weights = levels.draw(20 * len(known), prior=True, generator=generator)
+    assert sorted(set(sigma.tolist())) == pytest.approx(known, rel=1e-6)
+    assert (sigma.unique(return_counts=True)[1] == 20).all()  # the draws are stratified
+    assert (weights == 1).all()
+    sigma, _ = levels.draw(4000, prior=False, generator=generator)
+    assert (sigma == sigma.max()).float().mean().item() == pytest.approx(0.6, abs=0.03)
+
+
+def test_importance_follows_the_losses_and_leaves_the_mean_alone() -> None:
+    levels = NoiseLevels(Mix(levels="importance"), BackboneConfig())
+    generator = torch.Generator().manual_seed(0)
+    plain, weights = levels.draw(50_000, prior=True, generator=generator)
+    assert (weights == 1).all()  # nothing is known yet
+
+    def loss(sigma: Tensor) -> Tensor:
+        return 1 / (0.02 + sigma)
+
+    for _ in range(4):
+        sigma, weights = levels.draw(50_000, prior=True, generator=generator)
+        levels.learn(sigma, loss(sigma))
+    sigma, weights = levels.draw(50_000, prior=True, generator=generator)
+    assert (sigma < 0.05).float().mean() > 2 * (plain < 0.05).float().mean()
+    assert (weights * loss(sigma)).mean().item() == pytest.approx(loss(plain).mean().item(), rel=0.02)
+    assert (weights * loss(sigma)).std() < 0.6 * loss(plain).std()
+
+
+@pytest.mark.parametrize("schedule", ["linear", "constant", "exponential", "sigmoid"])
+def test_the_schedule_decides_what_is_seen(schedule: str) -> None:
+    levels = NoiseLevels(Mix(), BackboneConfig(schedule=schedule))
+    mean = levels.draw(1000, prior=True, generator=torch.Generator().manual_seed(0))[0].log().mean().item()
+    known = schedules.named(schedule).sigmas.log().mean().item()
+    assert mean == pytest.approx(known, abs=0.01)
