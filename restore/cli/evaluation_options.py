@@ -138,7 +138,7 @@ def row_options(task: str) -> tuple[Decorator, ...]:
             help="For the methods that take steps."
         ),
         click.option(
-            "--sampler", type=SAMPLER, help="For samples.",
+            "--sampler", type=SAMPLER, help="For samples; a name that restore sample --help lists.",
         ),
         SEED,
         click.option(

@@ -71,8 +71,8 @@ ENSEMBLE = click.option(
 MODEL = (
     *NETWORK,
     click.option(
-        "--label", type=click.IntRange(min=0), metavar="N",
-        help="Class to draw, for converted weights that know classes.",
+        "--label", metavar="NAME",
+        help="Class that the network is told, by its name or number, for weights that know classes.",
     ),
     switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
@@ -164,7 +164,7 @@ class Settings:
     json: bool
     dry_run: bool
     ensemble: int = 1
-    label: int | None = None
+    label: str | None = None
     provenance: bool = True
     samples: int = 1
     report_consistency: bool = False
@@ -248,7 +248,8 @@ def sampler_option(default: str) -> Decorator:
     def text() -> str:
         calls = {name: round(sampler.calls(100) / 100) for name, sampler in SAMPLERS.items()}
         more = "".join(f", with {name} {numbers.get(n, n)}" for name, n in calls.items() if n > 1)
-        return f"How a sample is drawn; a step is one network call{more}. Default: {default}."
+        listed = ", ".join(SAMPLERS)
+        return f"How a sample is drawn: {listed}; a step is one network call{more}. Default: {default}."
 
     return late_option("--sampler", type=SAMPLER, late=text)
 

@@ -90,7 +90,7 @@ def method_names(task: str) -> OneOf:
     return OneOf(lambda: catalogue.names(task), shown=5)
 
 
-SAMPLER = OneOf(lambda: list(SAMPLERS))
+SAMPLER = OneOf(lambda: list(SAMPLERS), shown=5)
 
 
 class NameList(click.types.StringParamType):
@@ -113,6 +113,16 @@ class NameList(click.types.StringParamType):
             if name not in names:
                 self.fail(f"{name!r} is not one of {', '.join(names)}", param, ctx)
         return chosen
+
+
+class FileList(click.types.StringParamType):
+    """A list of files, separated by commas."""
+
+    name = "list"
+    listed = True
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if isinstance(value, tuple) else tuple(word.strip() for word in str(value).split(","))
 
 
 class NumberList(click.types.StringParamType):

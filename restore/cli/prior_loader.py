@@ -78,9 +78,10 @@ def load_prior(settings: Settings) -> Prior:
     if weights is not None:
         from restore.priors.foreign import backbone as foreign
     if weights is None or not foreign.is_foreign(weights):
-        if settings.label is not None:
-            raise ConfigError("--label is for converted weights that know classes; leave it out")
-        return load_backbone(weights, settings.device, settings.precision, settings.tile, settings.ensemble)
+        network = load_backbone(
+            weights, settings.device, settings.precision, settings.tile, settings.ensemble
+        )
+        return told(network, settings.label)
     if settings.tile != TILE:
         raise ConfigError(
             f"--tile {settings.tile}: {weights} sees the whole picture at once, so it cannot be "
@@ -89,8 +90,17 @@ def load_prior(settings: Settings) -> Prior:
     if settings.precision == "bf16":
         raise ConfigError(f"--precision bf16: {weights} is computed in fp32; leave it out")
     converted = foreign.load(weights, device=_place(settings.device))
-    converted.label, converted.ensemble = settings.label, settings.ensemble
-    return converted
+    converted.ensemble = settings.ensemble
+    return told(converted, settings.label)
+
+
+def told(prior: Prior, label: str | None) -> Prior:
+    """Tell a prior of a class by its name or number. Raises WeightsError for one that it does not know."""
+    if label is not None:
+        from restore.priors.given import label_number
+
+        prior.label = label_number(label, prior.classes)
+    return prior
 
 
 def _place(device: str) -> str:

@@ -6,6 +6,7 @@ import click
 
 from restore.cli.options import SEED, estimate_option
 from restore.cli.parameters import SAMPLER, Decorator, Number, Text, all_of, late_option
+from restore.diffusion.samplers import SAMPLERS
 from restore.tasks.catalogue import MOST_STEPS
 
 
@@ -20,7 +21,11 @@ def problem_options(*, estimate: str, method: Text, steps: Text, sampler: Text, 
             metavar="N",
             late=lambda: f"Steps from noisy to clean, a network call each.  [default: {steps()}]",
         ),
-        late_option("--sampler", type=SAMPLER, late=lambda: f"How a sample is drawn, for {sampler()}."),
+        late_option(
+            "--sampler",
+            type=SAMPLER,
+            late=lambda: f"How a sample is drawn, for {sampler()}: {', '.join(SAMPLERS)}.",
+        ),
         late_option(
             "--start",
             type=Number(0.01, 80),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from restore.diffusion.progress import with_progress
+from restore.diffusion.score import score
 from restore.diffusion.updates import run_updates, steps_of
 from restore.types import Denoiser, Progress, Rng
 
@@ -79,8 +80,7 @@ def annealed_langevin(
         alpha = 2 * sigma * (sigma - below)
         beta = math.sqrt(sigma**2 - below**2)
         for _ in range(per_level - 1 if below else 0):
-            score = (denoise(x, sigma) - x) / sigma**2
-            x = x + alpha / 2 * score + beta * rng(x)
-        return x + alpha / 2 * (denoise(x, sigma) - x) / sigma**2
+            x = x + alpha / 2 * score(denoise, x, sigma) + beta * rng(x)
+        return x + alpha / 2 * score(denoise, x, sigma)
 
     return run_updates(update, x, sigmas, rng=rng)

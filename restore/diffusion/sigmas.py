@@ -64,7 +64,7 @@ def known_levels(schedule: Schedule, *, lowest: float, highest: float) -> list[f
     --------
     >>> from restore.diffusion.schedule import linear
     >>> len(known_levels(linear(), lowest=0.0, highest=1.0))
-    392
+    396
     """
     slack = 1e-6  # relative; levels that were rounded on their way through a file still count
     levels = schedule.sigmas.tolist()

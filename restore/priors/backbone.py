@@ -3,176 +3,38 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from restore.diffusion import schedule as schedules
-from restore.diffusion.coordinates import (
-    Prediction,
-    from_network,
-    log_snr_of,
-    per_picture,
-    signal_and_noise_of,
-    to_network,
-    x0_from,
-)
+from restore.diffusion.coordinates import from_network, to_network
 from restore.diffusion.schedule import Schedule
+from restore.errors import WeightsError
 from restore.priors import adapters
-from restore.priors.condition import CONDITION_PLANES, Condition, no_condition
+from restore.priors.condition import Condition, no_condition
 from restore.priors.device import TILE
-from restore.priors.tiling import computed_pixels, over_orientations, tiled
-from restore.priors.unet import UNet, UNetConfig
+from restore.priors.given import one_hot
+from restore.priors.prediction import BackboneConfig, Network, interpolation, predict
+from restore.priors.tiling import computed_pixels, over_orientations, padded, tiled
+from restore.priors.unet import UNet
 from restore.types import Denoiser
 
-Network = Callable[[Tensor, Tensor], Tensor]
-"""``network(planes, log_snr) -> raw output``, a module or a function around one."""
+__all__ = ["Backbone", "BackboneConfig", "Network", "VarianceDenoiser", "interpolation", "predict"]
 
 GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece is kept for its gradient
 
 
 @dataclass(frozen=True)
-class BackboneConfig:
-    """What a checkpoint needs to be rebuilt.
-
-    Parameters
-    ----------
-    network : shape of the network; its planes follow from the rest.
-    prediction : what the network's output means: ``v``, ``eps`` or ``x0``.
-    learned_variance : whether there are three more output planes, for the interpolation of Nichol and
-        Dhariwal (2021), arXiv:2102.09672, eq. 15.
-    schedule, steps : the DDPM schedule that timesteps are taken from; see `restore.diffusion.schedule`.
-    beta_start, beta_end : the first and the last beta of the schedule; 0 for its own.
-    sigma_min, sigma_max : the noise levels the network was trained on, [0, 1] units.
-
-    Raises
-    ------
-    ValueError
-        For values out of range.
-
-    Examples
-    --------
-    >>> BackboneConfig(prediction="eps", steps=100).network.inputs
-    9
-    """
-
-    network: UNetConfig = field(default_factory=UNetConfig)
-    prediction: Prediction = "v"
-    learned_variance: bool = False
-    schedule: str = "linear"
-    steps: int = 1000
-    beta_start: float = 0.0
-    beta_end: float = 0.0
-    sigma_min: float = 0.5 / 255
-    sigma_max: float = 80.0
-
-    def __post_init__(self) -> None:
-        if self.prediction not in get_args(Prediction):
-            raise ValueError(f"prediction is one of v, eps, x0; got {self.prediction!r}")
-        if self.schedule not in schedules.SCHEDULES:
-            raise ValueError(f"schedule is one of {', '.join(schedules.SCHEDULES)}; got {self.schedule!r}")
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1; got {self.steps}")
-        self.diffusion  # noqa: B018  (raises for betas that make no schedule)
-        if not 0 < self.sigma_min < self.sigma_max < math.inf:
-            raise ValueError(
-                f"sigma_min and sigma_max must rise from above 0; got {self.sigma_min} and {self.sigma_max}"
-            )
-        planes = (3 + CONDITION_PLANES, 6 if self.learned_variance else 3)
-        given = (self.network.inputs, self.network.outputs)
-        if given not in (planes, (UNetConfig.inputs, UNetConfig.outputs)):
-            raise ValueError(f"the network needs {planes[0]} inputs and {planes[1]} outputs; got {given}")
-        # The planes follow from the rest, so nobody has to count them.
-        object.__setattr__(self, "network", replace(self.network, inputs=planes[0], outputs=planes[1]))
-
-    @property
-    def diffusion(self) -> Schedule:
-        """The DDPM schedule."""
-        return schedules.with_betas(self.schedule, self.steps, self.beta_start, self.beta_end)
-
-
-def predict(
-    network: Network, config: BackboneConfig, x_t: Tensor, planes: Tensor, sigma: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Make one network call.
-
-    The network sees a first guess and answers, with v prediction, what is wrong with it; a, s are the signal
-    and noise scales of the level::
-
-        guess = a x_t + s^2 hint            X0 = guess - s F            that is, v = F - s hint
-
-    The state is scaled by its Wiener factor a, so that pure noise does not swamp the hint; at high noise F
-    is the residual to the hint, and the filters that clean a noisy picture also sharpen a hint. Without a
-    hint that is plain v prediction.
-
-    Parameters
-    ----------
-    network : a module, or a function around one.
-    config : that of the network.
-    x_t : states ``(b, 3, h, w)`` in DDPM coordinates.
-    planes : those of a `Condition`, ``(b, 6, h, w)``.
-    sigma : noise levels ``(b,)`` or ``(1,)``, [0, 1] units.
-
-    Returns
-    -------
-    The clean pictures X0 ``(b, 3, h, w)``, [-1, 1] units, and the raw output ``(b, c, h, w)``.
-
-    References
-    ----------
-    Salimans and Ho (2022), "Progressive Distillation for Fast Sampling of Diffusion Models",
-    arXiv:2202.00512, section 4.
-
-    Examples
-    --------
-    >>> x_t, planes, sigma = torch.zeros(1, 3, 4, 4), torch.zeros(1, 6, 4, 4), torch.ones(1)
-    >>> clean, raw = predict(lambda inputs, log_snr: inputs[:, :3], BackboneConfig(), x_t, planes, sigma)
-    >>> clean.shape
-    torch.Size([1, 3, 4, 4])
-    """
-    a, s = (per_picture(scale, x_t) for scale in signal_and_noise_of(sigma))
-    # What is known of X0 before the call: all of the hint at the top, all of the state at the bottom.
-    guess = a * x_t + s * s * planes[:, :3]
-    raw = network(torch.cat([guess, planes], dim=1), log_snr_of(sigma).to(x_t)).float()
-    output = raw[:, :3]
-    if config.prediction == "v":
-        output = output - s * planes[:, :3]
-    return x0_from(config.prediction, x_t, output, a, s), raw
-
-
-def interpolation(raw: Tensor) -> Tensor:
-    """Give where the learned log variance lies between the small, 0, and the large one, 1.
-
-    Parameters
-    ----------
-    raw : the network's output with learned variances, ``(b, 6, h, w)``.
-
-    Returns
-    -------
-    ``(v + 1) / 2`` of the last three planes, ``(b, 3, h, w)``.
-
-    References
-    ----------
-    Nichol and Dhariwal (2021), arXiv:2102.09672, eq. 15.
-
-    Examples
-    --------
-    >>> float(interpolation(torch.zeros(1, 6, 2, 2)).mean())
-    0.5
-    """
-    return (raw[:, 3:] + 1) / 2
-
-
-@dataclass(frozen=True)
 class _Shown:
-    """The network that is called, and the planes of its condition, None without one."""
+    """The network that is called, the planes of its condition, and what it is told; None without one."""
 
     network: UNet
     planes: Tensor | None
+    given: Tensor | None
 
 
 class Backbone:
@@ -191,6 +53,7 @@ class Backbone:
     ensemble : how many orientations, 1 to 8, every call is the mean of: that many times slower, and a little
         closer to the truth, since photographs turned and mirrored are photographs too and the error of the
         mean is never above the mean of the errors.
+    label : number of the class that it is told of, where nothing else is given; None is none.
     calls : network calls since it was loaded; a picture in tiles takes one for each.
     noise_adapters : put on the network where a noisy picture is its hint; empty where there are none.
 
@@ -201,6 +64,7 @@ class Backbone:
 
     Examples
     --------
+    >>> from restore.priors.unet import UNetConfig
     >>> backbone = Backbone(UNet(UNetConfig(channels=(8, 8), blocks=1, embedding=8)), BackboneConfig())
     >>> backbone.denoiser()(torch.full((1, 3, 8, 8), 0.5), 0.1).shape
     torch.Size([1, 3, 8, 8])
@@ -208,6 +72,8 @@ class Backbone:
 
     tile: int = TILE
     ensemble: int = 1
+    label: int | None = None
+    needs_label = False
 
     def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
         self.network = network.eval().requires_grad_(False)
@@ -221,6 +87,11 @@ class Backbone:
     def conditional(self) -> bool:
         """Whether it can be shown a `Condition`."""
         return True
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that it can be told of."""
+        return self.config.labels
 
     @property
     def sigma_min(self) -> float:
@@ -286,20 +157,30 @@ class Backbone:
     def _with(self, network: UNet, facts: Mapping[str, Any]) -> Backbone:
         """Give a copy of a network, used as this one is."""
         other = Backbone(copy.deepcopy(network), self.config, facts)
-        other.tile, other.ensemble = self.tile, self.ensemble
+        other.tile, other.ensemble, other.label = self.tile, self.ensemble, self.label
         return other
 
     def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
         """Give how many pixels one call computes for a picture of ``size`` (h, w), halos included."""
+        if not self.network.local:
+            return size[0] * size[1]
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
         return computed_pixels(size, tile=tile, halo=self.network.halo, multiple=self.config.network.multiple)
 
-    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+    def denoiser(
+        self,
+        condition: Condition | None = None,
+        *,
+        given: Tensor | None = None,
+        differentiable: bool = False,
+    ) -> Denoiser:
         """Bind a condition and give ``(x, sigma) -> E[x0 | x]``.
 
         Parameters
         ----------
         condition : what the network is shown beside x; None is the unconditional prior.
+        given : what it is told of each picture or of all, ``(b or 1, n)``, where it can be told something;
+            zeros are nothing, None is `label`.
         differentiable : with respect to x, for solvers that differentiate the network. Memory is that of one
             piece at a time, which is computed again on the way back (Chen et al. 2016, arXiv:1604.06174).
 
@@ -308,10 +189,11 @@ class Backbone:
         A denoiser for x ``(b, 3, h, w)`` of any size. sigma is clamped to the trained range; 0 gives x back.
         That of a checkpoint with learned variances gives them, too, by ``with_variance(x, sigma)``.
         """
-        shown = _Shown(self.network, None)
+        told = self._told(given)
+        shown = _Shown(self.network, None, told)
         if condition is not None:
             network = self.for_noise if condition.noisy else self.network
-            shown = _Shown(network, condition.planes().to(self.device))
+            shown = _Shown(network, condition.planes().to(self.device), told)
 
         def call(x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
             return self._call(x, shown, sigma, differentiable=differentiable)
@@ -319,6 +201,18 @@ class Backbone:
         if self.config.learned_variance:
             return VarianceDenoiser(call)
         return lambda x, sigma: x if sigma <= 0 else call(x, sigma)[0]
+
+    def _told(self, given: Tensor | None) -> Tensor | None:
+        """What the network is told, on its device; WeightsError for what it cannot be told."""
+        length = self.config.network.given
+        if given is None:
+            return one_hot([self.label], length).to(self.device) if length else None
+        if given.ndim != 2 or given.shape[1] != length:
+            raise WeightsError(
+                f"these weights can be told {length} numbers of a picture, got {tuple(given.shape)}"
+                + ("" if length else "; leave it out")
+            )
+        return given.to(self.device, torch.float32)
 
     def _call(
         self, x: Tensor, shown: _Shown, sigma: float, *, differentiable: bool = False
@@ -333,17 +227,16 @@ class Backbone:
                 f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
             )
 
-        def network(inputs: Tensor, log_snr: Tensor) -> Tensor:
-            output: Tensor = shown.network(
-                inputs.to(self.dtype).contiguous(memory_format=torch.channels_last), log_snr
-            )
+        def network(inputs: Tensor, *levels: Tensor) -> Tensor:
+            inputs = inputs.to(self.dtype).contiguous(memory_format=torch.channels_last)
+            output: Tensor = shown.network(inputs, *levels)
             return output.float()
 
         def run(piece: Tensor) -> Tensor:
             # Everything beside the state and the answer exists for one piece at a time.
             x_t = piece[:, :3]
             condition = no_condition(x_t) if planes is None else piece[:, 3:]
-            clean, raw = predict(network, config, x_t, condition, level)
+            clean, raw = predict(network, config, x_t, condition, level, shown.given)
             return torch.cat([clean, raw[:, 3:]], dim=1)
 
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
@@ -361,6 +254,8 @@ class Backbone:
             multiple = config.network.multiple
 
             def whole(planes: Tensor) -> Tensor:
+                if not self.network.local:
+                    return padded(part, planes, multiple=multiple)
                 return tiled(part, planes, tile=tile, halo=self.network.halo, multiple=multiple)
 
             answer = over_orientations(whole, inputs, self.ensemble)

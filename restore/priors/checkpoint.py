@@ -296,5 +296,7 @@ def config_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
     """Rebuild a configuration from what ``asdict`` and JSON made of it."""
     values = dict(values)
     network = dict(values.pop("network"))
-    network["channels"] = tuple(int(c) for c in network["channels"])
+    for name in ("channels", "attention"):
+        network[name] = tuple(int(c) for c in network.get(name, ()))
+    values["labels"] = tuple(str(label) for label in values.get("labels", ()))
     return BackboneConfig(network=UNetConfig(**network), **values)

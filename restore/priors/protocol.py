@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, Self
 
 import torch
+from torch import Tensor
 
 from restore.diffusion.schedule import Schedule
 from restore.priors.condition import Condition
@@ -20,6 +21,7 @@ class Prior(Protocol):
     ----------
     facts : what its checkpoint says of it, free form; ``sha256`` is the hash of the weights.
     ensemble : how many orientations of a picture, 1 to 8, every call is the mean of.
+    label : number of the class that it is told of, where nothing else is given; None is none.
     calls : network calls since it was loaded; a picture in tiles takes one for each.
 
     Examples
@@ -31,6 +33,7 @@ class Prior(Protocol):
     """
 
     facts: dict[str, Any]
+    label: int | None
     ensemble: int
     calls: int
 
@@ -47,6 +50,16 @@ class Prior(Protocol):
     @property
     def conditional(self) -> bool:
         """Whether it can be shown a `Condition`."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that it can be told of; empty for none."""
+        ...
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether it gives nothing without a class."""
         ...
 
     @property
@@ -69,12 +82,20 @@ class Prior(Protocol):
         """How many numbers it has learned."""
         ...
 
-    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+    def denoiser(
+        self,
+        condition: Condition | None = None,
+        *,
+        given: Tensor | None = None,
+        differentiable: bool = False,
+    ) -> Denoiser:
         """Bind a condition and give ``(x, sigma) -> E[x0 | x]``.
 
         Parameters
         ----------
         condition : what the network is shown beside x; None is the unconditional prior.
+        given : what it is told of each picture or of all, ``(b or 1, n)``; classes are one-hot, and zeros are
+            nothing. None is its label.
         differentiable : with respect to x.
 
         Returns
@@ -84,7 +105,7 @@ class Prior(Protocol):
         Raises
         ------
         WeightsError
-            For a condition where it cannot be shown one.
+            For a condition where it cannot be shown one, and for what it cannot be told.
         """
         ...
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+HEAD = 32  # channels of a head of attention
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -21,6 +23,9 @@ class UNetConfig:
     blocks : residual blocks per level, each way.
     embedding : width of the noise-level embedding, a multiple of 4.
     inputs, outputs : planes per full-resolution pixel.
+    attention : numbers of the levels, from 0, whose blocks are followed by attention over the whole picture;
+        such a network is no longer local and computes pictures at once.
+    given : length of the vector that the network is told of a picture, such as a label; 0 for none.
 
     Raises
     ------
@@ -38,6 +43,8 @@ class UNetConfig:
     embedding: int = 128
     inputs: int = 9
     outputs: int = 3
+    attention: tuple[int, ...] = ()
+    given: int = 0
 
     def __post_init__(self) -> None:
         if not self.channels or min(self.channels) < 1:
@@ -49,6 +56,12 @@ class UNetConfig:
             )
         if self.embedding < 4 or self.embedding % 4:
             raise ValueError(f"embedding must be a multiple of 4; got {self.embedding}")
+        if not all(0 <= level < len(self.channels) for level in self.attention):
+            raise ValueError(
+                f"attention lists levels from 0 to {len(self.channels) - 1}; got {list(self.attention)}"
+            )
+        if self.given < 0:
+            raise ValueError(f"given is the length of a vector, 0 or more; got {self.given}")
 
     @property
     def multiple(self) -> int:
@@ -95,8 +108,40 @@ class ResidualBlock(nn.Module):
         return x + change
 
 
+class Attention(nn.Module):
+    """Every cell looks at all cells, in heads; added to its input.
+
+    Parameters
+    ----------
+    channels : of the input.
+
+    References
+    ----------
+    Vaswani et al. (2017), "Attention Is All You Need", arXiv:1706.03762; Ho, Jain and Abbeel (2020),
+    arXiv:2006.11239, appendix B.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.heads = next(n for n in range(max(1, channels // HEAD), 0, -1) if channels % n == 0)
+        self.look = nn.Linear(channels, 3 * channels)
+        self.project = nn.Linear(channels, channels)
+        _start_at_zero(self.project)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """Apply it to x ``(b, channels, h, w)``; the noise level is not used."""
+        b, c, h, w = x.shape
+        cells = F.layer_norm(x.flatten(2).mT, (c,))
+        query, key, value = (
+            part.reshape(b, h * w, self.heads, -1).transpose(1, 2) for part in self.look(cells).chunk(3, 2)
+        )
+        seen = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(b, h * w, c)
+        change: Tensor = self.project(seen)
+        return x + change.mT.reshape(b, c, h, w)
+
+
 class Level(nn.ModuleList):
-    """The residual blocks of one resolution, one after the other."""
+    """The residual blocks of one resolution, one after the other, and attention where there is some."""
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """Apply all blocks."""
@@ -115,8 +160,8 @@ def _start_at_zero(*layers: nn.Module) -> None:
 class UNet(nn.Module):
     """Map ``(b, inputs, h, w)`` and a log-SNR ``(b,)`` or ``(1,)`` to ``(b, outputs, h, w)``.
 
-    Every output pixel depends on a bounded neighbourhood only (``halo`` pixels each way): no normalisation
-    over the plane, no global attention. h and w are multiples of ``config.multiple``.
+    Without attention every output pixel depends on a bounded neighbourhood only (``halo`` pixels each way).
+    h and w are multiples of ``config.multiple``.
 
     Parameters
     ----------
@@ -148,15 +193,24 @@ class UNet(nn.Module):
         )
         ch = config.channels
         self.stem = nn.Conv2d(4 * config.inputs, ch[0], 3, padding=1)
-        self.encoder = nn.ModuleList(self._level(c) for c in ch)
+        self.encoder = nn.ModuleList(self._level(number) for number in range(len(ch)))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
-        self.decoder = nn.ModuleList(self._level(c) for c in ch[:-1])
+        self.decoder = nn.ModuleList(self._level(number) for number in range(len(ch) - 1))
         self.head = nn.Conv2d(ch[0], 4 * config.outputs, 3, padding=1)
         _start_at_zero(self.head)
+        # Last, so that networks without one are drawn from a seed as they always were.
+        self.given = nn.Linear(config.given, width, bias=False) if config.given else None
 
-    def _level(self, channels: int) -> Level:
-        return Level(ResidualBlock(channels, self.config.embedding) for _ in range(self.config.blocks))
+    def _level(self, number: int) -> Level:
+        config, channels = self.config, self.config.channels[number]
+        blocks = Level(ResidualBlock(channels, config.embedding) for _ in range(config.blocks))
+        return blocks.append(Attention(channels)) if number in config.attention else blocks
+
+    @property
+    def local(self) -> bool:
+        """Whether `halo` bounds what an output pixel depends on."""
+        return not self.config.attention
 
     @property
     def halo(self) -> int:
@@ -172,11 +226,13 @@ class UNet(nn.Module):
             radius += ways * 2 * self.config.blocks * 2 ** (i + 1)
         return radius + self.config.multiple - 1
 
-    def forward(self, x: Tensor, log_snr: Tensor) -> Tensor:
-        """Give the output for planes x at their noise level."""
+    def forward(self, x: Tensor, log_snr: Tensor, given: Tensor | None = None) -> Tensor:
+        """Give the output for planes x at their noise level; given: vectors ``(b or 1, n)``, or nothing."""
         phase = log_snr[:, None].float() * self.frequencies.float()
         precision = self.stem.weight.dtype
         level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
+        if self.given is not None and given is not None:
+            level = level + self.given(given.to(precision))
         # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
         # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
         level = level + (level.bfloat16().to(precision) - level).detach()

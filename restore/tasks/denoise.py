@@ -98,7 +98,7 @@ def denoise(
         Whether single damaged pixels, salt and pepper or hot pixels, are looked for and repaired first
         (`restore.tasks.specks.repair`).
     sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``.
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m-sde``.
     steps : int, optional
         Steps of a sample, one noise level each; None is 20.
     seed : int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,6 +16,7 @@ from restore.diffusion.thresholding import Thresholding, thresholded
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
+from restore.tasks.told import Classifier, Label, Told
 from restore.types import Progress, Rng
 
 BATCH = 8
@@ -28,6 +32,10 @@ def sample(
     eta: float | None = None,
     variance: Variance | None = None,
     thresholding: Thresholding = "static",
+    label: Label | Sequence[Label] | None = None,
+    vectors: Any = None,
+    guidance: float = 1.0,
+    classifier: Classifier | None = None,
     seed: int = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
@@ -53,6 +61,17 @@ def sample(
         Of ``ddpm``; None is the learned one where the network has it, else the small one.
     thresholding : {'static', 'dynamic', 'none'}
         How clean estimates are held to [0, 1] at each step: clipped, scaled [2]_, or not at all.
+    label : str, int or a sequence of them, optional
+        The class to draw, by name or number, or one for each picture. None is no class; weights that draw
+        nothing without one draw a random class for each picture.
+    vectors : array or tensor, optional
+        What weights that were trained with vectors are told: ``(d,)`` for all pictures, or ``(n, d)``.
+    guidance : float
+        Strength of classifier-free guidance [3]_ towards what is told, 0 or more. 1 is what the network says
+        itself; others take two calls a step. With a classifier the strength of its gradient [4]_.
+    classifier : callable, optional
+        ``(x, sigma)`` to logits ``(b, classes)`` of noisy pictures; any `torch.nn.Module`. ``label`` is then
+        one of its classes, by number, and the network itself is told nothing.
     seed : int
         0 to 2^63 - 1. Every picture has a stream of random numbers of its own, so picture k of a seed is the
         same whatever ``n`` is.
@@ -71,7 +90,7 @@ def sample(
     ValueError
         For options out of range or that the sampler does not have.
     WeightsError
-        For weights whose noise levels end before pure noise.
+        For weights whose noise levels end before pure noise, and for what they cannot be told.
 
     References
     ----------
@@ -79,6 +98,9 @@ def sample(
        arXiv:2206.00364, eq. 5.
     .. [2] C. Saharia et al. (2022). Photorealistic text-to-image diffusion models with deep language
        understanding. arXiv:2205.11487, section 2.3.
+    .. [3] J. Ho, T. Salimans (2022). Classifier-free diffusion guidance. arXiv:2207.12598, eq. 6.
+    .. [4] P. Dhariwal, A. Nichol (2021). Diffusion models beat GANs on image synthesis. arXiv:2105.05233,
+       algorithm 1.
 
     Examples
     --------
@@ -94,7 +116,7 @@ def sample(
     prior = prior or shipped()
     sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
     check_pure_noise(sigmas[0])
-    denoise = thresholded(prior.denoiser(), thresholding)
+    told = Told(prior, n, label, vectors, guidance, classifier, seed)
     pictures = []
     for first in range(0, n, BATCH):
         # Each picture draws from its own stream, so it does not depend on its neighbours.
@@ -107,8 +129,12 @@ def sample(
 
         def part(done: int, total: int, first: int = first) -> None:
             if progress is not None:
-                progress((first // BATCH) * total + done, -(-n // BATCH) * total)
+                calls = told.calls
+                for call in range(calls):
+                    before = (first // BATCH) * total + done - 1
+                    progress(calls * before + call + 1, calls * -(-n // BATCH) * total)
 
         start = grey + sigmas[0] * rng(grey)
+        denoise = thresholded(told.denoiser(first, first + len(streams)), thresholding)
         pictures.append(run(denoise, start, sigmas, rng=rng, progress=part).cpu())
     return torch.cat(pictures).clamp(0, 1)

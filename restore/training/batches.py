@@ -105,6 +105,7 @@ class Batch:
     importance : factor of each picture's loss ``(b,)``.
     state : noisy pictures ``(b, 3, h, w)`` that are the network's state themselves, where ``is_state``
         ``(b,)`` is true; elsewhere white noise of level sigma is drawn.
+    given : what the network is told of the pictures, ``(b, d)``; None is nothing.
     """
 
     clean: Tensor
@@ -115,6 +116,7 @@ class Batch:
     importance: Tensor
     state: Tensor
     is_state: Tensor
+    given: Tensor | None = None
 
 
 def make_batch(

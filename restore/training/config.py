@@ -14,6 +14,7 @@ from restore.errors import ConfigError
 from restore.priors.backbone import BackboneConfig
 from restore.priors.device import Precision
 from restore.training.batches import Mix
+from restore.training.conditions import read_conditions
 from restore.training.config_rules import check_ranges
 from restore.training.toml_tables import apply_change, build
 
@@ -107,6 +108,10 @@ class DataConfig:
     text : share of crops taken from rendered pages of text.
     faded : share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
     gray : share of crops whose colour is taken away; the noise put on these is the same in all channels.
+    condition : what the network is told of each picture: ``folders`` (the label is the folder), a .csv file
+        of names and labels, a .npy file with a vector for each picture; empty is nothing.
+    encoder : folder of a text encoder, for a .csv file of names and texts; see `restore.priors.text`.
+    drop : share of the crops of which nothing is told, for classifier-free guidance (Ho and Salimans 2022).
     noise_std : standard deviation of the white Gaussian noise in the training pictures, [0, 1] units. An
         unconditional prior is then trained on them as they are; see `restore.training.loss.noised_again`.
     """
@@ -118,6 +123,9 @@ class DataConfig:
     text: float = 0.06
     faded: float = 0.05
     gray: float = 0.05
+    condition: str = ""
+    encoder: str = ""
+    drop: float = 0.1
     noise_std: float = 0.0
 
 
@@ -285,7 +293,17 @@ def read_config(
     config = build(TrainConfig, values, source)
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
     check_ranges(config, source, noisy=noisy)
-    return on_its_schedule(config)
+    return on_its_schedule(with_conditions(config))
+
+
+def with_conditions(config: TrainConfig) -> TrainConfig:
+    """Give a configuration whose backbone can be told what ``data.condition`` says of pictures."""
+    if not config.data.condition:
+        return config
+    conditions = read_conditions(config.data)
+    network = dataclasses.replace(config.backbone.network, given=conditions.vectors.shape[1])
+    backbone = dataclasses.replace(config.backbone, labels=conditions.labels, network=network)
+    return dataclasses.replace(config, backbone=backbone)
 
 
 def on_its_schedule(config: TrainConfig) -> TrainConfig:

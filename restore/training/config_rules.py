@@ -50,6 +50,11 @@ def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
         "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
         "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
         "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
+        "data.drop": (0 <= data.drop <= 1, "a share from 0 to 1"),
+        "data.encoder": (
+            not data.encoder or data.condition.endswith(".csv"),
+            "a folder beside a .csv file of texts as data.condition",
+        ),
         "data.noise_std": (
             not data.noise_std or (data.noise_std > 0 and only_prior and plain),
             "0, or above 0 with an unconditional mix alone, half_size = false, and text, faded and gray 0",

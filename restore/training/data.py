@@ -32,6 +32,7 @@ class PictureStore:
         smaller than ``crop`` are left out.
     crop : side of the crops in pixels.
     device : where the pictures lie.
+    given : what is told of each picture, ``(n, d)``; None is nothing.
 
     Raises
     ------
@@ -50,6 +51,7 @@ class PictureStore:
         pictures: Sequence[np.ndarray | tuple[np.ndarray, ...]],
         crop: int,
         device: str | torch.device = "cpu",
+        given: Tensor | None = None,
     ):
         scenes = [p if isinstance(p, tuple) else (p,) for p in pictures]
         fitting = [views for views in scenes if min(views[0].shape[:2]) >= crop]
@@ -58,6 +60,8 @@ class PictureStore:
                 f"no training picture is as large as the crop of {crop}x{crop} pixels "
                 f"({len(pictures)} pictures read); use larger pictures or a smaller crop"
             )
+        fits = torch.tensor([min(views[0].shape[:2]) >= crop for views in scenes])
+        self.given = None if given is None else given[fits].to(device)
         self.crop = crop
         self.count = len(fitting)
         flat = [view.reshape(-1, 3) for views in fitting for view in views]
@@ -73,7 +77,13 @@ class PictureStore:
 
     def crops(self, n: int, generator: Generator | None = None) -> Tensor:
         """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], mirrored and turned at random."""
-        return self._cut(self._choose(n, generator), generator)[0]
+        return self.told_crops(n, generator)[0]
+
+    def told_crops(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor | None]:
+        """The same crops, and what is told of their pictures ``(n, d)``."""
+        chosen = self._choose(n, generator)
+        crops = self._cut(chosen, generator)[0]
+        return crops, None if self.given is None else self.given[chosen]
 
     def pairs(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
         """The same crops of two different views of their scenes. All scenes must have two or more."""
@@ -112,6 +122,36 @@ def _as_half(pixels: np.ndarray) -> np.ndarray:
     return (pixels / np.float32(255)).astype(np.float16) if pixels.dtype == np.uint8 else pixels
 
 
+def picture_names(source: str | Path) -> list[str]:
+    """List the pictures of a folder, a tar shard or a single file, in the order of `read_pictures`.
+
+    Returns
+    -------
+    Their names within the source, with ``/`` between folders.
+
+    Raises
+    ------
+    ConfigError
+        For a missing source.
+    """
+    source = Path(source)
+    if source.is_dir():
+        return [path.relative_to(source).as_posix() for path in _files(source)]
+    if source.suffix == ".tar" and source.is_file():
+        return [name for name, _ in _members(source)]
+    if source.is_file():
+        return [source.name]
+    raise _nothing(source)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def _nothing(source: Path) -> ConfigError:
+    return ConfigError(f"{source}: expected a folder, a .tar shard or a picture, found nothing there")
+
+
 def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Iterator[np.ndarray]:
     """Decode all pictures of folders, tar shards and single files as uint8 RGB ``(h, w, 3)``.
 
@@ -129,7 +169,7 @@ def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Itera
     """
     for source in map(Path, sources):
         if source.is_dir():
-            for path in sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES):
+            for path in _files(source):
                 yield _decode(path.read_bytes(), str(path), deep)
         elif source.suffix == ".tar" and source.is_file():
             for name, content in _members(source):
@@ -137,7 +177,7 @@ def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Itera
         elif source.is_file():
             yield _decode(source.read_bytes(), str(source), deep)
         else:
-            raise ConfigError(f"{source}: expected a folder, a .tar shard or a picture, found nothing there")
+            raise _nothing(source)
 
 
 def _members(source: Path) -> Iterator[tuple[str, bytes]]:

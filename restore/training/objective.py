@@ -58,7 +58,9 @@ class Objective:
         if self.noise_std:
             state, known = losses.noised_again(clean, noise, batch.sigma, self.noise_std)
         with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            predicted, raw = backbones.predict(forward, config, state.x_t, batch.planes, batch.sigma)
+            predicted, raw = backbones.predict(
+                forward, config, state.x_t, batch.planes, batch.sigma, batch.given
+            )
         kind = "eps" if loss.kind == "hybrid" else loss.kind
         each = _squared_error(kind, predicted, state, batch.weight) * known.to(predicted)
         weights = torch.ones_like(each)

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +105,14 @@ class Trainer:
         self.generator.manual_seed(self.seed())
         self.rng.seed(self.seed())
         config = self.config
-        crops = data.crops(config.run.batch, config.data.text, generator=self.generator, rng=self.rng)
+        crops, given = data.crops(config.run.batch, config.data.text, generator=self.generator, rng=self.rng)
         crops = some_faded(crops, config.data.faded, self.generator)
         crops = some_gray(crops, config.data.gray, self.generator)
-        return make_batch(crops, config.mix, self.levels, generator=self.generator, rng=self.rng)
+        batch = make_batch(crops, config.mix, self.levels, generator=self.generator, rng=self.rng)
+        if given is None:
+            return batch
+        kept = torch.rand(len(given), 1, device=self.device, generator=self.generator) >= config.data.drop
+        return replace(batch, given=given * kept)
 
     def seed(self) -> int:
         """Each step and each process draws its own numbers, the same ones after a resume."""

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from restore.errors import ConfigError
 from restore.images.fingerprints import Fingerprints, fingerprint
+from restore.training.conditions import read_conditions
 from restore.training.config import DataConfig
 from restore.training.data import PictureStore, halved, page_pictures, read_pictures, to_bytes
 
@@ -28,16 +29,22 @@ class TrainingSet:
     pictures: int
     megapixels: int
 
-    def crops(self, count: int, text: float, *, generator: Generator, rng: random.Random) -> Tensor:
-        """``count`` random crops, each of a page of text with probability ``text``."""
+    def crops(
+        self, count: int, text: float, *, generator: Generator, rng: random.Random
+    ) -> tuple[Tensor, Tensor | None]:
+        """``count`` random crops, each of a page of text with probability ``text``; what is told of them."""
         texts = sum(rng.random() < text for _ in range(count)) if self.pages else 0
-        crops = self.photos.crops(count - texts, generator) if texts < count else None
+        crops, given = self.photos.told_crops(count - texts, generator) if texts < count else (None, None)
         if not texts or self.pages is None:
             assert crops is not None
-            return crops
+            return crops, given
         letters = self.pages.crops(texts, generator)
         both = letters if crops is None else torch.cat([crops, letters])
-        return both[torch.randperm(count, device=both.device, generator=generator)]
+        order = torch.randperm(count, device=both.device, generator=generator)
+        if self.photos.given is not None:  # of pages nothing is told
+            nothing = self.photos.given.new_zeros(texts, self.photos.given.shape[1])
+            given = (nothing if given is None else torch.cat([given, nothing]))[order]
+        return both[order], given
 
 
 def read_training_set(
@@ -50,9 +57,12 @@ def read_training_set(
             f"data.train: no picture in {', '.join(data.train)}; "
             "name folders of pictures, .tar shards or single files"
         )
+    given = read_conditions(data).vectors if data.condition else None
     if data.val:
         held_out = Fingerprints(fingerprint(picture) for picture in read_pictures([data.val]))
-        read, pictures = pictures, [picture for picture in pictures if not held_out.holds(to_bytes(picture))]
+        ours = [not held_out.holds(to_bytes(picture)) for picture in pictures]
+        read, pictures = pictures, [picture for picture, own in zip(pictures, ours, strict=True) if own]
+        given = None if given is None else given[torch.tensor(ours)]
         if len(pictures) < len(read):
             say(f"{len(read) - len(pictures)} pictures look like one of data.val and are left out")
         if not pictures:
@@ -60,8 +70,10 @@ def read_training_set(
     seen = Fingerprints(fingerprint(to_bytes(p)) for p in pictures)
     count, pixels = len(pictures), sum(p.shape[0] * p.shape[1] for p in pictures)
     if data.half_size:
-        pictures += [halved(p) for p in pictures if min(p.shape[:2]) >= 2 * data.crop]
-    photos = PictureStore(pictures, data.crop, device)
+        large = [number for number, p in enumerate(pictures) if min(p.shape[:2]) >= 2 * data.crop]
+        pictures += [halved(pictures[number]) for number in large]
+        given = None if given is None else torch.cat([given, given[large]])
+    photos = PictureStore(pictures, data.crop, device, given)
     say(f"{count} pictures, {pixels / 1e6:.0f} megapixels, on {device}")
     pages = PictureStore(page_pictures(), data.crop, device) if data.text else None
     return TrainingSet(photos, pages, seen, count, round(pixels / 1e6))

@@ -50,7 +50,7 @@ def command_of(name: str) -> click.Command:
 def test_defaults_are_the_functions_own(command: str) -> None:
     parameters = inspect.signature(getattr(restore, command)).parameters.values()
     # Given another way on the command line: jumps as two options, size as w x h.
-    others = ("n", "size", "jumps", "noise", "prior", "progress")
+    others = ("n", "size", "jumps", "noise", "prior", "progress", "classifier")
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)
     given = command_of(command).make_context(command, list(LEAST[command]), parent=program).params
@@ -89,9 +89,9 @@ def test_help_says_units_and_defaults() -> None:
             assert (told in text[task].replace("- ", "-")) == (method.steps > 1)
     assert "[default: 50; 1<=x<=1000]" in text["sample"]
     for name, sampler in (
-        ("inpaint", "ddpm, for conditional ddim"),
-        ("denoise", "ddpm"),
-        ("upscale", "ddim"),
+        ("inpaint", "ddpm, for conditional dpmpp-2m"),
+        ("denoise", "dpmpp-2m-sde"),
+        ("upscale", "ddim, for conditional dpmpp-2m"),
     ):
         assert f"with langevin three. Default: {sampler}. --" in text[name]
     for name in LEAST:

@@ -290,3 +290,23 @@ test_the_check_finds_the_mutant = mutant_tests(
         ],
     }
 )
+
+
+def test_a_classifier_moves_estimates_along_its_gradient() -> None:
+    """For a Gaussian prior and an exact classifier of brightness, Bayes' rule gives the posterior mean."""
+    prior, told = GaussianPrior(mean=0.5, std=0.2), 0.05  # the class says: each pixel is .7 +- told
+    x, sigma = 0.5 + 0.3 * torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)).double(), 0.3
+
+    def classifier(x: Tensor, sigma: float) -> Tensor:
+        """Log p(class | x) by p(class | x0) = exp(-(x0 - .7)^2 / 2 told^2), against what it is without."""
+        mean, variance = prior.denoise(x, sigma), prior.posterior_variance(sigma) + told**2
+        likely = -((mean - 0.7) ** 2 / (2 * variance)).sum((1, 2, 3))
+        return torch.stack([torch.log1p(-likely.exp().clamp(max=1 - 1e-12)), likely], 1)
+
+    guided = guidance.classifier_guided(prior.denoise, classifier, torch.tensor([1, 1]), 1.0)
+    posterior = prior.posterior_variance(sigma)
+    exact = (prior.denoise(x, sigma) / posterior + 0.7 / told**2) / (1 / posterior + 1 / told**2)
+    torch.testing.assert_close(guided(x, sigma), exact, rtol=0, atol=1e-9)
+    half = guidance.classifier_guided(prior.denoise, classifier, torch.tensor([1, 1]), 0.5)
+    middle = (exact + prior.denoise(x, sigma)) / 2
+    torch.testing.assert_close(half(x, sigma), middle, rtol=0, atol=1e-9)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from commands import cli
@@ -493,11 +494,49 @@ def test_a_label_for_weights_without_classes_is_refused(tmp_path: Path) -> None:
         "deblur", source, "--kernel", "gaussian:1", "--steps", 1, "--weights", weights, "--label", 0
     )
     assert refused.exit_code == 1
-    assert "this network knows no classes, got label 0; leave the label out" in refused.stderr
+    assert "these weights know no classes, got label 0; leave the label out" in refused.stderr
     backbone = foreign.load(weights, device="cpu")
     backbone.label = 0
-    with pytest.raises(WeightsError, match="knows no classes"):
+    with pytest.raises(WeightsError, match="know no classes"):
         backbone.denoiser()
+
+
+def test_samples_of_classes(tmp_path: Path) -> None:
+    """Each picture draws a class where none is told; with one that stands for none there is guidance."""
+    torch.save(randomised(GuidedUNet(**GUIDED, classes=5)).state_dict(), tmp_path / "guided.pt")
+    guided = tmp_path / "guided.safetensors"
+    assert cli("convert", tmp_path / "guided.pt", "-o", guided, "--head-channels", 16).exit_code == 0
+    options = ("--size", 16, "--steps", 2, "-n", 6, "--weights", guided)
+    done = cli("sample", "-o", tmp_path / "any", *options)
+    assert done.exit_code == 0, done.stderr
+    assert cli("sample", "-o", tmp_path / "one", *options, "--label", 3).exit_code == 0
+    pictures = [images.read(tmp_path / name / "sample-000.png").pixels for name in ("any", "one")]
+    assert not np.array_equal(*pictures)
+    refused = cli("sample", "-o", tmp_path / "no", *options, "--label", 3, "--guidance", 2)
+    assert refused.exit_code == 1
+    assert "know no class that stands for none" in refused.stderr
+    again = ("convert", tmp_path / "guided.pt", "-o", guided, "--head-channels", 16, "--overwrite")
+    made = cli(*again, "--null-label")
+    assert made.exit_code == 0
+    assert "4 classes (--label)" in made.stderr
+    assert cli("sample", "-o", tmp_path / "far", *options, "--label", 3, "--guidance", 2).exit_code == 0
+    assert cli("sample", "-o", tmp_path / "none", *options).exit_code == 0
+    pictures = [images.read(tmp_path / name / "sample-000.png").pixels for name in ("one", "far", "none")]
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+    assert "4 classes" in cli("sample", "-o", tmp_path / "no", *options, "--label", 4).stderr
+    torch.save(randomised(GuidedUNet(**GUIDED)).state_dict(), tmp_path / "plain.pt")
+    made = cli(
+        "convert",
+        tmp_path / "plain.pt",
+        "-o",
+        tmp_path / "p.safetensors",
+        "--head-channels",
+        16,
+        "--null-label",
+    )
+    assert made.exit_code == 1
+    assert "the class that stands for none is the last one" in made.stderr
 
 
 def test_converted_weights_restore_pictures(tmp_path: Path) -> None:
@@ -517,7 +556,7 @@ def test_converted_weights_restore_pictures(tmp_path: Path) -> None:
             ("deblur", source, "--kernel", "gaussian:1", *options),
             "one of 5 classes; pass a label from 0 to 4",
         ),
-        (("deblur", source, "--kernel", "gaussian:1", "--label", 5, *options), "a label from 0 to 4, got 5"),
+        (("deblur", source, "--kernel", "gaussian:1", "--label", 5, *options), "a number from 0 to 4, got 5"),
         (
             ("upscale", source, "--scale", 2, "--label", 3, *options),
             "these weights are an unconditional prior",
@@ -528,7 +567,7 @@ def test_converted_weights_restore_pictures(tmp_path: Path) -> None:
         ),
         (
             ("deblur", source, "--kernel", "gaussian:1", "--label", 1, "--steps", 1),
-            "--label is for converted weights",
+            "these weights know no classes",
         ),
         (("convert", tmp_path / "guided.pt", "-o", weights), "is there already; pass --overwrite"),
         (("convert", tmp_path / "none.pt", "-o", tmp_path / "b.safetensors"), "no such file or folder"),

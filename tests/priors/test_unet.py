@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from restore.priors.backbone import BackboneConfig
-from restore.priors.unet import UNet, UNetConfig
+from restore.priors.unet import Attention, UNet, UNetConfig
 from restore.training.config import read_config
 
 ROOT = Path(__file__).parents[2]
@@ -160,3 +160,47 @@ def test_names_and_shapes_of_the_weights_stay() -> None:
 def test_impossible_shapes_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         UNetConfig(**changes)  # type: ignore[arg-type]
+
+
+def test_attention_sees_the_whole_picture_and_starts_as_nothing() -> None:
+    config = UNetConfig(channels=(8, 16), blocks=1, embedding=8, attention=(1,))
+    network = random_network(config)
+    assert not network.local
+    x = random_planes(1, 9, 64, 64)
+    moved = x.clone()
+    moved[..., :2, :2] += 1
+    change = (network(moved, torch.zeros(1)) - network(x, torch.zeros(1))).abs()
+    assert change[..., -4:, -4:].max() > 0
+    fresh = UNet(config)
+    assert not fresh.encoder[1][1].project.weight.any()
+    plain = UNet(UNetConfig(channels=(8, 16), blocks=1, embedding=8))
+    assert plain.local
+
+
+def test_attention_is_the_papers() -> None:
+    """By torch's own, with the same weights."""
+    torch.manual_seed(0)
+    attention = Attention(64)
+    torch.nn.init.normal_(attention.project.weight)
+    theirs = torch.nn.MultiheadAttention(64, attention.heads, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(attention.look.weight)
+        theirs.in_proj_bias.copy_(attention.look.bias)
+        theirs.out_proj.weight.copy_(attention.project.weight)
+        theirs.out_proj.bias.copy_(attention.project.bias)
+    x = random_planes(2, 64, 3, 5)
+    cells = torch.nn.functional.layer_norm(x.flatten(2).mT, (64,))
+    expected = x + theirs(cells, cells, cells)[0].mT.reshape(x.shape)
+    torch.testing.assert_close(attention(x, torch.zeros(1, 8)), expected, rtol=0, atol=1e-5)
+
+
+def test_what_is_given_is_told_to_every_block() -> None:
+    network = random_network(UNetConfig(channels=(8, 8), blocks=1, embedding=8, given=3))
+    x, level = random_planes(2, 9, 8, 8), torch.zeros(1)
+    nothing = network(x, level)
+    assert torch.equal(network(x, level, torch.zeros(1, 3)), nothing)
+    both = network(x, level, torch.eye(3)[:2])
+    for k in range(2):
+        alone = network(x[k : k + 1], level, torch.eye(3)[k : k + 1])
+        torch.testing.assert_close(both[k : k + 1], alone, rtol=0, atol=1e-5)
+    assert (both - nothing).abs().max() > 1e-3

@@ -27,6 +27,7 @@ class Recorder:
         self.sigma_min, self.sigma_max = CONFIG.sigma_min, CONFIG.sigma_max
         self.schedule = named(CONFIG.schedule, CONFIG.steps)
         self.conditional, self.ensemble, self.calls = True, 1, 0
+        self.label, self.classes, self.needs_label = None, (), False
         self.facts: dict[str, Any] = {}
         self.device = torch.device("cpu")
         self.answer = answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from restore.cli.options import OVERWRITE
 from restore.cli.registry import register
-from restore.errors import OutputError
+from restore.errors import OutputError, WeightsError
 
 
 @register
@@ -46,7 +47,12 @@ from restore.errors import OutputError
     "--rescale-timesteps", is_flag=True, default=None,
     help="guided-diffusion only: trained with rescale_timesteps, which is improved-diffusion's default.",
 )  # fmt: skip
-def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
+@click.option(
+    "--null-label", is_flag=True, default=False,
+    help="The last class stands for none: the network was trained with label drop-out, so that sample "
+    "--guidance has something to go away from.",
+)  # fmt: skip
+def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **told: Any) -> None:
     """Convert weights of other projects: SOURCE is a guided-diffusion .pt file or a diffusers folder.
 
     The result is a single file for --weights. Only tensors are read from .pt files; no code is run. A
@@ -71,10 +77,16 @@ def convert(source: Path, output: Path, overwrite: bool, **told: Any) -> None:
         backbone = diffusers.read(source)
     else:
         backbone = guided_diffusion.read(source, guided_diffusion.Told(**told))
+    if null_label:
+        try:
+            last = backbone.config.network.classes - 1
+            backbone.config = replace(backbone.config, null_label=last)
+        except ValueError as error:
+            raise WeightsError(f"{source}: --null-label: {error}") from None
     digest = foreign.save(backbone, output)
     shape = backbone.config.network
     parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
-    classes = f", {shape.classes} classes (--label)" if shape.classes else ""
+    classes = f", {len(backbone.classes)} classes (--label)" if shape.classes else ""
     click.echo(
         f"note: {parameters / 1e6:.1f} M parameters, channels {', '.join(map(str, shape.channels))}, "
         f"{shape.blocks} blocks a level{classes}; predicts {backbone.config.prediction} on a "

@@ -99,7 +99,7 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
     help="A scan of print: even out the paper, with its stains and shadows, to white, and keep the ink.",
 )
 @steps_option("denoise")
-@sampler_option("ddpm")
+@sampler_option("dpmpp-2m-sde")
 @SEED
 @with_settings(*RESTORING)
 def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,15 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, Settings, with_settings
-from restore.cli.parameters import SAMPLER, Number, Size
+from restore.cli.parameters import SAMPLER, FileList, Number, Size, late_option
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
 from restore.cli.registry import register
 from restore.cli.reporter import Reporter
-from restore.diffusion.samplers import named_sampler
+from restore.diffusion.samplers import SAMPLERS, named_sampler
 from restore.diffusion.sigmas import LADDERS
+from restore.errors import ConfigError
 from restore.tasks.catalogue import MOST_STEPS, SAMPLE_SAMPLER, SAMPLE_STEPS
 
 if TYPE_CHECKING:
@@ -36,9 +38,10 @@ if TYPE_CHECKING:
     help="Folder for sample-000.png and so on, and grid.png with all of them; created if missing.",
 )  # fmt: skip
 @click.option("--size", type=Size(), default="128", show_default=True, help="W or WxH in pixels.")
-@click.option(
+@late_option(
     "--sampler", type=SAMPLER, default=SAMPLE_SAMPLER, show_default=True,
-    help="How it is drawn. dpmpp-2m needs the fewest steps; ddpm is the process of the original paper.",
+    late=lambda: f"How it is drawn: {', '.join(SAMPLERS)}. dpmpp-2m needs the fewest steps; ddpm is the "
+    "process of the original paper.",
 )  # fmt: skip
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=SAMPLE_STEPS, show_default=True, metavar="N",
@@ -58,15 +61,51 @@ if TYPE_CHECKING:
     help="How clean estimates are held to black and white at each step: clipped, scaled into range, not at "
     "all.",
 )  # fmt: skip
+@click.option(
+    "--vectors", type=click.Path(path_type=Path), metavar="FILE",
+    help="For weights that were trained with vectors: a .npy file with one for all pictures or one for each.",
+)  # fmt: skip
+@click.option(
+    "--text", metavar="TEXT",
+    help="For weights that were trained with texts: what to draw; needs --encoder.",
+)  # fmt: skip
+@click.option(
+    "--encoder", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of the text encoder that the weights were trained with.",
+)  # fmt: skip
+@click.option(
+    "--guidance", type=Number(0, 20), default=1.0, show_default=True, metavar="W",
+    help="Strength of classifier-free guidance towards --label, --vectors or --text; values other than 1 "
+    "take two network calls a step.",
+)  # fmt: skip
+@click.option(
+    "--stages", type=FileList(), metavar="A,B",
+    help="Draw in stages: weights A draw small pictures, B, a conditional upscaler, enlarges them; shipped "
+    "is the network in the package.",
+)  # fmt: skip
+@click.option(
+    "--scale", type=Number(1.5, 4), metavar="S",
+    help="--stages only: how many times larger each stage is.  [default: 4]",
+)  # fmt: skip
+@click.option(
+    "--augment", type=Number(0, 50), metavar="SIGMA",
+    help="--stages only: noise on what an upscaler is shown, 0 to 50 of 255.  [default: 4]",
+)  # fmt: skip
 @SEED
 @with_settings(OVERWRITE, ENSEMBLE, *MODEL)
-def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any) -> None:
+def sample(
+    settings: Settings, count: int, size: tuple[int, int], stages: tuple[str, ...], **options: Any
+) -> None:
     """Draw pictures from pure noise, to see what the network has learned.
 
     \b
     restore sample -n 16 -o drawn
-    restore sample -n 4 -o drawn --size 192x128 --sampler ddpm --ladder schedule --steps 250
+    restore sample -n 4 -o drawn --stages small.safetensors,shipped --size 128
+    restore sample -n 4 -o drawn --weights digits.safetensors --label 7
+    restore sample -n 4 -o drawn --sampler ddpm --ladder schedule --steps 250
     """
+    scaling = {name: options.pop(name) for name in ("scale", "augment")}
+    _check_stages(settings, stages, size, scaling)
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
@@ -74,6 +113,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
         named_sampler(options["sampler"]).with_options(eta=options["eta"], variance=options["variance"])
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
+    options["vectors"] = _vectors(options.pop("vectors"), options.pop("text"), options.pop("encoder"))
     reporter, recorder = Reporter(settings, 1), Recorder()
     h, w = size
     if settings.dry_run:
@@ -81,6 +121,10 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
             reporter.result(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
         reporter.result(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
         return
+    if stages:
+        settings = replace(settings, weights=_file(stages[0]))
+        options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
+        options |= {"stages": stages[1:], "settings": settings}
     loader = PriorLoader(settings, reporter.loaded)
     reporter.begin("sampling")
 
@@ -89,7 +133,10 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
         reporter.progress(done, total)
 
     try:
-        drawn = _drawn(count, size, loader.prior, progress, options)
+        try:
+            drawn = _drawn(count, size, loader.prior, progress, options)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         for path, picture in zip(paths, drawn, strict=True):
             if settings.provenance:
                 picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
@@ -100,6 +147,48 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
         reporter.close()
 
 
+def _check_stages(
+    settings: Settings, stages: tuple[str, ...], size: tuple[int, int], scaling: Mapping[str, float | None]
+) -> None:
+    """Refuse options of a cascade without one, and sizes that do not fit."""
+    if not stages:
+        if given := [name for name, value in scaling.items() if value is not None]:
+            raise click.UsageError(f"--{given[0]} needs --stages; leave it out")
+        return
+    if settings.weights is not None:
+        raise click.UsageError("--stages names the weights of every stage; leave out --weights")
+    if len(stages) < 2:
+        raise click.UsageError(f"--stages needs two checkpoints or more, got {len(stages)}")
+    from restore.tasks.cascade import sizes_of
+
+    try:
+        sizes_of(size, scaling["scale"] or 4.0, len(stages))
+    except ValueError as error:
+        raise click.UsageError(f"--size: {error}") from None
+
+
+def _file(name: str) -> Path | None:
+    return None if name == "shipped" else Path(name)
+
+
+def _vectors(file: Path | None, text: str | None, encoder: Path | None) -> Any:
+    """What the network is told beside a label. Raises UsageError, and ConfigError for what cannot be read."""
+    if (text is None) != (encoder is None) or (file is not None and text is not None):
+        raise click.UsageError("pass --text with --encoder, or --vectors alone")
+    if file is not None:
+        import numpy as np
+
+        try:
+            return np.load(file, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{file}: expected an array of numbers ({error})") from None
+    if text is None or encoder is None:
+        return None
+    from restore.priors.text import encode
+
+    return encode([text], encoder)[0]
+
+
 def _drawn(
     count: int, size: tuple[int, int], prior: Prior, progress: Progress, options: Mapping[str, Any]
 ) -> list[images.Picture]:
@@ -107,9 +196,18 @@ def _drawn(
     import torch
     from torchvision.utils import make_grid
 
-    from restore.tasks.sample import sample
+    options = dict(options)
+    if more := options.pop("stages", ()):
+        from restore.cli.prior_loader import load_prior
+        from restore.tasks.cascade import cascade
 
-    drawn = sample(count, size=size, prior=prior, progress=progress, **options)
+        settings = options.pop("settings")
+        stages = [prior, *(load_prior(replace(settings, weights=_file(name), label=None)) for name in more)]
+        drawn = cascade(count, stages, size=size, progress=progress, **options.pop("cascade"), **options)
+    else:
+        from restore.tasks.sample import sample
+
+        drawn = sample(count, size=size, prior=prior, progress=progress, **options)
     levels = (drawn * 255).round().to(torch.uint8)
     grid = make_grid(levels, nrow=math.ceil(math.sqrt(count)), padding=2)
     return [images.Picture(pixels=each.permute(1, 2, 0).numpy()) for each in (*levels, grid)]

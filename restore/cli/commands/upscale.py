@@ -33,7 +33,7 @@ from restore.cli.options import (
     steps_option,
     with_settings,
 )
-from restore.cli.parameters import Number, switch
+from restore.cli.parameters import Number, Switch
 from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.tasks import catalogue
@@ -59,13 +59,13 @@ if TYPE_CHECKING:
     "input.",
 )
 @steps_option("upscale")
-@sampler_option("ddim")
+@sampler_option("ddim, for conditional dpmpp-2m")
 @GUIDANCE
-@switch(
-    "--consistent",
+@click.option(
+    "--consistent/--no-consistent", cls=Switch, default=None,
     help="Make the result one that, reduced again, is the input to half a gray level, in a file of the "
-    "input's depth that keeps every number.",
-)
+    "input's depth that keeps every number.  [default: yes, unless noise is measured in the input]",
+)  # fmt: skip
 @SEED
 @with_settings(*RESTORING)
 def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **options: Any) -> None:

@@ -28,6 +28,7 @@ from restore.priors.checkpoint import check_finite, check_shapes, read_file, ten
 from restore.priors.condition import Condition
 from restore.priors.device import best_device
 from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig, is_number
+from restore.priors.given import label_number, one_hot
 from restore.priors.tiling import over_orientations, padded
 from restore.types import Denoiser
 
@@ -45,6 +46,8 @@ class ForeignConfig:
     prediction : what its output means: ``eps``, ``x0`` or ``v``.
     schedule, steps, options : those of `restore.diffusion.schedule.named`.
     timestep_scale : the network is given the timestep times this.
+    null_label : the class that stands for none, for networks that were trained with label drop-out; it is the
+        last one of the network's. None where there is no such class.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class ForeignConfig:
     steps: int = 1000
     options: Mapping[str, float] = field(default_factory=dict)
     timestep_scale: float = 1.0
+    null_label: int | None = None
 
     def __post_init__(self) -> None:
         if self.prediction not in get_args(Prediction):
@@ -69,6 +73,12 @@ class ForeignConfig:
         for value in (*self.options.values(), self.timestep_scale):
             if not is_number(value):
                 raise ValueError(f"expected numbers for the schedule, got {value!r}")
+        classes = self.network.classes
+        if self.null_label is not None and not (classes > 1 and self.null_label == classes - 1):
+            raise ValueError(
+                f"the class that stands for none is the last one, {classes - 1} of {classes}; got "
+                f"{self.null_label}"
+            )
         if not self.sigma_min > 0:
             raise ValueError(
                 f"a {self.schedule} schedule of {dict(self.options)} adds no noise at its first step"
@@ -124,6 +134,16 @@ class ForeignBackbone:
         return False
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that it can be told of, by their numbers, without that which stands for none."""
+        return tuple(map(str, range(self.config.network.classes - (self.config.null_label is not None))))
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether it gives nothing without a class."""
+        return bool(self.config.network.classes) and self.config.null_label is None
+
+    @property
     def sigma_min(self) -> float:
         """The lowest noise level it knows, [0, 1] units."""
         return self.config.sigma_min
@@ -157,8 +177,16 @@ class ForeignBackbone:
         """Give how many pixels one call computes for a picture of ``size`` (h, w): all at once."""
         return size[0] * size[1]
 
-    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+    def denoiser(
+        self,
+        condition: Condition | None = None,
+        *,
+        given: Tensor | None = None,
+        differentiable: bool = False,
+    ) -> Denoiser:
         """Give ``(x, sigma) -> E[x0 | x]``, as `restore.priors.backbone.Backbone.denoiser` does.
+
+        given: classes, one-hot ``(b or 1, n)``; zeros for none.
 
         Raises WeightsError for a condition, and for a label that is none of the network's classes.
         """
@@ -167,11 +195,11 @@ class ForeignBackbone:
                 "these weights are an unconditional prior; use a method that shows the network nothing: "
                 "restore solve, restore deblur, or inpaint with method repaint, ddnm or splitting"
             )
-        self._check_label()
+        labels = self._labels(given)
 
         def call(x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
             with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):
-                return self._call(x, sigma)
+                return self._call(x, sigma, labels)
 
         if self.config.network.outputs == 6:
             return VarianceDenoiser(call)
@@ -183,18 +211,27 @@ class ForeignBackbone:
         other.label, other.ensemble = self.label, self.ensemble
         return other
 
-    def _check_label(self) -> None:
-        """Raise WeightsError unless the label is one of the network's classes, or both are none."""
-        classes, got = self.config.network.classes, "none" if self.label is None else self.label
-        if not classes and self.label is not None:
-            raise WeightsError(f"this network knows no classes, got label {got}; leave the label out")
-        if classes and not (self.label is not None and 0 <= self.label < classes):
+    def _labels(self, given: Tensor | None) -> Tensor | None:
+        """The classes ``(b or 1,)`` that the network is told; WeightsError for others than it has."""
+        count, none = len(self.classes), self.config.null_label
+        if given is None:
+            if self.label is not None:
+                label_number(self.label, self.classes)
+            given = one_hot([self.label], count)
+        if given.ndim != 2 or given.shape[1] != count:
             raise WeightsError(
-                f"this network draws one of {classes} classes; pass a label from 0 to {classes - 1}, "
-                f"got {got}"
+                f"these weights know {count} classes, got {tuple(given.shape)} numbers for them"
             )
+        if not self.config.network.classes:
+            return None
+        without = given.abs().sum(1) == 0
+        if without.any() and none is None:
+            raise WeightsError(
+                f"this network draws one of {count} classes; pass a label from 0 to {count - 1}, got none"
+            )
+        return torch.where(without, -1 if none is None else none, given.argmax(1)).to(self.device)
 
-    def _call(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    def _call(self, x: Tensor, sigma: float, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give the clean picture in [0, 1], and what the network put out."""
         level = min(max(sigma, self.config.sigma_min), self.config.sigma_max)
         t = float(np.interp(np.log(level), self._log_sigmas, np.arange(len(self._log_sigmas))))
@@ -204,10 +241,8 @@ class ForeignBackbone:
 
         def raw(planes: Tensor) -> Tensor:
             times = torch.full((len(planes),), timestep, device=planes.device)
-            labels = None
-            if self.label is not None:
-                labels = torch.full((len(planes),), self.label, device=planes.device)
-            output: Tensor = self.network(planes.to(self.dtype), times, labels)
+            told = None if labels is None else labels.expand(len(planes))
+            output: Tensor = self.network(planes.to(self.dtype), times, told)
             return output.float()
 
         def network(planes: Tensor) -> Tensor:

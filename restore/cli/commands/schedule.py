@@ -1,0 +1,155 @@
+"""``restore schedule``: show what noise schedules do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore.cli.options import NETWORK, OVERWRITE, Settings
+from restore.cli.parameters import NameList, Number
+from restore.cli.registry import register
+from restore.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from restore.diffusion.schedule import Schedule
+    from restore.priors.protocol import Prior
+
+SIDE = 128  # pixels of the photograph in the plot
+ROWS = 11  # of the table
+
+
+def _names() -> list[str]:
+    from restore.diffusion.schedule import SCHEDULES
+
+    return list(SCHEDULES)
+
+
+@register
+@click.command()
+@click.option(
+    "--name", "names", type=NameList(_names, every="all"), metavar="LIST",
+    help="linear, scaled-linear, cosine, sigmoid, exponential, constant, zero-terminal-snr, several with "
+    "commas, or all.  [default: that of the weights]",
+)  # fmt: skip
+@click.option("--steps", type=click.IntRange(1, 100_000), metavar="T", help="Timesteps.  [default: 1000]")
+@click.option("--beta-start", type=Number(0, 1), metavar="B", help="The first beta.")
+@click.option("--beta-end", type=Number(0, 1), metavar="B", help="The last beta.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also draw betas, share of signal, signal to noise and noise levels, as .png or .svg; needs "
+    "matplotlib.",
+)  # fmt: skip
+@click.option(
+    "--photo", type=click.Path(path_type=Path), metavar="PHOTO",
+    help="With --plot: a photograph that is shown going to noise, and what the network makes of it.",
+)  # fmt: skip
+@OVERWRITE
+def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | None, **options: Any) -> None:
+    """Show noise schedules: a table of timesteps, and a plot.
+
+    The rows of the table are evenly spaced timesteps: beta, the variance of a step; abar, the share of
+    signal; the logarithm of the ratio of signal to noise; sigma, the noise level on the 0..255 scale.
+
+    \b
+    restore schedule --name linear,cosine
+    restore schedule --name cosine --plot cosine.png --photo photo.jpg
+    restore schedule --weights runs/ddpm/weights.safetensors
+    """
+    settings = _settings(options)
+    if plot is None and photo is not None:
+        raise click.UsageError("--photo is for --plot; leave it out")
+    if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"--plot {plot}: expected a .png or .svg file")
+    if plot is not None and plot.exists() and not settings.overwrite:
+        raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
+    shown, prior = _schedules(names, settings, options, network=photo is not None)
+    for name, each in shown.items():
+        click.echo(_table(name, each))
+    if plot is not None:
+        from restore.evaluation import plot as plotting
+        from restore.evaluation import schedule_plot
+
+        plotting.check()
+        strips = {}
+        if photo is not None and prior is not None:
+            picture = _square(photo)
+            strips = {name: schedule_plot.strip(picture, each, prior) for name, each in shown.items()}
+        _write(plot, schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix(".")))
+        click.echo(plot, err=True)
+
+
+for _option in reversed(NETWORK):
+    schedule = _option(schedule)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    kept = {name: options.pop(name) for name in ("overwrite", "weights", "device", "precision", "tile")}
+    return Settings(output=None, quiet=False, json=False, dry_run=False, **kept)
+
+
+def _schedules(
+    names: tuple[str, ...] | None, settings: Settings, options: dict[str, Any], *, network: bool
+) -> tuple[dict[str, Schedule], Prior | None]:
+    """The schedules that are asked for, by their names, and the network where it is needed."""
+    from restore.cli.prior_loader import load_prior
+    from restore.diffusion.schedule import with_betas
+
+    prior = load_prior(settings) if network or names is None else None
+    asked = {name: value for name, value in options.items() if value is not None}
+    if names is None and prior is not None:
+        if asked:
+            raise click.UsageError(f"--{next(iter(asked)).replace('_', '-')} needs --name; leave it out")
+        return {"of the weights": prior.schedule}, prior
+    steps = asked.pop("steps", 1000)
+    try:
+        return {name: with_betas(name, steps, **asked) for name in names or ()}, prior
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _table(name: str, schedule: Schedule) -> str:
+    from restore.diffusion.sigmas import PURE_NOISE
+    from restore.types import to_255
+
+    last = schedule.steps - 1
+    rows = sorted({round(k * last / (ROWS - 1)) for k in range(ROWS)})
+    lines = [
+        f"{name}, {schedule.steps} steps",
+        f"{'t':>6} {'beta':>10} {'abar':>10} {'log SNR':>8} {'sigma':>10}",
+    ]
+    for t in rows:
+        values = (schedule.betas[t], schedule.alphas_cumprod[t], schedule.log_snr[t])
+        beta, abar, log_snr = map(float, values)
+        sigma = to_255(float(schedule.sigmas[t]))
+        lines.append(f"{t:>6} {beta:>10.4g} {abar:>10.4g} {log_snr:>8.2f} {sigma:>10.4g}")
+    if float(schedule.sigmas[-1]) < PURE_NOISE:
+        lines.append("It ends before pure noise: pictures cannot be drawn from noise by it.")
+    return "\n".join([*lines, ""])
+
+
+def _square(photo: Path) -> Tensor:
+    """The middle of a photograph, SIDE pixels a side."""
+    from restore import images
+    from restore.images.canvas import canvas
+    from restore.images.resize import resize
+
+    batch = canvas(images.read(photo).pixels).batch
+    h, w = batch.shape[-2:]
+    side = min(h, w)
+    top, left = (h - side) // 2, (w - side) // 2
+    return resize(batch[..., top : top + side, left : left + side], (SIDE, SIDE)).clamp(0, 1).float()
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another place") from None
+    finally:
+        part.unlink(missing_ok=True)

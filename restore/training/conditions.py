@@ -1,0 +1,126 @@
+"""What a network is told of each training picture: its folder, a label or a text of a CSV file, a vector."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from restore.errors import ConfigError
+from restore.priors.given import one_hot
+from restore.priors.text import encode
+from restore.training.data import picture_names
+
+if TYPE_CHECKING:
+    from restore.training.config import DataConfig
+
+FOLDERS = "folders"
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """What is told of pictures.
+
+    Parameters
+    ----------
+    labels : the names of the classes; empty where vectors are no classes.
+    vectors : one for each picture, ``(n, d)``, one-hot for classes.
+    """
+
+    labels: tuple[str, ...]
+    vectors: Tensor
+
+
+@cache
+def read_conditions(data: DataConfig) -> Conditions:
+    """Read what ``data.condition`` says of the pictures in ``data.train``, in their order.
+
+    ``folders`` takes the first folder below each source, or in a shard. A ``.csv`` has a row for every
+    picture, its name and its label; with ``data.encoder`` the second column is a text that is encoded. A
+    ``.npy`` has one row of numbers for every picture, sorted by name.
+
+    Raises
+    ------
+    ConfigError
+        Where labels and pictures do not match, saying the first that does not.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from restore.training.config import DataConfig
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     for label in ("bird", "cat"):
+    ...         Path(root, label).mkdir()
+    ...         _ = Path(root, label, "1.png").touch()
+    ...     read_conditions(DataConfig((root,), condition="folders")).labels
+    ('bird', 'cat')
+    """
+    names = [name for source in data.train for name in picture_names(source)]
+    if not names:
+        raise ConfigError(f"data.train: no picture in {', '.join(data.train)}")
+    if data.condition.endswith(".npy"):
+        return Conditions((), _vectors(Path(data.condition), len(names)))
+    if data.condition.endswith(".csv"):
+        values = _column(Path(data.condition), names)
+        if data.encoder:
+            return Conditions((), encode(values, data.encoder))
+    elif data.condition == FOLDERS:
+        values = [_folder(name) for name in names]
+    else:
+        raise ConfigError(f"data.condition is 'folders', a .csv or a .npy file, got {data.condition!r}")
+    labels = tuple(sorted(set(values)))
+    if len(labels) < 2:
+        raise ConfigError(f"{data.condition}: expected two labels or more, got {labels[0]!r} alone")
+    return Conditions(labels, one_hot([labels.index(value) for value in values], len(labels)))
+
+
+def _folder(name: str) -> str:
+    folders = PurePosixPath(name).parts[:-1]
+    if not folders:
+        raise ConfigError(
+            f"{name} lies in no folder of a label; put every picture into the folder of its label, or name a "
+            ".csv file as data.condition"
+        )
+    return folders[0]
+
+
+def _column(path: Path, names: Sequence[str]) -> list[str]:
+    """The second column of a table, by the names of pictures in the first, in the order of the names."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: expected a table of names and labels ({error})") from None
+    bad = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
+    if bad is not None:
+        raise ConfigError(f"{path}: row {bad} has {len(rows[bad - 1])} columns, expected a name and a label")
+    table = {row[0].strip(): row[1].strip() for row in rows}
+    found = [table.get(name, table.get(PurePosixPath(name).name)) for name in names]
+    if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
+        raise ConfigError(
+            f"{path}: {len(missing)} of {len(names)} pictures have no row, {missing[0]} for one; add them, "
+            "or take the pictures out"
+        )
+    return [value for value in found if value is not None]
+
+
+def _vectors(path: Path, count: int) -> Tensor:
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: expected an array of numbers ({error})") from None
+    if vectors.ndim != 2 or len(vectors) != count or vectors.dtype.kind not in "fiu":
+        raise ConfigError(
+            f"{path}: expected one row of numbers for each of {count} pictures, got {vectors.dtype} of shape "
+            f"{vectors.shape}"
+        )
+    if not np.isfinite(vectors).all():
+        raise ConfigError(f"{path}: some numbers are not finite")
+    return torch.from_numpy(vectors.astype(np.float32))
