@@ -11,6 +11,7 @@ from restore import images
 from restore.errors import ConfigError, ImageError
 from restore.fitting.fit import FitOptions, fit
 from restore.fitting.set_noise import measure_set
+from restore.fitting.showing import show
 from restore.fitting.views import Say, read_noisy
 from restore.noise.model import CLEAN
 from restore.priors.backbone import Backbone
@@ -43,7 +44,8 @@ def train_from_noisy(
 
     Returns
     -------
-    The path of the averaged weights.
+    The path of the averaged weights. With cleaned pictures ``samples.png`` and ``restored.png`` beside them
+    show what the prior draws and restores.
 
     Raises
     ------
@@ -60,7 +62,11 @@ def train_from_noisy(
     _clean(noisy, cleaned, fitted, say)
     state = out / "state.safetensors"
     config = replace(config, data=replace(config.data, train=(str(cleaned),)))
-    return train(config, resume=resume and state.exists(), say=say)
+    weights = train(config, resume=resume and state.exists(), say=say)
+    pairs = [pair for pair in _targets(noisy, cleaned) if pair[1].exists()]
+    show(load(weights), pairs, out, side=config.data.crop)
+    say(f"{out / 'samples.png'}: drawn by the prior; {out / 'restored.png'}: pictures restored by it")
+    return weights
 
 
 def _fitted(
@@ -84,10 +90,9 @@ def _fitted(
 def _clean(noisy: Sequence[str | Path], folder: Path, backbone: Backbone, say: Say) -> None:
     """Clean every picture into the folder as PNG; those there already are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = images.list_inputs(noisy)
+    files = _targets(noisy, folder)
     done = failed = 0
-    for number, file in enumerate(files):
-        target = folder / f"{number:05}-{file.stem}.png"
+    for file, target in files:
         if target.exists():
             continue
         try:
@@ -101,6 +106,12 @@ def _clean(noisy: Sequence[str | Path], folder: Path, backbone: Backbone, say: S
     if failed == len(files):
         raise ImageError(f"none of {failed} files can be read; name a folder with noisy pictures")
     say(f"{done} pictures cleaned into {folder}, {len(files) - done - failed} were there, {failed} left out")
+
+
+def _targets(noisy: Sequence[str | Path], folder: Path) -> list[tuple[Path, Path]]:
+    """Each noisy picture, and where it is cleaned to."""
+    files = enumerate(images.list_inputs(noisy))
+    return [(file, folder / f"{number:05}-{file.stem}.png") for number, file in files]
 
 
 def _as_they_are(config: TrainConfig, noisy: Sequence[str | Path], say: Say) -> TrainConfig:

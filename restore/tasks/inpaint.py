@@ -82,8 +82,8 @@ def inpaint(
         - ``ddnm``, ``ddnm-plus``, ``ddrm``, ``diffpir``, ``pigdm``, ``dps`` and registered solvers: as
           published (`restore.inverse.catalogue`), from a smooth fill with noise added.
     sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddpm``, or
-        ``dpmpp-2m`` for ``conditional``. The published solvers have their own.
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is
+        ``dpmpp-2m-sde``, or ``ddpm`` for ``repaint``. The published solvers have their own.
     steps : int, optional
         Steps, for ``alternating`` with those of the branch; None is the method's own number.
     jumps : Jumps, optional

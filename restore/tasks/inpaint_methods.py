@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of, twice
-from restore.diffusion.sigmas import check_pure_noise, karras, known_levels, log_sigma, repaint_sigmas
+from restore.diffusion.sigmas import check_pure_noise, known_levels, log_sigma, repaint_sigmas
 from restore.diffusion.thresholding import thresholded
 from restore.errors import WeightsError
 from restore.inverse.catalogue import solvers
@@ -168,7 +168,7 @@ def by_condition(level: Level, plan: Plan, drawing: Drawing, progress: Progress 
     progress = progress if plan.guidance == 1 else twice(progress)
     if plan.estimate == "mean":
         return drawing(denoise, fill, [top, 0.0], progress=progress)
-    sigmas = karras(top, drawing.prior.sigma_min, plan.steps)
+    sigmas = log_sigma(top, drawing.prior.sigma_min, plan.steps)
     return drawing(denoise, drawing.noised(fill, top), sigmas, progress=progress)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restore.diffusion.progress import part_of, twice, with_progress
 from restore.diffusion.seeds import seeded_rng
-from restore.diffusion.sigmas import karras, log_sigma
+from restore.diffusion.sigmas import log_sigma
 from restore.images.canvas import Picture, canvas
 from restore.images.resize import resize
 from restore.inverse.guidance import enforce, half_quadratic_splitting
@@ -72,8 +72,8 @@ def upscale(
         unconditional prior at low noise levels, every estimate projected onto the pictures that reduce to the
         input [2]_; the mean by half-quadratic splitting [3]_.
     sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddim`` for ``projection``,
-        ``dpmpp-2m`` for ``conditional``.
+        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m`` for
+        ``projection``, ``dpmpp-2m-sde`` for ``conditional``.
     steps : int, optional
         Steps after the first calls; None is 30 for ``conditional``, 8 for a sample by ``projection``, 2 for
         its mean.
@@ -172,7 +172,7 @@ def _conditional(
     prior, top = drawing.prior, drawing.prior.sigma_max
     if estimate == "mean":
         return drawing(denoise, bicubic, [top, 0.0], progress=progress)
-    sigmas = karras(top, prior.sigma_min, steps)
+    sigmas = log_sigma(top, prior.sigma_min, steps)
     return drawing(denoise, drawing.noised(bicubic, top), sigmas, progress=progress)
 
 

@@ -104,6 +104,8 @@ class DataConfig:
     train : folders, .tar shards or single pictures.
     val : a folder of pictures that are never trained on.
     crop : side of a training crop, a multiple of the network's coarsest cell.
+    turns : which crops are mirrored and turned at random: ``all`` eight ways, ``mirrored`` left to right, or
+        ``none``, where up and down mean something, as in letters.
     half_size : also use every picture at half size, which is sharper.
     text : share of crops taken from rendered pages of text.
     faded : share of crops that look like faded prints, low in contrast and tinted, and are to stay so.
@@ -119,6 +121,7 @@ class DataConfig:
     train: tuple[str, ...] = ()
     val: str = ""
     crop: int = 96
+    turns: Literal["all", "mirrored", "none"] = "all"
     half_size: bool = True
     text: float = 0.06
     faded: float = 0.05

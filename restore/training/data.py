@@ -6,6 +6,7 @@ import math
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from restore.images.device_constants import constant
 from restore.training.holes import text_pages
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+
+
+Turns = Literal["all", "mirrored", "none"]
 
 
 class PictureStore:
@@ -33,6 +37,8 @@ class PictureStore:
     crop : side of the crops in pixels.
     device : where the pictures lie.
     given : what is told of each picture, ``(n, d)``; None is nothing.
+    turns : which crops are mirrored or turned at random: ``all`` eight ways, ``mirrored`` left to right, or
+        ``none``.
 
     Raises
     ------
@@ -52,6 +58,7 @@ class PictureStore:
         crop: int,
         device: str | torch.device = "cpu",
         given: Tensor | None = None,
+        turns: Turns = "all",
     ):
         scenes = [p if isinstance(p, tuple) else (p,) for p in pictures]
         fitting = [views for views in scenes if min(views[0].shape[:2]) >= crop]
@@ -63,6 +70,7 @@ class PictureStore:
         fits = torch.tensor([min(views[0].shape[:2]) >= crop for views in scenes])
         self.given = None if given is None else given[fits].to(device)
         self.crop = crop
+        self._turns = torch.tensor([turns != "none", turns == "all", turns == "all"], device=device)
         self.count = len(fitting)
         flat = [view.reshape(-1, 3) for views in fitting for view in views]
         if len({part.dtype for part in flat}) > 1:
@@ -76,7 +84,7 @@ class PictureStore:
         self._odds = areas.double().pow(0.25).float().to(device)
 
     def crops(self, n: int, generator: Generator | None = None) -> Tensor:
-        """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], mirrored and turned at random."""
+        """``n`` random crops, float32 ``(n, 3, crop, crop)`` in [0, 1], turned as configured."""
         return self.told_crops(n, generator)[0]
 
     def told_crops(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor | None]:
@@ -108,6 +116,7 @@ class PictureStore:
         width = self._shapes[which, 1]
         inside = rows[:, :, None] * width[:, None, None] + columns[:, None, :]
         turn = torch.rand(3, n, 1, 1, 1, device=device, generator=generator) < 0.5
+        turn = turn & self._turns.view(3, 1, 1, 1, 1)
         found = []
         for view in views or (torch.zeros_like(which),):
             start = self._starts[which] + view * self._shapes[which].prod(1)

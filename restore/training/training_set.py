@@ -73,7 +73,7 @@ def read_training_set(
         large = [number for number, p in enumerate(pictures) if min(p.shape[:2]) >= 2 * data.crop]
         pictures += [halved(pictures[number]) for number in large]
         given = None if given is None else torch.cat([given, given[large]])
-    photos = PictureStore(pictures, data.crop, device, given)
+    photos = PictureStore(pictures, data.crop, device, given, data.turns)
     say(f"{count} pictures, {pixels / 1e6:.0f} megapixels, on {device}")
     pages = PictureStore(page_pictures(), data.crop, device) if data.text else None
     return TrainingSet(photos, pages, seen, count, round(pixels / 1e6))

@@ -89,9 +89,9 @@ def test_help_says_units_and_defaults() -> None:
             assert (told in text[task].replace("- ", "-")) == (method.steps > 1)
     assert "[default: 50; 1<=x<=1000]" in text["sample"]
     for name, sampler in (
-        ("inpaint", "ddpm, for conditional dpmpp-2m"),
+        ("inpaint", "dpmpp-2m-sde, for repaint ddpm"),
         ("denoise", "dpmpp-2m-sde"),
-        ("upscale", "ddim, for conditional dpmpp-2m"),
+        ("upscale", "dpmpp-2m, for conditional dpmpp-2m-sde"),
     ):
         assert f"with langevin three. Default: {sampler}. --" in text[name]
     for name in LEAST:

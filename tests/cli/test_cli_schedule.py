@@ -8,6 +8,7 @@ import pytest
 from commands import cli
 from PIL import Image
 
+from restore import images
 from restore.diffusion import schedule as schedules
 
 
@@ -52,7 +53,7 @@ def test_the_plot_shows_a_photograph_going_to_noise(tmp_path: Path, weights: Pat
     options = ("--name", "linear", "--weights", weights, "--plot", plot, "--photo", tmp_path / "a.png")
     done = cli("schedule", *options)
     assert done.exit_code == 0, done.stderr
-    assert Image.open(plot).size[0] == 1600
+    assert images.read(plot).size[1] == 1600
     assert "is there already; pass --overwrite" in cli("schedule", *options).stderr
     assert cli("schedule", "--name", "all", "--plot", tmp_path / "b.svg").exit_code == 0
     assert (tmp_path / "b.svg").read_text(encoding="utf-8").count("<svg") == 1

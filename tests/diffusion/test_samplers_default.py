@@ -12,7 +12,7 @@ from torch import Tensor
 from restore.diffusion.samplers import SAMPLERS, ddpm
 from restore.diffusion.schedule import linear
 from restore.diffusion.seeds import seeded_rng
-from restore.diffusion.sigmas import LADDERS, karras, ladder
+from restore.diffusion.sigmas import LADDERS, karras, ladder, log_sigma
 from restore.diffusion.thresholding import thresholded
 from restore.priors.backbone import BackboneConfig
 from restore.tasks import catalogue
@@ -96,6 +96,30 @@ def test_pictures_from_noise_have_the_deviation_of_the_prior(name: str, std: flo
     x = SAMPLERS[catalogue.SAMPLE_SAMPLER](prior.denoise, x, sigmas, rng=seeded_rng(0))
     within = 0.16 if name == "schedule" else 0.03
     assert x.std().item() == pytest.approx(std, rel=within + 3 / math.sqrt(2 * x.numel()))
+
+
+DRAWING = [
+    # task, method, the ladder it draws on
+    ("upscale", "projection", lambda n: log_sigma(0.1, 0.01, n)),
+    ("upscale", "conditional", lambda n: log_sigma(LEVELS.sigma_max, LEVELS.sigma_min, n)),
+    ("inpaint", "conditional", lambda n: log_sigma(LEVELS.sigma_max, LEVELS.sigma_min, n)),
+    ("inpaint", "alternating", lambda n: log_sigma(0.1, 0.01, n)),
+    ("inpaint", "alternating", lambda n: log_sigma(0.9, 0.01, n)),
+    ("inpaint", "splitting-ddnm", lambda n: log_sigma(0.1, 0.01, n)),
+    ("dejpeg", "ddnm", lambda n: log_sigma(0.04, 0.01, n)),
+]
+
+
+@pytest.mark.parametrize(("task", "name", "levels"), DRAWING)
+def test_every_task_draws_with_the_right_deviation(task: str, name: str, levels: object) -> None:
+    """From the exact state its default sampler and steps end at the prior, to 3 %."""
+    method = catalogue.find(task, name, "sample")
+    sigmas = levels(method.drawn(method.steps))
+    for std in (0.1, 0.2):
+        prior = GaussianPrior(mean=0.4, std=std)
+        x = prior.noisy(sigmas[0], generator_noise(3), like=torch.zeros(1, 3, 96, 96, dtype=torch.float64))
+        x = SAMPLERS[method.sampler](prior.denoise, x, sigmas, rng=seeded_rng(0))
+        assert x.std().item() == pytest.approx(std, rel=0.03 + 3 / math.sqrt(2 * x.numel()))
 
 
 def wild(x: Tensor, sigma: float) -> Tensor:

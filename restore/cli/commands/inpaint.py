@@ -71,7 +71,7 @@ def _method_help() -> str:
 @estimate_option("sample")
 @method_option("inpaint", _method_help)
 @steps_option("inpaint")
-@sampler_option("ddpm, for conditional dpmpp-2m")
+@sampler_option("dpmpp-2m-sde, for repaint ddpm")
 @GUIDANCE
 @JUMPS[0]
 @JUMPS[1]

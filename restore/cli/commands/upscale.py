@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     "input.",
 )
 @steps_option("upscale")
-@sampler_option("ddim, for conditional dpmpp-2m")
+@sampler_option("dpmpp-2m, for conditional dpmpp-2m-sde")
 @GUIDANCE
 @click.option(
     "--consistent/--no-consistent", cls=Switch, default=None,
