@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--draw-steps", type=int, default=50)
     options = parser.parse_args(arguments)
     out = options.out
     for side in (8, 16):
@@ -36,8 +37,10 @@ def main(arguments: list[str] | None = None) -> None:
     plain = replace(shown.backbone, labels=(), network=network)
     upscaler = restore.load(train(replace(shown, backbone=plain, data=replace(shown.data, condition=""))))
     labels = [label for label in range(10) for _ in range(5)]
-    first = sample(50, size=(8, 8), label=labels, guidance=2, prior=small)
-    both = cascade(50, [small, upscaler], size=(16, 16), scale=2, label=labels, guidance=2)
+    first = sample(50, size=(8, 8), label=labels, guidance=2, prior=small, steps=options.draw_steps)
+    both = cascade(
+        50, [small, upscaler], size=(16, 16), scale=2, label=labels, guidance=2, steps=options.draw_steps
+    )
     blocks = torch.nn.functional.interpolate(first, scale_factor=4, mode="nearest")
     smooth = torch.nn.functional.interpolate(both, scale_factor=2, mode="nearest")
     save_image(torch.cat([blocks, smooth]), out / "cascade.png", nrow=10)

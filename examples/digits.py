@@ -59,13 +59,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--few", type=int, help="train on so many digits alone")
+    parser.add_argument("--draw-steps", type=int, default=50)
     options = parser.parse_args(arguments)
     write_digits(options.out / "pictures", few=options.few)
     weights = train(recipe(options.out / "pictures", options.out / "run", options.steps))
     prior = restore.load(weights)
     labels = [label for label in range(10) for _ in range(10)]
     for guidance in (1, 2):
-        drawn = restore.sample(100, size=(16, 16), label=labels, guidance=guidance, prior=prior)
+        drawn = restore.sample(
+            100, size=(16, 16), label=labels, guidance=guidance, prior=prior, steps=options.draw_steps
+        )
         enlarged = torch.nn.functional.interpolate(drawn, scale_factor=2, mode="nearest")
         save_image(enlarged, options.out / f"digits-guidance-{guidance}.png", nrow=10)
 
