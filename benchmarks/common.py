@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import Lpips
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.errors import RestoreError, WeightsError
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import Lpips
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
