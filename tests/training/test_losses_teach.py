@@ -86,7 +86,7 @@ CASES: dict[str, tuple[LossConfig, dict[str, Any]]] = {
     "eps, not balanced": (LossConfig(kind="eps", balance=False), {}),
     "x0": (LossConfig(kind="x0"), {}),
     "x0 of a network that predicts eps": (LossConfig(kind="x0"), {"prediction": "eps"}),
-    "eps of a network that predicts v": (LossConfig(kind="eps"), {"prediction": "v"}),
+    "eps of a network that predicts v": (LossConfig(kind="eps", balance=False), {"prediction": "v"}),
     "l1": (LossConfig(norm="l1"), {}),
     "huber": (LossConfig(norm="huber", huber_delta=0.1), {}),
     "min-SNR": (LossConfig(min_snr_gamma=5, balance=False), {}),
