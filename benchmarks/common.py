@@ -6,7 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import Lpips
+
+TRUNK = Path("metrics", "squeezenet1_1_features.pth")
+"""Where the network of LPIPS lies among the data."""
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +21,5 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
 
 def lpips_of(data: Path) -> Lpips:
     """LPIPS on SqueezeNet: the trunk among the data, else wherever `restore eval` finds one."""
-    trunk = data / "metrics" / "squeezenet1_1_features.pth"
+    trunk = data / TRUNK
     return Lpips(trunk if trunk.is_file() else None)

@@ -35,7 +35,6 @@ from restore.evaluation.environment import facts
 from restore.evaluation.measure import measure
 from restore.evaluation.observer import Observer
 from restore.evaluation.peers import peer_method
-from restore.evaluation.perceptual import Lpips
 from restore.evaluation.pictures import PictureSet
 from restore.evaluation.protocols import BicubicDown, Gaussian, Holes
 from restore.evaluation.results import Candidate, Row, Table
@@ -43,6 +42,7 @@ from restore.evaluation.rows import baseline_rows, own_rows
 from restore.evaluation.scoring import Scorer
 from restore.evaluation.selection import Selection
 from restore.images.fingerprints import Fingerprints
+from restore.images.perceptual import Lpips
 from restore.priors.backbone import Backbone
 
 HERE = Path(__file__).resolve().parent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from restore.errors import RestoreError
 from restore.evaluation.columns import METRICS
 from restore.evaluation.results import Row, Scored, Table
 from restore.priors.checkpoint import load
+from restore.training.config import read_config
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,6 +146,29 @@ def test_the_peers_are_what_restore_eval_loads(tmp_path: Path) -> None:
     found = peer.run(Given(flat, scale=3))
     assert found.shape == (1, 3, 18, 15)
     torch.testing.assert_close(found, torch.full_like(found, 0.5))  # a network of zeros adds no detail
+
+
+@pytest.mark.parametrize("name", ["ablations.toml", "losses.toml"])
+def test_every_variant_is_a_sound_configuration(name: str) -> None:
+    variants = tomllib.loads((ROOT / "benchmarks" / name).read_text(encoding="utf-8"))
+    common, seen = variants.pop("*", []), set()
+    assert len(variants) > 10
+    for changes in variants.values():
+        config = read_config(ROOT / "configs" / "cpu.toml", changes=[*common, *changes], steps=1)
+        seen.add(repr(config))
+    assert len(seen) == len(variants)
+
+
+def test_cells_have_the_scores_of_what_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    ablate = script("ablate")
+    psnr = {key: 20.0 + number for number, key in enumerate(ablate.validation.TASK)}
+    more = {metric: dict.fromkeys(psnr, 0.25) for metric in ("ssim", "lpips")}
+    monkeypatch.setattr(ablate.validation, "measure", lambda *_: (psnr, None))
+    monkeypatch.setattr(ablate.validation, "measure_pictures", lambda *_: more)
+    backbone = SimpleNamespace(facts={"mix": {"unconditional": 0, "upscale": 1, "inpaint": 1, "denoise": 0}})
+    assert ablate.cells_of(backbone, None, None)[3:] == ["23.00", "24.00", "25.00", "23.50"]
+    cells = ablate.cells_of(backbone, None, object())
+    assert cells == [*[""] * 3, "23.00 / .2500 / .2500", "24.00 / .2500 / .2500", "", "23.50"]
 
 
 def judged(name: str, scores: list[float], key: str = "psnr") -> Row:

@@ -14,9 +14,9 @@ from restore.errors import ConfigError, WeightsError
 from restore.evaluation.columns import TRUNKS, metrics_of
 
 if TYPE_CHECKING:
-    from restore.evaluation.perceptual import Lpips
     from restore.evaluation.scoring import Scorer
     from restore.images.fingerprints import Fingerprints
+    from restore.images.perceptual import Lpips
     from restore.priors.backbone import Backbone
 
 
@@ -81,7 +81,7 @@ def scorer_of(
 
 
 def _lpips(file: str | None, trunk: Any, device: str) -> Lpips:
-    from restore.evaluation.perceptual import Lpips
+    from restore.images.perceptual import Lpips
 
     return Lpips(file, trunk).to(device)
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import torch
 
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import Lpips
 from restore.priors.protocol import Prior
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scikit-image", "opencv-python", "pillow", "lpips")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-SSIM_SMALLEST = 11  # the window
-MS_SSIM_SMALLEST = 176  # the window, sixteen times
-_MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+from restore.images.similarity import SCALE_WEIGHTS, WINDOW, check_pair, scale_terms
+
+SSIM_SMALLEST = WINDOW
+MS_SSIM_SMALLEST = 16 * WINDOW  # a window at the coarsest of five scales
 
 
 def psnr(a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
@@ -245,36 +245,6 @@ def ms_ssim(a: Tensor, b: Tensor) -> Tensor:
         )
     a, b = a.detach().float(), b.detach().float()
     product = torch.ones(a.shape[:2], dtype=torch.float64, device=a.device)
-    for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
-        if scale:
-            a, b = avg_pool2d(a, 2), avg_pool2d(b, 2)
-        luminance, contrast = _ssim_terms(a, b)
-        last = scale == len(_MS_SSIM_WEIGHTS) - 1
-        term = (luminance * contrast if last else contrast).double().mean((2, 3))
-        product = product * term.clamp_min(0) ** weight
+    for terms, weight in zip(scale_terms(a, b, len(SCALE_WEIGHTS)), SCALE_WEIGHTS, strict=True):
+        product = product * terms.double().mean((2, 3)).clamp_min(0) ** weight
     return product.mean(1).cpu()
-
-
-def _ssim_terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """The luminance and the contrast-structure term of SSIM (2004, eqs. 6 and 13) around each inner pixel."""
-    from kornia.filters import filter2d_separable, get_gaussian_kernel1d
-
-    window = get_gaussian_kernel1d(11, 1.5, device=a.device, dtype=a.dtype)
-    planes = torch.cat([a, b, a * a, b * b, a * b], 1)
-    means = filter2d_separable(planes, window, window, padding="valid")
-    mean_a, mean_b, square_a, square_b, mixed = means.chunk(5, 1)
-    c1, c2 = 0.01**2, 0.03**2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    both = (square_a - mean_a**2) + (square_b - mean_b**2)
-    return luminance, (2 * (mixed - mean_a * mean_b) + c2) / (both + c2)
-
-
-def check_pair(a: Tensor, b: Tensor) -> None:
-    """Refuse what is not two batches of pictures of one shape: ValueError, TypeError for integers."""
-    if a.shape != b.shape or a.ndim != 4:
-        raise ValueError(
-            f"expected two batches of pictures (b, c, h, w) of one shape, got {tuple(a.shape)} "
-            f"and {tuple(b.shape)}"
-        )
-    if not (a.is_floating_point() and b.is_floating_point()):
-        raise TypeError(f"expected floats in [0, 1], got {a.dtype} and {b.dtype}; divide by the peak first")

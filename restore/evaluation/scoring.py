@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from restore.evaluation import metrics, perceptual
+from restore.evaluation import metrics
 from restore.evaluation.cases import Case
 from restore.evaluation.columns import Metric
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import LPIPS_SMALLEST, Lpips
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Reference:
             net: lpips.features(case.clean)
             for net, lpips in scorer.nets.items()
             if any(metric.key.startswith(f"lpips_{net}") for metric in scorer.chosen)
-            and min(case.clean.shape[-2:]) >= perceptual.LPIPS_SMALLEST
+            and min(case.clean.shape[-2:]) >= LPIPS_SMALLEST
         }
 
     def _inside(self, image: Tensor) -> Tensor:

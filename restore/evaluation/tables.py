@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from restore.evaluation.metrics import MS_SSIM_SMALLEST, SSIM_SMALLEST
-from restore.evaluation.perceptual import LPIPS_SMALLEST
 from restore.evaluation.results import Evaluation, Row, Table
+from restore.images.perceptual import LPIPS_SMALLEST
 
 FORMAT = "restore-eval-1"
 MANY = 5  # names in a warning; the rest is counted

@@ -1,4 +1,4 @@
-"""The variational bound of a diffusion model, in bits per dimension, and the loss that learns its variances.
+"""The variational bound of a diffusion model, in bits per dimension, and the losses made of it.
 
 Pictures X0 and their predictions are ``(b, 3, h, w)`` in the network's coordinates, [-1, 1]; the results are
 per picture, ``(b,)``, but for those said to be per element. Papers referred to below:
@@ -26,6 +26,9 @@ from restore.types import Denoiser, Progress, Rng
 
 HALF_BIN = 1 / 255
 """Half the distance between two values of an 8-bit picture in [-1, 1]."""
+
+HYBRID_WEIGHT = 0.001
+"""What the bound counts beside the simple loss (Nichol and Dhariwal 2021, section 3.1)."""
 
 
 def hybrid(
@@ -60,16 +63,55 @@ def hybrid_extra(
     x0_hat: Tensor,
     interpolation: Tensor,
     t: Tensor,
-    *,
-    bound_weight: float = 0.001,
+    where: Tensor | None = None,
 ) -> Tensor:
     """The part ``0.001 L_vlb`` of `hybrid`, which teaches the variance alone: x0_hat has no gradient.
 
-    L_vlb is T times `bound_term` at t, in bits per dimension: averaged over a uniform t it is the bound
-    without its constant prior term.
+    References
+    ----------
+    Nichol and Dhariwal (2021), section 3.1.
     """
     log_variance = learned_log_variance(schedule, t, interpolation)
-    return bound_weight * schedule.steps * bound_term(schedule, x0, x0_hat.detach(), t, log_variance)
+    return HYBRID_WEIGHT * vlb(schedule, x0, x0_hat.detach(), t, log_variance, where)
+
+
+def vlb(
+    schedule: Schedule,
+    x0: Tensor,
+    x0_hat: Tensor,
+    t: Tensor,
+    log_variance: Tensor,
+    where: Tensor | None = None,
+) -> Tensor:
+    """L_vlb by one timestep of each picture: T times `bound_term`, in bits per dimension.
+
+    Averaged over a uniform t it is the bound without its constant prior term; other draws of t weight its
+    terms. Mean and variance both have gradients.
+
+    Parameters
+    ----------
+    schedule : of T steps.
+    x0, x0_hat : clean pictures and their estimates ``(b, 3, h, w)``.
+    t : timesteps ``(b,)``, 0 to T - 1.
+    log_variance : of the reverse step, ``(b,)`` or ``(b, 3, h, w)``.
+    where : weights of the pixels ``(b, 1, h, w)``, for losses that count in a part of the picture.
+
+    Returns
+    -------
+    The loss of each picture ``(b,)``.
+
+    References
+    ----------
+    Ho et al. (2020), eq. 5; Nichol and Dhariwal (2021), section 3.3.
+
+    Examples
+    --------
+    >>> from restore.diffusion import schedule as schedules
+    >>> schedule, x0, t = schedules.linear(10), torch.zeros(1, 3, 4, 4), torch.tensor([5])
+    >>> vlb(schedule, x0, x0, t, fixed_log_variance(schedule, t, "small"))
+    tensor([0.])
+    """
+    return schedule.steps * bound_term(schedule, x0, x0_hat, t, log_variance, where)
 
 
 def fixed_log_variance(schedule: Schedule, t: Tensor, variance: Literal["small", "large"]) -> Tensor:
@@ -146,12 +188,20 @@ def log_likelihood(x0: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     return torch.where(x0 > 1 - HALF_BIN, torch.special.log_ndtr(-low), below)
 
 
-def bound_term(schedule: Schedule, x0: Tensor, x0_hat: Tensor, t: Tensor, log_variance: Tensor) -> Tensor:
+def bound_term(
+    schedule: Schedule,
+    x0: Tensor,
+    x0_hat: Tensor,
+    t: Tensor,
+    log_variance: Tensor,
+    where: Tensor | None = None,
+) -> Tensor:
     """The bound's term at timestep t, bits per dimension ``(b,)``.
 
     ``KL(q(x_{t-1} | x_t, x0) || p(x_{t-1} | x_t))`` for t > 0, ``-log p(x0 | x_t)`` at t = 0. p is the
     same Gaussian with x0_hat for x0 in its mean and variance ``e^log_variance``, ``(b,)`` or
-    ``(b, 3, h, w)``. x_t adds the same to both means and drops out; at t = 0 it has no weight.
+    ``(b, 3, h, w)``. x_t adds the same to both means and drops out; at t = 0 it has no weight. where weights
+    the pixels, ``(b, 1, h, w)``.
 
     References
     ----------
@@ -163,7 +213,7 @@ def bound_term(schedule: Schedule, x0: Tensor, x0_hat: Tensor, t: Tensor, log_va
     divergence = normal_kl(mean_gap, log_variance, true_log_variance)
     surprise = -log_likelihood(x0, x0_hat, log_variance)
     nats = torch.where((t == 0).reshape(-1, 1, 1, 1), surprise, divergence)
-    return mean_over_picture(nats) / math.log(2)
+    return mean_over_picture(nats, where) / math.log(2)
 
 
 def prior_term(schedule: Schedule, x0: Tensor) -> Tensor:

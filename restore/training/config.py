@@ -136,28 +136,66 @@ class DataConfig:
 class LossConfig:
     """What is minimised.
 
+    Losses of pictures are added after balancing, with the weights that they are given here. A balanced loss
+    is near 1.
+
     Parameters
     ----------
-    kind : ``v``, ``eps`` (the simple loss), ``x0``, or ``hybrid`` (the simple loss plus 0.001 of the
-        variational bound, for learned variances).
+    kind : what the error is of: ``v``, ``eps`` (the simple loss) or ``x0``, each for any
+        ``backbone.prediction``; or ``vlb``, the variational bound in bits per dimension, with learned or with
+        the small fixed variances; or ``hybrid``, an error plus 0.001 of the bound, for learned variances,
+        which the bound alone then teaches. ``vlb`` is the bound itself where the noise levels of a batch are
+        uniform over the timesteps and nothing is balanced; else its terms are weighted.
+    simple : what the error of ``hybrid`` is of.
+    norm : of errors: ``l2``, ``l1`` or ``huber``. Only l2 gives the mean, which samplers assume.
+    huber_delta : the error at which ``huber`` turns from squared to linear, in units of what it is of; 0
+        with the others.
     min_snr_gamma : weight noise levels by min-SNR with this gamma; 0 turns it off.
     balance : divide the loss of each task and noise level by the running mean of its own.
+    ssim, ms_ssim, lpips : weights of 1 - SSIM, 1 - MS-SSIM (of as many scales as fit into a crop) and LPIPS
+        between the estimate of x0 and the clean crop; 0 turns each off. LPIPS reads the SqueezeNet that the
+        environment variable RESTORE_LPIPS_TRUNK names, else torchvision's own in the torch hub cache.
+    picture_sigma : the noise level at which these three count half, [0, 1] units. At sigma they count
+        ``1 / (1 + (sigma / picture_sigma)^2)``: above it E[x0 | x] is blurred, and to be trained on sharpness
+        moves the network away from it. inf: the same at all levels.
+    picture_at : ``low-noise``, that rule for all crops; or ``hints``, where crops with a hint (upscaling,
+        inpainting, blind denoising) count in full at any level. That is for results in one call, where nobody
+        takes the answer for a mean; samples of such tasks lose.
 
     References
     ----------
     v: T. Salimans, J. Ho, "Progressive Distillation for Fast Sampling of Diffusion Models", 2022,
     arXiv:2202.00512.
     eps: J. Ho, A. Jain, P. Abbeel, "Denoising Diffusion Probabilistic Models", 2020, arXiv:2006.11239,
-    eq. 14.
+    eq. 14; vlb: eq. 5.
     hybrid: A. Nichol, P. Dhariwal, "Improved Denoising Diffusion Probabilistic Models", 2021,
     arXiv:2102.09672, eq. 16.
+    huber: P. J. Huber, "Robust Estimation of a Location Parameter", 1964, doi:10.1214/aoms/1177703732.
     min-SNR: T. Hang et al., "Efficient Diffusion Training via Min-SNR Weighting Strategy", 2023,
     arXiv:2303.09556.
+    ssim, ms_ssim: H. Zhao et al., "Loss Functions for Image Restoration with Neural Networks", 2017,
+    arXiv:1511.08861.
+    lpips: R. Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018,
+    arXiv:1801.03924.
+    picture_at: Y. Blau, T. Michaeli, "The Perception-Distortion Tradeoff", 2018, arXiv:1711.06077.
     """
 
-    kind: Literal["v", "eps", "x0", "hybrid"] = "v"
+    kind: Literal["v", "eps", "x0", "hybrid", "vlb"] = "v"
+    simple: Literal["v", "eps", "x0"] = "eps"
+    norm: Literal["l2", "l1", "huber"] = "l2"
+    huber_delta: float = 0.0
     min_snr_gamma: float = 0.0
     balance: bool = True
+    ssim: float = 0.0
+    ms_ssim: float = 0.0
+    lpips: float = 0.0
+    picture_sigma: float = 0.1
+    picture_at: Literal["low-noise", "hints"] = "low-noise"
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether a loss of pictures is on."""
+        return bool(self.ssim or self.ms_ssim or self.lpips)
 
 
 @dataclass(frozen=True)

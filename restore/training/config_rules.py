@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from restore.diffusion.sigmas import PURE_NOISE
 from restore.errors import ConfigError
+from restore.images.perceptual import LPIPS_SMALLEST
+from restore.images.similarity import WINDOW
 from restore.training.batches import TASKS
 from restore.training.holes import PAGE_SIZE
 
@@ -44,6 +46,8 @@ def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
     fits = 0 < data.crop <= PAGE_SIZE and data.crop % multiple == 0
     only_prior = not (mix.upscale or mix.inpaint or mix.denoise)
     plain = not (data.half_size or data.text or data.faded or data.gray)
+    # Of noisy pictures only squared errors say something of the clean ones (Daras et al. 2024).
+    squared = config.loss.kind in ("v", "eps", "x0") and config.loss.norm == "l2"
     return {
         "data.train": (bool(data.train) or noisy, "at least one folder, shard or picture"),
         "data.crop": (fits, f"a multiple of {multiple} up to {PAGE_SIZE}"),
@@ -56,8 +60,10 @@ def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
             "a folder beside a .csv file of texts as data.condition",
         ),
         "data.noise_std": (
-            not data.noise_std or (data.noise_std > 0 and only_prior and plain),
-            "0, or above 0 with an unconditional mix alone, half_size = false, and text, faded and gray 0",
+            not data.noise_std
+            or (data.noise_std > 0 and only_prior and plain and squared and not config.loss.of_pictures),
+            "0, or above 0 with an unconditional mix alone, half_size = false, text, faded and gray 0, and a "
+            "loss of squared errors of v, eps or x0 alone",
         ),
     }
 
@@ -96,12 +102,53 @@ def _range_of(config: TrainConfig) -> tuple[float, float]:
 
 
 def _loss_rules(config: TrainConfig) -> Rules:
-    loss = config.loss
+    loss, learned = config.loss, config.backbone.learned_variance
+    squared = loss.norm == "l2" and loss.kind != "vlb"
     return {
-        "loss.min_snr_gamma": (0 <= loss.min_snr_gamma < math.inf, "at least 0"),
         "loss.kind": (
-            (loss.kind == "hybrid") == config.backbone.learned_variance,
-            "'hybrid' exactly when backbone.learned_variance is true",
+            loss.kind in ("hybrid", "vlb") if learned else loss.kind != "hybrid",
+            "'hybrid' or 'vlb' with backbone.learned_variance = true, and anything but 'hybrid' without",
+        ),
+        "loss.simple": (
+            loss.simple == "eps" or loss.kind == "hybrid",
+            "'eps' unless loss.kind = 'hybrid', whose error it names",
+        ),
+        "loss.norm": (
+            loss.norm == "l2" or loss.kind != "vlb",
+            "'l2' with loss.kind = 'vlb', whose terms are divergences",
+        ),
+        "loss.huber_delta": (
+            0 < loss.huber_delta < math.inf if loss.norm == "huber" else loss.huber_delta == 0,
+            "above 0 with loss.norm = 'huber', and 0 with another",
+        ),
+        "loss.min_snr_gamma": (
+            0 <= loss.min_snr_gamma < math.inf and (squared or not loss.min_snr_gamma),
+            "at least 0, and 0 with loss.kind = 'vlb', which has its own weights, and with a norm other than "
+            "'l2': min-SNR weights squared errors",
+        ),
+        **_picture_rules(config),
+    }
+
+
+def _picture_rules(config: TrainConfig) -> Rules:
+    loss, crop = config.loss, config.data.crop
+    smallest = {"ssim": WINDOW, "ms_ssim": 2 * WINDOW, "lpips": LPIPS_SMALLEST}
+    default = type(loss)()
+    return {
+        **{
+            f"loss.{name}": (
+                0 <= getattr(loss, name) < math.inf and (crop >= side or not getattr(loss, name)),
+                f"at least 0, and 0 with crops below {side} pixels; data.crop is {crop}",
+            )
+            for name, side in smallest.items()
+        },
+        "loss.picture_sigma": (
+            loss.picture_sigma > 0 and (loss.of_pictures or loss.picture_sigma == default.picture_sigma),
+            f"above 0, and {default.picture_sigma:g} unless loss.ssim, loss.ms_ssim or loss.lpips is above 0",
+        ),
+        "loss.picture_at": (
+            loss.of_pictures or loss.picture_at == default.picture_at,
+            f"'{default.picture_at}' unless loss.ssim, loss.ms_ssim or loss.lpips is above 0",
         ),
     }
 

@@ -1,4 +1,4 @@
-"""Squared errors to train on: of the noise, of the picture, of v, weighted by the signal-to-noise ratio.
+"""Errors to train on: of the noise, of the picture, of v, weighted by the signal-to-noise ratio.
 
 All losses are per picture, ``(b,)``, and take a network's prediction of any kind. Pictures X0, noise and
 predictions are ``(b, 3, h, w)`` in the network's coordinates, [-1, 1] (see `restore.diffusion.coordinates`).
@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from restore.diffusion.coordinates import Prediction, eps_from, per_picture, signal_and_noise_of, target
 from restore.diffusion.schedule import Schedule, signal_and_noise_at
+
+Norm = Literal["l2", "l1", "huber"]
+"""What is averaged of an error r: ``r^2``, ``|r|``, or Huber's penalty, which goes from one to the other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +215,48 @@ def min_snr_weight(kind: Prediction, snr: Tensor, *, gamma: float = 5.0) -> Tens
     if kind not in per_x0_error:
         raise ValueError(f"there is no prediction {kind!r}; choose one of eps, x0, v")
     return snr.clamp(max=gamma) / per_x0_error[kind]
+
+
+def penalty(error: Tensor, norm: Norm = "l2", *, delta: float = 0.0) -> Tensor:
+    """What an error costs, element by element: ``r^2``, ``|r|``, or Huber's penalty.
+
+    Huber's is taken twice, so that it is ``r^2`` up to delta, and ``2 delta |r| - delta^2`` beyond. The mean
+    is what minimises l2, the median what minimises l1; samplers assume the mean.
+
+    Parameters
+    ----------
+    error : r, any shape, in the units of what is predicted.
+    norm : ``l2``, ``l1`` or ``huber``.
+    delta : where Huber's penalty turns linear, above 0; the others have no use for it.
+
+    Returns
+    -------
+    The penalties, of the shape of error.
+
+    Raises
+    ------
+    ValueError
+        For an unknown norm, and unless delta is above 0 for ``huber``.
+
+    References
+    ----------
+    P. J. Huber, "Robust Estimation of a Location Parameter", 1964, doi:10.1214/aoms/1177703732, section 3.
+
+    Examples
+    --------
+    >>> penalty(torch.tensor([0.5, 3.0]), "huber", delta=1.0)
+    tensor([0.2500, 5.0000])
+    """
+    if norm == "l2":
+        return error.square()
+    if norm == "l1":
+        return error.abs()
+    if norm != "huber":
+        raise ValueError(f"there is no norm {norm!r}; choose one of l2, l1, huber")
+    if not delta > 0:
+        raise ValueError(f"delta must be positive; got {delta}")
+    size = error.abs()
+    return torch.where(size <= delta, error.square(), delta * (2 * size - delta))
 
 
 def mean_over_picture(errors: Tensor, where: Tensor | None = None) -> Tensor:

@@ -22,6 +22,7 @@ from restore.training import bound
 from restore.training import loss as losses
 from restore.training.batches import TASKS, Batch
 from restore.training.config import LossConfig
+from restore.training.picture_loss import PictureLoss
 
 BINS = 8
 """Parts of the noise axis in which the loss is balanced."""
@@ -36,17 +37,26 @@ class Objective:
     loss : what is minimised.
     noise_std : standard deviation of the white noise that the training pictures have, [0, 1] units.
     device : where ``running`` lies, the sums and counts of the losses in each bin, ``(2, tasks, BINS)``.
+
+    Raises
+    ------
+    ConfigError
+        When LPIPS is asked for and the weights of its network are not found.
     """
 
     def __init__(self, config: BackboneConfig, loss: LossConfig, noise_std: float, device: torch.device):
         self.config, self.loss, self.noise_std = config, loss, noise_std
-        self.schedule = schedules.named(config.schedule, config.steps)
+        self.schedule = config.diffusion
         self.running = torch.zeros(2, len(TASKS), BINS, device=device)
+        self.pictures = PictureLoss(loss, device) if loss.of_pictures else None
 
     def __call__(
         self, forward: backbones.Network, batch: Batch, *, generator: Generator, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
-        """(the number to minimise, the unweighted loss of each picture ``(b,)``)."""
+        """(the number to minimise, the unweighted loss of each picture ``(b,)``).
+
+        The second is of ``loss.kind`` alone, without the bound of hybrid and the losses of pictures.
+        """
         config, loss = self.config, self.loss
         clean = to_network(batch.clean, 0.0)
         device = clean.device
@@ -61,19 +71,52 @@ class Objective:
             predicted, raw = backbones.predict(
                 forward, config, state.x_t, batch.planes, batch.sigma, batch.given
             )
-        kind = "eps" if loss.kind == "hybrid" else loss.kind
-        each = _squared_error(kind, predicted, state, batch.weight) * known.to(predicted)
-        weights = torch.ones_like(each)
-        if loss.min_snr_gamma:
-            weights = losses.min_snr_weight(kind, state.snr, gamma=loss.min_snr_gamma)
+        each, weights = self._each(state, predicted, raw, batch)
+        each = each * known.to(each)
         if loss.balance:
             weights = weights / self.balance(batch, each.detach())
         total = (weights * batch.importance * each).mean()
+        # Beside the balanced loss, with the weights that they are given: their levels are chosen already.
         if loss.kind == "hybrid":
-            t = schedules.nearest_timestep(self.schedule, batch.sigma)
-            between = backbones.interpolation(raw)
-            total = total + bound.hybrid_extra(self.schedule, clean, predicted, between, t).mean()
+            total = total + (batch.importance * self._hybrid_extra(clean, predicted, raw, batch)).mean()
+        if self.pictures:
+            total = total + (batch.importance * self.pictures(predicted, batch)).mean()
         return total, each.detach()
+
+    def _each(
+        self, state: losses.Noised, predicted: Tensor, raw: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """(the loss of each picture without those beside it, its weight by min-SNR), both ``(b,)``."""
+        loss = self.loss
+        if loss.kind == "vlb":
+            t = self._timestep(batch)
+            if self.config.learned_variance:
+                between = backbones.interpolation(raw)
+                log_variance = bound.learned_log_variance(self.schedule, t, between)
+            else:
+                log_variance = bound.fixed_log_variance(self.schedule, t, "small")
+            each = bound.vlb(self.schedule, state.x0, predicted, t, log_variance, batch.weight)
+            return each, torch.ones_like(each)
+        kind = loss.simple if loss.kind == "hybrid" else loss.kind
+        error = _error(kind, predicted, state)
+        each = _mean_where(losses.penalty(error, loss.norm, delta=loss.huber_delta), batch.weight)
+        if loss.min_snr_gamma:
+            return each, losses.min_snr_weight(kind, state.snr, gamma=loss.min_snr_gamma)
+        return each, torch.ones_like(each)
+
+    def _hybrid_extra(self, clean: Tensor, predicted: Tensor, raw: Tensor, batch: Batch) -> Tensor:
+        between = backbones.interpolation(raw)
+        t = self._timestep(batch)
+        return bound.hybrid_extra(self.schedule, clean, predicted, between, t, batch.weight)
+
+    def _timestep(self, batch: Batch) -> Tensor:
+        """The timestep of each picture for the bound, ``(b,)``: that of the nearest noise level.
+
+        A term of the bound is of a state at exactly the level of its timestep. The state itself adds the same
+        to both means and drops out. What is left of the small difference is that x0 was estimated at a
+        neighbouring level.
+        """
+        return schedules.nearest_timestep(self.schedule, batch.sigma)
 
     def balance(self, batch: Batch, each: Tensor) -> Tensor:
         """The running mean of the loss in each picture's own (task, noise level) bin, ``(b,)``."""
@@ -94,9 +137,13 @@ class Objective:
         return (place * BINS).long().clamp(0, BINS - 1)
 
 
-def _squared_error(kind: Prediction, x0_hat: Tensor, state: losses.Noised, where: Tensor) -> Tensor:
-    """The squared error of X0_hat in units of a prediction, averaged where it counts, ``(b,)``."""
+def _error(kind: Prediction, x0_hat: Tensor, state: losses.Noised) -> Tensor:
+    """The error of X0_hat in units of a prediction, ``(b, 3, h, w)``."""
     answer = {"v": v_from, "eps": eps_from, "x0": x0_from}[kind]
     wanted = target(kind, state.x0, state.eps, state.a, state.s)
-    squared = (answer("x0", state.x_t, x0_hat, state.a, state.s) - wanted).square().mean(1, keepdim=True)
-    return (squared * where).sum((1, 2, 3)) / where.sum((1, 2, 3))
+    return answer("x0", state.x_t, x0_hat, state.a, state.s) - wanted
+
+
+def _mean_where(errors: Tensor, where: Tensor) -> Tensor:
+    """The mean over the pixels that count, ``(b,)``."""
+    return (errors.mean(1, keepdim=True) * where).sum((1, 2, 3)) / where.sum((1, 2, 3))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from restore.images.perceptual import Lpips
 from restore.images.resize import resize, small_size
+from restore.images.similarity import ssim
 from restore.inverse.fill import push_pull
 from restore.priors.backbone import Backbone
 from restore.priors.condition import Condition
@@ -75,32 +78,75 @@ def best_of(
     return best
 
 
+def measure_pictures(backbone: Backbone, clean: Tensor, lpips: Lpips) -> dict[str, dict[str, float]]:
+    """SSIM and LPIPS of the same results, ``{"ssim": {score: mean}, "lpips": ...}``, of `TASK` alone.
+
+    Where a score is of a hole, so are these: of the windows and features around its pixels.
+    """
+    found: dict[str, dict[str, float]] = {"ssim": {}, "lpips": {}}
+    for seed, part in enumerate(torch.split(clean, AT_ONCE)):
+        share = len(part) / len(clean)
+        for name, result in _results(backbone, part, seed).items():
+            if name in TASK:
+                shown = result.picture.clamp(0, 1)
+                part = part.to(shown)
+                each = {
+                    "ssim": ssim(shown, part, where=result.where),
+                    "lpips": lpips(shown, part, where=result.where),
+                }
+                for metric, scores in each.items():
+                    found[metric][name] = found[metric].get(name, 0.0) + share * scores.mean().item()
+    return found
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A picture ``(b, 3, h, w)``, and where it is judged, ``(b, 1, h, w)``; None: everywhere."""
+
+    picture: Tensor
+    where: Tensor | None = None
+
+
 def _measure(backbone: Backbone, clean: Tensor, seed: int) -> tuple[dict[str, float], Tensor]:
+    results = _results(backbone, clean, seed)
+    clean = clean.to(backbone.device)
+    scores = {
+        name: _mean(psnr(result.picture, clean, result.where))
+        for name, result in results.items()
+        if name != "noisy 50"
+    }
+    names = ("noisy 50", "denoise 50", "bicubic x4", "upscale x4", "push-pull strokes", "inpaint strokes")
+    rows = [*(results[name].picture[:4] for name in names), clean[:4]]
+    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    return scores, grid.clamp(0, 1).cpu()
+
+
+def _results(backbone: Backbone, clean: Tensor, seed: int) -> dict[str, _Result]:
+    """What is judged, by the names of its scores, and "noisy 50", which is shown only."""
     generator = torch.Generator().manual_seed(seed)
     clean = clean.to(backbone.device)
     noise = torch.randn(clean.shape, generator=generator).to(clean)
-    scores: dict[str, float] = {}
+    found: dict[str, _Result] = {}
     prior = backbone.denoiser()
     for level in (15, 25, 50):
         noisy = clean + level / 255 * noise
-        denoised = prior(noisy, level / 255)
-        scores[f"denoise {level}"] = _mean(psnr(denoised, clean))
+        found[f"denoise {level}"] = _Result(prior(noisy, level / 255))
+    found["noisy 50"] = _Result(noisy)
     size = (clean.shape[-2], clean.shape[-1])
     hint = resize(resize(clean, small_size(size, 4)), size)
     top = backbone.config.sigma_max
-    upscaled = backbone.denoiser(Condition(hint))(hint + top * noise, top)
-    scores["bicubic x4"], scores["upscale x4"] = _mean(psnr(hint, clean)), _mean(psnr(upscaled, clean))
+    found["bicubic x4"] = _Result(hint)
+    found["upscale x4"] = _Result(backbone.denoiser(Condition(hint))(hint + top * noise, top))
     hole = stroke_holes((len(clean), *size), generator=generator).to(clean)
     filled = push_pull(clean, hole)
     inpainted = backbone.denoiser(Condition(filled, known=1 - hole))(filled + top * noise, top)
-    scores["push-pull strokes"] = _mean(psnr(filled, clean, hole))
-    scores["inpaint strokes"] = _mean(psnr(inpainted, clean, hole))
+    # What is known is known: only the hole is judged, with its true surroundings.
+    found["push-pull strokes"] = _Result(filled, hole)
+    found["inpaint strokes"] = _Result(torch.where(hole > 0, inpainted, clean), hole)
     grainy = clean + 25 / 255 * noise
     blind = backbone.denoiser(Condition(grainy, noise_std=None))(grainy + top * noise.flip(0), top)
-    scores["blind 25"] = _mean(psnr(blind, clean))
-    rows = [noisy[:4], denoised[:4], hint[:4], upscaled[:4], filled[:4], inpainted[:4], clean[:4]]
-    grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    return scores, grid.clamp(0, 1).cpu()
+    found["blind 25"] = _Result(blind)
+    return found
 
 
 def _mean(values: list[float]) -> float:

@@ -16,8 +16,8 @@ from scenes import scene
 
 from restore.cli.main import main
 from restore.evaluation.columns import TRUNKS
-from restore.evaluation.perceptual import Trunk
 from restore.images.fingerprints import Fingerprints, fingerprint
+from restore.images.perceptual import Trunk
 from restore.priors.checkpoint import save
 from restore.testing import tiny_prior
 

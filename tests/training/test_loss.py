@@ -253,6 +253,20 @@ def test_likelihood_and_its_slope_are_finite(log_std: float, mean: float, level:
         assert (at.grad.item() > 0) == (mean < x0.item())
 
 
+def test_huber_is_smooth_where_it_turns_and_leads_to_between_mean_and_median() -> None:
+    error = torch.tensor([-0.5 - 1e-6, -0.5, 0.2, 0.5 + 1e-6], dtype=torch.float64, requires_grad=True)
+    cost = loss.penalty(error, "huber", delta=0.5)
+    torch.testing.assert_close(cost, error.detach() ** 2, rtol=0, atol=1e-9)
+    cost.sum().backward()
+    torch.testing.assert_close(error.grad, 2 * error.detach(), rtol=0, atol=1e-5)
+    draws, best = torch.tensor([0.0, 0.0, 0.0, 1.0]), {}
+    guesses = torch.linspace(0, 1, 1001)[:, None]
+    for norm in ("l2", "huber", "l1"):
+        costs = loss.penalty(guesses - draws, norm, delta=0.2).mean(1)
+        best[norm] = guesses[costs.argmin()].item()
+    assert best == {"l2": 0.25, "huber": pytest.approx(0.2 / 3, abs=1e-3), "l1": 0.0}
+
+
 def test_fixed_variances() -> None:
     t = torch.tensor([0, 1, 30])
     small = bounds.fixed_log_variance(SHORT, t, "small").exp()
@@ -316,6 +330,10 @@ def test_the_bound_needs_eight_bit_pictures(images: Tensor) -> None:
 
 def test_wrong_arguments_say_why() -> None:
     state, predictions = states()
+    with pytest.raises(ValueError, match="delta must be positive; got 0"):
+        loss.penalty(state.x0, "huber")
+    with pytest.raises(ValueError, match="no norm 'l3'; choose one of l2, l1, huber"):
+        loss.penalty(state.x0, "l3")
     with pytest.raises(ValueError, match="gamma must be positive; got 0"):
         loss.min_snr("v", predictions["v"], state, gamma=0)
     with pytest.raises(ValueError, match="no prediction 'score'; choose one of eps, x0, v"):

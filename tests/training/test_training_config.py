@@ -50,7 +50,10 @@ steps = 10
         (GOOD + "compile = 1", "run.compile must be of type bool, got 1"),
         ("[data]\ntrain = 'a'", "data.train must be a list, got 'a'"),
         ("[data]\ntrain = [1]", "data.train must be of type str, got 1"),
-        (GOOD + "[loss]\nkind = 'l1'", "loss.kind must be one of 'v', 'eps', 'x0', 'hybrid', got 'l1'"),
+        (
+            GOOD + "[loss]\nkind = 'l1'",
+            "loss.kind must be one of 'v', 'eps', 'x0', 'hybrid', 'vlb', got 'l1'",
+        ),
         (GOOD + "[backbone]\nschedule = 'quartic'", "backbone: schedule is one of linear, scaled-linear"),
         (GOOD + "[backbone.network]\nchannels = []", "backbone.network: channels must be a list of widths"),
         (GOOD + "[backbone.network]\ninputs = 12", "backbone: the network needs 9 inputs and 3 outputs"),
@@ -78,8 +81,31 @@ steps = 10
         (GOOD + "[optim]\nbetas = [0.9]", r"optim.betas is \(0.9,\); expected two in \[0, 1\)"),
         (GOOD + "[optim]\nclip = -1", "optim.clip is -1.0; expected at least 0"),
         (GOOD + "[optim]\ndecay = 2", "optim.decay is 2.0; expected a share from 0 to 1"),
-        (GOOD + "[loss]\nkind = 'hybrid'", "loss.kind is 'hybrid'; expected 'hybrid' exactly when"),
-        (GOOD + "[backbone]\nlearned_variance = true", "loss.kind is 'v'; expected 'hybrid' exactly when"),
+        (
+            GOOD + "[loss]\nkind = 'hybrid'",
+            "loss.kind is 'hybrid'; expected .* anything but 'hybrid' without",
+        ),
+        (GOOD + "[backbone]\nlearned_variance = true", "loss.kind is 'v'; expected 'hybrid' or 'vlb' with"),
+        (GOOD + "[loss]\nkind = 'vlb'\nnorm = 'l1'", "loss.norm is 'l1'; expected 'l2' with .* 'vlb'"),
+        (GOOD + "[loss]\nkind = 'vlb'\nmin_snr_gamma = 5", "loss.min_snr_gamma is 5.0; .* 0 with .* 'vlb'"),
+        (GOOD + "[loss]\nnorm = 'l1'\nmin_snr_gamma = 5", "loss.min_snr_gamma is 5.0; .* squared errors"),
+        (GOOD + "[loss]\nnorm = 'huber'", "loss.huber_delta is 0.0; expected above 0 with .*'huber'"),
+        (GOOD + "[loss]\nhuber_delta = 0.1", "loss.huber_delta is 0.1; expected .* 0 with another"),
+        (GOOD + "[loss]\nnorm = 'l3'", "loss.norm must be one of 'l2', 'l1', 'huber', got 'l3'"),
+        (GOOD + "[loss]\nsimple = 'x0'", "loss.simple is 'x0'; expected 'eps' unless loss.kind = 'hybrid'"),
+        (GOOD + "[loss]\nssim = -1", "loss.ssim is -1.0; expected at least 0"),
+        (GOOD + "[loss]\nlpips = inf", "loss.lpips is inf; expected at least 0"),
+        (GOOD + "[loss]\nlpips = 1\npicture_sigma = 0", "loss.picture_sigma is 0.0; expected above 0"),
+        (GOOD + "[loss]\npicture_sigma = 0.2", "loss.picture_sigma is 0.2; expected .* 0.1 unless loss.ssim"),
+        (GOOD + "[loss]\npicture_at = 'hints'", "loss.picture_at is 'hints'; expected 'low-noise' unless"),
+        (
+            "[data]\ntrain = ['a']\ncrop = 16\n[loss]\nms_ssim = 1\n[run]\nsteps = 1",
+            "loss.ms_ssim is 1.0; expected .* 0 with crops below 22 pixels; data.crop is 16",
+        ),
+        (
+            "[data]\ntrain = ['a']\ncrop = 16\n[loss]\nlpips = 1\n[run]\nsteps = 1",
+            "loss.lpips is 1.0; expected .* 0 with crops below 32 pixels; data.crop is 16",
+        ),
         (GOOD + "[loss]\nmin_snr_gamma = -1", "loss.min_snr_gamma is -1.0; expected at least 0"),
         (GOOD + "batch = 0", "run.batch is 0; expected enough for one crop of unconditional and"),
         (GOOD + "batch = 4", "run.batch is 4; expected enough for one crop of denoise in every step"),
@@ -119,6 +145,42 @@ def test_a_sound_configuration_is_read(tmp_path: Path) -> None:
     assert read_config(path, minutes=1.0) == with_run(config, minutes=1.0)
     with pytest.raises(ConfigError, match=r"recipe\.toml: run\.minutes is -1\.0; expected at least 0"):
         read_config(path, minutes=-1.0)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "kind = 'vlb'",
+        "kind = 'hybrid'\nsimple = 'v'\nnorm = 'huber'\nhuber_delta = 0.1",
+        "kind = 'x0'\nnorm = 'l1'\nssim = 0.1",
+        "lpips = 1\npicture_sigma = inf\npicture_at = 'hints'",
+    ],
+)
+def test_losses_that_go_together(tmp_path: Path, loss: str) -> None:
+    path = tmp_path / "recipe.toml"
+    learned = str("hybrid" in loss).lower()
+    path.write_text(GOOD + f"[loss]\n{loss}\n[backbone]\nlearned_variance = {learned}", encoding="utf-8")
+    assert read_config(path).loss.kind in loss + "v"
+    if learned == "false" and "vlb" in loss:
+        assert read_config(path, changes=["backbone.learned_variance=true"]).backbone.learned_variance
+
+
+@pytest.mark.parametrize("loss", ["kind = 'vlb'", "norm = 'l1'", "ssim = 1"])
+def test_noisy_pictures_have_squared_errors_alone(tmp_path: Path, loss: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        "[data]\ntrain = ['a']\nhalf_size = false\ntext = 0\nfaded = 0\ngray = 0\nnoise_std = 0.1\n"
+        "[mix]\nupscale = 0\ninpaint = 0\ndenoise = 0\n[backbone]\nsigma_min = 0.12\n"
+        "[run]\nsteps = 1",
+        encoding="utf-8",
+    )
+    sets = ["mix.sigma_low=0.15"]
+    assert read_config(path, changes=sets).data.noise_std == 0.1
+    key, value = loss.replace("'", "").split(" = ")
+    with pytest.raises(
+        ConfigError, match=r"data.noise_std is 0\.1; expected .* squared errors of v, eps or x0"
+    ):
+        read_config(path, changes=[*sets, f"loss.{key}={value}"])
 
 
 def test_changes_go_before_the_file(tmp_path: Path) -> None:

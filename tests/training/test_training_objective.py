@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
 import torch
 from networks import SMALL, random_network
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 from training_runs import ONLY_PRIOR, batch_of
 from training_runs import photographs as photographs
 
@@ -63,6 +65,30 @@ def test_loss_of_each_kind(kind: Any, gamma: float) -> None:
     torch.testing.assert_close(each.double(), x0_errors * units, rtol=2e-3, atol=1e-6)
     weighted = x0_errors * (snr.clamp(max=gamma) if gamma else units)
     torch.testing.assert_close(total.double(), weighted.mean(), rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["v", "eps", "x0"])
+@pytest.mark.parametrize("norm", ["l1", "huber"])
+def test_norms_of_each_kind(kind: Any, norm: Any) -> None:
+    """The norm is of the error in units of what it is of; Huber's is the squared error while it is small."""
+    batch = dataclasses.replace(batch_of(ONLY_PRIOR), sigma=MODERATE)
+    delta = 0.3 if norm == "huber" else 0.0
+    trainer = trainer_with(LossConfig(kind=kind, norm=norm, huber_delta=delta, balance=False))
+    output = 0.3 * torch.randn(batch.clean.shape, generator=torch.Generator().manual_seed(1))
+    total, each = trainer.loss(lambda planes, log_snr: output, batch)
+    sigma = MODERATE.double().view(-1, 1, 1, 1)
+    a, s = 1 / (1 + 4 * sigma**2).sqrt(), 2 * sigma / (1 + 4 * sigma**2).sqrt()
+    clean = 2 * batch.clean.double() - 1
+    eps = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).double()
+    error = s * (output - (a * eps - s * clean)).abs()  # of X0, by the network's v
+    error = error * {"v": 1 / s, "eps": a / s, "x0": torch.ones_like(s)}[kind]
+    expected = error
+    if norm == "huber":
+        expected = torch.where(error <= 0.3, error**2, 0.6 * error - 0.09)
+        assert (error <= 0.3).any()
+        assert (error > 0.3).any()
+    torch.testing.assert_close(each.double(), expected.mean((1, 2, 3)), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(total, each.mean())
 
 
 @pytest.mark.parametrize("prediction", ["v", "eps", "x0"])
@@ -140,13 +166,75 @@ def test_hybrid_is_the_simple_loss_and_trains_the_variance_beside_it() -> None:
     torch.testing.assert_close(mean, plain.grad)
 
 
+def test_the_error_of_hybrid_is_of_what_is_named() -> None:
+    batch = dataclasses.replace(batch_of(ONLY_PRIOR), sigma=MODERATE)
+    hybrid = trainer_with(LossConfig(kind="hybrid", simple="v", balance=False), LEARNED)
+    _, each = hybrid.loss(hybrid.network, batch)
+    x0_errors, snr = errors(hybrid, batch)
+    torch.testing.assert_close(each.double(), x0_errors * (1 + snr), rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_vlb_is_the_bound_at_the_nearest_timestep(learned: bool) -> None:
+    """T times the divergence of the two Gaussians of Ho et al. (2020), eq. 7, by torch.distributions."""
+    batch = dataclasses.replace(batch_of(ONLY_PRIOR), sigma=MODERATE)
+    trainer = trainer_with(LossConfig(kind="vlb", balance=False), LEARNED if learned else None)
+    output = 0.3 * torch.randn(8, 6 if learned else 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    total, each = trainer.loss(lambda planes, log_snr: output, batch)
+    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    abar = (1 - betas).cumprod(0)
+    levels = ((1 - abar) / abar).sqrt() / 2
+    clean = 2 * batch.clean.double() - 1
+    eps = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).double()
+    for number, sigma in enumerate(MODERATE.double()):
+        t = int((levels.log() - sigma.log()).abs().argmin())
+        a, s = 1 / (1 + 4 * sigma**2).sqrt(), 2 * sigma / (1 + 4 * sigma**2).sqrt()
+        x0, x_t = clean[number], a * clean[number] + s * eps[number]
+        x0_hat = a * x_t - s * output[number, :3].double()
+        small = betas[t] * (1 - abar[t - 1]) / (1 - abar[t])
+        share = (output[number, 3:].double() + 1) / 2 if learned else torch.zeros_like(x0)
+        std = (share * betas[t].log() + (1 - share) * small.log()).exp().sqrt()
+        weight = betas[t] * abar[t - 1].sqrt() / (1 - abar[t])
+        q, p = Normal(weight * x0, small.sqrt()), Normal(weight * x0_hat, std)
+        expected = 1000 * kl_divergence(q, p).mean() / math.log(2)
+        torch.testing.assert_close(each[number].double(), expected, rtol=1e-3, atol=0)
+    torch.testing.assert_close(total, each.mean())
+
+
+def test_vlb_alone_teaches_the_mean_and_the_variance_where_it_counts() -> None:
+    batch = dataclasses.replace(batch_of(Mix(0, 0, 1, 0)), sigma=MODERATE)
+    trainer = trainer_with(LossConfig(kind="vlb", balance=True), LEARNED)
+    output = torch.zeros(8, 6, 16, 16, requires_grad=True)
+    total, _ = trainer.loss(lambda planes, log_snr: output, batch)
+    assert total.item() == pytest.approx(1, rel=1e-4)  # balanced
+    total.backward()
+    assert output.grad is not None
+    hole = batch.weight.expand(-1, 3, -1, -1) > 0
+    for planes in (output.grad[:, :3], output.grad[:, 3:]):
+        assert (planes.flatten(1).abs().amax(1) > 0).all()
+        assert planes[~hole].abs().max() == 0
+
+
+def test_the_bound_of_hybrid_counts_where_the_loss_does_and_as_much() -> None:
+    batch = dataclasses.replace(batch_of(Mix(0, 0, 1, 0)), sigma=MODERATE, importance=torch.arange(8.0))
+    trainer = trainer_with(LossConfig(kind="hybrid", balance=False), LEARNED)
+    output = torch.zeros(8, 6, 16, 16, requires_grad=True)
+    trainer.loss(lambda planes, log_snr: output, batch)[0].backward()
+    assert output.grad is not None
+    variance = output.grad[:, 3:]
+    assert variance[batch.weight.expand(-1, 3, -1, -1) == 0].abs().max() == 0
+    assert variance[0].abs().max() == 0
+    assert (variance[1:].flatten(1).abs().amax(1) > 0).all()
+
+
 @pytest.mark.slow
-def test_the_learned_variance_finds_the_true_one() -> None:
+@pytest.mark.parametrize("kind", ["hybrid", "vlb"])
+def test_the_learned_variance_finds_the_true_one(kind: Any) -> None:
     """With the mean exact the reverse variance is the small one, and where it is far off the large one."""
     batch = dataclasses.replace(batch_of(ONLY_PRIOR, 2), sigma=torch.tensor([0.05, 0.05]))
     found = []
     for error in (0.0, 0.2):
-        trainer = trainer_with(LossConfig(kind="hybrid", balance=False), LEARNED)
+        trainer = trainer_with(LossConfig(kind=kind, balance=False), LEARNED)
         output = nn.Parameter(torch.zeros(1, 3, 1, 1))
         optimizer = torch.optim.Adam([output], lr=0.1)
         clean = 2 * batch.clean - 1

@@ -9,17 +9,24 @@ from pathlib import Path
 import pytest
 import torch
 from networks import SMALL, random_network
+from perceptual_trunks import random_trunk_file as random_trunk_file
 from PIL import Image
 from torch import Tensor
 from training_runs import ONLY_PRIOR, encoded, photograph, tensors_of, tiny_run, train, with_validation
 from training_runs import photographs as photographs
 
 from restore.errors import RestoreError
+from restore.evaluation import metrics
+from restore.images.perceptual import Lpips
+from restore.images.resize import resize
+from restore.inverse.fill import push_pull
 from restore.priors import backbone as backbones
 from restore.priors.backbone import BackboneConfig
 from restore.priors.checkpoint import load
+from restore.priors.unet import UNet
 from restore.training import trainer as loop
 from restore.training import validation
+from restore.training.holes import stroke_holes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -88,6 +95,38 @@ def test_many_validation_pictures_are_measured_in_parts(monkeypatch: pytest.Monk
     assert torch.equal(grid, grid_of_parts)
     assert parts["bicubic x4"] == pytest.approx((2 * whole["bicubic x4"] + rest["bicubic x4"]) / 3)
     assert parts["denoise 25"] != pytest.approx(whole["denoise 25"])
+
+
+def test_similarity_and_lpips_of_the_same_results(
+    random_trunk_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fresh network answers with its hint and a trace of the noise: scores of bicubic and the fill."""
+    backbone = backbones.Backbone(UNet(SMALL), BackboneConfig(SMALL))
+    crops = torch.stack([torch.from_numpy(photograph(64, 64, k)) for k in range(3)])
+    crops = crops.permute(0, 3, 1, 2).float() / 255
+    lpips = Lpips(random_trunk_file)
+    found = validation.measure_pictures(backbone, crops, lpips)
+    assert set(found) == {"ssim", "lpips"}
+    assert set(found["ssim"]) == set(found["lpips"]) == set(validation.TASK)
+    hint = resize(resize(crops, (16, 16)), (64, 64)).clamp(0, 1)
+    assert found["ssim"]["upscale x4"] == pytest.approx(metrics.ssim(hint, crops).mean().item(), abs=5e-3)
+    assert found["lpips"]["upscale x4"] == pytest.approx(lpips(hint, crops).mean().item(), rel=0.2)
+    hole = stroke_holes((3, 64, 64), generator=_after_noise(crops))
+    filled = torch.where(hole > 0, push_pull(crops, hole), crops)
+    expected = metrics.ssim(filled, crops, where=hole).mean().item()
+    assert found["ssim"]["inpaint strokes"] == pytest.approx(expected, abs=5e-3)
+    expected = lpips(filled, crops, where=hole).mean().item()
+    assert found["lpips"]["inpaint strokes"] == pytest.approx(expected, rel=0.2)
+    monkeypatch.setattr(validation, "AT_ONCE", 2)
+    parts = validation.measure_pictures(backbone, crops, lpips)
+    assert parts["ssim"]["upscale x4"] == pytest.approx(found["ssim"]["upscale x4"], abs=1e-3)
+
+
+def _after_noise(crops: Tensor) -> torch.Generator:
+    """The random numbers of the first part, when its noise is drawn."""
+    generator = torch.Generator().manual_seed(0)
+    torch.randn(crops.shape, generator=generator)
+    return generator
 
 
 def test_validation_decides_between_averages(

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from restore.errors import WeightsError
-from restore.evaluation.metrics import check_pair
+from restore.images.similarity import check_pair
 
 Trunk = Literal["squeeze", "alex", "vgg"]
 # What torchvision's own download of each trunk is called.
@@ -113,32 +113,67 @@ class Lpips:
         ValueError
             It has another shape.
         """
-        from lpips import normalize_tensor
+        with torch.inference_mode():
+            return self._features(image)
 
+    def distance(self, a: list[Tensor], b: list[Tensor], *, where: Tensor | None = None) -> Tensor:
+        """The distance of two pictures by their `features`, float32 ``(b,)`` on the CPU."""
+        with torch.inference_mode():
+            return self._distance(a, b, where).cpu()
+
+    def loss(self, a: Tensor, b: Tensor, *, where: Tensor | None = None) -> Tensor:
+        """Measure the distance with a gradient for a, which the features of b do without.
+
+        Parameters
+        ----------
+        a, b : Tensor
+            As for a call. Values of a outside [0, 1] are taken as they are.
+        where : Tensor, optional
+            As for a call.
+
+        Returns
+        -------
+        Tensor
+            float32 ``(b,)``, on the device of this network.
+
+        Raises
+        ------
+        ValueError
+            The shapes do not fit.
+        """
+        check_pair(a, b)
+        with torch.no_grad():
+            reference = self._features(b)
+        return self._distance(self._features(a), reference, where)
+
+    def _features(self, image: Tensor) -> list[Tensor]:
         if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < LPIPS_SMALLEST:
             raise ValueError(
                 f"LPIPS needs RGB pictures of at least {LPIPS_SMALLEST}x{LPIPS_SMALLEST} pixels "
                 f"(b, 3, h, w), got {tuple(image.shape)}"
             )
         device = next(self._network.parameters()).device
-        with torch.inference_mode():
-            scaled = self._network.scaling_layer(2 * image.to(device).float() - 1)
-            layers = self._network.net(scaled.contiguous(memory_format=torch.channels_last))
-            return [normalize_tensor(layer) for layer in layers]
+        scaled = self._network.scaling_layer(2 * image.to(device).float() - 1)
+        layers = self._network.net(scaled.contiguous(memory_format=torch.channels_last))
+        return [_unit(layer) for layer in layers]
 
-    def distance(self, a: list[Tensor], b: list[Tensor], *, where: Tensor | None = None) -> Tensor:
-        """The distance of two pictures by their `features`, float32 ``(b,)``."""
-        with torch.inference_mode():
-            total = torch.zeros(len(a[0]), device=a[0].device)
-            for head, one, other in zip(self._network.lins, a, b, strict=True):
-                each = head((one - other).square())
-                if where is None:
-                    total += each.mean((1, 2, 3))
-                    continue
-                weight = where.to(each)
-                each = interpolate(each, weight.shape[-2:], mode="bilinear", align_corners=False)
-                total += (each * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
-        return total.cpu()
+    def _distance(self, a: list[Tensor], b: list[Tensor], where: Tensor | None) -> Tensor:
+        total = torch.zeros(len(a[0]), device=a[0].device)
+        for head, one, other in zip(self._network.lins, a, b, strict=True):
+            each = head((one - other).square())
+            if where is None:
+                total = total + each.mean((1, 2, 3))
+                continue
+            weight = where.to(each)
+            each = interpolate(each, weight.shape[-2:], mode="bilinear", align_corners=False)
+            total = total + (each * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3))
+        return total
+
+
+def _unit(layer: Tensor) -> Tensor:
+    """The features of each pixel at unit length, as lpips has it but with a gradient where all are 0."""
+    length = layer.square().sum(1, keepdim=True).clamp_min(1e-20).sqrt()
+    return layer / (length + 1e-10)
 
 
 def _find_trunk(path: str | Path | None, net: str) -> Path:

@@ -6,33 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from perceptual_trunks import random_trunk
+from perceptual_trunks import random_trunk_file as random_trunk_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from restore.errors import RestoreError, WeightsError
-from restore.evaluation.perceptual import Lpips
+from restore.images.perceptual import Lpips, _unit
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def random_trunk(net: str) -> dict[str, Tensor]:
-    """A whole torchvision network's weights, classifier included, drawn at random."""
-    import torchvision
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        build = {"squeeze": torchvision.models.squeezenet1_1, "alex": torchvision.models.alexnet}[net]
-        weights: dict[str, Tensor] = build(weights=None).state_dict()
-    return weights
-
-
 @pytest.fixture(scope="module")
-def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("trunk") / "random.pth"
-    torch.save(random_trunk("squeeze"), path)
-    return path
+def trunk(random_trunk_file: Path) -> Path:
+    return random_trunk_file
 
 
 def test_lpips_gives_the_published_numbers(shared_data: Path) -> None:
@@ -107,6 +96,38 @@ def test_lpips_loads_every_layer_of_the_trunk(net: str, tmp_path: Path) -> None:
     torch.testing.assert_close(
         Lpips(tmp_path / "trunk.pth", net=net)(a, b)[0], expected, rtol=1e-4, atol=1e-7
     )
+
+
+def test_the_loss_is_the_distance_and_leads_to_the_picture(trunk: Path) -> None:
+    """A few steps along its gradient bring a noisy picture nearer; black ones have one, too."""
+    distance = Lpips(trunk)
+    a, b = pictures(14, (2, 3, 40, 40)), pictures(15, (2, 3, 40, 40))
+    where = (pictures(16, (2, 1, 40, 40)) < 0.3).float()
+    torch.testing.assert_close(distance.loss(a, b), distance(a, b))
+    torch.testing.assert_close(distance.loss(a, b, where=where), distance(a, b, where=where))
+    found = a.clone().requires_grad_()
+    optimizer = torch.optim.Adam([found], lr=0.02)
+    for _ in range(15):
+        optimizer.zero_grad()
+        distance.loss(found, b).sum().backward()
+        optimizer.step()
+    assert (distance(found.detach(), b) < 0.7 * distance(a, b)).all()
+    black = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    distance.loss(black, b[:1, :, :32, :32]).sum().backward()
+    assert black.grad is not None
+    assert torch.isfinite(black.grad).all()
+
+
+def test_features_that_are_all_zero_have_a_gradient() -> None:
+    layer = torch.zeros(1, 4, 2, 2)
+    layer[..., 0] = torch.tensor([3.0, 0.0, 4.0, 0.0]).view(1, 4, 1)
+    layer.requires_grad_()
+    unit = _unit(layer)
+    torch.testing.assert_close(unit[0, :, 0, 0], torch.tensor([0.6, 0.0, 0.8, 0.0]))
+    assert unit[..., 1].abs().max() == 0
+    unit.sum().backward()
+    assert layer.grad is not None
+    assert torch.isfinite(layer.grad).all()
 
 
 def test_lpips_leaves_the_random_numbers_alone(trunk: Path) -> None:
