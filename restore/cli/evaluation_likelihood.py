@@ -59,8 +59,8 @@ def likelihood(
     restore eval likelihood --data photos --crop 64 --steps 250 --plot terms.svg
     restore eval likelihood --data photos --crop 64 --method ode
 
-    A dimension is one channel of a pixel. The number is that of the whole pictures, or of --crop; what was
-    measured, and from which noise level on, stands above the table. The network is computed in single
+    A dimension is one channel of a pixel. What was measured, and from which noise level on, stands above the
+    table. Whole photographs take long; --crop measures the middle of each. The network is computed in single
     precision and sees no condition, so adapters and conditional methods have no likelihood.
     """
     if method == "ode" and variance is not None:

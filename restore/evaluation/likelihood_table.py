@@ -213,8 +213,11 @@ def measure_likelihood(pictures: PictureSet, what: Measuring, observer: Observer
             continue
         try:
             scored, parts = _measured(picture, number, what, _steps(observer, table, number, pictures))
-        except (NumbersError, torch.OutOfMemoryError) as error:
-            table.left_out[picture.name] = str(error).splitlines()[0]
+        except NumbersError as error:
+            table.left_out[picture.name] = str(error)
+            continue
+        except torch.OutOfMemoryError:
+            table.left_out[picture.name] = "it does not fit into memory; pass --crop, or a smaller --tile"
             continue
         row.pictures.append(scored)
         levels.append(parts)
