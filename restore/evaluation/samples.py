@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore import images
@@ -31,6 +34,9 @@ from restore.images.resize import resize
 FEWEST_SAMPLES = 8
 FEWEST_REFERENCES = 16
 """Half of the references are compared with the other half."""
+
+SPLITS = 10
+"""Halves of the references that are compared: a single one can be an odd one."""
 
 COPY = 0.1
 """A sample is called a copy where it is nearer to a reference than this share of a usual distance."""
@@ -143,8 +149,8 @@ def compare_samples(references: PictureFeatures, samples: PictureFeatures, *, na
     -------
     Table
         Three rows: all samples against all references; as many samples as half of the references has, against
-        that half; the other half against it. The last is what real pictures reach at such numbers, and the
-        one before is to be compared with it.
+        that half; the other half against it. The last two are means over `SPLITS` halves, always the same.
+        The last is what real pictures reach at such numbers, and the one before is to be compared with it.
 
     Raises
     ------
@@ -154,19 +160,28 @@ def compare_samples(references: PictureFeatures, samples: PictureFeatures, *, na
     _check_counts(references, samples)
     references, samples = _standardised(references, samples)
     count = min(len(samples.names), len(references.names) // 2)
-    half, other = _some(references, 0, count), _some(references, count, count)
-    table = Table(
+    whole = _scores(references, samples)
+    pairs = [_split(references, samples, count, seed) for seed in range(SPLITS)]
+    drawn, real = ([_scores(half, one[k]) for half, *one in pairs] for k in (0, 1))
+    rows = {
+        "all samples against all references": whole,
+        f"{count} samples against {count} references": _mean(drawn),
+        f"{count} other references against these": _mean(real),
+    }
+    megapixels = len(samples.names) * side**2 / 1e6
+    return Table(
         "samples", name, references.digest, f"centre squares of {side}x{side}",
         "Two sets of pictures compared as sets. The Fréchet distance here is no FID: its features are "
         f"those of a {DESCRIPTION}. Pictures are cut to the square in the middle and reduced to "
-        f"{side}x{side} at 8 bits. {len(references.names)} references, {len(samples.names)} samples.",
-        None, "", "samples", list(METRICS), [
-            _row("all samples against all references", references, samples, side=side),
-            _row(f"{count} samples against {count} references", half, _some(samples, 0, count), side=side),
-            _row(f"{count} other references against these", half, other, side=side),
-        ], len(samples.names), samples.digest,
+        f"{side}x{side} at 8 bits. {len(references.names)} references, {len(samples.names)} samples; the "
+        f"last two rows are means over {SPLITS} halves of the references.",
+        None, "", "samples", list(METRICS),
+        [
+            Row(label, "given", pictures=[Scored("all together", scores, 0.0, megapixels)])
+            for label, scores in rows.items()
+        ],
+        len(samples.names), samples.digest,
     )  # fmt: skip
-    return table
 
 
 def copies(references: PictureFeatures, samples: PictureFeatures) -> list[tuple[str, str, float]]:
@@ -208,10 +223,24 @@ def _standardised(
     return first, second
 
 
-def _some(pictures: PictureFeatures, start: int, count: int) -> PictureFeatures:
-    """Some of a set, in an order that is drawn once and for all: neighbours in a folder may be alike."""
-    order = np.random.RandomState(0).permutation(len(pictures.names))[start : start + count]
-    return replace(pictures, names=tuple(pictures.names[k] for k in order), features=pictures.features[order])
+def _split(
+    references: PictureFeatures, samples: PictureFeatures, count: int, seed: int
+) -> tuple[PictureFeatures, PictureFeatures, PictureFeatures]:
+    """So many references, so many samples, and so many other references."""
+    order = np.random.RandomState(seed).permutation(len(references.names))
+    some = np.random.RandomState(seed).permutation(len(samples.names))[:count]
+    picked = (references, order[:count]), (samples, some), (references, order[count : 2 * count])
+    half, drawn, other = (_picked(pictures, places) for pictures, places in picked)
+    return half, drawn, other
+
+
+def _picked(pictures: PictureFeatures, places: NDArray[np.intp]) -> PictureFeatures:
+    names = tuple(pictures.names[place] for place in places)
+    return replace(pictures, names=names, features=pictures.features[places])
+
+
+def _mean(scores: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    return {key: fmean(each[key] or 0.0 for each in scores) for key in scores[0]}
 
 
 def _usual(references: PictureFeatures) -> float:
@@ -222,11 +251,11 @@ def _usual(references: PictureFeatures) -> float:
     return usual
 
 
-def _row(label: str, references: PictureFeatures, samples: PictureFeatures, *, side: int) -> Row:
+def _scores(references: PictureFeatures, samples: PictureFeatures) -> dict[str, float | None]:
     real, drawn = references.features, samples.features
     nearest = distances(drawn, real).min(axis=1) / _usual(references)
     both = manifolds(real, drawn)
-    scores: dict[str, float | None] = {
+    return {
         "frechet": frechet(real, drawn),
         "diversity": diversity(drawn) / diversity(real),
         "nearest": float(np.median(nearest)),
@@ -236,9 +265,6 @@ def _row(label: str, references: PictureFeatures, samples: PictureFeatures, *, s
         "density": both.density,
         "coverage": both.coverage,
     }
-    return Row(
-        label, "given", pictures=[Scored(f"{len(drawn)} pictures", scores, 0.0, len(drawn) * side**2 / 1e6)]
-    )
 
 
 def _files(folder: Path, limit: int | None) -> list[Path]:
