@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from restore.images.fingerprints import Fingerprints
     from restore.images.perceptual import Lpips
     from restore.priors.backbone import Backbone
+    from restore.priors.protocol import Prior
 
 
 def networks_of(options: Mapping[str, Any]) -> dict[str, Backbone]:
@@ -32,7 +33,7 @@ def networks_of(options: Mapping[str, Any]) -> dict[str, Backbone]:
 
 
 def training_pictures(
-    networks: Mapping[str, Backbone], folders: Sequence[Path], reporter: EvaluationReporter
+    networks: Mapping[str, Prior], folders: Sequence[Path], reporter: EvaluationReporter
 ) -> dict[str, Fingerprints]:
     """Fingerprints of the pictures that no test picture may look like, by whose they are."""
     from restore.evaluation.pictures import fingerprints_of, printable

@@ -79,6 +79,22 @@ _PICTURES = (
     ),
 )  # fmt: skip
 
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures of each set only.",
+)  # fmt: skip
+JSON = click.option(
+    "--json", "json_file", metavar="FILE", help="Write everything there; - is standard output."
+)
+CSV = click.option(
+    "--csv", "csv_file", metavar="FILE",
+    help="Write a line for each picture and method there; - is standard output.",
+)  # fmt: skip
+PLOT = click.option(
+    "--plot", type=FILE, metavar="FILE",
+    help="Write the curves as PNG, or as SVG where the name ends so; needs matplotlib.",
+)  # fmt: skip
+QUIET = switch("-q", "--quiet", help="No progress and no notes on standard error; warnings remain.")
+
 SCORES = (
     click.option(
         "--metrics", type=NameList(lambda: FAMILIES), metavar="LIST",
@@ -94,14 +110,9 @@ SCORES = (
         help="torchvision's weights of a trunk (squeeze unless named). Default: RESTORE_LPIPS_TRUNK, else "
         "torchvision's own download.",
     ),
-    click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures of each set only.",
-    ),
-    click.option("--json", "json_file", metavar="FILE", help="Write everything there; - is standard output."),
-    click.option(
-        "--csv", "csv_file", metavar="FILE",
-        help="Write a line for each picture and method there; - is standard output.",
-    ),
+    LIMIT,
+    JSON,
+    CSV,
     click.option(
         "--report", type=FILE, metavar="FILE",
         help="Write one self-contained HTML page with pictures to look at.",
@@ -110,9 +121,9 @@ SCORES = (
         "--report-pictures", "show", type=click.IntRange(0, 64), default=8, show_default=True, metavar="N",
         help="Pictures in the report: half of them spread over the set, half the worst.",
     ),
-    click.option("--plot", type=FILE, metavar="FILE", help="Write the curves as PNG; needs matplotlib."),
+    PLOT,
     OVERWRITE,
-    switch("-q", "--quiet", help="No progress and no notes on standard error; warnings remain."),
+    QUIET,
 )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from restore.errors import OutputError, RestoreError
 if TYPE_CHECKING:
     from restore.evaluation.results import Evaluation
 
-Encoder = Callable[["Evaluation"], bytes]
+Encoder = Callable[["Evaluation", str], bytes]
+"""``encoder(evaluation, suffix)``, the suffix in small letters."""
 
 
 class OutputFiles:
@@ -51,11 +52,12 @@ class OutputFiles:
         """
         for name, value in self._texts.items():
             if value == "-":
-                click.echo(_ENCODERS[name](evaluation).decode(), nl=False)
+                click.echo(_ENCODERS[name](evaluation, "").decode(), nl=False)
         problems: list[RestoreError] = []
         for name, path in self._files.items():
             try:
-                images.write_bytes(path, _ENCODERS[name](evaluation), overwrite=self._overwrite)
+                encoded = _ENCODERS[name](evaluation, path.suffix.lower())
+                images.write_bytes(path, encoded, overwrite=self._overwrite)
             except RestoreError as error:
                 problems.append(error)
             else:
@@ -91,28 +93,28 @@ def _check_writable(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: cannot write there ({error.strerror}); choose another folder") from None
 
 
-def _json(evaluation: Evaluation) -> bytes:
+def _json(evaluation: Evaluation, suffix: str) -> bytes:
     from restore.evaluation.tables import as_json
 
     return as_json(evaluation).encode()
 
 
-def _csv(evaluation: Evaluation) -> bytes:
+def _csv(evaluation: Evaluation, suffix: str) -> bytes:
     from restore.evaluation.tables import as_csv
 
     return as_csv(evaluation).encode()
 
 
-def _report(evaluation: Evaluation) -> bytes:
+def _report(evaluation: Evaluation, suffix: str) -> bytes:
     from restore.evaluation.report import html
 
     return html(evaluation).encode()
 
 
-def _plot(evaluation: Evaluation) -> bytes:
-    from restore.evaluation.plot import png
+def _plot(evaluation: Evaluation, suffix: str) -> bytes:
+    from restore.evaluation.plot import png, svg
 
-    return png(evaluation)
+    return svg(evaluation) if suffix == ".svg" else png(evaluation)
 
 
 _ENCODERS: dict[str, Encoder] = {"json_file": _json, "csv_file": _csv, "report": _report, "plot": _plot}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from restore.evaluation.results import Candidate, Table
     from restore.images.fingerprints import Fingerprints
     from restore.priors.backbone import Backbone
+    from restore.priors.protocol import Prior
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _picture_sets(
     return [*map(longer, sets)], [*map(longer, pairs)]
 
 
-def facts_of(networks: Mapping[str, Backbone], nets: Mapping[str, Any]) -> dict[str, str]:
+def facts_of(networks: Mapping[str, Prior], nets: Mapping[str, Any]) -> dict[str, str]:
     """The facts that all numbers depend on, and the command without local folders."""
     from restore.evaluation.environment import facts
 

@@ -38,28 +38,32 @@ OUTPUT = click.option(
 )  # fmt: skip
 
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
+WEIGHTS = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Another checkpoint than the one in the package.",
+)  # fmt: skip
+DEVICE = click.option(
+    "--device", type=Device(), default="auto", show_default=True, metavar="NAME",
+    help="auto, cpu, cuda, cuda:N or mps.",
+)  # fmt: skip
+PIECES = click.option(
+    "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
+    help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
+    "result is the same.",
+)  # fmt: skip
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
+    callback=read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
+)  # fmt: skip
 NETWORK = (
-    click.option(
-        "--weights", type=click.Path(path_type=Path), metavar="FILE",
-        help="Another checkpoint than the one in the package.",
-    ),
-    click.option(
-        "--device", type=Device(), default="auto", show_default=True, metavar="NAME",
-        help="auto, cpu, cuda, cuda:N or mps.",
-    ),
+    WEIGHTS,
+    DEVICE,
     click.option(
         "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
         help="Precision of the network; auto: the faster one on this machine.",
     ),
-    click.option(
-        "--tile", type=click.IntRange(min=64), default=TILE, show_default=True, metavar="N",
-        help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
-        "result is the same.",
-    ),
-    click.option(
-        "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
-        callback=read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
-    ),
+    PIECES,
+    CONFIG,
 )  # fmt: skip
 
 ENSEMBLE = click.option(
@@ -68,12 +72,14 @@ ENSEMBLE = click.option(
     "better.",
 )  # fmt: skip
 
+LABEL = click.option(
+    "--label", metavar="NAME",
+    help="Class that the network is told, by its name or number, for weights that know classes.",
+)  # fmt: skip
+
 MODEL = (
     *NETWORK,
-    click.option(
-        "--label", metavar="NAME",
-        help="Class that the network is told, by its name or number, for weights that know classes.",
-    ),
+    LABEL,
     switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
     click.option(

@@ -1,7 +1,8 @@
 """One figure of an evaluation for papers and slides: quality against cost, against level, or as bars.
 
 A table with a sweep gives curves against network calls and against seconds; tables that differ in their
-level alone give curves against the level; a table that is in neither gives bars.
+level alone give curves against the level; rows that bring a curve of their own, as likelihoods do, give that;
+a table that is in none of these gives bars.
 """
 
 from __future__ import annotations
@@ -134,12 +135,20 @@ def png(evaluation: Evaluation) -> bytes:
     ConfigError
         matplotlib is missing.
     """
-    sheet = figure(evaluation)
+    return _encoded(figure(evaluation), "png")
+
+
+def svg(evaluation: Evaluation) -> bytes:
+    """Draw an evaluation as an SVG file; takes, gives and raises what `png` does."""
+    return _encoded(figure(evaluation), "svg")
+
+
+def _encoded(sheet: Figure, form: Literal["png", "svg"]) -> bytes:
     buffer = BytesIO()
     with warnings.catch_warnings():
         # The font knows few scripts; a name in another one comes out as boxes.
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        sheet.savefig(buffer, format="png")
+        sheet.savefig(buffer, format=form)
     return buffer.getvalue()
 
 
@@ -151,7 +160,9 @@ def _bands(evaluation: Evaluation) -> list[_Band]:
         if len({table.level for table in series}) > 1:
             bands.append(_level_band(series, colours))
         for table in series:
-            if any(row.sweep for row in table.rows):
+            if any(row.curve for row in table.rows):
+                bands.append(_own_band(table, colours))
+            elif any(row.sweep for row in table.rows):
                 bands.append(_sweep_band(table, colours))
             elif len(series) == 1:
                 bands.append(_bar_band(table, colours))
@@ -247,6 +258,17 @@ def _level_band(tables: list[Table], colours: dict[str, str]) -> _Band:
             name = tables[0].level_name or "level"
             panels.append(_Panel("level", name, _heading(metric), curves, ticks=ticks))
     return _Band(f"{tables[0].set_name} by {tables[0].level_name or 'level'}", [panels] if panels else [])
+
+
+def _own_band(table: Table, colours: dict[str, str]) -> _Band:
+    """The curves that rows bring, such as the parts of a likelihood by noise level."""
+    curves, names = [], ("", "")
+    for row in table.rows:
+        if row.curve:
+            names = next(iter(row.curve)), list(row.curve)[1]
+            points = zip(*row.curve.values(), strict=True)
+            curves.append(_Curve(row.label, colours[row.method], sorted((x, y) for x, y in points if x > 0)))
+    return _Band(table.title, [[_Panel("log", *names, curves)]])
 
 
 def _bar_band(table: Table, colours: dict[str, str]) -> _Band:

@@ -94,6 +94,10 @@ class Row:
         (on a GPU: of torch on the card); None where it is not known.
     pictures : list of Scored
         The scores.
+    errors : dict
+        Standard errors of the means by the key of the metric, where a table has them.
+    curve : dict
+        What is drawn of a row as a curve: two lists of one length by their names, x first; empty for none.
     """
 
     method: str
@@ -104,6 +108,8 @@ class Row:
     sweep: dict[str, Any] = field(default_factory=dict)
     peak_bytes: int | None = None
     pictures: list[Scored] = field(default_factory=list)
+    errors: dict[str, float] = field(default_factory=dict)
+    curve: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -69,7 +69,11 @@ def _cells(table: Table, row: Row) -> list[str]:
     cells = []
     for metric in table.metrics:
         mean = row.mean(metric.key)
-        cells.append("-" if mean is None else "∞" if math.isinf(mean) else f"{mean:.{metric.digits}f}")
+        error = row.errors.get(metric.key)
+        spread = "" if error is None else f" ± {error:.{metric.digits}f}"
+        cells.append(
+            "-" if mean is None else "∞" if math.isinf(mean) else f"{mean:.{metric.digits}f}{spread}"
+        )
     if row.kind in ("input", "given"):
         return [*cells, "", "", "", "", "", ""]
     cells += [f"{row.seconds:.3f}", f"{row.seconds_per_megapixel:.2f}"]
@@ -133,6 +137,9 @@ def as_json(evaluation: Evaluation) -> str:
             record["seconds_per_picture"] = row.seconds
             record["seconds_per_megapixel"] = row.seconds_per_megapixel
             record["calls"] = row.calls
+            for name in ("errors", "curve"):
+                if not record[name]:
+                    del record[name]
         tables.append({"title": table.title, **values})
     whole = {"format": FORMAT, "facts": evaluation.facts, "notes": evaluation.notes, "tables": tables}
     return json.dumps(_finite(whole), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -174,15 +181,21 @@ def footer(evaluation: Evaluation) -> str:
     """The facts that all tables share, one line each."""
     restoring = sum(p.seconds for t in evaluation.tables for row in t.rows for p in row.pictures)
     beside = sum(table.scoring_seconds for table in evaluation.tables)
+    doing, rest = "restoring", "reading, damaging and scoring"
+    if all(table.task == "likelihood" for table in evaluation.tables):
+        doing, rest = "measuring", "reading"
     lines = [f"{key}: {value}" for key, value in evaluation.facts.items()]
     lines += [f"note: {note}" for note in evaluation.notes]
     metrics = dict.fromkeys(m for table in evaluation.tables for m in table.metrics)
     lines += [f"{metric.label}: {metric.description}" for metric in metrics]
+    if any(row.errors for table in evaluation.tables for row in table.rows):
+        lines.append("±: the standard error of the mean over the pictures")
     if restoring:
         lines.append(
-            f"time: {restoring:.1f} s restoring, {beside:.1f} s reading, damaging and scoring "
-            f"({beside / restoring:.0%}); seconds are medians over the pictures, of the method alone"
+            f"time: {restoring:.1f} s {doing}, {beside:.1f} s {rest} ({beside / restoring:.0%}); seconds are "
+            "medians over the pictures, of the method alone"
         )
+    if any(row.peak_bytes is not None for table in evaluation.tables for row in table.rows):
         lines.append(
             "peak GiB: of the whole process while the method ran, everything that is loaded included (on a "
             "GPU: of torch on the card)"

@@ -276,9 +276,7 @@ def variational_bound(
     >>> bound.terms.shape
     torch.Size([1, 10])
     """
-    values = 255 * images
-    if not ((values - values.round()).abs() < 0.01).all() or not ((images >= 0) & (images <= 1)).all():
-        raise ValueError("bits per dimension need 8-bit pictures, values k / 255 in 0..1; round them first")
+    check_eight_bit(images)
     x0 = to_network(images, 0.0)
     terms = []
     for step, sigma in enumerate(schedule.sigmas.tolist()):
@@ -295,3 +293,10 @@ def variational_bound(
     prior = prior_term(schedule, x0)
     stacked = torch.stack(terms, dim=1)
     return Bound(total=prior + stacked.sum(dim=1), prior=prior, terms=stacked)
+
+
+def check_eight_bit(images: Tensor) -> None:
+    """Raise ValueError for pictures in [0, 1] of other values than k / 255: only those have a probability."""
+    values = 255 * images
+    if not ((values - values.round()).abs() < 0.01).all() or not ((images >= 0) & (images <= 1)).all():
+        raise ValueError("bits per dimension need 8-bit pictures, values k / 255 in 0..1; round them first")

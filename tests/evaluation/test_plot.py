@@ -49,6 +49,19 @@ def test_png_is_a_picture_with_every_name() -> None:
             assert len(np.unique(np.asarray(image.convert("L")))) > 10
 
 
+@pytest.mark.slow
+def test_a_row_with_a_curve_is_drawn_as_it_is() -> None:
+    pytest.importorskip("matplotlib")
+    curve = {"sigma": [4.0, 1.0, 16.0], "bits of each step": [0.5, 2.0, 0.1]}
+    sheet = plot.figure(
+        Evaluation({}, [table("likelihood", "bound", [row("tiny", "restore", [3], curve=curve)])])
+    )
+    (axes,) = sheet.subfigs[0].axes
+    assert (axes.get_xlabel(), axes.get_title(loc="left")) == ("sigma", "bits of each step")
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 2], [4, 0.5], [16, 0.1]])
+    assert b"<svg" in plot.svg(Evaluation({}, []))
+
+
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match="--plot needs matplotlib: pip install matplotlib"):

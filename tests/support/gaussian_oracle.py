@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from restore.diffusion.schedule import Schedule
 
 Noise = Callable[[Tensor], Tensor]
 
@@ -61,6 +64,27 @@ class CorrelatedPrior:
         shrink = self.stds**2 / (self.stds**2 + sigma**2)
         along = (x.flatten(1).double() - self.mean) @ self.axes
         return (self.mean + (along * shrink) @ self.axes.T).view_as(x).to(x)
+
+
+class ExactReverse:
+    """The oracle with the exact reverse variance at every timestep of a schedule."""
+
+    def __init__(self, prior: GaussianPrior, schedule: Schedule):
+        self.prior, self.schedule = prior, schedule
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        return self.prior.denoise(x, sigma)
+
+    def interpolation(self, t: int) -> float:
+        posterior, sigma = self.schedule.posterior, self.schedule.sigmas[t].item()
+        spread = 4 * self.prior.posterior_variance(sigma)  # of X0, in [-1, 1]
+        exact = (posterior.variance[t] + posterior.x0_weight[t] ** 2 * spread).item()
+        small, large = posterior.log_variance[t].exp().item(), self.schedule.betas[t].item()
+        return math.log(exact / small) / math.log(large / small)
+
+    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        t = self.schedule.sigmas.tolist().index(sigma)
+        return self(x, sigma), torch.full_like(x, self.interpolation(t))
 
 
 def generator_noise(seed: int) -> Noise:

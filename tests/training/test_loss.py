@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from gaussian_oracle import GaussianPrior, generator_noise
+from gaussian_oracle import ExactReverse, GaussianPrior, generator_noise
 from hypothesis import given
 from hypothesis import strategies as st
 from mutants import Check, constant, edited, mutant_tests, wrong
@@ -98,27 +98,6 @@ def check_prior_term() -> None:
         nats = kl_divergence(last, Normal(torch.zeros_like(x0), torch.ones_like(x0)))
         torch.testing.assert_close(bounds.prior_term(schedule, x0), nats.mean(dim=(1, 2, 3)) / math.log(2))
     assert bounds.prior_term(schedules.linear(1000), x0).max() < 1e-4
-
-
-class ExactReverse:
-    """The oracle with the exact reverse variance at every timestep of a schedule."""
-
-    def __init__(self, prior: GaussianPrior, schedule: schedules.Schedule):
-        self.prior, self.schedule = prior, schedule
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        return self.prior.denoise(x, sigma)
-
-    def interpolation(self, t: int) -> float:
-        posterior, sigma = self.schedule.posterior, self.schedule.sigmas[t].item()
-        spread = 4 * self.prior.posterior_variance(sigma)  # of X0, in [-1, 1]
-        exact = (posterior.variance[t] + posterior.x0_weight[t] ** 2 * spread).item()
-        small, large = posterior.log_variance[t].exp().item(), self.schedule.betas[t].item()
-        return math.log(exact / small) / math.log(large / small)
-
-    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        t = self.schedule.sigmas.tolist().index(sigma)
-        return self(x, sigma), torch.full_like(x, self.interpolation(t))
 
 
 def check_bound_is_tight() -> None:

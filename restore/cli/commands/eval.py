@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.evaluation_inputs import scorer_of
+from restore.cli.evaluation_likelihood import likelihood
 from restore.cli.evaluation_options import FILE, SCORES, data_options, row_options
 from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
+from restore.cli.evaluation_samples import samples
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
@@ -41,6 +43,8 @@ def evaluate() -> None:
     restore eval upscale --data set5 --scale 4 --report set5.html
     restore eval inpaint --data photos --crop 256 --sweep steps=5,10,20,40 --plot curves.png
     restore eval compare references results
+    restore eval likelihood --data photos --crop 64
+    restore eval samples --data photos --samples drawn
 
     The functions are those that the commands of the same name call. Tables go to standard output as
     Markdown, with everything that their numbers depend on. Exit code 1: a picture could not be measured, and
@@ -273,3 +277,7 @@ def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: boo
         table = compare(folders, scorer, border=border, show=run.show, observer=run.reporter.observer)
         run.reporter.table(table)
         run.publish([table], facts_of({}, nets))
+
+
+evaluate.add_command(likelihood)
+evaluate.add_command(samples)
