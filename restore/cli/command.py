@@ -61,13 +61,14 @@ class Workload:
 
     task: as in `restore.tasks.catalogue`. pixels: that every network call computes for the picture, including
     the margins of tiles and other sizes. trial: runs a similar, small task in a few steps and gives the
-    pixels of each call. extra: calls before the steps.
+    pixels of each call. extra: calls before the steps. times: how often all of it is run for a picture.
     """
 
     task: str
     pixels: int
     trial: Callable[[Options], int]
     extra: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from restore.types import Estimate
 
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
 JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
-SCALES = (1.5, 4.0)
+SCALES = (1.5, 8.0)
+ONE_STEP = 4.0  # the largest factor that the network is asked for at once
 SAMPLE_STEPS = 50
 MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
@@ -176,6 +177,21 @@ def _by_solver(solver: catalogue.Solver) -> Method:
         useful=SOLVE_STEPS["mean"] if solver.estimate == "mean" else None,
         gradient=solver.gradient,
     )
+
+
+def enlargements(size: tuple[int, int], scale: float) -> list[tuple[int, int]]:
+    """Give the sizes (h, w) that upscaling goes through, the last one that of the result.
+
+    Above ONE_STEP there are two. The first step is as large as can be: in that order PSNR is highest.
+
+    Examples
+    --------
+    >>> from restore.tasks import catalogue
+    >>> catalogue.enlargements((20, 30), 4), catalogue.enlargements((20, 30), 8)
+    ([(80, 120)], [(80, 120), (160, 240)])
+    """
+    factors = [scale] if scale <= ONE_STEP else [min(ONE_STEP, scale / SCALES[0]), scale]
+    return [(round(size[0] * factor), round(size[1] * factor)) for factor in factors]
 
 
 def names(task: str) -> list[str]:

@@ -78,7 +78,7 @@ def test_help_says_units_and_defaults() -> None:
         name: " ".join(cli(name, "--help").stdout.split()) for name in main.list_commands(click.Context(main))
     }
     assert "0 to 255 as 8-bit pixels count. Default: estimated for each picture." in text["denoise"]
-    assert "1.5 to 4, fractions too" in text["upscale"]
+    assert "1.5 to 8, fractions too; above 4 in two steps" in text["upscale"]
     assert options.default_method("a", "b") == "Default: a for a sample, b for the mean."
     assert options.default_method("a", "a") == "Default: a."
     for task in ("inpaint", "upscale"):
