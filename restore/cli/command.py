@@ -124,9 +124,12 @@ class Plan(ABC):
         """Measure how well a result, as stored in its file, agrees with the input; None when unknown."""
         return None
 
-    @abstractmethod
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
-        """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units."""
+        """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units.
+
+        Commands that take --uncertainty can.
+        """
+        raise NotImplementedError(f"{self.task} has no --uncertainty")
 
     @cached_property
     def pixels(self) -> NDArray[Any]:

@@ -172,6 +172,7 @@ class Settings:
     seconds: float | None = None
     uncertainty: Path | None = None
     uncertainty_samples: int | None = None
+    copies: int | None = None
 
     @property
     def budgeted(self) -> bool:

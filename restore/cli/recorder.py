@@ -23,7 +23,7 @@ NO_MATTER = {
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
-AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
+AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
 class Recorder:

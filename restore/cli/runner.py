@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
     """Plan, check and restore every input, report, and end the program with the exit code."""
     try:
-        planned = jobs.plan(inputs, settings.output, ending=command.ending, samples=settings.samples)
+        seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
+        planned = jobs.plan(
+            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:

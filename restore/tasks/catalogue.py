@@ -19,6 +19,7 @@ JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these 
 SCALES = (1.5, 8.0)
 ONE_STEP = 4.0  # the largest factor that the network is asked for at once
 SAMPLE_STEPS = 50
+STRENGTH, REFERENCE_SCALE, REFERENCE_SCALES = 0.3, 32, (2, 256)  # of variations
 MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
 MOST_STEPS = 1000
@@ -38,7 +39,7 @@ class Method:
     Parameters
     ----------
     task : str
-        denoise, inpaint, upscale, dejpeg or solve.
+        denoise, inpaint, upscale, dejpeg, solve or vary.
     name : str
         What users call it.
     estimate : {'mean', 'sample'}
@@ -127,8 +128,9 @@ _METHODS = (
     Method("dejpeg", "blind", "mean", 1),
     Method("dejpeg", "ddnm", "sample", 6, default=True, sampler="ddim", before=1),
     Method("dejpeg", "dps", "sample", 20, before=1, gradient=True),
+    Method("vary", "sdedit", "sample", 12, default=True, sampler="ddim"),
 )
-TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve")
+TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve", "vary")
 
 
 def methods(task: str) -> list[Method]:
