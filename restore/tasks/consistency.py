@@ -127,7 +127,8 @@ def low_frequencies_apart(result: Pixels, reference: Pixels, factor: int) -> tup
     x = canvas(result).planes
     style = reference_for(reference, x)
     style = style if x.shape[1] == 3 else style.mean(1, keepdim=True)
-    return _apart(low_pass(x, factor), low_pass(style, factor))
+    apart = 255 * low_pass(x - style, factor).abs()
+    return float(apart.max()), float(apart.mean())
 
 
 def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float, float]:
