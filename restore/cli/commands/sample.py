@@ -12,13 +12,14 @@ import click
 from restore import images
 from restore.cli import jobs
 from restore.cli.jobs import Job
-from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
 from restore.cli.parameters import SAMPLER, Size
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
 from restore.cli.registry import register
 from restore.cli.reporter import Reporter
+from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.tasks.catalogue import MOST_STEPS, SAMPLE_STEPS
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     help="Steps from pure noise to a picture.",
 )  # fmt: skip
 @SEED
-@with_settings(OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OVERWRITE, TRAJECTORY, ENSEMBLE, *MODEL)
 def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any) -> None:
     """Draw pictures from pure noise, to see what the network has learned.
 
@@ -54,6 +55,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
+    check_trajectory(settings, [Job(None, path) for path in paths[:-1]])
     reporter, recorder = Reporter(settings, 1), Recorder()
     h, w = size
     if settings.dry_run:
@@ -61,7 +63,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
             reporter.result(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
         reporter.result(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
         return
-    loader = PriorLoader(settings, reporter.loaded)
+    loader, trajectories = PriorLoader(settings, reporter.loaded), Trajectories(settings)
     reporter.begin("sampling")
 
     def progress(done: int, total: int) -> None:
@@ -69,13 +71,14 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
         reporter.progress(done, total)
 
     try:
-        drawn = _drawn(count, size, loader.prior, progress, options)
+        drawn = _drawn(count, size, trajectories.recorded(loader.prior), progress, options)
         for path, picture in zip(paths, drawn, strict=True):
             if settings.provenance:
                 picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
             jobs.write(Job(None, path), picture, overwrite=settings.overwrite)
             h, w = picture.size
             reporter.result(str(path), output=str(path), width=w, height=h, status="done")
+        trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
     finally:
         reporter.close()
 

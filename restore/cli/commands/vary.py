@@ -30,6 +30,7 @@ from restore.cli.options import (
     OUTPUT,
     OVERWRITE,
     SEED,
+    TRAJECTORY,
     Settings,
     sampler_option,
     with_settings,
@@ -92,7 +93,7 @@ MANY = (
 )  # fmt: skip
 @sampler_option("ddim")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.
 
