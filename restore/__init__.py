@@ -7,8 +7,10 @@ Importing the package is cheap. A name's module, torch included, is imported whe
 Examples
 --------
 >>> import restore
->>> restore.__all__
-['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'inpaint', 'load', 'sample', 'solve', 'upscale']
+>>> restore.__all__[:6]
+['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'inpaint']
+>>> restore.__all__[6:]
+['load', 'sample', 'solve', 'upscale', 'vary']
 """
 
 from __future__ import annotations

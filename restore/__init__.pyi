@@ -8,5 +8,6 @@ from restore.tasks.solve import colorize as colorize
 from restore.tasks.solve import deblur as deblur
 from restore.tasks.solve import solve as solve
 from restore.tasks.upscale import upscale as upscale
+from restore.tasks.vary import vary as vary
 
 __version__: str

@@ -57,7 +57,7 @@ class Budgets:
                     f"{name}: --seconds {seconds:g} is not enough: reading and measuring took "
                     f"{gone:.1f} s, and one network call takes about {per_call:.2g} s here; pass more"
                 )
-        plan = budget.plan(work.task, options, calls, extra=work.extra)
+        plan = budget.plan(work.task, options, calls, extra=work.extra, times=work.times)
         facts: dict[str, Any] = {}
         if "method" in plan.options:
             facts["method"] = plan.options["method"]
@@ -69,7 +69,8 @@ class Budgets:
         notes = [f"{name}: plan: {', '.join(parts)}"]
         method = "gaussian" if options["method"] == "auto" else options["method"]  # a noise level was given
         weights = str(prior.facts.get("sha256", ""))
-        if known := curve(weights, work.task, method, options["estimate"]):
+        known = curve(weights, work.task, method, options["estimate"])
+        if known and work.times == 1:  # else it was not measured
             notes.append(f"{name}: expected, as on {known.expected(plan.calls)}")
         arguments = () if seconds is None else _arguments(plan)
         return Spent(options, plan.ensemble, facts, tuple(notes), arguments)

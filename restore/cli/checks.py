@@ -62,6 +62,11 @@ def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[
         raise click.UsageError(
             f"--samples {settings.samples}: there is one mean; pass --estimate sample, or leave it out"
         )
+    if settings.trajectory is not None and options["estimate"] == "mean":
+        raise click.UsageError(
+            f"--trajectory {settings.trajectory} shows how a sample is drawn, the mean is not; pass "
+            "--estimate sample, or leave it out"
+        )
     budgets = [name for name in ("nfe", "seconds") if getattr(settings, name) is not None]
     if len(budgets) > 1:
         raise click.UsageError("--nfe and --seconds are two budgets; pass one of them")

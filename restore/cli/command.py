@@ -61,13 +61,14 @@ class Workload:
 
     task: as in `restore.tasks.catalogue`. pixels: that every network call computes for the picture, including
     the margins of tiles and other sizes. trial: runs a similar, small task in a few steps and gives the
-    pixels of each call. extra: calls before the steps.
+    pixels of each call. extra: calls before the steps. times: how often all of it is run for a picture.
     """
 
     task: str
     pixels: int
     trial: Callable[[Options], int]
     extra: int = 0
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,12 @@ class Plan(ABC):
         """Measure how well a result, as stored in its file, agrees with the input; None when unknown."""
         return None
 
-    @abstractmethod
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
-        """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units."""
+        """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units.
+
+        Commands that take --uncertainty can.
+        """
+        raise NotImplementedError(f"{self.task} has no --uncertainty")
 
     @cached_property
     def pixels(self) -> NDArray[Any]:

@@ -50,8 +50,17 @@ class Tally:
     interrupted: bool = False
 
 
-def plan(inputs: Sequence[str], output: str | None, *, ending: str, samples: int = 1) -> Plan:
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    ending: str,
+    samples: int = 1,
+    seeds: Sequence[int] = (),
+) -> Plan:
     """Pair every input with its output, or with so many: ``name-1.png`` and on.
+
+    With seeds there is one for each, and it stands in the name: ``name-seed7.png``.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
@@ -62,19 +71,20 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str, samples: int
     Raises ValueError where inputs, output and samples do not go together, ImageError for a folder without
     pictures, OutputError where two inputs would go to one output.
     """
+    marks = [f"seed{seed}" for seed in seeds] or _numbers(samples)
     many = len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
     if STDIO in inputs:
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
-        return Plan(_drawn(Job(None, _piped(output)), samples))
+        return Plan(_drawn(Job(None, _piped(output)), marks))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
-        return Plan(_drawn(Job(Path(inputs[0]), None), samples))
+        return Plan(_drawn(Job(Path(inputs[0]), None), marks))
     folder = _folder(output, many=many)
     found = _found(inputs, folder)
     pairs = [Job(path, _target(path, inside, output, folder, ending)) for path, inside in found.items()]
-    jobs = [job for pair in pairs for job in _drawn(pair, samples)]
+    jobs = [job for pair in pairs for job in _drawn(pair, marks)]
     found_in_folders = {_place(path) for path, inside in found.items() if inside is not None}
     owners = {_place(job.target): job.source for job in jobs if job.target}
     jobs = [job for job in jobs if not (job.source and _is_result(job.source, found_in_folders, owners))]
@@ -84,15 +94,20 @@ def plan(inputs: Sequence[str], output: str | None, *, ending: str, samples: int
     return Plan(tuple(jobs), folder)
 
 
-def _drawn(job: Job, samples: int) -> tuple[Job, ...]:
-    """The job with so many results; ValueError where they would all go to standard output."""
-    if samples == 1:
-        return (job,)
-    target = job.target
-    if target is None:
-        raise ValueError(f"{samples} samples do not fit into standard output; give a file with -o")
+def _numbers(samples: int) -> list[str]:
+    """What the names of so many samples end in; nothing where there is one."""
     width = len(str(samples))
-    names = (f"{target.stem}-{draw + 1:0{width}}" for draw in range(samples))
+    return [f"{number:0{width}}" for number in range(1, samples + 1)] if samples > 1 else []
+
+
+def _drawn(job: Job, marks: Sequence[str]) -> tuple[Job, ...]:
+    """The job with a result for each mark; ValueError where several would go to standard output."""
+    target = job.target
+    if not marks or (target is None and len(marks) == 1):
+        return (job,)
+    if target is None:
+        raise ValueError(f"{len(marks)} samples do not fit into standard output; give a file with -o")
+    names = (f"{target.stem}-{mark}" for mark in marks)
     return tuple(replace(job, target=target.with_stem(name), draw=k) for k, name in enumerate(names))
 
 

@@ -149,6 +149,12 @@ JUMPS = (
     ),
 )  # fmt: skip
 
+TRAJECTORY = click.option(
+    "--trajectory", type=click.Path(path_type=Path), metavar="DIR",
+    help="For samples of one picture: also write how they were drawn into this folder, as a strip of states "
+    "and clean estimates (.png) and an animation (.gif).",
+)  # fmt: skip
+
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and report how well the result agrees with the input: pixels outside the hole, the result "
@@ -178,6 +184,8 @@ class Settings:
     seconds: float | None = None
     uncertainty: Path | None = None
     uncertainty_samples: int | None = None
+    copies: int | None = None
+    trajectory: Path | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -260,5 +268,5 @@ def sampler_option(default: str) -> Decorator:
     return late_option("--sampler", type=SAMPLER, late=text)
 
 
-RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, CONSISTENCY, ENSEMBLE, *MODEL)
+RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
 """Options of every command that restores pictures."""

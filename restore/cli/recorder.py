@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 # Options that change where the picture goes or what is printed, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
+    "trajectory",
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
-AS_DRAWN = {"seed", "samples"}  # each sample has its own seed, which is recorded
+AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
 class Recorder:

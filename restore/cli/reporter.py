@@ -59,6 +59,8 @@ class Reporter:
         self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
 
     def close(self) -> None:
+        """All pictures are done. What is said from here on is of no sample in particular."""
+        self._draw = 0
         if self._bar is not None:
             self._bar.close()
 

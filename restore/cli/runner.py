@@ -22,6 +22,7 @@ from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
+from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import ImageError, NumbersError
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
     """Plan, check and restore every input, report, and end the program with the exit code."""
     try:
-        planned = jobs.plan(inputs, settings.output, ending=command.ending, samples=settings.samples)
+        seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
+        planned = jobs.plan(
+            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -45,6 +49,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
     check_map(settings, planned.jobs, command.reads)
     todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
+    check_trajectory(settings, planned.jobs, todo)
     runner = Runner(command, settings, len(todo))
     reporter = runner.reporter
     try:
@@ -65,6 +70,7 @@ class Runner:
         self.loader = PriorLoader(settings, self.reporter.loaded)
         self.recorder = Recorder()
         self.budgets = Budgets(settings)
+        self.trajectories = Trajectories(settings)
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._facts: dict[str, Any] = {}
@@ -94,7 +100,8 @@ class Runner:
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
-        if deviation is not None:  # the picture is safe by now
+        self._write_trajectory(job)  # the picture is safe by now
+        if deviation is not None:
             self._write_map(deviation, job)
         self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3))
 
@@ -136,7 +143,7 @@ class Runner:
             prior = self.loader.prior
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
-            result = plan.restore(options, prior, self._progress)
+            result = plan.restore(options, self.trajectories.recorded(prior), self._progress)
         except (MemoryError, RuntimeError) as error:
             # torch has a class of its own for a full GPU memory, and none for the machine's.
             full = re.search("can't allocate memory|out of memory", str(error))
@@ -191,6 +198,16 @@ class Runner:
             sys.stdout.buffer.flush()
         else:
             jobs.write(job, picture, overwrite=self.settings.overwrite)
+
+    def _write_trajectory(self, job: Job) -> None:
+        """Write how the picture was drawn, if that is asked for, and report it."""
+        if self.settings.trajectory is None:
+            return
+        files = self.trajectories.write([trajectory_name(job)])
+        if not files:
+            self._notes(f"{job.name}: nothing was drawn, so there is no trajectory")
+            return
+        self._facts["trajectory"] = [str(path) for path in files]
 
     def _deviation(self, plan: Plan, choice: Choice, job: Job) -> NDArray[np.float32] | None:
         """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""

@@ -37,6 +37,13 @@ def part_of(progress: Progress | None, before: int, after: int) -> Progress | No
     return lambda done, total: progress(before + done, before + total + after)
 
 
+def part_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
+    """Report the calls of one part, counted from 0, of several that take as many calls each."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, parts * total)
+
+
 def twice(progress: Progress | None) -> Progress | None:
     """Report two calls for every one."""
     if progress is None:

@@ -1,1 +1,1 @@
-"""What users ask for, each one function: denoise, inpaint, upscale, dejpeg, solve, sample."""
+"""What users ask for, each one function: denoise, inpaint, upscale, dejpeg, solve, sample, vary."""

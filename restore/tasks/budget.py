@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from restore.errors import ConfigError
@@ -34,7 +35,7 @@ class Plan:
     ensemble: int = 1
 
 
-def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -> Plan:
+def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0, times: int = 1) -> Plan:
     """Choose the options of a task that make the most of a number of network calls.
 
     Parameters
@@ -47,6 +48,8 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -
         The most network calls, at each size that a picture is computed in.
     extra : int
         Calls that come before the steps.
+    times : int
+        How often all of it is run for one picture, as upscaling by more than 4 is twice.
 
     Returns
     -------
@@ -65,7 +68,11 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -
     Plan(calls=10, options={'steps': 10}, ensemble=1)
     >>> plan("denoise", {"method": "gaussian", "estimate": "mean"}, 4)
     Plan(calls=4, options={}, ensemble=4)
+    >>> plan("upscale", {"method": "projection", "estimate": "sample"}, 13, times=2)
+    Plan(calls=12, options={'steps': 4}, ensemble=1)
     """
+    if times > 1:
+        return _several(task, options, calls, extra, times)
     method = catalogue.find(task, options["method"], options["estimate"])
     if method.one_call:
         each = extra + method.calls(1)
@@ -88,6 +95,22 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0) -
     # More steps would smooth away what was found: the rest goes into orientations.
     turns = min(MOST_ORIENTATIONS, calls // taken(steps)) if steps == method.useful else 1
     return Plan(turns * taken(steps), {"steps": steps}, turns)
+
+
+def _several(task: str, options: Mapping[str, Any], calls: int, extra: int, times: int) -> Plan:
+    """Plan every one of several runs with its share of the calls."""
+    fewest = next(n for n in count(1) if _fits(task, options, n, extra))
+    _enough(calls // (times * fewest), calls, times * fewest, options["method"])
+    each = plan(task, options, calls // times, extra=extra)
+    return replace(each, calls=times * each.calls)
+
+
+def _fits(task: str, options: Mapping[str, Any], calls: int, extra: int) -> bool:
+    try:
+        plan(task, options, calls, extra=extra)
+    except ConfigError:
+        return False
+    return True
 
 
 def repaint_calls(steps: int, length: int, repeats: int) -> int:

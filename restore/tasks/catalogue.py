@@ -16,8 +16,10 @@ from restore.types import Estimate
 
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
 JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
-SCALES = (1.5, 4.0)
+SCALES = (1.5, 8.0)
+ONE_STEP = 4.0  # the largest factor that the network is asked for at once
 SAMPLE_STEPS, SAMPLE_SAMPLER = 50, "dpmpp-2m"
+STRENGTH, REFERENCE_SCALE, REFERENCE_SCALES = 0.3, 32, (2, 256)  # of variations
 MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
 MOST_STEPS = 1000
@@ -37,7 +39,7 @@ class Method:
     Parameters
     ----------
     task : str
-        denoise, inpaint, upscale, dejpeg or solve.
+        denoise, inpaint, upscale, dejpeg, solve or vary.
     name : str
         What users call it.
     estimate : {'mean', 'sample'}
@@ -126,8 +128,9 @@ _METHODS = (
     Method("dejpeg", "blind", "mean", 1),
     Method("dejpeg", "ddnm", "sample", 6, default=True, sampler="ddim", before=1),
     Method("dejpeg", "dps", "sample", 20, before=1, gradient=True),
+    Method("vary", "sdedit", "sample", 12, default=True, sampler="ddim"),
 )
-TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve")
+TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve", "vary")
 
 
 def methods(task: str) -> list[Method]:
@@ -176,6 +179,21 @@ def _by_solver(solver: catalogue.Solver) -> Method:
         useful=SOLVE_STEPS["mean"] if solver.estimate == "mean" else None,
         gradient=solver.gradient,
     )
+
+
+def enlargements(size: tuple[int, int], scale: float) -> list[tuple[int, int]]:
+    """Give the sizes (h, w) that upscaling goes through, the last one that of the result.
+
+    Above ONE_STEP there are two. The first step is as large as can be: in that order PSNR is highest.
+
+    Examples
+    --------
+    >>> from restore.tasks import catalogue
+    >>> catalogue.enlargements((20, 30), 4), catalogue.enlargements((20, 30), 8)
+    ([(80, 120)], [(80, 120), (160, 240)])
+    """
+    factors = [scale] if scale <= ONE_STEP else [min(ONE_STEP, scale / SCALES[0]), scale]
+    return [(round(size[0] * factor), round(size[1] * factor)) for factor in factors]
 
 
 def names(task: str) -> list[str]:

@@ -12,9 +12,11 @@ from torch import Tensor
 from restore.images.canvas import canvas
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.resize import resize
+from restore.inverse.frequencies import low_pass
 from restore.inverse.jpeg import Jpeg, as_coded
 from restore.inverse.operators import Gray, inside_of
 from restore.inverse.protocols import Degradation
+from restore.tasks.vary import reference_for
 
 Pixels = NDArray[Any]
 """``(h, w, c)`` as `restore.images.canvas.canvas` takes them."""
@@ -96,6 +98,37 @@ def reduced(large: Pixels, small: Pixels) -> tuple[float, float]:
     """
     y = canvas(small).batch
     return _apart(resize(canvas(large).batch, (y.shape[-2], y.shape[-1])), y)
+
+
+def low_frequencies_apart(result: Pixels, reference: Pixels, factor: int) -> tuple[float, float]:
+    """Measure how far the low frequencies of a picture are from those of another, resized to its size.
+
+    Parameters
+    ----------
+    result, reference : array
+        ``(h, w, c)``, of any sizes and depths. Where the result is gray the reference is taken in gray.
+    factor : int
+        What is coarser than so many pixels counts.
+
+    Returns
+    -------
+    (float, float)
+        The largest and the mean difference, in gray levels of 255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.tasks.consistency import low_frequencies_apart
+    >>> result, reference = np.full((8, 8, 3), 92, np.uint8), np.full((4, 4, 3), 90, np.uint8)
+    >>> most, mean = low_frequencies_apart(result, reference, 4)
+    >>> round(most, 2), round(mean, 2)
+    (2.0, 2.0)
+    """
+    x = canvas(result).planes
+    style = reference_for(reference, x)
+    style = style if x.shape[1] == 3 else style.mean(1, keepdim=True)
+    apart = 255 * low_pass(x - style, factor).abs()
+    return float(apart.max()), float(apart.mean())
 
 
 def misfit(result: Pixels, given: Pixels, operator: Degradation) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.value_range import whole_range
@@ -22,7 +23,6 @@ from restore.tasks.inpaint_methods import (
     Plan,
     fill_hole,
     halvings_of,
-    part_progress,
 )
 from restore.types import Estimate, Progress
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_of, twice
+from restore.diffusion.progress import part_of, part_progress, twice
 from restore.diffusion.sigmas import check_pure_noise, known_levels, log_sigma, repaint_sigmas
 from restore.diffusion.thresholding import thresholded
 from restore.errors import WeightsError
@@ -311,10 +311,3 @@ def workload(hole: Tensor, missing: Tensor, method: catalogue.Method, prior: Pri
             total += prior.computed(size, differentiable=method.gradient)
             size = (size[0] + 1) // 2, (size[1] + 1) // 2
     return total
-
-
-def part_progress(progress: Progress | None, number: int, parts: int) -> Progress | None:
-    """Report the calls for one hole at one size as a part of all calls; every part takes as many."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(number * total + done, parts * total)

@@ -163,7 +163,7 @@ def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0,
     image : array, tensor or PIL image
         As the task takes it.
     scale : float
-        1.5 to 4.
+        1.5 to 8.
     count : int
         How many samples are compared, at least 2.
     seed : int

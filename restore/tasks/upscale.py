@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_of, twice, with_progress
+from restore.diffusion.progress import part_of, part_progress, twice, with_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma
 from restore.images.canvas import Picture, canvas
@@ -21,7 +21,7 @@ from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
-from restore.tasks.catalogue import BRANCH_CALLS, SCALES
+from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, enlargements
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
 from restore.types import Denoiser, Estimate, Progress
@@ -51,9 +51,11 @@ def upscale(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
-    """Enlarge a picture by a factor from 1.5 to 4, fractions included.
+    """Enlarge a picture by a factor from 1.5 to 8, fractions included.
 
-    The small picture is taken as a bicubic, antialiased reduction of the wanted one.
+    The small picture is taken as a bicubic, antialiased reduction of the wanted one. A factor above 4 is
+    reached in two steps, each of them a whole run: 8 as 4 and 2, 5 as 3.33 and 1.5
+    (`restore.tasks.catalogue.enlargements`).
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def upscale(
         A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
         or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
     scale : float
-        The factor, 1.5 to 4.
+        The factor, 1.5 to 8.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
@@ -75,8 +77,8 @@ def upscale(
         One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m`` for
         ``projection``, ``dpmpp-2m-sde`` for ``conditional``.
     steps : int, optional
-        Steps after the first calls; None is 30 for ``conditional``, 8 for a sample by ``projection``, 2 for
-        its mean.
+        Steps of each run after its first calls; None is 30 for ``conditional``, 8 for a sample by
+        ``projection``, 2 for its mean.
     guidance : float
         Strength of classifier-free guidance [4]_ for samples of ``conditional``, 0 or more. 1, the default,
         is the conditional branch itself; others take two calls a step.
@@ -128,21 +130,17 @@ def upscale(
     drawing = Drawing(prior or shipped(), rng, run)
     # The colours that alpha 0 hides would be drawn into the rim of what is seen.
     small = filled_where_hidden(picture.batch, picture.visible).to(drawing.prior.device)
-    h, w = small.shape[-2:]
-    size = round(h * scale), round(w * scale)
-    bicubic = resize(small, size)
+    result, (h, w) = small, small.shape[-2:]
+    sizes = enlargements((h, w), scale)
     if consistent is None:
         consistent = not is_noisy(small, picture.visible)
-    operator = Resize(size, (h, w), small.device)
-    if chosen.name == "conditional":
-        denoise = drawing.guided(Condition(bicubic), guidance)
-        if consistent:
-            denoise = enforce(denoise, small, operator, noise_std=ROUNDING_STD)
-        report = progress if guidance == 1 else twice(progress)
-        result = _conditional(denoise, bicubic, estimate, steps, drawing, report)
-    else:
-        result = _projection((small, bicubic), operator, estimate, steps, drawing, progress)
+    for number, size in enumerate(sizes):
+        result = _in_one_step(
+            result, size, chosen, steps, guidance, drawing, part_progress(progress, number, len(sizes)),
+            consistent=consistent,
+        )  # fmt: skip
     if consistent:
+        operator = Resize(sizes[-1], (h, w), small.device)
         returned = canvas(picture.like_original(between_ends(result, small, operator)))
         result = after_rounding(returned.batch.to(small), small, operator)
     return picture.like_original(result)
@@ -153,6 +151,29 @@ def is_noisy(small: Tensor, visible: Tensor | None) -> bool:
     seen = [None] * len(small) if visible is None else [mask[0].cpu().numpy() for mask in visible]
     planes = small.permute(0, 2, 3, 1).cpu().double().numpy()
     return any(estimate_sigma(each, mask) > NOISY for each, mask in zip(planes, seen, strict=True))
+
+
+def _in_one_step(
+    small: Tensor,
+    size: tuple[int, int],
+    method: Method,
+    steps: int,
+    guidance: float,
+    drawing: Drawing,
+    progress: Progress | None,
+    *,
+    consistent: bool,
+) -> Tensor:
+    """Enlarge pictures to a size (h, w) of at most ONE_STEP times theirs."""
+    bicubic = resize(small, size)
+    operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
+    if method.name == "conditional":
+        denoise = drawing.guided(Condition(bicubic), guidance)
+        if consistent:
+            denoise = enforce(denoise, small, operator, noise_std=ROUNDING_STD)
+        report = progress if guidance == 1 else twice(progress)
+        return _conditional(denoise, bicubic, method.estimate, steps, drawing, report)
+    return _projection((small, bicubic), operator, method.estimate, steps, drawing, progress)
 
 
 def check_scale(scale: float) -> None:

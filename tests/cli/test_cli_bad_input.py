@@ -192,10 +192,10 @@ def test_a_mask_with_many_grays() -> None:
     ("arguments", "message"),
     [
         (["upscale", "photo.png"], "Missing option '--scale'."),
-        (["upscale", "photo.png", "--scale", "1.4"], "'--scale': 1.4 is not in the range 1.5<=x<=4.0."),
-        (["upscale", "photo.png", "--scale", "4.1"], "'--scale': 4.1 is not in the range 1.5<=x<=4.0."),
+        (["upscale", "photo.png", "--scale", "1.4"], "'--scale': 1.4 is not in the range 1.5<=x<=8.0."),
+        (["upscale", "photo.png", "--scale", "9"], "'--scale': 9.0 is not in the range 1.5<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "nan"], "'--scale': nan is not a number"),
-        (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.5<=x<=4.0."),
+        (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.5<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid float range."),
         (["denoise", "photo.png", "--sigma", "-1"], "'--sigma': -1.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "256"], "'--sigma': 256.0 is not in the range 0<=x<=255."),

@@ -28,6 +28,7 @@ LEAST = {
     "denoise": ["photo.png"],
     "upscale": ["photo.png", "--scale", "2"],
     "sample": ["-o", "out"],
+    "vary": ["photo.png", "--mask", "mask.png", "--reference", "style.png"],
 }
 
 
@@ -49,8 +50,9 @@ def command_of(name: str) -> click.Command:
 @pytest.mark.parametrize("command", LEAST)
 def test_defaults_are_the_functions_own(command: str) -> None:
     parameters = inspect.signature(getattr(restore, command)).parameters.values()
-    # Given another way on the command line: jumps as two options, size as w x h.
-    others = ("n", "size", "jumps", "noise", "prior", "progress", "classifier")
+    # Given another way on the command line: jumps as two options, size as w x h, a scale only with a file.
+    others = {"n", "size", "jumps", "noise", "mask", "reference", "reference_scale", "prior", "progress"}
+    others.add("classifier")  # a module of the user's
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)
     given = command_of(command).make_context(command, list(LEAST[command]), parent=program).params
@@ -61,7 +63,7 @@ def test_defaults_are_the_functions_own(command: str) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["inpaint", "denoise", "upscale", "sample", "train", "fit"])
+@pytest.mark.parametrize("command", ["inpaint", "denoise", "upscale", "sample", "vary", "train", "fit"])
 def test_help(command: str) -> None:
     done = cli(command, "--help")
     assert done.exit_code == 0
@@ -78,7 +80,7 @@ def test_help_says_units_and_defaults() -> None:
         name: " ".join(cli(name, "--help").stdout.split()) for name in main.list_commands(click.Context(main))
     }
     assert "0 to 255 as 8-bit pixels count. Default: estimated for each picture." in text["denoise"]
-    assert "1.5 to 4, fractions too" in text["upscale"]
+    assert "1.5 to 8, fractions too; above 4 in two steps" in text["upscale"]
     assert options.default_method("a", "b") == "Default: a for a sample, b for the mean."
     assert options.default_method("a", "a") == "Default: a."
     for task in ("inpaint", "upscale"):
@@ -88,6 +90,9 @@ def test_help_says_units_and_defaults() -> None:
             told = f"{method.name} {method.steps} ({method.estimate})"  # a line may end after a hyphen
             assert (told in text[task].replace("- ", "-")) == (method.steps > 1)
     assert "[default: 50; 1<=x<=1000]" in text["sample"]
+    scale = inspect.signature(restore.vary).parameters["reference_scale"].default
+    assert f"8 for shapes, too. [default: {scale}]" in text["vary"]
+    assert f"fewer are faster. [default: {catalogue.find('vary', None, 'sample').steps}]" in text["vary"]
     for name, sampler in (
         ("inpaint", "dpmpp-2m-sde, for repaint ddpm"),
         ("denoise", "dpmpp-2m-sde"),

@@ -75,7 +75,9 @@ def made(weights: Path, *arguments: object) -> tuple[Any, str, int]:
 # ------------------------------------------------------------------------------------------- samplers
 
 
-@pytest.mark.parametrize("command", ["denoise", "inpaint", "upscale", "solve", "deblur", "dejpeg", "sample"])
+@pytest.mark.parametrize(
+    "command", ["denoise", "inpaint", "upscale", "solve", "deblur", "dejpeg", "sample", "vary"]
+)
 def test_help_lists_a_sampler_while_it_is_registered(command: str) -> None:
     listed = "ddim, ddpm, heun, dpmpp-2m, dpmpp-2m-sde, langevin"
     assert listed in help_of(command)

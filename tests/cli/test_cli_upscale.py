@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 
 import restore
 from restore import images
+from restore.cli.provenance import read_history
 from restore.priors.backbone import Backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -85,3 +87,38 @@ def test_upscale_keeps_the_kind(kind: str, weights: Path) -> None:
     assert np.abs(after.alpha.astype(float) - ramp)[:, 3:-3].max() <= (1 if top > 255 else 1.6)
     if top > 255:
         assert (after.alpha[:, 3:-3] % 257 != 0).mean() > 0.9
+
+
+def test_above_4_there_are_two_steps_and_it_says_so(weights: Path, backbone: Backbone) -> None:
+    command = ["upscale", "photo.png", "--scale", 5, "--steps", 2, "--weights", weights, "-o", "out.png"]
+    done = cli(*command, "--json", "--consistent", "--report-consistency")
+    assert done.exit_code == 0
+    assert "note: photo.png: x5 is reached in two steps, through 123x103 (w x h)\n" in done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["width"], facts["height"], facts["through"]) == (185, 155, ["123x103"])
+    assert facts["apart_most"] <= 0.5  # the whole of it, not each step
+    assert np.array_equal(
+        images.read("out.png").pixels, restore.upscale(PHOTO, 5, steps=2, consistent=True, prior=backbone)
+    )
+    assert "through" not in cli(*command[:3], 4, *command[4:], "--dry-run").stderr
+
+
+def test_a_budget_covers_both_steps(weights: Path) -> None:
+    command = ["upscale", "photo.png", "--scale", 8, "--weights", weights, "--json", "-o", "out.png"]
+    done = cli(*command, "--nfe", 9)
+    assert "note: photo.png: plan: 8 network calls" in done.stderr  # two runs of two calls and two steps
+    assert json.loads(done.stdout)["planned_calls"] == 8
+    (record,) = read_history(Path("out.png")).records
+    assert record.calls == 8
+    done = cli(*command, "--nfe", 5, "--overwrite")
+    assert done.stderr == (
+        "note: photo.png: x8 is reached in two steps, through 148x124 (w x h)\n"
+        "error: a budget of 5 network calls is too small: --method projection takes at least 6\n"
+    )
+
+
+def test_a_result_that_is_too_large_is_refused(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 5 * 37 * 5 * 31)
+    done = cli("upscale", "photo.png", "--scale", 8, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "296x248 (w x h) would be 0 megapixels" in done.stderr

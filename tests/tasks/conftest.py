@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from restore.priors.backbone import Backbone
-from restore.tasks import denoise, inpaint, sample, upscale
+from restore.tasks import denoise, inpaint, sample, upscale, vary
 
 
 @pytest.fixture
@@ -15,5 +15,5 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     def shipped() -> Backbone:
         raise AssertionError("the weights were loaded for nothing")
 
-    for module in (denoise, inpaint, upscale, sample):
+    for module in (denoise, inpaint, upscale, sample, vary):
         monkeypatch.setattr(module, "shipped", shipped)

@@ -44,7 +44,7 @@ def photo(tmp_path: Path) -> Path:
 # ------------------------------------------------------------------------------------- consistency
 
 
-@pytest.mark.parametrize("scale", [1.5, 2, 2.7, 4])
+@pytest.mark.parametrize("scale", [1.5, 2, 2.7, 4, 5, 8])
 def test_consistent_upscaling_reduces_to_the_input(scale: float) -> None:
     """Also where the picture touches black and white, to half a level of 8 bits after rounding."""
     wide = ((scene(3, round(20 * scale), round(17 * scale)) - 128.0) * 2 + 128).clip(0, 255) / 255

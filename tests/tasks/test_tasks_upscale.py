@@ -20,6 +20,7 @@ from restorations import (
 
 from restore.images.resize import resize
 from restore.inverse.operators import Resize
+from restore.tasks import catalogue
 from restore.tasks import upscale as upscale_task
 from restore.tasks.catalogue import BRANCH_CALLS
 from restore.tasks.drawing import Drawing
@@ -77,6 +78,21 @@ def check_upscale_projection() -> None:
         assert (operator.forward(found) - image).abs().max() < 0.5 / 255
 
 
+def check_upscale_in_two_steps() -> None:
+    """The second run is shown the first one's result; both are reported as one."""
+    image, recorder, reports = picture(1, 3, 9, 7), Recorder(), Reports()
+    found = upscale(image, 8, estimate="mean", method="conditional", prior=recorder, progress=reports)
+    between = PRIOR.denoise(resize(image, (36, 28)), CONFIG.sigma_max)
+    assert [tuple(x.shape[-2:]) for x in recorder.states] == [(36, 28), (72, 56)]
+    assert torch.equal(found, PRIOR.denoise(resize(between, (72, 56)), CONFIG.sigma_max))
+    reports.assert_complete(2)
+    recorder, reports = Recorder(), Reports()
+    found = upscale(image, 5, steps=3, prior=recorder, progress=reports)
+    assert found.shape == (1, 3, 45, 35)
+    assert [tuple(x.shape[-2:]) for x in recorder.states] == 5 * [(30, 23)] + 5 * [(45, 35)]
+    reports.assert_complete(2 * (BRANCH_CALLS + 3))
+
+
 def check_upscale_seeds() -> None:
     for method in ("projection", "conditional"):
         assert_seeds(lambda method=method, **o: upscale(picture(1, 3, 5, 4), 2, method=method, steps=3, **o))
@@ -90,12 +106,30 @@ def test_upscale_projection() -> None:
     check_upscale_projection()
 
 
+def test_upscale_in_two_steps() -> None:
+    check_upscale_in_two_steps()
+
+
+@pytest.mark.parametrize(
+    ("scale", "sizes"),
+    [
+        (1.5, [(15, 30)]),
+        (4, [(40, 80)]),
+        (4.2, [(28, 56), (42, 84)]),
+        (6, [(40, 80), (60, 120)]),
+        (8, [(40, 80), (80, 160)]),
+    ],
+)
+def test_the_sizes_that_a_scale_goes_through(scale: float, sizes: list[tuple[int, int]]) -> None:
+    assert catalogue.enlargements((10, 20), scale) == sizes
+
+
 def test_upscale_seeds() -> None:
     check_upscale_seeds()
 
 
 @pytest.mark.parametrize(("method", "estimate"), UPSCALE_METHODS)
-@pytest.mark.parametrize("scale", [1.5, 1.7, 2, 2.25, 10 / 3, 4])
+@pytest.mark.parametrize("scale", [1.5, 1.7, 2, 2.25, 10 / 3, 4, 4.3, 6.5, 8])
 def test_upscale_sizes(method: Any, estimate: Any, scale: float) -> None:
     image = np.zeros((7, 5, 3), np.uint8)
     steps = None if (method, estimate) == ("conditional", "mean") else 2
@@ -124,6 +158,11 @@ test_the_check_finds_the_mutant = mutant_tests({
         constant(upscale_task, "ROUNDING_STD", 0.5),
         edited(upscale_task._projection, "part_of(progress, BRANCH_CALLS, 0)", "progress"),
         edited(upscale_task._projection, "bicubic, BRANCH_CALLS)", "bicubic, 1)"),
+    ],
+    check_upscale_in_two_steps: [
+        constant(catalogue, "ONE_STEP", 8.0),
+        constant(catalogue, "SCALES", (2.0, 8.0)),
+        edited(upscale_task.upscale, "part_progress(progress, number, len(sizes))", "progress"),
     ],
     check_upscale_seeds: IGNORED_SEEDS,
 })  # fmt: skip

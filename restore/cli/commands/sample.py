@@ -13,13 +13,14 @@ import click
 from restore import images
 from restore.cli import jobs
 from restore.cli.jobs import Job
-from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
 from restore.cli.parameters import SAMPLER, FileList, Number, Size, late_option
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
 from restore.cli.registry import register
 from restore.cli.reporter import Reporter
+from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.diffusion.samplers import SAMPLERS, named_sampler
 from restore.diffusion.sigmas import LADDERS
 from restore.errors import ConfigError
@@ -92,7 +93,7 @@ if TYPE_CHECKING:
     help="--stages only: noise on what an upscaler is shown, 0 to 50 of 255.  [default: 4]",
 )  # fmt: skip
 @SEED
-@with_settings(OVERWRITE, ENSEMBLE, *MODEL)
+@with_settings(OVERWRITE, TRAJECTORY, ENSEMBLE, *MODEL)
 def sample(
     settings: Settings, count: int, size: tuple[int, int], stages: tuple[str, ...], **options: Any
 ) -> None:
@@ -114,6 +115,7 @@ def sample(
     except ValueError as error:
         raise click.UsageError(f"--{error}") from None
     options["vectors"] = _vectors(options.pop("vectors"), options.pop("text"), options.pop("encoder"))
+    check_trajectory(settings, [], [Job(None, path) for path in paths[:-1]])
     reporter, recorder = Reporter(settings, 1), Recorder()
     h, w = size
     if settings.dry_run:
@@ -125,7 +127,7 @@ def sample(
         settings = replace(settings, weights=_file(stages[0]))
         options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
         options |= {"stages": stages[1:], "settings": settings}
-    loader = PriorLoader(settings, reporter.loaded)
+    loader, trajectories = PriorLoader(settings, reporter.loaded), Trajectories(settings)
     reporter.begin("sampling")
 
     def progress(done: int, total: int) -> None:
@@ -134,7 +136,7 @@ def sample(
 
     try:
         try:
-            drawn = _drawn(count, size, loader.prior, progress, options)
+            drawn = _drawn(count, size, trajectories.recorded(loader.prior), progress, options)
         except ValueError as error:
             raise ConfigError(str(error)) from None
         for path, picture in zip(paths, drawn, strict=True):
@@ -143,6 +145,7 @@ def sample(
             jobs.write(Job(None, path), picture, overwrite=settings.overwrite)
             h, w = picture.size
             reporter.result(str(path), output=str(path), width=w, height=h, status="done")
+        trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
     finally:
         reporter.close()
 

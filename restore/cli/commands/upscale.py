@@ -39,6 +39,8 @@ from restore.cli.runner import run_command
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from restore.priors.protocol import Prior
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
 @INPUTS
 @click.option(
     "--scale", type=Number(*catalogue.SCALES), required=True, metavar="S",
-    help="How many times wider and higher, 1.5 to 4, fractions too.",
+    help="How many times wider and higher, 1.5 to 8, fractions too; above 4 in two steps, each of them a "
+    "whole run.",
 )  # fmt: skip
 @estimate_option("sample")
 @method_option(
@@ -101,9 +104,15 @@ class UpscalePlan(Plan):
     def __init__(self, source: Source, options: Options, scale: float):
         super().__init__(source, options)
         self.scale = scale
-        h, w = source.picture.size
-        self.size = round(h * scale), round(w * scale)
+        *self.between, self.size = catalogue.enlargements(source.picture.size, scale)
         check_result_size(source.name, self.size, "--scale")
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        through = [f"{w}x{h}" for h, w in self.between]
+        if not through:
+            return Choice(dict(self.options))
+        note = f"{self.source.name}: x{self.scale:g} is reached in two steps, through {through[0]} (w x h)"
+        return Choice(dict(self.options), {"through": through}, (note,))
 
     def workload(self, options: Options, prior: Prior) -> Workload:
         from restore.tasks.upscale import upscale
@@ -115,9 +124,12 @@ class UpscalePlan(Plan):
         def trial(options: Options) -> int:
             steps = None if method.one_call else 2
             upscale(piece, self.scale, prior=prior, **{**options, "steps": steps})
-            return math.prod(round(side * self.scale) for side in piece.shape[:2])
+            sizes = catalogue.enlargements((piece.shape[0], piece.shape[1]), self.scale)
+            return sum(map(math.prod, sizes)) // len(sizes)
 
-        return Workload("upscale", prior.computed(self.size), trial)
+        sizes = (*self.between, self.size)
+        computed = sum(prior.computed(size) for size in sizes) // len(sizes)
+        return Workload("upscale", computed, trial, times=len(sizes))
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.upscale import upscale
