@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.diffusion.samplers import Variance, named_sampler
+from restore.diffusion.samplers import LearnedVariance, Variance, named_sampler
 from restore.diffusion.seeds import check_seed, picture_rng
 from restore.diffusion.sigmas import check_pure_noise
 from restore.diffusion.sigmas import ladder as named_ladder
 from restore.diffusion.thresholding import Thresholding, thresholded
+from restore.errors import WeightsError
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
@@ -116,6 +117,8 @@ def sample(
     prior = prior or shipped()
     sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
     check_pure_noise(sigmas[0])
+    if variance == "learned" and not isinstance(prior.denoiser(), LearnedVariance):
+        raise WeightsError("these weights have no learned variance; pass small or large")
     told = Told(prior, n, label, vectors, guidance, classifier, seed)
     pictures = []
     for first in range(0, n, BATCH):

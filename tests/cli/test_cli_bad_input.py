@@ -248,7 +248,8 @@ def test_a_mask_with_many_grays() -> None:
         ),
         (
             [*INPAINT, "--sampler", "euler"],
-            "'--sampler': 'euler' is not one of 'ddim', 'ddpm', 'heun', 'dpmpp-2m', 'langevin'.",
+            "'--sampler': 'euler' is not one of 'ddim', 'ddpm', 'heun', 'dpmpp-2m', "
+            "'dpmpp-2m-sde', 'langevin'.",
         ),
         (["denoise", "photo.png", "--tile", "63"], "'--tile': 63 is not in the range x>=64."),
         (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a valid integer range."),

@@ -47,7 +47,9 @@ def test_states_above_and_estimates_below(weights: Path, backbone: Backbone) -> 
     film = frames("way/out-trajectory.gif")
     assert [frame.shape for frame in film] == 3 * [(H, 2 * W + 2, 3)]
     last = np.concatenate([sheet[:H, -W:], sheet[-H:, -W:]], axis=1).astype(int)
-    assert np.abs(np.delete(film[-1].astype(int), [W, W + 1], axis=1) - last).mean() < 8  # 256 colours
+    assert (
+        np.abs(np.delete(film[-1].astype(int), [W, W + 1], axis=1) - last).mean() < 14
+    )  # 256 colours of noise
     with Image.open("way/out-trajectory.gif") as opened:
         assert opened.info["loop"] == 0
 

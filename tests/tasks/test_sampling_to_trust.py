@@ -1,0 +1,120 @@
+"""What sampling once got wrong, from the commands and the functions: schedules, variances, consistency."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from commands import cli
+from networks import SMALL, random_backbone, random_network
+from PIL import Image
+from recording import Recorder, box_mask
+from training_runs import ONLY_PRIOR, encoded, photograph, tensors_of, tiny_run, train
+
+from restore import sample, upscale
+from restore.diffusion import schedule as schedules
+from restore.priors.backbone import Backbone, BackboneConfig
+from restore.priors.checkpoint import save
+from restore.tasks.consistency import reduced
+from restore.training.config import on_its_schedule
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(photograph(24, 32)).save("photo.png")
+    Image.fromarray(box_mask(24, 32, 6, 12, 8, 16)).save("mask.png")
+    return tmp_path
+
+
+def weights(path: str, **changes: Any) -> Backbone:
+    config = BackboneConfig(SMALL, **changes)
+    backbone = Backbone(random_network(config.network), config)
+    save(backbone, path, dtype=torch.float32)
+    return backbone
+
+
+# --- schedules ------------------------------------------------------------------------------------
+
+
+def test_schedules_train_different_weights_and_draw_different_pictures(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "0.png").write_bytes(encoded(photograph(40, 48)))
+    found = {}
+    for name in ("linear", "constant", "exponential"):
+        config = tiny_run(tmp_path / "p", tmp_path / name, steps=3)
+        config = replace(config, mix=ONLY_PRIOR, backbone=replace(config.backbone, schedule=name))
+        made = train(on_its_schedule(config))
+        found[name] = tensors_of(made)["head.weight"].numpy().tobytes()
+    assert len(set(found.values())) == 3
+
+
+def test_a_schedule_travels_and_is_walked(here: Path) -> None:
+    weights("w.safetensors", schedule="linear", steps=200, beta_start=1e-3, beta_end=0.09)
+    options = ("--weights", "w.safetensors", "--size", 16, "--steps", 5, "--ladder", "schedule")
+    assert cli("sample", "-o", "a", *options).exit_code == 0
+    recorder = Recorder()
+    recorder.schedule = schedules.linear(200, 1e-3, 0.09)
+    sample(size=(4, 4), steps=5, ladder="schedule", sampler="ddim", prior=recorder)
+    expected = recorder.schedule.sigmas[[199, 149, 100, 50, 0]].tolist()
+    assert recorder.sigmas == pytest.approx(expected, rel=0.05)  # of 199 steps a quarter is no whole number
+    assert "weights.py" not in cli("schedule", "--weights", "w.safetensors").stdout
+    table = cli("schedule", "--weights", "w.safetensors").stdout
+    assert table.startswith("of the weights, 200 steps")
+    assert f"{0.09:.4g}" in table.splitlines()[-2]
+
+
+@pytest.mark.parametrize("command", ["sample", "inpaint"])
+def test_a_schedule_that_ends_before_noise_is_refused(here: Path, command: str) -> None:
+    top = float(schedules.linear(100).sigmas[-1])
+    weights("w.safetensors", schedule="linear", steps=100, sigma_max=top)
+    if command == "sample":
+        done = cli("sample", "-o", "a", "--weights", "w.safetensors", "--size", 16)
+    else:
+        words = ("--mask", "mask.png", "--method", "repaint", "--weights", "w.safetensors")
+        done = cli("inpaint", "photo.png", *words)
+    assert done.exit_code == 1
+    assert "end before pure noise: at their highest noise level, 0.662, the share" in done.stderr
+
+
+def test_eta_counts() -> None:
+    prior = random_backbone()
+    options = {"size": (8, 8), "steps": 4, "sampler": "ddim", "prior": prior}
+    assert not torch.equal(sample(**options), sample(**options, eta=1.0))
+    assert torch.equal(sample(**options), sample(**options, eta=0.0))
+
+
+# --- consistency ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["conditional", "projection"])
+@pytest.mark.parametrize("estimate", ["sample", "mean"])
+def test_enlargements_reproduce_their_input(method: str, estimate: Any) -> None:
+    prior, small = random_backbone(), photograph(20, 24)
+    large = upscale(small, 2, method=method, estimate=estimate, steps=None, prior=prior)
+    assert apart(large, small) < 0.502
+    if method == "conditional":
+        free = upscale(small, 2, method=method, estimate=estimate, consistent=False, prior=prior)
+        assert apart(free, small) > 3
+
+
+def test_noise_of_the_input_need_not_be_kept() -> None:
+    noisy = photograph(48, 48) + np.random.default_rng(0).normal(0, 12, (48, 48, 3))
+    noisy = noisy.clip(0, 255).round().astype(np.uint8)
+    prior = random_backbone()
+    large = upscale(noisy, 2, method="conditional", steps=3, prior=prior)
+    assert apart(large, noisy) > 3
+    assert (
+        apart(upscale(noisy, 2, method="conditional", steps=3, consistent=True, prior=prior), noisy) < 0.502
+    )
+
+
+def apart(large: np.ndarray, small: np.ndarray) -> float:
+    """The largest difference of an enlargement, reduced again, from the input, in gray levels."""
+    return reduced(np.asarray(large), small)[0]
