@@ -47,9 +47,7 @@ def test_states_above_and_estimates_below(weights: Path, backbone: Backbone) -> 
     film = frames("way/out-trajectory.gif")
     assert [frame.shape for frame in film] == 3 * [(H, 2 * W + 2, 3)]
     last = np.concatenate([sheet[:H, -W:], sheet[-H:, -W:]], axis=1).astype(int)
-    assert (
-        np.abs(np.delete(film[-1].astype(int), [W, W + 1], axis=1) - last).mean() < 14
-    )  # 256 colours of noise
+    assert np.abs(np.delete(film[-1].astype(int), [W, W + 1], axis=1) - last).mean() < 16  # 256 colours
     with Image.open("way/out-trajectory.gif") as opened:
         assert opened.info["loop"] == 0
 
@@ -79,7 +77,7 @@ def test_tiny_pictures_are_enlarged_and_large_ones_reduced(
         ["inpaint", "photo.png", "--mask", "mask.png"],
         ["upscale", "photo.png", "--scale", 2],
         ["dejpeg", "photo.png", "--quality", 30, "--estimate", "sample"],
-        ["solve", "photo.png", "--operator", "gray", "--estimate", "sample", "--method", "pigdm"],
+        ["solve", "photo.png", "--operator", "gray", "--estimate", "sample", "--method", "ddnm"],
     ],
     ids=lambda words: words[0],
 )
@@ -126,6 +124,7 @@ def test_what_is_there_is_kept(weights: Path) -> None:
     command = [*VARY, "--steps", 2, "--weights", weights]
     assert cli(*command).exit_code == 0
     before = Path("way/out-trajectory.png").read_bytes()
+    assert "note: out.png is there already and was kept" in cli(*command).stderr
     Path("out.png").unlink()
     done = cli(*command, "--seed", 1)
     assert (done.exit_code, done.stdout) == (1, "")
