@@ -72,14 +72,10 @@ class Trajectories:
 
 
 def check_trajectory(settings: Settings, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
-<<<<<<< HEAD
-    """Refuse a trajectory that cannot be written, before anything is computed. todo: jobs not yet done."""
-=======
     """Refuse a trajectory that cannot be written, before anything is computed.
 
     todo: the jobs whose outputs are not there yet.
     """
->>>>>>> helper-d
     folder = settings.trajectory
     if folder is None:
         return
