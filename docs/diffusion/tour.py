@@ -13,8 +13,8 @@
 # %% [markdown]
 # # A tour of diffusion, with the network in the package
 #
-# `jupytext --to ipynb tour.py` makes a notebook of this file, and Jupyter with the jupytext extension opens it as one.
-# It needs `pip install 'restore-diffusion[plot]'` and about a minute on two CPU cores.
+# `jupytext --to ipynb tour.py` makes a notebook of this file, and Jupyter with the jupytext extension opens
+# it as one. It needs `pip install 'restore-diffusion[plot]'` and about a minute on two CPU cores.
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,7 +34,7 @@ denoise = prior.denoiser()
 
 
 def show(pictures: list[torch.Tensor], titles: list[str]) -> None:
-    figure, axes = plt.subplots(1, len(pictures), figsize=(2 * len(pictures), 2.2), layout="constrained")
+    _, axes = plt.subplots(1, len(pictures), figsize=(2 * len(pictures), 2.2), layout="constrained")
     for place, picture, title in zip(axes, pictures, titles, strict=True):
         place.imshow(picture[0].clamp(0, 1).permute(1, 2, 0).numpy())
         place.set_title(title, fontsize=8)
@@ -44,11 +44,11 @@ def show(pictures: list[torch.Tensor], titles: list[str]) -> None:
 # %% [markdown]
 # ## Schedules
 #
-# A schedule is a list of betas. All else follows: the share of signal `abar`, and the noise level `sigma` of a picture in
-# [0, 1] that is as noisy.
+# A schedule is a list of betas. All else follows: the share of signal `abar`, and the noise level `sigma`
+# of a picture in [0, 1] that is as noisy.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 for name in ("linear", "cosine", "sigmoid", "exponential"):
     each = schedules.named(name)
     axes[0].plot(each.alphas_cumprod.numpy(), label=name)
@@ -78,8 +78,8 @@ show(as_seen, [f"t = {t}" for t in timesteps])
 # %% [markdown]
 # ## What the network knows
 #
-# One call gives the mean of all pictures that the state could have come from. At little noise it is the picture, at much
-# noise it is blurred, and in the end it is the mean of all photographs.
+# One call gives the mean of all pictures that the state could have come from. At little noise it is the
+# picture, at much noise it is blurred, and in the end it is the mean of all photographs.
 
 # %%
 known = [denoise(x, float(linear.sigmas[t])) for x, t in zip(states, timesteps, strict=True)]
@@ -90,8 +90,8 @@ assert errors == sorted(errors), "the more noise, the less is known"
 # %% [markdown]
 # ## The score
 #
-# `(E[x0 | x] - x) / sigma^2` is the gradient of the logarithm of the density: it points from the noise to the picture.
-# Along it the state becomes more likely.
+# `(E[x0 | x] - x) / sigma^2` is the gradient of the logarithm of the density: it points from the noise to
+# the picture. Along it the state becomes more likely.
 
 # %%
 sigma = float(linear.sigmas[200])
@@ -105,8 +105,8 @@ assert cosine > 0.95
 # %% [markdown]
 # ## Back
 #
-# Samplers step through falling noise levels. From the same noise, deterministic ones come to the same picture, the sooner
-# the higher their order; random ones draw another one.
+# Samplers step through falling noise levels. From the same noise, deterministic ones come to the same
+# picture, the sooner the higher their order; random ones draw another one.
 
 # %%
 levels = ladder("log-snr", 16, linear, lowest=prior.sigma_min, highest=prior.sigma_max)
@@ -132,7 +132,8 @@ show([clean, *varied], ["picture", "variation", "another", "another"])
 # %% [markdown]
 # ## How exact is it?
 #
-# For pictures whose pixels are drawn from a Gaussian, the denoiser is known, and so is what a sampler should give.
+# For pictures whose pixels are drawn from a Gaussian, the denoiser is known, and so is what a sampler
+# should give.
 
 # %%
 mean, std = 0.4, 0.2

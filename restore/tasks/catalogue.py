@@ -128,7 +128,7 @@ _METHODS = (
     Method("dejpeg", "blind", "mean", 1),
     Method("dejpeg", "ddnm", "sample", 6, default=True, sampler="ddim", before=1),
     Method("dejpeg", "dps", "sample", 20, before=1, gradient=True),
-    Method("vary", "sdedit", "sample", 12, default=True, sampler="dpmpp-2m-sde"),
+    Method("vary", "sdedit", "sample", 12, default=True, sampler="dpmpp-2m"),
 )
 TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve", "vary")
 

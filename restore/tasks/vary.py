@@ -71,8 +71,8 @@ def vary(
         over colour and light, 8 the shapes, too. The low frequencies of the result are within a level of 8
         bits of the reference's, mostly within a tenth.
     sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`; None is ``dpmpp-2m-sde``, which follows the
-        reverse process.
+        One of `restore.diffusion.samplers.SAMPLERS`; None is ``dpmpp-2m``, whose randomness is that of
+        the noise that was added, and which keeps more of the picture than samplers that draw more.
     steps : int, optional
         Steps from that noise level to a clean picture, spaced as Karras et al. [3]_ have it; None is 12.
     seed : int

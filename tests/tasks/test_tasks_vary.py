@@ -140,8 +140,8 @@ def test_vary(check: Callable[[], None]) -> None:
 def test_what_stays_is_what_the_noise_leaves(strength: float) -> None:
     """Correlation with the picture, for pictures from the prior: in closed form.
 
-    DDPM with draws from the exact posterior gives a draw of x0 | x. DDIM is linear here: it carries over the
-    correlation of x, whatever its steps.
+    DDPM with draws from the exact posterior gives a draw of x0 | x. The probability flow is linear here: it
+    carries over the correlation of x, whatever its steps.
     """
     image = 0.5 + 0.25 * generator_noise(3)(torch.empty(1, 3, 96, 96)).float()
     share = PRIOR.std**2 / (PRIOR.std**2 + noise_level(strength, Recorder()) ** 2)

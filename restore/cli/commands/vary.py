@@ -91,7 +91,7 @@ MANY = (
     help="Steps from that noise level to a clean picture; fewer are faster.  "
     f"[default: {catalogue.find('vary', None, 'sample').steps}]",
 )  # fmt: skip
-@sampler_option("dpmpp-2m-sde")
+@sampler_option("dpmpp-2m")
 @SEED
 @with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
