@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from restore.errors import ConfigError
 from restore.priors.given import one_hot
@@ -79,6 +79,18 @@ def read_conditions(data: DataConfig) -> Conditions:
     if len(labels) < 2:
         raise ConfigError(f"{data.condition}: expected two labels or more, got {labels[0]!r} alone")
     return Conditions(labels, one_hot([labels.index(value) for value in values], len(labels)))
+
+
+def dropped(given: Tensor | None, share: float, generator: Generator | None) -> Tensor | None:
+    """Tell nothing of about a share of the pictures ``(b, d)``, for classifier-free guidance.
+
+    References
+    ----------
+    J. Ho, T. Salimans, "Classifier-Free Diffusion Guidance", 2022, arXiv:2207.12598, algorithm 1.
+    """
+    if given is None:
+        return None
+    return given * (torch.rand(len(given), 1, device=given.device, generator=generator) >= share)
 
 
 def _folder(name: str) -> str:

@@ -24,6 +24,7 @@ from restore.priors.unet import UNet
 from restore.training import validation
 from restore.training.averages import Averages
 from restore.training.batches import TASKS, Batch, make_batch
+from restore.training.conditions import dropped
 from restore.training.config import TrainConfig
 from restore.training.data import some_faded, some_gray
 from restore.training.first_network import first_network
@@ -109,10 +110,7 @@ class Trainer:
         crops = some_faded(crops, config.data.faded, self.generator)
         crops = some_gray(crops, config.data.gray, self.generator)
         batch = make_batch(crops, config.mix, self.levels, generator=self.generator, rng=self.rng)
-        if given is None:
-            return batch
-        kept = torch.rand(len(given), 1, device=self.device, generator=self.generator) >= config.data.drop
-        return replace(batch, given=given * kept)
+        return replace(batch, given=dropped(given, config.data.drop, self.generator))
 
     def seed(self) -> int:
         """Each step and each process draws its own numbers, the same ones after a resume."""
