@@ -30,7 +30,7 @@ VARIANCES = ("small", "large", "learned")
 @click.option(
     "--method", type=click.Choice(list(STEPS)), default="bound", show_default=True,
     help="bound: the variational bound, in one network call a step. ode: the density by the probability-flow "
-    "equation, in four calls a step and their gradients, some five times slower.",
+    "equation, in four calls a step and their gradients; by default some three times slower.",
 )  # fmt: skip
 @click.option(
     "--steps", type=click.IntRange(2, 10_000), metavar="N",
