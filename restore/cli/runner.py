@@ -48,8 +48,8 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
     check_map(settings, planned.jobs, command.reads)
-    check_trajectory(settings, planned.jobs)
     todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
+    check_trajectory(settings, planned.jobs, todo)
     runner = Runner(command, settings, len(todo))
     reporter = runner.reporter
     try:

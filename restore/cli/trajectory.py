@@ -71,16 +71,19 @@ class Trajectories:
         return written
 
 
-def check_trajectory(settings: Settings, jobs: Sequence[Job]) -> None:
-    """Refuse a trajectory that cannot be written, before anything is computed."""
+def check_trajectory(settings: Settings, jobs: Sequence[Job], todo: Sequence[Job]) -> None:
+    """Refuse a trajectory that cannot be written, before anything is computed.
+
+    todo: the jobs whose outputs are not there yet.
+    """
     folder = settings.trajectory
     if folder is None:
         return
     if len({job.source for job in jobs}) > 1:
         raise click.UsageError(f"--trajectory {folder} is of one picture, got several; pass one")
-    if settings.dry_run:
+    if settings.dry_run or not todo:
         return
-    stems = "|".join({re.escape(trajectory_name(job)) for job in jobs})
+    stems = "|".join({re.escape(trajectory_name(job)) for job in todo})
     ours = re.compile(rf"({stems})(-\d+)?\.(png|gif)")
     there = sorted(path for path in folder.iterdir() if ours.fullmatch(path.name)) if folder.is_dir() else []
     check_new(there, folder, overwrite=settings.overwrite)

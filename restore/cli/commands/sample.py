@@ -55,7 +55,7 @@ def sample(settings: Settings, count: int, size: tuple[int, int], **options: Any
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
-    check_trajectory(settings, [Job(None, path) for path in paths[:-1]])
+    check_trajectory(settings, [], [Job(None, path) for path in paths[:-1]])
     reporter, recorder = Reporter(settings, 1), Recorder()
     h, w = size
     if settings.dry_run:
