@@ -7,12 +7,12 @@ Needs scikit-learn. The second network could be the shipped one, `restore.load()
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from digits import recipe, write_digits
+from common import options_of, write_digits
+from digits import recipe
 from torchvision.utils import save_image
 
 import restore
@@ -22,7 +22,7 @@ from restore.training.trainer import train
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--draw-steps", type=int, default=50)

@@ -9,10 +9,10 @@ does this for folders, with a table and a plot.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
+from common import options_of
 
 import restore
 from restore.diffusion.seeds import seeded_rng
@@ -22,7 +22,7 @@ from restore.training.data import read_pictures
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--count", type=int, default=64)

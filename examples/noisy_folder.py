@@ -9,9 +9,10 @@ pictures are cleaned, a prior is trained on the result, and what it draws and re
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
+
+from common import options_of
 
 from restore.fitting.from_noisy import train_from_noisy
 from restore.priors.backbone import BackboneConfig
@@ -21,7 +22,7 @@ from restore.training.config import DataConfig, FitConfig, RunConfig, TrainConfi
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = options_of(__doc__)
     parser.add_argument("noisy", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
