@@ -16,7 +16,7 @@ from common import options_of
 
 import restore
 from restore.diffusion.seeds import seeded_rng
-from restore.evaluation.likelihood import FlowPath, flow_bits, respaced
+from restore.evaluation.likelihood import FlowPath, flow_bits, known_process, respaced
 from restore.training.bound import variational_bound
 from restore.training.data import read_pictures
 
@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = found[:: max(1, len(found) // options.count)][: options.count]
     pixels = torch.stack([torch.from_numpy(picture.copy()) for picture in chosen])
     digits = pixels.permute(0, 3, 1, 2).float() / 255
-    schedule = respaced(prior.schedule, options.steps)
+    known = known_process(prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
+    schedule = respaced(known, options.steps)
     path = FlowPath(prior.sigma_min, prior.sigma_max, max(1, options.steps // 4), 1)
     print(f"{'bits per dimension':>22}  {'bound':>7}  {'flow':>7}")
     for name, pictures in {

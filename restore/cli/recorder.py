@@ -119,6 +119,8 @@ def _word(value: Any, names: Mapping[Path | None, str]) -> str:
     """Write a value as on the command line."""
     if isinstance(value, Path):
         return names.get(value, value.name)
-    if isinstance(value, tuple):  # a size, (h, w)
+    if isinstance(value, tuple):  # files, or a size, (h, w)
+        if isinstance(value[0], str):
+            return ",".join(names.get(Path(each), Path(each).name) for each in value)
         return "x".join(map(str, reversed(value)))
     return str(value)

@@ -77,10 +77,21 @@ def picture_rng(seed: int, picture: int) -> Rng:
     >>> torch.equal(picture_rng(7, 0)(like), picture_rng(7, 1)(like))
     False
     """
+    return seeded_rng(mixed_seed(seed, picture))
+
+
+def mixed_seed(*numbers: int) -> int:
+    """Give one seed for several numbers, each 0 or more.
+
+    Examples
+    --------
+    >>> mixed_seed(7, 0) == mixed_seed(0, 7)
+    False
+    """
     import numpy as np
 
-    (mixed,) = np.random.SeedSequence((seed, picture)).generate_state(1, np.uint64)
-    return seeded_rng(int(mixed) >> 1)
+    (mixed,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return int(mixed) >> 1
 
 
 def draw_seed(seed: int, draw: int) -> int:

@@ -244,7 +244,7 @@ def repaint_sigmas(
 LADDERS = ("karras", "log-snr", "schedule")
 """The names of `ladder`."""
 
-PURE_NOISE = 4.9
+PURE_NOISE = 4.98
 """The noise level from which a state counts as pure noise, [0, 1] units: a share of signal of 1 %."""
 
 

@@ -15,7 +15,7 @@ Thresholding = Literal["static", "dynamic", "none"]
 """``static`` clips to [0, 1], ``dynamic`` scales what is beyond into it, ``none`` does nothing."""
 
 THRESHOLDINGS: tuple[Thresholding, ...] = get_args(Thresholding)
-PERCENTILE = 0.995  # Imagen's
+PERCENTILE = 0.995  # of Saharia et al. (2022)
 
 
 def thresholded(denoise: Denoiser, thresholding: Thresholding = "static") -> Denoiser:
@@ -55,12 +55,12 @@ def thresholded(denoise: Denoiser, thresholding: Thresholding = "static") -> Den
     if thresholding not in THRESHOLDINGS:
         raise ValueError(f"thresholding is one of {', '.join(THRESHOLDINGS)}, got {thresholding!r}")
     limit = _static if thresholding == "static" else _dynamic
-    return mapped(denoise, lambda x0, sigma: limit(x0))
+    return mapped(denoise, lambda x, x0, sigma: limit(x0))
 
 
 def mapped(
     denoise: Denoiser,
-    after: Callable[[Tensor, float], Tensor],
+    after: Callable[[Tensor, Tensor, float], Tensor],
     before: Callable[[Tensor, float], Tensor] | None = None,
 ) -> Denoiser:
     """Change what a denoiser answers, and what it sees; a learned variance stays what it is.
@@ -68,7 +68,7 @@ def mapped(
     Parameters
     ----------
     denoise : ``(x, sigma) -> E[x0 | x]``.
-    after : ``(x0, sigma)`` to the answer.
+    after : ``(x, x0, sigma)`` to the answer; x is the state before ``before``.
     before : ``(x, sigma)`` to what the denoiser sees; None is x itself.
 
     Returns
@@ -78,7 +78,7 @@ def mapped(
     Examples
     --------
     >>> import torch
-    >>> half = mapped(lambda x, sigma: x, lambda x0, sigma: x0 / 2)
+    >>> half = mapped(lambda x, sigma: x, lambda x, x0, sigma: x0 / 2)
     >>> float(half(torch.ones(1, 3, 2, 2), 0.1).mean())
     0.5
     """
@@ -86,7 +86,7 @@ def mapped(
         return _MappedVariance(denoise, after, before)
 
     def changed(x: Tensor, sigma: float) -> Tensor:
-        return after(denoise(x if before is None else before(x, sigma), sigma), sigma)
+        return after(x, denoise(x if before is None else before(x, sigma), sigma), sigma)
 
     return changed
 
@@ -97,7 +97,7 @@ class _MappedVariance:
     def __init__(
         self,
         denoise: LearnedVariance,
-        after: Callable[[Tensor, float], Tensor],
+        after: Callable[[Tensor, Tensor, float], Tensor],
         before: Callable[[Tensor, float], Tensor] | None,
     ):
         self._denoise, self._after, self._before = denoise, after, before
@@ -109,7 +109,7 @@ class _MappedVariance:
         x0, between = self._denoise.with_variance(
             x if self._before is None else self._before(x, sigma), sigma
         )
-        return self._after(x0, sigma), between
+        return self._after(x, x0, sigma), between
 
 
 def _static(x0: Tensor) -> Tensor:

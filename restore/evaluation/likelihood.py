@@ -21,15 +21,42 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from restore.diffusion.coordinates import from_network, signal_and_noise_of, to_network
+from restore.diffusion.coordinates import alphas_cumprod_of, from_network, signal_and_noise_of, to_network
 from restore.diffusion.schedule import Schedule
-from restore.diffusion.sigmas import log_sigma
+from restore.diffusion.sigmas import known_levels, log_sigma
 from restore.errors import NumbersError
 from restore.training.bound import check_eight_bit
 from restore.types import Denoiser, Progress, Rng
 
 LEVELS = 255
 """Bins of width 1 / 255 around the values of 8-bit pictures."""
+
+
+def known_process(schedule: Schedule, *, lowest: float, highest: float) -> Schedule:
+    """Give the process of the timesteps between two noise levels, those that a network knows.
+
+    Beyond its highest level a network sees what it was never trained on, and the bound would be of that.
+
+    Parameters
+    ----------
+    schedule : of T timesteps.
+    lowest, highest : noise levels, [0, 1] units.
+
+    Raises
+    ------
+    WeightsError
+        Where no timestep lies between them.
+
+    Examples
+    --------
+    >>> from restore.diffusion.schedule import cosine
+    >>> float(known_process(cosine(), lowest=0.01, highest=80.0).sigmas[-1]) <= 80
+    True
+    """
+    levels = known_levels(schedule, lowest=lowest, highest=highest)
+    abar = alphas_cumprod_of(torch.tensor(levels, dtype=torch.float64))
+    before = torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])
+    return Schedule(1 - abar / before)
 
 
 def respaced(schedule: Schedule, steps: int) -> Schedule:

@@ -20,7 +20,7 @@ from restore.diffusion.seeds import picture_rng
 from restore.errors import ConfigError, ImageError, NumbersError
 from restore.evaluation.cases import to_bytes
 from restore.evaluation.columns import Metric
-from restore.evaluation.likelihood import FlowPath, flow_bits, noise_bits, respaced
+from restore.evaluation.likelihood import FlowPath, flow_bits, known_process, noise_bits, respaced
 from restore.evaluation.observer import SILENT, Observer
 from restore.evaluation.pictures import Picture, PictureSet
 from restore.evaluation.results import Row, Scored, Table
@@ -88,14 +88,15 @@ class ByBound(Rule):
             raise ConfigError(
                 "--variance learned: these weights have no learned variance; use small or large"
             )
-        self._variance, self._schedule = variance, _respaced(prior.schedule, steps)
+        known = known_process(prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
+        self._variance, self._schedule = variance, _respaced(known, steps)
         self._denoise = prior.denoiser()
         self.name = f"bound, {steps} steps"
         low, high = (to_255(float(self._schedule.sigmas[end])) for end in (0, -1))
         self.description = (
             "Variational bound (Ho et al. 2020, arXiv:2006.11239, eq. 5): what the true number is at most, "
-            f"but for the chance of one draw at each timestep. {steps} of the {prior.schedule.steps} "
-            f"timesteps, even in log SNR, sigma {low:.3g} to {high:.4g} of 255; reverse variance "
+            f"but for the chance of one draw at each timestep. {steps} of the {known.steps} timesteps that "
+            f"the network knows, even in log SNR, sigma {low:.3g} to {high:.4g} of 255; reverse variance "
             f"{variance}. The decoder is a Gaussian around the answer at sigma {low:.3g}, in bins of 8 "
             f"bits. {_shown(prior)}. {_PICTURES}"
         )

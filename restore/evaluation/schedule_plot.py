@@ -11,7 +11,8 @@ from restore.diffusion.coordinates import to_network
 from restore.diffusion.samplers import named_sampler
 from restore.diffusion.schedule import Schedule
 from restore.diffusion.seeds import picture_rng, seeded_rng
-from restore.diffusion.sigmas import even_t
+from restore.diffusion.sigmas import even_t, known_levels
+from restore.diffusion.thresholding import thresholded
 from restore.evaluation.plot import check
 from restore.priors.protocol import Prior
 
@@ -64,7 +65,7 @@ def strip(photo: Tensor, schedule: Schedule, prior: Prior, seed: int = 0) -> Str
     levels = [float(schedule.sigmas[t]) for t in timesteps]
     noise = rng(photo)
     states = [photo + sigma * noise for sigma in levels]
-    denoise = prior.denoiser()
+    denoise = thresholded(prior.denoiser())
     called = [min(sigma, prior.sigma_max) for sigma in levels]
     known = [denoise((photo + sigma * noise).to(prior.device), sigma).cpu() for sigma in called]
     ends = {"lowest": prior.sigma_min, "highest": prior.sigma_max}
@@ -74,7 +75,7 @@ def strip(photo: Tensor, schedule: Schedule, prior: Prior, seed: int = 0) -> Str
         seen.append(shown(x.cpu(), sigma))
         return denoise(x, sigma)
 
-    sigmas = even_t(schedule, min(50, schedule.steps), **ends)
+    sigmas = even_t(schedule, min(50, len(known_levels(schedule, **ends))), **ends)
     start = (0.5 + sigmas[0] * picture_rng(seed, 1)(photo)).to(prior.device)
     drawn = named_sampler("ddim")(watched, start, sigmas).cpu()
     path = [*seen, drawn.clamp(0, 1)]
@@ -132,7 +133,7 @@ def _curves(place: Axes, schedules: Mapping[str, Schedule], quantity: str) -> No
 def _draw(axes: Sequence[Sequence[Axes]], name: str, found: Strip) -> None:
     rows = (
         (found.forward, "to noise"),
-        (found.known, "what is known of it"),
+        (found.known, "clean estimate"),
         (found.back, "noise to a new picture"),
     )
     for row, (pictures, title) in zip(axes, rows, strict=True):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from restore import images
+from restore.diffusion.sigmas import PURE_NOISE
 from restore.images.canvas import canvas
 from restore.priors.backbone import Backbone
 from restore.tasks.denoise import denoise
@@ -33,8 +34,10 @@ def show(prior: Backbone, pairs: Sequence[tuple[Path, Path]], out: Path, *, side
     out : the folder.
     side : of the samples in pixels, that of the training crops.
     """
-    drawn = sample(SAMPLES, size=(side, side), steps=STEPS, prior=prior)
-    _write(out / "samples.png", _grid([list(drawn.chunk(SAMPLES))[k : k + 3] for k in range(0, SAMPLES, 3)]))
+    if prior.sigma_max >= PURE_NOISE:  # else it cannot begin at noise
+        drawn = sample(SAMPLES, size=(side, side), steps=STEPS, prior=prior)
+        each = drawn.chunk(SAMPLES)
+        _write(out / "samples.png", _grid([each[k : k + 3] for k in range(0, SAMPLES, 3)]))
     rows = []
     for came, clean in pairs[:PICTURES]:
         dirty, plain = (_middle(images.read(path)) for path in (came, clean))

@@ -15,6 +15,7 @@ from restore.diffusion.updates import FiniteCheck
 from restore.inverse.protocols import Operator, Projecting, consistent
 from restore.types import Denoiser, Progress, Rng
 
+SAME = 1e-6  # relative difference of noise levels that are the same
 FULL_STEPS = 24  # the most that DPIR takes (Zhang et al. 2021, section 5)
 
 
@@ -66,7 +67,7 @@ def inject_known(
         level = sigma if variance == "corrected" else sigma * 2 * sigma / math.sqrt(1 + 4 * sigma**2)
         return torch.where(hole > 0, x, y + level * rng(y))
 
-    return mapped(denoise, lambda x0, sigma: torch.where(hole > 0, x0, y), inject)
+    return mapped(denoise, lambda x, x0, sigma: torch.where(hole > 0, x0, y), inject)
 
 
 def enforce(
@@ -107,9 +108,9 @@ def enforce(
     """
     if not isinstance(operator, Operator):
         project = operator.projection(y)
-        return mapped(denoise, lambda x0, sigma: project(x0))
+        return mapped(denoise, lambda x, x0, sigma: project(x0))
 
-    def enforced(x0: Tensor, sigma: float) -> Tensor:
+    def enforced(x: Tensor, x0: Tensor, sigma: float) -> Tensor:
         return consistent(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)
 
     return mapped(denoise, enforced)
@@ -146,7 +147,8 @@ def per_pixel_start(denoise: Denoiser, start: Tensor, levels: Tensor) -> Denoise
     >>> bool((denoise(half + 0.1, 0.2) == half).all())
     True
     """
-    return lambda x, sigma: torch.where(levels < sigma, start, denoise(x, sigma))
+    # Levels that are computed as the first one may come out a rounding below it.
+    return mapped(denoise, lambda x, x0, sigma: torch.where(levels < sigma * (1 - SAME), start, x0))
 
 
 def half_quadratic_splitting(
@@ -236,11 +238,11 @@ def classifier_free(conditional: Denoiser, unconditional: Denoiser, strength: fl
     1.5
     """
 
-    def guided(x: Tensor, sigma: float) -> Tensor:
+    def guided(x: Tensor, x0: Tensor, sigma: float) -> Tensor:
         without = unconditional(x, sigma)
-        return without + strength * (conditional(x, sigma) - without)
+        return without + strength * (x0 - without)
 
-    return guided
+    return mapped(conditional, guided)
 
 
 def classifier_guided(
@@ -265,7 +267,7 @@ def classifier_guided(
     References
     ----------
     Dhariwal and Nichol (2021), "Diffusion Models Beat GANs on Image Synthesis", arXiv:2105.05233,
-    algorithm 1.
+    algorithm 2.
 
     Examples
     --------
@@ -277,11 +279,11 @@ def classifier_guided(
     True
     """
 
-    def guided(x: Tensor, sigma: float) -> Tensor:
+    def guided(x: Tensor, x0: Tensor, sigma: float) -> Tensor:
         with torch.enable_grad():
             state = x.detach().requires_grad_()
             log_odds = classifier(state, sigma).log_softmax(1).gather(1, labels[:, None]).sum()
             (gradient,) = torch.autograd.grad(log_odds, state)
-        return denoise(x, sigma) + strength * sigma**2 * gradient
+        return x0 + strength * sigma**2 * gradient
 
-    return guided
+    return mapped(denoise, guided)

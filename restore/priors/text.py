@@ -42,7 +42,7 @@ def encode(texts: Sequence[str], folder: str | Path) -> Tensor:
     try:
         from transformers import AutoModel, AutoTokenizer  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        raise ConfigError("texts need the transformers package: pip install 'restore[text]'") from None
+        raise ConfigError("texts need the transformers package: pip install transformers") from None
     if not (Path(folder) / "config.json").is_file():
         raise ConfigError(
             f"{folder}: expected a folder with a text encoder (config.json, weights, tokenizer), found none"

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.diffusion.seeds import draw_seed, picture_rng
+from restore.diffusion.seeds import draw_seed, mixed_seed, picture_rng
 from restore.priors.protocol import Prior
+from restore.tasks import catalogue
 from restore.tasks.catalogue import SCALES
 from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
@@ -49,7 +50,7 @@ def cascade(
     seed : int
         0 to 2^63 - 1.
     progress : callable, optional
-        ``progress(done, total)`` is called after every picture of every stage.
+        ``progress(done, total)`` is called after every network call.
     **options
         Those of `restore.sample`, for the first stage.
 
@@ -82,23 +83,44 @@ def cascade(
     if not 0 <= augment <= 50:
         raise ValueError(f"augment is a noise level from 0 to 50 on the 0..255 scale, got {augment:g}")
     sizes = sizes_of(size, scale, len(stages))
-    total = n * len(stages)
-    pictures = sample(n, size=sizes[0], seed=seed, prior=stages[0], **options)
-    if progress is not None:
-        progress(n, total)
+    calls = _Calls(progress, n, len(stages))
+    pictures = sample(n, size=sizes[0], seed=seed, prior=stages[0], progress=calls.first, **options)
     for number, (prior, shape) in enumerate(zip(stages[1:], sizes[1:], strict=True), 1):
         larger = []
         for k, small in enumerate(pictures.chunk(n)):
             shown = small + from_255(augment) * picture_rng(draw_seed(seed, number), k)(small)
             drawn = upscale(
                 shown.clamp(0, 1), scale, method="conditional", consistent=False, prior=prior,
-                seed=draw_seed(seed, number * n + k),
+                seed=mixed_seed(seed, number, k), progress=calls.of(number, k),
             )  # fmt: skip
             larger.append(drawn[..., : shape[0], : shape[1]])
-            if progress is not None:
-                progress(number * n + k + 1, total)
         pictures = torch.cat(larger)
     return pictures
+
+
+class _Calls:
+    """Reports the calls of all stages as one count."""
+
+    def __init__(self, progress: Progress | None, n: int, stages: int):
+        self._progress, self._n = progress, n
+        method = catalogue.find("upscale", "conditional", "sample")
+        self._each, self._before, self._more = method.calls(method.steps), 0, n * (stages - 1)
+
+    def first(self, done: int, total: int) -> None:
+        """Of the first stage."""
+        self._before = total
+        if self._progress is not None:
+            self._progress(done, total + self._more * self._each)
+
+    def of(self, stage: int, picture: int) -> Progress:
+        """Of a picture of a later stage."""
+        before = self._before + ((stage - 1) * self._n + picture) * self._each
+
+        def report(done: int, total: int) -> None:
+            if self._progress is not None:
+                self._progress(before + done, self._before + self._more * self._each)
+
+        return report
 
 
 def sizes_of(size: tuple[int, int], scale: float, stages: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Draw pictures from the unconditional prior, out of pure noise."""
+"""Draw pictures out of pure noise."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sample(
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Draw pictures from the unconditional prior, out of pure noise.
+    """Draw pictures out of pure noise, of any kind or of one that is asked for.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def sample(
     sampler : str
         One of `restore.diffusion.samplers.SAMPLERS`; ``dpmpp-2m``, the default, needs the fewest steps.
     steps : int
-        How many noise levels.
+        How many steps from pure noise to a picture.
     ladder : {'karras', 'log-snr', 'schedule'}
         How they are spaced: as Karras et al. [1]_ have it, evenly in the logarithm of the signal-to-noise
         ratio, or at evenly spaced timesteps of the network's own schedule.
@@ -72,7 +72,8 @@ def sample(
         itself; others take two calls a step. With a classifier the strength of its gradient [4]_.
     classifier : callable, optional
         ``(x, sigma)`` to logits ``(b, classes)`` of noisy pictures; any `torch.nn.Module`. ``label`` is then
-        one of its classes, by number, and the network itself is told nothing.
+        one of its classes, by number; the network itself is told nothing, unless it draws nothing without
+        a class.
     seed : int
         0 to 2^63 - 1. Every picture has a stream of random numbers of its own, so picture k of a seed is the
         same whatever ``n`` is.
@@ -101,7 +102,7 @@ def sample(
        understanding. arXiv:2205.11487, section 2.3.
     .. [3] J. Ho, T. Salimans (2022). Classifier-free diffusion guidance. arXiv:2207.12598, eq. 6.
     .. [4] P. Dhariwal, A. Nichol (2021). Diffusion models beat GANs on image synthesis. arXiv:2105.05233,
-       algorithm 1.
+       algorithm 2.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What pictures out of noise are told to be: a class, a vector, what a classifier takes for a class."""
+"""Conditions of pictures drawn from noise: a class, a vector, what a classifier takes for a class."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Classifier = Callable[[Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class Told:
-    """What each of n pictures is told to be, checked.
+    """What each of n pictures is conditioned on, checked.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ class Told:
         """The label of each picture."""
         if self.label is None:
             return None
-        given = [self.label] * self.n if isinstance(self.label, str | int) else list(self.label)
+        alone = isinstance(self.label, str) or not isinstance(self.label, Sequence)
+        given: list[Any] = [self.label] * self.n if alone else list(self.label)  # type: ignore[arg-type]
         if len(given) != self.n:
             raise ValueError(f"expected one label, or one for each of {self.n} pictures, got {len(given)}")
         return given
@@ -83,7 +84,10 @@ class Told:
     @cached_property
     def given(self) -> Tensor | None:
         """What the network is told of each picture, ``(n, d)``; None where nothing is said."""
+        names = self.prior.classes
         if self.vectors is not None:
+            if self.prior.label is not None:
+                raise ValueError("a picture is told a label or a vector, not both; leave one out")
             vectors = torch.as_tensor(np.asarray(self.vectors), dtype=torch.float32)
             if vectors.ndim == 1:
                 vectors = vectors[None].expand(self.n, -1)
@@ -93,8 +97,7 @@ class Told:
                     f"{tuple(vectors.shape)}"
                 )
             return vectors
-        names = self.prior.classes
-        if self.labels is not None and self.classifier is None:
+        if self.labels is not None and (self.classifier is None or self.prior.needs_label):
             return one_hot([label_number(label, names) for label in self.labels], len(names))
         if self.prior.label is not None:
             return one_hot([self.prior.label] * self.n, len(names))

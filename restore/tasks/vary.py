@@ -14,6 +14,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras
+from restore.diffusion.thresholding import mapped
 from restore.images.canvas import Picture, canvas, hole_of
 from restore.images.resize import resize
 from restore.images.value_range import whole_range
@@ -295,7 +296,7 @@ def _varied(given: Given, plan: Plan, drawing: Drawing, progress: Progress | Non
 
 def _in_gray(denoise: Denoiser) -> Denoiser:
     """Hold every clean estimate to pictures without colour."""
-    return lambda x, sigma: denoise(x, sigma).mean(1, keepdim=True).expand_as(x)
+    return mapped(denoise, lambda x, x0, sigma: x0.mean(1, keepdim=True).expand_as(x))
 
 
 def edge_levels(area: Tensor, sigma: float, lowest: float) -> Tensor:

@@ -149,7 +149,7 @@ def make_batch(
         sigma=torch.where(whole.sigma > 0, whole.sigma, torch.cat(drawn)),
         weight=whole.weight,
         task=torch.cat(tasks),
-        importance=whole.importance * torch.cat(weights),
+        importance=whole.importance * torch.where(whole.sigma > 0, 1.0, torch.cat(weights)),
         state=whole.state,
         is_state=whole.sigma > 0,
     )

@@ -211,8 +211,10 @@ def bound_term(
     true_log_variance = per_picture(at(schedule.posterior.log_variance, t), x0)
     mean_gap = per_picture(at(schedule.posterior.x0_weight, t), x0) * (x0_hat - x0)
     divergence = normal_kl(mean_gap, log_variance, true_log_variance)
-    surprise = -log_likelihood(x0, x0_hat, log_variance)
-    nats = torch.where((t == 0).reshape(-1, 1, 1, 1), surprise, divergence)
+    last = (t == 0).reshape(-1, 1, 1, 1)
+    # Elsewhere the pictures themselves: a gradient that is not taken must be finite, too.
+    surprise = -log_likelihood(x0, torch.where(last, x0_hat, x0), log_variance)
+    nats = torch.where(last, surprise, divergence)
     return mean_over_picture(nats, where) / math.log(2)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,6 @@ class Conditions:
     vectors: Tensor
 
 
-@cache
 def read_conditions(data: DataConfig) -> Conditions:
     """Read what ``data.condition`` says of the pictures in ``data.train``, in their order.
 

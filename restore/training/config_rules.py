@@ -54,6 +54,10 @@ def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
         "data.text": (0 <= data.text < 1, "a share from 0 up to 1"),
         "data.faded": (0 <= data.faded <= 1, "a share from 0 to 1"),
         "data.gray": (0 <= data.gray <= 1, "a share from 0 to 1"),
+        "data.condition": (
+            not (noisy and data.condition),
+            "nothing with --from-noisy, which takes no conditions",
+        ),
         "data.drop": (0 <= data.drop <= 1, "a share from 0 to 1"),
         "data.encoder": (
             not data.encoder or data.condition.endswith(".csv"),
@@ -88,7 +92,10 @@ def _sigma_rules(config: TrainConfig) -> Rules:
             levels.sigma_min > 1.02 * data.noise_std,
             f"above the noise of the data, {data.noise_std:g}: nothing can be learned below it",
         ),
-        "mix.sigma_mid": (mix.sigma_mid < levels.sigma_max, f"below {levels.sigma_max:g}"),
+        "mix.sigma_mid": (
+            mix.levels != "log-sigma" or mix.sigma_mid < levels.sigma_max,
+            f"below {levels.sigma_max:g}",
+        ),
     }
 
 

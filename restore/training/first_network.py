@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from restore.errors import ConfigError
@@ -23,6 +25,13 @@ def first_network(config: TrainConfig) -> tuple[UNet, str]:
         if run.weights:
             path = None if run.weights == "shipped" else run.weights
             base = checkpoint.load(path, device="cpu", dtype=torch.float32)
+            low, high = config.backbone.sigma_min, config.backbone.sigma_max
+            if base.config != config.backbone == replace(base.config, sigma_min=low, sigma_max=high):
+                raise ConfigError(
+                    f"{run.weights} was trained at noise levels from {base.config.sigma_min:.3g} to "
+                    f"{base.config.sigma_max:.3g}, not {low:.3g} to {high:.3g}; set mix.levels = 'log-sigma' "
+                    "or these as backbone.sigma_min and sigma_max"
+                )
             if base.config != config.backbone:
                 raise ConfigError(f"{run.weights} was trained as {base.config}, not as {config.backbone}")
             network.load_state_dict(base.network.state_dict())

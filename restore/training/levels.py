@@ -33,7 +33,7 @@ class NoiseLevels:
     ----------
     mix : its ``levels`` and shares.
     backbone : its schedule, and the lowest and the highest noise level.
-    device : where ``squares`` lies, sums and counts of the squared losses in each part, ``(2, PARTS)``.
+    device : where ``squares`` lies, sums and counts of the squared losses in each part, ``(2, parts)``.
 
     References
     ----------
@@ -45,12 +45,13 @@ class NoiseLevels:
 
     def __init__(self, mix: Mix, backbone: BackboneConfig, device: torch.device | str = "cpu"):
         self.mix, self.top = mix, backbone.sigma_max
-        self.squares = torch.zeros(2, PARTS, device=device)
+        self.parts = PARTS
         self.timesteps: Tensor | None = None
         if mix.levels != "log-sigma":
             known = known_levels(backbone.diffusion, lowest=backbone.sigma_min, highest=backbone.sigma_max)
             self.timesteps = torch.tensor(known, dtype=torch.float32, device=device)
-            self.top = known[-1]
+            self.top, self.parts = known[-1], min(PARTS, len(known))
+        self.squares = torch.zeros(2, self.parts, device=device)
 
     def draw(self, n: int, *, prior: bool, generator: Generator | None) -> tuple[Tensor, Tensor]:
         """Noise levels ``(n,)`` in [0, 1] units, and the weights of their losses ``(n,)``.
@@ -82,8 +83,8 @@ class NoiseLevels:
         """Note the losses ``(b,)`` of pictures at their levels ``(b,)``, for importance sampling."""
         if self.mix.levels != "importance" or self.timesteps is None:
             return
-        t = torch.bucketize(sigma.float(), self.timesteps * (1 - 1e-5), right=True) - 1
-        parts = (t * PARTS) // len(self.timesteps)
+        t = (torch.bucketize(sigma.float(), self.timesteps * (1 - 1e-5), right=True) - 1).clamp_min(0)
+        parts = (t * self.parts) // len(self.timesteps)
         seen = torch.zeros_like(self.squares)
         seen[0].index_put_((parts,), losses.float() ** 2, accumulate=True)
         seen[1].index_put_((parts,), torch.ones_like(losses, dtype=torch.float32), accumulate=True)
@@ -103,8 +104,8 @@ class NoiseLevels:
         sums, counts = self.squares
         known = counts.min() > 0
         roots = torch.where(known, (sums / counts.clamp_min(1e-6)).sqrt(), torch.ones_like(sums))
-        shares = UNIFORM / PARTS + (1 - UNIFORM) * roots / roots.sum().clamp_min(1e-30)
+        shares = UNIFORM / self.parts + (1 - UNIFORM) * roots / roots.sum().clamp_min(1e-30)
         ends = shares.cumsum(0)
-        part = torch.bucketize(strata, ends).clamp_max(PARTS - 1)
+        part = torch.bucketize(strata, ends).clamp_max(self.parts - 1)
         inside = (strata - (ends[part] - shares[part])) / shares[part]
-        return (part + inside.clamp(0, 1)) / PARTS, 1 / (PARTS * shares[part])
+        return (part + inside.clamp(0, 1)) / self.parts, 1 / (self.parts * shares[part])

@@ -125,7 +125,7 @@ class Trainer:
         batch = self.batch(data)
         loss, each = self.loss(forward, batch)
         torch.autograd.backward(loss)
-        self.levels.learn(batch.sigma, each)
+        self.levels.learn(batch.sigma[~batch.is_state], each[~batch.is_state])
         self.update_weights()
         return batch, each
 

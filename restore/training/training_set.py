@@ -75,5 +75,5 @@ def read_training_set(
         given = None if given is None else torch.cat([given, given[large]])
     photos = PictureStore(pictures, data.crop, device, given, data.turns)
     say(f"{count} pictures, {pixels / 1e6:.0f} megapixels, on {device}")
-    pages = PictureStore(page_pictures(), data.crop, device) if data.text else None
+    pages = PictureStore(page_pictures(), data.crop, device, turns=data.turns) if data.text else None
     return TrainingSet(photos, pages, seen, count, round(pixels / 1e6))

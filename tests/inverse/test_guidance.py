@@ -265,9 +265,7 @@ test_the_check_finds_the_mutant = mutant_tests(
                 "levels are halved",
             ),
             edited(guidance.per_pixel_start, "levels < sigma", "levels > sigma"),
-            edited(
-                guidance.per_pixel_start, "sigma, start, denoise(x, sigma))", "sigma, x, denoise(x, sigma))"
-            ),
+            edited(guidance.per_pixel_start, "start, x0))", "x, x0))"),
         ],
         check_splitting_converges: [
             edited(
@@ -284,8 +282,8 @@ test_the_check_finds_the_mutant = mutant_tests(
         check_repaint: [
             edited(
                 guidance.inject_known,
-                "lambda x0, sigma: torch.where(hole > 0, x0, y)",
-                "lambda x0, sigma: x0",
+                "lambda x, x0, sigma: torch.where(hole > 0, x0, y)",
+                "lambda x, x0, sigma: x0",
             ),
         ],
     }

@@ -35,7 +35,13 @@ class Recorder:
         self.sigmas: list[float] = []
         self.conditions: list[Condition | None] = []
 
-    def denoiser(self, condition: Condition | None = None, *, differentiable: bool = False) -> Denoiser:
+    def denoiser(
+        self,
+        condition: Condition | None = None,
+        *,
+        given: Tensor | None = None,
+        differentiable: bool = False,
+    ) -> Denoiser:
         self.conditions.append(condition)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:

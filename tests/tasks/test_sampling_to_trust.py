@@ -186,3 +186,30 @@ def test_noise_of_the_input_need_not_be_kept() -> None:
 def apart(large: np.ndarray, small: np.ndarray) -> float:
     """The largest difference of an enlargement, reduced again, from the input, in gray levels."""
     return reduced(np.asarray(large), small)[0]
+
+
+# --- guidance and stages --------------------------------------------------------------------------
+
+
+def test_guidance_keeps_learned_variances() -> None:
+    learned = BackboneConfig(replace(SMALL, outputs=6), learned_variance=True, labels=("a", "b"))
+    prior = Backbone(random_network(learned.network), learned)
+    options = {"size": (8, 8), "steps": 4, "sampler": "ddpm", "label": "b", "guidance": 2.0, "prior": prior}
+    own, small = sample(**options), sample(**options, variance="small")
+    assert torch.equal(own, sample(**options, variance="learned"))
+    assert not torch.equal(own, small)
+
+
+def test_stages_repeat_and_say_what_they_were(here: Path) -> None:
+    weights("a.safetensors")
+    weights("b.safetensors")
+    words = ("--stages", "a.safetensors,b.safetensors", "--size", 32, "--scale", 2, "--steps", 2)
+    for name, count in (("one", 1), ("two", 2)):
+        done = cli("sample", "-o", name, "-n", count, *words, "--json")
+        assert done.exit_code == 0, done.stderr
+    first = [images.read(f"{name}/sample-000.png").pixels for name in ("one", "two")]
+    assert np.array_equal(*first)  # whatever is drawn beside it
+    told = cli("info", "one/sample-000.png").stdout
+    assert "--stages a.safetensors,b.safetensors" in told
+    assert "32 network calls" in told  # 2 of the first stage and 30 of the second
+    assert "b.safetensors sha256" in told

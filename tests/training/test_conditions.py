@@ -56,10 +56,10 @@ def test_a_table_is_matched_by_name(shades: Path, tmp_path: Path) -> None:
     assert found.vectors[:, 0].tolist() == [1, 0, 1, 1, 0, 1]
     table.write_text("\n".join(rows[1:]), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"1 of 6 pictures have no row, black/0.png for one"):
-        read_conditions.__wrapped__(DataConfig((str(shades),), condition=str(table)))
+        read_conditions(DataConfig((str(shades),), condition=str(table)))
     table.write_text("black/0.png", encoding="utf-8")
     with pytest.raises(ConfigError, match="row 1 has 1 columns, expected a name and a label"):
-        read_conditions.__wrapped__(DataConfig((str(shades),), condition=str(table)))
+        read_conditions(DataConfig((str(shades),), condition=str(table)))
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ steps = 10
             GOOD + "[backbone]\nschedule = 'cosine'\nbeta_end = 0.1",
             "backbone: a cosine schedule has no use for beta_start and beta_end, got 0 and 0.1",
         ),
-        (GOOD + "[mix]\nsigma_mid = 90", "mix.sigma_mid is 90.0; expected below 80"),
+        (GOOD + "[mix]\nlevels = 'log-sigma'\nsigma_mid = 90", "mix.sigma_mid is 90.0; expected below 80"),
         (GOOD + "[optim]\nlr = 0", "optim.lr is 0.0; expected above 0"),
         (GOOD + "[optim]\nlr = nan", "optim.lr is nan; expected above 0"),
         (GOOD + "[optim]\nbetas = [0.9]", r"optim.betas is \(0.9,\); expected two in \[0, 1\)"),

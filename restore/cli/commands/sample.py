@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--stages", type=FileList(), metavar="A,B",
-    help="Draw in stages: weights A draw small pictures, B, a conditional upscaler, enlarges them; shipped "
-    "is the network in the package.",
+    help="Draw in stages: weights A draw small pictures, for which the other options are, and B, a "
+    "conditional upscaler, enlarges them; shipped is the network in the package.",
 )  # fmt: skip
 @click.option(
     "--scale", type=Number(1.5, 4), metavar="S",
@@ -110,13 +111,12 @@ def sample(
     target = Path(str(settings.output))
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
-    try:
-        named_sampler(options["sampler"]).with_options(eta=options["eta"], variance=options["variance"])
-    except ValueError as error:
-        raise click.UsageError(f"--{error}") from None
-    options["vectors"] = _vectors(options.pop("vectors"), options.pop("text"), options.pop("encoder"))
-    check_trajectory(settings, [], [Job(None, path) for path in paths[:-1]])
+    _check_sampler(options)
     reporter, recorder = Reporter(settings, 1), Recorder()
+    options["vectors"] = _vectors(
+        options.pop("vectors"), options.pop("text"), options.pop("encoder"), recorder.read
+    )
+    check_trajectory(settings, [], [Job(None, path) for path in paths[:-1]])
     h, w = size
     if settings.dry_run:
         for path in paths[:-1]:
@@ -124,6 +124,8 @@ def sample(
         reporter.result(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
         return
     if stages:
+        for path in {Path(name) for name in stages[1:] if name != "shipped"}:
+            recorder.read(path)  # so that its hash is recorded
         settings = replace(settings, weights=_file(stages[0]))
         options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
         options |= {"stages": stages[1:], "settings": settings}
@@ -150,6 +152,14 @@ def sample(
         reporter.close()
 
 
+def _check_sampler(options: Mapping[str, Any]) -> None:
+    """Refuse options that the sampler does not have."""
+    try:
+        named_sampler(options["sampler"]).with_options(eta=options["eta"], variance=options["variance"])
+    except ValueError as error:
+        raise click.UsageError(f"--{error}") from None
+
+
 def _check_stages(
     settings: Settings, stages: tuple[str, ...], size: tuple[int, int], scaling: Mapping[str, float | None]
 ) -> None:
@@ -174,7 +184,7 @@ def _file(name: str) -> Path | None:
     return None if name == "shipped" else Path(name)
 
 
-def _vectors(file: Path | None, text: str | None, encoder: Path | None) -> Any:
+def _vectors(file: Path | None, text: str | None, encoder: Path | None, read: Callable[[Path], bytes]) -> Any:
     """What the network is told beside a label. Raises UsageError, and ConfigError for what cannot be read."""
     if (text is None) != (encoder is None) or (file is not None and text is not None):
         raise click.UsageError("pass --text with --encoder, or --vectors alone")
@@ -182,7 +192,7 @@ def _vectors(file: Path | None, text: str | None, encoder: Path | None) -> Any:
         import numpy as np
 
         try:
-            return np.load(file, allow_pickle=False)
+            return np.load(BytesIO(read(file)), allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ConfigError(f"{file}: expected an array of numbers ({error})") from None
     if text is None or encoder is None:

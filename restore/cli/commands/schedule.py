@@ -36,8 +36,8 @@ def _names() -> list[str]:
     "commas, or all.  [default: that of the weights]",
 )  # fmt: skip
 @click.option("--steps", type=click.IntRange(1, 100_000), metavar="T", help="Timesteps.  [default: 1000]")
-@click.option("--beta-start", type=Number(0, 1), metavar="B", help="The first beta.")
-@click.option("--beta-end", type=Number(0, 1), metavar="B", help="The last beta.")
+@click.option("--beta-start", type=Number(0, 1, min_open=True), metavar="B", help="The first beta.")
+@click.option("--beta-end", type=Number(0, 1, min_open=True), metavar="B", help="The last beta.")
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE",
     help="Also draw betas, share of signal, signal to noise and noise levels, as .png or .svg; needs "
@@ -60,6 +60,8 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
     restore schedule --weights runs/ddpm/weights.safetensors
     """
     settings = _settings(options)
+    if names is not None and photo is None and settings.weights is not None:
+        raise click.UsageError("--weights has no effect beside --name without --photo; leave it out")
     if plot is None and photo is not None:
         raise click.UsageError("--photo is for --plot; leave it out")
     if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
