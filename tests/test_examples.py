@@ -35,9 +35,11 @@ def test_digits_and_their_variations(run: Any, tmp_path: Path, capsys: pytest.Ca
     sheet = np.asarray(Image.open(tmp_path / "d" / "digits-guidance-2.png"))
     assert sheet.shape == (10 * 34 + 2, 10 * 34 + 2, 3)
     weights = tmp_path / "d" / "run" / "weights.safetensors"
+    run("likelihood", weights, tmp_path / "d" / "pictures", "--count", 2, "--steps", 4)
     run("variations", weights, tmp_path / "v", "--few", 60, "--copies", 1, "--strengths", 0.2)
     said = capsys.readouterr().out
     assert [float(score) > 0.5 for score in re.findall(r": (0\.\d+)", said)][:3] == [True] * 3
+    assert len(re.findall(r"(?:digits|side|disorder) +-?\d+\.\d+ +-?\d+\.\d+", said)) == 3
     assert (tmp_path / "v" / "variations.png").exists()
 
 
