@@ -9,7 +9,7 @@ from restore.diffusion.sigmas import PURE_NOISE
 from restore.errors import ConfigError
 from restore.images.perceptual import LPIPS_SMALLEST
 from restore.images.similarity import WINDOW
-from restore.training.batches import TASKS
+from restore.training.batches import TASKS, Mix
 from restore.training.holes import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ def _sigma_rules(config: TrainConfig) -> Rules:
         "mix.sigma_low": (
             mix.levels != "log-sigma" or levels.sigma_min <= mix.sigma_low,
             f"at least {levels.sigma_min:g}",
+        ),
+        "mix.prior_share": (
+            mix.levels == "log-sigma" or mix.prior_share == Mix.prior_share,
+            "nothing, or mix.levels = 'log-sigma', of which it is",
         ),
         "mix.levels": (
             mix.levels != "importance" or not config.loss.balance,

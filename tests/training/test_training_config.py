@@ -68,6 +68,10 @@ steps = 10
             GOOD + "[mix]\nlevels = 'even'",
             "mix.levels must be one of 'schedule', 'importance', 'log-sigma', got 'even'",
         ),
+        (
+            GOOD + "[mix]\nprior_share = 0.5",
+            "mix.prior_share is 0.5; expected nothing, or mix.levels = 'log-",
+        ),
         (GOOD + "[mix]\nlevels = 'importance'", "mix.levels is 'importance'; expected schedule or log-sigma"),
         (GOOD + "[backbone]\nsteps = 100", "backbone.schedule is 'linear'; expected one that ends in noise"),
         (GOOD + "[backbone]\nbeta_end = 2.0", "backbone: betas must lie strictly between 0 and 1; got 1"),
