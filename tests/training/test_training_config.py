@@ -70,7 +70,7 @@ steps = 10
         ),
         (
             GOOD + "[mix]\nprior_share = 0.5",
-            "mix.prior_share is 0.5; expected nothing, or mix.levels = 'log-",
+            "mix.prior_share is 0.5; expected nothing, or",
         ),
         (GOOD + "[mix]\nlevels = 'importance'", "mix.levels is 'importance'; expected schedule or log-sigma"),
         (GOOD + "[backbone]\nsteps = 100", "backbone.schedule is 'linear'; expected one that ends in noise"),
