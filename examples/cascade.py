@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from common import options_of, write_digits
 from digits import recipe
+from example_tools import options_of, write_digits
 from torchvision.utils import save_image
 
 import restore

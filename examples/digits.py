@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from common import options_of, write_digits
+from example_tools import options_of, write_digits
 from torchvision.utils import save_image
 
 import restore

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from common import options_of
+from example_tools import options_of
 
 import restore
 from restore.diffusion.seeds import seeded_rng

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from common import options_of
+from example_tools import options_of
 
 from restore.fitting.from_noisy import train_from_noisy
 from restore.priors.backbone import BackboneConfig

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import digits, options_of
+from example_tools import digits, options_of
 from sklearn.svm import SVC
 from torchvision.transforms.functional import to_tensor
 from torchvision.utils import save_image

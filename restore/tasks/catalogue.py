@@ -68,7 +68,7 @@ class Method:
     >>> from restore.tasks import catalogue
     >>> method = catalogue.find("upscale", "projection", "sample")
     >>> method.steps, method.sampler, method.calls(8)
-    (8, 'ddim', 10)
+    (8, 'dpmpp-2m', 10)
     """
 
     task: str

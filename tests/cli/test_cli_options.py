@@ -31,14 +31,14 @@ def test_the_samplers_named_as_defaults(weights: Path) -> None:
     """What the help says of the default, and that another sampler gives another picture."""
     conditional = ["inpaint", *LEAST["inpaint"], "--method", "conditional", "--steps", "2"]
     for words, default, other in (
-        (["inpaint", *LEAST["inpaint"], "--steps", "6"], "ddpm", "ddim"),
-        (conditional, "ddim", "ddpm"),
+        (["inpaint", *LEAST["inpaint"], "--steps", "6"], "dpmpp-2m-sde", "ddim"),
+        (conditional, "dpmpp-2m-sde", "ddim"),
         (
             ["denoise", *LEAST["denoise"], "--sigma", "25", "--estimate", "sample", "--steps", "3"],
-            "ddpm",
+            "dpmpp-2m-sde",
             "ddim",
         ),
-        (["upscale", *LEAST["upscale"], "--steps", "2"], "ddim", "ddpm"),
+        (["upscale", *LEAST["upscale"], "--steps", "2"], "dpmpp-2m", "ddpm"),
     ):
         made = []
         for name, sampler in (("a", []), ("b", ["--sampler", default]), ("c", ["--sampler", other])):

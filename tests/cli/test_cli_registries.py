@@ -143,7 +143,7 @@ def test_where_a_sampler_is_refused(sampler: NamedSampler) -> None:
 def test_help_lists_a_solver_while_it_is_registered(solver: Solver, free_solver: Solver) -> None:
     for command in ("solve", "deblur", "colorize", "inpaint"):
         assert "own-steps, any-sampler" in help_of(command)
-    assert "for the methods that leave the choice: ddnm, pigdm, any-sampler." in help_of("solve")
+    assert "for the methods that leave the choice: ddnm, pigdm, any-sampler: ddim, ddpm" in help_of("solve")
     assert "own-steps 20 (sample)" in help_of("inpaint")
     catalogue.unregister("own-steps")
     try:

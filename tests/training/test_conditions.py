@@ -112,7 +112,7 @@ def test_a_network_learns_what_it_is_told(shades: Path, tmp_path: Path, conditio
     dark, light = (float(restore.sample(4, **options, **each).mean()) for each in told)
     assert dark < 0.35
     assert light > 0.65
-    assert float(restore.sample(2, **options, **told[1], guidance=2).mean()) > light - 0.02
+    assert float(restore.sample(2, **options, **told[1], guidance=2).mean()) > 0.65
     mixed = restore.sample(2, **options, label=["white", "black"]) if condition == "folders" else None
     if mixed is not None:
         assert float(mixed[0].mean()) > 0.6 > 0.4 > float(mixed[1].mean())

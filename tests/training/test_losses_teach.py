@@ -18,12 +18,16 @@ from restore.priors import backbone as backbones
 from restore.priors.backbone import BackboneConfig
 from restore.training.batches import Batch, Mix, make_batch
 from restore.training.config import DataConfig, LossConfig, OptimConfig, RunConfig, TrainConfig
+from restore.training.levels import NoiseLevels
 from restore.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIDE, CROPS, STEPS = 32, 6, 80
-MIX = Mix(unconditional=0.8, upscale=0.2, inpaint=0, denoise=0, prior_share=1, sigma_low=0.03, top_share=0.2)
+MIX = Mix(
+    unconditional=0.8, upscale=0.2, inpaint=0, denoise=0, levels="log-sigma", prior_share=1, sigma_low=0.03,
+    top_share=0.2,
+)  # fmt: skip
 
 
 def shapes(n: int, seed: int) -> Tensor:
@@ -41,7 +45,8 @@ def shapes(n: int, seed: int) -> Tensor:
 
 def batch_of_shapes(seed: int) -> Batch:
     generator = torch.Generator().manual_seed(seed)
-    return make_batch(shapes(CROPS, seed), MIX, 80.0, generator=generator, rng=random.Random(seed))
+    levels = NoiseLevels(MIX, BackboneConfig())
+    return make_batch(shapes(CROPS, seed), MIX, levels, generator=generator, rng=random.Random(seed))
 
 
 def x0_error(trainer: Trainer) -> float:

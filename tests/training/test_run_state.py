@@ -55,7 +55,7 @@ def test_resuming_equals_never_stopping(
     train(config, resume=True)
     whole, parts = (tensors_of(tmp_path / name / "state.safetensors") for name in ("whole", "parts"))
     assert whole.keys() == parts.keys()
-    assert {name.split(".")[0] for name in whole} == {"network", "average", "running", "optimizer"}
+    assert {name.split(".")[0] for name in whole} == {"network", "average", "running", "squares", "optimizer"}
     different = [name for name in whole if not torch.equal(whole[name], parts[name])]
     assert different == []
     assert whole["optimizer.0.step"] == 20

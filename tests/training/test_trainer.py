@@ -134,7 +134,7 @@ def test_pages_of_text_are_mixed_in(photographs: Path, tmp_path: Path) -> None:
     white = torch.zeros(())
     for seed in range(30):
         trainer.generator.manual_seed(seed)
-        crops = pictures.crops(6, 0.5, generator=trainer.generator, rng=random.Random(seed))
+        crops, _ = pictures.crops(6, 0.5, generator=trainer.generator, rng=random.Random(seed))
         assert crops.shape == (6, 3, 16, 16)
         tones = [len(crop.flatten(1).T.unique(dim=0)) for crop in crops]
         white += sum(count <= 130 for count in tones)
