@@ -23,7 +23,7 @@ from restore.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SIDE, CROPS, STEPS = 32, 6, 80
+SIDE, CROPS, STEPS = 32, 6, 100
 MIX = Mix(
     unconditional=0.8, upscale=0.2, inpaint=0, denoise=0, levels="log-sigma", prior_share=1, sigma_low=0.03,
     top_share=0.2,
