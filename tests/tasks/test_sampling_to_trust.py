@@ -213,3 +213,45 @@ def test_stages_repeat_and_say_what_they_were(here: Path) -> None:
     assert "--stages a.safetensors,b.safetensors" in told
     assert "32 network calls" in told  # 2 of the first stage and 30 of the second
     assert "b.safetensors sha256" in told
+
+
+class OneBrightness:
+    """Pictures that are gray all over, of N(.5, .2^2), with fine grain: E[x0 | x] in closed form."""
+
+    def __call__(self, x: torch.Tensor, sigma: float) -> torch.Tensor:
+        pixels = x[0].numel()
+        mean = x.mean((1, 2, 3), keepdim=True)
+        shared = 0.2**2 / (0.2**2 + (sigma**2 + 0.05**2) / pixels)
+        grain = 0.05**2 / (0.05**2 + sigma**2)
+        return 0.5 + shared * (mean - 0.5) + grain * (x - mean)
+
+
+def test_a_classifier_trained_on_noisy_pictures_guides() -> None:
+    """A network of three numbers learns which noisy states are light, and the samples become light or dark."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
+
+    def classifier(x: torch.Tensor, sigma: float) -> torch.Tensor:
+        mean = x.float().mean((1, 2, 3)) - 0.5
+        scaled = mean / (0.04 + sigma**2 / x[0].numel()) ** 0.5
+        level = torch.full_like(scaled, float(np.log(sigma + 1e-3)))
+        return network(torch.stack([scaled, level], 1))
+
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    for step in range(200):
+        sigma = float(np.exp(np.random.default_rng(step).uniform(np.log(0.01), np.log(5))))
+        bright = 0.5 + 0.2 * torch.randn(64, 1, 1, 1)
+        noisy = bright + 0.05 * torch.randn(64, 3, 8, 8) + sigma * torch.randn(64, 3, 8, 8)
+        loss = torch.nn.functional.cross_entropy(classifier(noisy, sigma), (bright.flatten() > 0.5).long())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    prior = Recorder(OneBrightness())
+    options = {"size": (8, 8), "steps": 30, "prior": prior, "thresholding": "none"}
+    plain = sample(32, **options).mean((1, 2, 3))
+    assert 0.1 < plain.std() < 0.3
+    dark, light = (
+        sample(32, label=label, classifier=classifier, **options).mean((1, 2, 3)) for label in (0, 1)
+    )
+    assert (light > 0.5).float().mean() > 0.9
+    assert (dark < 0.5).float().mean() > 0.9
