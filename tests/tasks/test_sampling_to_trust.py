@@ -226,8 +226,9 @@ class OneBrightness:
         return 0.5 + shared * (mean - 0.5) + grain * (x - mean)
 
 
+@pytest.mark.slow
 def test_a_classifier_trained_on_noisy_pictures_guides() -> None:
-    """A network of three numbers learns which noisy states are light, and the samples become light or dark."""
+    """A small network learns which noisy states are light, and samples become light or dark."""
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 2))
 
@@ -250,8 +251,7 @@ def test_a_classifier_trained_on_noisy_pictures_guides() -> None:
     options = {"size": (8, 8), "steps": 30, "prior": prior, "thresholding": "none"}
     plain = sample(32, **options).mean((1, 2, 3))
     assert 0.1 < plain.std() < 0.3
-    dark, light = (
-        sample(32, label=label, classifier=classifier, **options).mean((1, 2, 3)) for label in (0, 1)
-    )
+    guided = [sample(32, label=label, classifier=classifier, **options) for label in (0, 1)]
+    dark, light = (drawn.mean((1, 2, 3)) for drawn in guided)
     assert (light > 0.5).float().mean() > 0.9
     assert (dark < 0.5).float().mean() > 0.9
