@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import images
-from restore.errors import ImageError
+from restore.errors import ImageError, MaskError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -191,6 +191,18 @@ def with_task_pixels(picture: images.Picture, pixels: NDArray[Any]) -> images.Pi
 
     colour = pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
     return picture.with_pixels(colour, alpha=None if picture.alpha is None else pixels[..., -1])
+
+
+def mask_of(path: Path, source: Source) -> images.Mask:
+    """Read a mask of a picture. Raises MaskError for one of another size."""
+    found = images.decode_mask(source.read(path), name=str(path))
+    (h, w), white = source.picture.size, found.white
+    if white.shape != (h, w):
+        raise MaskError(
+            f"{path} is {white.shape[1]}x{white.shape[0]} but {source.name} is {w}x{h} (w x h); "
+            "resize the mask"
+        )
+    return found
 
 
 def check_result_size(name: str, size: tuple[int, int], factor: str) -> None:

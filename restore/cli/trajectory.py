@@ -96,10 +96,10 @@ def trajectory_name(job: Job) -> str:
 
 def _shown(step: Step, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """The state of the k-th picture as the network sees it, and its clean estimate, ``(h, w, 3)``."""
-    from restore.diffusion.coordinates import to_network
+    from restore.diffusion.coordinates import as_picture
 
     state, x0 = (each[k : k + 1].float() for each in (step.state, step.x0))
-    return _bytes((to_network(state, step.sigma) + 1) / 2), _bytes(x0)
+    return _bytes(as_picture(state, step.sigma)), _bytes(x0)
 
 
 def _bytes(picture: Tensor) -> NDArray[np.uint8]:

@@ -140,6 +140,18 @@ def from_network(x_t: Tensor, sigma: Coefficient) -> Tensor:
     return (x_t / _signal(sigma, x_t) + 1) / 2
 
 
+def as_picture(x: Tensor, sigma: Coefficient) -> Tensor:
+    """Give a state as a picture to look at: in DDPM coordinates, whose deviation stays the same, in [0, 1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> as_picture(torch.tensor([[[[0.0, 0.5, 9.0]]]]), 0.0)
+    tensor([[[[0.0000, 0.5000, 1.0000]]]])
+    """
+    return ((to_network(x, sigma) + 1) / 2).clamp(0, 1)
+
+
 @overload
 def per_picture(values: Tensor, like: Tensor) -> Tensor: ...
 

@@ -75,6 +75,18 @@ class Schedule:
                 f"use smaller betas or fewer steps"
             )
 
+    @classmethod
+    def of_signal(cls, alphas_cumprod: Tensor) -> Schedule:
+        """Give the schedule of falling shares of signal ``(T,)``, ``beta = 1 - abar / (the one before)``.
+
+        Examples
+        --------
+        >>> [round(beta, 6) for beta in Schedule.of_signal(torch.tensor([0.9, 0.72])).betas.tolist()]
+        [0.1, 0.2]
+        """
+        abar = alphas_cumprod.double()
+        return cls(1 - abar / torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]]))
+
     @property
     def steps(self) -> int:
         """The number of timesteps, T."""

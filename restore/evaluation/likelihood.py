@@ -54,9 +54,7 @@ def known_process(schedule: Schedule, *, lowest: float, highest: float) -> Sched
     True
     """
     levels = known_levels(schedule, lowest=lowest, highest=highest)
-    abar = alphas_cumprod_of(torch.tensor(levels, dtype=torch.float64))
-    before = torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])
-    return Schedule(1 - abar / before)
+    return Schedule.of_signal(alphas_cumprod_of(torch.tensor(levels, dtype=torch.float64)))
 
 
 def respaced(schedule: Schedule, steps: int) -> Schedule:
@@ -92,9 +90,7 @@ def respaced(schedule: Schedule, steps: int) -> Schedule:
     most = schedule.steps
     if not min(2, most) <= steps <= most:
         raise ValueError(f"this schedule has {most} timesteps; expected steps from 2 to {most}, got {steps}")
-    abar = schedule.alphas_cumprod[_even_in_log_snr(schedule, steps)]
-    before = torch.cat([torch.ones(1, dtype=torch.float64), abar[:-1]])
-    return Schedule(1 - abar / before)
+    return Schedule.of_signal(schedule.alphas_cumprod[_even_in_log_snr(schedule, steps)])
 
 
 def _even_in_log_snr(schedule: Schedule, steps: int) -> list[int]:

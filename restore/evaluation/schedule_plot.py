@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from restore.diffusion.coordinates import to_network
+from restore.diffusion.coordinates import as_picture
 from restore.diffusion.samplers import named_sampler
 from restore.diffusion.schedule import Schedule
 from restore.diffusion.seeds import picture_rng, seeded_rng
@@ -72,7 +72,7 @@ def strip(photo: Tensor, schedule: Schedule, prior: Prior, seed: int = 0) -> Str
     seen: list[Tensor] = []
 
     def watched(x: Tensor, sigma: float) -> Tensor:
-        seen.append(shown(x.cpu(), sigma))
+        seen.append(as_picture(x.cpu(), sigma))
         return denoise(x, sigma)
 
     sigmas = even_t(schedule, min(50, len(known_levels(schedule, **ends))), **ends)
@@ -81,16 +81,11 @@ def strip(photo: Tensor, schedule: Schedule, prior: Prior, seed: int = 0) -> Str
     path = [*seen, drawn.clamp(0, 1)]
     picked = [path[round(k * (len(path) - 1) / (COLUMNS - 1))] for k in range(COLUMNS)]
     return Strip(
-        torch.cat([shown(x, sigma) for x, sigma in zip(states, levels, strict=True)]),
+        torch.cat([as_picture(x, sigma) for x, sigma in zip(states, levels, strict=True)]),
         torch.cat(known).clamp(0, 1),
         torch.cat(picked),
         timesteps,
     )
-
-
-def shown(x: Tensor, sigma: float) -> Tensor:
-    """A state as a picture: in DDPM coordinates, whose deviation stays the same, from [-1, 1] to [0, 1]."""
-    return ((to_network(x, sigma) + 1) / 2).clamp(0, 1)
 
 
 def png(schedules: Mapping[str, Schedule], strips: Mapping[str, Strip], suffix: str = "png") -> bytes:

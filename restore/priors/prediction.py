@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import get_args
 
 import torch
@@ -90,7 +91,7 @@ class BackboneConfig:
         network = replace(self.network, inputs=planes[0], outputs=planes[1], given=given)
         object.__setattr__(self, "network", network)
 
-    @property
+    @cached_property
     def diffusion(self) -> Schedule:
         """The DDPM schedule."""
         return schedules.with_betas(self.schedule, self.steps, self.beta_start, self.beta_end)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restore.diffusion.progress import part_progress, twice
 from restore.diffusion.samplers import LearnedVariance, Variance, named_sampler
 from restore.diffusion.seeds import check_seed, picture_rng
 from restore.diffusion.sigmas import check_pure_noise
@@ -118,9 +119,9 @@ def sample(
     prior = prior or shipped()
     sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
     check_pure_noise(sigmas[0])
-    if variance == "learned" and not isinstance(prior.denoiser(), LearnedVariance):
-        raise WeightsError("these weights have no learned variance; pass small or large")
     told = Told(prior, n, label, vectors, guidance, classifier, seed)
+    if variance == "learned" and not isinstance(told.denoiser(0, 1), LearnedVariance):
+        raise WeightsError("these weights have no learned variance; pass small or large")
     pictures = []
     for first in range(0, n, BATCH):
         # Each picture draws from its own stream, so it does not depend on its neighbours.
@@ -130,15 +131,9 @@ def sample(
             return torch.cat([stream(like[:1]) for stream in streams])
 
         grey = torch.full((len(streams), 3, *size), 0.5, device=prior.device)
-
-        def part(done: int, total: int, first: int = first) -> None:
-            if progress is not None:
-                calls = told.calls
-                for call in range(calls):
-                    before = (first // BATCH) * total + done - 1
-                    progress(calls * before + call + 1, calls * -(-n // BATCH) * total)
-
+        report = part_progress(progress, first // BATCH, -(-n // BATCH))
+        report = report if told.calls == 1 else twice(report)
         start = grey + sigmas[0] * rng(grey)
         denoise = thresholded(told.denoiser(first, first + len(streams)), thresholding)
-        pictures.append(run(denoise, start, sigmas, rng=rng, progress=part).cpu())
+        pictures.append(run(denoise, start, sigmas, rng=rng, progress=report).cpu())
     return torch.cat(pictures).clamp(0, 1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from restore.diffusion.sigmas import PURE_NOISE
-from restore.errors import ConfigError
+from restore.diffusion.sigmas import PURE_NOISE, known_levels
+from restore.errors import ConfigError, WeightsError
 from restore.images.perceptual import LPIPS_SMALLEST
 from restore.images.similarity import WINDOW
 from restore.training.batches import TASKS, Mix
 from restore.training.holes import PAGE_SIZE
 
 if TYPE_CHECKING:
+    from restore.priors.backbone import BackboneConfig
     from restore.training.config import OptimConfig, RunConfig, TrainConfig
 
 Rules = dict[str, tuple[bool, str]]
@@ -88,9 +89,9 @@ def _sigma_rules(config: TrainConfig) -> Rules:
             "schedule or log-sigma, or loss.balance = false: a balanced loss has no use for importance",
         ),
         "backbone.schedule": (
-            mix.levels == "log-sigma" or _range_of(config)[1] >= PURE_NOISE or not mix.unconditional,
+            mix.levels == "log-sigma" or _top_of(levels) >= PURE_NOISE or not mix.unconditional,
             f"one that ends in noise, at a sigma of {PURE_NOISE:g} or more (abar of 0.01 or less); with its "
-            f"steps and betas, and backbone.sigma_max, it ends at {_range_of(config)[1]:.3g}",
+            f"steps and betas, and backbone.sigma_max, it ends at {_top_of(levels):.3g}",
         ),
         "backbone.sigma_min": (
             levels.sigma_min > 1.02 * data.noise_std,
@@ -103,13 +104,12 @@ def _sigma_rules(config: TrainConfig) -> Rules:
     }
 
 
-def _range_of(config: TrainConfig) -> tuple[float, float]:
-    """The ends of the schedule between the backbone's noise levels; 0 where there is nothing between."""
-    levels = config.backbone
-    known = [
-        sigma for sigma in levels.diffusion.sigmas.tolist() if levels.sigma_min <= sigma <= levels.sigma_max
-    ]
-    return (known[0], known[-1]) if known else (0.0, 0.0)
+def _top_of(levels: BackboneConfig) -> float:
+    """The highest level of the schedule that the backbone knows; 0 where it knows none of them."""
+    try:
+        return known_levels(levels.diffusion, lowest=levels.sigma_min, highest=levels.sigma_max)[-1]
+    except WeightsError:
+        return 0.0
 
 
 def _loss_rules(config: TrainConfig) -> Rules:

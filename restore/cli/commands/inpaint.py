@@ -11,7 +11,17 @@ import click
 from restore import images
 from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
-from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.command import (
+    Checked,
+    Choice,
+    Options,
+    PictureCommand,
+    Plan,
+    Result,
+    Source,
+    Workload,
+    mask_of,
+)
 from restore.cli.options import (
     GUIDANCE,
     JUMPS,
@@ -137,13 +147,8 @@ class Mask:
 
     def hole(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
         """Give the checked hole (h, w), and notes. Raises MaskError."""
-        found = images.decode_mask(source.read(self.path), name=str(self.path))
+        found = mask_of(self.path, source)
         (h, w), white = source.picture.size, found.white
-        if white.shape != (h, w):
-            raise MaskError(
-                f"{self.path} is {white.shape[1]}x{white.shape[0]} but {source.name} is {w}x{h} (w x h); "
-                "resize the mask"
-            )
         hole = self._widened(white if self.means == "fill" else ~white)
         turned = "keep" if self.means == "fill" else "fill"
         if hole.all():

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore import images
 from restore.cli.options import NETWORK, OVERWRITE, Settings
-from restore.cli.parameters import NameList, Number
+from restore.cli.parameters import NameList, Number, all_of
 from restore.cli.registry import register
 from restore.errors import ConfigError, OutputError
 
@@ -47,7 +48,7 @@ def _names() -> list[str]:
     "--photo", type=click.Path(path_type=Path), metavar="PHOTO",
     help="With --plot: a photograph that is shown going to noise, and what the network makes of it.",
 )  # fmt: skip
-@OVERWRITE
+@all_of(OVERWRITE, *NETWORK)
 def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | None, **options: Any) -> None:
     """Show noise schedules: a table of timesteps, and a plot.
 
@@ -80,12 +81,9 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         if photo is not None and prior is not None:
             picture = _square(photo)
             strips = {name: schedule_plot.strip(picture, each, prior) for name, each in shown.items()}
-        _write(plot, schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix(".")))
+        drawn = schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix("."))
+        images.write_bytes(plot, drawn, overwrite=settings.overwrite)
         click.echo(plot, err=True)
-
-
-for _option in reversed(NETWORK):
-    schedule = _option(schedule)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -135,7 +133,6 @@ def _table(name: str, schedule: Schedule) -> str:
 
 def _square(photo: Path) -> Tensor:
     """The middle of a photograph, SIDE pixels a side."""
-    from restore import images
     from restore.images.canvas import canvas
     from restore.images.resize import resize
 
@@ -144,14 +141,3 @@ def _square(photo: Path) -> Tensor:
     side = min(h, w)
     top, left = (h - side) // 2, (w - side) // 2
     return resize(batch[..., top : top + side, left : left + side], (SIDE, SIDE)).clamp(0, 1).float()
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another place") from None
-    finally:
-        part.unlink(missing_ok=True)

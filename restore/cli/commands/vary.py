@@ -19,6 +19,7 @@ from restore.cli.command import (
     Result,
     Source,
     Workload,
+    mask_of,
     task_pixels,
 )
 from restore.cli.options import (
@@ -38,7 +39,6 @@ from restore.cli.options import (
 from restore.cli.parameters import Number
 from restore.cli.registry import register
 from restore.cli.runner import run_command
-from restore.errors import MaskError
 from restore.tasks import catalogue
 from restore.types import to_255
 
@@ -205,13 +205,7 @@ def _for_task(options: Options) -> dict[str, Any]:
 
 def _area(path: Path, source: Source) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Give what is to be varied (h, w), and notes. Raises MaskError."""
-    white = images.decode_mask(source.read(path), name=str(path)).white
-    h, w = source.picture.size
-    if white.shape != (h, w):
-        raise MaskError(
-            f"{path} is {white.shape[1]}x{white.shape[0]} but {source.name} is {w}x{h} (w x h); "
-            "resize the mask"
-        )
+    white = mask_of(path, source).white
     notes = []
     if not white.any():
         notes.append(f"{path}: nothing in it is white, {source.name} is copied")
