@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.options import CANCELLED, MODEL, OVERWRITE, SEED, Settings, with_settings
-from restore.cli.parameters import Number, switch
+from restore.cli.parameters import FileName, Number, switch
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
 from restore.errors import OutputError
@@ -26,9 +26,9 @@ LOSSES = ("l2", "l1", "l0")
 
 @register
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 @click.option(
-    "-o", "--output", type=click.Path(), required=True, metavar="FILE",
+    "-o", "--output", type=FileName(), required=True, metavar="FILE",
     help="The fitted weights, .safetensors. Logs, pictures and what --resume needs go to a folder beside it, "
     "FILE with .fit in place of .safetensors.",
 )  # fmt: skip
