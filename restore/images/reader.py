@@ -75,7 +75,8 @@ def read_bytes(path: str | Path) -> bytes:
         if kind == LOOSE:
             raise ImageError(f"{path}: expected a picture file, got a link to nothing; mend the link")
         if kind not in (FILE, "") and not is_handed_over(path):  # reading it might never end
-            raise ImageError(f"{path}: expected a picture file, got {kind}; pass - to read from a pipe")
+            hint = "pass - to read from a pipe" if "pipe" in kind else "name a plain file"
+            raise ImageError(f"{path}: expected a picture file, got {kind}; {hint}")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file; check the name") from error

@@ -26,6 +26,7 @@ from restore.cli.options import (
     BUDGET,
     CONSISTENCY,
     ENSEMBLE,
+    IGNORE,
     INPUTS,
     MODEL,
     OUTPUT,
@@ -93,7 +94,7 @@ MANY = (
 )  # fmt: skip
 @sampler_option("dpmpp-2m")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, IGNORE, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.
 
