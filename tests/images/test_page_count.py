@@ -16,11 +16,17 @@ from restore.errors import OutputError
 from restore.images.page_count import page_count
 
 RNG = np.random.default_rng(0)
-FRAMES = [Image.fromarray(RNG.integers(0, 256, (8, 9, 3), np.uint8)) for _ in range(4)]
+PIXELS = RNG.integers(0, 256, (4, 8, 9, 3), np.uint8)
+
+
+def frames() -> list[Image.Image]:
+    """Four pictures; new ones, since Pillow notes in them how they were saved last."""
+    return [Image.fromarray(pixels) for pixels in PIXELS]
 
 
 def saved(path: Path, number: int, **rest: object) -> Path:
-    FRAMES[0].copy().save(path, save_all=True, append_images=FRAMES[1:number], **rest)
+    first, *more = frames()
+    first.save(path, save_all=True, append_images=more[: number - 1], **rest)
     return path
 
 
@@ -36,7 +42,8 @@ def test_pages_and_frames(tmp_path: Path, suffix: str, number: int) -> None:
 
 def test_a_plain_picture_before_an_animation(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    FRAMES[3].save(path, save_all=True, append_images=FRAMES[:2], default_image=True)
+    first, *more = frames()
+    first.save(path, save_all=True, append_images=more[:2], default_image=True)
     assert page_count(path) == 3
 
 
@@ -50,7 +57,7 @@ def test_tiff_of_every_kind(tmp_path: Path, order: str, large: bool) -> None:
 
 def test_files_that_are_one_or_none(tmp_path: Path) -> None:
     phone = tmp_path / "phone.jpg"
-    FRAMES[0].copy().save(phone, format="MPO", save_all=True, append_images=FRAMES[1:])
+    saved(phone, 4, format="MPO")
     with Image.open(phone) as image:
         assert image.n_frames == 4  # type: ignore[attr-defined]
     assert page_count(phone) == 1
@@ -104,6 +111,6 @@ def test_a_file_of_several_pages_is_never_replaced(tmp_path: Path, name: str) ->
 
 def test_a_photograph_of_a_phone_may_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "phone.jpg"
-    FRAMES[0].copy().save(path, format="MPO", save_all=True, append_images=FRAMES[1:])
+    saved(path, 4, format="MPO")
     images.write(path, images.read(path), overwrite=True)
     assert images.read(path).pages == 1
