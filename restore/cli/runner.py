@@ -25,7 +25,7 @@ from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import ImageError, NumbersError
+from restore.errors import AlreadyThereError, ImageError, NumbersError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     try:
         seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
         planned = jobs.plan(
-            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds
-        )
+            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
+            ignore=settings.ignore,
+        )  # fmt: skip
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -55,10 +56,15 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     try:
         for job in skipped if settings.json else []:
             reporter.result("", input=job.name, output=str(job.target), status="skipped")
+        for name, message in planned.failures:
+            runner.refused(name, message)
+        if not settings.dry_run:
+            jobs.sweep(todo)
         tally = jobs.run(todo, runner.restore, runner.failed)
     finally:
         reporter.close()
-    _finish(tally, reporter, len(planned.jobs), skipped)
+    tally.failed += len(planned.failures)
+    _finish(tally, reporter, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
 
 
 class Runner:
@@ -81,6 +87,7 @@ class Runner:
         self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
+        self._check_place(job)
         data = self.recorder.read(job.source)
         picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
@@ -112,6 +119,27 @@ class Runner:
         if self.settings.json:
             about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
+
+    def refused(self, name: str, message: str) -> None:
+        """Report an input that is no job, such as a folder without pictures."""
+        self.reporter.error(message)
+        if self.settings.json:
+            self.reporter.result("", input=name, output=None, status="failed", error=message)
+
+    def _check_place(self, job: Job) -> None:
+        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
+        try:
+            jobs.check(job, overwrite=self.settings.overwrite)
+        except jobs.Overtaken:
+            self._skipped(job)
+            raise
+
+    def _skipped(self, job: Job) -> None:
+        """Report a job that another process has done meanwhile."""
+        self.reporter.end()
+        self._notes(f"{job.target}: another process has written it meanwhile, which is kept")
+        if self.settings.json:
+            self.reporter.result("", input=job.name, output=_target(job), status="skipped")
 
     def _notes(self, *notes: str) -> None:
         for note in notes:
@@ -197,7 +225,11 @@ class Runner:
             sys.stdout.buffer.write(images.encode(picture, kind))
             sys.stdout.buffer.flush()
         else:
-            jobs.write(job, picture, overwrite=self.settings.overwrite)
+            try:
+                jobs.write(job, picture, overwrite=self.settings.overwrite)
+            except AlreadyThereError as error:
+                self._skipped(job)
+                raise jobs.Overtaken(str(error)) from error
 
     def _write_trajectory(self, job: Job) -> None:
         """Write how the picture was drawn, if that is asked for, and report it."""
@@ -260,9 +292,11 @@ def _target(job: Job) -> str:
     return "standard output" if job.target is None else str(job.target)
 
 
-def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job]) -> None:
+def _finish(
+    tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job], unread: Sequence[Path]
+) -> None:
     """Report on all jobs and end with the exit code."""
-    settings, kept = reporter.settings, len(skipped)
+    settings, kept = reporter.settings, len(skipped) + tally.overtaken
     left = count - kept - tally.done - tally.failed
     if tally.interrupted:
         again = "nothing was written"
@@ -281,5 +315,7 @@ def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence
         say(f"{', '.join(parts)} (of {count} pictures){hint}")
     elif skipped:
         reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
-    if tally.failed:
+    if unread:
+        reporter.unread(unread)
+    if tally.failed or unread:
         click.get_current_context().exit(1)

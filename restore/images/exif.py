@@ -131,10 +131,23 @@ def exif_of_tiff(tiff: bytes, orientation: int) -> bytes:
     """
     order = ORDER[tiff[:2]]
     if struct.unpack_from(order + "H", tiff, 2) == (42,):
-        fields = {tag: field for tag, field in tree(tiff).items() if tag not in PIXEL_TAGS}
+        fields = of_picture(tree(tiff))
     else:
         fields = {} if orientation == 1 else {ORIENTATION: (3, 1, struct.pack(order + "H", orientation))}
     return tiff[:2] + struct.pack(order + "HI", 42, 8) + directory(fields, order, 8) if fields else b""
+
+
+def of_picture(fields: Fields) -> Fields:
+    """The fields that describe the picture.
+
+    So does the resolution where it has no unit, as in files of microscopes, whose unit is in the description;
+    any other is the dpi of the picture.
+    """
+    kept = {tag: field for tag, field in fields.items() if tag not in PIXEL_TAGS}
+    unit = fields.get(296)
+    if isinstance(unit, tuple) and unit[2].strip(b"\0") == b"\1":
+        kept |= {tag: fields[tag] for tag in (282, 283, 296) if tag in fields}
+    return kept
 
 
 def tree(tiff: bytes) -> Fields:

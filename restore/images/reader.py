@@ -1,12 +1,10 @@
-"""Read pictures and masks from files, folders and bytes."""
+"""Read pictures and masks from files and bytes."""
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import warnings
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
-from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
+from restore.images.formats import sniffed
+from restore.images.paths import FILE, FOLDER, LOOSE, brief, is_handed_over, name_problem, what_is
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
@@ -64,12 +63,20 @@ def read_bytes(path: str | Path) -> bytes:
     Raises
     ------
     ImageError
-        Where the file is missing or cannot be read.
+        Where the file is missing or cannot be read, and for what is no file: folders, named pipes, devices.
     """
+    if problem := name_problem(path):
+        raise ImageError(f"{brief(path)}: {problem}")
     path = Path(path)
     try:
-        if path.is_dir():
+        kind = what_is(path)
+        if kind == FOLDER:
             raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
+        if kind == LOOSE:
+            raise ImageError(f"{path}: expected a picture file, got a link to nothing; mend the link")
+        if kind not in (FILE, "") and not is_handed_over(path):  # reading it might never end
+            hint = "pass - to read from a pipe" if "pipe" in kind else "name a plain file"
+            raise ImageError(f"{path}: expected a picture file, got {kind}; {hint}")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file; check the name") from error
@@ -277,72 +284,3 @@ def decode_mask(data: bytes, *, name: str) -> Mask:
     near = 16 / 255  # JPEG ringing on a black and white drawing stays mostly within this
     between = (value > near) & (value < 1 - near)
     return Mask(white=value >= 0.5, gray_fraction=float(between.mean()))
-
-
-def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[Path]:
-    """List files as they are given, and the picture files in folders.
-
-    Parameters
-    ----------
-    paths : files and folders.
-    recursive : whether folders within folders are searched.
-
-    Returns
-    -------
-    list of Path
-        Each file once; within a folder in natural order (``a2`` before ``a10``), hidden files and folders
-        left out.
-
-    Raises
-    ------
-    ImageError
-        For a path that does not exist, and for a folder that cannot be listed or has no picture in it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("a10.png", "a2.jpg", "notes.txt"):
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in list_inputs([folder])]
-    ['a2.jpg', 'a10.png']
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = _pictures_in(path, recursive=recursive)
-            if not inside:
-                raise ImageError(f"{path}: expected a folder with pictures ({' '.join(SUFFIXES)}), got none")
-            found |= dict.fromkeys(inside)
-        elif path.exists():
-            found[path] = None
-        else:
-            raise ImageError(f"{path}: no such file or folder; check the name")
-    return list(found)
-
-
-def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
-    """The picture files in a folder, in natural order."""
-
-    def refuse(error: OSError) -> None:
-        raise ImageError(
-            f"{error.filename}: cannot list the folder ({error.strerror}); check its permissions"
-        ) from error
-
-    found = []
-    for here, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        found += [
-            Path(here, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in FORMAT_OF_SUFFIX
-        ]
-    return sorted(found, key=_natural_order)
-
-
-def _natural_order(path: Path) -> list[list[str | int]]:
-    """A key that sorts ``a2`` before ``a10``."""
-    return [
-        [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
-        for name in path.parts
-    ]

@@ -9,10 +9,20 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from restore.errors import ImageError
-from restore.images.exif import EXTRA_SAMPLES, ORIENTATION, PIXEL_TAGS, directory, exif_of_tiff, patched, tree
+from restore.images.exif import (
+    EXTRA_SAMPLES,
+    ORIENTATION,
+    Fields,
+    directory,
+    exif_of_tiff,
+    of_picture,
+    patched,
+    tree,
+)
 from restore.images.formats import check_size
 from restore.images.picture import TOP, Picture, assembled, channels_of
 from restore.images.pillow import as_bytes, channels_of_image, sane_dpi
+from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS, of_one_page
 
 if TYPE_CHECKING:
     import tifffile
@@ -173,8 +183,8 @@ def encode_tiff(picture: Picture) -> bytes:
         sizes.append(len(strip))
         out += strip + b"\0" * (len(strip) % 2)
     integer = channels.dtype.kind == "u"
-    tags = {} if not picture.exif else tree(picture.exif)
-    tags = {tag: field for tag, field in tags.items() if tag not in PIXEL_TAGS}
+    tags = {} if not picture.exif else of_picture(tree(picture.exif))
+    tags = _of_one_page(tags, channels)
 
     def put(tag: int, kind: str, *values: int) -> None:
         body = struct.pack(f"{order}{len(values)}{kind}", *values)
@@ -204,6 +214,21 @@ def encode_tiff(picture: Picture) -> bytes:
     mark = b"II" if order == "<" else b"MM"
     out[:8] = mark + struct.pack(order + "HI", 42, len(out))
     return bytes(out) + directory(tags, order, len(out))
+
+
+def _of_one_page(tags: Fields, channels: NDArray[Any]) -> Fields:
+    """The tags without what describes other pages than the one that is written."""
+    tags = {tag: field for tag, field in tags.items() if tag not in STACK_TAGS}
+    if DESCRIPTION not in tags:
+        return tags
+    kind, _, body = tags[DESCRIPTION]
+    told = body.rstrip(b"\0").decode("latin-1")  # every byte is kept
+    said = of_one_page(told, channels.shape, channels.dtype.name)
+    if said == told:
+        return tags
+    changed = said.encode("latin-1") + b"\0"
+    tags = {tag: field for tag, field in tags.items() if tag not in {*IMAGEJ_TAGS, DESCRIPTION}}
+    return tags | ({DESCRIPTION: (kind, len(changed), changed)} if said else {})
 
 
 def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:

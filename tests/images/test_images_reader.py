@@ -19,7 +19,8 @@ from PIL import Image
 from restore import images
 from restore.errors import ImageError
 from restore.images import formats
-from restore.images.reader import list_inputs, read, read_mask
+from restore.images.folders import list_inputs
+from restore.images.reader import read, read_mask
 
 
 def test_no_such_file(tmp_path: Path) -> None:
@@ -40,6 +41,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(_: Path) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied")
 
+    (tmp_path / "secret.png").touch()
     monkeypatch.setattr(Path, "read_bytes", refuse)
     wanted = "cannot read the file (Permission denied); check its permissions"
     assert message_for(tmp_path / "secret.png") == wanted
