@@ -16,6 +16,7 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
+from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.options import CANCELLED, Settings
 from restore.cli.prior_loader import PriorLoader
@@ -86,7 +87,10 @@ class Runner:
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)
-        plan = self.command.plan(Source(picture, job.name, kind, self.recorder.read))
+        plan, *others = [
+            self.command.plan(Source(each, name, kind, self.recorder.read))
+            for each, name in restored_apart(picture, job.name, kind)
+        ]
         self._notes(*plan.notes)
         if self.settings.dry_run:
             if self.settings.budgeted:
@@ -96,7 +100,8 @@ class Runner:
         self._notes(*(f"{job.target}: {text}" for text in lost))
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
-        stamped_picture = self._stamped(result.picture, choice, kind, job)
+        whole = self._with_extra(plan.source.picture, result.picture, others, job)
+        stamped_picture = self._stamped(whole, choice, kind, job)
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
@@ -123,16 +128,40 @@ class Runner:
 
     def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; repeat in single precision when half precision gives no finite values."""
+        calls = self.recorder.calls
         try:
             return self._computed(plan, job)
         except NumbersError as error:
             if not self.loader.narrow:
                 raise
             self._notes(f"{job.name}: {error}; computed again in float32")
-        self.recorder.restart()
+        self.recorder.calls = calls  # those before belong to other channels
         self.recorder.precision = "fp32"
         with self.loader.in_float32():
             return self._computed(plan, job)
+
+    def _with_extra(
+        self, before: images.Picture, after: images.Picture, others: list[Plan], job: Job
+    ) -> images.Picture:
+        """Restore the further channels of a gray picture; those of another are carried as they are.
+
+        In the facts they stand as ``channels``.
+        """
+        if before.extra is None:
+            return after
+        if not (others and after.gray):
+            if after.extra is None:
+                self._notes(f"{job.name}: extra channels are dropped, as the size has changed")
+            return after
+        if self.settings.uncertainty is not None or self.settings.report_consistency:
+            self._notes(f"{job.name}: what is measured is of its first channel")
+        facts, channels, found = self._facts, [], []
+        for plan in others:
+            self._facts = {}
+            found.append(self._restored(plan, job)[1].picture.pixels[..., 0])
+            channels.append(self._facts)
+        self._facts = facts | {"channels": channels}
+        return with_extra(after, found, before.meanings)
 
     def _computed(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""

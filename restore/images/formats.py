@@ -29,6 +29,7 @@ class Format:
     name : as people write it.
     depths : names of the dtypes that it holds, the best last.
     alpha, gray : whether it has alpha, and pictures of one colour channel.
+    extra : whether it has room for further channels.
     metadata : fields of `Picture` that it keeps.
     side : the longest side, in pixels.
     """
@@ -39,13 +40,14 @@ class Format:
     gray: bool
     metadata: tuple[str, ...]
     side: int
+    extra: bool = False
 
 
 FORMATS = {
     "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
     "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500),
     "tiff": Format(
-        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1
+        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1, True
     ),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
@@ -170,6 +172,14 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
             notes.append("alpha is dropped")
+    if picture.extra is not None:
+        if form.extra:
+            changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name)
+        else:
+            changes["extra"] = None
+            count = picture.extra.shape[2]
+            what = "the extra channel is" if count == 1 else f"{count} extra channels are"
+            notes.append(f"{what} dropped (neither colour nor alpha); TIFF has room for it")
     # In JPEG each must fit into one segment.
     limits = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):

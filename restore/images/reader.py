@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
-from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
+from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
 from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
@@ -174,6 +174,8 @@ def _upright(picture: Picture) -> Picture:
     try:
         turn = number_of(picture.exif, ORIENTATION) if picture.exif else 1
         exif = without_thumbnail(patched(picture.exif, {ORIENTATION: 1})) if picture.exif else b""
+        if exif and not usable(exif):
+            raise ValueError("it cannot be changed")
     except (KeyError, ValueError, struct.error):
         turn, exif = 1, b""
         notes += ("its EXIF data are damaged and were dropped",)
@@ -185,6 +187,7 @@ def _upright(picture: Picture) -> Picture:
         coding=None if coding is None else replace(coding, turn=turn),
         pixels=turned(picture.pixels, turn),
         alpha=None if picture.alpha is None else turned(picture.alpha, turn),
+        extra=None if picture.extra is None else turned(picture.extra, turn),
         dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,
         exif=exif,
         xmp=re.sub(rb'(tiff:Orientation(?:\s*=\s*["\']|>))[2-8]', rb"\g<1>1", picture.xmp),

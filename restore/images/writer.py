@@ -12,7 +12,7 @@ from pathlib import Path
 
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMATS, fitted, kind_of
-from restore.images.picture import TOP, Picture
+from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
 from restore.images.reader import decode
@@ -161,8 +161,20 @@ def _verify(temporary: Path, stored: Picture, name: str) -> None:
         full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
         sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
         same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
+        same = same and _same_extra(again, stored)
     if not same:
         raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
+
+
+def _same_extra(one: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same extra channels, bit for bit, which may hold NaN."""
+    import numpy as np
+
+    if one.extra is None or other.extra is None:
+        return one.extra is other.extra
+    bits = f"u{one.extra.itemsize}"
+    same = one.extra.dtype == other.extra.dtype and meanings_of(one) == meanings_of(other)
+    return same and np.array_equal(one.extra.view(bits), other.extra.view(bits))
 
 
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
