@@ -20,13 +20,13 @@ from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.options import CANCELLED, Settings
 from restore.cli.prior_loader import PriorLoader
-from restore.cli.provenance import history_of, stamped, unstamped
+from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import ImageError, NumbersError
+from restore.errors import ImageError, NumbersError, OutputError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -85,13 +85,15 @@ class Runner:
         data = self.recorder.read(job.source)
         picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)
+        picture, dropped = self._writable(picture, kind, job)
+        lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         plan, *others = [
             self.command.plan(Source(each, name, kind, self.recorder.read))
             for each, name in restored_apart(picture, job.name, kind)
         ]
         self._notes(*plan.notes)
+        images.check_target(job.target, kind, plan.size)
         if self.settings.dry_run:
             if self.settings.budgeted:
                 self._restored(plan, job)
@@ -211,6 +213,18 @@ class Runner:
         if kind != "bmp" and not history_of(marked).records:
             self._notes(f"{_target(job)}: no room for the record of what made it, which is left out")
         return marked
+
+    def _writable(self, picture: images.Picture, kind: str, job: Job) -> tuple[images.Picture, list[str]]:
+        """Take from a picture what would fail when its result is written, and say what."""
+        record = Record("", str(click.get_current_context().info_name))
+
+        def finish(result: images.Picture) -> images.Picture:
+            return stamped(result, record, kind) if self.settings.provenance else unstamped(result)
+
+        try:
+            return images.writable(picture, kind, finish=finish)
+        except OutputError as error:
+            raise OutputError(f"{_target(job)}: {error}") from error
 
     def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""

@@ -22,6 +22,7 @@ from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, kind_of, los
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
+from restore.images.proof import check_target, writable
 from restore.images.reader import (
     check_finite,
     decode,
@@ -36,6 +37,6 @@ from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
     "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "check_finite",
-    "decode", "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk", "read",
-    "read_bytes", "read_mask", "read_pages", "to_tensor", "write", "write_bytes",
+    "check_target", "decode", "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk",
+    "read", "read_bytes", "read_mask", "read_pages", "to_tensor", "writable", "write", "write_bytes",
 ]  # fmt: skip

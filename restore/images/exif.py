@@ -167,16 +167,25 @@ def exif_of_tiff(page: Directory) -> tuple[bytes, int]:
     return data[:2] + struct.pack(order + "HI", 42, 8) + directory(fields, form, 8), dropped
 
 
-def tree(tiff: bytes) -> Fields:
+def tree(tiff: bytes) -> tuple[Fields, int]:
     """The fields of the first directory, and of the Exif, GPS and interoperability directories within.
 
-    Tags that lie outside the structure are left out, and the longest where all are longer than it.
+    Parameters
+    ----------
+    tiff : the structure.
+
+    Returns
+    -------
+    fields
+        Without tags that lie outside the structure.
+    int
+        The number of tags that are left out, the longest ones, because all are longer than the structure.
     """
     try:
         own, at = layout(tiff)
-        return _tree(Directory.at(tiff, own, at))[0]
+        return _tree(Directory.at(tiff, own, at))
     except ValueError:
-        return {}
+        return {}, 0
 
 
 def _tree(first: Directory, without: Set[int] = frozenset()) -> tuple[Fields, int]:
@@ -191,6 +200,8 @@ def _tree(first: Directory, without: Set[int] = frozenset()) -> tuple[Fields, in
                 try:
                     there = Directory.at(data, here.layout, here.number(tag, 0))
                 except ValueError:
+                    continue
+                if there.place in (here.place, first.place):
                     continue
                 fields[tag] = collect(there, (_INTEROP_DIRECTORY,) if tag == _EXIF_DIRECTORY else ())
             elif entry.kind <= 13 and not (here is first and tag in without):

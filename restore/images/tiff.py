@@ -233,7 +233,7 @@ def _tags(picture: Picture, form: Layout) -> Fields:
     """All tags of a picture but those of its strips."""
     (h, w), order, meanings = picture.size, form.order, meanings_of(picture)
     count, integer = (1 if picture.gray else 3) + len(meanings), picture.bits < 32
-    tags = tree(picture.exif) if picture.exif else {}
+    tags, _ = tree(picture.exif)
     tags = {tag: field for tag, field in tags.items() if tag not in PIXEL_TAGS}
 
     def put(tag: int, kind: str, *values: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 ORDER = {b"II": "<", b"MM": ">"}
@@ -66,17 +67,17 @@ class Layout:
     order: str
     big: bool
 
-    @property
+    @cached_property
     def offset(self) -> struct.Struct:
         """A place in the file."""
         return struct.Struct(self.order + ("Q" if self.big else "I"))
 
-    @property
+    @cached_property
     def number(self) -> struct.Struct:
         """The number of entries of a directory."""
         return struct.Struct(self.order + ("Q" if self.big else "H"))
 
-    @property
+    @cached_property
     def entry(self) -> struct.Struct:
         """Tag, field type and count, with the value or its place behind them."""
         return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
@@ -107,11 +108,13 @@ def layout(data: bytes) -> tuple[Layout, int]:
 class Directory:
     """A directory of a file.
 
-    entries: by tag, the first of each. outside: tags whose values are not in the file, as where it was cut.
+    place: where it is. entries: by tag, the first of each. outside: tags whose values are not in the file, as
+    where it was cut.
     """
 
     data: bytes
     layout: Layout
+    place: int
     entries: dict[int, Entry]
     outside: frozenset[int]
 
@@ -130,7 +133,7 @@ class Directory:
                 outside.add(tag)
             elif size:
                 found.setdefault(tag, Entry(kind, count, where))
-        return cls(data, layout, found, frozenset(outside - found.keys()))
+        return cls(data, layout, place, found, frozenset(outside - found.keys()))
 
     def numbers(self, tag: int, *, most: int = 64) -> tuple[int, ...]:
         """The whole numbers of a tag; none where it has another type, or more than ``most``."""
