@@ -82,14 +82,14 @@ class Runner:
         self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
-        data = self.recorder.read(job.source)
+        data = self.recorder.read_picture(job.source)
         picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = picture.format if job.target is None else images.kind_of(job.target)
         picture, dropped = self._writable(picture, kind, job)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         plan, *others = [
-            self.command.plan(Source(each, name, kind, self.recorder.read))
+            self.command.plan(Source(each, name, kind, self.recorder.read_picture))
             for each, name in restored_apart(picture, job.name, kind)
         ]
         self._notes(*plan.notes)

@@ -18,6 +18,7 @@ Nothing heavy is imported before a picture is read. What needs torch has modules
 tensors and PIL images as batches), `resize`, `device_constants`; `fingerprints` needs NumPy.
 """
 
+from restore.images.files import MAX_BYTES, picture_start, read_bytes, read_picture_bytes, read_stream
 from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, kind_of, lossy_notes
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
@@ -29,14 +30,14 @@ from restore.images.reader import (
     decode_mask,
     list_inputs,
     read,
-    read_bytes,
     read_mask,
     read_pages,
 )
 from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
-    "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "check_finite",
-    "check_target", "decode", "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk",
-    "read", "read_bytes", "read_mask", "read_pages", "to_tensor", "writable", "write", "write_bytes",
+    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of",
+    "check_finite", "check_target", "decode", "decode_mask", "encode", "kind_of", "list_inputs",
+    "lossy_notes", "picture_start", "png_chunk", "read", "read_bytes", "read_mask", "read_pages",
+    "read_picture_bytes", "read_stream", "to_tensor", "writable", "write", "write_bytes",
 ]  # fmt: skip

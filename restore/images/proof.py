@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from restore.errors import OutputError
 from restore.images.formats import check_side
@@ -122,7 +123,8 @@ def _trial(picture: Picture, format: str, finish: Callable[[Picture], Picture] |
 
 
 def _without(picture: Picture, fields: list[str]) -> Picture:
-    return replace(picture, **{field: None if field == "dpi" else b"" for field in fields})
+    nothing: dict[str, Any] = {field: None if field == "dpi" else b"" for field in fields}
+    return replace(picture, **nothing)
 
 
 def _notes(fields: list[str], format: str) -> list[str]:

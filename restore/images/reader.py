@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
+from restore.images.files import read_picture_bytes
 from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
@@ -55,26 +56,7 @@ def read(path: str | Path) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_bytes(path), name=str(path))
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """Read a picture file as it is, for `decode`.
-
-    Raises
-    ------
-    ImageError
-        Where the file is missing or cannot be read.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the name") from error
-    except OSError as error:
-        raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
+    return decode(read_picture_bytes(path), name=str(path))
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -85,7 +67,7 @@ def read_pages(path: str | Path) -> list[Picture]:
     ImageError
         As `read`, and for a page after the first that tifffile cannot decode by itself.
     """
-    data = read_bytes(path)
+    data = read_picture_bytes(path)
     first = decode(data, name=str(path))
     if first.format != "tiff" or first.pages == 1:
         return [first]
@@ -246,7 +228,7 @@ def read_mask(path: str | Path) -> Mask:
     ImageError
         As `read`.
     """
-    return decode_mask(read_bytes(path), name=str(path))
+    return decode_mask(read_picture_bytes(path), name=str(path))
 
 
 def decode_mask(data: bytes, *, name: str) -> Mask:
