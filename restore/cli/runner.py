@@ -16,16 +16,17 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
+from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.options import CANCELLED, Settings
 from restore.cli.prior_loader import PriorLoader
-from restore.cli.provenance import history_of, stamped, unstamped
+from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import AlreadyThereError, ImageError, NumbersError
+from restore.errors import AlreadyThereError, ImageError, NumbersError, OutputError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -88,13 +89,18 @@ class Runner:
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         self._check_place(job)
-        data = self.recorder.read(job.source)
+        data = self.recorder.read_picture(job.source)
         picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)
-        plan = self.command.plan(Source(picture, job.name, kind, self.recorder.read))
+        picture, dropped = self._writable(picture, kind, job)
+        lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
+        plan, *others = [
+            self.command.plan(Source(each, name, kind, self.recorder.read_picture))
+            for each, name in restored_apart(picture, job.name, kind)
+        ]
         self._notes(*plan.notes)
+        images.check_target(job.target, kind, plan.size)
         if self.settings.dry_run:
             if self.settings.budgeted:
                 self._restored(plan, job)
@@ -103,7 +109,8 @@ class Runner:
         self._notes(*(f"{job.target}: {text}" for text in lost))
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
-        stamped_picture = self._stamped(result.picture, choice, kind, job)
+        whole = self._with_extra(plan.source.picture, result.picture, others, job)
+        stamped_picture = self._stamped(whole, choice, kind, job)
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
@@ -151,16 +158,40 @@ class Runner:
 
     def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; repeat in single precision when half precision gives no finite values."""
+        calls = self.recorder.calls
         try:
             return self._computed(plan, job)
         except NumbersError as error:
             if not self.loader.narrow:
                 raise
             self._notes(f"{job.name}: {error}; computed again in float32")
-        self.recorder.restart()
+        self.recorder.calls = calls  # those before belong to other channels
         self.recorder.precision = "fp32"
         with self.loader.in_float32():
             return self._computed(plan, job)
+
+    def _with_extra(
+        self, before: images.Picture, after: images.Picture, others: list[Plan], job: Job
+    ) -> images.Picture:
+        """Restore the further channels of a gray picture; those of another are carried as they are.
+
+        In the facts they stand as ``channels``.
+        """
+        if before.extra is None:
+            return after
+        if not (others and after.gray):
+            if after.extra is None:
+                self._notes(f"{job.name}: extra channels are dropped, as the size has changed")
+            return after
+        if self.settings.uncertainty is not None or self.settings.report_consistency:
+            self._notes(f"{job.name}: what is measured is of its first channel")
+        facts, channels, found = self._facts, [], []
+        for plan in others:
+            self._facts = {}
+            found.append(self._restored(plan, job)[1].picture.pixels[..., 0])
+            channels.append(self._facts)
+        self._facts = facts | {"channels": channels}
+        return with_extra(after, found, before.meanings)
 
     def _computed(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
@@ -210,6 +241,18 @@ class Runner:
         if kind != "bmp" and not history_of(marked).records:
             self._notes(f"{_target(job)}: no room for the record of what made it, which is left out")
         return marked
+
+    def _writable(self, picture: images.Picture, kind: str, job: Job) -> tuple[images.Picture, list[str]]:
+        """Take from a picture what would fail when its result is written, and say what."""
+        record = Record("", str(click.get_current_context().info_name))
+
+        def finish(result: images.Picture) -> images.Picture:
+            return stamped(result, record, kind) if self.settings.provenance else unstamped(result)
+
+        try:
+            return images.writable(picture, kind, finish=finish)
+        except OutputError as error:
+            raise OutputError(f"{_target(job)}: {error}") from error
 
     def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""

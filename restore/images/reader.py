@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
-from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
+from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
+from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
-from restore.images.paths import FILE, FOLDER, LOOSE, brief, is_handed_over, name_problem, what_is
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
@@ -54,34 +54,7 @@ def read(path: str | Path) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_bytes(path), name=str(path))
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """Read a picture file as it is, for `decode`.
-
-    Raises
-    ------
-    ImageError
-        Where the file is missing or cannot be read, and for what is no file: folders, named pipes, devices.
-    """
-    if problem := name_problem(path):
-        raise ImageError(f"{brief(path)}: {problem}")
-    path = Path(path)
-    try:
-        kind = what_is(path)
-        if kind == FOLDER:
-            raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
-        if kind == LOOSE:
-            raise ImageError(f"{path}: expected a picture file, got a link to nothing; mend the link")
-        if kind not in (FILE, "") and not is_handed_over(path):  # reading it might never end
-            hint = "pass - to read from a pipe" if "pipe" in kind else "name a plain file"
-            raise ImageError(f"{path}: expected a picture file, got {kind}; {hint}")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the name") from error
-    except OSError as error:
-        raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
+    return decode(read_picture_bytes(path), name=str(path))
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -92,7 +65,7 @@ def read_pages(path: str | Path) -> list[Picture]:
     ImageError
         As `read`, and for a page after the first that tifffile cannot decode by itself.
     """
-    data = read_bytes(path)
+    data = read_picture_bytes(path)
     first = decode(data, name=str(path))
     if first.format != "tiff" or first.pages == 1:
         return [first]
@@ -181,6 +154,8 @@ def _upright(picture: Picture) -> Picture:
     try:
         turn = number_of(picture.exif, ORIENTATION) if picture.exif else 1
         exif = without_thumbnail(patched(picture.exif, {ORIENTATION: 1})) if picture.exif else b""
+        if exif and not usable(exif):
+            raise ValueError("it cannot be changed")
     except (KeyError, ValueError, struct.error):
         turn, exif = 1, b""
         notes += ("its EXIF data are damaged and were dropped",)
@@ -192,6 +167,7 @@ def _upright(picture: Picture) -> Picture:
         coding=None if coding is None else replace(coding, turn=turn),
         pixels=turned(picture.pixels, turn),
         alpha=None if picture.alpha is None else turned(picture.alpha, turn),
+        extra=None if picture.extra is None else turned(picture.extra, turn),
         dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,
         exif=exif,
         xmp=re.sub(rb'(tiff:Orientation(?:\s*=\s*["\']|>))[2-8]', rb"\g<1>1", picture.xmp),
@@ -250,7 +226,7 @@ def read_mask(path: str | Path) -> Mask:
     ImageError
         As `read`.
     """
-    return decode_mask(read_bytes(path), name=str(path))
+    return decode_mask(read_picture_bytes(path), name=str(path))
 
 
 def decode_mask(data: bytes, *, name: str) -> Mask:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMATS, fitted, kind_of
+from restore.images.formats import FORMATS, check_side, fitted, kind_of
 from restore.images.paths import brief, is_empty, name_problem
-from restore.images.picture import TOP, Picture
+from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
 from restore.images.publishing import (
@@ -154,32 +153,57 @@ def _write_out(temporary: Path, data: bytes) -> None:
 
 def _verify(temporary: Path, stored: Picture, name: str) -> None:
     """Decode what is on the disk and compare with what was to be stored."""
-    import numpy as np
-
     try:
         again = decode(temporary.read_bytes(), name=name)
     except ImageError as error:
         raise OutputError(
             f"{name}: what was written cannot be read back, nothing is kept ({error})"
         ) from error
+    if not same_stored(again, stored, stored.format):
+        raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
+
+
+def same_stored(again: Picture, picture: Picture, kind: str) -> bool:
+    """Whether a picture that was read again is what was written; of JPEG only the size is compared.
+
+    Parameters
+    ----------
+    again : what was read.
+    picture : what was written.
+    kind : the format.
+    """
+    import numpy as np
+
+    stored, _ = fitted(picture, kind) if picture.format != kind else (picture, [])
     same = again.pixels.shape == stored.pixels.shape and again.pixels.dtype == stored.pixels.dtype
-    if same and stored.format != "jpeg":
+    if same and kind != "jpeg":
         full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
         sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
         same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
-    if not same:
-        raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
+        same = same and _same_extra(again, stored)
+    return same
+
+
+def _same_extra(one: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same extra channels, bit for bit, which may hold NaN."""
+    import numpy as np
+
+    if one.extra is None or other.extra is None:
+        return one.extra is other.extra
+    bits = f"u{one.extra.itemsize}"
+    same = one.extra.dtype == other.extra.dtype and meanings_of(one) == meanings_of(other)
+    return same and np.array_equal(one.extra.view(bits), other.extra.view(bits))
 
 
 def _encoded(picture: Picture, kind: str, name: str) -> tuple[Picture, bytes]:
     """What the file will hold, and its bytes."""
-    h, w = picture.size
-    if max(h, w) > FORMATS[kind].side:
-        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
-        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
     encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
     try:
         return stored, encoders.get(kind, encode_with_pillow)(stored)
-    except (OSError, ValueError, struct.error) as error:
-        raise OutputError(f"{name}: cannot encode as {FORMATS[kind].name} ({error}); try .png") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise anything for odd metadata
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OutputError(f"{name}: cannot encode as {FORMATS[kind].name} ({reason}); try .png") from error

@@ -175,14 +175,14 @@ def test_an_unreadable_file_is_a_failure_like_any_other(
     small("a.png", "b.png")
     # The mode alone would not stop a test that runs as root.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "a.png")
-    read = Path.read_bytes
+    opened = os.open
 
-    def locked(path: Path) -> bytes:
-        if path.name == "a.png" and path.parent == Path():
+    def locked(path: Any, *args: Any, **rest: Any) -> int:
+        if path == Path("a.png"):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return read(path)
+        return opened(path, *args, **rest)
 
-    monkeypatch.setattr(Path, "read_bytes", locked)
+    monkeypatch.setattr(os, "open", locked)
     done = cli("denoise", "a.png", "b.png", "-o", "out", *SIGMA, "--weights", weights)
     assert (done.exit_code, done.stdout) == (1, "out/b.png\n")
     assert done.stderr.startswith("error: a.png: cannot read the file (Permission denied); check its perm")
