@@ -8,7 +8,7 @@ from pathlib import Path
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095
 """Bytes of a name, and of a path in all: what Linux and most file systems can hold."""
-FILE, FOLDER, LOOSE = "a file", "a folder", "a link to nothing"
+FILE, FOLDER, DEVICE, LOOSE = "a file", "a folder", "a device", "a link to nothing"
 
 
 def name_problem(path: str | Path) -> str:
@@ -85,7 +85,7 @@ def what_is(path: str | Path) -> str:
         stat.S_IFIFO: "a named pipe",
         stat.S_IFSOCK: "a socket",
     }
-    return kinds.get(stat.S_IFMT(status.st_mode), "a device")
+    return kinds.get(stat.S_IFMT(status.st_mode), DEVICE)
 
 
 def is_folder(path: str | Path) -> bool:

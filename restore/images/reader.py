@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from restore.errors import ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
 from restore.images.formats import sniffed
-from restore.images.paths import FILE, FOLDER, LOOSE, brief, is_handed_over, name_problem, what_is
+from restore.images.paths import DEVICE, FOLDER, LOOSE, brief, is_handed_over, name_problem, what_is
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
@@ -63,7 +63,7 @@ def read_bytes(path: str | Path) -> bytes:
     Raises
     ------
     ImageError
-        Where the file is missing or cannot be read, and for what is no file: folders, named pipes, devices.
+        Where the file is missing or cannot be read, and for folders and devices.
     """
     if problem := name_problem(path):
         raise ImageError(f"{brief(path)}: {problem}")
@@ -74,9 +74,8 @@ def read_bytes(path: str | Path) -> bytes:
             raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
         if kind == LOOSE:
             raise ImageError(f"{path}: expected a picture file, got a link to nothing; mend the link")
-        if kind not in (FILE, "") and not is_handed_over(path):  # reading it might never end
-            hint = "pass - to read from a pipe" if "pipe" in kind else "name a plain file"
-            raise ImageError(f"{path}: expected a picture file, got {kind}; {hint}")
+        if kind == DEVICE and not is_handed_over(path):  # reading it might never end
+            raise ImageError(f"{path}: expected a picture file, got a device; name a plain file")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file; check the name") from error
