@@ -228,3 +228,16 @@ def test_inputs_that_are_none(tmp_path: Path) -> None:
         list_inputs([tmp_path / "no/such"])
     with pytest.raises(ImageError, match=r"expected a folder with pictures \(\.png .*\), got none$"):
         list_inputs([tmp_path])
+
+
+def test_what_is_no_file_in_a_folder_is_never_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "notes.txt")
+    with pytest.raises(ImageError, match=r"pipe.png: expected a picture file, got a named pipe; remove it"):
+        list_inputs([tmp_path])
+    assert [path.name for path in list_inputs([tmp_path], ignore=["pipe*"])] == ["a.png"]
+    with pytest.raises(ImageError, match=r"^/dev/zero: expected a picture file, got a device; name a plain"):
+        images.read("/dev/zero")
+    with pytest.raises(ImageError, match=r"^'': expected a file name, got an empty one"):
+        list_inputs([""])
