@@ -5,6 +5,7 @@ a message of one line that says what, and what to do; the command line prints it
 
     RestoreError
       ImageError
+        DamagedError
       MaskError
       WeightsError
       ConfigError
@@ -31,6 +32,10 @@ class RestoreError(Exception):
 
 class ImageError(RestoreError):
     """A picture is missing, not a picture, truncated, or holds values that are not numbers."""
+
+
+class DamagedError(ImageError):
+    """A picture file is damaged or cut short; `restore.images.read` with ``damaged=True`` reads what is there."""
 
 
 class MaskError(RestoreError):

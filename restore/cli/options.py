@@ -37,6 +37,12 @@ OUTPUT = click.option(
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
 
+DAMAGED = switch(
+    "--allow-damaged",
+    help="Restore what is there of files that are damaged or cut short; each is reported, and the exit code "
+    "is 1.",
+)
+
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
 WEIGHTS = click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
@@ -186,6 +192,7 @@ class Settings:
     uncertainty_samples: int | None = None
     copies: int | None = None
     trajectory: Path | None = None
+    allow_damaged: bool = False
 
     @property
     def budgeted(self) -> bool:
@@ -268,5 +275,16 @@ def sampler_option(default: str) -> Decorator:
     return late_option("--sampler", type=SAMPLER, late=text)
 
 
-RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+RESTORING = (
+    OUTPUT,
+    OVERWRITE,
+    DAMAGED,
+    *BUDGET,
+    SAMPLES,
+    *UNCERTAINTY,
+    TRAJECTORY,
+    CONSISTENCY,
+    ENSEMBLE,
+    *MODEL,
+)
 """Options of every command that restores pictures."""

@@ -25,7 +25,7 @@ from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import ImageError, NumbersError
+from restore.errors import DamagedError, ImageError, NumbersError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         tally = jobs.run(todo, runner.restore, runner.failed)
     finally:
         reporter.close()
-    _finish(tally, reporter, len(planned.jobs), skipped)
+    _finish(tally, reporter, len(planned.jobs), skipped, runner.damaged)
 
 
 class Runner:
@@ -74,6 +74,7 @@ class Runner:
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._facts: dict[str, Any] = {}
+        self.damaged = 0  # results of damaged files
 
     def restore(self, job: Job) -> None:
         """Restore one picture and write the result. Raises RestoreError."""
@@ -82,7 +83,7 @@ class Runner:
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         data = self.recorder.read(job.source)
-        picture = images.decode(data, name=job.name, finite=self.command.finite)
+        picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)
@@ -103,7 +104,8 @@ class Runner:
         self._write_trajectory(job)  # the picture is safe by now
         if deviation is not None:
             self._write_map(deviation, job)
-        self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3))
+        status = "damaged" if picture.damage else "done"
+        self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3))
 
     def failed(self, job: Job, message: str) -> None:
         """Report a job that has failed."""
@@ -112,6 +114,20 @@ class Runner:
         if self.settings.json:
             about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
+
+    def _decoded(self, data: bytes, job: Job) -> images.Picture:
+        """Decode a picture, of a damaged file what is there if that is wanted."""
+        allowed = self.settings.allow_damaged
+        try:
+            picture = images.decode(data, name=job.name, finite=self.command.finite, damaged=allowed)
+        except DamagedError as error:
+            raise ImageError(f"{error}, or pass --allow-damaged to restore what is there") from error
+        if picture.damage:
+            self._facts["damage"] = picture.damage
+            self.reporter.warn(
+                f"{job.name}: the file is damaged ({picture.damage}); what is there is restored"
+            )
+        return picture
 
     def _notes(self, *notes: str) -> None:
         for note in notes:
@@ -245,6 +261,7 @@ class Runner:
 
     def _report(self, job: Job, plan: Plan, **more: Any) -> None:
         """Report a job that is done or planned."""
+        self.damaged += "damage" in self._facts
         h, w = plan.size
         target = _target(job)
         about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
@@ -260,7 +277,7 @@ def _target(job: Job) -> str:
     return "standard output" if job.target is None else str(job.target)
 
 
-def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job]) -> None:
+def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job], damaged: int) -> None:
     """Report on all jobs and end with the exit code."""
     settings, kept = reporter.settings, len(skipped)
     left = count - kept - tally.done - tally.failed
@@ -273,6 +290,7 @@ def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence
         click.get_current_context().exit(CANCELLED)
     if count > 1:
         parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
+        parts += [f"{damaged} of them from damaged files"] if damaged else []
         parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
@@ -281,5 +299,5 @@ def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence
         say(f"{', '.join(parts)} (of {count} pictures){hint}")
     elif skipped:
         reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
-    if tally.failed:
+    if tally.failed or damaged:
         click.get_current_context().exit(1)

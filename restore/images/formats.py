@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_EXIF = 65000  # bytes, in a JPEG file
+MOST_PROFILE = 64 * 2**20
+"""Bytes of a compressed ICC profile or XMP in a PNG file; longer ones are dropped, with a note."""
+
 MAX_PIXELS = 500_000_000
 """Pictures with more pixels than this are refused before they are decoded."""
 
@@ -52,7 +55,8 @@ FORMATS = {
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-    ".bmp": "bmp",
+    ".bmp": "bmp", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
+    ".dib": "bmp",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
@@ -170,8 +174,11 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
             notes.append("alpha is dropped")
-    # In JPEG each must fit into one segment.
-    limits = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
+    # In JPEG each must fit into one segment, the profile into 255; more of a profile in PNG is not read back.
+    limits = {
+        "jpeg": {"exif": MOST_EXIF, "xmp": 65000, "icc": 255 * 65519},
+        "png": {"icc": MOST_PROFILE},
+    }.get(kind, {})
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
         value = getattr(picture, field)
         if value and field not in form.metadata:

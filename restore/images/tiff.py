@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 import zlib
 from io import BytesIO
@@ -13,16 +12,15 @@ from restore.images.exif import EXTRA_SAMPLES, ORIENTATION, PIXEL_TAGS, director
 from restore.images.formats import check_size
 from restore.images.picture import TOP, Picture, assembled, channels_of
 from restore.images.pillow import as_bytes, channels_of_image, sane_dpi
+from restore.images.quiet import opencv_quietly
+from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
 
 if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
-_SILENT = logging.NullHandler()
-"""Without a handler the warnings of tifffile would go to stderr; errors say what matters."""
 
-
-def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
+def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = False) -> Picture:
     """Decode TIFF, also BigTIFF.
 
     The pixels are decoded by tifffile, or by Pillow and OpenCV where tifffile lacks the codec.
@@ -32,6 +30,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     data : the bytes of the file.
     name : what messages call the file.
     number : the page, from 0; after the first, only those that tifffile decodes by itself.
+    damaged : whether strips and tiles that are missing or damaged are taken as black.
 
     Raises
     ------
@@ -41,12 +40,13 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     """
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(_SILENT)
     with tifffile.TiffFile(BytesIO(data)) as tif:
         page: Any = tif.pages[number]
         check_size(page.imagewidth, page.imagelength, name)
-        if min(page.databytecounts, default=0) < 1:  # tifffile would fill the gap with black
-            raise ValueError("parts of the pixels are missing")
+        if damaged:
+            data = lengthened_tiff(data, page)
+        else:
+            check_parts(page, data)
         tags = page.tags
         x, y = (tags.valueof(code, (0, 1)) for code in (282, 283))
         unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)), 0.0)
@@ -56,7 +56,9 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
                 f"{name}: beyond the first page only plain gray and RGB are read, uncompressed, PackBits or "
                 f"deflate; got compression {int(page.compression)}, photometric {int(page.photometric or 0)}"
             )
-        channels, notes = _tiff_channels(page, data, name)
+        if damaged and _is_tifffiles(page):
+            without_damaged_parts(page, data)
+        channels, notes = _tiff_channels(page, data, name, damaged=damaged)
         icc = bytes(tags.valueof(34675, b""))
         return assembled(
             channels,
@@ -70,7 +72,9 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
         )
 
 
-def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _tiff_channels(
+    page: tifffile.TiffPage, data: bytes, name: str, *, damaged: bool
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The channels ``(h, w, c)`` of a page, alpha not premultiplied; and notes."""
     import numpy as np
 
@@ -82,13 +86,13 @@ def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDA
             kind = f"{page.bitspersample}-bit {depth} photometric {int(page.photometric or 0)}"
             wanted = "8 or 16 bit integers or floats, gray or RGB"
             raise ImageError(f"{name}: expected {wanted}, got {kind}; convert it first")
-        return _tiff_by_pillow(data, name)
+        return _tiff_by_pillow(data, name, damaged=damaged)
     if _is_tifffiles(page):
         channels = page.asarray().reshape(page.shape)
         if page.axes == "SYX":
             channels = channels.transpose(1, 2, 0)
     elif depth == "uint8":
-        channels, notes = _tiff_by_pillow(data, name)
+        channels, notes = _tiff_by_pillow(data, name, damaged=damaged)
     else:
         channels = _tiff_by_opencv(data, page)
     channels = channels if channels.ndim == 3 else channels[..., None]
@@ -122,7 +126,7 @@ def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([colour.astype(channels.dtype), alpha], axis=2)
 
 
-def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _tiff_by_pillow(data: bytes, name: str, *, damaged: bool) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The channels of 8-bit TIFF of every compression and colour model that libtiff knows; and notes."""
     from PIL import ImageFile, TiffImagePlugin
 
@@ -131,23 +135,22 @@ def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ..
     # Pillow applies the orientation, and drops or divides by an extra channel; here both come later.
     image = TiffImagePlugin.TiffImageFile(BytesIO(patched(data, {ORIENTATION: 1, EXTRA_SAMPLES: 2})))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
-    image.load()
+    try:
+        image.load()
+    except OSError:
+        if not damaged:
+            raise
+        image.tile = []  # what is decoded so far is all there is
     return channels_of_image(image, name)
 
 
 def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
-    import cv2
     import numpy as np
 
-    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
-    level = log.getLogLevel()
-    log.setLogLevel(0)  # the caller says what is wrong with the file
-    try:
-        flat = np.frombuffer(patched(data, {ORIENTATION: 1}), np.uint8)
+    flat = np.frombuffer(patched(data, {ORIENTATION: 1}), np.uint8)
+    with opencv_quietly() as cv2:
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
-    finally:
-        log.setLogLevel(level)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
     if decoded is None or count != page.samplesperpixel or decoded.dtype != page.dtype:
         raise ValueError(f"{page.bitspersample}-bit pixels with compression {page.compression} not decoded")
