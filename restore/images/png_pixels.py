@@ -75,8 +75,8 @@ class _Inflated:
         return b"".join(out)
 
 
-def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> str:
-    """What is missing of the pixel data; empty where all are there.
+def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> tuple[str, bool]:
+    """Look whether the pixel data are all there, and no more.
 
     They are inflated a piece at a time, and never further than the header demands.
 
@@ -85,6 +85,13 @@ def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
     header : what the file says of itself.
     parts : the bodies of its IDAT chunks.
     kept : takes the rows that are there, as they are stored: a filter byte, then the filtered row.
+
+    Returns
+    -------
+    str
+        What is wrong; empty where they are whole.
+    bool
+        Whether the compressed data end where the rows do.
     """
     import numpy as np
 
@@ -102,17 +109,19 @@ def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
             if good < min(band, rows - y) * stride:
                 what = "are garbled" if unknown.size or stream.error else "end"
                 where = f" in pass {number + 1}" if header.interlaced else ""
-                return f"the pixel data {what} after {y + good // stride} of {rows} rows{where}"
-    stream.read(1)
+                return f"the pixel data {what} after {y + good // stride} of {rows} rows{where}", False
+    more = stream.read(stride)
     if "data check" in stream.error:  # the checksum of zlib, which no chunk has
-        return "the checksum of the pixel data is wrong"
-    return ""
+        return "the checksum of the pixel data is wrong", False
+    if len(more) == stride:
+        return "there are more pixel data than the header says", False
+    return "", stream.machine.eof and not (stream.machine.unused_data or next(stream.pieces, b""))
 
 
 def completed(header: Header, parts: Iterable[bytes]) -> bytes:
     """Compressed pixel data with zeros in place of what is missing."""
     kept: list[bytes] = []
-    missing(header, parts, kept)
+    checked(header, parts, kept)
     size = sum(rows * stride for rows, stride in header.passes)
     packer = zlib.compressobj(1)
     out = [packer.compress(block) for block in kept]
