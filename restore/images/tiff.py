@@ -40,12 +40,12 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     """
     import tifffile
 
+    if damaged:
+        data = lengthened_tiff(data, number)
     with tifffile.TiffFile(BytesIO(data)) as tif:
         page: Any = tif.pages[number]
         check_size(page.imagewidth, page.imagelength, name)
-        if damaged:
-            data = lengthened_tiff(data, page)
-        else:
+        if not damaged:
             check_parts(page, data)
         tags = page.tags
         x, y = (tags.valueof(code, (0, 1)) for code in (282, 283))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import struct
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from picture_files import SRGB, XMP, intact_file, opened, picture_of, png_by_hand, random_samples, smooth
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from picture_files import SRGB, XMP, intact_file, picture_of, png_by_hand, random_samples, smooth
+from PIL import Image, PngImagePlugin
 from skimage import data as photographs
 
 from restore import images
@@ -141,7 +140,7 @@ def test_restart_markers_that_are_left_out() -> None:
     whole = encoded(ALIGNED, restart_marker_rows=1, quality=90)
     assert len(laid_out(whole).scans) == 1
     at, after = whole.index(b"\xff\xd3"), whole.index(b"\xff\xd4")
-    assert refusal(whole[:at] + whole[after:]) == "expected 15 restart markers, got 14"
+    assert refusal(whole[:at] + whole[after:]) == "expected 7 restart markers, got 6"
     swapped = whole.replace(b"\xff\xd3", b"\xff\xd7", 1)
     assert refusal(swapped) == "its restart markers are out of order"
     middle = whole[: (at + after) // 2] + whole[after:]  # a stretch in the middle ends early
@@ -203,7 +202,15 @@ def interlaced(channels: np.ndarray) -> bytes:
     h, w, count = channels.shape
     rows = channels.astype(channels.dtype.newbyteorder(">"))
     raw = b""
-    for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
+    for x, y, dx, dy in (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ):
         for row in rows[y::dy, x::dx]:
             raw += b"\0" + row.tobytes() if row.size else b""
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[count]
@@ -231,18 +238,20 @@ def test_a_png_whose_rows_end_early(dtype: str, count: int) -> None:
     )
     assert salvaged(with_pixels(passes, lambda raw: raw[: len(raw) // 2])).size == (23, 17)
     assert "more pixel data" in refusal(with_pixels(whole, lambda raw: raw + bytes(500)))
-    assert not images.decode(with_pixels(whole, lambda raw: raw + b"\0"), name="x").damage  # some leave a byte
+    assert not images.decode(
+        with_pixels(whole, lambda raw: raw + b"\0"), name="x"
+    ).damage  # some leave a byte
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_a_png_whose_pixels_are_garbled(dtype: str) -> None:
     whole = png_by_hand(random_samples((23, 17, 3), dtype))
     size = len(chunks_of(whole)[1][1])
-    wrong = with_pixels(whole, lambda packed: packed[: size // 2] + b"\xff" * 9 + packed[size // 2 :], raw=False)
-    assert "pixel data" in refusal(wrong)
-    np.testing.assert_array_equal(
-        salvaged(wrong).pixels[:3], images.decode(whole, name="x").pixels[:3]
+    wrong = with_pixels(
+        whole, lambda packed: packed[: size // 2] + b"\xff" * 9 + packed[size // 2 :], raw=False
     )
+    assert "pixel data" in refusal(wrong)
+    np.testing.assert_array_equal(salvaged(wrong).pixels[:3], images.decode(whole, name="x").pixels[:3])
     stride = 1 + 17 * 3 * np.dtype(dtype).itemsize
     filters = with_pixels(whole, lambda raw: raw[: 5 * stride] + b"\x07" + raw[5 * stride + 1 :])
     assert refusal(filters) == "the pixel data are garbled after 5 of 23 rows"
@@ -347,7 +356,9 @@ def test_a_profile_that_a_format_cannot_hold_is_named() -> None:
 # ----------------------------------------------------------------------------------- WebP, BMP and TIFF
 
 
-@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exact": True, "lossless": True, "exif": b"MM\0*"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"lossless": True}, {"exact": True, "lossless": True, "exif": b"MM\0*"}]
+)
 def test_a_webp_that_ends_early(options: dict[str, Any]) -> None:
     whole = encoded(PHOTO, "WEBP", **options)
     expected = images.decode(whole, name="x").pixels
@@ -386,7 +397,9 @@ def test_strips_and_tiles_of_a_tiff_that_are_missing(tmp_path: Path, compression
     whole = path.read_bytes()
     np.testing.assert_array_equal(images.read(path).pixels, pixels)
     with tifffile.TiffFile(path) as tif:
-        ends = [a + b for a, b in zip(tif.pages.first.dataoffsets, tif.pages.first.databytecounts, strict=True)]
+        ends = [
+            a + b for a, b in zip(tif.pages.first.dataoffsets, tif.pages.first.databytecounts, strict=True)
+        ]
     if max(ends) < len(whole) - 8:  # the directory comes last, and is lost with the end of the file
         return
     picture = salvaged(whole[:-200])
@@ -408,7 +421,8 @@ def test_damage_in_a_tiff_of_libtiff(capfd: pytest.CaptureFixture[str], compress
         damaged = whole[: at + stop - 900] + DATA + bytes(898) + whole[at + stop :]
         assert "its pixel data end early" in refusal(damaged)
     else:
-        damaged = whole[: at + size // 2] + b"\xa5\x5a" * 60 + whole[at + size // 2 + 120 :]
+        filling = {"group4": b"\xa5\x5a" * 60, "tiff_lzw": bytes(120)}[compression]
+        damaged = whole[: at + size // 2] + filling + whole[at + size // 2 + 120 :]
         refusal(damaged)
     assert images.decode(damaged, name="x", damaged=True).size == PHOTO.shape[:2]
     assert capfd.readouterr() == ("", "")  # libtiff has something to say about each
@@ -439,7 +453,9 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
             print(path.name)
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    result = subprocess.run(
+        command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True
+    )
     assert result.stderr == ""
     assert len(result.stdout.split()) > 30
 
@@ -453,7 +469,8 @@ def test_a_whole_file_is_not_called_damaged() -> None:
 
 
 @pytest.mark.parametrize(("suffix", "kind"), [
-    (".jfif", "jpeg"), (".jpe", "jpeg"), (".jif", "jpeg"), (".mpo", "jpeg"), (".dib", "bmp"), (".apng", "png"),
+    (".jfif", "jpeg"), (".jpe", "jpeg"), (".jif", "jpeg"), (".mpo", "jpeg"), (".dib", "bmp"),
+    (".apng", "png"),
 ])  # fmt: skip
 def test_other_names_of_the_formats(tmp_path: Path, suffix: str, kind: str) -> None:
     path = tmp_path / f"Photo{suffix.upper()}"
