@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from restore.errors import ImageError
-from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES
+from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
 from restore.images.paths import FILE, LOOSE, brief, is_folder, name_problem, what_is
 
 OTHER_PICTURES = frozenset(
@@ -25,7 +25,7 @@ OTHER_PICTURES = frozenset(
         ".mef .mos .mrw .nef .nrw .orf .pef .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
     ).split()
 )
-"""Suffixes of pictures that are not read, in lower case; those of `SUFFIXES` are, whatever stands here."""
+"""Suffixes of pictures that are not read, in lower case; those of `FORMAT_OF_SUFFIX` are, whatever stands here."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
 
 def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
     """The message for a folder without pictures that are read."""
-    wanted = f"{folder}: expected a folder with pictures ({' '.join(SUFFIXES)}), got"
+    wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
     return f"{wanted} {kinds_of(unread)}; convert them first" if unread else f"{wanted} none"
 
 

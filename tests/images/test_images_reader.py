@@ -150,7 +150,10 @@ def test_only_the_first_of_many_pictures_is_used(tmp_path: Path) -> None:
         assert picture.notes == ("the file holds 3 pictures; only the first is used",)
         np.testing.assert_array_equal(picture.pixels, np.asarray(first))
     first.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[second])  # as some cameras do
-    assert (read(tmp_path / "in.jpg").format, read(tmp_path / "in.jpg").pages) == ("jpeg", 2)
+    picture = read(tmp_path / "in.jpg")
+    assert (picture.format, picture.pages) == ("jpeg", 1)  # what is behind the first is no page
+    others = "it holds 2 pictures; all but the first, such as a gain map or a preview, are not kept"
+    assert picture.notes == (others,)
 
 
 def test_a_mask_is_white_from_half_on(tmp_path: Path) -> None:
