@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.config_file import read_config
+from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
     Decorator,
@@ -186,6 +187,7 @@ class Settings:
     uncertainty_samples: int | None = None
     copies: int | None = None
     trajectory: Path | None = None
+    max_memory: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -268,5 +270,8 @@ def sampler_option(default: str) -> Decorator:
     return late_option("--sampler", type=SAMPLER, late=text)
 
 
-RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+RESTORING = (
+    *(OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *MODEL,
+)
 """Options of every command that restores pictures."""

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from restore.errors import ImageError
 from restore.images.formats import MAX_PIXELS, sniffed
+from restore.images.memory import check_need
 
 MAX_BYTES = 16 * MAX_PIXELS + 2**28
 """Longer files are refused: these are the pixels of the largest picture as float RGBA, and 256 MiB beside."""
@@ -140,6 +141,7 @@ def _gathered(chunks: Iterator[bytes], name: str, start: Start | None) -> bytes:
 
 
 def _check_length(size: int, name: str) -> None:
+    check_need(size, name, "crop or downscale it, or allow more memory")
     if size > MAX_BYTES:
         raise ImageError(
             f"{name}: expected a picture of at most {MAX_BYTES / 1e9:.1f} GB, got more; crop or downscale it"

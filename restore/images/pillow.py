@@ -48,9 +48,9 @@ def decode_with_pillow(data: bytes, name: str) -> Picture:
     except DecompressionBombError as error:  # WebP compares with that limit as it opens
         reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
-    check_size(image.width, image.height, name)
-    image.load()
     deep = bool(chunks) and chunks[0][1][8] == 16
+    check_size(image.width, image.height, name, each=len(image.getbands()) * (2 if deep else 1))
+    image.load()
     channels, notes = (png16_channels(chunks), ()) if deep else channels_of_image(image, name)
     return assembled(
         channels,

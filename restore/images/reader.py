@@ -7,6 +7,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from restore.errors import ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
 from restore.images.files import read_picture_bytes
 from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
+from restore.images.memory import limited_to
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, *, max_memory: int | None = None) -> Picture:
     """Read the first picture of a PNG, JPEG, TIFF, WebP or BMP file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
@@ -34,6 +36,7 @@ def read(path: str | Path) -> Picture:
     Parameters
     ----------
     path : the file.
+    max_memory : bytes of memory that reading may take; None for 80 % of what is available.
 
     Returns
     -------
@@ -42,8 +45,8 @@ def read(path: str | Path) -> Picture:
     Raises
     ------
     ImageError
-        Where the file is missing, not such a picture, damaged, cut short, larger than ``MAX_PIXELS``, or
-        holds NaN or infinite values.
+        Where the file is missing, not such a picture, damaged, cut short, larger than ``MAX_PIXELS``, holds
+        NaN or infinite values, or takes too much memory.
 
     Examples
     --------
@@ -56,7 +59,8 @@ def read(path: str | Path) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_picture_bytes(path), name=str(path))
+    with nullcontext() if max_memory is None else limited_to(max_memory):
+        return decode(read_picture_bytes(path), name=str(path))
 
 
 def read_pages(path: str | Path) -> list[Picture]:

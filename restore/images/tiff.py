@@ -50,7 +50,9 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
 
     logging.getLogger("tifffile").addHandler(_SILENT)
     own, pages = page(data, number)
-    check_size(own.number(256, 0), own.number(257, 0), name)
+    deepest = max(own.numbers(258), default=1)
+    each = max(1, own.number(277, 1) * deepest // 8)
+    check_size(own.number(256, 0), own.number(257, 0), name, each=each)
     check_segments(own)
     with tifffile.TiffFile(BytesIO(own.alone())) as tif:
         plain: Any = tif.pages[0]

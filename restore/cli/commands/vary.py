@@ -22,6 +22,7 @@ from restore.cli.command import (
     mask_of,
     task_pixels,
 )
+from restore.cli.memory_need import MEMORY
 from restore.cli.options import (
     BUDGET,
     CONSISTENCY,
@@ -93,7 +94,7 @@ MANY = (
 )  # fmt: skip
 @sampler_option("dpmpp-2m")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY, *MODEL)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.
 
