@@ -141,11 +141,11 @@ def _gathered(chunks: Iterator[bytes], name: str, start: Start | None) -> bytes:
 
 
 def _check_length(size: int, name: str) -> None:
-    check_need(size, name, "crop or downscale it, or allow more memory")
     if size > MAX_BYTES:
         raise ImageError(
             f"{name}: expected a picture of at most {MAX_BYTES / 1e9:.1f} GB, got more; crop or downscale it"
         )
+    check_need(size, name, "crop or downscale it, or allow more memory")
 
 
 def _written(pipe: int, name: str) -> Iterator[bytes]:
