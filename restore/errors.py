@@ -35,7 +35,7 @@ class ImageError(RestoreError):
 
 
 class DamagedError(ImageError):
-    """A picture file is damaged or cut short; `restore.images.read` with ``damaged=True`` reads what is there."""
+    """A picture file is damaged or cut short; `restore.images.read` has ``damaged`` to read what is there."""
 
 
 class MaskError(RestoreError):

@@ -62,6 +62,9 @@ FORMAT_OF_SUFFIX = {
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 """File name endings that can be read and written, in lower case."""
 
+USUAL_SUFFIXES = SUFFIXES[:7]
+"""Those that messages name."""
+
 
 def sniffed(data: bytes, name: str) -> str:
     """The format of a file by its first bytes, whatever its name says.
@@ -140,7 +143,9 @@ def kind_of(path: Path) -> str:
     kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
-        raise OutputError(f"{path}: expected a suffix out of {' '.join(SUFFIXES)}, got {got}; rename it")
+        raise OutputError(
+            f"{path}: expected a suffix out of {' '.join(USUAL_SUFFIXES)}, got {got}; rename it"
+        )
     return kind
 
 

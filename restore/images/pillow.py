@@ -122,7 +122,7 @@ def check_palette(image: Any) -> None:
 
 def _not_kept(image: Any) -> Iterator[str]:
     """Notes on what else a JPEG holds."""
-    if getattr(image, "icclist", None) and not image.info.get("icc_profile"):
+    if image.info.get("icc_profile", b"") is None:
         yield "parts of its ICC profile are missing, it was dropped"
     try:
         count = number_of(image.info["mp"], _PICTURES)

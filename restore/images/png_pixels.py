@@ -47,36 +47,59 @@ class Header:
 
 
 class _Inflated:
-    """The contents of compressed data, a piece at a time. error: what ended it early."""
+    """The contents of a zlib stream (RFC 1950), a piece at a time. garbled: whether an error ended it.
+
+    Its checksum is looked at here, since zlib would throw away what it has ready when that is wrong.
+    """
 
     def __init__(self, parts: Iterable[bytes], piece: int):
-        pieces = (part[at : at + piece] for part in parts for at in range(0, len(part), piece))
-        self.pieces = pieces
-        self.machine = zlib.decompressobj()
-        self.rest = b""
-        self.error = ""
+        self._pieces = (part[at : at + piece] for part in parts for at in range(0, len(part), piece))
+        self._rest = self._next(2)
+        head = int.from_bytes(self._rest[:2])
+        # Deflate, and no dictionary; 31 divides every head.
+        self.garbled = len(self._rest) >= 2 and (head % 31 != 0 or head & 0x0F20 != 0x0800)
+        self._rest = self._rest[2:]
+        self._machine = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._sum = zlib.adler32(b"")
+
+    def _next(self, size: int) -> bytes:
+        """So many bytes of the file or more, fewer at its end."""
+        got = b""
+        while len(got) < size and (piece := next(self._pieces, b"")):
+            got += piece
+        return got
 
     def read(self, size: int) -> bytes:
         """So many bytes, or fewer where there are no more."""
         out: list[bytes] = []
-        while size > 0 and not self.machine.eof and not self.error:
-            self.rest = self.rest or next(self.pieces, b"")
-            last = not self.rest
+        while size > 0 and not self._machine.eof and not self.garbled:
+            self._rest = self._rest or self._next(1)
+            last = not self._rest
             try:
-                got = self.machine.decompress(self.rest, size)
-            except zlib.error as error:
-                self.error = str(error)
+                got = self._machine.decompress(self._rest, size)
+            except zlib.error:
+                self.garbled = True
                 break
-            self.rest = self.machine.unconsumed_tail
+            self._rest = self._machine.unconsumed_tail
+            self._sum = zlib.adler32(got, self._sum)
             size -= len(got)
             out.append(got)
             if last and not got:
                 break
         return b"".join(out)
 
+    def end(self) -> tuple[bool, bool]:
+        """Whether the checksum is right, or missing, and whether it is there with nothing behind it."""
+        if not self._machine.eof:
+            return True, False
+        behind = self._machine.unused_data
+        behind += self._next(5 - len(behind))
+        right = behind[:4] == self._sum.to_bytes(4)
+        return right or len(behind) < 4, right and len(behind) == 4
 
-def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> str:
-    """What is missing of the pixel data; empty where all are there.
+
+def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> tuple[str, bool]:
+    """Look whether the pixel data are all there, and no more.
 
     They are inflated a piece at a time, and never further than the header demands.
 
@@ -85,6 +108,13 @@ def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
     header : what the file says of itself.
     parts : the bodies of its IDAT chunks.
     kept : takes the rows that are there, as they are stored: a filter byte, then the filtered row.
+
+    Returns
+    -------
+    str
+        What is wrong; empty where they are whole.
+    bool
+        Whether the compressed data end where the rows do.
     """
     import numpy as np
 
@@ -100,19 +130,22 @@ def missing(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
             if kept is not None:
                 kept.append(block[:good])
             if good < min(band, rows - y) * stride:
-                what = "are garbled" if unknown.size or stream.error else "end"
+                what = "are garbled" if unknown.size or stream.garbled else "end"
                 where = f" in pass {number + 1}" if header.interlaced else ""
-                return f"the pixel data {what} after {y + good // stride} of {rows} rows{where}"
-    stream.read(1)
-    if "data check" in stream.error:  # the checksum of zlib, which no chunk has
-        return "the checksum of the pixel data is wrong"
-    return ""
+                return f"the pixel data {what} after {y + good // stride} of {rows} rows{where}", False
+    more = stream.read(stride)
+    right, neat = stream.end()
+    if not right:
+        return "the checksum of the pixel data is wrong", False
+    if len(more) == stride:
+        return "there are more pixel data than the header says", False
+    return "", neat and not more
 
 
 def completed(header: Header, parts: Iterable[bytes]) -> bytes:
     """Compressed pixel data with zeros in place of what is missing."""
     kept: list[bytes] = []
-    missing(header, parts, kept)
+    checked(header, parts, kept)
     size = sum(rows * stride for rows, stride in header.passes)
     packer = zlib.compressobj(1)
     out = [packer.compress(block) for block in kept]

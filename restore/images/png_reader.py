@@ -47,10 +47,11 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
     check_size(header.width, header.height, name)
     pixels = [body for kind, body in chunks if kind == b"IDAT"]
     _check_colours(header, chunks, damaged=damaged)
-    if damaged:
-        pixels = [png_pixels.completed(header, pixels)]
-    elif reason := png_pixels.missing(header, pixels):
+    reason, neat = png_pixels.checked(header, pixels)
+    if reason and not damaged:
         raise ValueError(reason)
+    if reason or (header.depth == 16 and not neat):  # libpng would print a warning about what is left over
+        pixels = [png_pixels.completed(header, pixels)]
     needed = [(kind, body) for kind, body in chunks if kind in _NEEDED]
     parts = [*needed, *((b"IDAT", body) for body in pixels), (b"IEND", b"")]
     file = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in parts)

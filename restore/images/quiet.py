@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 _SILENT = logging.NullHandler()
+_TAKEN = threading.Lock()
 
 
 @contextmanager
@@ -37,3 +40,33 @@ def opencv_quietly() -> Iterator[Any]:
         yield cv2
     finally:
         log.setLogLevel(level)
+
+
+@contextmanager
+def libtiff_quietly() -> Iterator[list[str]]:
+    """Pillow's libtiff, which would print its errors on standard error; gives a list that takes them.
+
+    Its handler of errors (TIFFSetErrorHandler) holds for the process, so that one thread at a time is here.
+    Where the library cannot be reached, as it is part of Pillow's own on some systems, the list stays empty.
+    """
+    from PIL import _imaging
+
+    found: list[str] = []
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
+
+    def take(module: bytes | None, form: bytes | None, _: int | None) -> None:
+        found.append(f"{(module or b'').decode('latin-1')}: {(form or b'').decode('latin-1')}")
+
+    try:
+        exchange: Any = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (OSError, AttributeError):
+        yield found
+        return
+    exchange.restype, exchange.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    handler = kind(take)
+    with _TAKEN:
+        before = exchange(ctypes.cast(handler, ctypes.c_void_p))
+        try:
+            yield found
+        finally:
+            exchange(before)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import DamagedError, ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
-from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
+from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES, sniffed
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.png_reader import decode_png
@@ -342,7 +342,9 @@ def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[
         if path.is_dir():
             inside = _pictures_in(path, recursive=recursive)
             if not inside:
-                raise ImageError(f"{path}: expected a folder with pictures ({' '.join(SUFFIXES)}), got none")
+                raise ImageError(
+                    f"{path}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got none"
+                )
             found |= dict.fromkeys(inside)
         elif path.exists():
             found[path] = None

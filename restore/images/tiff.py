@@ -12,7 +12,7 @@ from restore.images.exif import EXTRA_SAMPLES, ORIENTATION, PIXEL_TAGS, director
 from restore.images.formats import check_size
 from restore.images.picture import TOP, Picture, assembled, channels_of
 from restore.images.pillow import as_bytes, channels_of_image, sane_dpi
-from restore.images.quiet import opencv_quietly
+from restore.images.quiet import libtiff_quietly, opencv_quietly
 from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     """
     import tifffile
 
+    if damaged:
+        data = lengthened_tiff(data, number)
     with tifffile.TiffFile(BytesIO(data)) as tif:
         page: Any = tif.pages[number]
         check_size(page.imagewidth, page.imagelength, name)
-        if damaged:
-            data = lengthened_tiff(data, page)
-        else:
+        if not damaged:
             check_parts(page, data)
         tags = page.tags
         x, y = (tags.valueof(code, (0, 1)) for code in (282, 283))
@@ -135,12 +135,17 @@ def _tiff_by_pillow(data: bytes, name: str, *, damaged: bool) -> tuple[NDArray[A
     # Pillow applies the orientation, and drops or divides by an extra channel; here both come later.
     image = TiffImagePlugin.TiffImageFile(BytesIO(patched(data, {ORIENTATION: 1, EXTRA_SAMPLES: 2})))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
-    try:
-        image.load()
-    except OSError:
-        if not damaged:
-            raise
-        image.tile = []  # what is decoded so far is all there is
+    with libtiff_quietly() as errors:
+        try:
+            image.load()
+        except OSError:
+            if not damaged:
+                raise
+            image.tile = []  # what is decoded so far is all there is
+    # Of some codes that are wrong, as of fax lines, it makes something, and goes on.
+    garbled = [error for error in errors if "Decode: " in error]
+    if garbled and not damaged:
+        raise ValueError(f"the pixel data are garbled; {garbled[0].split(':')[0]}")
     return channels_of_image(image, name)
 
 

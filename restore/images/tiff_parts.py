@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from io import BytesIO
 from typing import Any
 
+from restore.images.formats import MAX_PIXELS
 from restore.images.jpeg_file import CutShortError, whole_jpeg
 
 _JPEG = 7
@@ -28,21 +30,24 @@ def check_parts(page: Any, data: bytes) -> None:
         return
     tables = page.jpegtables or b""
     for number, (at, count) in enumerate(zip(page.dataoffsets, counts, strict=True)):
-        part = data[at : at + count]
+        part = data[at : at + count] + b"\xff\xd9"  # some leave the end marker out
         try:
             whole_jpeg(tables[:-2] + part[2:] if tables else part)
         except CutShortError as error:
             raise ValueError(f"part {number + 1} of {wanted}: {error}") from error
-        except (OSError, SyntaxError):
-            return  # not as Pillow knows it; what decodes it will tell
+        except Exception:  # not as Pillow knows it; what decodes the page will tell
+            return
 
 
-def lengthened_tiff(data: bytes, page: Any) -> bytes:
-    """A file that is cut short, with zeros up to where its last strip or tile would end."""
-    ends = [at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    most = (
-        2 * int(page.size) * max(int(page.bitspersample), 8) // 8
-    )  # a part is hardly longer than its pixels
+def lengthened_tiff(data: bytes, number: int) -> bytes:
+    """A file that is cut short, with zeros up to where the last strip or tile of a page would end."""
+    import tifffile
+
+    with tifffile.TiffFile(BytesIO(data)) as tif:
+        page: Any = tif.pages[number]
+        ends = [at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        most = 2 * int(page.size) * max(int(page.bitspersample), 8) // 8  # packed or not, hardly more
+    most = min(most, 8 * MAX_PIXELS)
     return data + bytes(max(0, min(max(ends, default=0) - len(data), most)))
 
 
