@@ -270,7 +270,7 @@ def _check_places(own: Directory, raw: int) -> None:
 
 
 def _check_unpacked(packed: memoryview, raw: int) -> None:
-    """Refuse Deflate that gives far more bytes than pixels of ``raw`` bytes. Raises ValueError or zlib.error."""
+    """Refuse Deflate of far more bytes than the ``raw`` ones of the pixels. Raises ValueError, zlib.error."""
     if DEFLATE * len(packed) <= SUSPECT + raw:
         return
     unpacker, size, most = zlib.decompressobj(), 0, 2 * raw + SPARE
