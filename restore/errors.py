@@ -10,6 +10,7 @@ a message of one line that says what, and what to do; the command line prints it
       ConfigError
       OutputError
       NumbersError
+      StoppedError
 """
 
 from __future__ import annotations
@@ -51,3 +52,7 @@ class OutputError(RestoreError):
 
 class NumbersError(RestoreError):
     """Sampling gave values that are not finite."""
+
+
+class StoppedError(RestoreError):
+    """The user has stopped a run, whose state is saved."""

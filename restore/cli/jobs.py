@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from restore import images
+from restore.cli.trouble import trouble
 from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
 
 STDIO = "-"
 """What stands for standard input and standard output."""
+FAULT = ", a fault in this program:\n"  # before its traceback
 
 
 @dataclass(frozen=True)
@@ -274,16 +276,21 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             if _disk_is_full(error):
                 break
         except Exception as error:
-            if len(jobs) == 1:
+            told = trouble(error)
+            if told is None and len(jobs) == 1:
                 raise
             tally.failed += 1
-            kind = f"{type(error).__name__}, a fault in this program"
-            fail(job, f"{job.name}: {kind}:\n{traceback.format_exc()}")
+            if told is None:
+                told = f"{type(error).__name__}{FAULT}{traceback.format_exc()}"
+            fail(job, f"{job.name}: {told}")
+            if _disk_is_full(error):
+                break
     return tally
 
 
-def _disk_is_full(error: RestoreError) -> bool:
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+def _disk_is_full(error: BaseException) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
 
 def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:

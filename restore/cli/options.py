@@ -28,8 +28,6 @@ from restore.tasks import catalogue
 if TYPE_CHECKING:
     from restore.priors.device import Precision
 
-CANCELLED = 130  # 128 + SIGINT, as shells count
-
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
 OUTPUT = click.option(
     "-o", "--output", type=click.Path(), metavar="PATH",

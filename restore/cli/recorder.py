@@ -11,8 +11,10 @@ import click
 from click.core import ParameterSource
 
 from restore import __version__, images
+from restore.cli import streams
 from restore.cli.jobs import STDIO
 from restore.cli.provenance import Record
+from restore.errors import ImageError
 
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
@@ -56,7 +58,7 @@ class Recorder:
     def read(self, path: Path | None) -> bytes:
         """Read a file, or all of standard input, once; the record names it."""
         if path not in self._files:
-            self._files[path] = sys.stdin.buffer.read() if path is None else images.read_bytes(path)
+            self._files[path] = _read_input() if path is None else images.read_bytes(path)
         return self._files[path]
 
     def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:
@@ -87,6 +89,16 @@ class Recorder:
             calls=self.calls,
             **used,
         )
+
+
+def _read_input() -> bytes:
+    """All of standard input. Raises ImageError where it cannot be read."""
+    if streams.is_closed(0):
+        raise ImageError("standard input is closed; pipe a picture into it, or name a file")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise ImageError(f"standard input: cannot read ({error.strerror}); name a file") from error
 
 
 def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
-from restore.cli import jobs
+from restore.cli import jobs, signals, streams
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.jobs import Job
-from restore.cli.options import CANCELLED, Settings
+from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
@@ -25,7 +25,7 @@ from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import ImageError, NumbersError
+from restore.errors import ImageError, NumbersError, OutputError, RestoreError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if any(job.target is None for job in planned.jobs) and not settings.dry_run:
-        if on_terminal(sys.stdout):
-            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
+    if any(job.target is None for job in planned.jobs):
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
+        if streams.is_closed(1):
+            raise OutputError("standard output is closed; give a file with -o")
+        if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
+            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
     check_map(settings, planned.jobs, command.reads)
     todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
     check_trajectory(settings, planned.jobs, todo)
@@ -74,11 +76,12 @@ class Runner:
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._facts: dict[str, Any] = {}
+        self._reported = False  # whether the current job is
 
     def restore(self, job: Job) -> None:
         """Restore one picture and write the result. Raises RestoreError."""
         start = time.monotonic()
-        self._began, self._facts = time.perf_counter(), {}
+        self._began, self._facts, self._reported = time.perf_counter(), {}, False
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         data = self.recorder.read(job.source)
@@ -100,15 +103,19 @@ class Runner:
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
-        self._write_trajectory(job)  # the picture is safe by now
-        if deviation is not None:
-            self._write_map(deviation, job)
-        self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3))
+        problem = self._beside(job, deviation)  # the picture is safe by now
+        more = {} if problem is None else {"error": str(problem)}
+        self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3), **more)
+        if problem is not None:
+            raise problem
 
     def failed(self, job: Job, message: str) -> None:
-        """Report a job that has failed."""
+        """Report a job that has failed, or only what was to be written beside its picture."""
+        told, fault, details = message.partition(jobs.FAULT)
+        self.reporter.error(told + fault.rstrip(), details)
+        if self._reported:
+            return
         self.reporter.end()
-        self.reporter.error(message)
         if self.settings.json:
             about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
@@ -199,6 +206,16 @@ class Runner:
         else:
             jobs.write(job, picture, overwrite=self.settings.overwrite)
 
+    def _beside(self, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+        """Write what goes beside the picture; give the error, which does not cost the picture its report."""
+        try:
+            self._write_trajectory(job)
+            if deviation is not None:
+                self._write_map(deviation, job)
+        except RestoreError as error:
+            return error
+        return None
+
     def _write_trajectory(self, job: Job) -> None:
         """Write how the picture was drawn, if that is asked for, and report it."""
         if self.settings.trajectory is None:
@@ -254,6 +271,7 @@ class Runner:
         elif job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()
+        self._reported = True
 
 
 def _target(job: Job) -> str:
@@ -270,7 +288,7 @@ def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence
             # With --overwrite an old output cannot be told from a new one.
             again = "run the same command again to " + ("do all of them" if settings.overwrite else "go on")
         reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
-        click.get_current_context().exit(CANCELLED)
+        click.get_current_context().exit(signals.exit_code())
     if count > 1:
         parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
         parts += [f"{kept} there already and kept"] if kept else []

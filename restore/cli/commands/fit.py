@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.cli.options import CANCELLED, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli import signals
+from restore.cli.options import MODEL, OVERWRITE, SEED, Settings, with_settings
 from restore.cli.parameters import Number, switch
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
+from restore.cli.reporter import path_for
+from restore.cli.reporter import say as note
 from restore.errors import OutputError
 
 if TYPE_CHECKING:
@@ -107,7 +111,7 @@ def fit(
 
     def say(line: str) -> None:
         if not settings.quiet:
-            click.echo(line, err=True)
+            note(line)
 
     config = FitConfig(precision=settings.precision, **options)
     noisy = read_noisy(inputs, pairs=pairs, say=say)
@@ -124,11 +128,11 @@ def fit(
     if settings.json:
         click.echo(json.dumps(report.facts()))
     elif report.saved:
-        click.echo(os.fsencode(report.saved))
+        click.echo(path_for(sys.stdout, report.saved))
     context = click.get_current_context()
     if report.interrupted:
-        click.echo("interrupted; --resume goes on from here", err=True)
-        context.exit(CANCELLED)
+        note("interrupted; --resume goes on from here")
+        context.exit(signals.exit_code())
     if report.method and not report.saved:
         context.exit(1)
 
@@ -150,7 +154,8 @@ def _plan(
         "output": str(output),
         "status": "planned",
     }
-    click.echo(json.dumps(facts) if as_json else f"{noise.describe()}; {method} -> {output}")
+    line = json.dumps(facts) if as_json else f"{noise.describe()}; {method} -> {output}"
+    click.echo(path_for(sys.stdout, line))
 
 
 def _place(settings: Settings, *, resume: bool) -> Path:
