@@ -1,14 +1,22 @@
 """Run the command line as ``restore`` or ``python -m restore``."""
 
-from typing import NoReturn
+from __future__ import annotations
 
-from restore.cli import start
+from restore.cli import signals
+
+TYPE_CHECKING = False  # the module typing is imported later
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from restore.cli.start import Program
 
 
 def main() -> NoReturn:
-    """Run the program; nothing else is imported before it can be interrupted in one line."""
+    """Run the program: from its first moments an interrupt ends it in one line."""
+    signals.install()
+    from restore.cli import start
 
-    def load() -> start.Program:
+    def load() -> Program:
         from restore.cli.main import main as program
 
         return program.run

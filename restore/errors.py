@@ -55,4 +55,14 @@ class NumbersError(RestoreError):
 
 
 class StoppedError(RestoreError):
-    """The user has stopped a run, whose state is saved."""
+    """A run was stopped by Ctrl-C or another signal, and its state is saved.
+
+    Parameters
+    ----------
+    message : what is saved, and how to go on.
+    number : of the signal.
+    """
+
+    def __init__(self, message: str, number: int = 2):
+        super().__init__(message)
+        self.number = number

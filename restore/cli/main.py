@@ -50,7 +50,7 @@ class Program(click.Group):
             return signals.exit_code()
         except StoppedError as error:
             say_error(str(error))
-            return signals.exit_code()
+            return 128 + error.number
         except RestoreError as error:
             say_error(str(error))
         except Exception as error:

@@ -7,12 +7,11 @@ count.
 
 from __future__ import annotations
 
+# Nothing slow: until `install` is called, Ctrl-C ends the program with all the lines of a traceback.
 import os
 import signal
 import sys
-import threading
 import time
-from typing import Any
 
 SAME = 1.0  # seconds in which a second signal is taken for the first: the user's finger, or a whole group
 AGAIN = 0.02  # seconds after which an interrupt that was lost is raised again
@@ -32,7 +31,7 @@ def exit_code() -> int:
 def install() -> None:
     """Let the signals raise KeyboardInterrupt; those that are ignored, as by ``nohup``, stay so."""
     global _owner
-    if _owner or threading.current_thread() is not threading.main_thread():
+    if _owner:
         return
     _owner = os.getpid()
     for number in STOPPING:
@@ -55,7 +54,7 @@ def ignore() -> None:
                 signal.signal(number, signal.SIG_IGN)
 
 
-def _stop(number: int, _: Any) -> None:
+def _stop(number: int, _: object) -> None:
     global _received, _at
     if os.getpid() != _owner:
         signal.signal(number, signal.SIG_DFL)
@@ -77,11 +76,13 @@ def _end(number: int) -> None:
         os._exit(128 + number)
 
 
-def _unraisable(told: Any) -> None:
+def _unraisable(told: sys.UnraisableHookArgs) -> None:
     """An interrupt in the middle of a clean-up of the interpreter's is lost: raise it a little later."""
     global _at
     if not (isinstance(told.exc_value, KeyboardInterrupt) and _received):
         sys.__unraisablehook__(told)
         return
+    import threading
+
     _at = float("-inf")
     threading.Timer(AGAIN, os.kill, (os.getpid(), _received)).start()

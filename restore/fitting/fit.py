@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.errors import ConfigError
+from restore.errors import ConfigError, OutputError
 from restore.fitting.fitter import FitSetup, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
@@ -29,6 +29,7 @@ from restore.priors.device import dtype_of
 from restore.tasks.noise_choice import knows_real_noise
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
+from restore.training.rescue import write_or_rescue, write_or_say
 
 SMALL = 0.5  # megapixels below which little can be learned
 
@@ -152,6 +153,8 @@ def fit(
         For options that do not fit the pictures, and for a saved state of another fit.
     RestoreError
         When the fit diverges.
+    OutputError
+        Where the result cannot be written; the message says where it is kept instead.
     """
     started = time.monotonic()
     options = options or FitOptions()
@@ -182,12 +185,16 @@ def fit(
     store = _store(learning, config, crop, base, options.say)
     _choose_branch(report, held_out, used, options.say)
     folder = run_folder(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the folder of the fit ({error.strerror})") from error
     blind = report.branch == "blind"
     first = base.alone(for_noise=blind)  # the branch begins with what it knows of the noise of cameras
     fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, first), store, folder)
     if _train(fitter, report, held_out, options, started):
-        _write(fitter, report, learning, output, base.noise_adapters if blind else {})
+        adapted = base.noise_adapters if blind else {}
+        write_or_rescue(lambda path: _write(fitter, report, learning, path, adapted), output)
         gain = held_out.compare(report.best_before, report.after)
         options.say(f"on those kept aside: {gain}: {output}")
     return report
@@ -227,8 +234,9 @@ def _train(
         held_out, options.say, before=before, started=started, quiet=options.quiet
     )
     if report.interrupted and fitter.step:
+        write_or_say(fitter.save, options.say)  # measuring may take longer than the program is given
         fitter.check(held_out)
-        fitter.save()
+        write_or_rescue(fitter.save, fitter.state)
     report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
     if not fitter.step:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import struct
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from restore.images.picture import TOP, Picture
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
 from restore.images.reader import decode
+from restore.images.temporary import temporary_beside
 from restore.images.tiff import encode_tiff
 
 
@@ -74,15 +74,12 @@ def write_bytes(
     """
     path = Path(path)
     target = path.resolve() if overwrite else path  # through a link, the file it points to is replaced
-    temporary = target.parent / f".{secrets.token_hex(8)}.part"
     try:
-        try:
+        with temporary_beside(target) as temporary:
             _write_out(temporary, data)
             if check is not None:
                 check(temporary)
             _publish(temporary, target, overwrite=overwrite)
-        finally:
-            temporary.unlink(missing_ok=True)
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:

@@ -73,7 +73,7 @@ def test_an_interrupt_saves_and_says_how_to_go_on(photographs: Path, tmp_path: P
     wait_for(tmp_path / "run" / "log.csv", process, 3)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 1, said
+    assert process.returncode == 130, said
     assert "Traceback" not in said
     last = said.strip().splitlines()[-1]
     assert "nothing is lost: run the same command with --resume to go on" in last
