@@ -201,7 +201,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         # A folder in the way is no output: writing there says so when the turn of this picture comes.
         (todo if overwrite or job.target.is_dir() else done).append(job)
     for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
-        _check_writable(parent, planned.folder)
+        check_writable(parent, planned.folder)
     return todo, done
 
 
@@ -216,7 +216,7 @@ def check_new(paths: Sequence[Path], folder: Path, *, overwrite: bool) -> None:
             f"{len(there)} of {len(paths)} files are already there, the first is {there[0]}; choose another "
             "folder or pass --overwrite"
         )
-    _check_writable(folder, folder)
+    check_writable(folder, folder)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
@@ -242,7 +242,8 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
         )
 
 
-def _check_writable(parent: Path, folder: Path | None) -> None:
+def check_writable(parent: Path, folder: Path | None) -> None:
+    """Raise OutputError where no file can be created in a folder; folder: what may be created itself."""
     there = next(place for place in (parent, *parent.absolute().parents) if _mark(place))
     if not there.is_dir():
         raise OutputError(f"{parent}: cannot write there, {there} is a file; choose another folder")

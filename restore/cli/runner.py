@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
-from restore.cli.prior_loader import PriorLoader
+from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
@@ -31,6 +32,8 @@ from restore.types import to_255
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from restore.priors.protocol import Prior
 
 
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
@@ -76,6 +79,7 @@ class Runner:
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._facts: dict[str, Any] = {}
+        self._rehearsed = False
         self._reported = False  # whether the current job is
 
     def restore(self, job: Job) -> None:
@@ -91,9 +95,12 @@ class Runner:
         kind = picture.format if job.target is None else images.kind_of(job.target)
         plan = self.command.plan(Source(picture, job.name, kind, self.recorder.read))
         self._notes(*plan.notes)
+        if job.target is None:
+            images.check_side(kind, plan.size, "standard output")
+        else:
+            images.check_target(job.target, plan.size, overwrite=self.settings.overwrite)
         if self.settings.dry_run:
-            if self.settings.budgeted:
-                self._restored(plan, job)
+            self._rehearse(plan, job)
             self._report(job, plan, status="planned")
             return
         self._notes(*(f"{job.target}: {text}" for text in lost))
@@ -108,6 +115,30 @@ class Runner:
         self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3), **more)
         if problem is not None:
             raise problem
+
+    def _rehearse(self, plan: Plan, job: Job) -> None:
+        """Do all that a run would do before its first network call, where it could fail by then."""
+        plan.check_picture()
+        if self.settings.budgeted:
+            self._restored(plan, job)
+        elif concerns_network(click.get_current_context()) and not self._rehearsed:
+            from restore.priors.uncalled import CalledError, Uncalled
+
+            with suppress(CalledError):
+                choice = plan.choose(lambda: Uncalled(self.loader.prior))
+                if not choice.unchanged:
+                    self._begin(plan, choice, self.loader.prior)
+
+    def _begin(self, plan: Plan, choice: Choice, prior: Prior) -> None:
+        """Restore a picture, and estimate its deviation, up to the first network call of each."""
+        from restore.priors.uncalled import until_called
+
+        self._rehearsed = True  # what the network refuses is the same for all pictures
+        options = {**choice.options, "seed": draw_seed(choice.options["seed"], 0)}
+        until_called(lambda each: plan.restore(options, each, self._progress), prior)
+        if self.settings.uncertainty is not None:
+            count, seed = self.settings.map_samples, choice.options["seed"]
+            until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)
 
     def failed(self, job: Job, message: str) -> None:
         """Report a job that has failed, or only what was to be written beside its picture."""
@@ -145,9 +176,12 @@ class Runner:
         """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
         try:
             choice = self._chosen(plan, job)
-            if choice.unchanged or self.settings.dry_run:
+            if choice.unchanged:
                 return choice, Result(plan.source.picture)
             prior = self.loader.prior
+            if self.settings.dry_run:
+                self._begin(plan, choice, prior)
+                return choice, Result(plan.source.picture)
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
             result = plan.restore(options, self.trajectories.recorded(prior), self._progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from restore import images
-from restore.cli.jobs import Job
+from restore.cli.jobs import Job, check_writable
 from restore.cli.options import Settings
 from restore.errors import OutputError
 
@@ -41,8 +41,11 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
         raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
     if not path.absolute().parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if path.exists() and not settings.overwrite and not settings.dry_run:
+    if path.is_dir():
+        raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'map.tif'}")
+    if path.exists() and not settings.overwrite:
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
+    check_writable(path.parent, None)
 
 
 def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:

@@ -30,7 +30,9 @@ from restore.tasks.noise_choice import knows_real_noise
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
 from restore.training.rescue import write_or_rescue, write_or_say
+from restore.training.state import read_state
 
+TWICE = "adapters are put on whole weights, not on other adapters; leave out the rank"
 SMALL = 0.5  # megapixels below which little can be learned
 
 
@@ -162,7 +164,7 @@ def fit(
     base = base or load(dtype=torch.float32)
     used = base.copy(dtype_of(config.precision, base.device))
     if config.rank and "adapts" in base.facts:
-        raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
+        raise ConfigError(TWICE)
     learning, aside = split(noisy, config.held_out, config.seed, options.say)
     crop = _crop(learning, config, base)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
@@ -198,6 +200,18 @@ def fit(
         gain = held_out.compare(report.best_before, report.after)
         options.say(f"on those kept aside: {gain}: {output}")
     return report
+
+
+def check_fit(
+    noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone, options: FitOptions
+) -> None:  # fmt: skip
+    """Refuse what `fit` would refuse before its first network call, with the same errors."""
+    if config.rank and "adapts" in base.facts:
+        raise ConfigError(TWICE)
+    learning, _ = split(noisy, config.held_out, config.seed, options.say)
+    _crop(learning, config, base)
+    if options.resume:
+        read_state(run_folder(Path(output)) / "state.safetensors", lambda facts: facts["identity"])
 
 
 def _held_out(aside: NoisySet, report: FitReport, config: FitConfig, used: Backbone) -> HeldOut:

@@ -32,10 +32,11 @@ from restore.images.reader import (
     read_mask,
     read_pages,
 )
-from restore.images.writer import encode, write, write_bytes
+from restore.images.writer import check_side, check_target, encode, write, write_bytes
 
 __all__ = [
     "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Mask", "Picture", "at_depth_of", "check_finite",
-    "decode", "decode_mask", "encode", "kind_of", "list_inputs", "lossy_notes", "png_chunk", "read",
-    "read_bytes", "read_mask", "read_pages", "to_tensor", "write", "write_bytes",
+    "check_side", "check_target", "decode", "decode_mask", "encode", "kind_of", "list_inputs",
+    "lossy_notes", "png_chunk", "read", "read_bytes", "read_mask",
+    "read_pages", "to_tensor", "write", "write_bytes",
 ]  # fmt: skip

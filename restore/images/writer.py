@@ -46,13 +46,49 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     ['black.png']
     """
     path = Path(path)
+    check_target(path, picture.size, overwrite=overwrite)
+    stored, data = _encoded(picture, kind_of(path), str(path))
+    write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
+
+
+def check_target(path: Path, size: tuple[int, int], *, overwrite: bool = False) -> None:
+    """Refuse to write a picture to a file, as far as that can be known before there is one.
+
+    Parameters
+    ----------
+    path : the file.
+    size : of the picture, (h, w).
+    overwrite : as for `write`.
+
+    Raises
+    ------
+    OutputError
+        For a name of no format, or too long, a folder, a file that is there, a size that the format cannot
+        hold.
+    """
     kind = kind_of(path)
     if path.is_dir():
         raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'out.png'}")
-    if not overwrite and path.exists():
+    if not overwrite and (path.exists() or path.is_symlink()):
         raise _exists(path)
-    stored, data = _encoded(picture, kind, str(path))
-    write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(_why_not(path, error)) from error
+    if path.is_symlink() and not path.resolve().parent.is_dir():
+        raise OutputError(
+            f"{path}: is a link into a folder that does not exist; create that, or remove the link"
+        )
+    check_side(kind, size, str(path))
+
+
+def check_side(kind: str, size: tuple[int, int], name: str) -> None:
+    """Raise OutputError for a size (h, w) that a format cannot hold; name: in the message."""
+    h, w = size
+    if max(h, w) > FORMATS[kind].side:
+        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
+        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
 
 
 def write_bytes(
@@ -125,6 +161,7 @@ def _why_not(path: Path, error: OSError) -> str:
     hints = {
         errno.ENOENT: "create the folder first",
         errno.ENOTDIR: "choose another folder",
+        errno.ENAMETOOLONG: "choose a shorter name",
         errno.ENOSPC: "free some space or write elsewhere",
         errno.EDQUOT: "free some space or write elsewhere",
     }
@@ -185,10 +222,7 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
 
 def _encoded(picture: Picture, kind: str, name: str) -> tuple[Picture, bytes]:
     """What the file will hold, and its bytes."""
-    h, w = picture.size
-    if max(h, w) > FORMATS[kind].side:
-        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
-        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
     encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
     try:

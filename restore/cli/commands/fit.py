@@ -104,7 +104,7 @@ def fit(
     """
     output = _place(settings, resume=resume)
 
-    from restore.fitting.fit import FitOptions, run_folder
+    from restore.fitting.fit import FitOptions, check_fit, run_folder
     from restore.fitting.fit import fit as run
     from restore.fitting.views import read_noisy
     from restore.training.config import FitConfig
@@ -117,10 +117,11 @@ def fit(
     noisy = read_noisy(inputs, pairs=pairs, say=say)
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
+    base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
     if settings.dry_run:
+        check_fit(noisy, output, config, base=base, options=FitOptions(resume=resume, say=_silent))
         _plan(noisy, config, output, say, as_json=settings.json)
         return
-    base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
     how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
@@ -137,15 +138,21 @@ def fit(
         context.exit(1)
 
 
+def _silent(line: str) -> None:
+    """What is said again by the plan itself."""
+
+
 def _plan(
     noisy: NoisySet, config: FitConfig, output: Path, say: Callable[[str], None], *, as_json: bool
 ) -> None:
     """Print what a fit would do."""
     from restore.fitting.fit import choose_method
     from restore.fitting.set_noise import measure_set
+    from restore.noise.model import CLEAN
 
     noise = measure_set(noisy, config.sigma)
-    method = choose_method(config, noisy, noise, say)
+    # A fit of pictures without noise ends before it chooses.
+    method = choose_method(config, noisy, noise, say) if noise.sigma >= CLEAN else "nothing to learn"
     facts = {
         "noise": noise.facts(),
         "method": method,
@@ -171,7 +178,7 @@ def _place(settings: Settings, *, resume: bool) -> Path:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{parent}: no permission to write in this folder; choose another one")
     state = output.with_suffix(".fit") / "state.safetensors"
-    if not (resume or settings.overwrite or settings.dry_run):
+    if not (resume or settings.overwrite):
         for there in (output, state):
             if there.exists():
                 raise OutputError(f"{there} is there already; pass --resume to go on, or --overwrite")
