@@ -202,16 +202,25 @@ def fit(
     return report
 
 
-def check_fit(
+def plan_fit(
     noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone, options: FitOptions
-) -> None:  # fmt: skip
-    """Refuse what `fit` would refuse before its first network call, with the same errors."""
+) -> tuple[NoiseModel, str]:  # fmt: skip
+    """Measure the noise and choose the method as `fit` does; the method is empty where nothing is to learn.
+
+    What `fit` would refuse before its first network call is refused with the same errors.
+    """
     if config.rank and "adapts" in base.facts:
         raise ConfigError(TWICE)
-    learning, _ = split(noisy, config.held_out, config.seed, options.say)
+    learning, aside = split(noisy, config.held_out, config.seed, options.say)
     _crop(learning, config, base)
+    noise = measure_set(learning, config.sigma)
+    if noise.sigma < CLEAN:
+        return noise, ""
+    method = choose_method(config, learning, noise, options.say)
+    hold_out(aside, noise, config.loss, base.config.network.multiple, known=config.sigma > 0)
     if options.resume:
         read_state(run_folder(Path(output)) / "state.safetensors", lambda facts: facts["identity"])
+    return noise, method
 
 
 def _held_out(aside: NoisySet, report: FitReport, config: FitConfig, used: Backbone) -> HeldOut:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from restore.errors import OutputError
 
 if TYPE_CHECKING:
     from restore.fitting.views import NoisySet
-    from restore.training.config import FitConfig
+    from restore.noise.model import NoiseModel
 
 FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
 LOSSES = ("l2", "l1", "l0")
@@ -104,7 +103,7 @@ def fit(
     """
     output = _place(settings, resume=resume)
 
-    from restore.fitting.fit import FitOptions, check_fit, run_folder
+    from restore.fitting.fit import FitOptions, plan_fit, run_folder
     from restore.fitting.fit import fit as run
     from restore.fitting.views import read_noisy
     from restore.training.config import FitConfig
@@ -118,13 +117,13 @@ def fit(
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
     base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
+    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
     if settings.dry_run:
-        check_fit(noisy, output, config, base=base, options=FitOptions(resume=resume, say=_silent))
-        _plan(noisy, config, output, say, as_json=settings.json)
+        noise, method = plan_fit(noisy, output, config, base=base, options=how)
+        _report_plan(noisy, noise, method, output, as_json=settings.json)
         return
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
-    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
     report = run(noisy, output, config, base=base, options=how)
     if settings.json:
         click.echo(json.dumps(report.facts()))
@@ -138,21 +137,10 @@ def fit(
         context.exit(1)
 
 
-def _silent(line: str) -> None:
-    """What is said again by the plan itself."""
-
-
-def _plan(
-    noisy: NoisySet, config: FitConfig, output: Path, say: Callable[[str], None], *, as_json: bool
-) -> None:
+def _report_plan(
+    noisy: NoisySet, noise: NoiseModel, method: str, output: Path, *, as_json: bool
+) -> None:  # fmt: skip
     """Print what a fit would do."""
-    from restore.fitting.fit import choose_method
-    from restore.fitting.set_noise import measure_set
-    from restore.noise.model import CLEAN
-
-    noise = measure_set(noisy, config.sigma)
-    # A fit of pictures without noise ends before it chooses.
-    method = choose_method(config, noisy, noise, say) if noise.sigma >= CLEAN else "nothing to learn"
     facts = {
         "noise": noise.facts(),
         "method": method,
@@ -161,7 +149,7 @@ def _plan(
         "output": str(output),
         "status": "planned",
     }
-    line = json.dumps(facts) if as_json else f"{noise.describe()}; {method} -> {output}"
+    line = json.dumps(facts) if as_json else f"{noise.describe()}; {method or 'nothing to learn'} -> {output}"
     click.echo(path_for(sys.stdout, line))
 
 
