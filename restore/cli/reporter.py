@@ -64,6 +64,10 @@ class Reporter:
         line = json.dumps(facts) if self.settings.json else text
         self._say(path_for(sys.stdout, line), err=False)
 
+    def plan(self, text: str, **facts: Any) -> None:
+        """Print what would be done in one line, or all facts as JSON."""
+        self._say(json.dumps(facts) if self.settings.json else printable(text), err=False)
+
     def close(self) -> None:
         """All pictures are done. What is said from here on is of no sample in particular."""
         self._draw = 0

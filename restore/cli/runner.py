@@ -301,7 +301,7 @@ class Runner:
         about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
-            self.reporter.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
+            self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
         elif job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()

@@ -13,6 +13,7 @@ import click
 from restore.cli import signals
 from restore.cli.options import MODEL, OVERWRITE, SEED, Settings, with_settings
 from restore.cli.parameters import Number, switch
+from restore.cli.printable import printable
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
 from restore.cli.reporter import path_for
@@ -150,7 +151,7 @@ def _report_plan(
         "status": "planned",
     }
     line = json.dumps(facts) if as_json else f"{noise.describe()}; {method or 'nothing to learn'} -> {output}"
-    click.echo(path_for(sys.stdout, line))
+    click.echo(printable(line))
 
 
 def _place(settings: Settings, *, resume: bool) -> Path:

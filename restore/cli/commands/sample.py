@@ -161,8 +161,8 @@ def _planned(paths: Sequence[Path], size: tuple[int, int], reporter: Reporter) -
     """Report what would be written."""
     h, w = size
     for path in paths[:-1]:
-        reporter.result(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
-    reporter.result(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
+        reporter.plan(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
+    reporter.plan(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
 
 
 @contextmanager
