@@ -97,9 +97,9 @@ class RunLog:
     def close(self) -> None:
         """Close the files."""
         if self._file is not None:
-            self._try(self._file.close)
+            self._try(lambda: self._file.close())
         if self._board is not None:
-            self._try(self._board.close)
+            self._try(lambda: self._board.close())
 
 
 class TaskLosses:

@@ -120,6 +120,7 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         Path("out.png").unlink()
 
 
+@pytest.mark.slow
 def test_a_folder_goes_on_after_a_signal() -> None:
     Path("in").mkdir()
     for name in "abc":
