@@ -132,7 +132,7 @@ def fit(
         click.echo(path_for(sys.stdout, report.saved))
     context = click.get_current_context()
     if report.interrupted:
-        note("interrupted; --resume goes on from here")
+        note("interrupted; --resume goes on from here" if report.steps else "interrupted")
         context.exit(signals.exit_code())
     if report.method and not report.saved:
         context.exit(1)
