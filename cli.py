@@ -1,6 +1,6 @@
 """Run the command line from a checkout: ``python cli.py inpaint photo.png --mask mask.png``."""
 
-from restore.cli.main import main
+from restore.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -15,10 +15,8 @@ Examples
 
 from __future__ import annotations
 
-import ast
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 __version__ = "0.1.0"
 
@@ -26,6 +24,9 @@ __version__ = "0.1.0"
 @cache
 def _listed() -> dict[str, str]:
     """Read which names the stub lists, and which module each comes from."""
+    import ast
+    from pathlib import Path
+
     stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     return {alias.name: node.module or "" for node in imports for alias in node.names}

@@ -1,6 +1,28 @@
-"""Run the command line as ``python -m restore``."""
+"""Run the command line as ``restore`` or ``python -m restore``."""
 
-from restore.cli.main import main
+from __future__ import annotations
+
+from restore.cli import signals
+
+TYPE_CHECKING = False  # the module typing is imported later
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from restore.cli.start import Program
+
+
+def main() -> NoReturn:
+    """Run the program: from its first moments an interrupt ends it in one line."""
+    signals.install()
+    from restore.cli import start
+
+    def load() -> Program:
+        from restore.cli.main import main as program
+
+        return program.run
+
+    start.run(load)
+
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,7 @@ a message of one line that says what, and what to do; the command line prints it
       OutputError
         AlreadyThereError
       NumbersError
+      StoppedError
 """
 
 from __future__ import annotations
@@ -61,3 +62,17 @@ class AlreadyThereError(OutputError):
 
 class NumbersError(RestoreError):
     """Sampling gave values that are not finite."""
+
+
+class StoppedError(RestoreError):
+    """A run was stopped by Ctrl-C or another signal, and its state is saved.
+
+    Parameters
+    ----------
+    message : what is saved, and how to go on.
+    number : of the signal.
+    """
+
+    def __init__(self, message: str, number: int = 2):
+        super().__init__(message)
+        self.number = number

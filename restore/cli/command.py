@@ -100,6 +100,9 @@ class Plan(ABC):
         self.size = source.picture.size
         self.notes: tuple[str, ...] = ()
 
+    def check_picture(self) -> None:  # noqa: B027
+        """Refuse a picture that the options cannot be applied to, without the network; for dry runs."""
+
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         """Complete the options from the picture. prior: loads the network when it is needed."""
         return Choice(dict(self.options))

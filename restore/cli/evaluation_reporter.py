@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli.printable import bounded, message, printable, printable_lines
+from restore.cli.reporter import NAMED
+
 if TYPE_CHECKING:
     from restore.evaluation.observer import Observer
     from restore.evaluation.results import Table
@@ -52,7 +55,7 @@ class EvaluationReporter:
         if title != self._title:
             self._done, self._title, self._total = self._done + self._total, title, total
         if self._bar is not None:
-            self._bar.set_description_str(title, refresh=False)
+            self._bar.set_description_str(bounded(printable(title), NAMED), refresh=False)
             self._bar.update(self._done + done - self._bar.n)
 
     def warn(self, text: str) -> None:
@@ -84,13 +87,13 @@ class EvaluationReporter:
         if self._tables:
             if self._bar is not None:
                 self._bar.clear()
-            click.echo(markdown(table))
+            click.echo(printable_lines(markdown(table)))
 
     def say(self, text: str) -> None:
         """Write a line on standard error."""
         if self._bar is not None:
             self._bar.clear()
-        click.echo(text, err=True)
+        click.echo(message(text), err=True)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -16,6 +16,7 @@ from restore import __version__
 from restore.cli.evaluation_inputs import device_of, networks_of, scorer_of, training_pictures
 from restore.cli.evaluation_outputs import OutputFiles
 from restore.cli.evaluation_reporter import EvaluationReporter
+from restore.cli.printable import printable_lines
 from restore.evaluation.selection import Selection
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class EvaluationRun:
 
         evaluation = Evaluation(facts, tables, self.reporter.notes)
         if not self.outputs.on_stdout:
-            click.echo(footer(evaluation))
+            click.echo(printable_lines(footer(evaluation)))
         self.outputs.write(evaluation, self.reporter.wrote)
 
 

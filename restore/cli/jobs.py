@@ -11,12 +11,14 @@ from pathlib import Path
 
 from restore import images
 from restore.cli.job_plan import STDIO, Job, Plan, plan
+from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
-    "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "plan", "run", "sort_out", "sweep",
-    "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "plan",
+    "run", "sort_out", "sweep", "write",
 ]  # fmt: skip
+FAULT = ", a fault in this program:\n"  # before its traceback
 
 
 class Overtaken(Exception):  # noqa: N818  # it is no error
@@ -59,7 +61,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         finished = images.what_is(job.target) == "a file" and not images.is_empty(job.target)
         (done if finished and not overwrite else todo).append(job)
     for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
-        _check_writable(parent, planned.folder)
+        check_writable(parent, planned.folder)
     return todo, done
 
 
@@ -93,7 +95,7 @@ def check_new(paths: Sequence[Path], folder: Path, *, overwrite: bool) -> None:
             f"{len(there)} of {len(paths)} files are already there, the first is {there[0]}; choose another "
             "folder or pass --overwrite"
         )
-    _check_writable(folder, folder)
+    check_writable(folder, folder)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:
@@ -119,7 +121,8 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
         )
 
 
-def _check_writable(parent: Path, folder: Path | None) -> None:
+def check_writable(parent: Path, folder: Path | None) -> None:
+    """Raise OutputError where no file can be created in a folder; folder: what may be created itself."""
     there = next(place for place in (parent, *parent.absolute().parents) if _mark(place))
     loose = (place for place in (parent, *parent.parents) if images.what_is(place) == "a link to nothing")
     if link := next(loose, None):
@@ -151,23 +154,32 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             tally.overtaken += 1
         except (WeightsError, ConfigError, BrokenPipeError):
             raise
-        except RestoreError as error:
-            tally.failed += 1
-            # Only an error that is about no file in particular does not name one.
-            fail(job, f"{job.name}: {error}" if type(error) is RestoreError else str(error))
-            if _disk_is_full(error):
-                break
         except Exception as error:
-            if len(jobs) == 1:
+            if len(jobs) == 1 and _is_fault(error):
                 raise
             tally.failed += 1
-            kind = f"{type(error).__name__}, a fault in this program"
-            fail(job, f"{job.name}: {kind}:\n{traceback.format_exc()}")
+            fail(job, _message(job, error))
+            if _disk_is_full(error):
+                break
     return tally
 
 
-def _disk_is_full(error: RestoreError) -> bool:
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT)
+def _is_fault(error: Exception) -> bool:
+    """Whether an error is one of the program itself."""
+    return not isinstance(error, RestoreError) and trouble(error) is None
+
+
+def _message(job: Job, error: Exception) -> str:
+    if isinstance(error, RestoreError):
+        # Only an error that is about no file in particular does not name one.
+        return f"{job.name}: {error}" if type(error) is RestoreError else str(error)
+    told = trouble(error) or f"{type(error).__name__}{FAULT}{traceback.format_exc()}"
+    return f"{job.name}: {told}"
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    causes = (error, error.__cause__)
+    return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
 
 def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from restore import __version__
-from restore.cli.options import CANCELLED
+from restore.cli import signals, start
+from restore.cli.printable import message
 from restore.cli.registry import command_names, find_command, summary
-from restore.errors import RestoreError
+from restore.cli.reporter import say_error
+from restore.cli.trouble import trouble
+from restore.errors import RestoreError, StoppedError
 
 
 class Program(click.Group):
-    """Turns a `RestoreError` into one line and exit code 1; wrong usage is exit code 2."""
+    """Turns what goes wrong into one line and an exit code: 1; for wrong usage 2; see `signals` for 130."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return command_names()
@@ -26,15 +31,52 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(name)) for name in command_names()])
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        """Run as click commands do; without arguments as the program, with its streams and signals."""
+        if args is None:
+            start.run(lambda: self.run)
+        if not more.get("standalone_mode", True):
+            return super().main(args, *rest, **more)
+        sys.exit(self.run(args, *rest, **more))
+
+    def run(self, args: Sequence[str], *rest: Any, **more: Any) -> int:
+        """Run a command line and give its exit code; only faults of the program are raised."""
+        try:
+            code = super().main(list(args), *rest, **{**more, "standalone_mode": False})
+        except click.ClickException as error:
+            return _misused(error)
+        except (KeyboardInterrupt, click.Abort):
+            say_error("interrupted")
+            return signals.exit_code()
+        except StoppedError as error:
+            say_error(str(error))
+            return 128 + error.number
+        except RestoreError as error:
+            say_error(str(error))
+        except Exception as error:
+            told = trouble(error)
+            if told is None:
+                raise
+            say_error(told)
+        else:
+            return code if isinstance(code, int) else 0
+        return 1
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except RestoreError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("error: interrupted", err=True)
-            ctx.exit(CANCELLED)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error  # click would begin a new line for it
+
+
+def _misused(error: click.ClickException) -> int:
+    """Show what is wrong with the usage in lines that are safe to show; give the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+    else:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        click.UsageError(message(error.format_message()), context).show()
+    return error.exit_code
 
 
 @click.group(

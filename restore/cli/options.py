@@ -31,8 +31,6 @@ from restore.tasks import catalogue
 if TYPE_CHECKING:
     from restore.priors.device import Precision
 
-CANCELLED = 130  # 128 + SIGINT, as shells count
-
 IGNORE = click.option(
     "--ignore", type=Pattern(), multiple=True, metavar="PATTERN",
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "

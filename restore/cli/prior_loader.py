@@ -8,14 +8,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from click.core import ParameterSource
+
 from restore.cli.options import Settings
 from restore.errors import ConfigError
 from restore.priors.device import TILE
+
+REFUSABLE = {
+    *("weights", "device", "precision", "tile", "label", "method", "steps", "sampler", "start", "guidance"),
+    *("jump_length", "jump_repeats", "ladder", "variance", "vectors", "text", "stages", "uncertainty"),
+}
+"""Options that a network may refuse."""
 
 if TYPE_CHECKING:
     from restore.priors.backbone import Backbone
     from restore.priors.device import Precision
     from restore.priors.protocol import Prior
+
+
+def concerns_network(context: click.Context) -> bool:
+    """Whether options are given that the weights, the device or the method could refuse.
+
+    Without any, the shipped weights do what the command asks of them, and a dry run needs not load them.
+    """
+    given = {
+        name for name in context.params
+        if context.get_parameter_source(name) in (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    }  # fmt: skip
+    if context.params.get("device") in ("auto", "cpu"):
+        given.discard("device")
+    return bool(given & REFUSABLE)
 
 
 class PriorLoader:

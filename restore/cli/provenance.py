@@ -11,6 +11,7 @@ from typing import Any
 
 from restore import images
 from restore.cli.jobs import STDIO
+from restore.cli.printable import escaped
 from restore.errors import ImageError
 from restore.images import exif
 
@@ -92,13 +93,7 @@ def quoted(word: str) -> str:
 
 def visible(text: str) -> str:
     """The same with the bytes, as \\x1b, of all that could steer a terminal or be no text at all."""
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    stray = "\udc80" <= character <= "\udcff"  # a byte of a file name that is no text
-    data = character.encode("utf-8", "surrogateescape" if stray else "surrogatepass")
-    return "".join(f"\\x{byte:02x}" for byte in data)
+    return "".join(each if each.isprintable() else escaped(each) for each in text)
 
 
 def read_text(text: str) -> History:

@@ -11,8 +11,10 @@ import click
 from click.core import ParameterSource
 
 from restore import __version__, images
+from restore.cli import streams
 from restore.cli.jobs import STDIO
 from restore.cli.provenance import Record
+from restore.errors import ImageError
 
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
@@ -61,11 +63,8 @@ class Recorder:
 
     def read_picture(self, path: Path | None) -> bytes:
         """Read a picture, or all of standard input, once; what does not begin like a picture is refused."""
-        if path is None and path not in self._files:
-            start = images.picture_start("standard input")
-            self._files[path] = images.read_stream(sys.stdin.buffer, "standard input", start=start)
-        elif path is not None and path not in self._files:
-            self._files[path] = images.read_picture_bytes(path)
+        if path not in self._files:
+            self._files[path] = _read_input() if path is None else images.read_picture_bytes(path)
         return self._files[path]
 
     def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:
@@ -96,6 +95,17 @@ class Recorder:
             calls=self.calls,
             **used,
         )
+
+
+def _read_input() -> bytes:
+    """All of standard input. Raises ImageError where it cannot be read."""
+    if streams.is_closed(0):
+        raise ImageError("standard input is closed; pipe a picture into it, or name a file")
+    try:
+        start = images.picture_start("standard input")
+        return images.read_stream(sys.stdin.buffer, "standard input", start=start)
+    except OSError as error:
+        raise ImageError(f"standard input: cannot read ({error.strerror}); name a file") from error
 
 
 def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:

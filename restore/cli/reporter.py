@@ -13,9 +13,12 @@ import click
 
 from restore import images
 from restore.cli.options import Settings
+from restore.cli.printable import bounded, message, printable, printable_lines
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+NAMED = 60  # characters of a name beside the bar
 
 
 class Reporter:
@@ -29,7 +32,7 @@ class Reporter:
 
     def begin(self, name: str, draw: int = 0) -> None:
         """Start a new picture. draw: the number of the sample."""
-        self._name, self._draw = name, draw
+        self._name, self._draw = bounded(printable(name), NAMED), draw
         self.progress(0, 1)
 
     def loaded(self) -> None:
@@ -51,27 +54,33 @@ class Reporter:
     def note(self, text: str) -> None:
         """Print a note for the user. The notes on the first sample of a picture hold for all."""
         if not self.settings.quiet and not self._draw:
-            self._say(f"note: {text}", err=True)
+            self._say(message(f"note: {text}"), err=True)
 
     def warn(self, text: str) -> None:
         """Print what makes the program end with 1 though a result is written, once for all samples of it."""
         if not self._draw:
-            self._say(f"warning: {text}", err=True)
+            self._say(message(f"warning: {text}"), err=True)
 
-    def error(self, text: str) -> None:
-        self._say(f"error: {text}", err=True)
+    def error(self, text: str, details: str = "") -> None:
+        """Say what went wrong. details: lines that follow, as of a fault of the program."""
+        self._say(message(f"error: {text}"), err=True)
+        if details:
+            self._say(printable_lines(details), err=True)
 
     def unread(self, files: Sequence[Path]) -> None:
         """Say which pictures were passed over because their kinds are not read."""
-        message = images.unread_note(files)
-        self.error(message)
+        self.error(images.unread_note(files))
         for path in files if self.settings.json else ():
             self.result("", input=str(path), output=None, status="failed", error="not read; convert it first")
 
     def result(self, text: str, **facts: Any) -> None:
         """Print a line on standard output: a path, or all facts as JSON."""
         line = json.dumps(facts) if self.settings.json else text
-        self._say(os.fsencode(line), err=False)  # the very bytes of a path, whatever they are
+        self._say(path_for(sys.stdout, line), err=False)
+
+    def plan(self, text: str, **facts: Any) -> None:
+        """Print what would be done in one line, or all facts as JSON."""
+        self._say(json.dumps(facts) if self.settings.json else printable(text), err=False)
 
     def close(self) -> None:
         """All pictures are done. What is said from here on is of no sample in particular."""
@@ -85,6 +94,21 @@ class Reporter:
         click.echo(text, err=err)
         if self._bar is not None:
             self._bar.refresh()
+
+
+def path_for(stream: TextIO, text: str) -> str | bytes:
+    """A path as it is written to a stream: its very bytes, whatever they are; shown on a terminal."""
+    return printable(text) if on_terminal(stream) else os.fsencode(text)
+
+
+def say_error(text: str) -> None:
+    """Say what went wrong, in one line."""
+    click.echo(message(f"error: {text}"), err=True)
+
+
+def say(text: str) -> None:
+    """Say something in one line."""
+    click.echo(message(text), err=True)
 
 
 def on_terminal(stream: TextIO) -> bool:

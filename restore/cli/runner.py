@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,27 +14,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
-from restore.cli import jobs
+from restore.cli import jobs, signals, streams
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.memory_need import check_memory
-from restore.cli.options import CANCELLED, Settings
-from restore.cli.prior_loader import PriorLoader
+from restore.cli.options import Settings
+from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import AlreadyThereError, DamagedError, ImageError, NumbersError, OutputError
+from restore.errors import (
+    AlreadyThereError,
+    DamagedError,
+    ImageError,
+    NumbersError,
+    OutputError,
+    RestoreError,
+)
 from restore.images.memory import limited_to
 from restore.types import to_255
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from restore.priors.protocol import Prior
 
 
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
@@ -46,11 +56,13 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         )  # fmt: skip
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if any(job.target is None for job in planned.jobs) and not settings.dry_run:
-        if on_terminal(sys.stdout):
-            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
+    if any(job.target is None for job in planned.jobs):
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
+        if streams.is_closed(1):
+            raise OutputError("standard output is closed; give a file with -o")
+        if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
+            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
     check_map(settings, planned.jobs, command.reads)
     todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
     check_trajectory(settings, planned.jobs, todo)
@@ -85,11 +97,13 @@ class Runner:
         self._began = 0.0
         self._facts: dict[str, Any] = {}
         self.damaged = 0  # results of damaged files
+        self._rehearsed = False
+        self._reported = False  # whether the current job is
 
     def restore(self, job: Job) -> None:
         """Restore one picture and write the result. Raises RestoreError."""
         start = time.monotonic()
-        self._began, self._facts = time.perf_counter(), {}
+        self._began, self._facts, self._reported = time.perf_counter(), {}, False
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         self._check_place(job)
@@ -106,8 +120,7 @@ class Runner:
         images.check_side(kind, plan.size, _target(job))
         check_memory(plan.task, plan.size, job.name)
         if self.settings.dry_run:
-            if self.settings.budgeted:
-                self._restored(plan, job)
+            self._rehearse(plan, job)
             self._report(job, plan, status="planned")
             return
         self._notes(*(f"{job.target}: {text}" for text in lost))
@@ -118,16 +131,44 @@ class Runner:
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
-        self._write_trajectory(job)  # the picture is safe by now
-        if deviation is not None:
-            self._write_map(deviation, job)
+        problem = self._beside(job, deviation)  # the picture is safe by now
+        more = {} if problem is None else {"error": str(problem)}
         status = "damaged" if picture.damage else "done"
-        self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3))
+        self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
+        if problem is not None:
+            raise problem
+
+    def _rehearse(self, plan: Plan, job: Job) -> None:
+        """Do all that a run would do before its first network call, where it could fail by then."""
+        plan.check_picture()
+        if self.settings.budgeted:
+            self._restored(plan, job)
+        elif concerns_network(click.get_current_context()) and not self._rehearsed:
+            from restore.priors.uncalled import CalledError, Uncalled
+
+            with suppress(CalledError):
+                choice = plan.choose(lambda: Uncalled(self.loader.prior))
+                if not choice.unchanged:
+                    self._begin(plan, choice, self.loader.prior)
+
+    def _begin(self, plan: Plan, choice: Choice, prior: Prior) -> None:
+        """Restore a picture, and estimate its deviation, up to the first network call of each."""
+        from restore.priors.uncalled import until_called
+
+        self._rehearsed = True  # what the network refuses is the same for all pictures
+        options = {**choice.options, "seed": draw_seed(choice.options["seed"], 0)}
+        until_called(lambda each: plan.restore(options, each, self._progress), prior)
+        if self.settings.uncertainty is not None:
+            count, seed = self.settings.map_samples, choice.options["seed"]
+            until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)
 
     def failed(self, job: Job, message: str) -> None:
-        """Report a job that has failed."""
+        """Report a job that has failed, or only what was to be written beside its picture."""
+        told, fault, details = message.partition(jobs.FAULT)
+        self.reporter.error(told + fault.rstrip(), details)
+        if self._reported:
+            return
         self.reporter.end()
-        self.reporter.error(message)
         if self.settings.json:
             about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
@@ -216,9 +257,12 @@ class Runner:
         """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
         try:
             choice = self._chosen(plan, job)
-            if choice.unchanged or self.settings.dry_run:
+            if choice.unchanged:
                 return choice, Result(plan.source.picture)
             prior = self.loader.prior
+            if self.settings.dry_run:
+                self._begin(plan, choice, prior)
+                return choice, Result(plan.source.picture)
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
             result = plan.restore(options, self.trajectories.recorded(prior), self._progress)
@@ -295,6 +339,16 @@ class Runner:
                 self._skipped(job)
                 raise jobs.Overtaken(str(error)) from error
 
+    def _beside(self, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+        """Write what goes beside the picture; give the error, which does not cost the picture its report."""
+        try:
+            self._write_trajectory(job)
+            if deviation is not None:
+                self._write_map(deviation, job)
+        except RestoreError as error:
+            return error
+        return None
+
     def _write_trajectory(self, job: Job) -> None:
         """Write how the picture was drawn, if that is asked for, and report it."""
         if self.settings.trajectory is None:
@@ -347,10 +401,11 @@ class Runner:
         about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
-            self.reporter.result(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
+            self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
         elif job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()
+        self._reported = True
 
 
 def _target(job: Job) -> str:
@@ -370,7 +425,7 @@ def _finish(
             # With --overwrite an old output cannot be told from a new one.
             again = "run the same command again to " + ("do all of them" if settings.overwrite else "go on")
         reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
-        click.get_current_context().exit(CANCELLED)
+        click.get_current_context().exit(signals.exit_code())
     if count > 1:
         parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
         parts += [f"{damaged} of them from damaged files"] if damaged else []

@@ -162,6 +162,11 @@ class SolvePlan(Plan):
     def pixels(self) -> NDArray[Any]:
         return task_pixels(self.shown, self.source.name)
 
+    def check_picture(self) -> None:
+        if any(word.kind != "gray" for word in self.words):
+            self._operator("cpu")
+            self._built = None  # the network may be elsewhere
+
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         options = {"method": preferred(self.words, self.options["estimate"]), **self.options}
         notes: tuple[str, ...] = ()

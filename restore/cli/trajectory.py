@@ -81,7 +81,7 @@ def check_trajectory(settings: Settings, jobs: Sequence[Job], todo: Sequence[Job
         return
     if len({job.source for job in jobs}) > 1:
         raise click.UsageError(f"--trajectory {folder} is of one picture, got several; pass one")
-    if settings.dry_run or not todo:
+    if not todo:
         return
     stems = "|".join({re.escape(trajectory_name(job)) for job in todo})
     ours = re.compile(rf"({stems})(-\d+)?\.(png|gif)")

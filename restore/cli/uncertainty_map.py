@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from restore import images
-from restore.cli.jobs import Job
+from restore.cli.jobs import Job, check_writable
 from restore.cli.options import Settings
 from restore.errors import OutputError
 
@@ -41,10 +41,10 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
         raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
     if not images.is_folder(path.absolute().parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if images.what_is(path) and not settings.overwrite and not settings.dry_run:
+    if images.what_is(path) and not settings.overwrite:
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
-    if settings.overwrite:
-        images.check_place(path, overwrite=True)
+    images.check_place(path, overwrite=settings.overwrite)
+    check_writable(path.parent, None)
 
 
 def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.errors import ConfigError
+from restore.errors import ConfigError, OutputError
 from restore.fitting.fitter import FitSetup, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
@@ -29,7 +29,10 @@ from restore.priors.device import dtype_of
 from restore.tasks.noise_choice import knows_real_noise
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
+from restore.training.rescue import write_or_rescue, write_or_say
+from restore.training.state import read_state
 
+TWICE = "adapters are put on whole weights, not on other adapters; leave out the rank"
 SMALL = 0.5  # megapixels below which little can be learned
 
 
@@ -152,6 +155,8 @@ def fit(
         For options that do not fit the pictures, and for a saved state of another fit.
     RestoreError
         When the fit diverges.
+    OutputError
+        Where the result cannot be written; the message says where it is kept instead.
     """
     started = time.monotonic()
     options = options or FitOptions()
@@ -159,7 +164,7 @@ def fit(
     base = base or load(dtype=torch.float32)
     used = base.copy(dtype_of(config.precision, base.device))
     if config.rank and "adapts" in base.facts:
-        raise ConfigError("adapters are put on whole weights, not on other adapters; leave out the rank")
+        raise ConfigError(TWICE)
     learning, aside = split(noisy, config.held_out, config.seed, options.say)
     crop = _crop(learning, config, base)
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
@@ -182,15 +187,40 @@ def fit(
     store = _store(learning, config, crop, base, options.say)
     _choose_branch(report, held_out, used, options.say)
     folder = run_folder(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the folder of the fit ({error.strerror})") from error
     blind = report.branch == "blind"
     first = base.alone(for_noise=blind)  # the branch begins with what it knows of the noise of cameras
     fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, first), store, folder)
     if _train(fitter, report, held_out, options, started):
-        _write(fitter, report, learning, output, base.noise_adapters if blind else {})
+        adapted = base.noise_adapters if blind else {}
+        write_or_rescue(lambda path: _write(fitter, report, learning, path, adapted), output)
         gain = held_out.compare(report.best_before, report.after)
         options.say(f"on those kept aside: {gain}: {output}")
     return report
+
+
+def plan_fit(
+    noisy: NoisySet, output: str | Path, config: FitConfig, *, base: Backbone, options: FitOptions
+) -> tuple[NoiseModel, str]:  # fmt: skip
+    """Measure the noise and choose the method as `fit` does; the method is empty where nothing is to learn.
+
+    What `fit` would refuse before its first network call is refused with the same errors.
+    """
+    if config.rank and "adapts" in base.facts:
+        raise ConfigError(TWICE)
+    learning, aside = split(noisy, config.held_out, config.seed, options.say)
+    _crop(learning, config, base)
+    noise = measure_set(learning, config.sigma)
+    if noise.sigma < CLEAN:
+        return noise, ""
+    method = choose_method(config, learning, noise, options.say)
+    hold_out(aside, noise, config.loss, base.config.network.multiple, known=config.sigma > 0)
+    if options.resume:
+        read_state(run_folder(Path(output)) / "state.safetensors", lambda facts: facts["identity"])
+    return noise, method
 
 
 def _held_out(aside: NoisySet, report: FitReport, config: FitConfig, used: Backbone) -> HeldOut:
@@ -227,8 +257,9 @@ def _train(
         held_out, options.say, before=before, started=started, quiet=options.quiet
     )
     if report.interrupted and fitter.step:
+        write_or_say(fitter.save, options.say)  # measuring may take longer than the program is given
         fitter.check(held_out)
-        fitter.save()
+        write_or_rescue(fitter.save, fitter.state)
     report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
     if not fitter.step:

@@ -31,8 +31,10 @@ from restore.priors.unet import UNet
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore
 from restore.training.log import RunLog, progress_bar
+from restore.training.rescue import write_or_say
 from restore.training.state import copied, load_optimizer, optimizer_tensors, read_state
 
+LOG_FIELDS = ("step", "minutes", "rate", "loss")
 CHECKS = 8  # times that the pictures kept aside are looked at during a run
 PATIENCE = 3  # checks without a gain after which the run ends
 
@@ -115,6 +117,11 @@ class Fitter:
         self.step, self.seconds = 0, 0.0
         self.generator = Generator(self.device)
         self.dtype = dtype_of(config.precision, self.device)  # of calls; the weights stay exact
+
+    @property
+    def state(self) -> Path:
+        """The file of the state to resume from."""
+        return self.out / "state.safetensors"
 
     @property
     def progress(self) -> float:
@@ -204,7 +211,7 @@ class Fitter:
         f = self.restoration()
         checked = int(self.progress * CHECKS)
         with (
-            closing(RunLog(self.out, ("step", "minutes", "rate", "loss"), fresh=self.step == 0)) as log,
+            closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0, say=say)) as log,
             progress_bar("fit", quiet=quiet) as bar,
         ):
             try:
@@ -222,7 +229,7 @@ class Fitter:
                         gained = held_out.compare(before, error)
                         bar.set_postfix_str(gained, refresh=False)
                         say(f"{self.seconds / 60:.1f} min, step {self.step}, on those kept aside: {gained}")
-                        self.save()
+                        write_or_say(self.save, say)
                         if self.waited >= PATIENCE:
                             say("nothing is gained any more: stopping early")
                             break
@@ -254,13 +261,13 @@ class Fitter:
 
     # --- state ----------------------------------------------------------------------------------
 
-    def save(self) -> None:
-        """Write the state to resume from, beside its target and renamed."""
+    def save(self, path: Path | None = None) -> None:
+        """Write the state to resume from, beside its target and renamed; path: None is that of the fit."""
         tensors: dict[str, Tensor] = {f"network.{n}": p for n, p in self.trained.items()}
         tensors |= {f"average.{n}": t for n, t in self.average.items()}
         tensors |= {f"best.{n}": t for n, t in self.best.items()}
         tensors |= optimizer_tensors(self.optimizer)
-        path = self.out / "state.safetensors"
+        path = path or self.state
         check_finite(path, tensors)
         metadata = {
             "step": str(self.step),
@@ -284,7 +291,7 @@ class Fitter:
 
     def resume(self) -> None:
         """Go on from the saved state. Raises ConfigError where there is none, or one of another fit."""
-        path = self.out / "state.safetensors"
+        path = self.state
         (saved, step, seconds, best_error, waited), tensors = read_state(
             path,
             lambda facts: (

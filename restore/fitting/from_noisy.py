@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from restore import images
-from restore.errors import ConfigError, ImageError
+from restore.errors import ConfigError, ImageError, RestoreError
 from restore.fitting.fit import FitOptions, fit
 from restore.fitting.set_noise import measure_set
 from restore.fitting.showing import show
@@ -64,8 +64,12 @@ def train_from_noisy(
     config = replace(config, data=replace(config.data, train=(str(cleaned),)))
     weights = train(config, resume=resume and state.exists(), say=say)
     pairs = [pair for pair in _targets(noisy, cleaned) if pair[1].exists()]
-    show(load(weights), pairs, out, side=config.data.crop)
-    say(f"{out / 'samples.png'}: drawn by the prior; {out / 'restored.png'}: pictures restored by it")
+    try:
+        show(load(weights), pairs, out, side=config.data.crop)
+    except (OSError, RestoreError) as error:
+        say(f"warning: no pictures of what the prior does: {error}; the weights are written")
+    else:
+        say(f"{out / 'samples.png'}: drawn by the prior; {out / 'restored.png'}: pictures restored by it")
     return weights
 
 

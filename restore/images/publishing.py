@@ -28,6 +28,7 @@ from restore.images.paths import (
     LOOSE,
     brief,
     is_empty,
+    is_folder,
     name_problem,
     status_of,
     what_is,
@@ -65,6 +66,8 @@ def check_place(path: str | Path, *, overwrite: bool) -> None:
     if path_problem:
         raise OutputError(f"{brief(path)}: {path_problem}")
     path, kind = Path(path), what_is(path)
+    if kind == LOOSE and overwrite and not is_folder(Path(os.path.realpath(path)).parent):
+        raise OutputError(f"{path}: a link into a missing folder; create that, or remove the link")
     if not kind or (kind == LOOSE and overwrite):
         return  # that its folder is missing or locked is told as it is written
     if kind != FILE:

@@ -13,14 +13,9 @@ from restore.images.paths import brief, is_empty, name_problem
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
-from restore.images.publishing import (
-    already_there,
-    check_place,
-    publish,
-    sweep_once,
-    temporary_name,
-)
+from restore.images.publishing import already_there, check_place, publish, sweep_once
 from restore.images.reader import decode
+from restore.images.temporary import temporary_beside
 from restore.images.tiff import encode_tiff
 
 
@@ -55,8 +50,7 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     """
     check_place(path, overwrite=overwrite)
     path = Path(path)
-    kind = kind_of(path)
-    stored, data = _encoded(picture, kind, str(path))
+    stored, data = _encoded(picture, kind_of(path), str(path))
     write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
 
 
@@ -83,15 +77,12 @@ def write_bytes(
     # Through a link, the file it points to is replaced.
     target = Path(os.path.realpath(path)) if overwrite or is_empty(path) else path
     sweep_once(target.parent)
-    temporary = target.parent / temporary_name()
     try:
-        try:
+        with temporary_beside(target) as temporary:
             _write_out(temporary, data)
             if check is not None:
                 check(temporary)
             publish(temporary, target, overwrite=overwrite)
-        finally:
-            temporary.unlink(missing_ok=True)
     except FileExistsError as error:
         raise already_there(path) from error
     except OSError as error:
@@ -133,6 +124,7 @@ def _why_not(path: Path, error: OSError) -> str:
     hints = {
         errno.ENOENT: "create the folder first",
         errno.ENOTDIR: "choose another folder",
+        errno.ENAMETOOLONG: "choose a shorter name",
         errno.ENOSPC: "free some space or write elsewhere",
         errno.EDQUOT: "free some space or write elsewhere",
     }

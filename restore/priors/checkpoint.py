@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from restore.errors import OutputError, WeightsError
+from restore.images.temporary import temporary_beside
 from restore.priors import adapters
 from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.device import best_device, best_dtype
@@ -128,16 +129,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """
     from safetensors.torch import save as encoded
 
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(encoded(tensors, metadata))  # save_file would hide it from other users
-        part.replace(path)
+        with temporary_beside(path) as part:
+            part.write_bytes(encoded(tensors, metadata))  # save_file would hide it from other users
+            part.replace(path)
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); free some space or name another folder"
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
+        ) from error
 
 
 def load(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.seeds import draw_seed, mixed_seed, picture_rng
+from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.catalogue import SCALES
@@ -83,6 +84,8 @@ def cascade(
     if not 0 <= augment <= 50:
         raise ValueError(f"augment is a noise level from 0 to 50 on the 0..255 scale, got {augment:g}")
     sizes = sizes_of(size, scale, len(stages))
+    for prior in stages[1:]:  # what cannot be shown a picture is refused before anything is drawn
+        prior.denoiser(Condition(torch.zeros(1, 3, *sizes[0])))
     calls = _Calls(progress, n, len(stages))
     pictures = sample(n, size=sizes[0], seed=seed, prior=stages[0], progress=calls.first, **options)
     for number, (prior, shape) in enumerate(zip(stages[1:], sizes[1:], strict=True), 1):

@@ -3,51 +3,85 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from restore import images
 from restore.training.batches import TASKS
 
 
 class RunLog:
     """The files ``log.csv``, ``validation.csv`` and ``validation.png`` in a run's folder, and its events.
 
-    fields: the columns of ``log.csv``. fresh: begin new files in place of adding to those there.
+    None of it can end the run: what cannot be written is said once and left out.
+
+    fields: the columns of ``log.csv``. fresh: begin new files in place of adding to those there. say: called
+    with a line for the user.
     """
 
-    def __init__(self, out: Path, fields: Sequence[str], *, fresh: bool):
+    def __init__(
+        self, out: Path, fields: Sequence[str], *, fresh: bool, say: Callable[[str], None] = print
+    ):  # fmt: skip
         self.out = out
-        new = fresh or not (out / "log.csv").exists()
-        self._file = (out / "log.csv").open("w" if new else "a", newline="")
-        self._csv = csv.writer(self._file)
-        if new:
-            self._csv.writerow(fields)
-        if fresh:
-            (out / "validation.csv").unlink(missing_ok=True)
+        self._say, self._told = say, False
+        self._file: Any = None
         self._board: Any = None
+        self._try(lambda: self._open(fields, fresh=fresh))
+        self._try(self._open_board)
+
+    def _open(self, fields: Sequence[str], *, fresh: bool) -> None:
+        new = fresh or not (self.out / "log.csv").exists()
+        self._file = (self.out / "log.csv").open("w" if new else "a", newline="")
+        if new:
+            csv.writer(self._file).writerow(fields)
+        if fresh:
+            (self.out / "validation.csv").unlink(missing_ok=True)
+
+    def _open_board(self) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(out)
         except ImportError:
-            pass  # an extra: restore[train]
+            return  # an extra: restore[train]
+        self._board = SummaryWriter(self.out)
+
+    def _try(self, write: Callable[[], object]) -> None:
+        """Write something. TensorBoard and the writers of pictures have many exceptions for a full disk."""
+        try:
+            write()
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if not self._told:
+                self._say(f"warning: {self.out}: a log cannot be written ({reason}); the run goes on")
+            self._told = True
 
     def row(self, step: int, cells: Sequence[object], scalars: Mapping[str, float]) -> None:
         """A row of ``log.csv``, and the same as named scalars."""
-        self._csv.writerow(cells)
-        self._file.flush()
-        if self._board:
+        self._try(lambda: self._row(cells))
+        self._try(lambda: self._scalars(step, scalars))
+
+    def _row(self, cells: Sequence[object]) -> None:
+        if self._file is not None:
+            csv.writer(self._file).writerow(cells)
+            self._file.flush()
+
+    def _scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        if self._board is not None:
             for name, value in scalars.items():
                 self._board.add_scalar(name, value, step)
 
     def validation(self, step: int, scores: Mapping[str, float], grid: Tensor) -> None:
         """Scores, and a picture ``(3, h, w)`` in [0, 1]."""
-        from torchvision.utils import save_image
+        self._try(lambda: self._score(step, scores))
+        self._try(lambda: self._show(grid))
+        self._try(lambda: self._scalars(step, {f"validation/{name}": each for name, each in scores.items()}))
+        if self._board is not None:
+            self._try(lambda: self._board.add_image("validation", grid, step))
 
+    def _score(self, step: int, scores: Mapping[str, float]) -> None:
         path = self.out / "validation.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
@@ -55,17 +89,17 @@ class RunLog:
             if new:
                 writer.writerow(["step", *scores])
             writer.writerow([step, *(f"{v:.3f}" for v in scores.values())])
-        save_image(grid, self.out / "validation.png")
-        if self._board:
-            for name, value in scores.items():
-                self._board.add_scalar(f"validation/{name}", value, step)
-            self._board.add_image("validation", grid, step)
+
+    def _show(self, grid: Tensor) -> None:
+        pixels = (grid * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        images.write(self.out / "validation.png", images.Picture(pixels=pixels), overwrite=True)
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
-        if self._board:
-            self._board.close()
+        if self._file is not None:
+            self._try(lambda: self._file.close())
+        if self._board is not None:
+            self._try(lambda: self._board.close())
 
 
 class TaskLosses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import torch
 
 from restore.errors import ConfigError
 from restore.priors.device import best_device
+
+SAME = 1.0  # seconds in which a second signal is taken for the first
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
@@ -70,25 +74,30 @@ def device_of(name: str) -> torch.device:
 
 
 @contextmanager
-def deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Make Ctrl-C only set what the given function returns, so that a step under way is completed.
+def deferred_interrupts() -> Iterator[Callable[[], int]]:
+    """Make Ctrl-C, SIGTERM and SIGHUP only set what the given function returns: a step is completed.
 
-    A second Ctrl-C does not wait. Where interrupts are ignored, or outside the main thread, nothing changes.
+    It gives the number of the signal, 0 for none. A second one does not wait, unless it comes within a second
+    and is taken for the first. Signals that are ignored stay so; outside the main thread nothing changes.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before in (signal.SIG_IGN, None):
-        yield lambda: False
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
         return
-    requested = False
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    before = {number: was for number, was in before.items() if was not in (signal.SIG_IGN, None)}
+    requested, at = 0, 0.0
 
-    def request(*_: object) -> None:
-        nonlocal requested
-        if requested:
+    def request(number: int, _: object) -> None:
+        nonlocal requested, at
+        if requested and time.monotonic() - at >= SAME:
             raise KeyboardInterrupt
-        requested = True
+        if not requested:
+            requested, at = number, time.monotonic()
 
-    signal.signal(signal.SIGINT, request)
+    for number in before:
+        signal.signal(number, request)
     try:
         yield lambda: requested
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, was in before.items():
+            signal.signal(number, was)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from restore.errors import ConfigError
+from restore.errors import ConfigError, OutputError
 from restore.images.fingerprints import Fingerprints
 from restore.priors.backbone import BackboneConfig
 from restore.priors.checkpoint import config_from_dict
@@ -54,6 +54,16 @@ class RunState:
             runs=json.loads(metadata["runs"]),
             fingerprints=Fingerprints.parse(metadata["fingerprints"]),
         )
+
+
+def prepare_folder(out: Path, *, fresh: bool) -> None:
+    """Make the folder of a run; fresh: for a new one. Raises OutputError, and ConfigError for another run."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot make the run's folder ({error.strerror})") from None
+    if fresh and (out / "state.safetensors").exists():
+        raise ConfigError(f"{out} holds a run already: go on with --resume, or name another run.out")
 
 
 def read_run(path: Path, backbone: BackboneConfig) -> tuple[RunState, dict[str, Tensor]]:

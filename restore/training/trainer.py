@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from restore.errors import ConfigError, OutputError, RestoreError, WeightsError
+from restore.errors import RestoreError, StoppedError, WeightsError
 from restore.images.fingerprints import Fingerprints
 from restore.priors import adapters, checkpoint
 from restore.priors.backbone import Backbone, Network
@@ -33,7 +35,8 @@ from restore.training.log import RunLog, TaskLosses, progress_bar
 from restore.training.objective import Objective
 from restore.training.optimizer import WeightUpdater
 from restore.training.processes import deferred_interrupts, device_of, join_processes
-from restore.training.run_state import RunState, read_run
+from restore.training.rescue import write_or_rescue, write_or_say
+from restore.training.run_state import RunState, prepare_folder, read_run
 from restore.training.state import copied, part
 from restore.training.training_set import TrainingSet, read_training_set
 
@@ -151,26 +154,31 @@ class Trainer:
 
         Raises
         ------
+        StoppedError
+            When interrupted.
         RestoreError
-            When interrupted, and when the loss or the weights are not finite.
+            When the loss or the weights are not finite.
+        OutputError
+            When the result cannot be written; the message says where it is kept instead.
         ConfigError
             For data that cannot be used, and for a folder with another run.
         """
-        self._prepare_folder()
+        prepare_folder(self.out, fresh=not self.resumed and self.processes.first)
         data = self.read_data()
         checks = validation.prepare(self.config.data.val) if self.config.data.val else None
-        interrupted = not self._train(data, checks)
+        stopped = self._train(data, checks)
         if self.processes.first:
-            self.save()
-            if checks is not None and not interrupted:
+            write_or_rescue(self.save, self.out)
+            if checks is not None and not stopped:
                 try:
                     self._save_best()
                 except KeyboardInterrupt:
-                    interrupted = True
+                    stopped = signal.SIGINT
         self.processes.leave()
-        if interrupted:
-            raise RestoreError(
-                f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on"
+        if stopped:
+            raise StoppedError(
+                f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on",
+                int(stopped),
             )
         weights = self.out / "weights.safetensors"
         self.say(f"trained {self.step} steps, {self._compute()['crops']} crops: {weights}")
@@ -193,14 +201,15 @@ class Trainer:
         module: nn.Module = forward
         return module
 
-    def _train(self, data: TrainingSet, checks: Tensor | None) -> bool:
-        """Take the steps of the run; False when interrupted."""
+    def _train(self, data: TrainingSet, checks: Tensor | None) -> int:
+        """Take the steps of the run; the number of the signal that has interrupted it, 0 for none."""
         forward = self.compiled()
         with ExitStack() as stack:
             interrupted = stack.enter_context(deferred_interrupts())
             log = None
             if self.processes.first:
-                log = stack.enter_context(closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0)))
+                log = RunLog(self.out, LOG_FIELDS, fresh=self.step == 0, say=self.say)
+                stack.enter_context(closing(log))
             bar = stack.enter_context(progress_bar("train", quiet=not self.processes.first))
             losses = TaskLosses(self.device)
             started, before = time.monotonic(), self.seconds
@@ -216,10 +225,10 @@ class Trainer:
                     if log:
                         self._report(log, bar, losses, checks)
                     if stop:
-                        return False
+                        return int(stop)
             except KeyboardInterrupt:
-                return False
-        return True
+                return interrupted() or int(signal.SIGINT)
+        return 0
 
     def _report(self, log: RunLog, bar: Any, losses: TaskLosses, checks: Tensor | None) -> None:
         """Log, save and validate where it is this step's turn."""
@@ -227,7 +236,7 @@ class Trainer:
         if self.step % run.log_every == 0:
             bar.set_postfix_str(self._log_losses(log, losses.take()), refresh=False)
         if run.save_every and self.step % run.save_every == 0:
-            self.save()
+            write_or_say(self.save, self.say)
         if checks is not None and self.step % run.validate_every == 0:
             scores, grid = validation.measure(self.averaged(), checks)
             log.validation(self.step, scores, grid)
@@ -248,7 +257,7 @@ class Trainer:
         names = [*(f"average {decay:g}" for decay in self.config.run.ema), "last weights"]
         candidates = ((name, self.averaged(chosen=number)) for number, name in enumerate(names))
         best = validation.best_of(candidates, self.config.data.val, self.config.mix, self.say)
-        self._save_weights(best)
+        write_or_rescue(partial(self._save_weights, best), self.out)
 
     # --- state ----------------------------------------------------------------------------------
 
@@ -278,22 +287,21 @@ class Trainer:
     def _state(self, chosen: int) -> Mapping[str, Tensor]:
         return [*self.averages.states, self.network.state_dict()][chosen]
 
-    def _save_weights(self, chosen: int) -> None:
-        """Write one of the averages, or of its adapters, for use."""
-        backbone, path = self.averaged(torch.float32, chosen=chosen), self.out / "weights.safetensors"
+    def _save_weights(self, chosen: int, out: Path) -> None:
+        """Write one of the averages, or of its adapters, into a folder for use."""
+        out.mkdir(exist_ok=True)
+        backbone, path = self.averaged(torch.float32, chosen=chosen), out / "weights.safetensors"
         if self.config.run.rank:
             tensors = adapters.split(self._state(chosen))[1]
             checkpoint.save_adapters(tensors, path, base=self.base, facts=backbone.facts)
         else:
             checkpoint.save(backbone, path)
 
-    def save(self) -> None:
+    def save(self, out: Path | None = None) -> None:
         """Write the averaged weights and the state to resume from, each beside its target and renamed.
 
-        Raises
-        ------
-        RestoreError
-            When they are not finite; what was saved before then stays.
+        out: the folder; None is that of the run. Raises RestoreError when they cannot be written or are not
+        finite; what was saved before then stays.
         """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= self.averages.tensors()
@@ -307,12 +315,13 @@ class Trainer:
             runs=[*self.earlier, self._compute()],
             fingerprints=self.fingerprints,
         )
-        path = self.out / "state.safetensors"
+        out = out or self.out
+        path = out / "state.safetensors"
         try:
             check_finite(path, tensors)
         except WeightsError:
             raise self._diverged("the weights are not finite") from None
-        self._save_weights(0)
+        self._save_weights(0, out)
         write_tensors(path, copied(tensors), state.metadata())
 
     def resume(self, path: str | Path | None = None, *, restart_schedule: bool = False) -> None:
@@ -342,14 +351,6 @@ class Trainer:
         else:
             self.step, self.seconds, self.resumed = saved.step, saved.seconds, True
             self.earlier = saved.runs[:-1]
-
-    def _prepare_folder(self) -> None:
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.out}: cannot make the run's folder ({error.strerror})") from None
-        if not self.resumed and self.processes.first and (self.out / "state.safetensors").exists():
-            raise ConfigError(f"{self.out} holds a run already: go on with --resume, or name another run.out")
 
     def _compute(self) -> dict[str, float]:
         """What this run has taken so far."""

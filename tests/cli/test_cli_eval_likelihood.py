@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 from commands import cli
+from foreign_networks import foreign_weights
 from PIL import Image
 from scenes import scene
 
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.priors.checkpoint import save, save_adapters
-from restore.priors.foreign import backbone as foreign
-from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -98,20 +97,6 @@ def test_files_of_a_likelihood() -> None:
     code, _, _ = likelihood("--method", "ode", "--steps", "2", "--plot", "e.png")
     assert code == 0
     assert Path("e.png").read_bytes().startswith(b"\x89PNG")
-
-
-def foreign_weights(path: Path, *, classes: int = 0) -> Path:
-    config = AttentionUNetConfig(
-        channels=(8, 8), blocks=1, attention=(False, False), residual=(False, False), groups=4,
-        head_channels=8, classes=classes,
-    )  # fmt: skip
-    network = AttentionUNet(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0, 0.05, generator=generator)
-    foreign.save(foreign.ForeignBackbone(network, foreign.ForeignConfig(config)), path)
-    return path
 
 
 def test_converted_weights_say_where_their_noise_begins() -> None:

@@ -20,7 +20,8 @@ from restore.cli.options import Settings
 from restore.cli.provenance import read_history
 from restore.diffusion.seeds import draw_seed
 from restore.errors import NumbersError
-from restore.tasks import denoise, inpaint, noise_choice, uncertainty
+from restore.priors.unet import UNet
+from restore.tasks import denoise, noise_choice, uncertainty
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -157,7 +158,7 @@ def test_a_profile_for_gray_is_told_before_the_plan(weights: Path) -> None:
 
 
 def test_a_dry_run_computes_nothing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inpaint, "inpaint", fails_first(inpaint.inpaint, AssertionError("computed")))
+    monkeypatch.setattr(UNet, "forward", fails_first(UNet.forward, AssertionError("computed")))
     for more, notes in (
         ([], []),
         (["--nfe", 9], ["note: photo.png: plan: 9 network calls"]),

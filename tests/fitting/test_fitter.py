@@ -13,9 +13,10 @@ from fitting_runs import base as base
 from fitting_runs import different, fit, interrupt_at, load, quick, rows_of, singles, tensors_of
 from safetensors import safe_open
 
-from restore.errors import ConfigError
+from restore.errors import ConfigError, OutputError
 from restore.fitting import fit as fitting
-from restore.priors import adapters
+from restore.fitting import fitter as fitter_module
+from restore.priors import adapters, checkpoint
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import shipped_weights
 
@@ -188,3 +189,37 @@ def test_states_that_cannot_be_gone_on_from(tmp_path: Path, base: Backbone) -> N
         state.write_bytes(content)
         with pytest.raises(ConfigError, match="damaged, or no state that this version"):
             fit(singles(), output, quick(steps=1), base=base, resume=True, say=len)
+
+
+def test_a_full_disk_does_not_cost_the_fit(
+    tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    """States that cannot be saved on the way are said; the weights are written, or kept elsewhere."""
+    (tmp_path / "own.fit" / "validation.png").mkdir(parents=True)
+    output = tmp_path / "own.safetensors"
+
+    def full(path: Path, *_: object) -> None:
+        raise OutputError(f"{path}: cannot be written (No space left on device)")
+
+    monkeypatch.setattr(fitter_module, "write_tensors", full)
+    report = fit(singles(), output, quick(), base=base, say=said.append)
+    assert report.saved == str(output)
+    assert len(load(output).facts["fit"]) > 0
+    assert sum("a log cannot be written" in line for line in said) == 1
+    state = tmp_path / "own.fit" / "state.safetensors"
+    assert f"warning: {state}: cannot be written (No space left on device); the run goes on, and what was " \
+        "saved before stays" in said  # fmt: skip
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    whole = checkpoint.write_tensors
+
+    def full_there(path: Path, *rest: Any) -> None:
+        full(path) if path == output else whole(path, *rest)
+
+    monkeypatch.setattr(checkpoint, "write_tensors", full_there)
+    with pytest.raises(OutputError, match=r"No space left on device\); what was trained is kept in "):
+        fit(singles(), output, quick(), base=base, say=said.append)
+    (kept,) = (tmp_path / "tmp").glob("restore-*/own.safetensors")
+    assert load(kept).facts["fit"]["method"] == "recorrupted"
+    assert load(output).facts["sha256"]  # the older one stays

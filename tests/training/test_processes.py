@@ -64,16 +64,19 @@ def wait_for(path: Path, process: subprocess.Popen[str], lines: int) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupt_saves_and_says_how_to_go_on(photographs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_and_says_how_to_go_on(
+    photographs: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     config = write_config(tmp_path / "recipe.toml", photographs, tmp_path / "run")
     command = [sys.executable, "-c", PROGRAM, "train", str(config)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ONE_THREAD
     )
     wait_for(tmp_path / "run" / "log.csv", process, 3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 1, said
+    assert process.returncode == 128 + number, said
     assert "Traceback" not in said
     last = said.strip().splitlines()[-1]
     assert "nothing is lost: run the same command with --resume to go on" in last

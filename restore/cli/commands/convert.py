@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import click
 from restore.cli.options import OVERWRITE
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
+from restore.cli.reporter import path_for, say
 from restore.errors import OutputError, WeightsError
 
 
@@ -88,13 +89,12 @@ def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **tol
     shape = backbone.config.network
     parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
     classes = f", {len(backbone.classes)} classes (--label)" if shape.classes else ""
-    click.echo(
+    say(
         f"note: {parameters / 1e6:.1f} M parameters, channels {', '.join(map(str, shape.channels))}, "
         f"{shape.blocks} blocks a level{classes}; predicts {backbone.config.prediction} on a "
-        f"{backbone.config.schedule} schedule of {backbone.config.steps} steps; sha256 {digest[:12]}",
-        err=True,
+        f"{backbone.config.schedule} schedule of {backbone.config.steps} steps; sha256 {digest[:12]}"
     )
-    click.echo(os.fsencode(output))
+    click.echo(path_for(sys.stdout, str(output)))
 
 
 def _check_told(source: Path, told: dict[str, Any]) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.cli.options import CANCELLED, IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli import signals
+from restore.cli.options import IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
 from restore.cli.parameters import FileName, Number, switch
+from restore.cli.printable import printable
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
+from restore.cli.reporter import path_for
+from restore.cli.reporter import say as note
 from restore.errors import OutputError
 
 if TYPE_CHECKING:
     from restore.fitting.views import NoisySet
-    from restore.training.config import FitConfig
+    from restore.noise.model import NoiseModel
 
 FIT_METHODS = ("auto", "noise2noise", "neighbor2neighbor", "recorrupted")
 LOSSES = ("l2", "l1", "l0")
@@ -100,48 +104,44 @@ def fit(
     """
     output = _place(settings, resume=resume)
 
-    from restore.fitting.fit import FitOptions, run_folder
+    from restore.fitting.fit import FitOptions, plan_fit, run_folder
     from restore.fitting.fit import fit as run
     from restore.fitting.views import read_noisy
     from restore.training.config import FitConfig
 
     def say(line: str) -> None:
         if not settings.quiet:
-            click.echo(line, err=True)
+            note(line)
 
     config = FitConfig(precision=settings.precision, **options)
     noisy = read_noisy(inputs, pairs=pairs, say=say, ignore=settings.ignore)
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
-    if settings.dry_run:
-        _plan(noisy, config, output, say, as_json=settings.json)
-        return
     base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
+    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
+    if settings.dry_run:
+        noise, method = plan_fit(noisy, output, config, base=base, options=how)
+        _report_plan(noisy, noise, method, output, as_json=settings.json)
+        return
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
-    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
     report = run(noisy, output, config, base=base, options=how)
     if settings.json:
         click.echo(json.dumps(report.facts()))
     elif report.saved:
-        click.echo(os.fsencode(report.saved))
+        click.echo(path_for(sys.stdout, report.saved))
     context = click.get_current_context()
     if report.interrupted:
-        click.echo("interrupted; --resume goes on from here", err=True)
-        context.exit(CANCELLED)
+        note("interrupted; --resume goes on from here" if report.steps else "interrupted")
+        context.exit(signals.exit_code())
     if report.method and not report.saved:
         context.exit(1)
 
 
-def _plan(
-    noisy: NoisySet, config: FitConfig, output: Path, say: Callable[[str], None], *, as_json: bool
-) -> None:
+def _report_plan(
+    noisy: NoisySet, noise: NoiseModel, method: str, output: Path, *, as_json: bool
+) -> None:  # fmt: skip
     """Print what a fit would do."""
-    from restore.fitting.fit import choose_method
-    from restore.fitting.set_noise import measure_set
-
-    noise = measure_set(noisy, config.sigma)
-    method = choose_method(config, noisy, noise, say)
     facts = {
         "noise": noise.facts(),
         "method": method,
@@ -150,7 +150,8 @@ def _plan(
         "output": str(output),
         "status": "planned",
     }
-    click.echo(json.dumps(facts) if as_json else f"{noise.describe()}; {method} -> {output}")
+    line = json.dumps(facts) if as_json else f"{noise.describe()}; {method or 'nothing to learn'} -> {output}"
+    click.echo(printable(line))
 
 
 def _place(settings: Settings, *, resume: bool) -> Path:
@@ -166,7 +167,7 @@ def _place(settings: Settings, *, resume: bool) -> Path:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{parent}: no permission to write in this folder; choose another one")
     state = output.with_suffix(".fit") / "state.safetensors"
-    if not (resume or settings.overwrite or settings.dry_run):
+    if not (resume or settings.overwrite):
         for there in (output, state):
             if there.exists():
                 raise OutputError(f"{there} is there already; pass --resume to go on, or --overwrite")

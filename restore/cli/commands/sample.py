@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from restore.cli import jobs
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
 from restore.cli.parameters import SAMPLER, FileList, FileName, Number, Size, late_option
-from restore.cli.prior_loader import PriorLoader
+from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
 from restore.cli.registry import register
@@ -117,11 +118,10 @@ def sample(
         options.pop("vectors"), options.pop("text"), options.pop("encoder"), recorder.read
     )
     check_trajectory(settings, [], [Job(None, path) for path in paths[:-1]])
-    h, w = size
-    if settings.dry_run:
-        for path in paths[:-1]:
-            reporter.result(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
-        reporter.result(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
+    for path in paths:
+        images.check_place(path, overwrite=settings.overwrite)
+    if settings.dry_run and not concerns_network(click.get_current_context()):
+        _planned(paths, size, reporter)
         return
     if stages:
         for path in {Path(name) for name in stages[1:] if name != "shipped"}:
@@ -130,6 +130,13 @@ def sample(
         options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
         options |= {"stages": stages[1:], "settings": settings}
     loader, trajectories = PriorLoader(settings, reporter.loaded), Trajectories(settings)
+    if settings.dry_run:
+        from restore.priors.uncalled import until_called
+
+        with _usage():
+            until_called(lambda prior: _drawn(count, size, prior, None, options), loader.prior)
+        _planned(paths, size, reporter)
+        return
     reporter.begin("sampling")
 
     def progress(done: int, total: int) -> None:
@@ -137,10 +144,8 @@ def sample(
         reporter.progress(done, total)
 
     try:
-        try:
+        with _usage():
             drawn = _drawn(count, size, trajectories.recorded(loader.prior), progress, options)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
         for path, picture in zip(paths, drawn, strict=True):
             if settings.provenance:
                 picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
@@ -150,6 +155,23 @@ def sample(
         trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
     finally:
         reporter.close()
+
+
+def _planned(paths: Sequence[Path], size: tuple[int, int], reporter: Reporter) -> None:
+    """Report what would be written."""
+    h, w = size
+    for path in paths[:-1]:
+        reporter.plan(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
+    reporter.plan(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """Options that do not go together with these weights are an error of the configuration."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _check_sampler(options: Mapping[str, Any]) -> None:
@@ -203,7 +225,7 @@ def _vectors(file: Path | None, text: str | None, encoder: Path | None, read: Ca
 
 
 def _drawn(
-    count: int, size: tuple[int, int], prior: Prior, progress: Progress, options: Mapping[str, Any]
+    count: int, size: tuple[int, int], prior: Prior, progress: Progress | None, options: Mapping[str, Any]
 ) -> list[images.Picture]:
     """The pictures drawn, and a grid of all of them."""
     import torch

@@ -10,7 +10,9 @@ import click
 from restore import images
 from restore.cli.options import NETWORK, OVERWRITE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
+from restore.cli.printable import printable_lines
 from restore.cli.registry import register
+from restore.cli.reporter import say
 from restore.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
     shown, prior = _schedules(names, settings, options, network=photo is not None)
     for name, each in shown.items():
-        click.echo(_table(name, each))
+        click.echo(printable_lines(_table(name, each)))
     if plot is not None:
         from restore.evaluation import plot as plotting
         from restore.evaluation import schedule_plot
@@ -83,7 +85,7 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
             strips = {name: schedule_plot.strip(picture, each, prior) for name, each in shown.items()}
         drawn = schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix("."))
         images.write_bytes(plot, drawn, overwrite=settings.overwrite)
-        click.echo(plot, err=True)
+        say(str(plot))
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -11,6 +11,7 @@ import click
 
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
+from restore.cli.reporter import say
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,12 @@ def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
         from restore.training.profile import profile
         from restore.training.trainer import Trainer
 
-        click.echo(profile(Trainer(settings, say=_say)))
+        click.echo(profile(Trainer(settings, say=say)))
     elif run.from_noisy:
         from restore.fitting.from_noisy import train_from_noisy
 
-        train_from_noisy(settings, run.from_noisy, run.prior, resume=run.resume, say=_say)
+        train_from_noisy(settings, run.from_noisy, run.prior, resume=run.resume, say=say)
     else:
         from restore.training.trainer import train
 
-        train(settings, resume=run.resume, start_from=run.start_from, say=_say)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+        train(settings, resume=run.resume, start_from=run.start_from, say=say)
