@@ -10,7 +10,7 @@ from torch import Tensor, empty_like
 from torch.optim import Optimizer
 
 from restore.errors import ConfigError
-from restore.priors.checkpoint import read_tensors
+from restore.priors.tensor_file import read_tensors
 
 Facts = TypeVar("Facts")
 
