@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
 
+from restore.errors import OutputError
+from restore.images.writer import write_bytes
 from restore.training.batches import TASKS
 
 
@@ -21,13 +25,14 @@ class RunLog:
 
     def __init__(self, out: Path, fields: Sequence[str], *, fresh: bool):
         self.out = out
-        new = fresh or not (out / "log.csv").exists()
-        self._file = (out / "log.csv").open("w" if new else "a", newline="")
+        if fresh:
+            for name in ("log.csv", "validation.csv"):
+                (out / name).unlink(missing_ok=True)
+        new = not (out / "log.csv").exists()
+        self._file = _appended(out / "log.csv")
         self._csv = csv.writer(self._file)
         if new:
             self._csv.writerow(fields)
-        if fresh:
-            (out / "validation.csv").unlink(missing_ok=True)
         self._board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -50,12 +55,14 @@ class RunLog:
 
         path = self.out / "validation.csv"
         new = not path.exists()
-        with path.open("a", newline="") as file:
+        with _appended(path) as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *scores])
             writer.writerow([step, *(f"{v:.3f}" for v in scores.values())])
-        save_image(grid, self.out / "validation.png")
+        picture = BytesIO()
+        save_image(grid, picture, format="png")
+        write_bytes(self.out / "validation.png", picture.getvalue(), overwrite=True)
         if self._board:
             for name, value in scores.items():
                 self._board.add_scalar(f"validation/{name}", value, step)
@@ -66,6 +73,20 @@ class RunLog:
         self._file.close()
         if self._board:
             self._board.close()
+
+
+def _appended(path: Path) -> TextIO:
+    """Open a log to add to it; never what a link points to. Raises OutputError."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    try:
+        return open(path, "a", newline="", encoding="utf-8", opener=opener)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot write ({error.strerror}); remove it, or name another run.out"
+        ) from None
 
 
 class TaskLosses:
