@@ -27,8 +27,9 @@ DEEPEST = 32
 SHOWN = 80  # characters of a value in a message
 BRIEF = 200  # characters of a reason in a message
 
-_PART = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
-_LONG_KEY = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{DEEPEST}}}")
+# Possessive, and from the beginning of a word only: in time linear in the text.
+_PART = r"(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
+_LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{DEEPEST}}}")
 
 
 class _Short(reprlib.Repr):

@@ -33,6 +33,9 @@ MOST_NUMBERS = 2**31
 FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "middle_attention")
 
 
+LISTS = ("attention", "residual")  # a value for each level
+
+
 def is_number(value: object) -> bool:
     """Whether a value of a file is a finite number, and not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e30 < value < 1e30
@@ -54,7 +57,7 @@ class AttentionUNetConfig:
     classes : number of classes, 0 for an unconditional network.
     head_channels : channels of each head of an attention.
     groups : of every norm.
-    eps : of every norm, above 0.
+    eps : of every norm, above 0 and up to 1.
     scale_shift : whether the embedding scales and shifts the second norm; else it is added before it.
     one_sided : whether down-sampling convolutions see no pixel before the first (padding of 0 on the left and
         top).
@@ -135,7 +138,7 @@ class AttentionUNetConfig:
     def _check_types(self) -> None:
         for name, (least, most) in RANGES.items():
             given = getattr(self, name)
-            for value in given if isinstance(given, tuple) else (given,):
+            for value in given if name == "channels" and isinstance(given, tuple) else (given,):
                 whole = type(value) is int and least <= value <= most
                 if not whole and not (value is None and name == "middle_groups"):
                     raise ValueError(
@@ -143,7 +146,7 @@ class AttentionUNetConfig:
                     )
         for name in FLAGS:
             given = getattr(self, name)
-            for value in given if isinstance(given, tuple) else (given,):
+            for value in given if name in LISTS and isinstance(given, tuple) else (given,):
                 if type(value) is not bool:
                     raise ValueError(f"expected true or false for {name}, got {shown(given)}")
 
@@ -159,8 +162,8 @@ class AttentionUNetConfig:
                 "expected 3 input and 3 or 6 output channels, got "
                 f"{shown(self.inputs)} and {shown(self.outputs)}"
             )
-        if not is_number(self.eps) or self.eps <= 0:
-            raise ValueError(f"expected an eps above 0, got {shown(self.eps)}")
+        if not is_number(self.eps) or not 0 < self.eps <= 1:
+            raise ValueError(f"expected an eps above 0 and up to 1, got {shown(self.eps)}")
         half = self.channels[0] // 2
         if self.channels[0] % 2 or not is_number(self.shift) or not 0 <= self.shift < half:
             raise ValueError(

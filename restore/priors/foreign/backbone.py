@@ -80,10 +80,22 @@ class ForeignConfig:
             raise ValueError(
                 f"prediction is one of {', '.join(get_args(Prediction))}; got {shown(self.prediction)}"
             )
-        if type(self.steps) is not int or not 1 <= self.steps <= MOST_STEPS:
-            raise ValueError(f"expected 1 to {MOST_STEPS} steps, in whole numbers; got {shown(self.steps)}")
         if not isinstance(self.network, AttentionUNetConfig) or not isinstance(self.schedule, str):
             raise ValueError(f"expected a network and the name of a schedule, got {shown(self.schedule)}")
+        classes, last = self.network.classes, self.null_label
+        if last is not None and not (type(last) is int and classes > 1 and last == classes - 1):
+            raise ValueError(
+                f"the class that stands for none is the last one, {classes - 1} of {classes}; got "
+                f"{shown(last)}"
+            )
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        if type(self.steps) is not int or not 1 <= self.steps <= MOST_STEPS:
+            raise ValueError(f"expected 1 to {MOST_STEPS} steps, in whole numbers; got {shown(self.steps)}")
+        if self.schedule not in schedules.SCHEDULES:
+            known = ", ".join(schedules.SCHEDULES)
+            raise ValueError(f"schedule is one of {known}; got {shown(self.schedule)}")
         if not isinstance(self.options, Mapping) or len(self.options) > MOST_OPTIONS:
             raise ValueError(f"expected the options of the schedule as a table, got {shown(self.options)}")
         for value in (*self.options.values(), self.timestep_scale):
@@ -91,12 +103,6 @@ class ForeignConfig:
                 raise ValueError(f"expected numbers for the schedule, got {shown(value)}")
         if not 1e-6 <= self.timestep_scale <= 1e6:
             raise ValueError(f"expected a timestep_scale from 1e-6 to 1e6, got {self.timestep_scale:g}")
-        classes, last = self.network.classes, self.null_label
-        if last is not None and not (type(last) is int and classes > 1 and last == classes - 1):
-            raise ValueError(
-                f"the class that stands for none is the last one, {classes - 1} of {classes}; got "
-                f"{shown(last)}"
-            )
         if not self.sigma_min > 0:
             raise ValueError(
                 f"a {self.schedule} schedule of {dict(self.options)} adds no noise at its first step"
