@@ -44,7 +44,7 @@ def apply_change(values: dict[str, Any], change: str, file: str) -> None:
 def _build(cls: type[Any], values: Any, file: str, prefix: str) -> Any:
     """Build a dataclass from a TOML table, refusing unknown keys and wrong types."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{file}: {prefix.rstrip('.')} must be a table, got {values!r}")
+        raise ConfigError(f"{file}: {prefix.rstrip('.')} must be a table, got {shown(values)}")
     hints = typing.get_type_hints(cls)
     names = [f.name for f in dataclasses.fields(cls)]
     for key in values:
