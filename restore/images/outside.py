@@ -55,7 +55,7 @@ def shown(value: object) -> str:
     Examples
     --------
     >>> shown("a\nb"), shown(10**400), shown([[[[1]]]])
-    ("'a\\nb'", 'a number of 1329 bits', '[[[...]]]')
+    ("'a\\nb'", 'a number of 1329 bits', '[[[[...]]]]')
     """
     return brief(_SHORT.repr(value))
 
