@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from restore.errors import ConfigError
+from restore.images.outside import brief, plain, read_toml, shown
 
 
 def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -16,11 +16,10 @@ def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> No
     if path is None:
         return
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
+        table = read_toml(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration file ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     options = {
         max(option.opts, key=len).removeprefix("--").replace("-", "_"): option
@@ -31,7 +30,7 @@ def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> No
     for key, value in table.items():
         option = options.get(key.replace("-", "_"))
         if option is None or option.name is None:
-            raise ConfigError(f"{path}: unknown key {key}; expected one of {', '.join(options)}")
+            raise ConfigError(f"{path}: unknown key {plain(key)}; expected one of {', '.join(options)}")
         if option.name in defaults:
             raise ConfigError(f"{path}: {key} is there twice, with - and with _; keep one")
         defaults[option.name] = _config_value(f"{path}: {key}", value, option, ctx)
@@ -40,7 +39,10 @@ def read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> No
 
 def _config_value(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
     if getattr(option.type, "listed", False) and not isinstance(value, str | bool):
-        value = ",".join(map(str, value if isinstance(value, list) else [value]))
+        listed = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str | int | float) for each in listed):
+            raise ConfigError(f"{place} must be a list of words, got {shown(value)}")
+        value = ",".join(map(str, listed))
     if option.multiple and isinstance(value, list):
         return [_single_value(place, each, option, ctx) for each in value]
     single = _single_value(place, value, option, ctx)
@@ -57,8 +59,8 @@ def _single_value(place: str, value: Any, option: click.Option, ctx: click.Conte
     elif isinstance(option.type, click.FloatRange):
         kinds, word = (int, float), "a number"
     if not isinstance(value, kinds) or (isinstance(value, bool) and not option.is_flag):
-        raise ConfigError(f"{place} must be {word}, got {value!r}")
+        raise ConfigError(f"{place} must be {word}, got {shown(value)}")
     try:
         return option.type.convert(value, option, ctx)
     except click.BadParameter as error:
-        raise ConfigError(f"{place}: {error.message.rstrip('.')}") from error
+        raise ConfigError(f"{place}: {brief(error.message.rstrip('.'))}") from error

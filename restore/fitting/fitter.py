@@ -20,6 +20,7 @@ from restore.fitting import objectives
 from restore.fitting.held_out import Branch, HeldOut, as_used
 from restore.fitting.objectives import Restoration
 from restore.fitting.views import Say
+from restore.images.outside import parse_json, shown
 from restore.noise.model import NoiseModel
 from restore.priors import adapters
 from restore.priors import backbone as backbones
@@ -32,7 +33,16 @@ from restore.training.config import FitConfig
 from restore.training.data import PictureStore
 from restore.training.log import RunLog, progress_bar
 from restore.training.rescue import write_or_say
-from restore.training.state import copied, load_optimizer, optimizer_tensors, read_state
+from restore.training.state import (
+    copied,
+    fitting,
+    load_optimizer,
+    optimizer_tensors,
+    positive,
+    read_state,
+    restoring,
+    whole,
+)
 
 LOG_FIELDS = ("step", "minutes", "rate", "loss")
 CHECKS = 8  # times that the pictures kept aside are looked at during a run
@@ -295,22 +305,23 @@ class Fitter:
         (saved, step, seconds, best_error, waited), tensors = read_state(
             path,
             lambda facts: (
-                json.loads(facts["identity"]), int(facts["step"]), float(facts["seconds"]),
-                float(facts["best_error"]), int(facts["waited"]),
+                parse_json(facts["identity"]), whole(facts["step"]), positive(facts["seconds"]),
+                positive(facts["best_error"], most=math.inf), whole(facts["waited"]),
             ),
         )  # fmt: skip
         for key, value in json.loads(json.dumps(self.identity())).items():
-            if saved.get(key) != value:
+            told = saved.get(key) if isinstance(saved, dict) else None
+            if told != value:
                 raise ConfigError(
-                    f"{path} belongs to a fit with {key} = {saved.get(key)!r}, this one has {value!r}; use "
+                    f"{path} belongs to a fit with {key} = {shown(told)}, this one has {value!r}; use "
                     "the same options, or start anew with --overwrite"
                 )
-        with torch.no_grad():
+        with torch.no_grad(), restoring(path):
             for name, parameter in self.trained.items():
-                parameter.copy_(tensors[f"network.{name}"])
-                self.average[name].copy_(tensors[f"average.{name}"])
-                self.best[name].copy_(tensors[f"best.{name}"])
-        load_optimizer(self.optimizer, tensors)
+                parameter.copy_(fitting(tensors, f"network.{name}", parameter))
+                self.average[name].copy_(fitting(tensors, f"average.{name}", parameter))
+                self.best[name].copy_(fitting(tensors, f"best.{name}", parameter))
+            load_optimizer(self.optimizer, tensors)
         self.step, self.seconds = step, seconds
         self.best_error, self.waited = best_error, waited
 

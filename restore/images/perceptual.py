@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from restore.errors import WeightsError
+from restore.images.pickled import read_pickled
 from restore.images.similarity import check_pair
 
 Trunk = Literal["squeeze", "alex", "vgg"]
@@ -197,10 +197,9 @@ def _find_trunk(path: str | Path | None, net: str) -> Path:
 def _read_trunk(path: Path) -> dict[str, Tensor]:
     """The feature weights of a torchvision checkpoint; never runs pickled code."""
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        # Only the first line: torch adds a paragraph on how to run pickled code after all.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        weights = read_pickled(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: damaged, or not a file of weights ({reason})") from None
     if not isinstance(weights, dict):
         raise WeightsError(f"{path}: expected named weights, got {type(weights).__name__}")

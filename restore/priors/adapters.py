@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from restore.images.outside import plain
+
 FORMAT = "restore-adapter-1"
 _PARAMETRIZED = ".parametrizations.weight.0."
 _ORIGINAL = ".parametrizations.weight.original"
@@ -140,18 +142,39 @@ def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[s
     >>> float(found["c.weight"].mean())
     2.0
     """
+    check(base, adapters)
     state = dict(base)
-    for name in sorted({name.rpartition(".")[0] for name in adapters}):
-        weight, A, B = state.get(f"{name}.weight"), adapters.get(f"{name}.A"), adapters.get(f"{name}.B")
-        if weight is None or A is None or B is None:
-            raise ValueError(f"there is no convolution {name}, or a half of its adapter is missing")
-        if (len(B), A.shape[1]) != (len(weight), weight[0].numel()) or len(A) != B.shape[1]:
-            raise ValueError(
-                f"{name}.weight is {tuple(weight.shape)}, the adapter {tuple(B.shape)} x {tuple(A.shape)}"
-            )
+    for name in _convolutions(adapters):
+        weight, A, B = state[f"{name}.weight"], adapters[f"{name}.A"], adapters[f"{name}.B"]
         change = (B.float() @ A.float()).view_as(weight)
         state[f"{name}.weight"] = (weight.float() + change).to(weight.dtype)
     return state
+
+
+def check(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> None:
+    """Raise ValueError for adapters of another network, naming the tensor; only shapes are looked at.
+
+    Examples
+    --------
+    >>> check({"c.weight": torch.ones(2, 3, 1, 1)}, {"c.A": torch.ones(1, 3), "c.B": torch.ones(2, 1)})
+    """
+    for name in _convolutions(adapters):
+        weight, A, B = base.get(f"{name}.weight"), adapters.get(f"{name}.A"), adapters.get(f"{name}.B")
+        if weight is None or weight.ndim != 4 or A is None or B is None:
+            raise ValueError(f"there is no convolution {plain(name)}, or a half of its adapter is missing")
+        outputs, inputs, rank = len(weight), weight[0].numel(), len(A) if A.ndim else 0
+        if not rank or A.shape != (rank, inputs) or B.shape != (outputs, rank):
+            raise ValueError(
+                f"{name}.weight is {tuple(weight.shape)}, the adapter {tuple(B.shape)} x {tuple(A.shape)}"
+            )
+
+
+def _convolutions(adapters: Mapping[str, Tensor]) -> list[str]:
+    """The names of what adapters change, sorted; ValueError for a tensor that is half of none."""
+    for name in adapters:
+        if name.rpartition(".")[2] not in ("A", "B"):
+            raise ValueError(f"there is no convolution of which {plain(name)} is an adapter")
+    return sorted({name.rpartition(".")[0] for name in adapters})
 
 
 def stacked(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, Tensor]:

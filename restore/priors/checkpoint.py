@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.errors import OutputError, WeightsError
-from restore.images.temporary import temporary_beside
+from restore.errors import WeightsError
+from restore.images.outside import brief, parse_json, plain, shown
+from restore.images.writer import write_bytes
 from restore.priors import adapters
 from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.device import best_device, best_dtype
+from restore.priors.facts import parse_facts
+from restore.priors.tensor_file import read_header, read_tensors
 from restore.priors.unet import UNet, UNetConfig
 
 FORMAT = "restore-backbone-1"
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+PIECE = 2**20  # numbers looked at at once
 
 
 def shipped_weights() -> Path:
@@ -51,7 +56,7 @@ def tensors_hash(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -117,26 +122,26 @@ def save_adapters(
 def _save(path: Path, tensors: dict[str, Tensor], described: dict[str, str], facts: Mapping[str, Any]) -> str:
     check_finite(path, tensors)
     digest = tensors_hash(tensors)
-    kept = {key: value for key, value in facts.items() if key != "sha256"}  # that of what it was loaded from
-    write_tensors(path, tensors, {**described, "sha256": digest, "facts": json.dumps(kept)})
+    # That of what it was loaded from is left out.
+    told = json.dumps({key: value for key, value in facts.items() if key != "sha256"})
+    try:
+        parse_facts(told)
+    except ValueError as error:
+        raise WeightsError(f"{path}: could not be loaded again ({error})") from None
+    write_tensors(path, tensors, {**described, "sha256": digest, "facts": told})
     return digest
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside its target and rename it: a full disk never costs an old one.
+def write_tensors(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], *, overwrite: bool = True
+) -> None:
+    """Write a safetensors file, all of it or nothing: a full disk never costs an old one.
 
     Raises OutputError.
     """
     from safetensors.torch import save as encoded
 
-    try:
-        with temporary_beside(path) as part:
-            part.write_bytes(encoded(tensors, metadata))  # save_file would hide it from other users
-            part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror}); free some space or name another folder"
-        ) from error
+    write_bytes(path, encoded(tensors, metadata), overwrite=overwrite)
 
 
 def load(
@@ -182,68 +187,105 @@ def load(
     8076
     """
     path = shipped_weights() if path is None else Path(path)
+    network, config, facts = _read_network(path)
+    device = device or best_device()
+    backbone = Backbone(network, config, facts)
+    if noise_adapters().is_file():
+        metadata, held = read_described(noise_adapters())
+        if metadata.get("base") == facts["sha256"]:
+            digest = metadata.get("sha256", "")
+            _check_adapters(noise_adapters(), network.state_dict(), held)
+            backbone.noise_adapters = _read_checked(noise_adapters(), digest)
+            backbone.facts["noise_adapters"] = digest
+    return backbone.to(device, dtype or best_dtype(device))
+
+
+def _read_network(path: Path) -> tuple[UNet, BackboneConfig, dict[str, Any]]:
+    """Give the network of a checkpoint; what was read for it is kept nowhere else."""
     state, config, facts = _read_checkpoint(path)
     with torch.device("meta"):  # no memory but that of the tensors read
         network = UNet(config.network)
     network.load_state_dict(state, assign=True)
-    device = device or best_device()
-    backbone = Backbone(network, config, facts)
-    if noise_adapters().is_file():
-        metadata, tensors = read_file(noise_adapters())
-        if metadata.get("base") == facts["sha256"]:
-            _check_contents(noise_adapters(), tensors, metadata.get("sha256", ""))
-            backbone.noise_adapters = tensors
-            backbone.facts["noise_adapters"] = metadata["sha256"]
-    return backbone.to(device, dtype or best_dtype(device))
+    return network, config, facts
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:
     """Give the network's state, its configuration and facts, checked; adapters are merged."""
-    metadata, tensors = read_file(path)
+    metadata, held = read_described(path)
     kind = metadata.get("format")
     if kind not in (FORMAT, adapters.FORMAT):
         raise WeightsError(
-            f"{path}: expected a checkpoint of format {FORMAT}, got {kind or 'none named'}; "
+            f"{path}: expected a checkpoint of format {FORMAT}, got {plain(kind or 'none named')}; "
             "foreign weights cannot be loaded"
         )
+    digest = metadata.get("sha256", "")
     try:
-        facts = dict(json.loads(metadata["facts"]))
-        facts["sha256"] = digest = metadata.get("sha256", "")
-        if kind == adapters.FORMAT:
-            _check_contents(path, tensors, digest)
-            base, config, base_facts = _read_checkpoint(_base_of(path, metadata["base"]))
-            return adapters.merged(base, tensors), config, {**base_facts, **facts, "adapts": metadata["base"]}
-        config = config_from_dict(json.loads(metadata["config"]))
-        with torch.device("meta"):  # no memory before the tensors are known to fit
-            expected = UNet(config.network).state_dict()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
-    check_shapes(path, tensors, expected)
+        facts = {**parse_facts(metadata["facts"]), "sha256": digest}
+        if kind == FORMAT:
+            config = config_from_dict(parse_json(metadata["config"]))
+        base_digest = metadata["base"] if kind == adapters.FORMAT else ""
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({brief(repr(error))})") from None
+    if kind == adapters.FORMAT:
+        return _read_adapters(path, base_digest, held, facts)
+    check_size(path, held, config.network.sizes)
+    with torch.device("meta"):  # no memory before the tensors are known to fit
+        expected = UNet(config.network).state_dict()
+    check_shapes(path, held, expected)
+    check_kinds(path, held)
+    return _read_checked(path, digest), config, facts
+
+
+def _read_adapters(
+    path: Path, base_digest: str, held: Mapping[str, Tensor], facts: dict[str, Any]
+) -> tuple[dict[str, Tensor], BackboneConfig, dict[str, Any]]:
+    """Give what `_read_checkpoint` gives, of adapters and their base."""
+    source = _base_of(path, base_digest)
+    _check_adapters(path, read_described(source)[1], held)
+    tensors = _read_checked(path, facts["sha256"])
+    base, config, base_facts = _read_checkpoint(source)
+    state = adapters.merged(base, tensors)
+    check_finite(path, state)
+    return state, config, {**base_facts, **facts, "adapts": base_digest}
+
+
+def _check_adapters(path: Path, base: Mapping[str, Tensor], held: Mapping[str, Tensor]) -> None:
+    try:
+        adapters.check(base, held)
+    except ValueError as error:
+        raise WeightsError(f"{path}: these adapters do not fit their weights ({brief(error)})") from None
+    check_kinds(path, held)
+
+
+def _read_checked(path: Path, digest: str) -> dict[str, Tensor]:
+    """Give the tensors of a file whose header was found right, if they hash to this."""
+    _, tensors = read_file(path)
     _check_contents(path, tensors, digest)
-    return tensors, config, facts
+    return tensors
 
 
-def read_tensors(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Give the metadata and the tensors of a safetensors file; SafetensorError or OSError."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        names = list(file.keys()) if with_tensors else []
-        # Copies: where tensors lie in the file depends on its header, and the last bits of what is computed
-        # from them depend on how they are aligned.
-        return file.metadata() or {}, {name: file.get_tensor(name).clone() for name in names}
+def read_described(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Give the metadata of a safetensors file, and its tensors without their numbers; WeightsError."""
+    return _read(path, read_header)
 
 
-def read_file(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Give the metadata and the tensors of a safetensors file; WeightsError."""
+    return _read(path, read_tensors)
+
+
+def _read(
+    path: Path, read: Callable[[Path], tuple[dict[str, str], dict[str, Tensor]]]
+) -> tuple[dict[str, str], dict[str, Tensor]]:
     from safetensors import SafetensorError
 
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
     try:
-        return read_tensors(path, with_tensors=with_tensors)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: damaged, or not a safetensors file ({error})") from None
+        if path.is_dir() or not path.exists():
+            raise WeightsError(f"{path}: no such weights file")
+        return read(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = brief(getattr(error, "strerror", None) or error)
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({reason})") from None
 
 
 def _base_of(path: Path, digest: str) -> Path:
@@ -254,32 +296,57 @@ def _base_of(path: Path, digest: str) -> Path:
     )
     for candidate in (shipped_file, *beside):
         try:
-            metadata, _ = read_file(candidate, with_tensors=False)
+            metadata, _ = read_described(candidate)
         except WeightsError:
             continue
         if metadata.get("sha256") == digest and metadata.get("format") == FORMAT:
             return candidate
-    held = read_file(shipped_file, with_tensors=False)[0].get("sha256", "")
+    held = read_described(shipped_file)[0].get("sha256", "")
     raise WeightsError(
-        f"{path}: these are adapters for the weights {digest[:12]}, but the package holds {held[:12]}; put "
-        "that checkpoint beside them in the same folder, or fit again"
+        f"{path}: these are adapters for the weights {plain(digest[:12])}, but the package holds "
+        f"{held[:12]}; put that checkpoint beside them in the same folder, or fit again"
     )
+
+
+def check_size(path: Path, tensors: Mapping[str, Tensor], sizes: Sequence[int]) -> None:
+    """Raise WeightsError where a network is far larger than what a file holds, before it is built.
+
+    sizes: how many numbers each tensor of the network holds.
+    """
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if sum(sizes) > 2 * held + 1000 or len(sizes) > 2 * len(tensors) + 100:
+        raise WeightsError(
+            f"{path}: its configuration is that of a network of {sum(sizes)} numbers in {len(sizes)} "
+            f"tensors, it holds {held} in {len(tensors)}"
+        )
 
 
 def check_shapes(path: Path, tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     """Raise WeightsError, naming it, at the first tensor that is missing, unknown or of another shape."""
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
-            raise WeightsError(f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {name}")
+            raise WeightsError(
+                f"{path}: {'lacks' if name in expected else 'has an unknown'} tensor {plain(name)}"
+            )
         if tensors[name].shape != expected[name].shape:
             shapes = tuple(tensors[name].shape), tuple(expected[name].shape)
             raise WeightsError(f"{path}: tensor {name} is {shapes[0]}, expected {shapes[1]}")
 
 
+def check_kinds(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise WeightsError at the first tensor that is none of plain floating-point numbers."""
+    for name, tensor in tensors.items():
+        if tensor.dtype not in FLOATS or tensor.layout != torch.strided:
+            kind = f"{tensor.dtype}, {tensor.layout}"
+            raise WeightsError(
+                f"{path}: tensor {plain(name)} is {kind}; expected plain floating-point numbers"
+            )
+
+
 def _check_contents(path: Path, tensors: Mapping[str, Tensor], digest: str) -> None:
     if (found := tensors_hash(tensors)) != digest:
         raise WeightsError(
-            f"{path}: damaged: its contents hash to {found[:12]}, it says {digest[:12] or 'none'}"
+            f"{path}: damaged: its contents hash to {found[:12]}, it says {plain(digest[:12]) or 'none'}"
         )
     check_finite(path, tensors)
 
@@ -287,15 +354,32 @@ def _check_contents(path: Path, tensors: Mapping[str, Tensor], digest: str) -> N
 def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Raise WeightsError, naming the tensor, when one holds NaN or infinity."""
     for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise WeightsError(f"{path}: tensor {name} holds numbers that are not finite")
+        # In pieces, since the answer takes memory too.
+        if not all(torch.isfinite(piece).all() for piece in torch.split(tensor.reshape(-1), PIECE)):
+            raise WeightsError(f"{path}: tensor {plain(name)} holds numbers that are not finite")
 
 
-def config_from_dict(values: Mapping[str, Any]) -> BackboneConfig:
-    """Rebuild a configuration from what ``asdict`` and JSON made of it."""
-    values = dict(values)
-    network = dict(values.pop("network"))
-    for name in ("channels", "attention"):
-        network[name] = tuple(int(c) for c in network.get(name, ()))
-    values["labels"] = tuple(str(label) for label in values.get("labels", ()))
-    return BackboneConfig(network=UNetConfig(**network), **values)
+def config_from_dict(values: Any) -> BackboneConfig:
+    """Rebuild a configuration from what ``asdict`` and JSON made of it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        For what is no configuration.
+    """
+    described = _known(values, BackboneConfig, "the configuration")
+    network = _known(described.pop("network"), UNetConfig, "the network")
+    return BackboneConfig(network=UNetConfig(**_tuples(network)), **_tuples(described))
+
+
+def _known(values: Any, cls: type[Any], what: str) -> dict[str, Any]:
+    """Give a table as it is; ValueError for anything else, and for keys that the dataclass has not."""
+    if not isinstance(values, dict):
+        raise ValueError(f"expected {what} as a table, got {shown(values)}")
+    if unknown := sorted(values.keys() - {field.name for field in fields(cls)}):
+        raise ValueError(f"{what} has an unknown key {plain(unknown[0])}")
+    return dict(values)
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(each) if isinstance(each, list) else each for name, each in values.items()}

@@ -21,7 +21,20 @@ from restore.diffusion.coordinates import (
 )
 from restore.diffusion.schedule import Schedule
 from restore.priors.condition import CONDITION_PLANES
+from restore.priors.limits import Limit, check_fields
 from restore.priors.unet import UNetConfig
+
+MOST_STEPS = 100_000  # of a schedule
+LIMITS = {
+    "prediction": Limit(40),
+    "schedule": Limit(40),
+    "steps": Limit(MOST_STEPS),
+    "beta_start": Limit(1e6, finite=False),
+    "beta_end": Limit(1e6, finite=False),
+    "sigma_min": Limit(1e6, finite=False),
+    "sigma_max": Limit(1e6, finite=False),
+    "labels": Limit(200, count=65_536, printable=True),
+}
 
 Network = Callable[..., Tensor]
 """``network(planes, log_snr) -> raw output``, a module or a function around one.
@@ -40,10 +53,12 @@ class BackboneConfig:
     prediction : what the network's output means: ``v``, ``eps`` or ``x0``.
     learned_variance : whether there are three more output planes, for the interpolation of Nichol and
         Dhariwal (2021), arXiv:2102.09672, eq. 15.
-    schedule, steps : the DDPM schedule that timesteps are taken from; see `restore.diffusion.schedule`.
+    schedule, steps : the DDPM schedule that timesteps are taken from, of 1 to 100000 steps; see
+        `restore.diffusion.schedule`.
     beta_start, beta_end : the first and the last beta of the schedule; 0 for its own.
-    sigma_min, sigma_max : the noise levels the network was trained on, [0, 1] units.
-    labels : the names of the classes it was trained on, which are told as one-hot vectors; empty for none.
+    sigma_min, sigma_max : the noise levels the network was trained on, [0, 1] units, up to 1e6.
+    labels : the names of the classes it was trained on, which are told as one-hot vectors; up to 65536 of up
+        to 200 characters, empty for none.
 
     Raises
     ------
@@ -68,6 +83,7 @@ class BackboneConfig:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self, LIMITS)
         if self.prediction not in get_args(Prediction):
             raise ValueError(f"prediction is one of v, eps, x0; got {self.prediction!r}")
         if self.schedule not in schedules.SCHEDULES:
@@ -84,6 +100,8 @@ class BackboneConfig:
         if asked not in (planes, (UNetConfig.inputs, UNetConfig.outputs)):
             raise ValueError(f"the network needs {planes[0]} inputs and {planes[1]} outputs; got {asked}")
         count = len(self.labels)
+        if len(set(self.labels)) < count:
+            raise ValueError(f"{count} labels are no more than {len(set(self.labels))}: some are there twice")
         if count and self.network.given not in (0, count):
             raise ValueError(f"{count} labels are told by as many numbers; got {self.network.given}")
         # The planes follow from the rest, so nobody has to count them.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from restore.errors import ConfigError
+from restore.images.outside import brief
 
 AT_ONCE = 64
 
@@ -50,9 +52,17 @@ def encode(texts: Sequence[str], folder: str | Path) -> Tensor:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         model = AutoModel.from_pretrained(str(folder), local_files_only=True).eval()
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{folder}: its text encoder cannot be loaded ({reason})") from None
+        vectors = _features(texts, tokenizer, model)
+    except Exception as error:  # whatever is wrong with the files of one of many models
+        raise ConfigError(f"{folder}: its text encoder cannot be loaded ({brief(error)})") from None
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not torch.isfinite(vectors).all():
+        raise ConfigError(f"{folder}: its text encoder gives no vectors of finite numbers")
+    scaled: Tensor = vectors / vectors.square().mean(1, keepdim=True).sqrt().clamp_min(1e-12)
+    return scaled
+
+
+def _features(texts: Sequence[str], tokenizer: Any, model: Any) -> Tensor:
+    """Give what the model makes of texts ``(n, d)``."""
     found = []
     for first in range(0, len(texts), AT_ONCE):
         tokens = tokenizer(
@@ -65,6 +75,4 @@ def encode(texts: Sequence[str], folder: str | Path) -> Tensor:
             states, seen = model(**tokens).last_hidden_state, tokens["attention_mask"][..., None].float()
             features = (states * seen).sum(1) / seen.sum(1)
         found.append(features.float())
-    vectors = torch.cat(found)
-    scaled: Tensor = vectors / vectors.square().mean(1, keepdim=True).sqrt().clamp_min(1e-12)
-    return scaled
+    return torch.cat(found)

@@ -10,7 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from restore.priors.limits import Limit, check_fields
+
 HEAD = 32  # channels of a head of attention
+MOST_NUMBERS = 2**30  # that a network may learn
+LIMITS = {
+    "channels": Limit(16_384, count=8),  # a picture is padded to a multiple of 2 to the number of levels
+    "blocks": Limit(64),
+    "embedding": Limit(16_384),
+    "inputs": Limit(64),
+    "outputs": Limit(64),
+    "attention": Limit(8, count=8),
+    "given": Limit(65_536),
+}
 
 
 @dataclass(frozen=True)
@@ -19,18 +31,19 @@ class UNetConfig:
 
     Parameters
     ----------
-    channels : width at 1/2, 1/4, 1/8, ... of the full resolution.
-    blocks : residual blocks per level, each way.
-    embedding : width of the noise-level embedding, a multiple of 4.
-    inputs, outputs : planes per full-resolution pixel.
+    channels : width at 1/2, 1/4, 1/8, ... of the full resolution, up to 16384 at up to 8 levels.
+    blocks : residual blocks per level, each way, 1 to 64.
+    embedding : width of the noise-level embedding, a multiple of 4 up to 16384.
+    inputs, outputs : planes per full-resolution pixel, 1 to 64.
     attention : numbers of the levels, from 0, whose blocks are followed by attention over the whole picture;
         such a network is no longer local and computes pictures at once.
-    given : length of the vector that the network is told of a picture, such as a label; 0 for none.
+    given : length of the vector that the network is told of a picture, such as a label, up to 65536; 0 for
+        none.
 
     Raises
     ------
     ValueError
-        For a shape that no network has.
+        For a shape that no network has, or of more than 2^30 numbers.
 
     Examples
     --------
@@ -47,6 +60,7 @@ class UNetConfig:
     given: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self, LIMITS)
         if not self.channels or min(self.channels) < 1:
             raise ValueError(f"channels must be a list of widths, each at least 1; got {list(self.channels)}")
         if min(self.blocks, self.inputs, self.outputs) < 1:
@@ -62,6 +76,27 @@ class UNetConfig:
             )
         if self.given < 0:
             raise ValueError(f"given is the length of a vector, 0 or more; got {self.given}")
+        if (numbers := sum(self.sizes)) > MOST_NUMBERS:
+            raise ValueError(
+                f"a network of {numbers} numbers is too large, {MOST_NUMBERS} are the most; take fewer "
+                "channels"
+            )
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers each tensor of the network holds, without building it."""
+        c, width = self.channels, self.embedding
+
+        def level(number: int) -> list[int]:
+            n = c[number]
+            block = [9 * n * n, n, 2 * n * width, 2 * n, 9 * n * n, n]
+            return block * self.blocks + [3 * n * n, 3 * n, n * n, n] * (number in self.attention)
+
+        found = [width // 4, width * width // 2, width, width * width, width]
+        found += [36 * self.inputs * c[0], c[0], 36 * self.outputs * c[0], 4 * self.outputs]
+        for number, (a, b) in enumerate(pairwise(c)):
+            found += [4 * a * b, b, 4 * a * b, 4 * a, *level(number), *level(number)]
+        return found + level(len(c) - 1) + [self.given * width] * bool(self.given)
 
     @property
     def multiple(self) -> int:

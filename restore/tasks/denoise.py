@@ -378,7 +378,7 @@ def _cut_off(
     picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
     """
     fitted = prior.facts.get("fit")
-    if fitted and fitted["branch"] == method and fitted["noise"]["clipped"]:
+    if fitted and fitted["branch"] == method and fitted.get("noise", {}).get("clipped"):
         return None  # these weights have learned what it is like
     pixels = pixels_of(picture)
     if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):

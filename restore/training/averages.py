@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from restore.training.state import fitting
+
 
 class Averages:
     """Averages of a network's weights, one for each decay.
@@ -46,4 +48,4 @@ class Averages:
         for decay, average in zip(self.decays, self.states, strict=True):
             nearest = min(range(len(decays)), key=lambda i: abs(math.log((1 - decays[i]) / (1 - decay))))
             for name, tensor in average.items():
-                tensor.copy_(tensors[f"average.{nearest}.{name}"])
+                tensor.copy_(fitting(tensors, f"average.{nearest}.{name}", tensor))

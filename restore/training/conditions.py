@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,26 @@ import torch
 from torch import Generator, Tensor
 
 from restore.errors import ConfigError
+from restore.images.outside import (
+    MOST_ARRAY,
+    MOST_TABLE,
+    brief,
+    parse_array,
+    plain,
+    read_regular,
+    shown,
+)
 from restore.priors.given import one_hot
 from restore.priors.text import encode
+from restore.priors.unet import LIMITS
 from restore.training.data import picture_names
 
 if TYPE_CHECKING:
     from restore.training.config import DataConfig
 
 FOLDERS = "folders"
+MOST_LABELS, MOST_LETTERS = 65_536, 200  # as those of a `BackboneConfig`
+MOST_TOLD = 2**31  # numbers told of all pictures together
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +89,19 @@ def read_conditions(data: DataConfig) -> Conditions:
     labels = tuple(sorted(set(values)))
     if len(labels) < 2:
         raise ConfigError(f"{data.condition}: expected two labels or more, got {labels[0]!r} alone")
-    return Conditions(labels, one_hot([labels.index(value) for value in values], len(labels)))
+    odd = next((label for label in labels if len(label) > MOST_LETTERS or not label.isprintable()), None)
+    if odd is not None:
+        raise ConfigError(
+            f"{data.condition}: a label is {shown(odd)}; expected up to {MOST_LETTERS} characters that can "
+            "be printed"
+        )
+    if len(labels) > MOST_LABELS or len(labels) * len(values) > MOST_TOLD:
+        raise ConfigError(
+            f"{data.condition}: {len(labels)} labels of {len(values)} pictures are too many, {MOST_LABELS} "
+            "are the most; take a .npy file with a vector for each picture"
+        )
+    numbers = {label: number for number, label in enumerate(labels)}
+    return Conditions(labels, one_hot([numbers[value] for value in values], len(labels)))
 
 
 def dropped(given: Tensor | None, share: float, generator: Generator | None) -> Tensor | None:
@@ -104,14 +129,20 @@ def _folder(name: str) -> str:
 def _column(path: Path, names: Sequence[str]) -> list[str]:
     """The second column of a table, by the names of pictures in the first, in the order of the names."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: expected a table of names and labels ({error})") from None
+        text = read_regular(path, most=MOST_TABLE).decode("utf-8-sig")
+        rows = [row for row in csv.reader(StringIO(text, newline="")) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        reason = brief(getattr(error, "strerror", None) or error)
+        raise ConfigError(f"{path}: expected a table of names and labels ({reason})") from None
     bad = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
     if bad is not None:
         raise ConfigError(f"{path}: row {bad} has {len(rows[bad - 1])} columns, expected a name and a label")
-    table = {row[0].strip(): row[1].strip() for row in rows}
+    table: dict[str, str] = {}
+    for number, (first, second) in enumerate(rows, 1):
+        if table.setdefault(first.strip(), second.strip()) != second.strip():
+            raise ConfigError(
+                f"{path}: row {number} says something else of {plain(first)} than one before it"
+            )
     found = [table.get(name, table.get(PurePosixPath(name).name)) for name in names]
     if missing := [name for name, value in zip(names, found, strict=True) if value is None]:
         raise ConfigError(
@@ -123,14 +154,20 @@ def _column(path: Path, names: Sequence[str]) -> list[str]:
 
 def _vectors(path: Path, count: int) -> Tensor:
     try:
-        vectors = np.load(path, allow_pickle=False)
+        vectors = parse_array(read_regular(path, most=MOST_ARRAY))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: expected an array of numbers ({error})") from None
+        reason = brief(getattr(error, "strerror", None) or error)
+        raise ConfigError(f"{path}: expected an array of numbers ({reason})") from None
     if vectors.ndim != 2 or len(vectors) != count or vectors.dtype.kind not in "fiu":
         raise ConfigError(
             f"{path}: expected one row of numbers for each of {count} pictures, got {vectors.dtype} of shape "
             f"{vectors.shape}"
         )
-    if not np.isfinite(vectors).all():
+    if not 0 < vectors.shape[1] <= LIMITS["given"].most:
+        raise ConfigError(
+            f"{path}: expected 1 to {LIMITS['given'].most} numbers for a picture, got {vectors.shape[1]}"
+        )
+    single = vectors.astype(np.float32)
+    if not np.isfinite(single).all():
         raise ConfigError(f"{path}: some numbers are not finite")
-    return torch.from_numpy(vectors.astype(np.float32))
+    return torch.from_numpy(single)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +10,22 @@ from typing import Any, Literal
 
 from restore.diffusion.sigmas import known_levels
 from restore.errors import ConfigError
+from restore.images.outside import plain, read_toml
 from restore.priors.backbone import BackboneConfig
 from restore.priors.device import Precision
+from restore.priors.limits import Limit, check_fields
 from restore.training.batches import Mix
 from restore.training.conditions import read_conditions
-from restore.training.config_rules import check_ranges
+from restore.training.config_rules import MOST_PIXELS, check_ranges, check_warmup
 from restore.training.toml_tables import apply_change, build
 
 Method = Literal["auto", "noise2noise", "neighbor2neighbor", "recorrupted"]
 Loss = Literal["l2", "l1", "l0"]
+FIT_LIMITS = {
+    "sigma": Limit(255), "minutes": Limit(1e7), "steps": Limit(1e9), "rank": Limit(1024), "lr": Limit(100),
+    "batch": Limit(65_536), "crop": Limit(768), "held_out": Limit(1), "ema": Limit(1),
+    "seed": Limit(2**63 - 1),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,23 +39,23 @@ class FitConfig:
         correlated noise, works at full resolution and got farther in equal time on white noise.
     loss : of noise2noise; see `restore.fitting.objectives.noise2noise`.
     sigma : standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
-    minutes, steps : the run ends at whichever comes first; 0 means no such limit. Minutes count everything
-        after reading, also compiling and checking.
-    rank : of low-rank adapters, which are saved instead of the weights; 0 trains all weights.
+    minutes, steps : the run ends at whichever comes first; 0 means no such limit. Minutes, 1e7 at most, count
+        everything after reading, also compiling and checking; steps are 1e9 at most.
+    rank : of low-rank adapters, which are saved instead of the weights, up to 1024; 0 trains all weights.
     from_scratch : begin with random weights of the same shape.
-    lr : learning rate; 0 takes 3e-4, and 1e-3 for adapters and from scratch.
-    batch : crops per step.
-    crop : side of the crops in pixels; smaller for small pictures.
+    lr : learning rate, up to 100; 0 takes 3e-4, and 1e-3 for adapters and from scratch.
+    batch : crops per step, up to 65536; of 2^30 pixels in all at most.
+    crop : side of the crops in pixels, up to 768; smaller for small pictures.
     held_out : share of the scenes that are kept aside, 0 to 1.
-    ema : decay of the averaged weights, 0 to 1.
-    seed : of the weights that begin at random, and of all crops and noise.
+    ema : decay of the averaged weights, 0 up to 1.
+    seed : of the weights that begin at random, and of all crops and noise, 0 or more.
     precision : of network calls; the weights are always float32.
     compile : compile the network, which is twice as fast on a CPU and takes a minute to start.
 
     Raises
     ------
     ConfigError
-        For options that contradict each other.
+        For options out of range, and for those that contradict each other.
 
     Examples
     --------
@@ -78,6 +84,7 @@ class FitConfig:
     compile: bool = True
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if not (self.minutes > 0 or self.steps > 0):
             raise ConfigError("a fit needs minutes or steps above 0")
         if self.from_scratch and self.rank:
@@ -88,6 +95,23 @@ class FitConfig:
             raise ConfigError(f"the loss {self.loss} belongs to noise2noise, not to {self.method}")
         if self.sigma and self.method in ("noise2noise", "neighbor2neighbor"):
             raise ConfigError(f"{self.method} has no use for sigma; leave it out")
+
+    def _check_numbers(self) -> None:
+        try:
+            check_fields(self, FIT_LIMITS)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        least = {name: int(name in ("batch", "crop")) for name in FIT_LIMITS}
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected at least {bound}")
+        if self.ema == 1:
+            raise ConfigError("ema is 1; expected a decay below 1")
+        if self.batch * self.crop**2 > MOST_PIXELS:
+            raise ConfigError(
+                f"batch is {self.batch}; expected crops of {MOST_PIXELS} pixels in all at most; the crop "
+                f"is {self.crop}"
+            )
 
     @property
     def rate(self) -> float:
@@ -101,7 +125,7 @@ class DataConfig:
 
     Parameters
     ----------
-    train : folders, .tar shards or single pictures.
+    train : folders, .tar shards or single pictures; up to 100000 names, of up to 4096 characters as all are.
     val : a folder of pictures that are never trained on.
     crop : side of a training crop, a multiple of the network's coarsest cell.
     turns : which crops are mirrored and turned at random: ``all`` eight ways, ``mirrored`` left to right, or
@@ -205,14 +229,15 @@ class OptimConfig:
     Parameters
     ----------
     kind : ``adamw``, or ``muon`` for the convolutions; one ``lr`` serves both.
-    lr : learning rate at its highest.
+    lr : learning rate at its highest, up to 100.
     betas : of AdamW.
-    weight_decay : decoupled weight decay.
+    weight_decay : decoupled weight decay, up to 100.
     schedule : ``constant`` holds the rate and lowers it linearly to zero over the last ``decay`` share;
         ``cosine`` lowers it along half a cosine from the start.
     decay : share of the run over which a constant rate is lowered, 0 to 1.
-    warmup_steps : steps over which the rate rises.
-    clip : largest norm of the gradient; 0 turns clipping off.
+    warmup_steps : steps over which the rate rises, up to 1e9, and no more than the steps of a run that has
+        both in its file.
+    clip : largest norm of the gradient, up to 1e9; 0 turns clipping off.
     """
 
     kind: Literal["adamw", "muon"] = "adamw"
@@ -232,18 +257,19 @@ class RunConfig:
     Parameters
     ----------
     out : the folder of the run.
-    steps, minutes : the run ends at whichever comes first; 0 means no such limit.
-    batch : crops per step and process.
-    ema : decays of averaged weights. The first is validated and saved during the run; at its end validation
-        decides which of them, or the last weights themselves, are saved.
-    seed : of the first weights, and of all crops and damage.
+    steps, minutes : the run ends at whichever comes first; 0 means no such limit. Up to 1e9 and 1e7.
+    batch : crops per step and process, up to 65536; of 2^30 pixels in all at most.
+    ema : decays of averaged weights, up to 16 of them. The first is validated and saved during the run; at
+        its end validation decides which of them, or the last weights themselves, are saved.
+    seed : of the first weights, and of all crops and damage, 0 or more.
     device : ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
     precision : of network calls; the weights are always float32.
     compile : compile the network, which is twice as fast on a CPU and takes a minute to start.
     weights : a checkpoint to begin from, ``shipped`` for the one in the package; empty begins at random.
-    rank : of low-rank adapters that are trained and saved in place of the weights; 0 trains the weights.
-    log_every, validate_every : steps between rows of the log, and between validations.
-    save_every : steps between saved states; 0 saves at the end only.
+    rank : of low-rank adapters that are trained and saved in place of the weights, up to 1024; 0 trains the
+        weights.
+    log_every, validate_every : steps between rows of the log, and between validations, up to 1e9.
+    save_every : steps between saved states, up to 1e9; 0 saves at the end only.
     """
 
     out: str = "runs/restore"
@@ -322,16 +348,17 @@ def read_config(
     """
     path = Path(path)
     try:
-        with path.open("rb") as opened:
-            values = tomllib.load(opened)
+        values = read_toml(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     for change in changes:
         apply_change(values, change, str(path))
-    source = " ".join([str(path), *(f"--set {change}" for change in changes)])
+    source = " ".join([str(path), *(f"--set {plain(change)}" for change in changes)])
     config = build(TrainConfig, values, source)
+    if "steps" not in run:  # else it is a short trial of a long run
+        check_warmup(config, source)
     config = dataclasses.replace(config, run=dataclasses.replace(config.run, **run))
     check_ranges(config, source, noisy=noisy)
     return on_its_schedule(with_conditions(config))

@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from restore.diffusion.sigmas import PURE_NOISE, known_levels
 from restore.errors import ConfigError, WeightsError
+from restore.images.outside import shown
 from restore.images.perceptual import LPIPS_SMALLEST
 from restore.images.similarity import WINDOW
+from restore.priors.limits import Limit, check_fields
 from restore.training.batches import TASKS, Mix
 from restore.training.holes import PAGE_SIZE
 
 if TYPE_CHECKING:
     from restore.priors.backbone import BackboneConfig
     from restore.training.config import OptimConfig, RunConfig, TrainConfig
+
+NAME = Limit(4096)
+MOST_PIXELS = 2**30  # of the crops of a step
+LIMITS: dict[str, dict[str, Limit]] = {
+    "data": {
+        "train": Limit(4096, count=100_000), "val": NAME, "crop": Limit(PAGE_SIZE), "text": Limit(1),
+        "faded": Limit(1), "gray": Limit(1), "condition": NAME, "encoder": NAME, "drop": Limit(1),
+        "noise_std": Limit(10),
+    },
+    "mix": {
+        **dict.fromkeys(TASKS, Limit(1e6)), "prior_share": Limit(1), "top_share": Limit(1),
+        "sigma_low": Limit(1e6), "sigma_mid": Limit(1e6), "real": Limit(1), "pages": Limit(1),
+    },
+    "loss": {
+        "huber_delta": Limit(1e6), "min_snr_gamma": Limit(1e6), "ssim": Limit(1e6), "ms_ssim": Limit(1e6),
+        "lpips": Limit(1e6), "picture_sigma": Limit(1e6, finite=False),
+    },
+    "optim": {
+        "lr": Limit(100), "betas": Limit(1, count=2), "weight_decay": Limit(100), "decay": Limit(1),
+        "warmup_steps": Limit(1e9), "clip": Limit(1e9),
+    },
+    "run": {
+        "out": NAME, "steps": Limit(1e9), "minutes": Limit(1e7), "batch": Limit(65_536),
+        "ema": Limit(1, count=16), "seed": Limit(2**63 - 1), "device": Limit(40, printable=True),
+        "weights": NAME, "rank": Limit(1024), "log_every": Limit(1e9), "validate_every": Limit(1e9),
+        "save_every": Limit(1e9),
+    },
+}  # fmt: skip
+"""The most of every number and name. The tables of the backbone and of a fit check themselves."""
 
 Rules = dict[str, tuple[bool, str]]
 """For a key, whether its value is right, and what is expected."""
@@ -38,7 +70,22 @@ def check_ranges(config: TrainConfig, file: str, *, noisy: bool) -> None:
         if not ok:
             section, name = key.split(".")
             got = getattr(getattr(config, section), name)
-            raise ConfigError(f"{file}: {key} is {got!r}; expected {expected}")
+            raise ConfigError(f"{file}: {key} is {shown(got)}; expected {expected}")
+    for section, limits in LIMITS.items():
+        table = getattr(config, section)
+        try:
+            check_fields(table, limits, {field.name: f"{section}.{field.name}" for field in fields(table)})
+        except ValueError as error:
+            raise ConfigError(f"{file}: {error}") from None
+
+
+def check_warmup(config: TrainConfig, file: str) -> None:
+    """Raise ConfigError for a file that asks for a warm-up of more steps than the whole run has."""
+    steps, warmup = config.run.steps, config.optim.warmup_steps
+    if 0 < steps < warmup and warmup != type(config.optim)().warmup_steps:
+        raise ConfigError(
+            f"{file}: optim.warmup_steps is {warmup}; expected at most run.steps, which is {steps}"
+        )
 
 
 def _data_rules(config: TrainConfig, *, noisy: bool) -> Rules:
@@ -177,9 +224,15 @@ def _optim_rules(optim: OptimConfig) -> Rules:
 
 def _batch_rules(config: TrainConfig) -> Rules:
     counts = config.mix.counts(max(0, config.run.batch))
+    few = config.run.batch * config.data.crop**2 <= MOST_PIXELS
     starved = [task for task, n in zip(TASKS, counts, strict=True) if getattr(config.mix, task) and not n]
     return {
-        "run.batch": (not starved, f"enough for one crop of {' and '.join(starved)} in every step"),
+        "run.batch": (
+            not starved and few,
+            f"enough for one crop of {' and '.join(starved)} in every step"
+            if starved
+            else f"crops of {MOST_PIXELS} pixels in all at most; data.crop is {config.data.crop}",
+        ),
     }
 
 
@@ -191,6 +244,7 @@ def _run_rules(run: RunConfig) -> Rules:
             bool(run.ema) and all(0 <= decay < 1 for decay in run.ema),
             "one or more decays from 0 up to 1",
         ),
+        "run.seed": (run.seed >= 0, "at least 0"),
         "run.log_every": (run.log_every >= 1, "at least 1"),
         "run.validate_every": (run.validate_every >= 1, "at least 1"),
         "run.save_every": (run.save_every >= 0, "at least 0, which is at the end only"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
 
 from restore import images
+from restore.errors import OutputError
 from restore.training.batches import TASKS
 
 
@@ -34,12 +36,13 @@ class RunLog:
         self._try(self._open_board)
 
     def _open(self, fields: Sequence[str], *, fresh: bool) -> None:
-        new = fresh or not (self.out / "log.csv").exists()
-        self._file = (self.out / "log.csv").open("w" if new else "a", newline="")
+        if fresh:
+            for name in ("log.csv", "validation.csv"):
+                (self.out / name).unlink(missing_ok=True)
+        new = not (self.out / "log.csv").exists()
+        self._file = _appended(self.out / "log.csv")
         if new:
             csv.writer(self._file).writerow(fields)
-        if fresh:
-            (self.out / "validation.csv").unlink(missing_ok=True)
 
     def _open_board(self) -> None:
         try:
@@ -84,7 +87,7 @@ class RunLog:
     def _score(self, step: int, scores: Mapping[str, float]) -> None:
         path = self.out / "validation.csv"
         new = not path.exists()
-        with path.open("a", newline="") as file:
+        with _appended(path) as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *scores])
@@ -100,6 +103,20 @@ class RunLog:
             self._try(lambda: self._file.close())
         if self._board is not None:
             self._try(lambda: self._board.close())
+
+
+def _appended(path: Path) -> TextIO:
+    """Open a log to add to it; never what a link points to. Raises OutputError."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    try:
+        return open(path, "a", newline="", encoding="utf-8", opener=opener)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot write ({error.strerror}); remove it, or name another run.out"
+        ) from None
 
 
 class TaskLosses:

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from restore.errors import ConfigError, OutputError
 from restore.images.fingerprints import Fingerprints
+from restore.images.outside import parse_json, shown
 from restore.priors.backbone import BackboneConfig
 from restore.priors.checkpoint import config_from_dict
-from restore.training.state import read_state
+from restore.training.state import positive, read_state, whole
+
+MEASURED = {"steps", "crops", "minutes"}
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,17 @@ class RunState:
     @classmethod
     def parse(cls, metadata: Mapping[str, Any]) -> RunState:
         """The facts of such metadata. Raises KeyError, TypeError or ValueError for others."""
+        decays, runs = parse_json(metadata["ema"]), parse_json(metadata["runs"])
+        if not isinstance(decays, list) or not decays or not all(_is_number(d, 1) and d < 1 for d in decays):
+            raise ValueError(f"expected decays from 0 up to 1, got {shown(decays)}")
+        if not isinstance(runs, list) or not runs or not all(map(_is_run, runs)):
+            raise ValueError(f"expected steps, crops and minutes of runs, got {shown(runs)}")
         return cls(
-            backbone=config_from_dict(json.loads(metadata["backbone"])),
-            step=int(metadata["step"]),
-            seconds=float(metadata["seconds"]),
-            decays=[float(decay) for decay in json.loads(metadata["ema"])],
-            runs=json.loads(metadata["runs"]),
+            backbone=config_from_dict(parse_json(metadata["backbone"])),
+            step=whole(metadata["step"]),
+            seconds=positive(metadata["seconds"]),
+            decays=[float(decay) for decay in decays],
+            runs=runs,
             fingerprints=Fingerprints.parse(metadata["fingerprints"]),
         )
 
@@ -64,6 +72,15 @@ def prepare_folder(out: Path, *, fresh: bool) -> None:
         raise OutputError(f"{out}: cannot make the run's folder ({error.strerror})") from None
     if fresh and (out / "state.safetensors").exists():
         raise ConfigError(f"{out} holds a run already: go on with --resume, or name another run.out")
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _is_run(run: Any) -> bool:
+    """Whether these are the steps, crops and minutes of a run."""
+    return isinstance(run, dict) and run.keys() == MEASURED and all(_is_number(n, 1e18) for n in run.values())
 
 
 def read_run(path: Path, backbone: BackboneConfig) -> tuple[RunState, dict[str, Tensor]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from torch import Tensor, empty_like
 from torch.optim import Optimizer
 
-from restore.errors import ConfigError
-from restore.priors.checkpoint import read_tensors
+from restore.errors import ConfigError, WeightsError
+from restore.images.outside import brief, shown
+from restore.priors.checkpoint import check_finite, check_kinds
+from restore.priors.tensor_file import read_tensors
 
 Facts = TypeVar("Facts")
 
@@ -26,11 +29,31 @@ def read_state(path: Path, facts: Callable[[dict[str, str]], Facts]) -> tuple[Fa
         raise ConfigError(f"{path}: no saved state to go on from; start without --resume")
     try:
         metadata, tensors = read_tensors(path)
+        check_kinds(path, tensors)
+        check_finite(path, tensors)
         return facts(metadata), tensors
+    except WeightsError as error:
+        raise ConfigError(f"{error}, so that no run can go on from them") from None
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"{path}: damaged, or no state that this version can go on from ({error!r})"
+            f"{path}: damaged, or no state that this version can go on from ({brief(repr(error))})"
         ) from None
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Say in one line, as a ConfigError, what of a saved state does not fit the run that goes on from it."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"{path}: no state that this run can go on from ({brief(repr(error))})") from None
+
+
+def fitting(tensors: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """Give a tensor of a saved state; KeyError where there is none, ValueError for one of another shape."""
+    if tensors[name].shape != like.shape:
+        raise ValueError(f"tensor {name} is {tuple(tensors[name].shape)}, expected {tuple(like.shape)}")
+    return tensors[name]
 
 
 def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -70,6 +93,8 @@ def load_optimizer(
     for index, like in enumerate(parameters):
         moments = part(tensors, f"optimizer.{numbers[index] if numbers else index}.")
         if moments and all(name in moments for name in names):
+            if odd := [key for key, moment in moments.items() if moment.shape not in (like.shape, ())]:
+                raise ValueError(f"moment {odd[0]} of weight {index} is {tuple(moments[odd[0]].shape)}")
             state[index] = {
                 key: empty_like(like).copy_(moments[key])
                 if moments[key].shape == like.shape
@@ -77,3 +102,19 @@ def load_optimizer(
                 for key in names or moments
             }
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def whole(text: str) -> int:
+    """Give a count that a state tells; ValueError for what is none."""
+    number = int(text) if len(text) <= 20 else -1
+    if not 0 <= number <= 10**12:
+        raise ValueError(f"expected a whole number from 0 to 10^12, got {shown(text)}")
+    return number
+
+
+def positive(text: str, *, most: float = 1e12) -> float:
+    """Give a number of at least 0 that a state tells; ValueError for what is none."""
+    number = float(text) if len(text) <= 40 else -1.0
+    if not 0 <= number <= most:
+        raise ValueError(f"expected a number from 0 to {most:g}, got {shown(text)}")
+    return number

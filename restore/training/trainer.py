@@ -37,7 +37,7 @@ from restore.training.optimizer import WeightUpdater
 from restore.training.processes import deferred_interrupts, device_of, join_processes
 from restore.training.rescue import write_or_rescue, write_or_say
 from restore.training.run_state import RunState, prepare_folder, read_run
-from restore.training.state import copied, part
+from restore.training.state import copied, fitting, part, restoring
 from restore.training.training_set import TrainingSet, read_training_set
 
 LOG_FIELDS = ("step", "minutes", "crops", "lr", *TASKS)
@@ -340,17 +340,17 @@ class Trainer:
         """
         path = Path(path) if path else self.out / "state.safetensors"
         saved, tensors = read_run(path, self.config.backbone)
-        self.network.load_state_dict(part(tensors, "network."))
-        self.averages.load(tensors, saved.decays)
-        self.objective.running = tensors["running"].to(self.device)
-        self.levels.squares = tensors.get("squares", self.levels.squares).to(self.device)
+        with restoring(path):
+            self.network.load_state_dict(part(tensors, "network."))
+            self.averages.load(tensors, saved.decays)
+            self.objective.running = fitting(tensors, "running", self.objective.running).to(self.device)
+            squares = {"squares": self.levels.squares} | tensors  # older states have none
+            self.levels.squares = fitting(squares, "squares", self.levels.squares).to(self.device)
+            self.updater.load(tensors)
         self.fingerprints = saved.fingerprints
-        self.updater.load(tensors)
-        if restart_schedule:
-            self.earlier = saved.runs
-        else:
+        self.earlier = saved.runs if restart_schedule else saved.runs[:-1]
+        if not restart_schedule:
             self.step, self.seconds, self.resumed = saved.step, saved.seconds, True
-            self.earlier = saved.runs[:-1]
 
     def _compute(self) -> dict[str, float]:
         """What this run has taken so far."""

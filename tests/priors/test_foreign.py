@@ -391,7 +391,7 @@ def test_every_odd_setting_is_an_error_of_one_line(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"block_out_channels": "wide"}, "has block_out_channels 'wide'; expected a list of whole numbers"),
-        ({"block_out_channels": []}, "expected 1 to 16 levels"),
+        ({"block_out_channels": []}, "expected 1 to 8 levels"),
         ({"block_out_channels": [12, 24, 24]}, "12 channels do not divide into 8 groups"),
         ({"layers_per_block": -1}, "expected blocks from 1 to 32, in whole numbers; got -1"),
         ({"layers_per_block": "1"}, "has layers_per_block '1'; expected a whole number"),

@@ -85,7 +85,7 @@ def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **tol
             backbone.config = replace(backbone.config, null_label=last)
         except ValueError as error:
             raise WeightsError(f"{source}: --null-label: {error}") from None
-    digest = foreign.save(backbone, output)
+    digest = foreign.save(backbone, output, overwrite=overwrite)
     shape = backbone.config.network
     parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
     classes = f", {len(backbone.classes)} classes (--label)" if shape.classes else ""

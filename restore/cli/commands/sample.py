@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,11 +210,11 @@ def _vectors(file: Path | None, text: str | None, encoder: Path | None, read: Ca
     if (text is None) != (encoder is None) or (file is not None and text is not None):
         raise click.UsageError("pass --text with --encoder, or --vectors alone")
     if file is not None:
-        import numpy as np
+        from restore.images.outside import parse_array
 
         try:
-            return np.load(BytesIO(read(file)), allow_pickle=False)
-        except (OSError, ValueError) as error:
+            return parse_array(read(file))
+        except ValueError as error:
             raise ConfigError(f"{file}: expected an array of numbers ({error})") from None
     if text is None or encoder is None:
         return None

@@ -16,18 +16,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from restore.images.outside import shown
+
 # Of the whole numbers of a configuration: no file makes a machine build what it cannot hold.
 RANGES = {
     "channels": (2, 65_536),
     "blocks": (1, 32),
-    "classes": (0, 1_000_000),
+    "classes": (0, 65_536),
     "heads": (0, 65_536),
     "head_channels": (1, 65_536),
     "groups": (1, 65_536),
     "middle_groups": (0, 65_536),
 }
-MOST_LEVELS = 16
+MOST_LEVELS = 8  # a picture is padded to a multiple of 2 to their number less one
+MOST_NUMBERS = 2**31
 FLAGS = ("attention", "residual", "scale_shift", "one_sided", "sine_first", "middle_attention")
+
+
+LISTS = ("attention", "residual")  # a value for each level
 
 
 def is_number(value: object) -> bool:
@@ -51,7 +57,7 @@ class AttentionUNetConfig:
     classes : number of classes, 0 for an unconditional network.
     head_channels : channels of each head of an attention.
     groups : of every norm.
-    eps : of every norm, above 0.
+    eps : of every norm, above 0 and up to 1.
     scale_shift : whether the embedding scales and shifts the second norm; else it is added before it.
     one_sided : whether down-sampling convolutions see no pixel before the first (padding of 0 on the left and
         top).
@@ -89,40 +95,80 @@ class AttentionUNetConfig:
         self._check_types()
         self._check_shape()
         self._check_divisions()
+        if (numbers := sum(self.sizes)) > MOST_NUMBERS:
+            raise ValueError(f"a network of {numbers} numbers is too large, {MOST_NUMBERS} are the most")
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers each tensor of the network holds, without building it."""
+        c = self.channels
+        middle = self.groups if self.middle_groups is None else self.middle_groups
+        found = [4 * c[0] * c[0], 4 * c[0], 16 * c[0] * c[0], 4 * c[0]]
+        found += [4 * c[0] * self.classes] * bool(self.classes) + [9 * self.inputs * c[0], c[0]]
+        skips, last = [c[0]], c[0]
+        for level, wide in enumerate(c):
+            for _ in range(self.blocks):
+                found += self._block(last, wide) + _attention(wide) * self.attention[level]
+                last = wide
+                skips.append(last)
+            if level < len(c) - 1:
+                found += self._resampling(level, last)
+                skips.append(last)
+        found += 2 * self._block(last, last)
+        found += _attention(last, normed=bool(middle)) * self.middle_attention
+        for level in reversed(range(len(c))):
+            for number in range(self.blocks + 1):
+                found += (
+                    self._block(last + skips.pop(), c[level]) + _attention(c[level]) * self.attention[level]
+                )
+                last = c[level]
+                if level and number == self.blocks:
+                    found += self._resampling(level, last)
+        return [*found, last, last, 9 * last * self.outputs, self.outputs]
+
+    def _block(self, n: int, m: int) -> list[int]:
+        """Those of a residual block from n channels to m."""
+        told = 2 * m if self.scale_shift else m
+        shortcut = [] if n == m else [n * m, m]
+        return [n, n, 9 * n * m, m, 4 * self.channels[0] * told, told, m, m, 9 * m * m, m, *shortcut]
+
+    def _resampling(self, level: int, n: int) -> list[int]:
+        return self._block(n, n) if self.residual[level] else [9 * n * n, n]
 
     def _check_types(self) -> None:
         for name, (least, most) in RANGES.items():
             given = getattr(self, name)
-            for value in given if isinstance(given, tuple) else (given,):
+            for value in given if name == "channels" and isinstance(given, tuple) else (given,):
                 whole = type(value) is int and least <= value <= most
                 if not whole and not (value is None and name == "middle_groups"):
                     raise ValueError(
-                        f"expected {name} from {least} to {most}, in whole numbers; got {given!r}"
+                        f"expected {name} from {least} to {most}, in whole numbers; got {shown(given)}"
                     )
         for name in FLAGS:
             given = getattr(self, name)
-            for value in given if isinstance(given, tuple) else (given,):
+            for value in given if name in LISTS and isinstance(given, tuple) else (given,):
                 if type(value) is not bool:
-                    raise ValueError(f"expected true or false for {name}, got {given!r}")
+                    raise ValueError(f"expected true or false for {name}, got {shown(given)}")
 
     def _check_shape(self) -> None:
         levels = len(self.channels)
         if not 1 <= levels <= MOST_LEVELS or not len(self.attention) == levels == len(self.residual):
             raise ValueError(
                 f"expected 1 to {MOST_LEVELS} levels, with channels, attention and residual for each; got "
-                f"{self.channels}, {self.attention} and {self.residual}"
+                f"{shown(self.channels)}, {shown(self.attention)} and {shown(self.residual)}"
             )
         if self.inputs != 3 or self.outputs not in (3, 6):
             raise ValueError(
-                f"expected 3 input and 3 or 6 output channels, got {self.inputs!r} and {self.outputs!r}"
+                "expected 3 input and 3 or 6 output channels, got "
+                f"{shown(self.inputs)} and {shown(self.outputs)}"
             )
-        if not is_number(self.eps) or self.eps <= 0:
-            raise ValueError(f"expected an eps above 0, got {self.eps!r}")
+        if not is_number(self.eps) or not 0 < self.eps <= 1:
+            raise ValueError(f"expected an eps above 0 and up to 1, got {shown(self.eps)}")
         half = self.channels[0] // 2
         if self.channels[0] % 2 or not is_number(self.shift) or not 0 <= self.shift < half:
             raise ValueError(
                 "expected an even number of channels at the first level and a shift from 0 to below their "
-                f"half; got {self.channels[0]} and {self.shift!r}"
+                f"half; got {self.channels[0]} and {shown(self.shift)}"
             )
 
     def _check_divisions(self) -> None:
@@ -137,6 +183,11 @@ class AttentionUNetConfig:
             if channels % (self.heads or self.head_channels):
                 heads = f"{self.heads} heads" if self.heads else f"heads of {self.head_channels} channels"
                 raise ValueError(f"{channels} channels of an attention do not divide into {heads}")
+
+
+def _attention(n: int, *, normed: bool = True) -> list[int]:
+    """How many numbers the tensors of an attention over n channels hold."""
+    return [n, n] * normed + 4 * [n * n, n]
 
 
 class AttentionUNet(nn.Module):

@@ -23,17 +23,29 @@ from restore.diffusion import schedule as schedules
 from restore.diffusion.coordinates import Prediction, from_network, signal_and_noise_of, to_network, x0_from
 from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
+from restore.images.outside import brief, parse_json, plain, shown
 from restore.priors.backbone import VarianceDenoiser
-from restore.priors.checkpoint import check_finite, check_shapes, read_file, tensors_hash, write_tensors
+from restore.priors.checkpoint import (
+    check_finite,
+    check_kinds,
+    check_shapes,
+    check_size,
+    read_described,
+    read_file,
+    tensors_hash,
+    write_tensors,
+)
 from restore.priors.condition import Condition
 from restore.priors.device import best_device
+from restore.priors.facts import parse_facts
 from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig, is_number
 from restore.priors.given import label_number, one_hot
+from restore.priors.prediction import MOST_STEPS
 from restore.priors.tiling import over_orientations, padded
 from restore.types import Denoiser
 
 FORMAT = "restore-foreign-1"
-MOST_STEPS = 100_000
+MOST_OPTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class ForeignConfig:
     network : its shape.
     prediction : what its output means: ``eps``, ``x0`` or ``v``.
     schedule, steps, options : those of `restore.diffusion.schedule.named`.
-    timestep_scale : the network is given the timestep times this.
+    timestep_scale : the network is given the timestep times this, 1e-6 to 1e6.
     null_label : the class that stands for none, for networks that were trained with label drop-out; it is the
         last one of the network's. None where there is no such class.
 
@@ -66,19 +78,31 @@ class ForeignConfig:
     def __post_init__(self) -> None:
         if self.prediction not in get_args(Prediction):
             raise ValueError(
-                f"prediction is one of {', '.join(get_args(Prediction))}; got {self.prediction!r}"
+                f"prediction is one of {', '.join(get_args(Prediction))}; got {shown(self.prediction)}"
             )
-        if type(self.steps) is not int or not 1 <= self.steps <= MOST_STEPS:
-            raise ValueError(f"expected 1 to {MOST_STEPS} steps, in whole numbers; got {self.steps!r}")
-        for value in (*self.options.values(), self.timestep_scale):
-            if not is_number(value):
-                raise ValueError(f"expected numbers for the schedule, got {value!r}")
-        classes = self.network.classes
-        if self.null_label is not None and not (classes > 1 and self.null_label == classes - 1):
+        if not isinstance(self.network, AttentionUNetConfig) or not isinstance(self.schedule, str):
+            raise ValueError(f"expected a network and the name of a schedule, got {shown(self.schedule)}")
+        classes, last = self.network.classes, self.null_label
+        if last is not None and not (type(last) is int and classes > 1 and last == classes - 1):
             raise ValueError(
                 f"the class that stands for none is the last one, {classes - 1} of {classes}; got "
-                f"{self.null_label}"
+                f"{shown(last)}"
             )
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        if type(self.steps) is not int or not 1 <= self.steps <= MOST_STEPS:
+            raise ValueError(f"expected 1 to {MOST_STEPS} steps, in whole numbers; got {shown(self.steps)}")
+        if self.schedule not in schedules.SCHEDULES:
+            known = ", ".join(schedules.SCHEDULES)
+            raise ValueError(f"schedule is one of {known}; got {shown(self.schedule)}")
+        if not isinstance(self.options, Mapping) or len(self.options) > MOST_OPTIONS:
+            raise ValueError(f"expected the options of the schedule as a table, got {shown(self.options)}")
+        for value in (*self.options.values(), self.timestep_scale):
+            if not is_number(value):
+                raise ValueError(f"expected numbers for the schedule, got {shown(value)}")
+        if not 1e-6 <= self.timestep_scale <= 1e6:
+            raise ValueError(f"expected a timestep_scale from 1e-6 to 1e6, got {self.timestep_scale:g}")
         if not self.sigma_min > 0:
             raise ValueError(
                 f"a {self.schedule} schedule of {dict(self.options)} adds no noise at its first step"
@@ -260,33 +284,37 @@ class ForeignBackbone:
         return from_network(clean, 0.0).to(x.device, x.dtype), output.to(x.device)
 
 
-def save(backbone: ForeignBackbone, path: Path) -> str:
+def save(backbone: ForeignBackbone, path: Path, *, overwrite: bool = True) -> str:
     """Write a foreign backbone as safetensors with its configuration and hash; return the hash."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in backbone.network.state_dict().items()}
     digest = tensors_hash(tensors)
     metadata = {"format": FORMAT, "config": json.dumps(asdict(backbone.config)), "sha256": digest}
-    write_tensors(path, tensors, {**metadata, "facts": json.dumps(backbone.facts)})
+    metadata["facts"] = json.dumps(backbone.facts)
+    write_tensors(path, tensors, metadata, overwrite=overwrite)
     return digest
 
 
 def is_foreign(path: Path) -> bool:
     """Whether a file of weights is what `save` wrote. Raises WeightsError for no safetensors file."""
-    return read_file(path, with_tensors=False)[0].get("format") == FORMAT
+    return read_described(path)[0].get("format") == FORMAT
 
 
 def load(path: Path, *, device: str | None = None, dtype: torch.dtype | None = None) -> ForeignBackbone:
     """Load what `save` wrote, checked as our own checkpoints are. Raises WeightsError."""
-    metadata, tensors = read_file(path)
+    metadata, held = read_described(path)
     try:
-        described = json.loads(metadata["config"])
+        described = parse_json(metadata["config"])
         network = described.pop("network")
         for name in ("channels", "attention", "residual"):
             network[name] = tuple(network[name])
         config = ForeignConfig(network=AttentionUNetConfig(**network), **described)
-        facts = {**json.loads(metadata["facts"]), "sha256": metadata["sha256"]}
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: its configuration cannot be read ({error!r})") from None
-    check_shapes(path, tensors, _blank(config.network).state_dict())
+        facts = {**parse_facts(metadata["facts"]), "sha256": metadata["sha256"]}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be read ({brief(repr(error))})") from None
+    check_size(path, held, config.network.sizes)
+    check_shapes(path, held, _blank(config.network).state_dict())
+    check_kinds(path, held)
+    _, tensors = read_file(path)
     if tensors_hash(tensors) != metadata["sha256"]:
         raise WeightsError(f"{path}: damaged: its contents are not those of its hash; convert it again")
     found = filled(path, tensors, config.network)
@@ -299,14 +327,15 @@ def _blank(config: AttentionUNetConfig) -> AttentionUNet:
         return AttentionUNet(config)
 
 
-def filled(path: Path, tensors: Mapping[str, Tensor], config: AttentionUNetConfig) -> AttentionUNet:
-    """Give the network of tensors that fit, in single precision; WeightsError for what are no numbers."""
+def filled(path: Path, tensors: dict[str, Tensor], config: AttentionUNetConfig) -> AttentionUNet:
+    """Give the network of tensors that fit, in single precision; WeightsError for what are no numbers.
+
+    tensors: emptied on the way, so that no two copies of all of them are held at once.
+    """
+    check_kinds(path, tensors)
     own: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
-            kind = f"{tensor.dtype}, {tensor.layout}, on {tensor.device}"
-            raise WeightsError(f"{path}: tensor {name} is {kind}; expected plain floating-point numbers")
-        own[name] = tensor.to(torch.float32).contiguous()
+    for name in list(tensors):
+        own[name] = tensors.pop(name).to(torch.float32).contiguous()
     check_finite(path, own)
     network = _blank(config)
     network.load_state_dict(own, assign=True)
@@ -331,25 +360,33 @@ class Layout:
     part: Callable[[str, Tensor], Tensor] = lambda place, tensor: tensor
 
 
-def rebuilt(
-    path: Path, state: Mapping[str, Tensor], config: AttentionUNetConfig, layout: Layout
-) -> AttentionUNet:
-    """Give our network with others' tensors.
+def check_layout(
+    path: Path, held: Mapping[str, Tensor], config: AttentionUNetConfig, layout: Layout
+) -> dict[str, str]:
+    """Give the names of the tensors that hold our places; only the shapes of what is held are looked at.
 
     Raises WeightsError, by their name, for the first tensor that is unknown, missing or of another shape.
     """
+    check_size(path, held, config.sizes)
     ours = _blank(config).state_dict()
     names = {place: layout.name(place) for place in ours}
-    unknown = state.keys() - set(names.values())
-    if first := next((name for name in state if name in unknown), None):
-        shown = first if first.isprintable() else ascii(first)
-        raise WeightsError(f"{path}: has a tensor {shown}, which is in no {layout.kind} of its shape")
+    unknown = held.keys() - set(names.values())
+    if first := next((name for name in held if name in unknown), None):
+        raise WeightsError(f"{path}: has a tensor {plain(first)}, which is in no {layout.kind} of its shape")
     for place, name in names.items():
-        if name not in state:
+        if name not in held:
             raise WeightsError(f"{path}: lacks tensor {name}, which a {layout.kind} of its shape has")
-        found, expected = tuple(state[name].shape), layout.shape(place, ours[place].shape)
+        found, expected = tuple(held[name].shape), layout.shape(place, ours[place].shape)
         if found != expected:
             raise WeightsError(f"{path}: tensor {name} is {found}, expected {expected}")
+    return names
+
+
+def rebuilt(
+    path: Path, state: Mapping[str, Tensor], config: AttentionUNetConfig, layout: Layout
+) -> AttentionUNet:
+    """Give our network with others' tensors; WeightsError as `check_layout`."""
+    names = check_layout(path, state, config, layout)
     # Copies: what shares memory, as the parts of one tensor do, cannot be written as safetensors.
     parts = {place: layout.part(place, state[name]).clone() for place, name in names.items()}
     return filled(path, parts, config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from restore.errors import WeightsError
-from restore.priors.checkpoint import read_file
+from restore.images.outside import MOST_SETTINGS, brief, parse_json, read_regular, shown
+from restore.priors.checkpoint import check_kinds, read_described, read_file
 from restore.priors.foreign.attention_unet import AttentionUNetConfig, is_number
-from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, rebuilt
+from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, check_layout, rebuilt
 
 RESIDUAL = {
     "norm1": "norm1",
@@ -117,10 +117,13 @@ def read(folder: Path) -> ForeignBackbone:
         config = _config(file, settings)
         described = ForeignConfig(config, **scheduler)
     except ValueError as error:
-        raise WeightsError(f"{unet}: its settings fit no network that can be read ({error})") from None
+        raise WeightsError(f"{unet}: its settings fit no network that can be read ({brief(error)})") from None
     weights = unet / "diffusion_pytorch_model.safetensors"
+    _, held = read_described(weights)
+    layout = Layout("UNet2DModel", partial(_name, config, _attention_names(held)))
+    check_layout(weights, held, config, layout)
+    check_kinds(weights, held)
     _, state = read_file(weights)
-    layout = Layout("UNet2DModel", partial(_name, config, _attention_names(state)))
     network = rebuilt(weights, state, config, layout)
     return ForeignBackbone(network, described, {"name": folder.name, "from": "diffusers"})
 
@@ -130,38 +133,34 @@ def _settings(
 ) -> dict[str, Any]:
     """Give the settings of a file that matter here, of the types that they must have."""
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{file}: cannot be read ({error})") from None
+        settings = parse_json(read_regular(file, most=MOST_SETTINGS).decode("utf-8"), infinite=True)
+    except (OSError, ValueError) as error:
+        reason = brief(getattr(error, "strerror", None) or error)
+        raise WeightsError(f"{file}: cannot be read ({reason})") from None
     if not isinstance(settings, dict):
         raise WeightsError(f"{file}: expected an object of settings")
     for key, values in only.items():
         if key in settings and settings[key] not in values:
             able = " or ".join(map(str, values))
-            raise WeightsError(f"{file}: has {key} {_shown(settings[key])}; only {able} can be read")
+            raise WeightsError(f"{file}: has {key} {shown(settings[key])}; only {able} can be read")
     found = {key: settings.get(key, default) for key, (_, default) in kinds.items()}
     for key, value in found.items():
         if value is NEEDED:
             raise WeightsError(f"{file}: lacks {key}, expected {kinds[key][0]}")
         if not KINDS[kinds[key][0]](value):
-            raise WeightsError(f"{file}: has {key} {_shown(value)}; expected {kinds[key][0]}")
+            raise WeightsError(f"{file}: has {key} {shown(value)}; expected {kinds[key][0]}")
     return found
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _config(file: Path, settings: Mapping[str, Any]) -> AttentionUNetConfig:
     """Raises WeightsError for what the network here cannot be, ValueError for what no network can be."""
     if settings["downsample_type"] != settings["upsample_type"]:
-        kinds = f"{settings['downsample_type']} and {_shown(settings['upsample_type'])}"
+        kinds = f"{settings['downsample_type']} and {shown(settings['upsample_type'])}"
         raise WeightsError(f"{file}: its down- and up-sampling are of other kinds, {kinds}")
     downs, ups = settings["down_block_types"], settings["up_block_types"]
     for kind, side in [(kind, "Down") for kind in downs] + [(kind, "Up") for kind in ups]:
         if kind not in (f"{side}Block2D", f"Attn{side}Block2D"):
-            raise WeightsError(f"{file}: has a block {_shown(kind)}, which cannot be read")
+            raise WeightsError(f"{file}: has a block {shown(kind)}, which cannot be read")
     attention = tuple(kind.startswith("Attn") for kind in downs)
     if attention != tuple(kind.startswith("Attn") for kind in reversed(ups)):
         raise WeightsError(f"{file}: its blocks attend on other levels on the way up than on the way down")

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from restore.errors import WeightsError
-from restore.priors.foreign.attention_unet import AttentionUNetConfig
+from restore.images.outside import brief, shown
+from restore.images.pickled import check_tensors, read_pickled
+from restore.priors.foreign.attention_unet import MOST_LEVELS, AttentionUNetConfig
 from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, rebuilt
 
 RESIDUAL = {
@@ -51,6 +53,10 @@ class Told:
     diffusion_steps: int = 1000
     rescale_timesteps: bool = False
 
+    def __post_init__(self) -> None:
+        if type(self.diffusion_steps) is not int or self.diffusion_steps < 1:
+            raise ValueError(f"diffusion_steps must be at least 1, got {self.diffusion_steps!r}")
+
 
 def read(path: Path, flags: Told | None = None) -> ForeignBackbone:
     """Read a state of guided-diffusion; the shape of the network is found from its tensors.
@@ -72,25 +78,20 @@ def read(path: Path, flags: Told | None = None) -> ForeignBackbone:
             timestep_scale=scale if flags.rescale_timesteps else 1.0,
         )
     except ValueError as error:
-        raise WeightsError(f"{path}: cannot be read as guided-diffusion ({error})") from None
+        raise WeightsError(f"{path}: cannot be read as guided-diffusion ({brief(error)})") from None
     layout = Layout("guided-diffusion U-Net", partial(_name, config), _shape, partial(_part, config, flags))
     network = rebuilt(path, state, config, layout)
     return ForeignBackbone(network, described, {"name": path.name, "from": "guided-diffusion"})
 
 
 def _state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(f"{path}: no such file or folder")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises UnpicklingError, RuntimeError, EOFError and more
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        return check_tensors(read_pickled(path), path.stat().st_size)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"{path}: cannot be read as tensors alone ({reason})") from None
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    ):
-        raise WeightsError(f"{path}: expected a dictionary of tensors by name, as state_dict() gives it")
-    return dict(state)
 
 
 def _config(state: Mapping[str, Tensor], flags: Told) -> AttentionUNetConfig:
@@ -98,7 +99,7 @@ def _config(state: Mapping[str, Tensor], flags: Told) -> AttentionUNetConfig:
 
     def channels(name: str, axis: int = 0, dims: int = 4) -> int:
         if name not in state:
-            raise ValueError(f"it lacks {name} and begins with {next(iter(state), 'nothing')!a}")
+            raise ValueError(f"it lacks {name} and begins with {shown(next(iter(state), 'nothing'))}")
         shape = tuple(state[name].shape)
         if len(shape) != dims:
             raise ValueError(f"tensor {name} is {shape}, expected {dims} dimensions")
@@ -117,6 +118,8 @@ def _config(state: Mapping[str, Tensor], flags: Told) -> AttentionUNetConfig:
     if length < 2 or stages % length:
         raise ValueError(f"its {stages} input blocks do not divide into levels of {length}")
     firsts = range(1, stages, length)
+    if len(firsts) > MOST_LEVELS:
+        raise ValueError(f"expected 1 to {MOST_LEVELS} levels, got {len(firsts)}")
     width = channels("input_blocks.1.0.out_layers.3.weight")
     return AttentionUNetConfig(
         channels=tuple(channels(f"input_blocks.{n}.0.out_layers.3.weight") for n in firsts),
