@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import resource
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from restore.errors import RestoreError
 
 LONGEST_MESSAGE = 1000  # characters
 MOST_SECONDS = 2.0  # of computing, whatever else the machine does
+STOPPED_AFTER = 10.0  # seconds of computing
 MOST_MEMORY = 700 * 2**20  # bytes by which one input may raise the largest that there was
 ROOT = str(Path(sys.modules["restore"].__file__ or "").parent)
 
@@ -59,7 +62,10 @@ def judged(target: Target, data: bytes, printed: Callable[[], int]) -> Outcome:
     before, memory, start = printed(), _most_memory(), time.process_time()
     fault = said = ""
     try:
-        target.call(data)
+        with _stopped():
+            target.call(data)
+    except _TooLong:
+        fault = said = f"took more than {STOPPED_AFTER:.0f} s of computing"
     except (RestoreError, *target.allowed) as error:
         said = str(error)
         fault = _message_fault(said)
@@ -74,6 +80,26 @@ def judged(target: Target, data: bytes, printed: Callable[[], int]) -> Outcome:
     if not fault and (count := printed() - before):
         fault = f"printed {count} bytes"
     return Outcome(fault, said)
+
+
+class _TooLong(BaseException):  # not an Exception, which readers turn into errors of their own
+    """The time is over."""
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """Stop what takes too long, except within native code."""
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, STOPPED_AFTER)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def kind_of_fault(fault: str) -> str:

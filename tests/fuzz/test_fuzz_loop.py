@@ -30,6 +30,14 @@ def stumble(data: bytes) -> None:
         raise KeyError("of a damaged file")
 
 
+def hang(data: bytes) -> None:
+    while True:
+        try:
+            sum(data * 1000)
+        except Exception as error:  # as readers do
+            raise ImageError("damaged") from error
+
+
 def fault_of(call: object, printed: object = lambda: 0) -> str:
     return judged(Target("png", call), b"data", printed).fault  # type: ignore[arg-type]
 
@@ -62,6 +70,8 @@ def test_slow_large_and_talkative_readers_are_faults(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fuzz_judge, "MOST_SECONDS", 0.01)
     assert fault_of(busy).startswith("took 0.0")
     monkeypatch.undo()
+    monkeypatch.setattr(fuzz_judge, "STOPPED_AFTER", 0.05)
+    assert fault_of(hang) == "took more than 0 s of computing"
     counts = iter((5, 12))
     assert fault_of(lambda data: None, lambda: next(counts)) == "printed 7 bytes"
     held = iter((0, 2**40))
@@ -121,7 +131,8 @@ def test_what_a_process_was_at_is_noted(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom fuzz_loop import Guard\n"
         "guard = Guard(Path(sys.argv[1]))\nguard.about_to(7, b'the input')\n"
-        "os.write(2, b'four')\nassert guard.printed() == 4\nguard.told.write('said')\nguard.told.flush()\nos.abort()"
+        "os.write(2, b'four')\nassert guard.printed() == 4\n"
+        "guard.told.write('said')\nguard.told.flush()\nos.abort()"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
