@@ -254,6 +254,8 @@ class Layout:
 
     def number(self, data: bytes, at: int, size: int) -> int:
         """A number of the structure; struct.error beyond its end."""
+        if at > len(data):
+            raise struct.error(f"{at} is beyond the end")
         return int(struct.unpack_from(self.order + {2: "H", 4: "I", 8: "Q"}[size], data, at)[0])
 
     def packed(self, value: int, size: int) -> bytes:
@@ -292,8 +294,8 @@ def _of_entry(rng: Random, data: bytes, layout: Layout, entries: list[int]) -> t
             source, skipped = rng.choice(entries), rng.choice((2, 4 + wide))
             return start + skipped, data[source + skipped : source + layout.entry]
         case _:  # what the tag points to
-            where = layout.number(data, value_at, wide)
-            return min(where, len(data)), bytes_edited(rng, data[where : where + 40])[:40]
+            where = min(layout.number(data, value_at, wide), len(data))
+            return where, bytes_edited(rng, data[where : where + 40])[:40]
 
 
 def _of_directories(

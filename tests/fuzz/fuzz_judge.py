@@ -57,9 +57,9 @@ class Outcome:
     said: str
 
 
-def judged(target: Target, data: bytes, printed: Callable[[], int]) -> Outcome:
-    """Call the target once. printed: how many bytes have been printed so far."""
-    before, memory, start = printed(), _most_memory(), time.process_time()
+def judged(target: Target, data: bytes, printed: Callable[[], str] = lambda: "") -> Outcome:
+    """Call the target once. printed: what has been printed since it was asked last."""
+    memory, start = _most_memory(), time.process_time()
     fault = said = ""
     try:
         with _stopped():
@@ -77,8 +77,8 @@ def judged(target: Target, data: bytes, printed: Callable[[], int]) -> Outcome:
         fault = f"took {seconds:.1f} s of computing"
     if not fault and memory > MOST_MEMORY:
         fault = f"took {memory / 2**20:.0f} MiB more memory than anything before"
-    if not fault and (count := printed() - before):
-        fault = f"printed {count} bytes"
+    if (text := printed()) and not fault:
+        fault = f"printed {_quoted(text)}"
     return Outcome(fault, said)
 
 

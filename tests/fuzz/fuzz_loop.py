@@ -61,7 +61,7 @@ def explore(
     seed: int,
     limits: Limits,
     about_to: Callable[[int, bytes], None] = lambda call, data: None,
-    printed: Callable[[], int] = lambda: 0,
+    printed: Callable[[], str] = lambda: "",
 ) -> Report:
     """Try the corpus and changes of it; the same inputs for the same seed, as far as time allows.
 
@@ -74,6 +74,7 @@ def explore(
     while number < limits.calls and (number < corpus or time.monotonic() < end):
         rng = Random(f"{seed} {target.name} {number}")
         data = pool[number] if number < corpus else _drawn(rng, target, pool)
+        printed()  # what was printed up to here is nothing that the input has led to
         about_to(number, data)
         with lines.watched():
             outcome = judged(target, data, printed)
@@ -98,7 +99,7 @@ def _drawn(rng: Random, target: Target, pool: list[bytes]) -> bytes:
     return target.repaired(data) if rng.random() < 0.7 else data
 
 
-def smallest(target: Target, data: bytes, outcome: Outcome, printed: Callable[[], int]) -> tuple[str, bytes]:
+def smallest(target: Target, data: bytes, outcome: Outcome, printed: Callable[[], str]) -> tuple[str, bytes]:
     """The fault and an input, as small as pieces can be cut out, that shows a fault of the same kind."""
     kind, fault, left = kind_of_fault(outcome.fault), outcome.fault, SHRINKING
     if fault.startswith("took"):  # too slow to be tried over and over
@@ -160,6 +161,7 @@ class Guard:
         self._trace = (folder / "trace").open("w")
         faulthandler.enable(self._trace)
         self._output = os.open(folder / "printed", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        self._read = 0
         self.told = os.fdopen(os.dup(1), "w")  # what the process itself has to say
         for number in (1, 2):
             os.dup2(self._output, number)
@@ -170,11 +172,12 @@ class Guard:
         os.ftruncate(self._current, 8 + len(data))
         faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=self._trace)
 
-    def printed(self) -> int:
-        """How many bytes have been printed."""
+    def printed(self) -> str:
+        """What has been printed since this was asked last."""
         sys.stdout.flush()
         sys.stderr.flush()
-        return os.fstat(self._output).st_size
+        start, self._read = self._read, os.fstat(self._output).st_size
+        return os.pread(self._output, self._read - start, start).decode("utf-8", "replace")
 
 
 def noted(folder: Path) -> tuple[int, bytes]:

@@ -103,7 +103,7 @@ def toml_edited(rng: Random, data: bytes, other: bytes) -> bytes:
         case 4 if equals:  # another key for the value
             lines[at] = lines[to].partition(b"=")[0] + b"=" + lines[at].partition(b"=")[2]
         case 5 if equals:  # another key's value
-            lines[at] = key + b"=" + rng.choice((lines, other.split(b"\n")))[-1 - to % 3].partition(b"=")[2]
+            lines[at] = key + b"=" + rng.choice(rng.choice((lines, other.split(b"\n")))).partition(b"=")[2]
         case _ if equals:
             lines[at] = key + b"= " + rng.choice(TOML_VALUES).encode()
         case _:

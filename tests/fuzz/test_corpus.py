@@ -21,7 +21,7 @@ def test_every_file_of_the_corpus_keeps_the_promises(name: str, capfd: pytest.Ca
     target = TARGETS[name]
     files = corpus_of(target)
     warm(target)
-    faults = {file: judged(target, data, lambda: 0).fault for file, data in files.items()}
+    faults = {file: judged(target, data).fault for file, data in files.items()}
     assert files
     assert {file: fault for file, fault in faults.items() if fault} == {}
     assert capfd.readouterr() == ("", "")
