@@ -9,6 +9,7 @@ a message of one line that says what, and what to do; the command line prints it
       WeightsError
       ConfigError
       OutputError
+        AlreadyThereError
       NumbersError
 """
 
@@ -47,6 +48,10 @@ class ConfigError(RestoreError):
 
 class OutputError(RestoreError):
     """A result cannot be written: folder missing or read-only, disk full, file already there."""
+
+
+class AlreadyThereError(OutputError):
+    """A file of that name is there already, and is not to be replaced."""
 
 
 class NumbersError(RestoreError):

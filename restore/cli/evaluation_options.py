@@ -11,6 +11,7 @@ from restore.cli.options import OVERWRITE, SEED
 from restore.cli.parameters import (
     SAMPLER,
     Decorator,
+    FileName,
     NameList,
     Names,
     NumberList,
@@ -46,7 +47,7 @@ class Sweep(click.types.StringParamType):
         return name, NameList(names[name]).convert(values, param, ctx)
 
 
-FILE = click.Path(path_type=Path)
+FILE = FileName(path_type=Path)
 PAIRS = click.option(
     "--pairs", type=FILE, multiple=True, metavar="DIR",
     help="Folder of noisy pictures, each with a reference of the same scene: 01_noisy.jpg and 01_mean.jpg "
@@ -83,10 +84,14 @@ LIMIT = click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures of each set only.",
 )  # fmt: skip
 JSON = click.option(
-    "--json", "json_file", metavar="FILE", help="Write everything there; - is standard output."
+    "--json",
+    "json_file",
+    type=FileName(),
+    metavar="FILE",
+    help="Write everything there; - is standard output.",
 )
 CSV = click.option(
-    "--csv", "csv_file", metavar="FILE",
+    "--csv", "csv_file", type=FileName(), metavar="FILE",
     help="Write a line for each picture and method there; - is standard output.",
 )  # fmt: skip
 PLOT = click.option(

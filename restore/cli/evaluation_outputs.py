@@ -74,8 +74,6 @@ def _check_names(options: Mapping[str, Any]) -> None:
     texts = options["json_file"], options["csv_file"]
     if texts == ("-", "-"):
         raise click.UsageError("--json and --csv cannot both go to standard output; name a file for one")
-    if "" in texts:
-        raise click.UsageError("--json and --csv want the name of a file, or -")
 
 
 def _check_writable(path: Path, *, overwrite: bool) -> None:

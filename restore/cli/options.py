@@ -15,7 +15,9 @@ from restore.cli.parameters import (
     SAMPLER,
     Decorator,
     Device,
+    FileName,
     Number,
+    Pattern,
     Text,
     late_option,
     method_names,
@@ -30,16 +32,21 @@ if TYPE_CHECKING:
 
 CANCELLED = 130  # 128 + SIGINT, as shells count
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+IGNORE = click.option(
+    "--ignore", type=Pattern(), multiple=True, metavar="PATTERN",
+    help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
+    "'old/*'; upper and lower case are the same. May be given several times.",
+)  # fmt: skip
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
-    "-o", "--output", type=click.Path(), metavar="PATH",
+    "-o", "--output", type=FileName(), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
 
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
 WEIGHTS = click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    "--weights", type=FileName(path_type=Path), metavar="FILE",
     help="Another checkpoint than the one in the package.",
 )  # fmt: skip
 DEVICE = click.option(
@@ -52,7 +59,7 @@ PIECES = click.option(
     "result is the same.",
 )  # fmt: skip
 CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
+    "--config", type=FileName(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
     callback=read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
 )  # fmt: skip
 NETWORK = (
@@ -125,7 +132,7 @@ BUDGET = (
 
 UNCERTAINTY = (
     click.option(
-        "--uncertainty", type=click.Path(path_type=Path), metavar="FILE",
+        "--uncertainty", type=FileName(path_type=Path), metavar="FILE",
         help="For one picture: also write a map of the standard deviation of the result; as .tif in numbers, "
         "where 1 is white minus black, as .png from dark (certain) to bright.",
     ),
@@ -150,7 +157,7 @@ JUMPS = (
 )  # fmt: skip
 
 TRAJECTORY = click.option(
-    "--trajectory", type=click.Path(path_type=Path), metavar="DIR",
+    "--trajectory", type=FileName(path_type=Path), metavar="DIR",
     help="For samples of one picture: also write how they were drawn into this folder, as a strip of states "
     "and clean estimates (.png) and an animation (.gif).",
 )  # fmt: skip
@@ -186,6 +193,7 @@ class Settings:
     uncertainty_samples: int | None = None
     copies: int | None = None
     trajectory: Path | None = None
+    ignore: tuple[str, ...] = ()
 
     @property
     def budgeted(self) -> bool:
@@ -268,5 +276,8 @@ def sampler_option(default: str) -> Decorator:
     return late_option("--sampler", type=SAMPLER, late=text)
 
 
-RESTORING = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
-"""Options of every command that restores pictures."""
+RESTORING_ONE = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+"""Options of every command that restores a picture."""
+
+RESTORING = (OUTPUT, IGNORE, *RESTORING_ONE[1:])
+"""Options of every command that restores pictures, also those in folders."""

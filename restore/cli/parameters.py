@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.diffusion.samplers import SAMPLERS
+from restore.images import name_problem
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -115,6 +116,32 @@ class NameList(click.types.StringParamType):
         return chosen
 
 
+class FileName(click.Path):
+    """The name of a file or folder, or ``-``. It need not be there: that is told as it is opened.
+
+    Without this check an empty name, of a variable that is not set, would be the current folder.
+    """
+
+    def __init__(self, **rest: Any):
+        super().__init__(readable=False, **rest)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if problem := name_problem(value):
+            self.fail(problem, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Pattern(click.types.StringParamType):
+    """A pattern of file names, as shells have them."""
+
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail("expected a pattern, such as '*.heic', got an empty one", param, ctx)
+        return str(value)
+
+
 class FileList(click.types.StringParamType):
     """A list of files, separated by commas."""
 
@@ -122,7 +149,12 @@ class FileList(click.types.StringParamType):
     listed = True
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return value if isinstance(value, tuple) else tuple(word.strip() for word in str(value).split(","))
+        if isinstance(value, tuple):
+            return value
+        names = tuple(word.strip() for word in str(value).split(","))
+        if problem := next(filter(None, map(name_problem, names)), None):
+            self.fail(problem, param, ctx)
+        return names
 
 
 class NumberList(click.types.StringParamType):

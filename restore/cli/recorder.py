@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Options that change where the picture goes or what is printed, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
-    "trajectory",
+    *("trajectory", "ignore"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
 }
@@ -53,10 +53,19 @@ class Recorder:
         """Forget the calls made so far, because the picture is computed again."""
         self.calls = 0
 
-    def read(self, path: Path | None) -> bytes:
-        """Read a file, or all of standard input, once; the record names it."""
+    def read(self, path: Path) -> bytes:
+        """Read a file once; the record names it."""
         if path not in self._files:
-            self._files[path] = sys.stdin.buffer.read() if path is None else images.read_bytes(path)
+            self._files[path] = images.read_bytes(path)
+        return self._files[path]
+
+    def read_picture(self, path: Path | None) -> bytes:
+        """Read a picture, or all of standard input, once; what does not begin like a picture is refused."""
+        if path is None and path not in self._files:
+            start = images.picture_start("standard input")
+            self._files[path] = images.read_stream(sys.stdin.buffer, "standard input", start=start)
+        elif path is not None and path not in self._files:
+            self._files[path] = images.read_picture_bytes(path)
         return self._files[path]
 
     def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from restore import images
 from restore.cli.options import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +55,13 @@ class Reporter:
 
     def error(self, text: str) -> None:
         self._say(f"error: {text}", err=True)
+
+    def unread(self, files: Sequence[Path]) -> None:
+        """Say which pictures were passed over because their kinds are not read."""
+        message = images.unread_note(files)
+        self.error(message)
+        for path in files if self.settings.json else ():
+            self.result("", input=str(path), output=None, status="failed", error="not read; convert it first")
 
     def result(self, text: str, **facts: Any) -> None:
         """Print a line on standard output: a path, or all facts as JSON."""

@@ -16,16 +16,17 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
+from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.options import CANCELLED, Settings
 from restore.cli.prior_loader import PriorLoader
-from restore.cli.provenance import history_of, stamped, unstamped
+from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import ImageError, NumbersError
+from restore.errors import AlreadyThereError, ImageError, NumbersError, OutputError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     try:
         seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
         planned = jobs.plan(
-            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds
-        )
+            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
+            ignore=settings.ignore,
+        )  # fmt: skip
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if any(job.target is None for job in planned.jobs) and not settings.dry_run:
@@ -55,10 +57,15 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     try:
         for job in skipped if settings.json else []:
             reporter.result("", input=job.name, output=str(job.target), status="skipped")
+        for name, message in planned.failures:
+            runner.refused(name, message)
+        if not settings.dry_run:
+            jobs.sweep(todo)
         tally = jobs.run(todo, runner.restore, runner.failed)
     finally:
         reporter.close()
-    _finish(tally, reporter, len(planned.jobs), skipped)
+    tally.failed += len(planned.failures)
+    _finish(tally, reporter, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
 
 
 class Runner:
@@ -81,13 +88,19 @@ class Runner:
         self._began, self._facts = time.perf_counter(), {}
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
-        data = self.recorder.read(job.source)
+        self._check_place(job)
+        data = self.recorder.read_picture(job.source)
         picture = images.decode(data, name=job.name, finite=self.command.finite)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        lost = [] if job.target is None else images.lossy_notes(job.target, picture)
         kind = picture.format if job.target is None else images.kind_of(job.target)
-        plan = self.command.plan(Source(picture, job.name, kind, self.recorder.read))
+        picture, dropped = self._writable(picture, kind, job)
+        lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
+        plan, *others = [
+            self.command.plan(Source(each, name, kind, self.recorder.read_picture))
+            for each, name in restored_apart(picture, job.name, kind)
+        ]
         self._notes(*plan.notes)
+        images.check_target(job.target, kind, plan.size)
         if self.settings.dry_run:
             if self.settings.budgeted:
                 self._restored(plan, job)
@@ -96,7 +109,8 @@ class Runner:
         self._notes(*(f"{job.target}: {text}" for text in lost))
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
-        stamped_picture = self._stamped(result.picture, choice, kind, job)
+        whole = self._with_extra(plan.source.picture, result.picture, others, job)
+        stamped_picture = self._stamped(whole, choice, kind, job)
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
@@ -113,6 +127,27 @@ class Runner:
             about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
 
+    def refused(self, name: str, message: str) -> None:
+        """Report an input that is no job, such as a folder without pictures."""
+        self.reporter.error(message)
+        if self.settings.json:
+            self.reporter.result("", input=name, output=None, status="failed", error=message)
+
+    def _check_place(self, job: Job) -> None:
+        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
+        try:
+            jobs.check(job, overwrite=self.settings.overwrite)
+        except jobs.Overtaken:
+            self._skipped(job)
+            raise
+
+    def _skipped(self, job: Job) -> None:
+        """Report a job that another process has done meanwhile."""
+        self.reporter.end()
+        self._notes(f"{job.target}: another process has written it meanwhile, which is kept")
+        if self.settings.json:
+            self.reporter.result("", input=job.name, output=_target(job), status="skipped")
+
     def _notes(self, *notes: str) -> None:
         for note in notes:
             self.reporter.note(note)
@@ -123,16 +158,40 @@ class Runner:
 
     def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; repeat in single precision when half precision gives no finite values."""
+        calls = self.recorder.calls
         try:
             return self._computed(plan, job)
         except NumbersError as error:
             if not self.loader.narrow:
                 raise
             self._notes(f"{job.name}: {error}; computed again in float32")
-        self.recorder.restart()
+        self.recorder.calls = calls  # those before belong to other channels
         self.recorder.precision = "fp32"
         with self.loader.in_float32():
             return self._computed(plan, job)
+
+    def _with_extra(
+        self, before: images.Picture, after: images.Picture, others: list[Plan], job: Job
+    ) -> images.Picture:
+        """Restore the further channels of a gray picture; those of another are carried as they are.
+
+        In the facts they stand as ``channels``.
+        """
+        if before.extra is None:
+            return after
+        if not (others and after.gray):
+            if after.extra is None:
+                self._notes(f"{job.name}: extra channels are dropped, as the size has changed")
+            return after
+        if self.settings.uncertainty is not None or self.settings.report_consistency:
+            self._notes(f"{job.name}: what is measured is of its first channel")
+        facts, channels, found = self._facts, [], []
+        for plan in others:
+            self._facts = {}
+            found.append(self._restored(plan, job)[1].picture.pixels[..., 0])
+            channels.append(self._facts)
+        self._facts = facts | {"channels": channels}
+        return with_extra(after, found, before.meanings)
 
     def _computed(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
         """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
@@ -183,6 +242,18 @@ class Runner:
             self._notes(f"{_target(job)}: no room for the record of what made it, which is left out")
         return marked
 
+    def _writable(self, picture: images.Picture, kind: str, job: Job) -> tuple[images.Picture, list[str]]:
+        """Take from a picture what would fail when its result is written, and say what."""
+        record = Record("", str(click.get_current_context().info_name))
+
+        def finish(result: images.Picture) -> images.Picture:
+            return stamped(result, record, kind) if self.settings.provenance else unstamped(result)
+
+        try:
+            return images.writable(picture, kind, finish=finish)
+        except OutputError as error:
+            raise OutputError(f"{_target(job)}: {error}") from error
+
     def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
         checked = plan.check(images.decode(images.encode(result, kind), name=job.name), choice)
@@ -197,7 +268,11 @@ class Runner:
             sys.stdout.buffer.write(images.encode(picture, kind))
             sys.stdout.buffer.flush()
         else:
-            jobs.write(job, picture, overwrite=self.settings.overwrite)
+            try:
+                jobs.write(job, picture, overwrite=self.settings.overwrite)
+            except AlreadyThereError as error:
+                self._skipped(job)
+                raise jobs.Overtaken(str(error)) from error
 
     def _write_trajectory(self, job: Job) -> None:
         """Write how the picture was drawn, if that is asked for, and report it."""
@@ -260,9 +335,11 @@ def _target(job: Job) -> str:
     return "standard output" if job.target is None else str(job.target)
 
 
-def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job]) -> None:
+def _finish(
+    tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job], unread: Sequence[Path]
+) -> None:
     """Report on all jobs and end with the exit code."""
-    settings, kept = reporter.settings, len(skipped)
+    settings, kept = reporter.settings, len(skipped) + tally.overtaken
     left = count - kept - tally.done - tally.failed
     if tally.interrupted:
         again = "nothing was written"
@@ -281,5 +358,7 @@ def _finish(tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence
         say(f"{', '.join(parts)} (of {count} pictures){hint}")
     elif skipped:
         reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
-    if tally.failed:
+    if unread:
+        reporter.unread(unread)
+    if tally.failed or unread:
         click.get_current_context().exit(1)

@@ -39,10 +39,12 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
     taken = [file for job in jobs for file in (job.source, job.target) if file is not None]
     if path.resolve() in {file.resolve() for file in (*taken, *reads)}:
         raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
-    if not path.absolute().parent.is_dir():
+    if not images.is_folder(path.absolute().parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if path.exists() and not settings.overwrite and not settings.dry_run:
+    if images.what_is(path) and not settings.overwrite and not settings.dry_run:
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
+    if settings.overwrite:
+        images.check_place(path, overwrite=True)
 
 
 def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:

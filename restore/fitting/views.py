@@ -86,7 +86,11 @@ class NoisySet:
 
 
 def read_noisy(
-    paths: Sequence[str | Path], *, pairs: str | None = None, say: Say = lambda _: None
+    paths: Sequence[str | Path],
+    *,
+    pairs: str | None = None,
+    say: Say = lambda _: None,
+    ignore: Sequence[str] = (),
 ) -> NoisySet:
     """Read files and folders of noisy pictures; what cannot be used is reported, counted and left out.
 
@@ -99,6 +103,7 @@ def read_noisy(
     pairs : a pattern of the paths below a folder, without suffix, that tells which files are views of one
         scene, such as ``{scene}_{view}`` or ``{view}/{scene}``.
     say : called with a line for everything that is left out.
+    ignore : patterns of names that are left out without a word, as for `images.list_inputs`.
 
     Raises
     ------
@@ -108,7 +113,11 @@ def read_noisy(
     ConfigError
         For a pattern without a scene and a view.
     """
-    files = _named_files(paths)
+    files = _named_files(paths, ignore)
+    folders = [Path(path) for path in paths if images.is_folder(path)]
+    unread = [each for path in folders for each in images.survey(path, ignore=ignore).unread]
+    if unread:
+        say(images.unread_note(unread))
     scenes = []
     groups = {name: [path] for name, path in files} if pairs is None else _grouped(files, pairs, say)
     skipped = len(files) - sum(map(len, groups.values()))
@@ -208,11 +217,11 @@ def _offset(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[
     return -np.asarray(found) if alike >= ALIKE else np.zeros(2)
 
 
-def _named_files(paths: Sequence[str | Path]) -> list[tuple[str, Path]]:
+def _named_files(paths: Sequence[str | Path], ignore: Sequence[str]) -> list[tuple[str, Path]]:
     """Every file with its name in messages and patterns: its path below the folder it was found in."""
     files, known = [], set()
     for path in map(Path, paths):
-        for file in images.list_inputs([path]):
+        for file in images.list_inputs([path], ignore=ignore):
             if file.resolve() in known:
                 continue
             known.add(file.resolve())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Set
 from typing import Any
 
-ORDER = {b"II": "<", b"MM": ">"}
-_ITEM = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""field type -> bytes of one value (TIFF 6.0, section 2)"""
+from restore.images.tiff_tags import ORDER, SIZES, Directory, Entry, Layout, layout
+
+_ITEM = {kind: size for kind, size in SIZES.items() if kind <= 13}
+
+MOST_TAGS = 2**26
+"""Bytes of tags that are taken from a file at most, and never more than the file has."""
 
 ORIENTATION, EXTRA_SAMPLES = 0x0112, 0x0152
 
@@ -23,22 +27,31 @@ PIXEL_TAGS = {
 }
 """Tags that describe how the pixels are stored; the rest describes the picture and is kept."""
 
+_RESOLUTION = frozenset((282, 283, 296))
+
 Fields = dict[int, Any]
 """tag -> (type, count, bytes), or again fields for a directory within"""
 
 
-def _entries(tiff: bytes, at: int) -> tuple[dict[int, tuple[int, int, int]], int]:
-    """A directory: tag -> (type, count, where its value is), and where the directory ends."""
+def _listed(tiff: bytes, at: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """The entries of a directory: where each is, its tag, type, count, and where its value is, or 0."""
     order = ORDER[tiff[:2]]
     (count,) = struct.unpack_from(order + "H", tiff, at)
-    end = at + 2 + 12 * count
-    found = {}
-    for start in range(at + 2, end, 12):
+    for start in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, number, where = struct.unpack_from(order + "HHII", tiff, start)
         size = _ITEM.get(kind, 0) * number
         place = start + 8 if size <= 4 else where
-        if size and place + size <= len(tiff):  # broken entries are left out
-            found[tag] = (kind, number, place)
+        yield start, tag, kind, number, place if size and place + size <= len(tiff) else 0
+
+
+def _entries(tiff: bytes, at: int) -> tuple[dict[int, tuple[int, int, int]], int]:
+    """A directory: tag -> (type, count, where its value is), and where the directory ends."""
+    found: dict[int, tuple[int, int, int]] = {}
+    end = at + 2
+    for start, tag, kind, number, place in _listed(tiff, at):
+        end = start + 12
+        if place:  # broken entries are left out
+            found.setdefault(tag, (kind, number, place))
     return found, end
 
 
@@ -86,17 +99,33 @@ def patched(tiff: bytes, numbers: dict[int, int]) -> bytes:
         Of the same length.
     """
     out, order = bytearray(tiff), ORDER[tiff[:2]]
-    directories = [_entries(tiff, _first(tiff))[0]]
-    if inner := number_of(tiff, _EXIF_DIRECTORY):
-        directories.append(_entries(tiff, inner)[0])
-    for entries in directories:
-        for tag, value in numbers.items():
-            kind, number, place = entries.get(tag, (0, 0, 0))
+    inner = number_of(tiff, _EXIF_DIRECTORY)
+    for at in (_first(tiff), inner) if inner else (_first(tiff),):
+        for start, tag, kind, number, place in _listed(tiff, at):
+            if tag not in numbers:
+                continue
             if number == 1 and kind == 4:
-                struct.pack_into(order + "I", out, place, value)
+                struct.pack_into(order + "I", out, place, numbers[tag])
             elif number == 1 and kind == 3:
-                struct.pack_into(order + "H", out, place, min(value, 65535))
+                struct.pack_into(order + "H", out, place, min(numbers[tag], 65535))
+            elif tag == ORIENTATION:  # no number, of which other programs may make something
+                struct.pack_into(order + "HIHH", out, start + 2, 3, 1, numbers[tag], 0)
     return bytes(out)
+
+
+def usable(tiff: bytes) -> bool:
+    """Whether EXIF is whole enough to be read, changed and written again.
+
+    Examples
+    --------
+    >>> usable(with_comment(b"", "a note")), usable(b"rubbish")
+    (True, False)
+    """
+    try:
+        changed = patched(with_comment(tiff, "a note"), {0x100: 1})
+        return comment(tiff) is None or comment(changed) == "a note"
+    except (KeyError, ValueError, struct.error):
+        return False
 
 
 def without_thumbnail(tiff: bytes) -> bytes:
@@ -116,67 +145,120 @@ def without_thumbnail(tiff: bytes) -> bytes:
     return bytes(out)
 
 
-def exif_of_tiff(tiff: bytes, orientation: int) -> bytes:
-    """What a TIFF file tells about its picture, without the pixels.
+def exif_of_tiff(page: Directory) -> tuple[bytes, int]:
+    """What a page of a TIFF file tells about its picture, without the pixels.
 
     Parameters
     ----------
-    tiff : the file.
-    orientation : its orientation, which is all that is kept of a BigTIFF.
+    page : its directory.
 
     Returns
     -------
     bytes
         Empty where there is nothing to tell.
+    int
+        The number of tags that are left out because together they would be longer than the file.
     """
-    order = ORDER[tiff[:2]]
-    if struct.unpack_from(order + "H", tiff, 2) == (42,):
-        fields = {tag: field for tag, field in tree(tiff).items() if tag not in PIXEL_TAGS}
-    else:
-        fields = {} if orientation == 1 else {ORIENTATION: (3, 1, struct.pack(order + "H", orientation))}
-    return tiff[:2] + struct.pack(order + "HI", 42, 8) + directory(fields, order, 8) if fields else b""
+    order, data = page.layout.order, page.data
+    fields, dropped = _tree(page, PIXEL_TAGS - _RESOLUTION)
+    fields = of_picture(fields)
+    if ORIENTATION in fields and page.number(ORIENTATION, 0) == 0:
+        del fields[ORIENTATION]  # other programs may make something of one that is no number
+    if not fields:
+        return b"", dropped
+    form = Layout(order, False)
+    return data[:2] + struct.pack(order + "HI", 42, 8) + directory(fields, form, 8), dropped
 
 
-def tree(tiff: bytes) -> Fields:
-    """The fields of the first directory, and of the Exif, GPS and interoperability directories within."""
+def of_picture(fields: Fields) -> Fields:
+    """The fields that describe the picture.
 
-    def fields(at: int, inner: tuple[int, ...]) -> Fields:
-        found: Fields = {}
-        for tag, (kind, number, place) in _entries(tiff, at)[0].items():
-            body = tiff[place : place + _ITEM[kind] * number]
-            if tag not in inner:
-                found[tag] = (kind, number, body)
-            elif number == 1 and kind in (4, 13):
-                (where,) = struct.unpack(ORDER[tiff[:2]] + "I", body)
-                found[tag] = fields(where, (_INTEROP_DIRECTORY,) if tag == _EXIF_DIRECTORY else ())
-        return found
-
-    return fields(_first(tiff), (_EXIF_DIRECTORY, _GPS_DIRECTORY))
+    So does the resolution where it has no unit, as in files of microscopes, whose unit is in the description;
+    any other is the dpi of the picture.
+    """
+    kept = {tag: field for tag, field in fields.items() if tag not in PIXEL_TAGS}
+    unit = fields.get(296)
+    if isinstance(unit, tuple) and unit[2].strip(b"\0") == b"\1":
+        kept |= {tag: fields[tag] for tag in _RESOLUTION if tag in fields}
+    return kept
 
 
-def directory(fields: Fields, order: str, at: int) -> bytes:
+def tree(tiff: bytes) -> tuple[Fields, int]:
+    """The fields of the first directory, and of the Exif, GPS and interoperability directories within.
+
+    Parameters
+    ----------
+    tiff : the structure.
+
+    Returns
+    -------
+    fields
+        Without tags that lie outside the structure.
+    int
+        The number of tags that are left out, the longest ones, because all are longer than the structure.
+    """
+    try:
+        own, at = layout(tiff)
+        return _tree(Directory.at(tiff, own, at))
+    except ValueError:
+        return {}, 0
+
+
+def _tree(first: Directory, without: Set[int] = frozenset()) -> tuple[Fields, int]:
+    """The same for a directory, without some of its tags; and how many are left out for their length."""
+    data = first.data
+    holders: list[tuple[Fields, int, Entry]] = []
+
+    def collect(here: Directory, inner: tuple[int, ...]) -> Fields:
+        fields: Fields = {}
+        for tag, entry in here.entries.items():
+            if tag in inner:
+                try:
+                    there = Directory.at(data, here.layout, here.number(tag, 0))
+                except ValueError:
+                    continue
+                if there.place in (here.place, first.place):
+                    continue
+                fields[tag] = collect(there, (_INTEROP_DIRECTORY,) if tag == _EXIF_DIRECTORY else ())
+            elif entry.kind <= 13 and not (here is first and tag in without):
+                holders.append((fields, tag, entry))
+        return fields
+
+    found = collect(first, (_EXIF_DIRECTORY, _GPS_DIRECTORY))
+    room, dropped = min(len(data), MOST_TAGS), 0
+    for fields, tag, entry in sorted(holders, key=lambda each: each[2].size):
+        room -= entry.size
+        if room >= 0:
+            fields[tag] = (entry.kind, entry.number, data[entry.place : entry.place + entry.size])
+        else:
+            dropped += 1
+    return found, dropped
+
+
+def directory(fields: Fields, form: Layout, at: int) -> bytes:
     """Build the bytes of a directory, its longer values behind it.
 
     Parameters
     ----------
     fields : tag -> (type, count, bytes), or again fields for a directory within.
-    order : byte order, ``<`` or ``>``.
+    form : how it is laid out.
     at : where the directory will lie, an even number.
     """
     entries, values = bytearray(), bytearray()
-    behind = at + 2 + 12 * len(fields) + 4
+    room = form.offset.size
+    behind = at + form.number.size + form.entry.size * len(fields) + room
     for tag, field in sorted(fields.items()):
         here = behind + len(values)
         if isinstance(field, dict):
-            kind, number, body = 4, 1, struct.pack(order + "I", here)
-            values += directory(field, order, here)
+            kind, number, body = 16 if form.big else 4, 1, form.offset.pack(here)
+            values += directory(field, form, here)
         else:
             kind, number, body = field
-            if len(body) > 4:
+            if len(body) > room:
                 values += body + b"\0" * (len(body) % 2)
-                body = struct.pack(order + "I", here)
-        entries += struct.pack(order + "HHI", tag, kind, number) + body.ljust(4, b"\0")
-    return struct.pack(order + "H", len(fields)) + bytes(entries) + bytes(4) + bytes(values)
+                body = form.offset.pack(here)
+        entries += form.entry.pack(tag, kind, number, body)
+    return form.number.pack(len(fields)) + bytes(entries) + bytes(room) + bytes(values)
 
 
 def comment(exif: bytes) -> str | None:

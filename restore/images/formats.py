@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError, OutputError
-from restore.images.exif import patched
+from restore.images.exif import patched, tree, usable
 from restore.images.picture import TOP, Picture, at_depth
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Format:
     name : as people write it.
     depths : names of the dtypes that it holds, the best last.
     alpha, gray : whether it has alpha, and pictures of one colour channel.
+    extra : whether it has room for further channels.
     metadata : fields of `Picture` that it keeps.
     side : the longest side, in pixels.
     """
@@ -39,13 +40,14 @@ class Format:
     gray: bool
     metadata: tuple[str, ...]
     side: int
+    extra: bool = False
 
 
 FORMATS = {
     "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
     "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500),
     "tiff": Format(
-        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1
+        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1, True
     ),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
@@ -96,6 +98,25 @@ def check_size(w: int, h: int, name: str) -> None:
             f"{name}: {w}x{h} (w x h) is {w * h / 1e6:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} "
             "that are opened; crop or downscale it first"
         )
+
+
+def check_side(kind: str, size: tuple[int, int], name: str) -> None:
+    """Refuse a size that a format cannot hold.
+
+    Parameters
+    ----------
+    kind : png, jpeg, tiff, webp or bmp.
+    size : (h, w) in pixels.
+    name : what the message calls the file.
+
+    Raises
+    ------
+    OutputError
+    """
+    h, w = size
+    if max(h, w) > FORMATS[kind].side:
+        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
+        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
 
 
 def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
@@ -170,6 +191,9 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
             notes.append("alpha is dropped")
+    if picture.extra is not None:
+        changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name) if form.extra else None
+        notes += [] if form.extra else [_dropped(picture.extra.shape[2])]
     # In JPEG each must fit into one segment.
     limits = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
@@ -186,7 +210,11 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     if result.icc and result.icc[16:20] != space:
         notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
         result = replace(result, icc=b"")
-    return replace(result, exif=_with_size(result)), [f"{form.name}: {note}" for note in notes]
+    exif = _with_size(result)
+    notes += ["EXIF is dropped: it is damaged"] if result.exif and not exif else []
+    if kind == "tiff" and (count := tree(exif)[1]):
+        notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
+    return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
 
 
 def _one_gray(picture: Picture) -> NDArray[Any]:
@@ -204,6 +232,14 @@ def _one_gray(picture: Picture) -> NDArray[Any]:
 
 
 def _with_size(picture: Picture) -> bytes:
-    """The EXIF with the width and height that it states set to those of the picture."""
+    """The EXIF with the size that it states set to that of the picture; nothing where it is damaged."""
     h, w = picture.size
-    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h}) if picture.exif else b""
+    if not picture.exif or not usable(picture.exif):
+        return b""
+    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h})
+
+
+def _dropped(count: int) -> str:
+    """What is said of extra channels that a format has no room for."""
+    what = "the extra channel is dropped, which is" if count == 1 else f"{count} extra channels are dropped,"
+    return f"{what} neither colour nor alpha; TIFF has room for it"

@@ -24,6 +24,11 @@ class Picture:
     ----------
     pixels : RGB, upright, ``(h, w, 3)``; uint8, uint16, or float32 with nominal range [0, 1].
     alpha : ``(h, w)`` of the same dtype, not premultiplied; None where the file has none.
+    extra : ``(h, w, k)`` of the same dtype: channels of a TIFF that are neither colour nor alpha, such as
+        infrared; None where the file has none. Only TIFF has room for them.
+    meanings : what TIFF says of each channel after the colours, alpha among them, in the order of the file: 0
+        nothing, 1 or 2 alpha, the first of which is ``alpha`` (TIFF 6.0, ExtraSamples). Where it does not fit
+        ``alpha`` and ``extra``, alpha comes first and nothing is said of the others.
     gray : whether the file has one colour channel; ``pixels`` holds it three times, `write` stores their
         mean.
     format : png, jpeg, tiff, webp or bmp, as found in the contents of the file (not in its name).
@@ -63,6 +68,8 @@ class Picture:
     pages: int = 1
     coding: JpegCoding | None = None
     notes: tuple[str, ...] = ()
+    extra: NDArray[Any] | None = None
+    meanings: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha
@@ -74,6 +81,11 @@ class Picture:
             raise TypeError(f"alpha must be {pixels.dtype} as the pixels are, got {alpha.dtype}")
         if alpha is not None and alpha.shape != pixels.shape[:2]:
             raise ValueError(f"alpha must be {pixels.shape[:2]} (h, w) as the pixels are, got {alpha.shape}")
+        extra = self.extra
+        if extra is not None and extra.dtype != pixels.dtype:
+            raise TypeError(f"extra must be {pixels.dtype} as the pixels are, got {extra.dtype}")
+        if extra is not None and (extra.ndim != 3 or extra.shape[:2] != pixels.shape[:2] or not extra.size):
+            raise ValueError(f"extra must be (h, w, k) of the size of the pixels, got shape {extra.shape}")
 
     @property
     def bits(self) -> int:
@@ -90,7 +102,8 @@ class Picture:
 
         Parameters
         ----------
-        pixels : ``(h, w, 3)`` of the same dtype; a new size needs a new alpha where there is one.
+        pixels : ``(h, w, 3)`` of the same dtype; a new size needs a new alpha where there is one. At a new
+            size extra channels are dropped.
         alpha : ``(h, w)``; None keeps the present one.
 
         Raises
@@ -110,7 +123,8 @@ class Picture:
         """
         if pixels.dtype != self.pixels.dtype:
             raise TypeError(f"pixels must be {self.pixels.dtype} as before, got {pixels.dtype}")
-        return replace(self, pixels=pixels, alpha=self.alpha if alpha is None else alpha)
+        extra = self.extra if pixels.shape == self.pixels.shape else None
+        return replace(self, pixels=pixels, alpha=self.alpha if alpha is None else alpha, extra=extra)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,11 +222,56 @@ def assembled(channels: NDArray[Any], **rest: Any) -> Picture:
     return Picture(pixels=pixels, alpha=alpha, gray=gray, **rest)
 
 
+def split(channels: NDArray[Any], meanings: tuple[int, ...], **rest: Any) -> Picture:
+    """A picture from the channels of a TIFF file.
+
+    Parameters
+    ----------
+    channels : ``(h, w, c)``: the colours, one or three, and further channels.
+    meanings : of the further ones, as `Picture` has them.
+    rest : further fields of `Picture`.
+    """
+    import numpy as np
+
+    colours = channels.shape[2] - len(meanings)
+    at = _alpha_at(meanings)
+    others = [colours + n for n in range(len(meanings)) if n != at]
+    order = [*range(colours), *([] if at is None else [colours + at])]
+    picture = assembled(channels if not others else channels[..., order], **rest)
+    extra = np.ascontiguousarray(channels[..., others]) if others else None
+    return replace(picture, extra=extra, meanings=meanings)
+
+
+def _alpha_at(meanings: tuple[int, ...]) -> int | None:
+    """Which of the channels after the colours is alpha."""
+    return next((n for n, meaning in enumerate(meanings) if meaning in (1, 2)), None)
+
+
+def meanings_of(picture: Picture) -> tuple[int, ...]:
+    """What `Picture.meanings` says, or what fits the channels where it does not; alpha is not premultiplied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gray = np.zeros((4, 6), np.uint8)
+    >>> meanings_of(Picture(np.dstack([gray] * 3), alpha=gray, extra=gray[..., None]))
+    (2, 0)
+    """
+    others = 0 if picture.extra is None else picture.extra.shape[2]
+    count = others + (picture.alpha is not None)
+    at = _alpha_at(picture.meanings)
+    if len(picture.meanings) != count or (picture.alpha is None) != (at is None):
+        return (2,) * (picture.alpha is not None) + (0,) * others
+    return tuple(2 if n == at else meaning for n, meaning in enumerate(picture.meanings))
+
+
 def channels_of(picture: Picture) -> NDArray[Any]:
-    """The channels ``(h, w, c)`` of a picture as its file holds them, 1 to 4."""
+    """The channels ``(h, w, c)`` of a picture as its file holds them: colours, alpha, further ones."""
     import numpy as np
 
     colour = picture.pixels[..., :1] if picture.gray else picture.pixels
-    if picture.alpha is None:
-        return np.ascontiguousarray(colour)
-    return np.concatenate([colour, picture.alpha[..., None]], axis=2)
+    extra = picture.extra
+    planes = [] if extra is None else [extra[..., n : n + 1] for n in range(extra.shape[2])]
+    if picture.alpha is not None:
+        planes.insert(_alpha_at(meanings_of(picture)) or 0, picture.alpha[..., None])
+    return np.concatenate([colour, *planes], axis=2) if planes else np.ascontiguousarray(colour)

@@ -1,20 +1,19 @@
-"""Read pictures and masks from files, folders and bytes."""
+"""Read pictures and masks from files and bytes."""
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import warnings
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
-from restore.images.exif import ORIENTATION, number_of, patched, without_thumbnail
-from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES, sniffed
+from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
+from restore.images.files import read_picture_bytes
+from restore.images.formats import sniffed
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.tiff import decode_tiff
@@ -55,26 +54,7 @@ def read(path: str | Path) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_bytes(path), name=str(path))
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """Read a picture file as it is, for `decode`.
-
-    Raises
-    ------
-    ImageError
-        Where the file is missing or cannot be read.
-    """
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise ImageError(f"{path}: expected a picture file, got a folder; name a file in it")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the name") from error
-    except OSError as error:
-        raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
+    return decode(read_picture_bytes(path), name=str(path))
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -85,7 +65,7 @@ def read_pages(path: str | Path) -> list[Picture]:
     ImageError
         As `read`, and for a page after the first that tifffile cannot decode by itself.
     """
-    data = read_bytes(path)
+    data = read_picture_bytes(path)
     first = decode(data, name=str(path))
     if first.format != "tiff" or first.pages == 1:
         return [first]
@@ -174,6 +154,8 @@ def _upright(picture: Picture) -> Picture:
     try:
         turn = number_of(picture.exif, ORIENTATION) if picture.exif else 1
         exif = without_thumbnail(patched(picture.exif, {ORIENTATION: 1})) if picture.exif else b""
+        if exif and not usable(exif):
+            raise ValueError("it cannot be changed")
     except (KeyError, ValueError, struct.error):
         turn, exif = 1, b""
         notes += ("its EXIF data are damaged and were dropped",)
@@ -185,6 +167,7 @@ def _upright(picture: Picture) -> Picture:
         coding=None if coding is None else replace(coding, turn=turn),
         pixels=turned(picture.pixels, turn),
         alpha=None if picture.alpha is None else turned(picture.alpha, turn),
+        extra=None if picture.extra is None else turned(picture.extra, turn),
         dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,
         exif=exif,
         xmp=re.sub(rb'(tiff:Orientation(?:\s*=\s*["\']|>))[2-8]', rb"\g<1>1", picture.xmp),
@@ -243,7 +226,7 @@ def read_mask(path: str | Path) -> Mask:
     ImageError
         As `read`.
     """
-    return decode_mask(read_bytes(path), name=str(path))
+    return decode_mask(read_picture_bytes(path), name=str(path))
 
 
 def decode_mask(data: bytes, *, name: str) -> Mask:
@@ -277,72 +260,3 @@ def decode_mask(data: bytes, *, name: str) -> Mask:
     near = 16 / 255  # JPEG ringing on a black and white drawing stays mostly within this
     between = (value > near) & (value < 1 - near)
     return Mask(white=value >= 0.5, gray_fraction=float(between.mean()))
-
-
-def list_inputs(paths: Iterable[str | Path], *, recursive: bool = True) -> list[Path]:
-    """List files as they are given, and the picture files in folders.
-
-    Parameters
-    ----------
-    paths : files and folders.
-    recursive : whether folders within folders are searched.
-
-    Returns
-    -------
-    list of Path
-        Each file once; within a folder in natural order (``a2`` before ``a10``), hidden files and folders
-        left out.
-
-    Raises
-    ------
-    ImageError
-        For a path that does not exist, and for a folder that cannot be listed or has no picture in it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("a10.png", "a2.jpg", "notes.txt"):
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in list_inputs([folder])]
-    ['a2.jpg', 'a10.png']
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = _pictures_in(path, recursive=recursive)
-            if not inside:
-                raise ImageError(f"{path}: expected a folder with pictures ({' '.join(SUFFIXES)}), got none")
-            found |= dict.fromkeys(inside)
-        elif path.exists():
-            found[path] = None
-        else:
-            raise ImageError(f"{path}: no such file or folder; check the name")
-    return list(found)
-
-
-def _pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
-    """The picture files in a folder, in natural order."""
-
-    def refuse(error: OSError) -> None:
-        raise ImageError(
-            f"{error.filename}: cannot list the folder ({error.strerror}); check its permissions"
-        ) from error
-
-    found = []
-    for here, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        found += [
-            Path(here, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in FORMAT_OF_SUFFIX
-        ]
-    return sorted(found, key=_natural_order)
-
-
-def _natural_order(path: Path) -> list[list[str | int]]:
-    """A key that sorts ``a2`` before ``a10``."""
-    return [
-        [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
-        for name in path.parts
-    ]

@@ -9,10 +9,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from restore.errors import ImageError
-from restore.images.exif import EXTRA_SAMPLES, ORIENTATION, PIXEL_TAGS, directory, exif_of_tiff, patched, tree
+from restore.images.exif import EXTRA_SAMPLES, Fields, directory, exif_of_tiff, of_picture, tree
 from restore.images.formats import check_size
-from restore.images.picture import TOP, Picture, assembled, channels_of
-from restore.images.pillow import as_bytes, channels_of_image, sane_dpi
+from restore.images.picture import TOP, Picture, channels_of, meanings_of, split
+from restore.images.pillow import channels_of_image, sane_dpi
+from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS, of_one_page
+from restore.images.tiff_tags import Directory, Layout, check_segments, page
 
 if TYPE_CHECKING:
     import tifffile
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 _SILENT = logging.NullHandler()
 """Without a handler the warnings of tifffile would go to stderr; errors say what matters."""
+
+MOST_CHANNELS = 16
+"""Files of more channels than these are refused: they are no photographs."""
+
+CLASSIC = 2**32 - 2**16
+"""Bytes of a file whose places fit into 32 bits, with some to spare; longer ones are BigTIFF."""
 
 
 def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
@@ -36,106 +44,141 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     Raises
     ------
     ImageError
-        For too large a picture, more than 4 channels, or samples and codecs that are not read. Damaged files
-        raise whatever the decoders raise.
+        For too large a picture, more than ``MOST_CHANNELS`` channels, or samples and codecs that are not
+        read. Damaged files raise whatever the decoders raise.
     """
     import tifffile
 
     logging.getLogger("tifffile").addHandler(_SILENT)
-    with tifffile.TiffFile(BytesIO(data)) as tif:
-        page: Any = tif.pages[number]
-        check_size(page.imagewidth, page.imagelength, name)
-        if min(page.databytecounts, default=0) < 1:  # tifffile would fill the gap with black
+    own, pages = page(data, number)
+    check_size(own.number(256, 0), own.number(257, 0), name)
+    check_segments(own)
+    with tifffile.TiffFile(BytesIO(own.alone())) as tif:
+        plain: Any = tif.pages[0]
+        if min(plain.databytecounts, default=0) < 1:  # tifffile would fill the gap with black
             raise ValueError("parts of the pixels are missing")
-        tags = page.tags
-        x, y = (tags.valueof(code, (0, 1)) for code in (282, 283))
-        unit = {2: 1.0, 3: 2.54}.get(int(tags.valueof(296, 2)), 0.0)
-        dpi = sane_dpi([unit * n / d if d else 0.0 for n, d in (x, y)])
-        if number and not (_is_tifffiles(page) and page.photometric in (0, 1, 2)):
+        if number and not (_is_tifffiles(plain) and plain.photometric in (0, 1, 2)):
             raise ImageError(
                 f"{name}: beyond the first page only plain gray and RGB are read, uncompressed, PackBits or "
-                f"deflate; got compression {int(page.compression)}, photometric {int(page.photometric or 0)}"
+                f"deflate; got compression {int(plain.compression)}, photometric {int(plain.photometric)}"
             )
-        channels, notes = _tiff_channels(page, data, name)
-        icc = bytes(tags.valueof(34675, b""))
-        return assembled(
-            channels,
-            format="tiff",
-            exif=exif_of_tiff(data, int(tags.valueof(ORIENTATION, 1))),
-            icc=b"" if page.photometric == 5 else icc,
-            xmp=as_bytes(tags.valueof(700, b"")),
-            dpi=dpi,
-            pages=len(tif.pages),
-            notes=notes,
-        )
+        channels, meanings, notes = _tiff_channels(plain, own, name)
+    exif, dropped = exif_of_tiff(own)
+    if dropped:
+        notes += (f"{dropped} of its tags would be longer than the file and were dropped",)
+    unit = {2: 1.0, 3: 2.54}.get(own.number(296, 2), 0.0)
+    return split(
+        channels,
+        meanings,
+        format="tiff",
+        exif=exif,
+        icc=b"" if own.number(262, 0) == 5 else own.body(34675),
+        xmp=own.body(700, (1, 2, 7)),
+        dpi=sane_dpi([unit * own.real(282), unit * own.real(283)]),
+        pages=pages,
+        notes=notes,
+    )
 
 
-def _tiff_channels(page: tifffile.TiffPage, data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The channels ``(h, w, c)`` of a page, alpha not premultiplied; and notes."""
+Channels = tuple["NDArray[Any]", tuple[int, ...], tuple[str, ...]]
+"""channels ``(h, w, c)``, the meanings of those after the colours, and notes"""
+
+
+def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str) -> Channels:
+    """The channels of a page, alpha not premultiplied."""
     import numpy as np
 
     notes: tuple[str, ...] = ()
-    depth = "" if page.dtype is None else page.dtype.name
-    plain = page.photometric in (0, 1, 2) and depth in ("uint8", "uint16", "float16", "float32", "float64")
-    if not plain or page.bitspersample not in (8, 16, 32, 64):
-        if page.bitspersample > 8:
-            kind = f"{page.bitspersample}-bit {depth} photometric {int(page.photometric or 0)}"
+    depth = "" if plain.dtype is None else plain.dtype.name
+    known = plain.photometric in (0, 1, 2) and depth in ("uint8", "uint16", "float16", "float32", "float64")
+    if not known or plain.bitspersample not in (8, 16, 32, 64):
+        if plain.bitspersample > 8:
+            kind = f"{plain.bitspersample}-bit {depth} photometric {int(plain.photometric or 0)}"
             wanted = "8 or 16 bit integers or floats, gray or RGB"
             raise ImageError(f"{name}: expected {wanted}, got {kind}; convert it first")
-        return _tiff_by_pillow(data, name)
-    if _is_tifffiles(page):
-        channels = page.asarray().reshape(page.shape)
-        if page.axes == "SYX":
-            channels = channels.transpose(1, 2, 0)
-    elif depth == "uint8":
-        channels, notes = _tiff_by_pillow(data, name)
-    else:
-        channels = _tiff_by_opencv(data, page)
-    channels = channels if channels.ndim == 3 else channels[..., None]
-    if channels.shape[2] > 4:
-        raise ImageError(f"{name}: expected 1 to 4 channels, got {channels.shape[2]}; split it first")
+        channels, notes = _tiff_by_pillow(own, name)
+        return channels, (2,) if channels.shape[2] in (2, 4) else (), notes
+    channels, notes = _decoded(plain, own, name)
+    meanings = _meanings(plain, own)
     if depth in ("float16", "float64"):
         notes += (f"{depth} is read as float32",)
         channels = channels.astype(np.float32)
     top = channels.dtype.type(TOP[channels.dtype.name])
-    if page.photometric == 0 and depth.startswith("uint"):  # white is zero
+    if plain.photometric == 0 and depth.startswith("uint"):  # white is zero
         channels = np.concatenate([top - channels[..., :1], channels[..., 1:]], axis=2)
-    if channels.shape[2] in (2, 4) and tuple(page.extrasamples) == (1,):
-        channels = _unmultiplied(channels)
-    return channels.astype(channels.dtype.newbyteorder("="), copy=False), notes
+    if 1 in meanings[: (*meanings, 2).index(2)]:
+        channels = _unmultiplied(channels, meanings)
+    return channels.astype(channels.dtype.newbyteorder("="), copy=False), meanings, notes
 
 
-def _is_tifffiles(page: tifffile.TiffPage) -> bool:
+def _decoded(plain: tifffile.TiffPage, own: Directory, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The channels ``(h, w, c)`` of a page of whole bytes, gray or RGB, as they are stored; and notes."""
+    count, depth = plain.samplesperpixel, "" if plain.dtype is None else plain.dtype.name
+    notes: tuple[str, ...] = ()
+    if count > MOST_CHANNELS:
+        raise ImageError(f"{name}: expected 1 to {MOST_CHANNELS} channels, got {count}; split it first")
+    if _is_tifffiles(plain):
+        channels: NDArray[Any] = plain.asarray().reshape(plain.shape)
+        if plain.axes == "SYX":
+            channels = channels.transpose(1, 2, 0)
+    elif count > 4 or (count == 2 and depth != "uint8"):
+        kind = f"{count} channels of {depth} with compression {int(plain.compression)}"
+        raise ImageError(f"{name}: {kind} are not read; save it uncompressed or with Deflate first")
+    elif depth == "uint8":
+        channels, notes = _tiff_by_pillow(own, name)
+    else:
+        channels = _tiff_by_opencv(own, plain)
+    channels = channels if channels.ndim == 3 else channels[..., None]
+    if channels.shape[2] != count:
+        raise ValueError(f"{count} channels expected, {channels.shape[2]} decoded")
+    return channels, notes
+
+
+def _meanings(plain: tifffile.TiffPage, own: Directory) -> tuple[int, ...]:
+    """What is said of each channel after the colours: 1 and 2 are alpha, 0 or nothing is not.
+
+    RGB and one channel of which nothing is said is RGBA, as OpenCV writes it.
+    """
+    colours = 3 if plain.photometric == 2 and plain.samplesperpixel > 2 else 1
+    further = plain.samplesperpixel - colours
+    said = own.numbers(EXTRA_SAMPLES) or ((2,) if (colours, further) == (3, 1) else ())
+    return (*said, *[0] * further)[:further]
+
+
+def _is_tifffiles(plain: tifffile.TiffPage) -> bool:
     """Whether tifffile decodes a page by itself: no compression, Deflate (both numbers) or PackBits."""
-    return page.compression in (1, 8, 32773, 32946) and page.predictor in (1, 2)
+    return plain.compression in (1, 8, 32773, 32946) and plain.predictor in (1, 2)
 
 
-def _unmultiplied(channels: NDArray[Any]) -> NDArray[Any]:
+def _unmultiplied(channels: NDArray[Any], meanings: tuple[int, ...]) -> NDArray[Any]:
     """Colours divided by alpha, so that premultiplied files are read as ordinary ones."""
     import numpy as np
 
     top = TOP[channels.dtype.name]
-    alpha = channels[..., -1:]
-    colour = channels[..., :-1].astype(np.float64) * top / np.where(alpha > 0, alpha, top)
+    colours = channels.shape[2] - len(meanings)
+    at = colours + meanings.index(1)
+    alpha = channels[..., at : at + 1]
+    colour = channels[..., :colours].astype(np.float64) * top / np.where(alpha > 0, alpha, top)
     if channels.dtype.kind == "u":
         colour = np.clip(np.rint(colour), 0, top)
-    return np.concatenate([colour.astype(channels.dtype), alpha], axis=2)
+    return np.concatenate([colour.astype(channels.dtype), channels[..., colours:]], axis=2)
 
 
-def _tiff_by_pillow(data: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _tiff_by_pillow(own: Directory, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The channels of 8-bit TIFF of every compression and colour model that libtiff knows; and notes."""
     from PIL import ImageFile, TiffImagePlugin
 
-    if data[2:4] in (b"+\0", b"\0+"):
+    if own.layout.big:
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
-    # Pillow applies the orientation, and drops or divides by an extra channel; here both come later.
-    image = TiffImagePlugin.TiffImageFile(BytesIO(patched(data, {ORIENTATION: 1, EXTRA_SAMPLES: 2})))
+    # Pillow drops or divides by a further channel; what it is comes later.
+    further = {"t338": 2} if own.number(277, 1) in (2, 4) and own.number(262, 0) < 3 else {}
+    image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further)))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
     image.load()
     return channels_of_image(image, name)
 
 
-def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
+def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
     import cv2
     import numpy as np
@@ -144,20 +187,20 @@ def _tiff_by_opencv(data: bytes, page: tifffile.TiffPage) -> NDArray[Any]:
     level = log.getLogLevel()
     log.setLogLevel(0)  # the caller says what is wrong with the file
     try:
-        flat = np.frombuffer(patched(data, {ORIENTATION: 1}), np.uint8)
+        flat = np.frombuffer(own.alone(), np.uint8)
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
     finally:
         log.setLogLevel(level)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
-    if decoded is None or count != page.samplesperpixel or decoded.dtype != page.dtype:
-        raise ValueError(f"{page.bitspersample}-bit pixels with compression {page.compression} not decoded")
+    if decoded is None or count != plain.samplesperpixel or decoded.dtype != plain.dtype:
+        raise ValueError(f"{plain.bitspersample}-bit pixels with compression {plain.compression} not decoded")
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]
     channels: NDArray[Any] = (decoded if decoded.ndim == 3 else decoded[..., None])[..., order]
     return channels
 
 
 def encode_tiff(picture: Picture) -> bytes:
-    """Encode TIFF 6.0 with Deflate strips.
+    """Encode TIFF 6.0 with Deflate strips, or BigTIFF where it might be longer than 4 GiB.
 
     It is written here so that all EXIF tags keep their type and bytes.
     """
@@ -165,35 +208,49 @@ def encode_tiff(picture: Picture) -> bytes:
     channels = channels_of(picture)
     h, w, count = channels.shape
     rows = min(h, max(1, 2**18 // (w * count * channels.itemsize)))
-    out = bytearray(8)
+    further = sum(map(len, (picture.exif, picture.icc, picture.xmp)))
+    # Deflate adds at most five bytes to each 16 KiB; the rest is for the directory.
+    form = Layout(order, channels.nbytes * 1.001 + 100 * (h // rows + 1) + 2 * further > CLASSIC)
+    out = bytearray(16 if form.big else 8)
     offsets, sizes = [], []
     for y in range(0, h, rows):
         strip = _strip(channels[y : y + rows], order)
         offsets.append(len(out))
         sizes.append(len(strip))
         out += strip + b"\0" * (len(strip) % 2)
-    integer = channels.dtype.kind == "u"
-    tags = {} if not picture.exif else tree(picture.exif)
-    tags = {tag: field for tag, field in tags.items() if tag not in PIXEL_TAGS}
+    tags = _tags(picture, form)
+    for tag, places in ((273, offsets), (279, sizes)):
+        body = struct.pack(f"{order}{len(places)}{form.offset.format[-1]}", *places)
+        tags[tag] = (16 if form.big else 4, len(places), body)
+    tags[278] = (4, 1, struct.pack(order + "I", rows))
+    mark = b"II" if order == "<" else b"MM"
+    version = struct.pack(order + "HHH", 43, 8, 0) if form.big else struct.pack(order + "H", 42)
+    out[: 16 if form.big else 8] = mark + version + form.offset.pack(len(out))
+    out += directory(tags, form, len(out))
+    return bytes(out)
+
+
+def _tags(picture: Picture, form: Layout) -> Fields:
+    """All tags of a picture but those of its strips."""
+    (h, w), order, meanings = picture.size, form.order, meanings_of(picture)
+    count, integer = (1 if picture.gray else 3) + len(meanings), picture.bits < 32
+    fields, _ = tree(picture.exif)
+    tags = _of_one_page(of_picture(fields), (h, w, count), picture.pixels.dtype.name)
 
     def put(tag: int, kind: str, *values: int) -> None:
-        body = struct.pack(f"{order}{len(values)}{kind}", *values)
-        tags[tag] = ({"B": 7, "H": 3, "I": 4}[kind], len(values), body)
+        tags[tag] = ({"H": 3, "I": 4}[kind], len(values), struct.pack(f"{order}{len(values)}{kind}", *values))
 
     put(256, "I", w)
     put(257, "I", h)
     put(258, "H", *[picture.bits] * count)
     put(259, "H", 8)
     put(262, "H", 1 if picture.gray else 2)
-    put(273, "I", *offsets)
     put(277, "H", count)
-    put(278, "I", rows)
-    put(279, "I", *sizes)
     put(284, "H", 1)
     put(317, "H", 2 if integer else 1)
     put(339, "H", *[1 if integer else 3] * count)
-    if picture.alpha is not None:
-        put(EXTRA_SAMPLES, "H", 2)
+    if meanings:
+        put(EXTRA_SAMPLES, "H", *meanings)
     if picture.dpi:
         for tag, value in zip((282, 283), picture.dpi, strict=True):
             tags[tag] = (5, 1, struct.pack(order + "2I", round(value * 10000), 10000))
@@ -201,9 +258,22 @@ def encode_tiff(picture: Picture) -> bytes:
     for tag, data in ((34675, picture.icc), (700, picture.xmp)):
         if data:
             tags[tag] = (7 if tag == 34675 else 1, len(data), data)
-    mark = b"II" if order == "<" else b"MM"
-    out[:8] = mark + struct.pack(order + "HI", 42, len(out))
-    return bytes(out) + directory(tags, order, len(out))
+    return tags
+
+
+def _of_one_page(tags: Fields, shape: tuple[int, int, int], depth: str) -> Fields:
+    """The tags without what describes other pages than the one that is written."""
+    tags = {tag: field for tag, field in tags.items() if tag not in STACK_TAGS}
+    if DESCRIPTION not in tags:
+        return tags
+    kind, _, body = tags[DESCRIPTION]
+    told = body.rstrip(b"\0").decode("latin-1")  # every byte is kept
+    said = of_one_page(told, shape, depth)
+    if said == told:
+        return tags
+    changed = said.encode("latin-1") + b"\0"
+    tags = {tag: field for tag, field in tags.items() if tag not in {*IMAGEJ_TAGS, DESCRIPTION}}
+    return tags | ({DESCRIPTION: (kind, len(changed), changed)} if said else {})
 
 
 def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:

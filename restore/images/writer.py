@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMATS, fitted, kind_of
-from restore.images.picture import TOP, Picture
+from restore.images.formats import FORMATS, check_side, fitted, kind_of
+from restore.images.paths import brief, is_empty, name_problem
+from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
+from restore.images.publishing import (
+    already_there,
+    check_place,
+    publish,
+    sweep_once,
+    temporary_name,
+)
 from restore.images.reader import decode
 from restore.images.tiff import encode_tiff
 
@@ -30,12 +35,15 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     path : the file to write.
     picture : what it will hold; `lossy_notes` tells what the format cannot keep.
     overwrite : whether a file that is already there, or appears meanwhile, is replaced. A link stays, and the
-        file it points to is replaced.
+        file it points to is replaced. A file of several pages never is, for only one would be left. An empty
+        file (0 bytes) counts as none.
 
     Raises
     ------
+    AlreadyThereError
+        Where a file is there already (without ``overwrite``).
     OutputError
-        Where that cannot be done; then no file is left behind.
+        Where it cannot be written; then no file is left behind.
 
     Examples
     --------
@@ -45,12 +53,9 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     ...     [path.name for path in Path(folder).iterdir()]
     ['black.png']
     """
+    check_place(path, overwrite=overwrite)
     path = Path(path)
     kind = kind_of(path)
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'out.png'}")
-    if not overwrite and path.exists():
-        raise _exists(path)
     stored, data = _encoded(picture, kind, str(path))
     write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
 
@@ -72,19 +77,23 @@ def write_bytes(
     OutputError
         Where the file is already there (without ``overwrite``) or cannot be written.
     """
+    if problem := name_problem(path):
+        raise OutputError(f"{brief(path)}: {problem}")
     path = Path(path)
-    target = path.resolve() if overwrite else path  # through a link, the file it points to is replaced
-    temporary = target.parent / f".{secrets.token_hex(8)}.part"
+    # Through a link, the file it points to is replaced.
+    target = Path(os.path.realpath(path)) if overwrite or is_empty(path) else path
+    sweep_once(target.parent)
+    temporary = target.parent / temporary_name()
     try:
         try:
             _write_out(temporary, data)
             if check is not None:
                 check(temporary)
-            _publish(temporary, target, overwrite=overwrite)
+            publish(temporary, target, overwrite=overwrite)
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError as error:
-        raise _exists(path) from error
+        raise already_there(path) from error
     except OSError as error:
         raise OutputError(_why_not(path, error)) from error
 
@@ -119,10 +128,6 @@ def encode(picture: Picture, format: str) -> bytes:
     return _encoded(picture, format, f"{format} output")[1]
 
 
-def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path}: the file is already there; choose another name or pass --overwrite")
-
-
 def _why_not(path: Path, error: OSError) -> str:
     """What went wrong with a file, and what to do about it."""
     hints = {
@@ -148,53 +153,57 @@ def _write_out(temporary: Path, data: bytes) -> None:
 
 def _verify(temporary: Path, stored: Picture, name: str) -> None:
     """Decode what is on the disk and compare with what was to be stored."""
-    import numpy as np
-
     try:
         again = decode(temporary.read_bytes(), name=name)
     except ImageError as error:
         raise OutputError(
             f"{name}: what was written cannot be read back, nothing is kept ({error})"
         ) from error
-    same = again.pixels.shape == stored.pixels.shape and again.pixels.dtype == stored.pixels.dtype
-    if same and stored.format != "jpeg":
-        full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
-        sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
-        same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
-    if not same:
+    if not same_stored(again, stored, stored.format):
         raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
 
 
-def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
-    """Give the finished file its name, at once, and never over a file that is not ours to replace."""
-    if overwrite:
-        if target.exists():
-            shutil.copymode(target, temporary)
-        temporary.replace(target)
-        return
-    try:
-        target.hardlink_to(temporary)  # fails where the name is taken, unlike a rename
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links on this file system: take the name with an empty file, then rename over it.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        try:
-            temporary.replace(target)
-        except BaseException:
-            target.unlink()
-            raise
+def same_stored(again: Picture, picture: Picture, kind: str) -> bool:
+    """Whether a picture that was read again is what was written; of JPEG only the size is compared.
+
+    Parameters
+    ----------
+    again : what was read.
+    picture : what was written.
+    kind : the format.
+    """
+    import numpy as np
+
+    stored, _ = fitted(picture, kind) if picture.format != kind else (picture, [])
+    same = again.pixels.shape == stored.pixels.shape and again.pixels.dtype == stored.pixels.dtype
+    if same and kind != "jpeg":
+        full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
+        sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
+        same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
+        same = same and _same_extra(again, stored)
+    return same
+
+
+def _same_extra(one: Picture, other: Picture) -> bool:
+    """Whether two pictures have the same extra channels, bit for bit, which may hold NaN."""
+    import numpy as np
+
+    if one.extra is None or other.extra is None:
+        return one.extra is other.extra
+    bits = f"u{one.extra.itemsize}"
+    same = one.extra.dtype == other.extra.dtype and meanings_of(one) == meanings_of(other)
+    return same and np.array_equal(one.extra.view(bits), other.extra.view(bits))
 
 
 def _encoded(picture: Picture, kind: str, name: str) -> tuple[Picture, bytes]:
     """What the file will hold, and its bytes."""
-    h, w = picture.size
-    if max(h, w) > FORMATS[kind].side:
-        limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
-        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
     encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
     try:
         return stored, encoders.get(kind, encode_with_pillow)(stored)
-    except (OSError, ValueError, struct.error) as error:
-        raise OutputError(f"{name}: cannot encode as {FORMATS[kind].name} ({error}); try .png") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # encoders raise anything for odd metadata
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OutputError(f"{name}: cannot encode as {FORMATS[kind].name} ({reason}); try .png") from error

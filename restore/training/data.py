@@ -179,12 +179,12 @@ def read_pictures(sources: Sequence[str | Path], *, deep: bool = False) -> Itera
     for source in map(Path, sources):
         if source.is_dir():
             for path in _files(source):
-                yield _decode(path.read_bytes(), str(path), deep)
+                yield _decode(images.read_picture_bytes(path), str(path), deep)
         elif source.suffix == ".tar" and source.is_file():
             for name, content in _members(source):
                 yield _decode(content, f"{source}:{name}", deep)
         elif source.is_file():
-            yield _decode(source.read_bytes(), str(source), deep)
+            yield _decode(images.read_picture_bytes(source), str(source), deep)
         else:
             raise _nothing(source)
 

@@ -511,7 +511,11 @@ def test_an_interrupt_keeps_the_tables_that_are_finished(monkeypatch: pytest.Mon
         ),
         (("denoise", *TINY, "--json", "-", "--csv", "-"), 2, "cannot both go to standard output"),
         (("denoise", *TINY, "--report", "-"), 2, "only --json and --csv go to standard output"),
-        (("denoise", *TINY, "--json", ""), 2, "want the name of a file"),
+        (
+            ("denoise", *TINY, "--json", ""),
+            2,
+            "expected a file name, got an empty one; is a variable not set?",
+        ),
         (("denoise", *TINY, "--data", "set/."), 2, "the same folder twice"),
         (("inpaint", *TINY, "--trained-on", "none"), 1, "none: expected a folder of pictures"),
         (("compare", "set"), 2, "Missing argument 'OUTPUT...'"),

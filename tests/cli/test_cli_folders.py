@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from command_photos import PHOTO, H, W, files, interrupt
 from commands import cli
 from PIL import Image
 
 from restore import images
+from restore.cli.main import main
+from restore.cli.parameters import FileName
 from restore.tasks import denoise, sample
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -113,3 +118,200 @@ def test_interrupt_leaves_no_file(weights: Path, monkeypatch: pytest.MonkeyPatch
     done = cli("sample", "-o", "out", "--weights", weights)
     assert (done.exit_code, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
     assert files() == before
+
+
+SIGMA = ("--sigma", 9)
+
+
+def small(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(PHOTO[:8, :9]).save(name)
+
+
+def test_pictures_that_are_not_read_are_named(weights: Path) -> None:
+    small("in/a.png")
+    for name in ("in/x.heic", "in/Y.HEIC", "in/z.pdf", "in/Thumbs.db", "in/a.xmp"):
+        Path(name).write_bytes(b"x")
+    words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
+    done = cli(*words)
+    assert (done.exit_code, done.stdout) == (1, "out/a.png\n")
+    assert done.stderr == (
+        "error: not read: 2 .heic, 1 .pdf; convert them first, or pass --ignore '*.heic' --ignore '*.pdf'\n"
+    )
+    done = cli(*words, "--ignore", "*.heic", "--ignore", "*.pdf", "--overwrite")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "out/a.png\n", "")
+    Path("my.toml").write_text("ignore = ['*.heic', 'z*']\noverwrite = true\n")
+    assert cli(*words, "--config", "my.toml").exit_code == 0
+    done = cli(*words, "--overwrite", "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["input"], each["status"]) for each in told] == [
+        ("in/a.png", "done"), ("in/x.heic", "failed"), ("in/Y.HEIC", "failed"), ("in/z.pdf", "failed"),
+    ]  # fmt: skip
+    done = cli(*words, "--ignore", "")
+    assert done.exit_code == 2
+    assert "'--ignore': expected a pattern, such as '*.heic', got an empty one" in done.stderr
+
+
+def test_one_bad_input_does_not_stop_the_others(weights: Path) -> None:
+    small("in/a.png", "b.png")
+    Path("none").mkdir()
+    os.mkfifo("in/pipe.png")
+    Path("in/loose.png").symlink_to("nowhere.png")
+    done = cli("denoise", "none", "missing.png", "in", "b.png", "-o", "out", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "out/a.png\nout/b.png\n")
+    assert done.stderr.splitlines() == [
+        "error: none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none",
+        "error: missing.png: no such file; check the name",
+        "error: in/loose.png: expected a picture file, got a link to nothing; mend the link",
+        "error: in/pipe.png: expected a picture file, got a named pipe; pass - to read from a pipe",
+        "error: 2 restored, 4 failed (of 6 pictures)",
+    ]
+
+
+def test_an_unreadable_file_is_a_failure_like_any_other(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small("a.png", "b.png")
+    # The mode alone would not stop a test that runs as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "a.png")
+    opened = os.open
+
+    def locked(path: Any, *args: Any, **rest: Any) -> int:
+        if path == Path("a.png"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *args, **rest)
+
+    monkeypatch.setattr(os, "open", locked)
+    done = cli("denoise", "a.png", "b.png", "-o", "out", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "out/b.png\n")
+    assert done.stderr.startswith("error: a.png: cannot read the file (Permission denied); check its perm")
+
+
+def test_another_process_on_the_same_folder(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has finished is skipped, be it before or after this one has computed it."""
+    small("in/a.png", "in/b.png", "in/c.png")
+    clean, calls = denoise.denoise, []
+
+    def meanwhile(*arguments: Any, **rest: Any) -> Any:
+        calls.append(None)
+        for name in ("a", "b"):
+            small(f"out/{name}.png")
+        return clean(*arguments, **rest)
+
+    monkeypatch.setattr(denoise, "denoise", meanwhile)
+    words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
+    done = cli(*words, "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 0
+    assert [(each["output"], each["status"]) for each in told] == [
+        ("out/a.png", "skipped"), ("out/b.png", "skipped"), ("out/c.png", "done"),
+    ]  # fmt: skip
+    assert len(calls) == 2  # b was there before its turn
+    assert done.stderr.splitlines() == [
+        "note: out/a.png: another process has written it meanwhile, which is kept",
+        "note: out/b.png: another process has written it meanwhile, which is kept",
+        "note: 1 restored, 2 there already and kept (of 3 pictures); pass --overwrite to replace those there "
+        "already",
+    ]
+
+    def in_the_way(*arguments: Any, **rest: Any) -> Any:
+        Path("one.png").mkdir()
+        return clean(*arguments, **rest)
+
+    monkeypatch.setattr(denoise, "denoise", in_the_way)
+    done = cli("denoise", "photo.png", "-o", "one.png", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: one.png: expected a file name, got a folder; ")
+
+
+def test_what_a_killed_run_left_is_removed(weights: Path) -> None:
+    small("in/a.png", "in/deep/b.png")
+    words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
+    assert cli(*words).exit_code == 0
+    left = [Path(folder, ".restore-0123456789ab-1-0123456789abcdef.part") for folder in ("out", "out/deep")]
+    for path in left:
+        path.write_bytes(b"half")
+        os.utime(path, (0, 0))
+    assert cli(*words, "--overwrite", "--dry-run").exit_code == 0
+    assert all(path.exists() for path in left)
+    assert cli(*words, "--overwrite").exit_code == 0
+    assert not any(path.exists() for path in left)
+
+
+def path_options() -> list[tuple[list[str], click.Parameter]]:
+    """Every argument and option of every command that names a file or a folder."""
+    found: list[tuple[list[str], click.Parameter]] = []
+
+    def walk(command: click.Command, words: list[str]) -> None:
+        context = click.Context(command)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                inner = command.get_command(context, name)
+                assert inner is not None
+                walk(inner, [*words, name])
+        named = ("FILE", "DIR", "PATH", "STATE", "PHOTO", "INPUT...", "OUTPUT...")
+        for each in command.params:
+            if isinstance(each.type, click.Path) or each.metavar in named:
+                found.append((words, each))
+
+    walk(main, [])
+    return found
+
+
+def test_names_that_cannot_be_are_refused_by_every_option() -> None:
+    options = path_options()
+    assert len(options) > 60
+    for words, option in options:
+        assert isinstance(option.type, FileName), (words, option.name)
+        for name in ("", "a" * 256, "b/" * 2100, "a\0b"):
+            with pytest.raises(click.BadParameter, match=r"^expected [^\n]*$"):
+                option.type.convert(name, option, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["denoise", ""], "'INPUT...'"),
+        (["denoise", "photo.png", ""], "'INPUT...'"),
+        (["denoise", "photo.png", "-o", ""], "'-o' / '--output'"),
+        (["denoise", "photo.png", "--weights", ""], "'--weights'"),
+        (["denoise", "photo.png", "--config", ""], "'--config'"),
+        (["inpaint", "", "--mask", "mask.png"], "'PHOTO'"),
+        (["inpaint", "photo.png", "--mask", ""], "'--mask'"),
+        (["vary", "photo.png", "--reference", ""], "'--reference'"),
+        (["fit", "", "-o", "a.safetensors"], "'INPUT...'"),
+        (["sample", "-o", "out", "--stages", "a,,b"], "'--stages'"),
+        (["train", "my.toml", "--out", ""], "'--out'"),
+        (["info", ""], "'FILE'"),
+    ],
+)
+def test_empty_names(words: list[str], name: str) -> None:
+    before = files()
+    done = cli(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"Error: Invalid value for {name}: expected a file name, got an empty one; is a variable not set?"
+    )
+    assert files() == before
+
+
+def test_odd_names(weights: Path) -> None:
+    names = [
+        "in/a b.png",
+        "in/\nline.png",
+        "in/-dash.png",
+        "in/\u00fc\U0001f600.png",
+        "in/[x]*.png",
+        "in/.a/b.png",
+    ]
+    small(*names)
+    done = cli("denoise", "in", "-o", ".", *SIGMA, "--weights", weights)
+    assert done.exit_code == 0
+    for name in names[:-1]:
+        assert images.read(name.removeprefix("in/")).size == (8, 9)
+    assert not Path(".a").exists()
+    small("x" * 247 + ".png", "y.png")
+    done = cli("denoise", "x" * 247 + ".png", "y.png", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "y-denoised.png\n")
+    assert "expected names of at most 255 bytes, got 260: " in done.stderr

@@ -114,6 +114,107 @@ def test_results_of_an_earlier_run_are_not_inputs() -> None:
         plan(["in"], "in/out", ending="done")
 
 
+def test_a_folder_into_the_one_it_lies_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies below the output is a result only where the output lies in the input."""
+    touch("in/a.png", "in/deep/b.png")
+    below = [("in/a.png", "a.png"), ("in/deep/b.png", "deep/b.png")]
+    assert pairs(["in"], ".") == below
+    assert pairs(["in"], str(Path.cwd())) == [(one, f"{Path.cwd()}/{two}") for one, two in below]
+    assert pairs(["in/deep"], "in") == [("in/deep/b.png", "in/b.png")]
+    monkeypatch.chdir("in")
+    assert pairs(["../in"], "..") == [("../in/a.png", "../a.png"), ("../in/deep/b.png", "../deep/b.png")]
+    assert pairs(["."], "./new/") == [("a.png", "new/a.png"), ("deep/b.png", "new/deep/b.png")]
+    assert pairs(["deep"], ".") == [("deep/b.png", "b.png")]
+
+
+def test_a_picture_where_another_ones_result_would_go_is_not_lost() -> None:
+    touch("in/a.png", "in/in/a.png")
+    with pytest.raises(
+        OutputError, match=r"^a.png: |^in/a.png: the output of in/in/a.png would replace in/a"
+    ):
+        sort_out(plan(["in"], ".", ending="done"), overwrite=True)
+    touch("one/x.png", "two/x.png")
+    with pytest.raises(OutputError, match=r"^one/x.png and two/x.png would both be written to one/x.png"):
+        plan(["one", "two"], "one", ending="done")
+
+
+def test_one_bad_input_among_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("in/a.png", "none/notes.txt", "films/x.heic", "b.png")
+    planned = plan(["in", "none", "films", "missing.png", "b.png"], "out", ending="done")
+    assert [job.name for job in planned.jobs] == ["in/a.png", "missing.png", "b.png"]
+    kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp)"
+    assert planned.failures == (
+        ("none", f"none: expected a folder with pictures {kinds}, got none"),
+        ("films", f"films: expected a folder with pictures {kinds}, got 1 .heic; convert them first"),
+    )
+    # The mode alone would not stop a test that runs as root.
+    listed = os.scandir
+
+    def locked(path: str) -> object:
+        if Path(path).name == "none":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    touch("in/none/c.png", "in/z/d.png")
+    monkeypatch.setattr(os, "scandir", locked)
+    planned = plan(["in"], "out", ending="done")
+    assert [job.name for job in planned.jobs] == ["in/a.png", "in/z/d.png"]
+    refused = "in/none: cannot list the folder (Permission denied); check its permissions"
+    assert planned.failures == (("in", refused),)
+    with pytest.raises(ImageError, match=r"^in/none: cannot list the folder"):
+        plan(["in/none"], "out", ending="done")
+    assert plan(["in"], "out", ending="done", ignore=["none"]).failures == ()
+
+
+def test_what_is_left_out() -> None:
+    touch("in/a.png", "in/A2.PNG", "in/old/b.png", "in/old/deep/c.png", "in/x.heic", "in/y.HEIC", "in/z.pdf")
+    touch("in/Thumbs.db", "in/a.xmp", "in/.DS_Store", "in/notes.txt", "in/.hidden.heic", "in/.restore-x.part")
+
+    def names(*ignore: str, inputs: tuple[str, ...] = ("in",)) -> list[str]:
+        planned = plan(inputs, "out", ending="done", ignore=ignore)
+        return [str(path) for path in (*(job.source for job in planned.jobs), *planned.unread)]
+
+    pictures = ["in/A2.PNG", "in/a.png", "in/old/b.png", "in/old/deep/c.png"]
+    others = ["in/x.heic", "in/y.HEIC", "in/z.pdf"]
+    assert sorted(names()) == sorted(pictures + others)
+    assert sorted(names("*.heic")) == sorted([*pictures, "in/z.pdf"])
+    for pattern in ("old", "old/", "./old", "OLD/*", "o?d"):
+        assert sorted(names(pattern, "*.heic", "*.pdf")) == ["in/A2.PNG", "in/a.png"]
+    assert sorted(names("old/*.png", "a.png", "[xyz].*")) == ["in/A2.PNG"]
+    assert names("b.*", inputs=("in/a.png", "in/old/b.png")) == ["in/a.png"]
+    with pytest.raises(ImageError, match=r"^in/a.png: expected pictures, --ignore leaves out all of them$"):
+        names("a*", inputs=("in/a.png",))
+
+
+def test_links_that_lead_in_circles() -> None:
+    touch("in/a.png")
+    Path("in/up").symlink_to("..")
+    Path("in/here").symlink_to(".")
+    Path("in/self.png").symlink_to("self.png")
+    Path("in/loose.png").symlink_to("nowhere.png")
+    assert sorted(pairs(["in"], "out")) == [
+        ("in/a.png", "out/a.png"), ("in/loose.png", "out/loose.png"), ("in/self.png", "out/self.png"),
+    ]  # fmt: skip
+    planned = plan(["in"], "out", ending="done")
+    assert len(sort_out(planned, overwrite=False)[0]) == 3
+
+
+def test_one_file_by_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch("a.png", "in/b.png")
+    Path("A.PNG").hardlink_to("a.png")
+    assert len(pairs(["a.png", "A.PNG"], "out")) == 2  # two names of one file
+    with pytest.raises(OutputError, match=r"^a.png and in/../a.png would both be written to out/a.png"):
+        plan(["a.png", "in/../a.png"], "out", ending="done")
+    Path("in/link.png").symlink_to("b.png")
+    with pytest.raises(OutputError, match=r"^in/b.png and in/link.png would both be written to in/link.png"):
+        plan(["in"], "in", ending="done")
+    assert len(pairs(["in"], "out")) == 2
+    # A file system that ignores case has one entry for both.
+    Path("A.PNG").unlink()
+    monkeypatch.setattr(Path, "samefile", lambda *_: True)
+    assert pairs(["a.png", "./a.png", "A.PNG"], "out") == [("a.png", "out/a.png")]
+
+
 def test_two_inputs_with_one_output() -> None:
     touch("in/a.png", "other/a.png")
     expected = (
@@ -173,6 +274,40 @@ def test_outputs_that_are_there_already() -> None:
     # A folder of that name is no result: writing to it will fail, which is told.
     Path("out/a.png").mkdir()
     assert check(["a.png", "b.png"], "out") == (["out/a.png"], ["out/b.png"])
+
+
+def test_an_empty_output_is_not_done() -> None:
+    touch("a.png", "b.png", "out/b.png")
+    Path("out/a.png").touch()
+    assert check(["a.png", "b.png"], "out") == (["out/a.png"], ["out/b.png"])
+
+
+def test_a_name_that_becomes_too_long() -> None:
+    touch("a" * 248 + ".png", "b.png")
+    planned = plan(["a" * 248 + ".png", "b.png"], None, ending="denoised")
+    todo, _ = sort_out(planned, overwrite=False)
+    with pytest.raises(OutputError, match="expected names of at most 255 bytes, got 261: "):
+        folder.check(todo[0], overwrite=False)
+    folder.check(todo[1], overwrite=False)
+
+
+def test_a_result_that_another_process_has_written_meanwhile() -> None:
+    touch("out/a.png")
+    Path("out/b.png").mkdir()
+    with pytest.raises(folder.Overtaken):
+        folder.check(Job(Path("a.png"), Path("out/a.png")), overwrite=False)
+    folder.check(Job(Path("a.png"), Path("out/a.png")), overwrite=True)
+    with pytest.raises(OutputError, match="expected a file name, got a folder"):
+        folder.check(Job(Path("b.png"), Path("out/b.png")), overwrite=False)
+    tally, _, said = results({"b": folder.Overtaken()})
+    assert (tally.done, tally.overtaken, tally.failed, said) == (3, 1, 0, [])
+
+
+def test_an_output_folder_that_is_a_loose_link() -> None:
+    touch("a.png", "b.png")
+    Path("out").symlink_to("nowhere")
+    with pytest.raises(OutputError, match=r"^out: expected a folder, got a link to nothing; choose another"):
+        check(["a.png", "b.png"], "out")
 
 
 @pytest.mark.parametrize("kind", ["same", "symlink", "hardlink", "other spelling"])

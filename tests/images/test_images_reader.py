@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ from PIL import Image
 from restore import images
 from restore.errors import ImageError
 from restore.images import formats
-from restore.images.reader import list_inputs, read, read_mask
+from restore.images.folders import list_inputs
+from restore.images.reader import read, read_mask
 
 
 def test_no_such_file(tmp_path: Path) -> None:
@@ -37,10 +39,11 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (tmp_path / "secret.png").touch()
+    monkeypatch.setattr(os, "open", refuse)
     wanted = "cannot read the file (Permission denied); check its permissions"
     assert message_for(tmp_path / "secret.png") == wanted
 

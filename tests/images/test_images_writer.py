@@ -14,7 +14,7 @@ from picture_files import PIXELS, random_samples, refusal
 
 from restore import images
 from restore.errors import OutputError
-from restore.images import writer
+from restore.images import publishing, writer
 from restore.images.picture import Picture
 from restore.images.reader import read
 from restore.images.writer import write
@@ -155,6 +155,6 @@ def test_file_systems_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     write(path, Picture(PIXELS))
     np.testing.assert_array_equal(read(path).pixels, PIXELS)
     path.unlink()
-    monkeypatch.setattr(Path, "replace", failing(OSError(errno.EIO, "Input/output error")))
+    monkeypatch.setattr(publishing, "rename_new", failing(OSError(errno.EIO, "Input/output error")))
     assert refusal(path).startswith("cannot write (Input/output error)")
     assert list(tmp_path.iterdir()) == []

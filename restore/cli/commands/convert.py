@@ -10,15 +10,16 @@ from typing import Any
 import click
 
 from restore.cli.options import OVERWRITE
+from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.errors import OutputError, WeightsError
 
 
 @register
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=FileName(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    "-o", "--output", type=FileName(path_type=Path), required=True, metavar="FILE",
     help="Where to write them, as .safetensors.",
 )  # fmt: skip
 @OVERWRITE

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.cli.options import CANCELLED, MODEL, OVERWRITE, SEED, Settings, with_settings
-from restore.cli.parameters import Number, switch
+from restore.cli.options import CANCELLED, IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli.parameters import FileName, Number, switch
 from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
 from restore.errors import OutputError
@@ -26,9 +26,9 @@ LOSSES = ("l2", "l1", "l0")
 
 @register
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(), metavar="INPUT...")
+@click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 @click.option(
-    "-o", "--output", type=click.Path(), required=True, metavar="FILE",
+    "-o", "--output", type=FileName(), required=True, metavar="FILE",
     help="The fitted weights, .safetensors. Logs, pictures and what --resume needs go to a folder beside it, "
     "FILE with .fit in place of .safetensors.",
 )  # fmt: skip
@@ -84,7 +84,7 @@ LOSSES = ("l2", "l1", "l0")
 @switch("--force", help="Write the weights even if they are no better on the scenes kept aside.")
 @switch("--resume", help="Continue this fit where it stopped, or extend it.")
 @SEED
-@with_settings(OVERWRITE, *MODEL)
+@with_settings(IGNORE, OVERWRITE, *MODEL)
 def fit(
     settings: Settings, inputs: tuple[str, ...], pairs: str | None, force: bool, resume: bool, **options: Any
 ) -> None:
@@ -110,7 +110,7 @@ def fit(
             click.echo(line, err=True)
 
     config = FitConfig(precision=settings.precision, **options)
-    noisy = read_noisy(inputs, pairs=pairs, say=say)
+    noisy = read_noisy(inputs, pairs=pairs, say=say, ignore=settings.ignore)
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
     if settings.dry_run:

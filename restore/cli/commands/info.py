@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from restore.cli.parameters import FileName
 from restore.cli.provenance import read_named, visible
 from restore.cli.registry import register
 
 
 @register
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FileName(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 def info(file: Path, as_json: bool) -> None:
     """Show how a picture was made: the commands, their seeds, weights and network calls.

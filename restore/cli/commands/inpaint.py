@@ -25,7 +25,7 @@ from restore.cli.command import (
 from restore.cli.options import (
     GUIDANCE,
     JUMPS,
-    RESTORING,
+    RESTORING_ONE,
     SEED,
     Settings,
     estimate_option,
@@ -34,6 +34,7 @@ from restore.cli.options import (
     steps_option,
     with_settings,
 )
+from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.errors import MaskError
@@ -65,9 +66,9 @@ def _method_help() -> str:
 
 @register
 @click.command()
-@click.argument("photo", type=click.Path())
+@click.argument("photo", type=FileName())
 @click.option(
-    "--mask", type=click.Path(path_type=Path), required=True, metavar="FILE",
+    "--mask", type=FileName(path_type=Path), required=True, metavar="FILE",
     help="Picture of the same size; white is what to fill.",
 )  # fmt: skip
 @click.option(
@@ -86,7 +87,7 @@ def _method_help() -> str:
 @JUMPS[0]
 @JUMPS[1]
 @SEED
-@with_settings(*RESTORING)
+@with_settings(*RESTORING_ONE)
 def inpaint(settings: Settings, photo: str, **options: Any) -> None:
     """Fill the masked part of PHOTO (- is standard input).
 
@@ -98,7 +99,7 @@ def inpaint(settings: Settings, photo: str, **options: Any) -> None:
     restore inpaint photo.jpg --mask mask.png -o whole.png --seed 7
     restore inpaint photo.png --mask mask.png --estimate mean
     """
-    if Path(photo).is_dir():
+    if images.is_folder(photo):
         raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
     mask = Mask(options.pop("mask"), options.pop("mask_means"), options.pop("grow"))
     length, repeats = options.pop("jump_length"), options.pop("jump_repeats")

@@ -15,7 +15,7 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
-from restore.cli.parameters import SAMPLER, FileList, Number, Size, late_option
+from restore.cli.parameters import SAMPLER, FileList, FileName, Number, Size, late_option
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import stamped
 from restore.cli.recorder import Recorder
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-n", "--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many.")
 @click.option(
-    "-o", "--output", type=click.Path(), required=True, metavar="DIR",
+    "-o", "--output", type=FileName(), required=True, metavar="DIR",
     help="Folder for sample-000.png and so on, and grid.png with all of them; created if missing.",
 )  # fmt: skip
 @click.option("--size", type=Size(), default="128", show_default=True, help="W or WxH in pixels.")
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     "all.",
 )  # fmt: skip
 @click.option(
-    "--vectors", type=click.Path(path_type=Path), metavar="FILE",
+    "--vectors", type=FileName(path_type=Path), metavar="FILE",
     help="For weights that were trained with vectors: a .npy file with one for all pictures or one for each.",
 )  # fmt: skip
 @click.option(
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     help="For weights that were trained with texts: what to draw; needs --encoder.",
 )  # fmt: skip
 @click.option(
-    "--encoder", type=click.Path(path_type=Path), metavar="DIR",
+    "--encoder", type=FileName(path_type=Path), metavar="DIR",
     help="Folder of the text encoder that the weights were trained with.",
 )  # fmt: skip
 @click.option(

@@ -9,7 +9,7 @@ import click
 
 from restore import images
 from restore.cli.options import NETWORK, OVERWRITE, Settings
-from restore.cli.parameters import NameList, Number, all_of
+from restore.cli.parameters import FileName, NameList, Number, all_of
 from restore.cli.registry import register
 from restore.errors import ConfigError, OutputError
 
@@ -40,12 +40,12 @@ def _names() -> list[str]:
 @click.option("--beta-start", type=Number(0, 1, min_open=True), metavar="B", help="The first beta.")
 @click.option("--beta-end", type=Number(0, 1, min_open=True), metavar="B", help="The last beta.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="FILE",
+    "--plot", type=FileName(path_type=Path), metavar="FILE",
     help="Also draw betas, share of signal, signal to noise and noise levels, as .png or .svg; needs "
     "matplotlib.",
 )  # fmt: skip
 @click.option(
-    "--photo", type=click.Path(path_type=Path), metavar="PHOTO",
+    "--photo", type=FileName(path_type=Path), metavar="PHOTO",
     help="With --plot: a photograph that is shown going to noise, and what the network makes of it.",
 )  # fmt: skip
 @all_of(OVERWRITE, *NETWORK)

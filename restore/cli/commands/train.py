@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from restore.cli.parameters import FileName
 from restore.cli.registry import register
 
 
@@ -38,14 +39,14 @@ class TrainOptions:
 
 @register
 @click.command()
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=FileName(path_type=Path))
 @click.option("--resume", is_flag=True, help="Continue the run where it stopped.")
 @click.option(
-    "--start-from", type=click.Path(path_type=Path), metavar="STATE",
+    "--start-from", type=FileName(path_type=Path), metavar="STATE",
     help="Start a new run, with its own schedule, from another run's state.safetensors.",
 )  # fmt: skip
 @click.option(
-    "--from-noisy", type=click.Path(), multiple=True, metavar="PATH",
+    "--from-noisy", type=FileName(), multiple=True, metavar="PATH",
     help="Train on these noisy pictures instead of data.train; may be given several times.",
 )  # fmt: skip
 @click.option(
@@ -57,7 +58,7 @@ class TrainOptions:
     "--set", "sets", multiple=True, metavar="TABLE.KEY=VALUE",
     help="Override a value of the file, such as optim.lr=1e-3; may be given several times.",
 )  # fmt: skip
-@click.option("--out", help="Folder of the run; overrides run.out.")
+@click.option("--out", type=FileName(), help="Folder of the run; overrides run.out.")
 @click.option("--steps", type=click.IntRange(min=0), help="Overrides run.steps.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Overrides run.minutes.")
 @click.option("--device", help="Overrides run.device: auto, cpu, cuda, cuda:1, mps.")

@@ -26,6 +26,7 @@ from restore.cli.options import (
     BUDGET,
     CONSISTENCY,
     ENSEMBLE,
+    IGNORE,
     INPUTS,
     MODEL,
     OUTPUT,
@@ -36,7 +37,7 @@ from restore.cli.options import (
     sampler_option,
     with_settings,
 )
-from restore.cli.parameters import Number
+from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.tasks import catalogue
@@ -74,11 +75,11 @@ MANY = (
     "fine texture, 0.5 all but large shapes; with 1 nothing is left of the picture.",
 )  # fmt: skip
 @click.option(
-    "--mask", type=click.Path(path_type=Path), metavar="FILE",
+    "--mask", type=FileName(path_type=Path), metavar="FILE",
     help="Picture of the same size; only what is white is varied.",
 )  # fmt: skip
 @click.option(
-    "--reference", type=click.Path(path_type=Path), metavar="FILE",
+    "--reference", type=FileName(path_type=Path), metavar="FILE",
     help="Picture of any size that gives the result its low frequencies: colour, light, large shapes.",
 )  # fmt: skip
 @click.option(
@@ -93,7 +94,7 @@ MANY = (
 )  # fmt: skip
 @sampler_option("dpmpp-2m")
 @SEED
-@with_settings(OUTPUT, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(OUTPUT, IGNORE, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.
 

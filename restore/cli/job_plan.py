@@ -1,0 +1,248 @@
+"""Which output belongs to which input, and which inputs cannot be jobs at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from restore import images
+from restore.errors import ImageError, OutputError
+
+STDIO = "-"
+"""What stands for standard input and standard output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture: where it is read and where the result goes; None is standard input or output.
+
+    draw: which of several samples of it this is to be, from 0.
+    """
+
+    source: Path | None
+    target: Path | None
+    draw: int = 0
+
+    @property
+    def name(self) -> str:
+        """What messages call the picture."""
+        return "standard input" if self.source is None else str(self.source)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All jobs of a command.
+
+    folder: where results go and what may be created; None: beside the inputs. failures: names of inputs
+    that are no jobs, with messages. unread: pictures in folders of kinds that are not read.
+    """
+
+    jobs: tuple[Job, ...]
+    folder: Path | None = None
+    failures: tuple[tuple[str, str], ...] = ()
+    unread: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A picture: its path within the folder that was given, and that folder; None where it was named."""
+
+    inside: Path | None = None
+    given: Path | None = None
+
+
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    ending: str,
+    samples: int = 1,
+    seeds: Sequence[int] = (),
+    ignore: Sequence[str] = (),
+) -> Plan:
+    """Pair every input with its output, or with so many: ``name-1.png`` and on.
+
+    With seeds there is one for each, and it stands in the name: ``name-seed7.png``. ignore: patterns of
+    names that are left out.
+
+    One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
+    own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
+    Without ``output`` the result stands beside the input with ``-ending`` in its name; ``-`` goes to ``-``.
+    Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
+    out.
+
+    A folder that cannot be listed or has no pictures is a failure beside the jobs; where there is nothing
+    else, it is raised.
+
+    Raises ValueError where inputs, output and samples do not go together, ImageError for a folder without
+    pictures, OutputError where two inputs would go to one output.
+    """
+    marks = [f"seed{seed}" for seed in seeds] or _numbers(samples)
+    many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
+    if STDIO in inputs:
+        if many:
+            raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
+        return Plan(_drawn(Job(None, _piped(output)), marks))
+    if output == STDIO:
+        if many:
+            raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
+        return Plan(_drawn(Job(Path(inputs[0]), None), marks))
+    folder = _folder(output, many=many)
+    found, failures, unread = _search(inputs, folder, ignore)
+    pairs = [Job(path, _target(path, each.inside, output, folder, ending)) for path, each in found.items()]
+    jobs = [job for pair in pairs for job in _drawn(pair, marks)]
+    jobs = _without_results(jobs, found, folder)
+    if not jobs and not failures:
+        named = not any(images.is_folder(name) for name in inputs)
+        hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
+        raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
+    if not jobs and len(failures) == 1:
+        raise ImageError(failures[0][1])
+    _check_collisions(jobs)
+    return Plan(tuple(jobs), folder, tuple(failures), tuple(unread))
+
+
+def _numbers(samples: int) -> list[str]:
+    """What the names of so many samples end in; nothing where there is one."""
+    width = len(str(samples))
+    return [f"{number:0{width}}" for number in range(1, samples + 1)] if samples > 1 else []
+
+
+def _drawn(job: Job, marks: Sequence[str]) -> tuple[Job, ...]:
+    """The job with a result for each mark; ValueError where several would go to standard output."""
+    target = job.target
+    if not marks or (target is None and len(marks) == 1):
+        return (job,)
+    if target is None:
+        raise ValueError(f"{len(marks)} samples do not fit into standard output; give a file with -o")
+    names = (f"{target.stem}-{mark}" for mark in marks)
+    return tuple(replace(job, target=target.with_stem(name), draw=k) for k, name in enumerate(names))
+
+
+def _piped(output: str | None) -> Path | None:
+    if output is None or output == STDIO:
+        return None
+    if _is_folder(output):
+        raise ValueError(f"-o {output} is a folder, but standard input has no name; give a file name")
+    return Path(output)
+
+
+def _folder(output: str | None, *, many: bool) -> Path | None:
+    """The output where it is a folder, there already or to be created; None where it is a file."""
+    if output is None or not (many or _is_folder(output)):
+        return None
+    names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
+    if names_file and not _is_folder(output):
+        raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
+    return Path(output)
+
+
+def _is_folder(output: str) -> bool:
+    return images.is_folder(output) or output.endswith(("/", os.sep))
+
+
+def _search(
+    inputs: Sequence[str], output: Path | None, ignore: Sequence[str]
+) -> tuple[dict[Path, _Found], list[tuple[str, str]], list[Path]]:
+    """Every picture once; names and messages of what cannot be used; pictures that are not read.
+
+    A missing file is reported when its turn comes, the others are restored.
+    """
+    found: dict[Path, _Found] = {}
+    failures: list[tuple[str, str]] = []
+    unread: dict[Path, None] = {}
+    spellings: dict[str, Path] = {}
+    for given in map(Path, inputs):
+        if not images.is_folder(given):
+            twin = spellings.setdefault(_place(given).casefold(), given)
+            if not images.is_ignored(given.name, ignore) and not _is_one_entry(twin, given):
+                found[given] = _Found()
+            continue
+        listing = images.survey(given, ignore=ignore)
+        failures += [(str(given), problem) for problem in listing.problems]
+        pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
+        for path in pictures:
+            found.setdefault(path, _Found(path.relative_to(given), given))
+        if listing.pictures or listing.problems:
+            unread |= dict.fromkeys(others)
+        else:
+            failures.append((str(given), images.no_pictures(given, others)))
+    return found, failures, list(unread)
+
+
+def _is_one_entry(first: Path, second: Path) -> bool:
+    """Whether two names that differ in case are one file, as on a file system that ignores case."""
+    if first.name == second.name:
+        return False
+    try:
+        return first.samefile(second) and first.stat().st_nlink == 1
+    except OSError:
+        return False
+
+
+def _outside(paths: Sequence[Path], given: Path, output: Path | None) -> Sequence[Path]:
+    """Files of a folder that are no results: those within an output folder that lies in it."""
+    if output is None or not (results := _real(output)).is_relative_to(_real(given)):
+        return paths
+    if results == _real(given):
+        return paths
+    return [path for path in paths if not _real(path.parent).is_relative_to(results)]
+
+
+def _target(path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str) -> Path:
+    if output is None:
+        return path.with_name(f"{path.stem}-{ending}{path.suffix}")
+    return Path(output) if folder is None else folder / (inside or path.name)
+
+
+def _real(path: Path) -> Path:
+    """The path without links; also where it is missing, or links lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _place(path: Path) -> str:
+    """One spelling for each place, whether or not there is a file."""
+    return os.path.normcase(_real(path.parent) / path.name)
+
+
+def _target_place(path: Path) -> str:
+    """The place that is written to: through a link, that of the file it points to."""
+    return os.path.normcase(_real(path)) if images.what_is(path) else _place(path)
+
+
+def _without_results(jobs: list[Job], found: dict[Path, _Found], folder: Path | None) -> list[Job]:
+    """Leave out pictures found in a folder, not named, that are the result of another picture there.
+
+    So they are where results stand beside their pictures. Where results go elsewhere, a picture in their
+    place is one of the user's.
+    """
+    owners = {_place(job.target): job.source for job in jobs if job.target and job.source}
+    beside = {
+        given: folder is None or _real(folder) == _real(given)
+        for given in dict.fromkeys(each.given for each in found.values())
+        if given is not None
+    }
+
+    def is_result(source: Path) -> bool:
+        given = found[source].given
+        owner = owners.get(_place(source)) if given is not None and beside[given] else None
+        return owner is not None and found[owner].given == given and _place(owner) != _place(source)
+
+    return [job for job in jobs if job.source is None or not is_result(job.source)]
+
+
+def _check_collisions(jobs: Iterable[Job]) -> None:
+    """Refuse two jobs whose results would be one file, be it through a link."""
+    taken: dict[str, Job] = {}
+    for job in jobs:
+        if job.target is None:
+            continue
+        place = os.path.normcase(_target_place(job.target))
+        other = taken.setdefault(place, job)
+        if other is not job:
+            raise OutputError(
+                f"{other.name} and {job.name} would both be written to {job.target}; rename one, or choose "
+                "another folder for it"
+            )

@@ -1,0 +1,189 @@
+"""Find the pictures in folders, and tell what else lies there that looks like one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+
+from restore.errors import ImageError
+from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES
+from restore.images.paths import brief, is_folder, name_problem, what_is
+
+OTHER_PICTURES = frozenset(
+    (  # noqa: SIM905  # a list of so many would be long
+        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .apng .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi .jfif "
+        ".jfi .jif .jpe .mpo .dib .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
+        ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
+        # Raw files of cameras
+        ".3fr .ari .arq .arw .bay .cr2 .cr3 .crw .dcr .dcs .dng .erf .fff .gpr .iiq .k25 .kdc .mdc "
+        ".mef .mos .mrw .nef .nrw .orf .pef .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
+    ).split()
+)
+"""Suffixes of pictures that are not read, in lower case; those of `SUFFIXES` are, whatever stands here."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder and in those within it.
+
+    Parameters
+    ----------
+    pictures : files with the suffix of a picture that is read, in natural order (``a2`` before ``a10``).
+    unread : pictures of other kinds (`OTHER_PICTURES`), in the same order.
+    problems : a message for each folder within that cannot be listed.
+    """
+
+    pictures: tuple[Path, ...]
+    unread: tuple[Path, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def list_inputs(
+    paths: Iterable[str | Path], *, recursive: bool = True, ignore: Sequence[str] = ()
+) -> list[Path]:
+    """List files as they are given, and the picture files in folders.
+
+    Parameters
+    ----------
+    paths : files and folders.
+    recursive : whether folders within folders are searched.
+    ignore : patterns of what is left out, as in `is_ignored`.
+
+    Returns
+    -------
+    list of Path
+        Each file once; within a folder in natural order (``a2`` before ``a10``), hidden files and folders
+        left out.
+
+    Raises
+    ------
+    ImageError
+        For a path that does not exist, and for a folder that cannot be listed or has no picture in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a10.png", "a2.jpg", "old.png", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in list_inputs([folder], ignore=["old*"])]
+    ['a2.jpg', 'a10.png']
+    """
+    found: dict[Path, None] = {}
+    for given in paths:
+        if problem := name_problem(given):
+            raise ImageError(f"{brief(given)}: {problem}")
+        path = Path(given)
+        if is_folder(path):
+            listing = survey(path, recursive=recursive, ignore=ignore)
+            if listing.problems:
+                raise ImageError(listing.problems[0])
+            if not listing.pictures:
+                raise ImageError(no_pictures(path, listing.unread))
+            found |= dict.fromkeys(listing.pictures)
+        elif not what_is(path):
+            raise ImageError(f"{path}: no such file or folder; check the name")
+        elif not is_ignored(path.name, ignore):
+            found[path] = None
+    return list(found)
+
+
+def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) -> Listing:
+    """List a folder; what lies in folders within it that cannot be listed does not stop the rest.
+
+    Parameters
+    ----------
+    folder : an existing one. Links to other folders in it are not followed.
+    recursive, ignore : as in `list_inputs`.
+    """
+    problems: list[str] = []
+
+    def refuse(error: OSError) -> None:
+        place = brief(error.filename or folder)
+        problems.append(f"{place}: cannot list the folder ({error.strerror}); check its permissions")
+
+    pictures: list[Path] = []
+    unread: list[Path] = []
+    for here, folders, files in os.walk(folder, onerror=refuse):
+        inside = PurePath(os.path.relpath(here, folder))
+        kept = [name for name in folders if recursive and not name.startswith(".")]
+        folders[:] = sorted(name for name in kept if not is_ignored(inside / name, ignore))
+        for name in files:
+            suffix = PurePath(name).suffix.lower()
+            ours = suffix in FORMAT_OF_SUFFIX
+            if name.startswith(".") or not (ours or suffix in OTHER_PICTURES):
+                continue
+            if not (ignore and is_ignored(inside / name, ignore)):
+                (pictures if ours else unread).append(Path(here, name))
+    return Listing(
+        tuple(sorted(pictures, key=_natural_order)),
+        tuple(sorted(unread, key=_natural_order)),
+        tuple(problems),
+    )
+
+
+def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
+    """Whether a path within a folder is left out: its name, or all of it, fits one of the patterns.
+
+    Parameters
+    ----------
+    path : within the folder that was given.
+    patterns : as shells have them (``*``, ``?``, ``[a-z]``); upper and lower case are the same.
+
+    Examples
+    --------
+    >>> is_ignored("2019/Beach.HEIC", ["*.heic"]), is_ignored("2019/beach.png", ["2019/*"])
+    (True, True)
+    """
+    if not patterns:
+        return False
+    path = PurePath(path)
+    names = {path.name.lower(), path.as_posix().lower()}
+    wanted = [pattern.lower().removeprefix("./").rstrip("/") for pattern in patterns]
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in wanted for name in names)
+
+
+def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
+    """The message for a folder without pictures that are read."""
+    wanted = f"{folder}: expected a folder with pictures ({' '.join(SUFFIXES)}), got"
+    return f"{wanted} {kinds_of(unread)}; convert them first" if unread else f"{wanted} none"
+
+
+def kinds_of(unread: Iterable[Path]) -> str:
+    """Files by kind and number.
+
+    Examples
+    --------
+    >>> kinds_of([Path("a.heic"), Path("b.HEIC"), Path("c.pdf")])
+    '2 .heic, 1 .pdf'
+    """
+    counts = Counter(path.suffix.lower() for path in unread)
+    return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+
+
+def unread_note(unread: Sequence[Path]) -> str:
+    """Say which pictures were not read, and what to do about it.
+
+    Examples
+    --------
+    >>> unread_note([Path("a.heic"), Path("b.heic"), Path("c.pdf")])
+    "not read: 2 .heic, 1 .pdf; convert them first, or pass --ignore '*.heic' --ignore '*.pdf'"
+    """
+    suffixes = dict.fromkeys(path.suffix.lower() for path in unread)
+    ordered = sorted(suffixes, key=lambda suffix: -sum(path.suffix.lower() == suffix for path in unread))
+    options = " ".join(f"--ignore '*{suffix}'" for suffix in ordered)
+    return f"not read: {kinds_of(unread)}; convert them first, or pass {options}"
+
+
+def _natural_order(path: Path) -> list[list[str | int]]:
+    """A key that sorts ``a2`` before ``a10``."""
+    return [
+        [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
+        for name in path.parts
+    ]

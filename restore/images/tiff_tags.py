@@ -1,0 +1,254 @@
+"""Directories of TIFF files: what can be read of their tags, and one page as a file of its own."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+ORDER = {b"II": "<", b"MM": ">"}
+SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+"""field type -> bytes of one value (TIFF 6.0, section 2; from 16 on BigTIFF)"""
+
+MOST_PAGES = 1_000_000
+"""Pages beyond this are not counted: finding them in a damaged file could take minutes."""
+
+MOST_SEGMENTS = 2**22
+"""Strips or tiles that a picture may have."""
+
+SPARE = 2**26
+"""Bytes that a tile may have beyond what its picture needs, since small pictures may have large tiles."""
+
+_WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_REAL = {11: "f", 12: "d"}
+_MOST_ENTRIES = 65535  # in a directory of BigTIFF; others cannot have more
+_PIXELS = {
+    *(256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332),
+    *(338, 339, *range(512, 522), 530, 531),
+}
+_PIXELS_OTHERWISE = {347: (1, 7), 529: (5,), 532: (5, 10), 34675: (1, 7)}  # the profile is needed for CMYK
+
+
+class Entry(NamedTuple):
+    """A tag: its field type, how many values it has, and where they are."""
+
+    kind: int
+    number: int
+    place: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of its values."""
+        return SIZES[self.kind] * self.number
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the directories of a file are laid out. order: of bytes. big: whether it is a BigTIFF."""
+
+    order: str
+    big: bool
+
+    @cached_property
+    def offset(self) -> struct.Struct:
+        """A place in the file."""
+        return struct.Struct(self.order + ("Q" if self.big else "I"))
+
+    @cached_property
+    def number(self) -> struct.Struct:
+        """The number of entries of a directory."""
+        return struct.Struct(self.order + ("Q" if self.big else "H"))
+
+    @cached_property
+    def entry(self) -> struct.Struct:
+        """Tag, field type and count, with the value or its place behind them."""
+        return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
+
+    def end(self, data: bytes, at: int) -> int:
+        """Where the entries of a directory end. Raises ValueError where it is not whole."""
+        head = self.number.size
+        if not 0 < at <= len(data) - head:
+            raise ValueError(f"no directory at byte {at}")
+        (count,) = self.number.unpack_from(data, at)
+        end = at + head + int(count) * self.entry.size
+        if count > _MOST_ENTRIES or end > len(data):
+            raise ValueError(f"the directory at byte {at} is cut off")
+        return end
+
+
+def layout(data: bytes) -> tuple[Layout, int]:
+    """The layout of a file and where its first directory is. Raises ValueError where it is no TIFF."""
+    order = ORDER.get(data[:2])
+    version = struct.unpack(order + "H", data[2:4])[0] if order and len(data) >= 8 else 0
+    if order is None or version not in (42, 43) or (version == 43 and len(data) < 16):
+        raise ValueError(f"expected a TIFF header, got {data[:4]!r}")
+    found = Layout(order, version == 43)
+    return found, int(found.offset.unpack_from(data, 8 if found.big else 4)[0])
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory of a file.
+
+    place: where it is. entries: by tag, the first of each. outside: tags whose values are not in the file, as
+    where it was cut.
+    """
+
+    data: bytes
+    layout: Layout
+    place: int
+    entries: dict[int, Entry]
+    outside: frozenset[int]
+
+    @classmethod
+    def at(cls, data: bytes, layout: Layout, place: int) -> Directory:
+        """Read a directory. Raises ValueError where it is not whole."""
+        shape, end = layout.entry, layout.end(data, place)
+        room = layout.offset.size
+        found: dict[int, Entry] = {}
+        outside: set[int] = set()
+        for start in range(place + layout.number.size, end, shape.size):
+            tag, kind, count, inline = shape.unpack_from(data, start)
+            size = SIZES.get(kind, 0) * count
+            where = start + shape.size - room if size <= room else layout.offset.unpack(inline)[0]
+            if where + size > len(data):
+                outside.add(tag)
+            elif size:
+                found.setdefault(tag, Entry(kind, count, where))
+        return cls(data, layout, place, found, frozenset(outside - found.keys()))
+
+    def numbers(self, tag: int, *, most: int = 64) -> tuple[int, ...]:
+        """The whole numbers of a tag; none where it has another type, or more than ``most``."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in _WHOLE or entry.number > most:
+            return ()
+        return struct.unpack_from(
+            f"{self.layout.order}{entry.number}{_WHOLE[entry.kind]}", self.data, entry.place
+        )
+
+    def number(self, tag: int, missing: int) -> int:
+        """The whole number of a tag; ``missing`` where it is not one such number."""
+        found = self.numbers(tag)
+        return found[0] if len(found) == 1 else missing
+
+    def real(self, tag: int) -> float:
+        """The number of a tag, a ratio in most cases; 0 where it is not one number."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.number != 1:
+            return 0.0
+        if entry.kind == 5:
+            top, bottom = struct.unpack_from(self.layout.order + "2I", self.data, entry.place)
+            return top / bottom if bottom else 0.0
+        letter = (_WHOLE | _REAL).get(entry.kind)
+        return float(
+            struct.unpack_from(self.layout.order + letter, self.data, entry.place)[0] if letter else 0
+        )
+
+    def body(self, tag: int, kinds: tuple[int, ...] = (1, 7)) -> bytes:
+        """The bytes of a tag; none where it has another type than ``kinds``."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in kinds:
+            return b""
+        return self.data[entry.place : entry.place + entry.size]
+
+    def alone(self, **further: int) -> bytes:
+        """A file with this page alone, and only those of its tags that the pixels need.
+
+        So that decoders neither stumble over the others nor read them.
+
+        Parameters
+        ----------
+        further : a tag, as ``t338``, and the number to put in its place.
+        """
+        own = self.layout
+        put = {int(name[1:]): number for name, number in further.items()}
+        kept: dict[int, bytes] = {}
+        for tag, entry in self.entries.items():
+            known = tag in _PIXELS and entry.kind in _WHOLE
+            if tag not in put and (known or entry.kind in _PIXELS_OTHERWISE.get(tag, ())):
+                value = self.data[entry.place :][: entry.size] if entry.size <= own.offset.size else None
+                inline = own.offset.pack(entry.place) if value is None else value
+                kept[tag] = own.entry.pack(tag, entry.kind, entry.number, inline)
+        for tag, number in put.items():
+            kept[tag] = own.entry.pack(tag, 3, 1, struct.pack(own.order + "H", number))
+        head = self.data[: 16 if own.big else 8]
+        at = len(self.data) + len(self.data) % 2
+        start = head[: -own.offset.size] + own.offset.pack(at)
+        body = own.number.pack(len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + own.offset.pack(0)
+        return b"".join([start, memoryview(self.data)[len(head) :], bytes(at - len(self.data)), body])
+
+
+def page(data: bytes, number: int) -> tuple[Directory, int]:
+    """A page of a file, and the number of pages, counted to ``MOST_PAGES``.
+
+    The chain of pages ends where it comes back to itself or leaves the file.
+
+    Raises
+    ------
+    ValueError
+        Where this is no TIFF file, and for a page that is not whole or not there.
+    """
+    own, at = layout(data)
+    places: dict[int, None] = {}
+    first = at
+    while at and at not in places and len(places) < MOST_PAGES:
+        try:
+            end = own.end(data, at)
+        except ValueError:
+            break
+        places[at] = None
+        at = own.offset.unpack_from(data, end)[0] if end + own.offset.size <= len(data) else 0
+    if number == 0:
+        return Directory.at(data, own, first), len(places)
+    if number >= len(places):
+        raise ValueError(f"no page {number + 1}, the file has {len(places)}")
+    return Directory.at(data, own, list(places)[number]), len(places)
+
+
+def check_segments(own: Directory) -> None:
+    """Refuse a page whose pixels are not all in the file, or claim more than a picture of its size can have.
+
+    Such files are cut, damaged, or made to fill the memory.
+
+    Raises
+    ------
+    ValueError
+    """
+    w, h, samples = own.number(256, 0), own.number(257, 0), own.number(277, 1)
+    bits = max(own.numbers(258), default=1)
+    raw = w * h * samples * bits // 8
+    if own.outside & _PIXELS:
+        raise ValueError("what tells of the pixels is cut off")
+    for tag in (273, 279, 324, 325):
+        entry = own.entries.get(tag)
+        if entry is not None and entry.number > min(MOST_SEGMENTS, w * h * samples):
+            raise ValueError(f"{entry.number} strips or tiles for {w}x{h} pixels")
+    tile = own.number(322, 0) * own.number(323, 0) * samples * bits // 8
+    if tile > 2 * raw + SPARE:
+        raise ValueError(f"tiles of {tile} bytes for pixels of {raw}")
+    for pair in ((273, 279), (324, 325)):
+        places, sizes = (own.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
+        if not sizes and len(places) == 1:  # one strip may do without
+            sizes = (raw if own.number(259, 1) == 1 else 1,)
+        if any(place + size > len(own.data) for place, size in zip(places, sizes, strict=False)):
+            raise ValueError("parts of the pixels are missing")
+        if sum(sizes) > 2 * (raw + len(own.data)):
+            raise ValueError(f"strips or tiles of {sum(sizes)} bytes for pixels of {raw}")
