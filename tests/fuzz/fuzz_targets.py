@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import io
 import os
 import struct
@@ -97,33 +98,25 @@ def read_mask(data: bytes) -> None:
 
 
 def read_exif(data: bytes) -> None:
-    """Each function alone, as `Picture` takes EXIF from anywhere; then how they go together."""
-    functions: list[Callable[[], Any]] = [
-        lambda: exif.comment(data),
-        lambda: exif.tree(data),
-        lambda: exif.number_of(data, 0x112),
-        lambda: exif.without_thumbnail(data),
-        lambda: exif.patched(data, {0x112: 1, 0x100: 70_000}),
-        lambda: exif.with_comment(data, "a note"),
+    """Each function alone, as `Picture` takes EXIF from anywhere; what is usable changes as promised."""
+    for function in (exif.comment, exif.tree):
+        function(data)
+    usable = bool(data) and exif.usable(data)
+    changes: list[Callable[[bytes], Any]] = [
+        lambda block: exif.number_of(block, 0x112),
+        lambda block: len(exif.without_thumbnail(block)) == len(data),
+        lambda block: len(exif.patched(block, {0x112: 1, 0x100: 70_000})) == len(data),
+        lambda block: exif.with_comment(block, "a note"),
     ]
-    found = [_tried(function) for function in functions]
-    _, _, _, bare, changed, noted = found
-    for same in (bare, changed):
-        assert same is None or len(same) == len(data), "the length has changed"
-    if changed is not None:
-        assert exif.number_of(changed, 0x112) in (0, 1)
-    if noted is not None:
+    for change in changes:
+        with contextlib.suppress(*(() if usable else (ValueError, struct.error))):
+            assert change(data) is not False, "the length has changed"
+    if usable and exif.comment(data) is not None:
+        noted = exif.with_comment(data, "a note")
         assert exif.comment(noted) == "a note"
-        assert len(exif.with_comment(noted, "a note")) == len(noted), "a comment is not replaced"
+        assert exif.with_comment(noted, "a note") == noted, "a comment is not replaced"
         assert exif.comment(exif.without_comment_from(noted, "note")) == "a"
-
-
-def _tried(function: Callable[[], Any]) -> Any:
-    """What it gives; None where it refuses as its docstring says."""
-    try:
-        return function()
-    except (ValueError, struct.error):
-        return None
+        assert exif.number_of(exif.patched(noted, {0x112: 1}), 0x112) in (0, 1)
 
 
 def read_record(data: bytes) -> None:
@@ -256,8 +249,6 @@ TARGETS = {
 
 def warm(target: Target) -> None:
     """Import what the target needs and run it once, so that no input has to pay for it."""
-    import contextlib
-
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with contextlib.suppress(Exception):
         target.call(next(iter(corpus_of(target).values())))
