@@ -336,10 +336,15 @@ def with_comment(exif: bytes, text: str) -> bytes:
     ----------
     exif : EXIF, or nothing.
     text : the comment; it is stored as ASCII where it can be, else as Unicode.
+
+    Raises
+    ------
+    ValueError, struct.error
+        As `number_of`.
     """
     before = exif or _EMPTY
-    order = ORDER[before[:2]]
     inner, first = number_of(before, _EXIF_DIRECTORY), _first(before)
+    order = ORDER[before[:2]]
     tiff = bytearray(before[: _own_tail(before, inner, first)])
     wide = "utf-16-le" if order == "<" else "utf-16-be"
     body = b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode(wide)
