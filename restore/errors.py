@@ -5,6 +5,7 @@ a message of one line that says what, and what to do; the command line prints it
 
     RestoreError
       ImageError
+        DamagedError
       MaskError
       WeightsError
       ConfigError
@@ -32,6 +33,10 @@ class RestoreError(Exception):
 
 class ImageError(RestoreError):
     """A picture is missing, not a picture, truncated, or holds values that are not numbers."""
+
+
+class DamagedError(ImageError):
+    """A picture file is damaged or cut short; `restore.images.read` has ``damaged`` to read what is there."""
 
 
 class MaskError(RestoreError):

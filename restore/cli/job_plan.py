@@ -161,7 +161,7 @@ def _search(
                 found[given] = _Found()
             continue
         listing = images.survey(given, ignore=ignore)
-        failures += [(str(given), problem) for problem in listing.problems]
+        failures += [(str(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
             found.setdefault(path, _Found(path.relative_to(given), given))

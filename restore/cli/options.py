@@ -44,6 +44,12 @@ OUTPUT = click.option(
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
 
+DAMAGED = switch(
+    "--allow-damaged",
+    help="Restore what is there of files that are damaged or cut short; each is reported, and the exit code "
+    "is 1.",
+)
+
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
 WEIGHTS = click.option(
     "--weights", type=FileName(path_type=Path), metavar="FILE",
@@ -194,6 +200,7 @@ class Settings:
     copies: int | None = None
     trajectory: Path | None = None
     ignore: tuple[str, ...] = ()
+    allow_damaged: bool = False
 
     @property
     def budgeted(self) -> bool:
@@ -276,7 +283,18 @@ def sampler_option(default: str) -> Decorator:
     return late_option("--sampler", type=SAMPLER, late=text)
 
 
-RESTORING_ONE = (OUTPUT, OVERWRITE, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+RESTORING_ONE = (
+    OUTPUT,
+    OVERWRITE,
+    DAMAGED,
+    *BUDGET,
+    SAMPLES,
+    *UNCERTAINTY,
+    TRAJECTORY,
+    CONSISTENCY,
+    ENSEMBLE,
+    *MODEL,
+)
 """Options of every command that restores a picture."""
 
 RESTORING = (OUTPUT, IGNORE, *RESTORING_ONE[1:])

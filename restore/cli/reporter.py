@@ -53,6 +53,11 @@ class Reporter:
         if not self.settings.quiet and not self._draw:
             self._say(f"note: {text}", err=True)
 
+    def warn(self, text: str) -> None:
+        """Print what makes the program end with 1 though a result is written, once for all samples of it."""
+        if not self._draw:
+            self._say(f"warning: {text}", err=True)
+
     def error(self, text: str) -> None:
         self._say(f"error: {text}", err=True)
 

@@ -26,7 +26,7 @@ from restore.cli.reporter import Reporter, on_terminal
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import AlreadyThereError, ImageError, NumbersError, OutputError
+from restore.errors import AlreadyThereError, DamagedError, ImageError, NumbersError, OutputError
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     finally:
         reporter.close()
     tally.failed += len(planned.failures)
-    _finish(tally, reporter, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
+    _finish(tally, runner, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
 
 
 class Runner:
@@ -81,6 +81,7 @@ class Runner:
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._facts: dict[str, Any] = {}
+        self.damaged = 0  # results of damaged files
 
     def restore(self, job: Job) -> None:
         """Restore one picture and write the result. Raises RestoreError."""
@@ -89,8 +90,7 @@ class Runner:
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
         self._check_place(job)
-        data = self.recorder.read_picture(job.source)
-        picture = images.decode(data, name=job.name, finite=self.command.finite)
+        picture = self._decoded(self.recorder.read_picture(job.source), job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = picture.format if job.target is None else images.kind_of(job.target)
         picture, dropped = self._writable(picture, kind, job)
@@ -100,7 +100,7 @@ class Runner:
             for each, name in restored_apart(picture, job.name, kind)
         ]
         self._notes(*plan.notes)
-        images.check_target(job.target, kind, plan.size)
+        images.check_side(kind, plan.size, _target(job))
         if self.settings.dry_run:
             if self.settings.budgeted:
                 self._restored(plan, job)
@@ -117,7 +117,8 @@ class Runner:
         self._write_trajectory(job)  # the picture is safe by now
         if deviation is not None:
             self._write_map(deviation, job)
-        self._report(job, plan, status="done", seconds=round(time.monotonic() - start, 3))
+        status = "damaged" if picture.damage else "done"
+        self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3))
 
     def failed(self, job: Job, message: str) -> None:
         """Report a job that has failed."""
@@ -147,6 +148,20 @@ class Runner:
         self._notes(f"{job.target}: another process has written it meanwhile, which is kept")
         if self.settings.json:
             self.reporter.result("", input=job.name, output=_target(job), status="skipped")
+
+    def _decoded(self, data: bytes, job: Job) -> images.Picture:
+        """Decode a picture, of a damaged file what is there if that is wanted."""
+        allowed = self.settings.allow_damaged
+        try:
+            picture = images.decode(data, name=job.name, finite=self.command.finite, damaged=allowed)
+        except DamagedError as error:
+            raise ImageError(f"{error}, or pass --allow-damaged to restore what is there") from error
+        if picture.damage:
+            self._facts["damage"] = picture.damage
+            self.reporter.warn(
+                f"{job.name}: the file is damaged ({picture.damage}); what is there is restored"
+            )
+        return picture
 
     def _notes(self, *notes: str) -> None:
         for note in notes:
@@ -320,6 +335,7 @@ class Runner:
 
     def _report(self, job: Job, plan: Plan, **more: Any) -> None:
         """Report a job that is done or planned."""
+        self.damaged += "damage" in self._facts
         h, w = plan.size
         target = _target(job)
         about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
@@ -336,10 +352,11 @@ def _target(job: Job) -> str:
 
 
 def _finish(
-    tally: jobs.Tally, reporter: Reporter, count: int, skipped: Sequence[Job], unread: Sequence[Path]
+    tally: jobs.Tally, runner: Runner, count: int, skipped: Sequence[Job], unread: Sequence[Path]
 ) -> None:
     """Report on all jobs and end with the exit code."""
-    settings, kept = reporter.settings, len(skipped) + tally.overtaken
+    reporter, settings, damaged = runner.reporter, runner.settings, runner.damaged
+    kept = len(skipped) + tally.overtaken
     left = count - kept - tally.done - tally.failed
     if tally.interrupted:
         again = "nothing was written"
@@ -350,6 +367,7 @@ def _finish(
         click.get_current_context().exit(CANCELLED)
     if count > 1:
         parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
+        parts += [f"{damaged} of them from damaged files"] if damaged else []
         parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
@@ -360,5 +378,5 @@ def _finish(
         reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
     if unread:
         reporter.unread(unread)
-    if tally.failed or unread:
+    if tally.failed or unread or damaged:
         click.get_current_context().exit(1)

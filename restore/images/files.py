@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from itertools import chain
@@ -11,13 +14,15 @@ from typing import BinaryIO
 
 from restore.errors import ImageError
 from restore.images.formats import MAX_PIXELS, sniffed
-from restore.images.paths import FILE, FOLDER, LOOSE, PIPE, brief, is_handed_over, name_problem, what_is
+from restore.images.paths import FILE, FOLDER, LOOSE, PIPE, brief, name_problem, what_is
 
 MAX_BYTES = 16 * MAX_PIXELS + 2**28
 """Longer files are refused: these are the pixels of the largest picture as float RGBA, and 256 MiB beside."""
 
+PIPE_WAIT = 5.0
+"""Seconds in which something must begin to write into a named pipe."""
+
 _HEAD, _CHUNK = 64, 2**20
-_HINTS = {FOLDER: "name a file in it", LOOSE: "mend the link", PIPE: "pass - to read from a pipe"}
 
 Start = Callable[[bytes], object]
 """looks at the first bytes of a file, and raises ImageError where they are not what was expected"""
@@ -26,8 +31,7 @@ Start = Callable[[bytes], object]
 def read_bytes(path: str | Path, *, start: Start | None = None) -> bytes:
     """Read a file as it is.
 
-    Devices, sockets and named pipes are refused, without waiting; pipes that a shell hands over, as
-    ``<(command)``, are read.
+    Devices and sockets are refused, without waiting. From a named pipe is read what is written into it.
 
     Parameters
     ----------
@@ -37,24 +41,23 @@ def read_bytes(path: str | Path, *, start: Start | None = None) -> bytes:
     Raises
     ------
     ImageError
-        Where the file is missing, cannot be read, is no file or pipe, or has more than ``MAX_BYTES``.
+        Where the file is missing, cannot be read, is no file, or has more than ``MAX_BYTES``.
     """
     if problem := name_problem(path):
         raise ImageError(f"{brief(path)}: {problem}")
     path, kind = Path(path), what_is(path)
-    if kind not in (FILE, "") and not (kind == PIPE and is_handed_over(path)):  # reading it might never end
-        hint = _HINTS.get(kind, "name a plain file")
+    if kind not in (FILE, PIPE, ""):  # for the last, opening it says why it cannot be
+        hint = {FOLDER: "name a file in it", LOOSE: "mend the link"}.get(kind, "name a plain file")
         raise ImageError(f"{path}: expected a picture file, got {kind}; {hint}")
     try:
-        nonblocking = getattr(os, "O_NONBLOCK", 0)
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | nonblocking
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
-            if nonblocking:
-                os.set_blocking(file.fileno(), True)  # only opening a pipe must not wait
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:  # empty, a pipe, or made as it is read, as those in /proc
+            there = os.fstat(file.fileno())
+            if stat.S_ISFIFO(there.st_mode):
+                return _gathered(_written(file.fileno(), str(path)), str(path), start)
+            if there.st_size == 0:  # empty, or made as it is read, as those in /proc
                 return _gathered(iter(lambda: file.read(_CHUNK), b""), str(path), start)
-            return _regular(file, size, str(path), start)
+            return _regular(file, there.st_size, str(path), start)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file; check the name") from error
     except OSError as error:
@@ -137,3 +140,25 @@ def _check_length(size: int, name: str) -> None:
         raise ImageError(
             f"{name}: expected a picture of at most {MAX_BYTES / 1e9:.1f} GB, got more; crop or downscale it"
         )
+
+
+def _written(pipe: int, name: str) -> Iterator[bytes]:
+    """What is written into a pipe, opened without waiting, until its writers close it."""
+    patience = time.monotonic() + PIPE_WAIT
+    begun = False
+    while True:
+        try:
+            chunk = os.read(pipe, _CHUNK)
+        except BlockingIOError:  # somebody is there, but has not written yet
+            begun = True
+            select.select([pipe], [], [], 1.0)
+            continue
+        if chunk:
+            begun = True
+            yield chunk
+        elif begun:
+            return
+        elif time.monotonic() > patience:
+            raise ImageError(f"{name}: nothing was written into this pipe for {PIPE_WAIT:g} s; name a file")
+        else:
+            time.sleep(0.02)

@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from restore.errors import ImageError
-from restore.images.formats import FORMAT_OF_SUFFIX, SUFFIXES
-from restore.images.paths import brief, is_folder, name_problem, what_is
+from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
+from restore.images.paths import FILE, LOOSE, brief, is_folder, name_problem, what_is
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
@@ -25,7 +25,7 @@ OTHER_PICTURES = frozenset(
         ".mef .mos .mrw .nef .nrw .orf .pef .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
     ).split()
 )
-"""Suffixes of pictures that are not read, in lower case; those of `SUFFIXES` are, whatever stands here."""
+"""Suffixes of pictures that are not read, in lower case; those of `FORMAT_OF_SUFFIX` are, whatever stands here."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Listing:
     ----------
     pictures : files with the suffix of a picture that is read, in natural order (``a2`` before ``a10``).
     unread : pictures of other kinds (`OTHER_PICTURES`), in the same order.
-    problems : a message for each folder within that cannot be listed.
+    problems : each folder within that cannot be listed, and each file that is none but a pipe, a socket or a
+        device, with a message.
     """
 
     pictures: tuple[Path, ...]
     unread: tuple[Path, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[tuple[Path, str], ...] = ()
 
 
 def list_inputs(
@@ -64,7 +65,8 @@ def list_inputs(
     Raises
     ------
     ImageError
-        For a path that does not exist, and for a folder that cannot be listed or has no picture in it.
+        For a path that does not exist, and for a folder that cannot be listed, has no picture in it, or has
+        a pipe or device with the name of one.
 
     Examples
     --------
@@ -83,7 +85,7 @@ def list_inputs(
         if is_folder(path):
             listing = survey(path, recursive=recursive, ignore=ignore)
             if listing.problems:
-                raise ImageError(listing.problems[0])
+                raise ImageError(listing.problems[0][1])
             if not listing.pictures:
                 raise ImageError(no_pictures(path, listing.unread))
             found |= dict.fromkeys(listing.pictures)
@@ -102,11 +104,12 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
     folder : an existing one. Links to other folders in it are not followed.
     recursive, ignore : as in `list_inputs`.
     """
-    problems: list[str] = []
+    problems: list[tuple[Path, str]] = []
 
     def refuse(error: OSError) -> None:
-        place = brief(error.filename or folder)
-        problems.append(f"{place}: cannot list the folder ({error.strerror}); check its permissions")
+        place = Path(error.filename or folder)
+        reason = f"cannot list the folder ({error.strerror}); check its permissions"
+        problems.append((place, f"{brief(place)}: {reason}"))
 
     pictures: list[Path] = []
     unread: list[Path] = []
@@ -119,8 +122,15 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
             ours = suffix in FORMAT_OF_SUFFIX
             if name.startswith(".") or not (ours or suffix in OTHER_PICTURES):
                 continue
-            if not (ignore and is_ignored(inside / name, ignore)):
-                (pictures if ours else unread).append(Path(here, name))
+            path = Path(here, name)
+            if is_ignored(inside / name, ignore):
+                continue
+            if (kind := what_is(path)) not in (FILE, LOOSE, ""):  # reading it might never end
+                problems.append(
+                    (path, f"{path}: expected a picture file, got {kind}; remove it from the folder")
+                )
+            else:
+                (pictures if ours else unread).append(path)
     return Listing(
         tuple(sorted(pictures, key=_natural_order)),
         tuple(sorted(unread, key=_natural_order)),
@@ -151,7 +161,7 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
 
 def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
     """The message for a folder without pictures that are read."""
-    wanted = f"{folder}: expected a folder with pictures ({' '.join(SUFFIXES)}), got"
+    wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
     return f"{wanted} {kinds_of(unread)}; convert them first" if unread else f"{wanted} none"
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_EXIF = 65000  # bytes, in a JPEG file
+MOST_PROFILE = 64 * 2**20
+"""Bytes of a compressed ICC profile or XMP in a PNG file; longer ones are dropped, with a note."""
+
 MAX_PIXELS = 500_000_000
 """Pictures with more pixels than this are refused before they are decoded."""
 
@@ -54,11 +57,15 @@ FORMATS = {
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-    ".bmp": "bmp",
+    ".bmp": "bmp", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
+    ".dib": "bmp",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 """File name endings that can be read and written, in lower case."""
+
+USUAL_SUFFIXES = SUFFIXES[:7]
+"""Those that messages name."""
 
 
 def sniffed(data: bytes, name: str) -> str:
@@ -157,7 +164,9 @@ def kind_of(path: Path) -> str:
     kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
-        raise OutputError(f"{path}: expected a suffix out of {' '.join(SUFFIXES)}, got {got}; rename it")
+        raise OutputError(
+            f"{path}: expected a suffix out of {' '.join(USUAL_SUFFIXES)}, got {got}; rename it"
+        )
     return kind
 
 
@@ -194,8 +203,11 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     if picture.extra is not None:
         changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name) if form.extra else None
         notes += [] if form.extra else [_dropped(picture.extra.shape[2])]
-    # In JPEG each must fit into one segment.
-    limits = {"exif": MOST_EXIF, "xmp": 65000} if kind == "jpeg" else {}
+    # In JPEG each must fit into one segment, the profile into 255; more of a profile in PNG is not read back.
+    limits = {
+        "jpeg": {"exif": MOST_EXIF, "xmp": 65000, "icc": 255 * 65519},
+        "png": {"icc": MOST_PROFILE},
+    }.get(kind, {})
     for field, title in (("exif", "EXIF"), ("icc", "ICC profile"), ("xmp", "XMP"), ("dpi", "dpi")):
         value = getattr(picture, field)
         if value and field not in form.metadata:

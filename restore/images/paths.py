@@ -97,8 +97,3 @@ def is_empty(path: str | Path) -> bool:
     """Whether there is a plain file of 0 bytes, as a process that is killed may leave it."""
     status = status_of(path)
     return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == 0
-
-
-def is_handed_over(path: str | Path) -> bool:
-    """Whether a path stands for an open stream of this process, as ``<(command)`` of a shell does."""
-    return os.fspath(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/"))

@@ -40,6 +40,7 @@ class Picture:
     pages : number of pictures in the file, of which this is one.
     coding : how a JPEG was compressed; None for other files and for colours that are not YCbCr.
     notes : what the user should know about how the file was read.
+    damage : what is wrong with the file, where it was read as far as it goes; empty for a whole one.
 
     Raises
     ------
@@ -70,6 +71,7 @@ class Picture:
     notes: tuple[str, ...] = ()
     extra: NDArray[Any] | None = None
     meanings: tuple[int, ...] = ()
+    damage: str = ""
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha

@@ -1,29 +1,37 @@
-"""JPEG, WebP, BMP and 8-bit PNG through Pillow."""
+"""JPEG, WebP and BMP through Pillow."""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
-from restore.images.formats import JPEG_QUALITY, check_size, sniffed
+from restore.images.exif import number_of
+from restore.images.formats import JPEG_QUALITY, MAX_PIXELS, check_size, sniffed
 from restore.images.jpeg_coding import JpegCoding
+from restore.images.jpeg_file import whole_jpeg
 from restore.images.picture import Picture, assembled, channels_of
-from restore.images.png import is_carried, png16_channels, png_chunk, png_chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+_PICTURES = 0xB001  # the number of pictures (CIPA DC-007, tag NumberOfImages)
+_MORE_WEBP = 2**20  # bytes
 
-def decode_with_pillow(data: bytes, name: str) -> Picture:
-    """Decode PNG, JPEG, WebP and BMP.
 
-    The pixels of 16-bit PNG are decoded by OpenCV, since Pillow cuts them to 8 bits.
+def decode_with_pillow(data: bytes, name: str, *, damaged: bool = False) -> Picture:
+    """Decode JPEG, WebP and BMP.
+
+    Parameters
+    ----------
+    data : the bytes of the file.
+    name : what messages call the file.
+    damaged : whether what is missing may be anything: gray in JPEG, black in BMP, smooth in WebP.
 
     Raises
     ------
@@ -31,39 +39,97 @@ def decode_with_pillow(data: bytes, name: str) -> Picture:
         For another format, too large a picture, or a mode other than gray, RGB and CMYK. Damaged files raise
         whatever Pillow raises.
     """
-    from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
     from PIL.Image import DecompressionBombError
 
     kind = sniffed(data, name)
-    openers: dict[str, Callable[..., Any]] = {
-        "png": PngImagePlugin.PngImageFile,
-        "jpeg": JpegImagePlugin.jpeg_factory,
-        "webp": WebPImagePlugin.WebPImageFile,
-        "bmp": BmpImagePlugin.BmpImageFile,
-    }
-    chunks = list(png_chunks(data)) if kind == "png" else []
-    # Opened by its own class, since the size limit of Image.open holds for the whole process.
+    if damaged:
+        data = lengthened(data, kind)
     try:
-        image = openers[kind](BytesIO(data))
+        image = _opened(data, kind)
     except DecompressionBombError as error:  # WebP compares with that limit as it opens
         reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
     check_size(image.width, image.height, name)
-    image.load()
-    deep = bool(chunks) and chunks[0][1][8] == 16
-    channels, notes = (png16_channels(chunks), ()) if deep else channels_of_image(image, name)
+    if kind == "jpeg" and not damaged:
+        image = whole_jpeg(data)
+    else:
+        image.load()
+        if not damaged:
+            check_palette(image)
+    channels, notes = channels_of_image(image, name)
+    icc = image.info.get("icc_profile") or b""
     return assembled(
         channels,
         format=kind,
         exif=image.info.get("exif", b"").removeprefix(b"Exif\0\0"),
-        icc=b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b"",
+        icc=b"" if image.mode == "CMYK" else icc,
         xmp=as_bytes(image.info.get("xmp", b"")),
         dpi=sane_dpi(image.info.get("dpi")),
-        chunks=b"".join(png_chunk(kind, body) for kind, body in chunks if is_carried(kind, body)),
         pages=getattr(image, "n_frames", 1),
         coding=coding_of_file(image) if kind == "jpeg" else None,
-        notes=notes,
+        notes=(*notes, *_not_kept(image)),
     )
+
+
+def _opened(data: bytes, kind: str) -> Any:
+    """The file, its headers read: by its own class, as the size limit of Image.open holds for the process."""
+    from PIL import BmpImagePlugin, JpegImagePlugin, WebPImagePlugin
+
+    openers: dict[str, Callable[..., Any]] = {
+        "jpeg": JpegImagePlugin.JpegImageFile,  # of several pictures in it, the first
+        "webp": WebPImagePlugin.WebPImageFile,
+        "bmp": BmpImagePlugin.BmpImageFile,
+    }
+    return openers[kind](BytesIO(data))
+
+
+def lengthened(data: bytes, kind: str) -> bytes:
+    """A file that is cut short with what its decoder needs to go on: zeros, or an end marker."""
+    if kind == "jpeg":
+        return data + b"\xff\xd9"
+    if kind == "webp":
+        return lengthened_webp(data)
+    image = _opened(data, kind)
+    return data + bytes(4 * min(image.width * image.height + image.height, MAX_PIXELS))
+
+
+def lengthened_webp(data: bytes) -> bytes:
+    """A WebP file whose picture goes on with zeros: the decoder refuses one that ends early.
+
+    An animation stays as it is.
+    """
+    at, out = 12, [b""]
+    while at + 8 <= len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        body = data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+        if kind in (b"VP8 ", b"VP8L", b"ALPH"):
+            body += bytes(len(body) + _MORE_WEBP)
+        elif kind == b"ANMF":
+            return data
+        out.append(kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2))
+    rest = b"WEBP" + b"".join(out)
+    return b"RIFF" + struct.pack("<I", len(rest)) + rest
+
+
+def check_palette(image: Any) -> None:
+    """Raise ValueError where pixels name colours that the palette of the file lacks."""
+    if image.mode == "P" and (palette := image.palette) is not None:
+        last, there = image.getextrema()[1], len(palette.palette) // len(palette.mode)
+        if last >= there:
+            raise ValueError(f"its pixels name colour {last}, its palette has {there}")
+
+
+def _not_kept(image: Any) -> Iterator[str]:
+    """Notes on what else a JPEG holds."""
+    if image.info.get("icc_profile", b"") is None:
+        yield "parts of its ICC profile are missing, it was dropped"
+    try:
+        count = number_of(image.info["mp"], _PICTURES)
+    except (KeyError, ValueError, TypeError, struct.error):
+        return
+    if count > 1:
+        yield f"it holds {count} pictures; all but the first, such as a gain map or a preview, are not kept"
 
 
 def coding_of_file(image: Any) -> JpegCoding | None:

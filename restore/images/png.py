@@ -1,4 +1,4 @@
-"""16-bit PNG, and a writer for every depth (ISO/IEC 15948)."""
+"""The chunks of PNG files, and a writer for every depth (ISO/IEC 15948)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(data: bytes, *, damaged: bool = False) -> Iterator[tuple[bytes, bytes]]:
     """Walk through the chunks of a PNG file, up to IEND.
+
+    Parameters
+    ----------
+    data : the file.
+    damaged : whether to go as far as there are chunks. Of those with a wrong checksum, and the one that is
+        cut, only pixels and what they need are given.
 
     Yields
     ------
@@ -23,19 +29,22 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     Raises
     ------
     ValueError
-        Where a checksum is wrong or the end is missing.
+        Where a checksum is wrong or the end is missing; not with ``damaged``.
     """
     at = 8
-    while at + 12 <= len(data):
+    while at + (8 if damaged else 12) <= len(data):
         (size,) = struct.unpack_from(">I", data, at)
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
-        if data[at + 8 + size : at + 12 + size] != struct.pack(">I", zlib.crc32(kind + body)):
+        whole = data[at + 8 + size : at + 12 + size] == struct.pack(">I", zlib.crc32(kind + body))
+        if not whole and not damaged:
             raise ValueError(f"the {kind!r} chunk at byte {at} is damaged")
-        yield kind, body
+        if whole or kind in (b"IHDR", b"PLTE", b"IDAT"):
+            yield kind, body
         if kind == b"IEND":
             return
         at += 12 + size
-    raise ValueError("the end is missing")
+    if not damaged:
+        raise ValueError("the end is missing")
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
@@ -58,42 +67,6 @@ def is_carried(kind: bytes, body: bytes) -> bool:
     """Whether a chunk of text or colour goes from PNG to PNG untouched. XMP has a field of its own."""
     carried = (b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP")
     return kind in carried and not body.startswith(b"XML:com.adobe.xmp\0")
-
-
-def png16_channels(chunks: list[tuple[bytes, bytes]]) -> NDArray[Any]:
-    """The channels of a 16-bit PNG.
-
-    Parameters
-    ----------
-    chunks : type and body of all chunks.
-
-    Returns
-    -------
-    array ``(h, w, c)``
-        uint16, c from 1 to 4; a transparent colour has become alpha.
-
-    Raises
-    ------
-    ValueError
-        Where the pixels cannot be decoded.
-    """
-    import cv2
-    import numpy as np
-
-    # Only what the pixels need: the decoder prints warnings about metadata.
-    needed = b"".join(png_chunk(kind, body) for kind, body in chunks if kind in (b"IHDR", b"IDAT", b"IEND"))
-    data = np.frombuffer(b"\x89PNG\r\n\x1a\n" + needed, np.uint8)
-    decoded: Any = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16:
-        raise ValueError("the 16-bit pixels cannot be decoded")
-    decoded = decoded if decoded.ndim == 3 else decoded[..., None]
-    order = {0: [0], 2: [2, 1, 0], 4: [0, -1], 6: [2, 1, 0, 3]}[chunks[0][1][9]]
-    channels: NDArray[Any] = decoded[..., order]
-    key = dict(chunks).get(b"tRNS")
-    if key is None or len(order) not in (1, 3):
-        return channels
-    clear = (channels == np.frombuffer(key, ">u2", len(order))).all(axis=2, keepdims=True)
-    return np.concatenate([channels, np.where(clear, 0, 65535).astype(np.uint16)], axis=2)
 
 
 def encode_png(picture: Picture) -> bytes:

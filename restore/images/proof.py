@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from restore.errors import OutputError
-from restore.images.formats import check_side
 from restore.images.picture import Picture
 from restore.images.reader import decode
 from restore.images.writer import encode, same_stored
@@ -46,11 +44,10 @@ def writable(
     Examples
     --------
     >>> import numpy as np
-    >>> profile = bytes(16) + b"RGB " + bytes(2**21)
-    >>> picture = Picture(np.zeros((40, 60, 3), np.uint8), icc=profile, dpi=(72.0, 72.0))
+    >>> picture = Picture(np.zeros((40, 60, 3), np.uint8), chunks=b"no chunk", dpi=(72.0, 72.0))
     >>> kept, notes = writable(picture, "png")
-    >>> kept.icc, kept.dpi, notes
-    (b'', (72.0, 72.0), ['ICC profile is dropped: it cannot be written as PNG'])
+    >>> kept.chunks, kept.dpi, notes
+    (b'', (72.0, 72.0), ['PNG text is dropped: it cannot be written as PNG'])
     """
     reason = _trial(picture, format, finish)
     if not reason:
@@ -68,40 +65,6 @@ def writable(
         if not _trial(more, format, finish):
             bare = more
     return bare, _notes([field for field in there if not getattr(bare, field)], format)
-
-
-def check_target(path: str | Path | None, format: str, size: tuple[int, int]) -> None:
-    """Refuse a result that will not fit its format or cannot have its name.
-
-    Parameters
-    ----------
-    path : the file that will be written; None for standard output.
-    format : png, jpeg, tiff, webp or bmp.
-    size : (h, w) of the result, in pixels.
-
-    Raises
-    ------
-    OutputError
-
-    Examples
-    --------
-    >>> check_target("a.webp", "webp", (17000, 10))
-    Traceback (most recent call last):
-    restore.errors.OutputError: a.webp: WebP ends at 16383 pixels a side, got 10x17000 (w x h); write .png ...
-    """
-    check_side(format, size, f"{format} output" if path is None else str(path))
-    if path is None:
-        return
-    path = Path(path)
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"{path}: cannot write ({reason}); choose another name") from error
-    if path.is_dir():
-        raise OutputError(f"{path}: expected a file name, got a folder; add a name, as {path / 'out.png'}")
 
 
 def _trial(picture: Picture, format: str, finish: Callable[[Picture], Picture] | None) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore.errors import ImageError
+from restore.errors import DamagedError, ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
+from restore.images.png_reader import decode_png
+from restore.images.quiet import quietly
 from restore.images.tiff import decode_tiff
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, *, damaged: bool = False) -> Picture:
     """Read the first picture of a PNG, JPEG, TIFF, WebP or BMP file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
@@ -32,6 +34,7 @@ def read(path: str | Path) -> Picture:
     Parameters
     ----------
     path : the file.
+    damaged : whether a damaged file is read as far as it goes; see `decode`.
 
     Returns
     -------
@@ -39,9 +42,12 @@ def read(path: str | Path) -> Picture:
 
     Raises
     ------
+    DamagedError
+        Where the file is damaged or cut short, also where its decoder would fill in what is missing; not with
+        ``damaged``, where something of it can be read.
     ImageError
-        Where the file is missing, not such a picture, damaged, cut short, larger than ``MAX_PIXELS``, or
-        holds NaN or infinite values.
+        Where the file is missing, not such a picture, larger than ``MAX_PIXELS``, or holds NaN or infinite
+        values.
 
     Examples
     --------
@@ -54,7 +60,7 @@ def read(path: str | Path) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_picture_bytes(path), name=str(path))
+    return decode(read_picture_bytes(path), name=str(path), damaged=damaged)
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -73,7 +79,7 @@ def read_pages(path: str | Path) -> list[Picture]:
     return [replace(picture, pages=1, notes=()) for picture in (first, *rest)]
 
 
-def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True) -> Picture:
+def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damaged: bool = False) -> Picture:
     """Decode a picture that is already in memory, as `read` does.
 
     Parameters
@@ -82,6 +88,8 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True) -> Pic
     name : what messages call the file.
     page : the page of a TIFF, from 0; other files ignore it.
     finite : whether values that are not finite are refused; else that is left to the caller (`check_finite`).
+    damaged : whether a damaged file is read as far as it goes. What is missing is gray in JPEG, black in
+        other formats, and arbitrary in WebP; ``damage`` of the picture says what is wrong with the file.
 
     Returns
     -------
@@ -99,25 +107,48 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True) -> Pic
     >>> data = encode(Picture(np.full((4, 6, 3), 77, np.uint8)), "png")
     >>> decode(data, name="memory").pixels[0, 0].tolist()
     [77, 77, 77]
+    >>> decode(data[:-16], name="memory", damaged=True).damage
+    'the end is missing'
     """
-    decoder = partial(decode_tiff, number=page) if sniffed(data, name) == "tiff" else decode_with_pillow
+    kind = sniffed(data, name)
+    decoders: dict[str, Callable[..., Picture]] = {
+        "tiff": partial(decode_tiff, number=page),
+        "png": decode_png,
+    }
+    decoder = decoders.get(kind, decode_with_pillow)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about odd metadata, which is either repaired below or does not matter here.
-            warnings.simplefilter("ignore")
-            picture = decoder(data, name)
+        picture = _decoded(decoder, data, name)
+    except DamagedError as error:
+        if not damaged:
+            raise
+        reason = str(error.__cause__)
+        try:
+            picture = _decoded(decoder, data, name, damaged=True)
+        except DamagedError:
+            raise ImageError(
+                f"{name}: expected a picture, got a damaged file of which nothing can be read ({reason}); "
+                "get a fresh copy"
+            ) from error
+        picture = replace(picture, damage=reason)
+    if finite:
+        check_finite(picture, name)
+    return _upright(picture)
+
+
+def _decoded(decoder: Callable[..., Picture], data: bytes, name: str, **options: Any) -> Picture:
+    """What a decoder makes of a file. Raises DamagedError for all that it may raise."""
+    try:
+        with quietly():
+            return decoder(data, name, **options)
     except ImageError:
         raise
     except MemoryError as error:
         raise ImageError(f"{name}: not enough memory to open it; downscale or crop it first") from error
     except Exception as error:  # decoders raise anything for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(
+        raise DamagedError(
             f"{name}: expected a whole picture, got a damaged or truncated file ({reason}); get a fresh copy"
-        ) from error
-    if finite:
-        check_finite(picture, name)
-    return _upright(picture)
+        ) from ValueError(reason)
 
 
 def check_finite(picture: Picture, name: str, *, unread: NDArray[np.bool_] | None = None) -> None:

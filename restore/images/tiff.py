@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 import zlib
 from io import BytesIO
@@ -13,15 +12,15 @@ from restore.images.exif import EXTRA_SAMPLES, Fields, directory, exif_of_tiff, 
 from restore.images.formats import check_size
 from restore.images.picture import TOP, Picture, channels_of, meanings_of, split
 from restore.images.pillow import channels_of_image, sane_dpi
+from restore.images.quiet import libtiff_quietly, opencv_quietly
 from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS, of_one_page
+from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
 from restore.images.tiff_tags import Directory, Layout, check_segments, page
 
 if TYPE_CHECKING:
     import tifffile
     from numpy.typing import NDArray
 
-_SILENT = logging.NullHandler()
-"""Without a handler the warnings of tifffile would go to stderr; errors say what matters."""
 
 MOST_CHANNELS = 16
 """Files of more channels than these are refused: they are no photographs."""
@@ -30,7 +29,7 @@ CLASSIC = 2**32 - 2**16
 """Bytes of a file whose places fit into 32 bits, with some to spare; longer ones are BigTIFF."""
 
 
-def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
+def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = False) -> Picture:
     """Decode TIFF, also BigTIFF.
 
     The pixels are decoded by tifffile, or by Pillow and OpenCV where tifffile lacks the codec.
@@ -40,6 +39,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     data : the bytes of the file.
     name : what messages call the file.
     number : the page, from 0; after the first, only those that tifffile decodes by itself.
+    damaged : whether strips and tiles that are missing or damaged are taken as black.
 
     Raises
     ------
@@ -49,20 +49,23 @@ def decode_tiff(data: bytes, name: str, number: int = 0) -> Picture:
     """
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(_SILENT)
     own, pages = page(data, number)
     check_size(own.number(256, 0), own.number(257, 0), name)
-    check_segments(own)
+    if damaged:
+        own, pages = page(lengthened_tiff(data, number), number)
+    check_segments(own, whole=not damaged)
     with tifffile.TiffFile(BytesIO(own.alone())) as tif:
         plain: Any = tif.pages[0]
-        if min(plain.databytecounts, default=0) < 1:  # tifffile would fill the gap with black
-            raise ValueError("parts of the pixels are missing")
+        if not damaged:
+            check_parts(plain, own.data)
         if number and not (_is_tifffiles(plain) and plain.photometric in (0, 1, 2)):
             raise ImageError(
                 f"{name}: beyond the first page only plain gray and RGB are read, uncompressed, PackBits or "
                 f"deflate; got compression {int(plain.compression)}, photometric {int(plain.photometric)}"
             )
-        channels, meanings, notes = _tiff_channels(plain, own, name)
+        if damaged and _is_tifffiles(plain):
+            without_damaged_parts(plain, own.data)
+        channels, meanings, notes = _tiff_channels(plain, own, name, damaged=damaged)
     exif, dropped = exif_of_tiff(own)
     if dropped:
         notes += (f"{dropped} of its tags would be longer than the file and were dropped",)
@@ -84,7 +87,7 @@ Channels = tuple["NDArray[Any]", tuple[int, ...], tuple[str, ...]]
 """channels ``(h, w, c)``, the meanings of those after the colours, and notes"""
 
 
-def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str) -> Channels:
+def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str, *, damaged: bool) -> Channels:
     """The channels of a page, alpha not premultiplied."""
     import numpy as np
 
@@ -96,9 +99,9 @@ def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str) -> Chann
             kind = f"{plain.bitspersample}-bit {depth} photometric {int(plain.photometric or 0)}"
             wanted = "8 or 16 bit integers or floats, gray or RGB"
             raise ImageError(f"{name}: expected {wanted}, got {kind}; convert it first")
-        channels, notes = _tiff_by_pillow(own, name)
+        channels, notes = _tiff_by_pillow(own, name, damaged=damaged)
         return channels, (2,) if channels.shape[2] in (2, 4) else (), notes
-    channels, notes = _decoded(plain, own, name)
+    channels, notes = _decoded(plain, own, name, damaged=damaged)
     meanings = _meanings(plain, own)
     if depth in ("float16", "float64"):
         notes += (f"{depth} is read as float32",)
@@ -111,7 +114,9 @@ def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str) -> Chann
     return channels.astype(channels.dtype.newbyteorder("="), copy=False), meanings, notes
 
 
-def _decoded(plain: tifffile.TiffPage, own: Directory, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _decoded(
+    plain: tifffile.TiffPage, own: Directory, name: str, *, damaged: bool
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The channels ``(h, w, c)`` of a page of whole bytes, gray or RGB, as they are stored; and notes."""
     count, depth = plain.samplesperpixel, "" if plain.dtype is None else plain.dtype.name
     notes: tuple[str, ...] = ()
@@ -125,7 +130,7 @@ def _decoded(plain: tifffile.TiffPage, own: Directory, name: str) -> tuple[NDArr
         kind = f"{count} channels of {depth} with compression {int(plain.compression)}"
         raise ImageError(f"{name}: {kind} are not read; save it uncompressed or with Deflate first")
     elif depth == "uint8":
-        channels, notes = _tiff_by_pillow(own, name)
+        channels, notes = _tiff_by_pillow(own, name, damaged=damaged)
     else:
         channels = _tiff_by_opencv(own, plain)
     channels = channels if channels.ndim == 3 else channels[..., None]
@@ -164,7 +169,7 @@ def _unmultiplied(channels: NDArray[Any], meanings: tuple[int, ...]) -> NDArray[
     return np.concatenate([colour.astype(channels.dtype), channels[..., colours:]], axis=2)
 
 
-def _tiff_by_pillow(own: Directory, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The channels of 8-bit TIFF of every compression and colour model that libtiff knows; and notes."""
     from PIL import ImageFile, TiffImagePlugin
 
@@ -174,23 +179,27 @@ def _tiff_by_pillow(own: Directory, name: str) -> tuple[NDArray[Any], tuple[str,
     further = {"t338": 2} if own.number(277, 1) in (2, 4) and own.number(262, 0) < 3 else {}
     image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further)))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
-    image.load()
+    with libtiff_quietly() as errors:
+        try:
+            image.load()
+        except OSError:
+            if not damaged:
+                raise
+            image.tile = []  # what is decoded so far is all there is
+    # Of some codes that are wrong, as of fax lines, it makes something, and goes on.
+    garbled = [error for error in errors if "Decode: " in error]
+    if garbled and not damaged:
+        raise ValueError(f"the pixel data are garbled; {garbled[0].split(':')[0]}")
     return channels_of_image(image, name)
 
 
 def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
-    import cv2
     import numpy as np
 
-    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
-    level = log.getLogLevel()
-    log.setLogLevel(0)  # the caller says what is wrong with the file
-    try:
-        flat = np.frombuffer(own.alone(), np.uint8)
+    flat = np.frombuffer(own.alone(), np.uint8)
+    with opencv_quietly() as cv2:
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
-    finally:
-        log.setLogLevel(level)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
     if decoded is None or count != plain.samplesperpixel or decoded.dtype != plain.dtype:
         raise ValueError(f"{plain.bitspersample}-bit pixels with compression {plain.compression} not decoded")

@@ -223,10 +223,10 @@ def page(data: bytes, number: int) -> tuple[Directory, int]:
     return Directory.at(data, own, list(places)[number]), len(places)
 
 
-def check_segments(own: Directory) -> None:
+def check_segments(own: Directory, *, whole: bool = True) -> None:
     """Refuse a page whose pixels are not all in the file, or claim more than a picture of its size can have.
 
-    Such files are cut, damaged, or made to fill the memory.
+    Such files are cut, damaged, or made to fill the memory. whole: whether all pixels must be there.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def check_segments(own: Directory) -> None:
         places, sizes = (own.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
         if not sizes and len(places) == 1:  # one strip may do without
             sizes = (raw if own.number(259, 1) == 1 else 1,)
-        if any(place + size > len(own.data) for place, size in zip(places, sizes, strict=False)):
+        if whole and any(place + size > len(own.data) for place, size in zip(places, sizes, strict=False)):
             raise ValueError("parts of the pixels are missing")
         if sum(sizes) > 2 * (raw + len(own.data)):
             raise ValueError(f"strips or tiles of {sum(sizes)} bytes for pixels of {raw}")

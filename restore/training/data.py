@@ -17,7 +17,7 @@ from restore.errors import ConfigError, ImageError
 from restore.images.device_constants import constant
 from restore.training.holes import text_pages
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+SUFFIXES = frozenset(images.SUFFIXES)
 
 
 Turns = Literal["all", "mirrored", "none"]

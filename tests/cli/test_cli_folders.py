@@ -162,9 +162,9 @@ def test_one_bad_input_does_not_stop_the_others(weights: Path) -> None:
     assert (done.exit_code, done.stdout) == (1, "out/a.png\nout/b.png\n")
     assert done.stderr.splitlines() == [
         "error: none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none",
+        "error: in/pipe.png: expected a picture file, got a named pipe; remove it from the folder",
         "error: missing.png: no such file; check the name",
         "error: in/loose.png: expected a picture file, got a link to nothing; mend the link",
-        "error: in/pipe.png: expected a picture file, got a named pipe; pass - to read from a pipe",
         "error: 2 restored, 4 failed (of 6 pictures)",
     ]
 

@@ -160,7 +160,7 @@ def test_one_bad_input_among_several(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(["in"], "out", ending="done")
     assert [job.name for job in planned.jobs] == ["in/a.png", "in/z/d.png"]
     refused = "in/none: cannot list the folder (Permission denied); check its permissions"
-    assert planned.failures == (("in", refused),)
+    assert planned.failures == (("in/none", refused),)
     with pytest.raises(ImageError, match=r"^in/none: cannot list the folder"):
         plan(["in/none"], "out", ending="done")
     assert plan(["in"], "out", ending="done", ignore=["none"]).failures == ()

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -99,12 +100,34 @@ def test_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             read("a.png")
 
 
-def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
     os.mkfifo(tmp_path / "pipe.png")
+    yield tmp_path / "pipe.png"
+
+
+def test_a_pipe_that_nobody_writes_into(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PIPE_WAIT", 0.1)
     start = time.monotonic()
-    with pytest.raises(ImageError, match="got a named pipe; pass - to read from a pipe"):
-        read(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match=r"nothing was written into this pipe for 0.1 s"):
+        read(pipe)
     assert time.monotonic() - start < 2
+
+
+def test_a_pipe_that_is_written_slowly(pipe: Path) -> None:
+    def write() -> None:
+        time.sleep(0.05)
+        with pipe.open("wb", buffering=0) as file:
+            for at in range(0, len(PNG), 30):
+                file.write(PNG[at : at + 30])
+                time.sleep(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert read(pipe).size == (4, 6)
+    finally:
+        writer.join()
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
@@ -112,17 +135,9 @@ def test_what_a_shell_gives_for_a_command() -> None:
     """As in ``restore denoise <(command)``."""
     out, into = os.pipe()
     try:
-
-        def write() -> None:
-            for at in range(0, len(PNG), 30):
-                os.write(into, PNG[at : at + 30])
-                time.sleep(0.01)
-            os.close(into)
-
-        writer = threading.Thread(target=write)
-        writer.start()
+        os.write(into, PNG)
+        os.close(into)
         assert read(f"/dev/fd/{out}").size == (4, 6)
-        writer.join()
     finally:
         os.close(out)
 

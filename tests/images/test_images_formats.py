@@ -32,7 +32,9 @@ from restore.images.writer import write
 
 
 def test_suffixes_are_those_of_the_readme_table() -> None:
-    assert images.SUFFIXES == (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+    common = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+    other = (".apng", ".jpe", ".jfif", ".jif", ".mpo", ".dib")
+    assert common + other == images.SUFFIXES
     assert all(re.fullmatch(r"\.[a-z]+", suffix) for suffix in images.SUFFIXES)
 
 

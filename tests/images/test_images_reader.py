@@ -150,7 +150,10 @@ def test_only_the_first_of_many_pictures_is_used(tmp_path: Path) -> None:
         assert picture.notes == ("the file holds 3 pictures; only the first is used",)
         np.testing.assert_array_equal(picture.pixels, np.asarray(first))
     first.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[second])  # as some cameras do
-    assert (read(tmp_path / "in.jpg").format, read(tmp_path / "in.jpg").pages) == ("jpeg", 2)
+    picture = read(tmp_path / "in.jpg")
+    assert (picture.format, picture.pages) == ("jpeg", 1)  # what is behind the first is no page
+    others = "it holds 2 pictures; all but the first, such as a gain map or a preview, are not kept"
+    assert picture.notes == (others,)
 
 
 def test_a_mask_is_white_from_half_on(tmp_path: Path) -> None:
@@ -228,3 +231,16 @@ def test_inputs_that_are_none(tmp_path: Path) -> None:
         list_inputs([tmp_path / "no/such"])
     with pytest.raises(ImageError, match=r"expected a folder with pictures \(\.png .*\), got none$"):
         list_inputs([tmp_path])
+
+
+def test_what_is_no_file_in_a_folder_is_never_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "notes.txt")
+    with pytest.raises(ImageError, match=r"pipe.png: expected a picture file, got a named pipe; remove it"):
+        list_inputs([tmp_path])
+    assert [path.name for path in list_inputs([tmp_path], ignore=["pipe*"])] == ["a.png"]
+    with pytest.raises(ImageError, match=r"^/dev/zero: expected a picture file, got a device; name a plain"):
+        images.read("/dev/zero")
+    with pytest.raises(ImageError, match=r"^'': expected a file name, got an empty one"):
+        list_inputs([""])

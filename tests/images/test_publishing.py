@@ -190,7 +190,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     day = time.time() - OLD - 60
     for name in (old, marker, *foreign):
         os.utime(tmp_path / name, (day, day))
-    linked = dead.replace(".part", "")[:-1] + "0.part"
+    linked = dead[: -len("0.part")] + ("1.part" if dead.endswith("0.part") else "0.part")
     (tmp_path / linked).symlink_to("photo.part")
     sweep(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
