@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.config_file import read_config
+from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
     Decorator,
@@ -201,6 +202,7 @@ class Settings:
     trajectory: Path | None = None
     ignore: tuple[str, ...] = ()
     allow_damaged: bool = False
+    max_memory: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -284,15 +286,7 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    OUTPUT,
-    OVERWRITE,
-    DAMAGED,
-    *BUDGET,
-    SAMPLES,
-    *UNCERTAINTY,
-    TRAJECTORY,
-    CONSISTENCY,
-    ENSEMBLE,
+    *(OUTPUT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
     *MODEL,
 )
 """Options of every command that restores a picture."""

@@ -18,6 +18,7 @@ from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
+from restore.cli.memory_need import check_memory
 from restore.cli.options import CANCELLED, Settings
 from restore.cli.prior_loader import PriorLoader
 from restore.cli.provenance import Record, history_of, stamped, unstamped
@@ -27,6 +28,7 @@ from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_na
 from restore.cli.uncertainty_map import check_map, write_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import AlreadyThereError, DamagedError, ImageError, NumbersError, OutputError
+from restore.images.memory import limited_to
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -61,7 +63,8 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             runner.refused(name, message)
         if not settings.dry_run:
             jobs.sweep(todo)
-        tally = jobs.run(todo, runner.restore, runner.failed)
+        with limited_to(settings.max_memory):
+            tally = jobs.run(todo, runner.restore, runner.failed)
     finally:
         reporter.close()
     tally.failed += len(planned.failures)
@@ -101,6 +104,7 @@ class Runner:
         ]
         self._notes(*plan.notes)
         images.check_side(kind, plan.size, _target(job))
+        check_memory(plan.task, plan.size, job.name)
         if self.settings.dry_run:
             if self.settings.budgeted:
                 self._restored(plan, job)
@@ -236,6 +240,8 @@ class Runner:
         if choice.unchanged:
             return choice
         prior = self.loader.prior
+        piece = self.settings.tile if prior.device.type == "cpu" else 0
+        check_memory(plan.task, plan.size, job.name, piece=piece)
         self._notes(*plan.cautions(choice, prior))
         if not self.settings.budgeted:
             return choice

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from restore.errors import ImageError
 from restore.images.formats import MAX_PIXELS, sniffed
+from restore.images.memory import check_need
 from restore.images.paths import FILE, FOLDER, LOOSE, PIPE, brief, name_problem, what_is
 
 MAX_BYTES = 16 * MAX_PIXELS + 2**28
@@ -140,6 +141,7 @@ def _check_length(size: int, name: str) -> None:
         raise ImageError(
             f"{name}: expected a picture of at most {MAX_BYTES / 1e9:.1f} GB, got more; crop or downscale it"
         )
+    check_need(size, name, "crop or downscale it, or allow more memory")
 
 
 def _written(pipe: int, name: str) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ OTHER_PICTURES = frozenset(
         ".mef .mos .mrw .nef .nrw .orf .pef .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
     ).split()
 )
-"""Suffixes of pictures that are not read, in lower case; those of `FORMAT_OF_SUFFIX` are, whatever stands here."""
+"""Suffixes of pictures that are not read, in lower case; those in `FORMAT_OF_SUFFIX` are all the same."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def decode_with_pillow(data: bytes, name: str, *, damaged: bool = False) -> Pict
     except DecompressionBombError as error:  # WebP compares with that limit as it opens
         reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
-    check_size(image.width, image.height, name)
+    check_size(image.width, image.height, name, each=len(image.getbands()))
     if kind == "jpeg" and not damaged:
         image = whole_jpeg(data)
     else:

@@ -35,14 +35,18 @@ class Header:
         return cls(w, h, depth, colours, bool(interlace))
 
     @property
+    def bits(self) -> int:
+        """Bits of a pixel."""
+        return self.depth * _SAMPLES[self.colour_type]
+
+    @property
     def passes(self) -> list[tuple[int, int]]:
         """Rows, and bytes of a row with its filter byte, of every pass that has pixels."""
-        bits = self.depth * _SAMPLES[self.colour_type]
         found = []
         for x, y, dx, dy in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
             w, h = -(-(self.width - x) // dx), -(-(self.height - y) // dy)
             if w > 0 and h > 0:
-                found.append((h, 1 + -(-w * bits // 8)))
+                found.append((h, 1 + -(-w * self.bits // 8)))
         return found
 
 

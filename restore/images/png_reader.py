@@ -43,7 +43,7 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
     """
     chunks = list(png_chunks(data, damaged=damaged))
     header = Header.of(chunks)
-    check_size(header.width, header.height, name)
+    check_size(header.width, header.height, name, each=header.bits // 8 or 1)
     pixels = [body for kind, body in chunks if kind == b"IDAT"]
     _check_colours(header, chunks, damaged=damaged)
     reason, neat = png_pixels.checked(header, pixels)

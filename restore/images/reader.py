@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from restore.errors import DamagedError, ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
+from restore.images.memory import limited_to
 from restore.images.picture import TOP, Mask, Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.png_reader import decode_png
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read(path: str | Path, *, damaged: bool = False) -> Picture:
+def read(path: str | Path, *, damaged: bool = False, max_memory: int | None = None) -> Picture:
     """Read the first picture of a PNG, JPEG, TIFF, WebP or BMP file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
@@ -35,6 +37,7 @@ def read(path: str | Path, *, damaged: bool = False) -> Picture:
     ----------
     path : the file.
     damaged : whether a damaged file is read as far as it goes; see `decode`.
+    max_memory : bytes of memory that reading may take; None for 80 % of what is available.
 
     Returns
     -------
@@ -46,8 +49,8 @@ def read(path: str | Path, *, damaged: bool = False) -> Picture:
         Where the file is damaged or cut short, also where its decoder would fill in what is missing; not with
         ``damaged``, where something of it can be read.
     ImageError
-        Where the file is missing, not such a picture, larger than ``MAX_PIXELS``, or holds NaN or infinite
-        values.
+        Where the file is missing, not such a picture, larger than ``MAX_PIXELS``, holds NaN or infinite
+        values, or takes too much memory.
 
     Examples
     --------
@@ -60,7 +63,8 @@ def read(path: str | Path, *, damaged: bool = False) -> Picture:
     >>> picture.format, picture.size, picture.bits, picture.gray
     ('tiff', (4, 6), 16, True)
     """
-    return decode(read_picture_bytes(path), name=str(path), damaged=damaged)
+    with nullcontext() if max_memory is None else limited_to(max_memory):
+        return decode(read_picture_bytes(path), name=str(path), damaged=damaged)
 
 
 def read_pages(path: str | Path) -> list[Picture]:
@@ -107,7 +111,7 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     >>> data = encode(Picture(np.full((4, 6, 3), 77, np.uint8)), "png")
     >>> decode(data, name="memory").pixels[0, 0].tolist()
     [77, 77, 77]
-    >>> decode(data[:-16], name="memory", damaged=True).damage
+    >>> decode(data[:-12], name="memory", damaged=True).damage
     'the end is missing'
     """
     kind = sniffed(data, name)

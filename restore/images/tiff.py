@@ -50,7 +50,9 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     import tifffile
 
     own, pages = page(data, number)
-    check_size(own.number(256, 0), own.number(257, 0), name)
+    deepest = max(own.numbers(258), default=1)
+    each = max(1, own.number(277, 1) * deepest // 8)
+    check_size(own.number(256, 0), own.number(257, 0), name, each=each)
     if damaged:
         own, pages = page(lengthened_tiff(data, number), number)
     check_segments(own, whole=not damaged)

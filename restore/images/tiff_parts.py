@@ -30,13 +30,13 @@ def check_parts(page: Any, data: bytes) -> None:
         return
     tables = page.jpegtables or b""
     for number, (at, count) in enumerate(zip(page.dataoffsets, counts, strict=True)):
-        part = data[at : at + count]
+        part = data[at : at + count] + b"\xff\xd9"  # some leave the end marker out
         try:
             whole_jpeg(tables[:-2] + part[2:] if tables else part)
         except CutShortError as error:
             raise ValueError(f"part {number + 1} of {wanted}: {error}") from error
-        except (OSError, SyntaxError):
-            return  # not as Pillow knows it; what decodes it will tell
+        except Exception:  # not as Pillow knows it; what decodes the page will tell
+            return
 
 
 def lengthened_tiff(data: bytes, number: int) -> bytes:

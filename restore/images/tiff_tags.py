@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -36,6 +38,12 @@ MOST_SEGMENTS = 2**22
 
 SPARE = 2**26
 """Bytes that a tile may have beyond what its picture needs, since small pictures may have large tiles."""
+
+DEFLATE = 1032
+"""Times that Deflate can shrink bytes at most (zlib's documentation)."""
+
+SUSPECT = 2**30
+"""Bytes that a strip or tile may unpack to before it is looked at: ordinary ones are far below."""
 
 _WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _REAL = {11: "f", 12: "d"}
@@ -244,6 +252,11 @@ def check_segments(own: Directory, *, whole: bool = True) -> None:
     tile = own.number(322, 0) * own.number(323, 0) * samples * bits // 8
     if tile > 2 * raw + SPARE:
         raise ValueError(f"tiles of {tile} bytes for pixels of {raw}")
+    _check_places(own, raw, whole=whole)
+
+
+def _check_places(own: Directory, raw: int, *, whole: bool) -> None:
+    """The same for where strips and tiles are. raw: bytes of all pixels."""
     for pair in ((273, 279), (324, 325)):
         places, sizes = (own.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
         if not sizes and len(places) == 1:  # one strip may do without
@@ -252,3 +265,21 @@ def check_segments(own: Directory, *, whole: bool = True) -> None:
             raise ValueError("parts of the pixels are missing")
         if sum(sizes) > 2 * (raw + len(own.data)):
             raise ValueError(f"strips or tiles of {sum(sizes)} bytes for pixels of {raw}")
+        deflate = own.number(259, 1) in (8, 32946)
+        for place, size in zip(places, sizes, strict=False) if deflate else ():
+            with contextlib.suppress(zlib.error):  # what decodes it will tell
+                _check_unpacked(memoryview(own.data)[place : place + size], raw)
+
+
+def _check_unpacked(packed: memoryview, raw: int) -> None:
+    """Refuse Deflate that unpacks to far more than ``raw`` bytes. Raises ValueError, or zlib.error."""
+    if DEFLATE * len(packed) <= SUSPECT + raw:
+        return
+    unpacker, size, most = zlib.decompressobj(), 0, 2 * raw + SPARE
+    for start in range(0, len(packed), 2**16):
+        chunk: bytes | memoryview = packed[start : start + 2**16]
+        while chunk:
+            size += len(unpacker.decompress(chunk, 2**20))
+            chunk = unpacker.unconsumed_tail
+            if size > most:
+                raise ValueError(f"a strip or tile that unpacks to more than {most} bytes")

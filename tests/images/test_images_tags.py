@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+import zlib
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,22 @@ def test_tiles_far_larger_than_the_picture_are_refused() -> None:
     data = tiff_with([(322, 4, 1, 2**20), (323, 4, 1, 2**20)])
     with pytest.raises(ImageError, match="tiles of"):
         decode(data, name="memory")
+
+
+def test_a_strip_that_unpacks_to_far_more_than_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SUSPECT", "SPARE"):
+        monkeypatch.setattr(f"restore.images.tiff_tags.{name}", 1000)
+    bomb = zlib.compress(bytes(2_000_000))
+    data = file_of_tags(0, 4000)
+    data[2000 : 2000 + len(bomb)] = bomb
+    for tag, kind, value in ((259, 3, 8), (273, 4, 2000), (279, 4, len(bomb))):
+        at = data.index(struct.pack("<HHI", tag, kind, 1))
+        data[at + 8 : at + 12] = struct.pack("<I", value)
+    with pytest.raises(ImageError, match="unpacks to more than 1032 bytes"):
+        decode(bytes(data), name="memory")
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.zeros((300, 300), np.uint8), compression="zlib", rowsperstrip=300)
+    assert decode(out.getvalue(), name="memory").size == (300, 300)
 
 
 def test_bigtiff_keeps_its_tags() -> None:

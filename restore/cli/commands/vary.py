@@ -22,9 +22,11 @@ from restore.cli.command import (
     mask_of,
     task_pixels,
 )
+from restore.cli.memory_need import MEMORY
 from restore.cli.options import (
     BUDGET,
     CONSISTENCY,
+    DAMAGED,
     ENSEMBLE,
     IGNORE,
     INPUTS,
@@ -94,7 +96,9 @@ MANY = (
 )  # fmt: skip
 @sampler_option("dpmpp-2m")
 @SEED
-@with_settings(OUTPUT, IGNORE, OVERWRITE, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, *MODEL)
+@with_settings(
+    *(OUTPUT, IGNORE, OVERWRITE, DAMAGED, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY), *MODEL
+)
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.
 
