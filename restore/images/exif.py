@@ -97,10 +97,15 @@ def patched(tiff: bytes, numbers: dict[int, int]) -> bytes:
     -------
     bytes
         Of the same length.
+
+    Raises
+    ------
+    ValueError, struct.error
+        As `number_of`.
     """
+    first, inner = _first(tiff), number_of(tiff, _EXIF_DIRECTORY)
     out, order = bytearray(tiff), ORDER[tiff[:2]]
-    inner = number_of(tiff, _EXIF_DIRECTORY)
-    for at in (_first(tiff), inner) if inner else (_first(tiff),):
+    for at in (first, inner) if inner else (first,):
         for start, tag, kind, number, place in _listed(tiff, at):
             if tag not in numbers:
                 continue
@@ -129,15 +134,24 @@ def usable(tiff: bytes) -> bool:
 
 
 def without_thumbnail(tiff: bytes) -> bytes:
-    """The same bytes with the second directory unlinked and the JPEG that it points to blanked."""
-    out, order = bytearray(tiff), ORDER[tiff[:2]]
+    """The same bytes with the second directory unlinked and the JPEG that it points to blanked.
+
+    Raises
+    ------
+    ValueError, struct.error
+        As `number_of`. A second directory that is damaged is unlinked all the same.
+    """
     _, end = _entries(tiff, _first(tiff))
+    out, order = bytearray(tiff), ORDER[tiff[:2]]
     if end + 4 > len(tiff):
         return tiff
     (second,) = struct.unpack_from(order + "I", tiff, end)
     struct.pack_into(order + "I", out, end, 0)
     if 0 < second <= len(tiff) - 2:
-        entries = _entries(tiff, second)[0]
+        try:
+            entries = _entries(tiff, second)[0]
+        except struct.error:
+            entries = {}
         if 0x201 in entries and 0x202 in entries:
             at, size = (struct.unpack_from(order + "I", tiff, entries[tag][2])[0] for tag in (0x201, 0x202))
             size = max(0, min(size, len(out) - at))
@@ -322,10 +336,15 @@ def with_comment(exif: bytes, text: str) -> bytes:
     ----------
     exif : EXIF, or nothing.
     text : the comment; it is stored as ASCII where it can be, else as Unicode.
+
+    Raises
+    ------
+    ValueError, struct.error
+        As `number_of`.
     """
     before = exif or _EMPTY
-    order = ORDER[before[:2]]
     inner, first = number_of(before, _EXIF_DIRECTORY), _first(before)
+    order = ORDER[before[:2]]
     tiff = bytearray(before[: _own_tail(before, inner, first)])
     wide = "utf-16-le" if order == "<" else "utf-16-be"
     body = b"ASCII\0\0\0" + text.encode() if text.isascii() else b"UNICODE\0" + text.encode(wide)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Chunks = list[tuple[bytes, bytes]]
-_NEEDED = (b"IHDR", b"PLTE", b"tRNS")
 _XMP = b"XML:com.adobe.xmp"
 
 
@@ -52,11 +51,18 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
         raise ValueError(reason)
     if reason or (header.depth == 16 and not neat):  # libpng would print a warning about what is left over
         pixels = [png_pixels.completed(header, pixels)]
-    needed = [(kind, body) for kind, body in chunks if kind in _NEEDED]
-    parts = [*needed, *((b"IDAT", body) for body in pixels), (b"IEND", b"")]
+    # The first of each, as by the specification there is one. What is clear at 16 bits is found here, since
+    # libpng prints what it thinks of such a chunk.
+    first = dict(reversed(chunks))
+    kinds = (b"IHDR",) if header.depth == 16 else (b"IHDR", b"PLTE", b"tRNS")
+    parts = [
+        *((kind, first[kind]) for kind in kinds if kind in first),
+        *((b"IDAT", body) for body in pixels),
+        (b"IEND", b""),
+    ]
     file = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in parts)
     if header.depth == 16:
-        channels = _deep(file, header, dict(chunks).get(b"tRNS"))
+        channels = _deep(file, header, first.get(b"tRNS"))
     else:
         channels = _plain(file, name, damaged=damaged)
     about, notes = _metadata(chunks)
@@ -75,7 +81,7 @@ def _check_colours(header: Header, chunks: Chunks, *, damaged: bool) -> None:
 
     With ``damaged`` a missing palette becomes grays, and a transparent colour that is cut is left out.
     """
-    named = dict(chunks)
+    named = dict(reversed(chunks))
     if header.colour_type == 3:
         palette = named.get(b"PLTE", b"")
         if not damaged and (not palette or len(palette) % 3 or len(palette) > 768):
