@@ -20,16 +20,15 @@ tensors and PIL images as batches), `resize`, `device_constants`; `fingerprints`
 
 from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, kind_of, lossy_notes
 from restore.images.jpeg_coding import JpegCoding
-from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
+from restore.images.masks import Mask, decode_mask, read_mask
+from restore.images.picture import Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
 from restore.images.reader import (
     check_finite,
     decode,
-    decode_mask,
     list_inputs,
     read,
     read_bytes,
-    read_mask,
     read_pages,
 )
 from restore.images.writer import encode, write, write_bytes

@@ -62,7 +62,8 @@ def inpaint(
     mask_means : {'fill', 'keep'}
         What white in the mask means; ``fill`` unless given.
     grow : int
-        Pixels by which the hole is widened first, for masks that leave the edge of a scratch or a letter.
+        Pixels by which the hole is widened first, for masks that leave the edge of a scratch or a letter; 2
+        covers the rim of a soft mask.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
@@ -106,8 +107,8 @@ def inpaint(
     Raises
     ------
     ValueError
-        For options out of range, a method that cannot give the estimate, a mask of another size, and a mask
-        without a single known pixel.
+        For options out of range, a method that cannot give the estimate, a mask of another size, a mask
+        without a single known pixel, and a photograph or coloured drawing in place of a mask.
 
     References
     ----------

@@ -19,7 +19,8 @@ from PIL import Image
 from restore import images
 from restore.errors import ImageError
 from restore.images import formats
-from restore.images.reader import list_inputs, read, read_mask
+from restore.images.masks import read_mask
+from restore.images.reader import list_inputs, read
 
 
 def test_no_such_file(tmp_path: Path) -> None:
