@@ -11,6 +11,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
+from restore.images.colours import gray_as
 from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
@@ -173,6 +174,7 @@ def inpaint(
         inside = batch[piece].to(device), missing[piece].to(device)
         result[piece] = fill_hole(*inside, plan, drawing, begin).to(result)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
+    result = gray_as(result, picture.batch, missing == 0)
     return picture.paste(result, hole)
 
 
