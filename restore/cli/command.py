@@ -208,6 +208,12 @@ def mask_of(path: Path, source: Source) -> images.Mask:
     return found
 
 
+def nothing_white(mask: images.Mask) -> str:
+    """Say that a mask has no white, and what it has."""
+    most = mask.brightest * 255
+    return "nothing in it is white: " + (f"its largest value is {most:.3g} of 255" if most else "it is black")
+
+
 def check_result_size(name: str, size: tuple[int, int], factor: str) -> None:
     """Raise ImageError when a result of ``size`` (h, w) has too many pixels. factor: what to lower."""
     h, w = size

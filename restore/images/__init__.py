@@ -29,18 +29,17 @@ from restore.images.folders import (
 )
 from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, check_side, kind_of, lossy_notes
 from restore.images.jpeg_coding import JpegCoding
+from restore.images.masks import Mask, decode_mask, read_mask
 from restore.images.page_count import page_count
 from restore.images.paths import brief, is_empty, is_folder, name_problem, what_is
-from restore.images.picture import Mask, Picture, at_depth_of, to_tensor
+from restore.images.picture import Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
 from restore.images.proof import writable
 from restore.images.publishing import check_place, sweep
 from restore.images.reader import (
     check_finite,
     decode,
-    decode_mask,
     read,
-    read_mask,
     read_pages,
 )
 from restore.images.writer import encode, write, write_bytes

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from restore.images.masks import doubt_of, values_of
 from restore.images.resize import resize
 
 if TYPE_CHECKING:
@@ -222,7 +223,8 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
     Raises
     ------
     ValueError
-        Where the mask does not have the size of the picture, or holds values out of range.
+        Where the mask does not have the size of the picture, holds values out of range, or looks like a
+        photograph or a coloured drawing.
     TypeError
         For other kinds.
 
@@ -239,8 +241,11 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
         # bfloat16 is unknown to NumPy.
         mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
     elif not isinstance(mask, np.ndarray):
-        mask = np.asarray(mask.convert("L") if hasattr(mask, "convert") else mask)
-    white = torch.from_numpy(np.ascontiguousarray(mask >= _white_level(mask)))
+        mask = _of_pil(mask) if hasattr(mask, "convert") else np.asarray(mask)
+    level = _white_level(mask)
+    if mask.dtype.kind == "u" and level > 1 and (doubt := doubt_of(mask / np.float32(2 * level))):
+        raise ValueError(f"the mask {doubt}")
+    white = torch.from_numpy(np.ascontiguousarray(mask >= level))
     if white.ndim == 3 and white.shape == (*size, 1):
         white = white[..., 0]
     if white.ndim == 2:
@@ -255,6 +260,18 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
             "resize the mask"
         )
     return (white if mask_means == "fill" else ~white).float()
+
+
+def _of_pil(image: Any) -> np.ndarray[Any, Any]:
+    """The values of a mask given as a PIL image. Raises ValueError for a photograph, or one with colours."""
+    if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
+        values = np.asarray(image)
+        return values if values.dtype.kind in "bu" else np.asarray(image.convert("L"))
+    layers = np.asarray(image.convert("RGBA"))
+    value, drawn = values_of(layers[..., :3], layers[..., 3])
+    if doubt := doubt_of(value, drawn):
+        raise ValueError(f"the mask {doubt}")
+    return value
 
 
 def _white_level(mask: np.ndarray[Any, Any]) -> float:

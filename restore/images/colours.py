@@ -1,4 +1,4 @@
-"""Luma and chroma of batches of pictures (ITU-T T.871, the matrix of JPEG)."""
+"""Luma and chroma of batches of pictures (ITU-T T.871, the matrix of JPEG), and pictures without colour."""
 
 from __future__ import annotations
 
@@ -32,3 +32,42 @@ def rgb_of(ycc: Tensor) -> Tensor:
     True
     """
     return torch.einsum("ij,bjhw->bihw", constant(RGB, ycc.device, ycc.dtype).view(3, 3), ycc)
+
+
+def gray_as(result: Tensor, given: Tensor, visible: Tensor | None = None) -> Tensor:
+    """Take the colour out of results of pictures that have none, stored as RGB though they are.
+
+    Parameters
+    ----------
+    result : ``(b, 3, h', w')``.
+    given : ``(b, 3, h, w)``, the pictures that were restored.
+    visible : bool ``(b, 1, h, w)``, where they are read; None for everywhere.
+
+    Returns
+    -------
+    Tensor
+        ``(b, 3, h', w')``: the mean of the channels where red, green and blue of all that is read are equal.
+
+    Examples
+    --------
+    >>> tinted = torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1)
+    >>> gray_as(tinted, torch.ones(1, 3, 2, 2)).flatten()
+    tensor([0.5000, 0.5000, 0.5000])
+    >>> bool((gray_as(tinted, tinted) == tinted).all())
+    True
+    """
+    return torch.where(are_gray(given, visible).to(result.device), result.mean(1, keepdim=True), result)
+
+
+def are_gray(given: Tensor, visible: Tensor | None = None) -> Tensor:
+    """Which pictures ``(b, 3, h, w)`` have no colour where they are read, bool ``(b, 1, 1, 1)``.
+
+    Examples
+    --------
+    >>> are_gray(torch.tensor([0.5, 0.5, 0.5]).view(1, 3, 1, 1)).item()
+    True
+    """
+    equal = (given == given[:, :1]).all(1, keepdim=True)
+    if visible is not None:
+        equal = equal | ~visible.to(equal.device)
+    return equal.flatten(1).all(1).view(-1, 1, 1, 1)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from restore.images.jpeg_coding import JpegCoding
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -127,20 +126,6 @@ class Picture:
             raise TypeError(f"pixels must be {self.pixels.dtype} as before, got {pixels.dtype}")
         extra = self.extra if pixels.shape == self.pixels.shape else None
         return replace(self, pixels=pixels, alpha=self.alpha if alpha is None else alpha, extra=extra)
-
-
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """A mask file.
-
-    Parameters
-    ----------
-    white : where the mask is white, bool ``(h, w)``.
-    gray_fraction : share of pixels that are neither nearly black nor nearly white, 0 to 1.
-    """
-
-    white: NDArray[np.bool_]
-    gray_fraction: float
 
 
 def to_tensor(picture: Picture) -> Tensor:

@@ -1,4 +1,4 @@
-"""Read pictures and masks from files and bytes."""
+"""Read pictures from files and bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from restore.images.exif import ORIENTATION, number_of, patched, usable, without
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
 from restore.images.memory import limited_to
-from restore.images.picture import TOP, Mask, Picture
+from restore.images.picture import Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.png_reader import decode_png
 from restore.images.quiet import quietly
@@ -238,60 +238,3 @@ def turned(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (2, 3, 6, 7):
         array = array[:, ::-1]
     return np.ascontiguousarray(array)
-
-
-def read_mask(path: str | Path) -> Mask:
-    """Read a picture as a mask.
-
-    A mask is white at half of the full scale or more. A picture of integers up to 1 counts as one of zeros
-    and ones: 1 is white, as in a mask given as an array. A mask drawn on a layer of one colour is taken from
-    its alpha channel; otherwise the value is the mean of r, g and b times alpha, so that clear pixels are
-    black.
-
-    Parameters
-    ----------
-    path : the file.
-
-    Returns
-    -------
-    Mask
-
-    Raises
-    ------
-    ImageError
-        As `read`.
-    """
-    return decode_mask(read_picture_bytes(path), name=str(path))
-
-
-def decode_mask(data: bytes, *, name: str) -> Mask:
-    """Decode a mask that is already in memory, as `read_mask` does.
-
-    Parameters
-    ----------
-    data : the bytes of the file.
-    name : what messages call the file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from restore.images import encode
-    >>> drawing = np.array([[0, 127, 128, 255]], np.uint8)[..., None].repeat(3, axis=2)
-    >>> mask = decode_mask(encode(Picture(drawing), "png"), name="memory")
-    >>> mask.white.tolist(), mask.gray_fraction
-    ([[False, False, True, True]], 0.5)
-    """
-    import numpy as np
-
-    picture = decode(data, name=name)
-    top = np.float32(TOP[picture.pixels.dtype.name])
-    brightest = picture.pixels.max()
-    full = brightest if brightest == 1 and picture.bits < 32 else top
-    value = picture.pixels.mean(axis=2, dtype=np.float32) / full
-    if picture.alpha is not None:
-        one_colour = bool((picture.pixels == picture.pixels[0, 0]).all())
-        alpha = picture.alpha.astype(np.float32) / top
-        value = alpha if one_colour and np.ptp(alpha) > 0 else value * alpha
-    near = 16 / 255  # JPEG ringing on a black and white drawing stays mostly within this
-    between = (value > near) & (value < 1 - near)
-    return Mask(white=value >= 0.5, gray_fraction=float(between.mean()))

@@ -9,6 +9,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
+from restore.images.colours import gray_as
 from restore.images.jpeg_coding import LUMA, JpegCoding, coding_of
 from restore.inverse.catalogue import solvers
 from restore.inverse.jpeg import Jpeg, as_coded, upright
@@ -117,7 +118,7 @@ def dejpeg(
         answer = _blind(y, prior)
         if progress is not None:
             progress(1, 1)
-        return picture.like_original(answer)
+        return picture.like_original(gray_as(answer, picture.batch, picture.visible))
     coding = coding or _coding_of(image, quality)
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
@@ -127,7 +128,7 @@ def dejpeg(
         progress(1, 1 + plan.steps)
     rest = part_of(progress, 1, 0)
     x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, rest, first=first)
-    return picture.like_original(upright(x, coding.turn))
+    return picture.like_original(gray_as(upright(x, coding.turn), picture.batch, picture.visible))
 
 
 def _for_tables(plan: Plan, estimate: Estimate, coding: JpegCoding, start: float | None) -> Plan:

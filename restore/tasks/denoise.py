@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
-from restore.images.colours import rgb_of, ycc_of
+from restore.images.colours import gray_as, rgb_of, ycc_of
 from restore.images.value_range import Range, merged
 from restore.noise.estimate import estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
@@ -163,7 +163,7 @@ def denoise(
     if not changed or not any(amounts):
         return picture.unchanged()
     results = [one if after is None else after for one, after in zip(given, found, strict=True)]
-    whole = _mixed(source, torch.stack(_alike(results)), amounts)
+    whole = gray_as(_mixed(source, torch.stack(_alike(results)), amounts), picture.batch, picture.visible)
     if picture.visible is not None:
         whole = torch.where(picture.visible.to(whole.device), whole, picture.batch.to(whole))
     return picture.like_original(whole)

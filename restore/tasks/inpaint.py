@@ -11,6 +11,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
+from restore.images.colours import gray_as
 from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
@@ -62,7 +63,8 @@ def inpaint(
     mask_means : {'fill', 'keep'}
         What white in the mask means; ``fill`` unless given.
     grow : int
-        Pixels by which the hole is widened first, for masks that leave the edge of a scratch or a letter.
+        Pixels by which the hole is widened first, for masks that leave the edge of a scratch or a letter; 2
+        covers the rim of a soft mask.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
@@ -106,8 +108,8 @@ def inpaint(
     Raises
     ------
     ValueError
-        For options out of range, a method that cannot give the estimate, a mask of another size, and a mask
-        without a single known pixel.
+        For options out of range, a method that cannot give the estimate, a mask of another size, a mask
+        without a single known pixel, and a photograph or coloured drawing in place of a mask.
 
     References
     ----------
@@ -172,6 +174,7 @@ def inpaint(
         inside = batch[piece].to(device), missing[piece].to(device)
         result[piece] = fill_hole(*inside, plan, drawing, begin).to(result)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
+    result = gray_as(result, picture.batch, missing == 0)
     return picture.paste(result, hole)
 
 

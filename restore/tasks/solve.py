@@ -12,6 +12,7 @@ from restore.diffusion.samplers import Sampler, run_updates
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma, network_calls
 from restore.images.canvas import Picture, canvas, in_colour
+from restore.images.colours import gray_as
 from restore.inverse import catalogue as solver_catalogue
 from restore.inverse import operators
 from restore.inverse.build import Building, chain_of
@@ -132,7 +133,10 @@ def solve(
     y = operators.Gray(size, batch.device).forward(batch) if degradation.y_shape[0] == 1 else batch
     problem = Problem(y, degradation, from_255(sigma))
     x = solve_problem(problem, plan, seeded_rng(seed), prior, progress)
-    return picture.like_original(operators.without_margin(x, degradation))
+    x = operators.without_margin(x, degradation)
+    if degradation.y_shape[0] > 1:  # else colours are what was lost
+        x = gray_as(x, picture.batch, picture.visible)
+    return picture.like_original(x)
 
 
 def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:

@@ -11,6 +11,7 @@ from restore.diffusion.progress import part_of, part_progress, twice, with_progr
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma
 from restore.images.canvas import Picture, canvas
+from restore.images.colours import gray_as
 from restore.images.resize import resize
 from restore.inverse.guidance import enforce, half_quadratic_splitting
 from restore.inverse.operators import Resize
@@ -139,6 +140,7 @@ def upscale(
             result, size, chosen, steps, guidance, drawing, part_progress(progress, number, len(sizes)),
             consistent=consistent,
         )  # fmt: skip
+    result = gray_as(result, picture.batch, picture.visible)
     if consistent:
         operator = Resize(sizes[-1], (h, w), small.device)
         returned = canvas(picture.like_original(between_ends(result, small, operator)))

@@ -16,6 +16,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras
 from restore.diffusion.thresholding import mapped
 from restore.images.canvas import Picture, canvas, hole_of
+from restore.images.colours import are_gray
 from restore.images.resize import resize
 from restore.images.value_range import whole_range
 from restore.inverse.frequencies import exchanged, follow_reference, settled
@@ -133,16 +134,18 @@ def vary(
         noise_level(strength, drawing.prior),
         steps or chosen.steps,
         masked=mask is not None,
-        gray=picture.planes.shape[1] == 1,
         factor=reference_scale,
     )
+    # Without a channel for it, or without any and no reference that has some, there is no colour.
+    gray = are_gray(batch, picture.visible) & (picture.planes.shape[1] == 1 or style is None)
     pieces = _pieces(area, masked=plan.masked)
     result = unit.clone()
     for number, piece in enumerate(pieces):
-        given = Given(unit[piece], area[piece], None if style is None else style[piece])
+        given = Given(unit[piece], area[piece], gray[piece[0]], None if style is None else style[piece])
         report = part_progress(progress, number, len(pieces))
         result[piece] = _varied(given.to(drawing.prior.device), plan, drawing, report).to(result)
     result = torch.stack([used.back(each) for used, each in zip(ranges, result, strict=True)])
+    result = torch.where(gray.to(result.device), result.mean(1, keepdim=True), result)
     if picture.visible is not None:  # what is hidden stays as it is
         area = torch.minimum(area, picture.visible.to(area))
     return picture.like_original(result) if area.all() else picture.paste(result, area)
@@ -150,16 +153,17 @@ def vary(
 
 @dataclass(frozen=True)
 class Given:
-    """Pictures in [0, 1], where they are to be varied, and references for them, if there are any."""
+    """Pictures in [0, 1], where they are to be varied, which are gray, and references, if there are any."""
 
     image: Tensor
     area: Tensor
+    gray: Tensor
     style: Tensor | None
 
     def to(self, device: torch.device) -> Given:
         """The same on a device."""
         style = None if self.style is None else self.style.to(device)
-        return Given(self.image.to(device), self.area.to(device), style)
+        return Given(self.image.to(device), self.area.to(device), self.gray.to(device), style)
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,6 @@ class Plan:
     sigma: float
     steps: int
     masked: bool
-    gray: bool
     factor: int
 
 
@@ -277,11 +280,12 @@ def workload(size: tuple[int, int], area: NDArray[np.bool_] | None, prior: Prior
 def _varied(given: Given, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
     """Vary pictures from the plan's noise level."""
     prior, (image, area, style) = drawing.prior, (given.image, given.area, given.style)
+    gray = given.gray
     start = image
     denoise = prior.denoiser()
-    if plan.gray:
-        denoise = _in_gray(denoise)
-        style = None if style is None else style.mean(1, keepdim=True).expand_as(image)
+    if gray.any():
+        denoise = _in_gray(denoise, gray)
+        style = None if style is None else torch.where(gray, style.mean(1, keepdim=True), style)
     if style is not None:
         start = torch.where(area > 0, exchanged(image, style, plan.factor), image)
         denoise = follow_reference(denoise, style, plan.factor)
@@ -294,9 +298,9 @@ def _varied(given: Given, plan: Plan, drawing: Drawing, progress: Progress | Non
     return found if style is None else settled(found, style, plan.factor)
 
 
-def _in_gray(denoise: Denoiser) -> Denoiser:
-    """Hold every clean estimate to pictures without colour."""
-    return mapped(denoise, lambda x, x0, sigma: x0.mean(1, keepdim=True).expand_as(x))
+def _in_gray(denoise: Denoiser, gray: Tensor) -> Denoiser:
+    """Hold every clean estimate of those that are gray ``(b, 1, 1, 1)`` to pictures without colour."""
+    return mapped(denoise, lambda x, x0, sigma: torch.where(gray, x0.mean(1, keepdim=True), x0))
 
 
 def edge_levels(area: Tensor, sigma: float, lowest: float) -> Tensor:

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 import torch
-from command_photos import HOLE, PHOTO, H, W, files
+from command_photos import HOLE, PHOTO, H, W, columns, files, rows
 from commands import cli
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -138,22 +140,78 @@ def test_a_mask_of_another_size() -> None:
     )
 
 
-def test_an_empty_mask_copies() -> None:
-    save_mask(HOLE * 0)
-    done = cli(*INPAINT)
-    assert (done.exit_code, done.stdout) == (0, "photo-inpainted.png\n")
-    assert done.stderr == "note: mask.png: the hole is empty, photo.png is copied\n"
-    assert np.array_equal(images.read("photo-inpainted.png").pixels, PHOTO)
+@pytest.mark.parametrize(("command", "verb"), [("inpaint", "fill"), ("vary", "vary")])
+def test_an_empty_mask(command: str, verb: str) -> None:
+    for level, seen in ((0, "it is black"), (100 / 255, "its largest value is 100 of 255")):
+        save_mask(HOLE * level)
+        assert failure(command, "photo.png", "--mask", "mask.png") == (
+            f"mask.png: nothing in it is white: {seen}, so there is nothing to {verb}; "
+            f"paint what to {verb} white on black"
+        )
+
+
+def test_a_mask_that_keeps_all() -> None:
+    save_mask(HOLE * 0 + 1)
+    assert failure(*INPAINT, "--mask-means", "keep") == (
+        "mask.png: all of it is white, which is kept, so there is nothing to fill; "
+        "paint what to keep white on black"
+    )
 
 
 def test_a_full_mask() -> None:
-    save_mask(HOLE * 0 + 1)
-    for means, turned in (("fill", "keep"), ("keep", "fill")):
+    for means in ("fill", "keep"):
         save_mask(HOLE * 0 + (means == "fill"))
         assert failure(*INPAINT, "--mask-means", means) == (
-            "mask.png: the hole is the whole picture, nothing is left to fill it from; paint only what "
-            f"to fill white, or pass --mask-means {turned}"
+            "mask.png: the hole is the whole picture, nothing is left to fill it from; "
+            f"paint what to {means} white on black"
         )
+
+
+def test_a_hole_of_nearly_all() -> None:
+    known = np.zeros((H, W))
+    known[:7, :8] = 1  # 4.9 %
+    for means, turned, mask in (("fill", "keep", 1 - known), ("keep", "fill", known)):
+        save_mask(mask)
+        assert failure(*INPAINT, "--mask-means", means) == (
+            "mask.png: the hole is 95.1% of the picture, too little is left to fill it from; "
+            f"paint what to {means} white on black, or pass --mask-means {turned}"
+        )
+    known[7, :2] = 1
+    save_mask(1 - known)
+    assert cli(*INPAINT, "--dry-run").exit_code == 0
+
+
+DRAWN: dict[str, tuple[NDArray[Any], str]] = {
+    "the photo itself": (PHOTO, "looks like a photograph: 100% of it is neither black nor white"),
+    "gray photo": (PHOTO[..., 0], "looks like a photograph: 100% of it is neither black nor white"),
+    "white on the photo": (
+        np.where(HOLE[..., None], 255, PHOTO), "looks like a photograph: 90% of it is neither black nor white"
+    ),
+    "red on the photo": (
+        np.where(HOLE[..., None], (255, 0, 0), PHOTO), "looks like a photograph: 100% of it is neither"
+    ),
+    "erased photo": (
+        np.dstack([PHOTO, np.where(HOLE, 0, 255)]), "looks like a photograph: 90% of it is neither black nor"
+    ),
+    "red on black": (HOLE[..., None] * (255, 0, 0), "has colours, red 255, green 0, blue 0 at 10% of it; "),
+    "blue on white": (
+        np.where(HOLE[..., None], (0, 0, 255), 255), "has colours, red 0, green 0, blue 255 at 10% of it; "
+    ),
+    "magenta on clear": (
+        HOLE[..., None] * (255, 0, 255, 255), "has colours, red 255, green 0, blue 255 at 10% of it; "
+    ),
+    "ramp": (np.linspace(0, 255, W)[None].repeat(H, axis=0), "looks like a photograph: 84% of it is neither"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("drawn", DRAWN)
+@pytest.mark.parametrize("command", ["inpaint", "vary"])
+def test_what_cannot_be_meant_as_a_mask(command: str, drawn: str) -> None:
+    values, seen = DRAWN[drawn]
+    Image.fromarray(values.astype(np.uint8)).save("mask.png")
+    line = failure(command, "photo.png", "--mask", "mask.png")
+    assert line.startswith(f"mask.png {seen}")
+    assert line.endswith("; paint what is meant white on black")
 
 
 def test_a_mask_that_looks_inverted(weights: Path) -> None:
@@ -172,17 +230,38 @@ def test_a_mask_that_looks_inverted(weights: Path) -> None:
         assert cli(*INPAINT, "--dry-run").stderr == ""
 
 
-def test_a_mask_with_many_grays() -> None:
-    save_mask(np.linspace(0, 1, W)[None].repeat(H, axis=0))
-    done = cli(*INPAINT, "--dry-run")
-    assert done.exit_code == 0
-    assert done.stderr.startswith("note: mask.png: 8")
-    assert done.stderr.endswith(
-        "% of the mask is neither black nor white (a JPEG, or a soft brush); what is at least half white "
-        "counts as white\n"
-    )
+def test_a_mask_with_a_soft_edge(weights: Path) -> None:
+    soft = cv2.GaussianBlur(HOLE.astype(np.float32), (0, 0), 1.5)
+    for means, half, mask in (("fill", "white", soft), ("keep", "black", 1 - soft)):
+        save_mask(mask)
+        done = cli(*INPAINT, "--mask-means", means, "--steps", 1, "--weights", weights, "-o", f"{means}.png")
+        assert done.exit_code == 0
+        assert done.stderr.endswith(
+            "% of the mask is neither black nor white (a JPEG, or a soft brush); the hole is what is at "
+            f"least half {half}, and gray within 2 pixels of that\n"
+        )
+        result = images.read(f"{means}.png").pixels
+        levels = np.asarray(Image.open("mask.png")) / 255
+        levels = levels if means == "fill" else 1 - levels
+        wide = cv2.dilate(HOLE.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        assert ((result != PHOTO).any(2) <= wide).all()
+        rim = (levels > 0.1) & (levels < 0.5) & (np.abs(rows - 11) < 5) & (columns > 7) & (columns < 28)
+        assert rim.sum() > 30
+        assert (result != PHOTO).any(2)[rim].mean() > 0.9
+    save_mask(cv2.GaussianBlur(HOLE.astype(np.float32), (0, 0), 3))
+    assert cli(*INPAINT, "--dry-run").stderr.endswith(" pixels of that; --grow widens it\n")
     Image.fromarray(HOLE).convert("L").save("mask.jpg", quality=95)
     assert cli("inpaint", "photo.png", "--mask", "mask.jpg", "--dry-run").stderr == ""
+
+
+def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
+    """Television levels, a photographed mask, and colours at the edges of letters are meant as masks."""
+    noise = np.random.default_rng(0).normal(0, 5, HOLE.shape)
+    fringed = HOLE[..., None].repeat(3, axis=2) * 255
+    fringed[9:14, 6] = (255, 160, 40)
+    for mask in (np.where(HOLE, 235, 16), np.where(HOLE, 225, 30) + noise, fringed):
+        Image.fromarray(mask.astype(np.uint8)).save("mask.png")
+        assert cli(*INPAINT, "--dry-run").exit_code == 0
 
 
 # --------------------------------------------------------------------------------------------- options

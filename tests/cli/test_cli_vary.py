@@ -160,13 +160,6 @@ def test_a_budget_chooses_the_steps(weights: Path) -> None:
     assert (done.exit_code, "network calls" in done.stderr) == (0, True)
 
 
-def test_an_empty_mask_copies(weights: Path) -> None:
-    Image.fromarray(HOLE & False).save("mask.png")
-    done = cli("vary", "photo.png", "--mask", "mask.png", "-o", "out.png")
-    assert done.stderr == "note: mask.png: nothing in it is white, photo.png is copied\n"
-    assert np.array_equal(images.read("out.png").pixels, PHOTO)
-
-
 def test_bad_files(weights: Path) -> None:
     Image.fromarray(HOLE[:9]).save("mask.png")
     Path("style.png").write_bytes(b"no picture")

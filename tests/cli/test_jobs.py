@@ -107,6 +107,15 @@ def test_results_of_an_earlier_run_are_not_inputs() -> None:
     }
     # Named by the user, it is an input like any other.
     assert pairs(["in/a-done.png"]) == [("in/a-done.png", "in/a-done-done.png")]
+    assert pairs(["in/a.png", "in/a-done.png"]) == [
+        ("in/a.png", "in/a-done.png"),
+        ("in/a-done.png", "in/a-done-done.png"),
+    ]
+    # What is replaced by its own result is no result of another picture.
+    assert pairs(["in/out"], "in/out") == [
+        ("in/out/a.png", "in/out/a.png"),
+        ("in/out/deep/b.png", "in/out/deep/b.png"),
+    ]
     with pytest.raises(ImageError, match=r"^in: expected pictures, found only results in in/out$"):
         Path("in/a.png").unlink()
         Path("in/a-done.png").unlink()

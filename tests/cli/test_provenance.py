@@ -152,6 +152,13 @@ def test_history_does_not_leave_its_past_behind() -> None:
         assert len(history_of(picture).records) == provenance.MOST
 
 
+def test_the_latest_steps_are_kept_in_their_order() -> None:
+    picture = images.Picture(pixels=scene(0, 8, 8))
+    for seed in range(30):
+        picture = stamped(picture, replace(RECORD, seed=seed), "png")
+    assert [record.seed for record in history_of(picture).records] == list(range(30 - provenance.MOST, 30))
+
+
 def test_damaged_records_are_none() -> None:
     for text in (
         "{",

@@ -170,13 +170,14 @@ def test_a_dry_run_computes_nothing(weights: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_copied_has_no_plan(weights: Path) -> None:
-    Image.fromarray(np.zeros(PHOTO.shape[:2], np.uint8)).save("mask.png")
-    empty = ["note: mask.png: the hole is empty, photo.png is copied"]
+    Image.fromarray(np.full_like(PHOTO, 128)).save("photo.png")
     for more in (["--nfe", 9, "--dry-run"], ["--nfe", 9]):
-        done = cli(*INPAINT, "--weights", weights, *more)
-        assert (done.exit_code, done.stderr.splitlines()) == (0, empty)
-    (record,) = read_history(Path("photo-inpainted.png")).records
-    assert (record.calls, record.weights, record.device) == (0, "", "")
+        done = cli("denoise", "photo.png", "--weights", weights, "--nfe", 9, *more)
+        assert done.exit_code == 0
+        (note,) = done.stderr.splitlines()
+        assert note.startswith("note: photo.png: noise sigma estimated at 0.0")
+    (record,) = read_history(Path("photo-denoised.png")).records
+    assert record.calls == 0
 
 
 # ------------------------------------------------------------------------------------ maps and records

@@ -47,6 +47,7 @@ def check_sigmas() -> None:
     schedule = schedules.linear(11)
     levels = schedule.sigmas.tolist()
     assert even_t(schedule, 3) == [levels[10], levels[5], levels[0], 0.0]
+    assert even_t(schedule, 4) == [*(levels[t] for t in (10, 7, 3, 0)), 0.0]  # 6.67 and 3.33, rounded
     assert even_t(schedule, 1) == [levels[10], 0.0]
     assert even_t(schedule, 11) == [*levels[::-1], 0.0]
 
@@ -158,6 +159,7 @@ test_the_check_finds_the_mutant = mutant_tests(
         ],
         check_sigmas: [
             edited(even_t, "last / max(n - 1, 1)", "last / n"),
+            edited(even_t, "round(i", "int(i"),
             edited(karras, "into=lambda v: v ** (1 / rho)", "into=lambda v: v"),
             edited(log_sigma, "into=math.log, back=math.exp", "into=float, back=float"),
         ],

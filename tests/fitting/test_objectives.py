@@ -171,6 +171,10 @@ def check_noise2noise() -> None:
     assert fitted_constant("l0", 0.95) == pytest.approx(0.2, abs=6e-4)
     assert fitted_constant("l0", 0.0) == pytest.approx(mean, abs=6e-4)
     assert fitted_constant("l0", 0.5) == pytest.approx(0.5, abs=6e-4)
+    views = torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.25)
+    for done, exponent in ((0.0, 2.0), (0.25, 1.5), (0.5, 1.0), (0.75, 0.5), (1.0, 0.0)):
+        found = objectives.noise2noise(lambda y, s: y, *views, "l0", done=done)
+        assert found.item() == pytest.approx(0.25**exponent, rel=1e-4)
 
 
 def test_noise2noise_finds_mean_median_and_mode() -> None:

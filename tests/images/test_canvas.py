@@ -160,6 +160,31 @@ def test_a_mask_of_nothing_or_all() -> None:
     assert canvas.hole_of(np.ones((H, W), np.int64), (H, W)).all()
 
 
+def test_a_mask_given_as_an_image_is_read_as_a_file_is() -> None:
+    alpha = Image.fromarray(np.array([[0, 255], [100, 200]], np.uint8))
+    layer = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    layer.putalpha(alpha)  # a layer of one colour: the alpha is the drawing
+    deep = Image.fromarray(np.array([[0, 65535], [30000, 40000]], np.uint16))
+    for mask in (layer, alpha, deep):
+        assert canvas.hole_of(mask, (2, 2)).tolist() == [[[[0, 1], [0, 1]]]]
+
+
+def test_masks_that_cannot_be_meant() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[4:6, :, 0] = 255
+    for mask, seen in (
+        (Image.fromarray(photo), "looks like a photograph"),
+        (photo[..., 0], "looks like a photograph"),
+        (photo[..., 0] * np.uint16(257), "looks like a photograph"),
+        (Image.fromarray(red), "has colours, red 255, green 0, blue 0 at 12% of it"),
+    ):
+        with pytest.raises(ValueError, match=f"^the mask {seen}"):
+            canvas.hole_of(mask, (16, 16))
+    probable = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)  # floats may be probabilities
+    assert canvas.hole_of(probable, (16, 16)).mean() == 0.5
+
+
 def test_rgb_order_and_position() -> None:
     image = np.zeros((2, 3, 3), np.uint8)
     image[0, 2] = (255, 51, 0)

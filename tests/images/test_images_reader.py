@@ -21,7 +21,8 @@ from restore import images
 from restore.errors import ImageError
 from restore.images import formats
 from restore.images.folders import list_inputs
-from restore.images.reader import read, read_mask
+from restore.images.masks import read_mask
+from restore.images.reader import read
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 from gaussian_oracle import GaussianPrior, assert_moments, generator_noise
-from mutants import edited, mutant_tests, wrong
+from mutants import constant, edited, mutant_tests, wrong
 from torch import Tensor
 
 import restore
@@ -129,7 +129,8 @@ def check_ddrm() -> None:
     for name, operator in some_operators().items():
         for noise_std, eta, eta_b in ((0.0, 0.85, 1.0), (NOISE, 0.85, 1.0), (0.3, 0.5, 0.7), (3.0, 1.0, 0.4)):
             given = problem(operator, noise_std)
-            found = step(solvers.ddrm(network, given, eta=eta, eta_b=eta_b))
+            asked = {} if (eta, eta_b) == (0.85, 1.0) else {"eta": eta, "eta_b": eta_b}  # the defaults
+            found = step(solvers.ddrm(network, given, **asked))
             matrix, (_, z) = Matrix(operator), known_noise()
             U, s, Vt = torch.linalg.svd(matrix.A, full_matrices=True)
             s = torch.cat([s, torch.zeros(len(Vt) - len(s))])
@@ -190,12 +191,37 @@ def check_ddnm_plus() -> None:
             assert_same(found, from_ddpm(x_s, ABAR_BELOW), (name, noise_std))
 
 
+def check_ddnm() -> None:
+    """Wang et al. (2023), eq. 13, damped for noise eight times as strong, and DDIM with eta 0.85 (eq. 16)."""
+    solver, (noise, z) = catalogue.solvers()["ddnm"], known_noise()
+    assert solver.wrap is not None
+
+    def draw(like: Tensor) -> Tensor:
+        return noise(like).float()
+
+    for name, operator in some_operators().items():
+        for noise_std in (0.0, NOISE, 0.3):
+            given, matrix = problem(operator, noise_std), Matrix(operator)
+            denoise = solver.wrap(network, given, draw)
+            found = solver.sampler(denoise, state().float(), [SIGMA, BELOW], rng=draw).double()
+            X0 = network(state(), SIGMA).flatten(1)
+            missing, rho = given.y.double().flatten(1) - matrix.apply(X0), 8 * (noise_std / SIGMA) ** 2
+            gram = matrix.A @ matrix.A.T + rho * torch.eye(len(matrix.A), dtype=torch.float64)
+            back = matrix.A.T @ torch.linalg.inv(gram) if rho else matrix.pinv()
+            X0 = X0 + missing @ back.T
+            sigma_t = 0.85 * ((1 - ABAR_BELOW) / (1 - ABAR) * (1 - ABAR / ABAR_BELOW)) ** 0.5
+            eps = (state().flatten(1) - X0) / SIGMA
+            ahead = (1 - ABAR_BELOW - sigma_t**2) ** 0.5 * eps + sigma_t * z.flatten(1)
+            assert_same(found, X0 + ahead / ABAR_BELOW**0.5 / 2, (name, noise_std))
+
+
 def check_diffpir() -> None:
     """Zhu et al. (2023), algorithm 1, the proximal point from its normal equations."""
     for name, operator in some_operators().items():
         for weight, zeta in ((8.0, 0.3), (3.0, 1.0), (20.0, 0.0)):
             given = problem(operator)
-            found = step(solvers.diffpir(network, given, weight=weight, zeta=zeta))
+            asked = {} if (weight, zeta) == (8.0, 0.3) else {"weight": weight, "zeta": zeta}  # the defaults
+            found = step(solvers.diffpir(network, given, **asked))
             matrix, (_, z) = Matrix(operator), known_noise()
             x_t, sigma_bar = to_ddpm(state(), ABAR), ((1 - ABAR) / ABAR) ** 0.5
             rho = weight * (2 * NOISE) ** 2 / sigma_bar**2
@@ -213,7 +239,7 @@ def check_pigdm() -> None:
     for name, operator in some_operators().items():
         for noise_std, eta in ((0.0, 1.0), (NOISE, 0.5), (0.5, 0.0)):
             given = problem(operator, noise_std)
-            found = step(solvers.pigdm(network, given, eta=eta))
+            found = step(solvers.pigdm(network, given, **({} if eta == 1 else {"eta": eta})))
             matrix, (_, z) = Matrix(operator), known_noise()
             x_t, r2 = to_ddpm(state(), ABAR).requires_grad_(), 1 - ABAR
             X0 = in_ddpm(x_t, ABAR)
@@ -257,7 +283,9 @@ def check_dps() -> None:
             assert_same(found, from_ddpm(x_s.detach(), ABAR_BELOW), (name, strength))
 
 
-@pytest.mark.parametrize("check", [check_ddrm, check_ddnm_plus, check_diffpir, check_pigdm, check_dps])
+@pytest.mark.parametrize(
+    "check", [check_ddrm, check_ddnm, check_ddnm_plus, check_diffpir, check_pigdm, check_dps]
+)
 def test_each_solver_is_that_of_its_paper(check: Callable[[], None]) -> None:
     check()
 
@@ -544,6 +572,7 @@ test_the_check_finds_the_mutant = mutant_tests(
             edited(solvers._by_direction, "carried = noise_std / s", "carried = noise_std * s"),
             edited(solvers.ddnm_plus, "TRUST * (noise_std / below) ** 2", "(noise_std / below) ** 2"),
         ],
+        check_ddnm: [edited(solvers.ddnm, "math.sqrt(TRUST)", "TRUST"), constant(solvers, "TRUST", 4.0)],
         check_diffpir: [
             wrong(
                 solvers.diffpir,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from restore.noise.estimate import estimate_sigma, measure, neighbour_correlation
+from restore.noise.estimate import _level, estimate_sigma, measure, neighbour_correlation
 from restore.training.holes import text_pages
 
 PICTURES = ("astronaut", "coffee", "chelsea")
@@ -101,6 +101,18 @@ def test_nothing_to_measure() -> None:
 
 def test_tiny_pictures_fall_back_to_differences() -> None:
     assert estimate_sigma(0.5 + 0.1 * white((20, 20, 3))) == pytest.approx(0.1, rel=0.15)
+
+
+@pytest.mark.parametrize(("low_orders", "expected"), [(1.04, 1.6), (1.06, 1.0)])
+def test_as_many_patches_as_hold_no_more_texture_than_noise(low_orders: float, expected: float) -> None:
+    """All, up to 5 % more energy in low orders than in high ones; else fewer: the 70 % without texture."""
+    lively = np.arange(1000)[:, None] >= 700
+    noise = np.where(lively, 3.0, 1.0)
+    texture = np.where(lively, (low_orders * noise.sum() - 700) / 300, 1.0)
+    full = np.ones((1000, 1))
+    sigma, flattest = _level(np.zeros((1000, 1, 64), np.float32), (texture, noise), full > 0, full)
+    assert sigma**2 == pytest.approx(expected)
+    assert flattest.tolist() == list(range(200))
 
 
 def test_errors() -> None:

@@ -291,7 +291,7 @@ def test_repaint_draws_the_posterior_of_independent_pixels() -> None:
     prior = GaussianPrior(mean=0.5, std=0.1)  # draws of it lie between black and white
     recorder = Recorder(prior.posterior_draws(generator_noise(1)))
     mask = box_mask(64, 40, 0, 64, 0, 32)
-    image = torch.full((1, 3, 64, 40), 0.9)
+    image = torch.tensor([0.9, 0.8, 0.9]).view(1, 3, 1, 1).repeat(1, 1, 64, 40)  # of colour, as draws are
     found = inpaint_in_few_steps(image, mask, "repaint", "sample", prior=recorder)
     assert_moments(found[..., :32].double(), mean=0.5, variance=0.1**2)
 

@@ -292,7 +292,7 @@ test_the_check_finds_the_mutant = mutant_tests({
         edited(noise_level, "min(max(level, prior.sigma_min), prior.sigma_max)", "level"),
     ],
     check_start: [less_noise()],
-    check_gray: [wrong(vary_task._in_gray, lambda right: lambda denoise: denoise, "colours stay")],
+    check_gray: [wrong(vary_task._in_gray, lambda right: lambda denoise, gray: denoise, "colours stay")],
     check_masked: [
         less_noise(),
         constant(vary_task, "EDGE", 0.01),

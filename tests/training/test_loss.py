@@ -377,3 +377,17 @@ test_the_check_finds_the_mutant = mutant_tests(
         ],
     }
 )
+
+
+def test_noise_is_added_to_noisy_pictures_up_to_the_level() -> None:
+    """Variances add up: of 0.3 and 0.4 comes 0.5. Daras et al. (2024), section 3, in [-1, 1]."""
+    noisy, eps = (torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(k)) for k in range(2))
+    sigma = torch.tensor([0.5, 0.5])
+    state, weights = loss.noised_again(noisy, eps, sigma, 0.3)
+    a = 1 / math.sqrt(1 + 4 * 0.5**2)
+    x = state.x_t / a
+    torch.testing.assert_close(x, noisy + 2 * 0.4 * eps)
+    w = 1 - 0.3**2 / 0.5**2
+    torch.testing.assert_close(weights, torch.tensor([w**2, w**2]))
+    torch.testing.assert_close(w * state.x0 + (1 - w) * x, noisy)  # E[y | x] where E[x0 | x] is x0*
+    torch.testing.assert_close(x, state.x0 + 2 * 0.5 * state.eps)

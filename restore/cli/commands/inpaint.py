@@ -21,6 +21,7 @@ from restore.cli.command import (
     Source,
     Workload,
     mask_of,
+    nothing_white,
 )
 from restore.cli.options import (
     GUIDANCE,
@@ -38,11 +39,10 @@ from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.runner import run_command
 from restore.errors import MaskError
+from restore.images.masks import RIM
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from restore.types import Progress
 
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
+NEARLY_ALL = 0.95  # share of the picture; larger holes are masks that are inverted or of another kind
 
 
 def _method_help() -> str:
@@ -150,40 +151,58 @@ class Mask:
         """Give the checked hole (h, w), and notes. Raises MaskError."""
         found = mask_of(self.path, source)
         (h, w), white = source.picture.size, found.white
-        hole = self._widened(white if self.means == "fill" else ~white)
-        turned = "keep" if self.means == "fill" else "fill"
-        if hole.all():
-            raise MaskError(
-                f"{self.path}: the hole is the whole picture, nothing is left to fill it from; paint only "
-                f"what to fill white, or pass --mask-means {turned}"
-            )
+        hole = white if self.means == "fill" else ~white
+        if found.soft.any():  # a soft edge belongs to the hole: what is drawn shows through there, too
+            hole = hole | (found.soft & _widened(hole, RIM))
+        hole = _widened(hole, self.grow)
+        self._check(hole, found)
         notes = []
         if found.gray_fraction > MANY_GRAY:
+            half = "white" if self.means == "fill" else "black"
+            more = "; --grow widens it" if (found.soft & ~hole).mean() > MANY_GRAY else ""
             notes.append(
                 f"{self.path}: {found.gray_fraction:.0%} of the mask is neither black nor white (a JPEG, or "
-                "a soft brush); what is at least half white counts as white"
+                f"a soft brush); the hole is what is at least half {half}, and gray within {RIM} pixels of "
+                f"that{more}"
             )
-        if not hole.any():
-            notes.append(f"{self.path}: the hole is empty, {source.name} is copied")
         border = (hole[0].sum() + hole[-1].sum() + hole[:, 0].sum() + hole[:, -1].sum()) / (2 * (h + w))
         if hole.mean() > 0.5 and border > 0.5:
             notes.append(
                 f"{self.path}: the hole is {hole.mean():.0%} of the picture and {border:.0%} of its border, "
-                f"which looks inverted; if it is, pass --mask-means {turned}"
+                f"which looks inverted; if it is, pass --mask-means {self._turned}"
             )
         return hole, notes
 
-    def _widened(self, hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        if not self.grow:
-            return hole
-        import torch
+    @property
+    def _turned(self) -> str:
+        return "keep" if self.means == "fill" else "fill"
 
-        from restore.tasks.holes import grown
+    def _check(self, hole: NDArray[np.bool_], found: images.Mask) -> None:
+        """Raise MaskError for a hole of nothing, or of nearly all."""
+        paint = f"paint what to {self.means} white on black"
+        if not hole.any():
+            seen = "all of it is white, which is kept" if self.means == "keep" else nothing_white(found)
+            raise MaskError(f"{self.path}: {seen}, so there is nothing to fill; {paint}")
+        if hole.all():
+            raise MaskError(
+                f"{self.path}: the hole is the whole picture, nothing is left to fill it from; {paint}"
+            )
+        if hole.mean() > NEARLY_ALL:
+            raise MaskError(
+                f"{self.path}: the hole is {hole.mean():.1%} of the picture, too little is left to fill it "
+                f"from; {paint}, or pass --mask-means {self._turned}"
+            )
 
-        wider: NDArray[np.bool_] = (
-            grown(torch.from_numpy(hole)[None, None].float(), self.grow)[0, 0].numpy() > 0
-        )
-        return wider
+
+def _widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    if not pixels:
+        return hole
+    import torch
+
+    from restore.tasks.holes import grown
+
+    wider: NDArray[np.bool_] = grown(torch.from_numpy(hole)[None, None].float(), pixels)[0, 0].numpy() > 0
+    return wider
 
 
 class InpaintPlan(Plan):
@@ -201,9 +220,6 @@ class InpaintPlan(Plan):
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
             )
         self.notes = tuple(notes)
-
-    def choose(self, prior: Callable[[], Prior]) -> Choice:
-        return Choice(dict(self.options), unchanged=not self.hole.any())
 
     def workload(self, options: Options, prior: Prior) -> Workload:
         import numpy as np

@@ -20,6 +20,7 @@ from restore.cli.command import (
     Source,
     Workload,
     mask_of,
+    nothing_white,
     task_pixels,
 )
 from restore.cli.memory_need import MEMORY
@@ -42,6 +43,7 @@ from restore.cli.options import (
 from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
 from restore.cli.runner import run_command
+from restore.errors import MaskError
 from restore.tasks import catalogue
 from restore.types import to_255
 
@@ -160,8 +162,6 @@ class VaryPlan(Plan):
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         from restore.tasks.vary import noise_level
 
-        if self.area is not None and not self.area.any():
-            return Choice(dict(self.options), unchanged=True)
         sigma, strength = to_255(noise_level(self.options["strength"], prior())), self.options["strength"]
         facts = {"strength": strength, "sigma": round(sigma, 3)}
         return Choice(dict(self.options), facts, self._command.once(strength, sigma))
@@ -210,10 +210,12 @@ def _for_task(options: Options) -> dict[str, Any]:
 
 def _area(path: Path, source: Source) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Give what is to be varied (h, w), and notes. Raises MaskError."""
-    white = mask_of(path, source).white
-    notes = []
+    found = mask_of(path, source)
+    white, notes = found.white, []
     if not white.any():
-        notes.append(f"{path}: nothing in it is white, {source.name} is copied")
+        raise MaskError(
+            f"{path}: {nothing_white(found)}, so there is nothing to vary; paint what to vary white on black"
+        )
     if source.format == "jpeg":
         notes.append("JPEG stores pixels outside the mask only roughly; write .png to keep them bit for bit")
     return white, tuple(notes)
