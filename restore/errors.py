@@ -10,6 +10,8 @@ a message of one line that says what, and what to do; the command line prints it
       ConfigError
       OutputError
       NumbersError
+
+What is doubtful but was done is a ``RestoreWarning``; the command line prints it as a note.
 """
 
 from __future__ import annotations
@@ -51,3 +53,7 @@ class OutputError(RestoreError):
 
 class NumbersError(RestoreError):
     """Sampling gave values that are not finite."""
+
+
+class RestoreWarning(UserWarning):
+    """A result may be worse than what was given; the message says why, and what to do."""

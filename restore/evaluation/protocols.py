@@ -25,7 +25,7 @@ from restore.inverse.build import chain_of, kernel_of
 from restore.inverse.operators import inside_of
 from restore.inverse.protocols import Degradation
 from restore.inverse.spec import Spec, parse_spec, size_before
-from restore.tasks.solve import ROUNDING
+from restore.tasks.measurement import ROUNDING
 
 LegacyRng = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from restore.diffusion.samplers import check_share, ddim_step
 from restore.diffusion.updates import Update
+from restore.inverse.ends import pulled
 from restore.inverse.needs import linear_of
 from restore.inverse.problem import Problem
 from restore.types import Denoiser, Rng
@@ -54,8 +55,8 @@ def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_S
     """
 
     def mean(x: Tensor, sigma: float) -> Tensor:
-        x0, pulled, r2 = _pulled_back(denoise, problem, x, sigma, prior_std)
-        return x0 + sigma**2 / r2 * pulled
+        x0, carried, r2 = _pulled_back(denoise, problem, x, sigma, prior_std)
+        return x0 + sigma**2 / r2 * carried
 
     return mean
 
@@ -106,8 +107,8 @@ def pigdm(denoise: Denoiser, problem: Problem, *, eta: float = 1.0, prior_std: f
     check_share("eta", eta)
 
     def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
-        x0, pulled, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
-        return ddim_step(x, x0, sigma, below, eta, rng) + pulled
+        x0, carried, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
+        return ddim_step(x, x0, sigma, below, eta, rng) + carried
 
     return update
 
@@ -158,7 +159,7 @@ def dps(denoise: Denoiser, problem: Problem, *, strength: float = 1.0) -> Update
         with torch.enable_grad():
             start = x.detach().requires_grad_()
             x0 = _with_gradient(denoise(start, sigma))
-            misfit = (problem.y - problem.operator.forward(x0)).flatten(1).norm(dim=1).sum()
+            misfit = problem.missing(x0).flatten(1).norm(dim=1).sum()
             (gradient,) = torch.autograd.grad(misfit, start)
         c = 1 - (below / sigma) ** 2
         x = c * x0.detach() + (1 - c) * x
@@ -180,10 +181,9 @@ def _pulled_back(
     with torch.enable_grad():
         start = x.detach().requires_grad_()
         x0 = _with_gradient(denoise(start, sigma))
-        missing = problem.y - operator.forward(x0.detach())
-        towards = operator.adjoint(operator.solve(missing, problem.noise_std**2 / r2))
-        (pulled,) = torch.autograd.grad(x0, start, towards)
-    return x0.detach(), pulled, r2
+        towards = pulled(x0.detach(), problem.y, operator, problem.noise_std**2 / r2, problem.ends)
+        (carried,) = torch.autograd.grad(x0, start, towards)
+    return x0.detach(), carried, r2
 
 
 def _with_gradient(x0: Tensor) -> Tensor:

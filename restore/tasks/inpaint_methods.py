@@ -28,8 +28,9 @@ from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, depth_of, enlarged, halved, halvings, surroundings
-from restore.tasks.solve import ROUNDING, solve_problem
+from restore.tasks.measurement import ROUNDING
 from restore.tasks.solve import Plan as SolverPlan
+from restore.tasks.solve import solve_problem
 from restore.types import Denoiser, Estimate, Progress
 
 FROM_NOISE = ("conditional", "repaint")  # these start from noise, so the first fill does not matter
