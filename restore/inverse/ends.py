@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from restore.diffusion.thresholding import mapped
 from restore.inverse.chains import LinearChain
 from restore.inverse.conjugate_gradients import conjugate_gradients
 from restore.inverse.protocols import UNMEASURED, Operator
+from restore.types import Denoiser
 
+BEYOND = 3.0  # deviations of the noise, above white: what is brighter is no noise
 ROUNDS = 3  # of finding which of the one-sided pixels a picture lies within
 
 
@@ -47,6 +50,35 @@ class Ends:
         """Give ``y - found``, 0 where found lies beyond an end."""
         r = y - found
         return r.masked_fill(self.free(r), 0)
+
+
+def brighter(denoise: Denoiser) -> Denoiser:
+    """Let what is plainly brighter than white pass a denoiser of pictures in [0, 1], such as lamps.
+
+    What x holds beyond ``1 + BEYOND sigma`` is taken off before, and put back behind. A network knows no
+    lamps of more than white, whose blur would then be explained by their surroundings.
+
+    Parameters
+    ----------
+    denoise : ``(x, sigma) -> E[x0 | x]``.
+
+    Returns
+    -------
+    A denoiser; a learned variance stays what it is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> float(brighter(lambda x, sigma: x.clamp(0, 1))(torch.full((1, 3, 1, 1), 5.0), 0.25).mean())
+    4.25
+    """
+
+    def beyond(x: Tensor, sigma: float) -> Tensor:
+        return (x - 1 - BEYOND * sigma).clamp_min(0)
+
+    return mapped(
+        denoise, lambda x, x0, sigma: x0 + beyond(x, sigma), lambda x, sigma: x - beyond(x, sigma)
+    )  # fmt: skip
 
 
 def ends_of(y: Tensor, *, margin: float = 0.0, hidden: Tensor | None = None) -> Ends | None:

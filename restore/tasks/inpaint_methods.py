@@ -26,9 +26,9 @@ from restore.inverse.problem import Problem
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.catalogue import ROUNDING
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, depth_of, enlarged, halved, halvings, surroundings
-from restore.tasks.measurement import ROUNDING
 from restore.tasks.solve import Plan as SolverPlan
 from restore.tasks.solve import solve_problem
 from restore.types import Denoiser, Estimate, Progress

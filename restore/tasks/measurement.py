@@ -15,11 +15,11 @@ from restore.inverse.jpeg_error import coding_noise
 from restore.inverse.operators import Gray
 from restore.noise.estimate import estimate_sigma
 from restore.priors.protocol import Prior
+from restore.tasks.catalogue import ROUNDING
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.noise_choice import choose, pixels_of
 from restore.types import from_255, to_255
 
-ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that such a file has
 LEAST = 0.05  # the least that is measured of finer pictures, 0..255 scale
 FEW = 24  # pixels a side below which a picture says little of its noise
 

@@ -21,7 +21,7 @@ from restore.inverse import catalogue as solver_catalogue
 from restore.inverse import operators
 from restore.inverse.build import Building, chain_of
 from restore.inverse.catalogue import Solver
-from restore.inverse.ends import pulled
+from restore.inverse.ends import brighter, pulled
 from restore.inverse.kernels import kernel_of_array
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import Degradation, Operator
@@ -30,8 +30,8 @@ from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.catalogue import COLOUR_START
-from restore.tasks.measurement import ROUNDING, measurement, noise_of
+from restore.tasks.catalogue import COLOUR_START, ROUNDING
+from restore.tasks.measurement import measurement, noise_of
 from restore.tasks.solved import Watch, carefully
 from restore.types import Estimate, Progress, Rng, from_255, to_255
 
@@ -375,6 +375,8 @@ def solve_problem(
     """
     solver = plan.solver
     denoise = prior.denoiser(differentiable=solver.gradient)
+    if problem.ends is not None and bool(problem.ends.high.any()):
+        denoise = brighter(denoise)
     denoise = denoise if watch is None else watch(denoise)
     x = first_picture(problem) if first is None else first
     sigmas = log_sigma(plan.start, plan.last, plan.steps)

@@ -94,8 +94,7 @@ def _doubts(first: float, last: float, excess: float, *, told: float | None) -> 
 
 def _worse(problem: Problem, x: Tensor) -> tuple[str, ...]:
     """What to say where a result, degraded, is farther from the measurement than the picture itself is."""
-    guess = problem.operator.guess(problem.y).clamp(0, 1)
-    of_x, of_guess = (_misfit(problem, each) for each in (x.clamp(0, 1), guess))
+    of_x, of_guess = (_misfit(problem, each) for each in (x, problem.operator.guess(problem.y)))
     if of_x <= FURTHER + max(of_guess, problem.noise_std):
         return ()
     return (
