@@ -111,7 +111,7 @@ def ends_of(y: Tensor, *, margin: float = 0.0, hidden: Tensor | None = None) -> 
     return Ends(low, high) if bool(low.any() or high.any()) else None
 
 
-def pulled(x0: Tensor, y: Tensor, operator: Operator, damping: float, ends: Ends | None) -> Tensor:
+def data_step(x0: Tensor, y: Tensor, operator: Operator, damping: float, ends: Ends | None) -> Tensor:
     """Give ``A^T (A A^T + damping I)^-1 (y - A x0)``, with what is one-sided counted as such.
 
     Of the problem ``min |y - A x|^2 + damping |x - x0|^2`` it is the step from x0 to the answer. Pixels that
@@ -141,9 +141,9 @@ def pulled(x0: Tensor, y: Tensor, operator: Operator, damping: float, ends: Ends
     >>> gray, white = Gray((1, 1)), torch.ones(1, 1, 1, 1)
     >>> ends = Ends(white < 0, white > 0)
     >>> bright, dark = 2 * torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
-    >>> float(pulled(bright, white, gray, 0.0, ends).abs().sum())
+    >>> float(data_step(bright, white, gray, 0.0, ends).abs().sum())
     0.0
-    >>> round(float(gray.forward(dark + pulled(dark, white, gray, 0.0, ends))), 2)
+    >>> round(float(gray.forward(dark + data_step(dark, white, gray, 0.0, ends))), 2)
     1.0
     """
     r = y - operator.forward(x0)

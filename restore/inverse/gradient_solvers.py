@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restore.diffusion.samplers import check_share, ddim_step
 from restore.diffusion.updates import Update
-from restore.inverse.ends import pulled
+from restore.inverse.ends import data_step
 from restore.inverse.needs import linear_of
 from restore.inverse.problem import Problem
 from restore.types import Denoiser, Rng
@@ -55,8 +55,8 @@ def pigdm_mean(denoise: Denoiser, problem: Problem, *, prior_std: float = UNIT_S
     """
 
     def mean(x: Tensor, sigma: float) -> Tensor:
-        x0, carried, r2 = _pulled_back(denoise, problem, x, sigma, prior_std)
-        return x0 + sigma**2 / r2 * carried
+        x0, pulled, r2 = _pulled_back(denoise, problem, x, sigma, prior_std)
+        return x0 + sigma**2 / r2 * pulled
 
     return mean
 
@@ -107,8 +107,8 @@ def pigdm(denoise: Denoiser, problem: Problem, *, eta: float = 1.0, prior_std: f
     check_share("eta", eta)
 
     def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
-        x0, carried, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
-        return ddim_step(x, x0, sigma, below, eta, rng) + carried
+        x0, pulled, _ = _pulled_back(denoise, problem, x, sigma, prior_std)
+        return ddim_step(x, x0, sigma, below, eta, rng) + pulled
 
     return update
 
@@ -181,9 +181,9 @@ def _pulled_back(
     with torch.enable_grad():
         start = x.detach().requires_grad_()
         x0 = _with_gradient(denoise(start, sigma))
-        towards = pulled(x0.detach(), problem.y, operator, problem.noise_std**2 / r2, problem.ends)
-        (carried,) = torch.autograd.grad(x0, start, towards)
-    return x0.detach(), carried, r2
+        towards = data_step(x0.detach(), problem.y, operator, problem.noise_std**2 / r2, problem.ends)
+        (pulled,) = torch.autograd.grad(x0, start, towards)
+    return x0.detach(), pulled, r2
 
 
 def _with_gradient(x0: Tensor) -> Tensor:

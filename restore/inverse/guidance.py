@@ -12,7 +12,7 @@ from torch import Tensor
 from restore.diffusion.progress import with_progress
 from restore.diffusion.thresholding import mapped
 from restore.diffusion.updates import FiniteCheck
-from restore.inverse.ends import Ends, pulled
+from restore.inverse.ends import Ends, data_step
 from restore.inverse.protocols import Operator, Projecting
 from restore.types import Denoiser, Progress, Rng
 
@@ -118,7 +118,7 @@ def enforce(
         return mapped(denoise, lambda x, x0, sigma: project(x0))
 
     def enforced(x: Tensor, x0: Tensor, sigma: float) -> Tensor:
-        return x0 + pulled(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0, ends)
+        return x0 + data_step(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0, ends)
 
     return mapped(denoise, enforced)
 

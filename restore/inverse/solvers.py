@@ -17,7 +17,7 @@ from torch import Tensor
 
 from restore.diffusion.samplers import check_share
 from restore.diffusion.updates import Update
-from restore.inverse.ends import pulled
+from restore.inverse.ends import data_step
 from restore.inverse.gradient_solvers import dps, pigdm, pigdm_denoiser, pigdm_mean
 from restore.inverse.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.inverse.needs import capabilities_of, linear_of, name_of, projectable_of, spectral_of
@@ -235,12 +235,13 @@ def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
         u = below * math.sqrt(c)
         fresh = u * rng(x) if below else torch.zeros_like(x)
         if isinstance(operator, Spectral):
-            correction, fresh = _by_direction(operator, problem.missing(x0), c * noise_std, fresh, u)
+            missing = problem.missing(x0)
+            correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
         elif noise_std and not below:  # infinitely damped: the answer is that of the prior
             correction = torch.zeros_like(x)
         else:
             damping = TRUST * (noise_std / below) ** 2 if noise_std else 0.0
-            correction = pulled(x0, problem.y, operator, damping, problem.ends)
+            correction = data_step(x0, problem.y, operator, damping, problem.ends)
         return c * (x0 + correction) + (1 - c) * x + fresh
 
     return update
@@ -314,7 +315,7 @@ def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = TRUST, zeta:
 
     def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0 = denoise(x, sigma)
-        x0 = x0 + pulled(x0, y, operator, weight * (problem.noise_std / sigma) ** 2, problem.ends)
+        x0 = x0 + data_step(x0, y, operator, weight * (problem.noise_std / sigma) ** 2, problem.ends)
         direction = (x - x0) / sigma
         return x0 + below * (math.sqrt(1 - zeta) * direction + math.sqrt(zeta) * rng(x))
 

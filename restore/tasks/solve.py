@@ -21,7 +21,7 @@ from restore.inverse import catalogue as solver_catalogue
 from restore.inverse import operators
 from restore.inverse.build import Building, chain_of
 from restore.inverse.catalogue import Solver
-from restore.inverse.ends import brighter, pulled
+from restore.inverse.ends import brighter, data_step
 from restore.inverse.kernels import kernel_of_array
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import Degradation, Operator
@@ -397,4 +397,4 @@ def first_picture(problem: Problem) -> Tensor:
     if not isinstance(operator, Operator):
         return guess
     damping = (max(problem.noise_std, ROUNDING / 255) / GUESS_STD) ** 2
-    return guess + pulled(guess, problem.y, operator, damping, problem.ends)
+    return guess + data_step(guess, problem.y, operator, damping, problem.ends)
