@@ -3,10 +3,10 @@
     python benchmarks/deblur_photos.py --data DIR              # half an hour on two cores
     python benchmarks/deblur_photos.py --data DIR --crops 1    # a trial
 
-Centre crops of validation pictures (DIR/val/cid22_val), blurred as photographs are, with noise of a fixed seed
-and rounded to 8 bits, or compressed with 4:2:0. Prints a Markdown table of means: PSNR before and after, the
-noise that was used, and of how many something was said. Exit code 1 where a result is more than 0.1 dB below
-its input and nothing was said.
+Centre crops of validation pictures (DIR/val/cid22_val), blurred as photographs are, with noise of a fixed
+seed and rounded to 8 bits, or compressed with 4:2:0. Prints a Markdown table of means: PSNR before and after,
+the noise that was used, and of how many something was said. Exit code 1 where a result is more than 0.1 dB
+below its input and nothing was said.
 """
 
 from __future__ import annotations

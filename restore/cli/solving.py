@@ -115,6 +115,8 @@ def run_solver(
     check_common(settings, options)
     given = {"sigma": sigma, **options}
     given = {name: value for name, value in given.items() if value is not None}
+    if settings.budgeted:
+        given["again"] = 0  # calls that are given up would be beyond the budget
     run_command(Solve(given, words, ending), inputs, settings)
 
 

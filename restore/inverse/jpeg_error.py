@@ -7,7 +7,7 @@ from torch import Tensor
 from restore.images.jpeg_coding import JpegCoding
 from restore.inverse.jpeg import as_coded, before_enlarging, blocks_of, planes_of, tables_of
 
-CHROMA = 0.18  # weight of the error of a chroma, against that of luma; chosen on validation pictures
+CHROMA = 0.1  # weight of the error of a chroma, against that of luma; chosen on validation pictures
 
 
 def coding_noise(decoded: Tensor, coding: JpegCoding) -> float:

@@ -32,7 +32,7 @@ from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.catalogue import COLOUR_START, ROUNDING
 from restore.tasks.measurement import measurement, noise_of
-from restore.tasks.solved import Watch, carefully
+from restore.tasks.solved import TIMES, Watch, carefully
 from restore.types import Estimate, Progress, Rng, from_255, to_255
 
 LAST_SIGMA = 0.005
@@ -131,8 +131,13 @@ def solve(
     >>> solve(small, blurred_and_reduced, steps=1, prior=tiny_prior()).shape
     (16, 16, 3)
     """
-    options: dict[str, Any] = {"steps": steps, "start": start, "method": method, "sampler": sampler}
-    options |= {"seed": seed}
+    options: dict[str, Any] = {
+        "steps": steps,
+        "start": start,
+        "method": method,
+        "sampler": sampler,
+        "seed": seed,
+    }
     found = solved(
         image, operator, sigma=sigma, estimate=estimate, prior=prior, progress=progress, **options
     )  # fmt: skip
@@ -143,11 +148,10 @@ def solve(
 
 @dataclass(frozen=True)
 class Solved(Generic[Picture]):
-    """A solution, and what is to be said of it.
+    """A solution: of the kind of the input, and what is to be said of it, one line each.
 
-    picture: of the kind of the input. sigma: of the noise that it was solved with, 0 to 255; None where that
-    has no effect. measured: what was measured of it; None where it was told. cautions: why the result may be
-    worse than the picture, one line each.
+    sigma: of the noise that it was solved with, 0 to 255; None where that has no effect. measured: what was
+    measured of it; None where it was told.
     """
 
     picture: Picture
@@ -163,6 +167,7 @@ def solved(
     coding: JpegCoding | None = None,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    again: int = TIMES,
     **options: Any,
 ) -> Solved[Picture]:
     """Do what `solve` does, and give what is to be said of it, too.
@@ -171,32 +176,27 @@ def solved(
     ----------
     image, operator, prior, progress : as `solve` takes them.
     coding : how the picture was compressed, if it was; a JPEG that PIL has opened says so itself.
+    again : how often it may be solved again with more noise.
     **options : the others of `solve`.
 
-    Returns
-    -------
-    The solution.
     """
     asked = _Asked(**options)
     asked.check()
-    picture = canvas(image)
-    prior = prior or shipped()
+    picture, prior = canvas(image), prior or shipped()
     size = picture.batch.shape[-2], picture.batch.shape[-1]
     degradation = operator(size, prior.device)
     plan = asked.plan(degradation)
     coding = coding or coding_of_file(image)
     given = measurement(picture, coding, gray=degradation.y_shape[0] == 1, device=prior.device)
     used = uses_noise(plan.solver, degradation)
-    noise_std, found = 0.0, None
-    if used:
-        found = noise_of(given, picture, prior) if asked.sigma is None else None
-        noise_std = from_255(asked.sigma or 0) if found is None else found
+    found = noise_of(given, picture, prior) if used and asked.sigma is None else None
+    noise_std = from_255(asked.sigma or 0) if found is None else found
     problem = Problem(given.y, degradation, noise_std, given.ends)
 
     def attempt(problem: Problem, watch: Watch, report: Progress | None) -> Tensor:
         return solve_problem(problem, plan, seeded_rng(asked.seed), prior, report, watch=watch)
 
-    answer = carefully(attempt, problem, progress, measured=found is not None, judged=used)
+    answer = carefully(attempt, problem, progress, measured=found is not None, judged=used, again=again)
     return Solved(
         picture.like_original(operators.without_margin(answer.x, degradation)),
         to_255(answer.noise_std) if used else None,
@@ -206,7 +206,7 @@ def solved(
 
 
 def uses_noise(solver: Solver, operator: Degradation) -> bool:
-    """Whether a solver makes use of the noise of a measurement: DPS and projections do not."""
+    """Whether a solver uses the noise of a measurement: DPS and projections do not."""
     return solver.name != "dps" and isinstance(operator, Operator)
 
 

@@ -40,7 +40,13 @@ class Answer:
 
 
 def carefully(
-    attempt: Attempt, problem: Problem, progress: Progress | None, *, measured: bool, judged: bool = True
+    attempt: Attempt,
+    problem: Problem,
+    progress: Progress | None,
+    *,
+    measured: bool,
+    judged: bool = True,
+    again: int = TIMES,
 ) -> Answer:
     """Solve a problem; where its noise was measured and explains too little, again with more noise.
 
@@ -51,6 +57,7 @@ def carefully(
     progress : as a task takes it; attempts that were given up count.
     measured : whether the noise is a measurement; what a user has told is not changed.
     judged : whether the solver uses the noise.
+    again : how often it may be solved again.
 
     Returns
     -------
@@ -60,7 +67,7 @@ def carefully(
         x = attempt(problem, lambda denoise: denoise, progress)
         return Answer(x, problem.noise_std, _worse(problem, x))
     first, calls = problem.noise_std, _Calls(progress)
-    for retries in reversed(range(TIMES + 1)):
+    for retries in reversed(range(again + 1)):
         judge = Judge(problem, stops=measured and retries > 0)
         try:
             x = attempt(problem, judge.watched, calls.report)
@@ -85,9 +92,9 @@ def _doubts(first: float, last: float, excess: float, *, told: float | None) -> 
         )
     if told is None and (excess > LIMIT or last > first):
         return (
-            f"the picture does not fit this degradation with noise sigma {to_255(first):.2g} (of 255), so "
-            f"{to_255(last):.2g} was used: its noise is not plain, or the kernel or operator is another one; "
-            "look at the result",
+            f"the picture does not fit this degradation with noise sigma {to_255(first):.2g} (of 255)"
+            f"{f', so {to_255(last):.2g} was used' if last > first else ''}: its noise is not plain, or the "
+            "kernel or operator is another one; the result may be worse than the picture",
         )
     return ()
 
