@@ -273,6 +273,7 @@ class Runner:
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
         self._facts |= result.facts
+        self._notes(*result.notes)
         return choice, result
 
     def _chosen(self, plan: Plan, job: Job) -> Choice:
