@@ -30,7 +30,7 @@ from restore.cli.kernel_files import KernelFile, known, read_kernels
 from restore.cli.options import Settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.errors import ConfigError, ImageError
 from restore.inverse.catalogue import Solver, solvers
 from restore.inverse.spec import Spec, preferred, size_before, solvers_for

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from restore.images.canvas import Canvas
 from restore.images.jpeg_coding import JpegCoding
+from restore.inverse.catalogue import Solver
 from restore.inverse.ends import Ends, ends_of
 from restore.inverse.jpeg_error import coding_noise
 from restore.inverse.operators import Gray
+from restore.inverse.protocols import Degradation, Operator
 from restore.noise.estimate import estimate_sigma
 from restore.priors.protocol import Prior
 from restore.tasks.catalogue import ROUNDING
@@ -115,3 +117,8 @@ def described(noise_std: float) -> str:
     """
     level = to_255(noise_std)
     return f"noise sigma measured at {level:.{1 if level >= 1 else 2}f} (of 255)"
+
+
+def uses_noise(solver: Solver, operator: Degradation) -> bool:
+    """Whether a solver uses the noise of a measurement: DPS and projections do not."""
+    return solver.name != "dps" and isinstance(operator, Operator)

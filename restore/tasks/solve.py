@@ -32,7 +32,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.catalogue import COLOUR_START, ROUNDING
-from restore.tasks.measurement import measurement, noise_of
+from restore.tasks.measurement import measurement, noise_of, uses_noise
 from restore.tasks.solved import TIMES, Watch, carefully
 from restore.types import Estimate, Progress, Rng, from_255, to_255
 
@@ -206,11 +206,6 @@ def solved(
         None if found is None else to_255(found),
         answer.cautions,
     )
-
-
-def uses_noise(solver: Solver, operator: Degradation) -> bool:
-    """Whether a solver uses the noise of a measurement: DPS and projections do not."""
-    return solver.name != "dps" and isinstance(operator, Operator)
 
 
 @dataclass(frozen=True)
