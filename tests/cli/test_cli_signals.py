@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_photos import PHOTO, files
+from copying_program import COPYING
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -68,10 +69,12 @@ os.fsync = write
 COPY = ["inpaint", "photo.png", "--mask", "black.png", "-o", "out.png", "-q"]  # without torch
 
 
-def run(number: signal.Signals, moment: str, *words: str, before: str = "") -> tuple[int, str, str]:
+def run(
+    number: signal.Signals, moment: str, *words: str, before: str = "", end: str = COPYING
+) -> tuple[int, str, str]:
     """The program, which sends itself a signal in a certain moment: exit code, standard output and error."""
     Image.new("L", PHOTO.shape[1::-1]).save("black.png")
-    code = BEGIN.replace("NUMBER", str(int(number))) + before + moment + END
+    code = BEGIN.replace("NUMBER", str(int(number))) + before + moment + end
     done = subprocess.run(
         [sys.executable, "-c", code, *words], capture_output=True, check=False, text=True, timeout=120
     )
@@ -103,7 +106,7 @@ def test_two_signals_are_one() -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_modules_are_imported(number: signal.Signals) -> None:
-    assert run(number, IN_IMPORTING, *COPY) == (128 + number, "", "error: interrupted\n")
+    assert run(number, IN_IMPORTING, *COPY, end=END) == (128 + number, "", "error: interrupted\n")
 
 
 def test_an_interrupt_that_python_loses_is_repeated() -> None:
@@ -132,7 +135,7 @@ def test_a_folder_goes_on_after_a_signal() -> None:
     )
     nothing += "s.picture.size, bool), ())\n"
     words = ["vary", "in", "-o", "out", "--mask", "mask.png", "-q"]
-    code, out, said = run(signal.SIGTERM, second + nothing, *words)
+    code, out, said = run(signal.SIGTERM, second + nothing, *words, end=END)
     assert (code, out) == (143, "out/a.png\n")
     assert said == "error: interrupted with 1 of 3 done; run the same command again to go on\n"
     assert files("out") == ["out/a.png"]
