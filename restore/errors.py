@@ -13,6 +13,8 @@ a message of one line that says what, and what to do; the command line prints it
         AlreadyThereError
       NumbersError
       StoppedError
+
+What is doubtful but was done is a ``RestoreWarning``; the command line prints it as a note.
 """
 
 from __future__ import annotations
@@ -76,3 +78,7 @@ class StoppedError(RestoreError):
     def __init__(self, message: str, number: int = 2):
         super().__init__(message)
         self.number = number
+
+
+class RestoreWarning(UserWarning):
+    """A result may be worse than what was given; the message says why, and what to do."""

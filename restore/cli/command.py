@@ -73,10 +73,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Result:
-    """A restored picture, and facts for ``--json``."""
+    """A restored picture, facts for ``--json``, and notes for the user."""
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ class Job:
         """What messages call the picture."""
         return "standard input" if self.source is None else str(self.source)
 
+    @property
+    def output(self) -> str:
+        """What messages call the result."""
+        return "standard output" if self.target is None else str(self.target)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from restore import __version__, images
 from restore.cli import streams
 from restore.cli.jobs import STDIO
+from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
 from restore.errors import ImageError
 
@@ -138,6 +139,8 @@ def _word(value: Any, names: Mapping[Path | None, str]) -> str:
     """Write a value as on the command line."""
     if isinstance(value, Path):
         return names.get(value, value.name)
+    if isinstance(value, KernelFile):
+        return value.before + _word(value.path, names)
     if isinstance(value, tuple):  # files, or a size, (h, w)
         if isinstance(value[0], str):
             return ",".join(names.get(Path(each), Path(each).name) for each in value)

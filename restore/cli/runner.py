@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
-from restore.cli import jobs, signals, streams
+from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.extra_channels import restored_apart, with_extra
@@ -24,9 +23,9 @@ from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
-from restore.cli.reporter import Reporter, on_terminal
-from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
-from restore.cli.uncertainty_map import check_map, write_map
+from restore.cli.reporter import Reporter
+from restore.cli.trajectory import Trajectories, trajectory_name
+from restore.cli.uncertainty_map import write_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
     AlreadyThereError,
@@ -36,7 +35,6 @@ from restore.errors import (
     OutputError,
     RestoreError,
 )
-from restore.images.memory import limited_to
 from restore.types import to_255
 
 if TYPE_CHECKING:
@@ -44,43 +42,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from restore.priors.protocol import Prior
-
-
-def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
-    """Plan, check and restore every input, report, and end the program with the exit code."""
-    try:
-        seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
-        planned = jobs.plan(
-            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
-            ignore=settings.ignore,
-        )  # fmt: skip
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    if any(job.target is None for job in planned.jobs):
-        if settings.json:
-            raise click.UsageError("--json and the picture both want standard output; give a file with -o")
-        if streams.is_closed(1):
-            raise OutputError("standard output is closed; give a file with -o")
-        if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
-            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
-    check_map(settings, planned.jobs, command.reads)
-    todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
-    check_trajectory(settings, planned.jobs, todo)
-    runner = Runner(command, settings, len(todo))
-    reporter = runner.reporter
-    try:
-        for job in skipped if settings.json else []:
-            reporter.result("", input=job.name, output=str(job.target), status="skipped")
-        for name, message in planned.failures:
-            runner.refused(name, message)
-        if not settings.dry_run:
-            jobs.sweep(todo)
-        with limited_to(settings.max_memory):
-            tally = jobs.run(todo, runner.restore, runner.failed)
-    finally:
-        reporter.close()
-    tally.failed += len(planned.failures)
-    _finish(tally, runner, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
 
 
 class Runner:
@@ -117,7 +78,7 @@ class Runner:
             for each, name in restored_apart(picture, job.name, kind)
         ]
         self._notes(*plan.notes)
-        images.check_side(kind, plan.size, _target(job))
+        images.check_side(kind, plan.size, job.output)
         check_memory(plan.task, plan.size, job.name)
         if self.settings.dry_run:
             self._rehearse(plan, job)
@@ -170,7 +131,7 @@ class Runner:
             return
         self.reporter.end()
         if self.settings.json:
-            about = {"input": job.name, "output": _target(job), "status": "failed", "error": message}
+            about = {"input": job.name, "output": job.output, "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
 
     def refused(self, name: str, message: str) -> None:
@@ -192,7 +153,7 @@ class Runner:
         self.reporter.end()
         self._notes(f"{job.target}: another process has written it meanwhile, which is kept")
         if self.settings.json:
-            self.reporter.result("", input=job.name, output=_target(job), status="skipped")
+            self.reporter.result("", input=job.name, output=job.output, status="skipped")
 
     def _decoded(self, data: bytes, job: Job) -> images.Picture:
         """Decode a picture, of a damaged file what is there if that is wanted."""
@@ -273,6 +234,7 @@ class Runner:
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
         self._facts |= result.facts
+        self._notes(*result.notes)
         return choice, result
 
     def _chosen(self, plan: Plan, job: Job) -> Choice:
@@ -304,7 +266,7 @@ class Runner:
         seed = draw_seed(choice.options["seed"], job.draw)
         marked = stamped(picture, self.recorder.record(method, seed, self.loader.used), kind)
         if kind != "bmp" and not history_of(marked).records:
-            self._notes(f"{_target(job)}: no room for the record of what made it, which is left out")
+            self._notes(f"{job.output}: no room for the record of what made it, which is left out")
         return marked
 
     def _writable(self, picture: images.Picture, kind: str, job: Job) -> tuple[images.Picture, list[str]]:
@@ -317,7 +279,7 @@ class Runner:
         try:
             return images.writable(picture, kind, finish=finish)
         except OutputError as error:
-            raise OutputError(f"{_target(job)}: {error}") from error
+            raise OutputError(f"{job.output}: {error}") from error
 
     def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
@@ -397,7 +359,7 @@ class Runner:
         """Report a job that is done or planned."""
         self.damaged += "damage" in self._facts
         h, w = plan.size
-        target = _target(job)
+        target = job.output
         about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
@@ -406,38 +368,3 @@ class Runner:
             self.reporter.result(target, **about)
         self.reporter.end()
         self._reported = True
-
-
-def _target(job: Job) -> str:
-    return "standard output" if job.target is None else str(job.target)
-
-
-def _finish(
-    tally: jobs.Tally, runner: Runner, count: int, skipped: Sequence[Job], unread: Sequence[Path]
-) -> None:
-    """Report on all jobs and end with the exit code."""
-    reporter, settings, damaged = runner.reporter, runner.settings, runner.damaged
-    kept = len(skipped) + tally.overtaken
-    left = count - kept - tally.done - tally.failed
-    if tally.interrupted:
-        again = "nothing was written"
-        if count > 1:
-            # With --overwrite an old output cannot be told from a new one.
-            again = "run the same command again to " + ("do all of them" if settings.overwrite else "go on")
-        reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
-        click.get_current_context().exit(signals.exit_code())
-    if count > 1:
-        parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
-        parts += [f"{damaged} of them from damaged files"] if damaged else []
-        parts += [f"{kept} there already and kept"] if kept else []
-        parts += [f"{tally.failed} failed"] if tally.failed else []
-        parts += [f"{left} not tried"] if left else []
-        say = reporter.error if tally.failed else reporter.note
-        hint = "; pass --overwrite to replace those there already" if kept else ""
-        say(f"{', '.join(parts)} (of {count} pictures){hint}")
-    elif skipped:
-        reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
-    if unread:
-        reporter.unread(unread)
-    if tally.failed or unread or damaged:
-        click.get_current_context().exit(1)

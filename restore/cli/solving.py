@@ -26,15 +26,17 @@ from restore.cli.command import (
     task_pixels,
     with_task_pixels,
 )
+from restore.cli.kernel_files import KernelFile, known, read_kernels
 from restore.cli.options import Settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.errors import ConfigError, ImageError
 from restore.inverse.catalogue import Solver, solvers
 from restore.inverse.spec import Spec, preferred, size_before, solvers_for
 from restore.tasks import catalogue
 from restore.tasks.catalogue import SOLVE_STEPS
+from restore.types import from_255
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +47,13 @@ if TYPE_CHECKING:
 
     from restore.inverse.protocols import Degradation
     from restore.priors.protocol import Prior
+    from restore.tasks.solve import Solved
     from restore.types import Progress
 
 SIGMA = click.option(
     "--sigma", type=Number(0, 255), metavar="S",
-    help="Standard deviation of the noise in the picture, 0 to 255 as 8-bit pixels count.  [default: that of "
-    "rounding, 0.29]",
+    help="Standard deviation of the noise in the picture, 0 to 255 as 8-bit pixels count.  [default: "
+    "measured]",
 )  # fmt: skip
 
 
@@ -96,11 +99,24 @@ solver_options = problem_options(
 
 
 def run_solver(
-    inputs: tuple[str, ...], settings: Settings, words: list[Spec], options: dict[str, Any], ending: str
+    inputs: tuple[str, ...],
+    settings: Settings,
+    words: Sequence[Spec | KernelFile],
+    options: dict[str, Any],
+    ending: str,
+    *,
+    sigma: float | None = None,
 ) -> None:
-    _check(words, options)
+    """Check, and undo a chain of degradations; the kernels in files are read with the pictures.
+
+    sigma: of commands that do not ask for it; None is what the options say, or measured.
+    """
+    _check(known(words), options)
     check_common(settings, options)
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {"sigma": sigma, **options}
+    given = {name: value for name, value in given.items() if value is not None}
+    if settings.budgeted:
+        given["again"] = 0  # calls that are given up would be beyond the budget
     run_command(Solve(given, words, ending), inputs, settings)
 
 
@@ -134,12 +150,13 @@ def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
 class Solve(PictureCommand):
     """Undo a chain of degradations."""
 
-    def __init__(self, options: Options, words: Sequence[Spec], ending: str):
+    def __init__(self, options: Options, words: Sequence[Spec | KernelFile], ending: str):
         super().__init__(options)
         self.words, self.ending = words, ending
+        self.reads = tuple(word.path for word in words if isinstance(word, KernelFile))
 
     def plan(self, source: Source) -> SolvePlan:
-        return SolvePlan(source, self.options, self.words)
+        return SolvePlan(source, self.options, read_kernels(self.words, source.read))
 
 
 class SolvePlan(Plan):
@@ -151,6 +168,7 @@ class SolvePlan(Plan):
         super().__init__(source, options)
         self.words = words
         self._built: Degradation | None = None
+        self._sigma: float | None = None  # of the noise that the result was solved with
         self.colours = any(word.kind == "gray" for word in words)
         self.size = size_before(words, source.picture.size)
         check_result_size(source.name, self.size, "the factor")
@@ -187,7 +205,7 @@ class SolvePlan(Plan):
 
     def workload(self, options: Options, prior: Prior) -> Workload:
         from restore.inverse.build import chain_of
-        from restore.tasks.solve import solve
+        from restore.tasks.solve import solved
 
         self._operator(prior.device)  # a picture that is too small is refused before anything is planned
         pixels = self.pixels
@@ -202,7 +220,8 @@ class SolvePlan(Plan):
             except ValueError:
                 given = pixels
                 operator = chain_of(self.words)(given.shape[:2], prior.device)
-            solve(given, lambda *_: operator, prior=prior, **{**options, "steps": 2})
+            # The noise does not matter for the time that it takes.
+            solved(given, lambda *_: operator, prior=prior, **{"sigma": 1.0, **options, "steps": 2})
             return math.prod(operator.x_shape[1:])
 
         gradient = solvers()[options["method"]].gradient
@@ -210,17 +229,33 @@ class SolvePlan(Plan):
         return Workload("solve", prior.computed(size, differentiable=gradient), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        from restore.tasks.solve import solve
+        from restore.tasks.solve import solved
 
         picture, operator = self.shown, self._operator(prior.device)
         if self.without_profile:
             picture = replace(picture, icc=b"")
         pixels = task_pixels(picture, self.source.name)
         try:
-            found = solve(pixels, lambda *_: operator, prior=prior, progress=progress, **options)
+            found = solved(
+                pixels, lambda *_: operator, coding=picture.coding, prior=prior, progress=progress, **options
+            )
         except ValueError as error:  # another package's method that cannot serve the operator
             raise ConfigError(f"{self.source.name}: {error}") from error
-        return Result(with_task_pixels(picture, found))
+        self._sigma = found.sigma
+        return Result(with_task_pixels(picture, found.picture), *self._said(found))
+
+    def _said(self, found: Solved[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Give facts and notes on the noise of a picture, and on what is doubtful."""
+        facts: dict[str, Any] = {}
+        notes = list(found.cautions)
+        if found.measured is not None and found.sigma is not None:
+            from restore.tasks.measurement import described
+
+            facts["sigma"] = round(found.sigma, 3)
+            notes.insert(0, described(from_255(found.measured)))
+        if found.cautions:
+            facts["doubts"] = list(found.cautions)
+        return facts, tuple(f"{self.source.name}: {note}" for note in notes)
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.inverse.build import chain_of
@@ -236,5 +271,7 @@ class SolvePlan(Plan):
         from restore.tasks.uncertainty import of_solving
 
         asked = {name: self.options[name] for name in ("sigma", "start") if name in self.options}
+        if self._sigma is not None:
+            asked["sigma"] = self._sigma
         operator = chain_of(self.words)
         return of_solving(self.fine_pixels, operator, count=count, seed=seed, prior=prior, **asked)

@@ -24,8 +24,8 @@ from restore.images.pillow import coding_of_file
 from restore.inverse.build import chain_of, kernel_of
 from restore.inverse.operators import inside_of
 from restore.inverse.protocols import Degradation
-from restore.inverse.spec import Spec, parse_spec, size_before
-from restore.tasks.solve import ROUNDING
+from restore.inverse.spec import BLURS, Spec, parse_spec, size_before
+from restore.tasks.catalogue import ROUNDING
 
 LegacyRng = np.random.RandomState  # NumPy's legacy generator: its stream is frozen
 
@@ -267,7 +267,7 @@ class Degraded(Protocol):
 
 def _fitted(specs: Sequence[Spec], clean: Tensor) -> tuple[Degradation, Tensor, Tensor]:
     """The operator that fits into a picture, what it gives of the picture, and all that it looks at."""
-    kernel = 0 if specs[0].kind not in ("gaussian", "motion") else max(
+    kernel = 0 if specs[0].kind not in BLURS else max(
         side - 1 for side in kernel_of(specs[0]).shape
     )  # fmt: skip
     h, w = (side - kernel for side in clean.shape[-2:])

@@ -19,7 +19,7 @@ from restore.tasks import catalogue
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
-from restore.tasks.solve import solve
+from restore.tasks.solve import solved
 from restore.tasks.upscale import upscale
 
 
@@ -139,7 +139,12 @@ def _restorers(protocol: Protocol, method: str, call: Mapping[str, Any]) -> Iter
     elif protocol.task == "dejpeg":
         yield "", lambda given: dejpeg(given.image, coding=_told(given.coding), **call)
     elif protocol.task == "solve":
-        yield "", lambda given: solve(given.image, chain_of(given.specs), sigma=_told(given.sigma), **call)
+        yield (
+            "",
+            lambda given: (
+                solved(given.image, chain_of(given.specs), sigma=_told(given.sigma), **call).picture
+            ),
+        )
     elif protocol.level_name == "sigma":
         yield "", lambda given: denoise(given.image, sigma=given.sigma, **call)
         unknown = "estimated" if method == "gaussian" else "not told"

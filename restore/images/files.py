@@ -15,7 +15,7 @@ from typing import BinaryIO
 from restore.errors import ImageError
 from restore.images.formats import MAX_PIXELS, sniffed
 from restore.images.memory import check_need
-from restore.images.paths import FILE, FOLDER, LOOSE, PIPE, brief, name_problem, what_is
+from restore.images.paths import FILE, FOLDER, LOOSE, PIPE, name_problem, short_path, what_is
 
 MAX_BYTES = 16 * MAX_PIXELS + 2**28
 """Longer files are refused: these are the pixels of the largest picture as float RGBA, and 256 MiB beside."""
@@ -45,7 +45,7 @@ def read_bytes(path: str | Path, *, start: Start | None = None) -> bytes:
         Where the file is missing, cannot be read, is no file, or has more than ``MAX_BYTES``.
     """
     if problem := name_problem(path):
-        raise ImageError(f"{brief(path)}: {problem}")
+        raise ImageError(f"{short_path(path)}: {problem}")
     path, kind = Path(path), what_is(path)
     if kind not in (FILE, PIPE, ""):  # for the last, opening it says why it cannot be
         hint = {FOLDER: "name a file in it", LOOSE: "mend the link"}.get(kind, "name a plain file")

@@ -12,20 +12,20 @@ from pathlib import Path, PurePath
 
 from restore.errors import ImageError
 from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
-from restore.images.paths import FILE, LOOSE, brief, is_folder, name_problem, what_is
+from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_path, what_is
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .apng .mng .pdf .psd .psb .xcf .kra .ora .svg "
-        ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi .jfif "
-        ".jfi .jif .jpe .mpo .dib .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
+        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
+        ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
         # Raw files of cameras
         ".3fr .ari .arq .arw .bay .cr2 .cr3 .crw .dcr .dcs .dng .erf .fff .gpr .iiq .k25 .kdc .mdc "
         ".mef .mos .mrw .nef .nrw .orf .pef .pxn .raf .raw .rw2 .rwl .rwz .sr2 .srf .srw .x3f"
     ).split()
 )
-"""Suffixes of pictures that are not read, in lower case; those in `FORMAT_OF_SUFFIX` are all the same."""
+"""Suffixes of pictures that are not read, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def list_inputs(
     found: dict[Path, None] = {}
     for given in paths:
         if problem := name_problem(given):
-            raise ImageError(f"{brief(given)}: {problem}")
+            raise ImageError(f"{short_path(given)}: {problem}")
         path = Path(given)
         if is_folder(path):
             listing = survey(path, recursive=recursive, ignore=ignore)
@@ -109,7 +109,7 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
     def refuse(error: OSError) -> None:
         place = Path(error.filename or folder)
         reason = f"cannot list the folder ({error.strerror}); check its permissions"
-        problems.append((place, f"{brief(place)}: {reason}"))
+        problems.append((place, f"{short_path(place)}: {reason}"))
 
     pictures: list[Path] = []
     unread: list[Path] = []

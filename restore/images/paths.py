@@ -47,7 +47,7 @@ def _shown(name: str) -> str:
     return f"{name[:12]}...{name[-8:]}"
 
 
-def brief(path: str | Path) -> str:
+def short_path(path: str | Path) -> str:
     """A path as messages show it: a name that is too long is cut, and none is shown as two quotes."""
     text = os.fspath(path)
     if not text:

@@ -26,10 +26,10 @@ from restore.images.paths import (
     FOLDER,
     LONGEST_PATH,
     LOOSE,
-    brief,
     is_empty,
     is_folder,
     name_problem,
+    short_path,
     status_of,
     what_is,
 )
@@ -64,7 +64,7 @@ def check_place(path: str | Path, *, overwrite: bool) -> None:
     if not path_problem and len(os.fsencode(Path(path).parent / temporary_name())) > LONGEST_PATH:
         path_problem = "expected a path that leaves room for a temporary file; use shorter folders"
     if path_problem:
-        raise OutputError(f"{brief(path)}: {path_problem}")
+        raise OutputError(f"{short_path(path)}: {path_problem}")
     path, kind = Path(path), what_is(path)
     if kind == LOOSE and overwrite and not is_folder(Path(os.path.realpath(path)).parent):
         raise OutputError(f"{path}: a link into a missing folder; create that, or remove the link")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMATS, check_side, fitted, kind_of
-from restore.images.paths import brief, is_empty, name_problem
+from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
 from restore.images.png import encode_png
@@ -72,7 +72,7 @@ def write_bytes(
         Where the file is already there (without ``overwrite``) or cannot be written.
     """
     if problem := name_problem(path):
-        raise OutputError(f"{brief(path)}: {problem}")
+        raise OutputError(f"{short_path(path)}: {problem}")
     path = Path(path)
     # Through a link, the file it points to is replaced.
     target = Path(os.path.realpath(path)) if overwrite or is_empty(path) else path

@@ -11,9 +11,9 @@ from torch import Tensor
 from restore.images.jpeg_coding import coding_of
 from restore.inverse import operators
 from restore.inverse.jpeg import Jpeg
-from restore.inverse.kernels import gaussian_kernel, motion_kernel
+from restore.inverse.kernels import disc_kernel, gaussian_kernel, kernel_of_array, motion_kernel
 from restore.inverse.protocols import Degradation
-from restore.inverse.spec import Spec
+from restore.inverse.spec import BLURS, Spec
 
 Building = Callable[[tuple[int, int], torch.device | str], Degradation]
 
@@ -55,13 +55,16 @@ def kernel_of(word: Spec) -> Tensor:
     >>> kernel_of(parse_spec("blur=gaussian:1")).shape
     torch.Size([7, 7])
     """
-    make = gaussian_kernel if word.kind == "gaussian" else motion_kernel
-    return make(*word.numbers)
+    if word.kind == "kernel":
+        return kernel_of_array(torch.tensor(word.weights, dtype=torch.float64))
+    if word.kind == "motion":
+        return motion_kernel(*word.numbers)
+    return (gaussian_kernel if word.kind == "gaussian" else disc_kernel)(*word.numbers)
 
 
 def _operator(word: Spec, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
     """Give the operator whose measurement has the size (h, w)."""
-    if word.kind in ("gaussian", "motion"):
+    if word.kind in BLURS:
         # What was done before the blur has left no more than the picture to be blurred.
         return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)
     if word.kind == "gray":

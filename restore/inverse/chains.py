@@ -131,10 +131,11 @@ class LinearChain(Chain):
         def apply(s: Tensor) -> Tensor:
             return self.forward(self.adjoint(s)) + damping * s
 
-        def precondition(s: Tensor) -> Tensor:
-            return s if self._precondition is None else self._precondition(s, damping)
+        return conjugate_gradients(apply, r, lambda s: self.preconditioned(s, damping))
 
-        return conjugate_gradients(apply, r, precondition)
+    def preconditioned(self, r: Tensor, damping: float) -> Tensor:
+        """Give about ``(A A^T + damping I)^-1 r``, quickly; r itself where nothing is known."""
+        return r if self._precondition is None else self._precondition(r, damping)
 
 
 def chain(*parts: Degradation) -> Degradation:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from restore.diffusion.samplers import check_share, ddim_step
 from restore.diffusion.updates import Update
+from restore.inverse.ends import data_step
 from restore.inverse.needs import linear_of
 from restore.inverse.problem import Problem
 from restore.types import Denoiser, Rng
@@ -158,7 +159,7 @@ def dps(denoise: Denoiser, problem: Problem, *, strength: float = 1.0) -> Update
         with torch.enable_grad():
             start = x.detach().requires_grad_()
             x0 = _with_gradient(denoise(start, sigma))
-            misfit = (problem.y - problem.operator.forward(x0)).flatten(1).norm(dim=1).sum()
+            misfit = problem.missing(x0).flatten(1).norm(dim=1).sum()
             (gradient,) = torch.autograd.grad(misfit, start)
         c = 1 - (below / sigma) ** 2
         x = c * x0.detach() + (1 - c) * x
@@ -180,8 +181,7 @@ def _pulled_back(
     with torch.enable_grad():
         start = x.detach().requires_grad_()
         x0 = _with_gradient(denoise(start, sigma))
-        missing = problem.y - operator.forward(x0.detach())
-        towards = operator.adjoint(operator.solve(missing, problem.noise_std**2 / r2))
+        towards = data_step(x0.detach(), problem.y, operator, problem.noise_std**2 / r2, problem.ends)
         (pulled,) = torch.autograd.grad(x0, start, towards)
     return x0.detach(), pulled, r2
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from restore.diffusion.progress import with_progress
 from restore.diffusion.thresholding import mapped
 from restore.diffusion.updates import FiniteCheck
-from restore.inverse.protocols import Operator, Projecting, consistent
+from restore.inverse.ends import Ends, data_step
+from restore.inverse.protocols import Operator, Projecting
 from restore.types import Denoiser, Progress, Rng
 
 SAME = 1e-6  # relative difference of noise levels that are the same
@@ -71,7 +72,12 @@ def inject_known(
 
 
 def enforce(
-    denoise: Denoiser, y: Tensor, operator: Operator | Projecting, *, noise_std: float = 0.0
+    denoise: Denoiser,
+    y: Tensor,
+    operator: Operator | Projecting,
+    *,
+    noise_std: float = 0.0,
+    ends: Ends | None = None,
 ) -> Denoiser:
     """Make every clean estimate agree with the measurement before the sampler goes on from it.
 
@@ -85,6 +91,7 @@ def enforce(
     y : the measurement ``(b, *operator.y_shape)``.
     operator : the degradation.
     noise_std : noise of the measurement, [0, 1] units, 0 or more.
+    ends : which pixels of y are one-sided; None for none, and for what is projected.
 
     Returns
     -------
@@ -111,7 +118,7 @@ def enforce(
         return mapped(denoise, lambda x, x0, sigma: project(x0))
 
     def enforced(x: Tensor, x0: Tensor, sigma: float) -> Tensor:
-        return consistent(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0)
+        return x0 + data_step(x0, y, operator, (noise_std / sigma) ** 2 if noise_std else 0.0, ends)
 
     return mapped(denoise, enforced)
 

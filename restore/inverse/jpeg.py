@@ -60,8 +60,8 @@ def compressed(
     """
     h, w = image.shape[-2:]
     coded = []
-    for plane, times, table in _planes(image, tables, coarser):
-        coefficients = rounding(_blocks(plane) / table) * table
+    for plane, times, table in planes_of(image, tables, coarser):
+        coefficients = rounding(blocks_of(plane) / table) * table
         coded.append(_enlarged(_joined(coefficients, plane), times))
     return _coloured(coded)[..., :h, :w].clamp(0, 1)
 
@@ -85,11 +85,11 @@ class Cells:
         """Give the nearest of them to a picture ``(b, 3, h, w)``."""
         h, w = image.shape[-2:]
         moved = []
-        whole = _planes(image, self.tables, (1, 1), side=_side(self.coarser))
+        whole = planes_of(image, self.tables, (1, 1), side=_side(self.coarser))
         for (plane, times, _), (full, _, _), (low, high) in zip(
-            _planes(image, self.tables, self.coarser), whole, self.bounds, strict=True
+            planes_of(image, self.tables, self.coarser), whole, self.bounds, strict=True
         ):
-            coefficients = _blocks(plane)
+            coefficients = blocks_of(plane)
             change = _joined(torch.maximum(torch.minimum(coefficients, high), low) - coefficients, plane)
             # The least change of a plane that changes the means of its cells by so much is constant in them.
             moved.append(full + change.repeat_interleave(times[0], -2).repeat_interleave(times[1], -1))
@@ -111,14 +111,14 @@ def cells(decoded: Tensor, coding: JpegCoding) -> Cells:
     >>> cells(torch.full((1, 3, 16, 16), 0.5), coding_of(30)).coarser
     (2, 2)
     """
-    tables = _tables(coding, decoded.device)
-    clipped = _planes(((decoded <= 0) | (decoded >= 1)).float(), tables, coding.coarser, colours=False)
+    tables = tables_of(coding, decoded.device)
+    clipped = planes_of(((decoded <= 0) | (decoded >= 1)).float(), tables, coding.coarser, colours=False)
     bounds = []
     for (plane, times, table), (ends, _, _) in zip(
-        _planes(decoded, tables, coding.coarser), clipped, strict=True
+        planes_of(decoded, tables, coding.coarser), clipped, strict=True
     ):
-        coded = _before_enlarging(plane, times)
-        coefficients = (_blocks(coded) / table).round() * table
+        coded = before_enlarging(plane, times)
+        coefficients = (blocks_of(coded) / table).round() * table
         # Short of the ends, where the rounding of the result to 8 bits would decide between two intervals.
         half = table / 2 - (table / 10).clamp_max(0.5)
         half = half + table * (CLIPPED - 1) / 2 * (_by_block(ends).amax((-2, -1), keepdim=True) > 0)
@@ -153,7 +153,7 @@ class Jpeg:
     def __init__(self, coding: JpegCoding, size: tuple[int, int], device: torch.device | str = "cpu"):
         self.coding = coding
         self.x_shape = self.y_shape = (3, *size)
-        self._tables = _tables(coding, device)
+        self._tables = tables_of(coding, device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Code and decode x."""
@@ -189,7 +189,8 @@ def _flipped(turn: int) -> list[int]:
     return [dim for dim, flips in ((-2, down), (-1, across)) if flips]
 
 
-def _tables(coding: JpegCoding, device: torch.device | str) -> tuple[Tensor, Tensor]:
+def tables_of(coding: JpegCoding, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Give the tables of luma and chroma, ``(1, 8, 8)`` each."""
     luma, chroma = (
         torch.tensor(table, dtype=torch.float32, device=device).view(1, 8, 8)
         for table in (coding.luma, coding.chroma)
@@ -202,7 +203,7 @@ def _side(coarser: tuple[int, int]) -> int:
     return max(16, 8 * max(coarser))
 
 
-def _planes(
+def planes_of(
     image: Tensor,
     tables: Sequence[Tensor],
     coarser: tuple[int, int],
@@ -241,7 +242,7 @@ def _by_block(plane: Tensor) -> Tensor:
     return plane.view(b, h // 8, 8, w // 8, 8).transpose(2, 3)
 
 
-def _blocks(plane: Tensor) -> Tensor:
+def blocks_of(plane: Tensor) -> Tensor:
     """The coefficients of every block."""
     dct = _constants(plane.device)[0]
     return dct @ _by_block(plane) @ dct.T
@@ -259,7 +260,7 @@ def _enlarged(plane: Tensor, times: tuple[int, int]) -> Tensor:
     return F.interpolate(plane, scale_factor=[float(side) for side in times], mode="bilinear")
 
 
-def _before_enlarging(means: Tensor, times: tuple[int, int]) -> Tensor:
+def before_enlarging(means: Tensor, times: tuple[int, int]) -> Tensor:
     """The plane whose enlargement has these means: enlarging smooths (Richardson's iteration)."""
     plane = means
     for _ in range(UPSCALED if times != (1, 1) else 0):

@@ -17,12 +17,13 @@ from torch import Tensor
 
 from restore.diffusion.samplers import check_share
 from restore.diffusion.updates import Update
+from restore.inverse.ends import data_step
 from restore.inverse.gradient_solvers import dps, pigdm, pigdm_denoiser, pigdm_mean
 from restore.inverse.guidance import enforce, half_quadratic_splitting, inject_known, share_of
 from restore.inverse.needs import capabilities_of, linear_of, name_of, projectable_of, spectral_of
 from restore.inverse.operators import Hole
 from restore.inverse.problem import Problem
-from restore.inverse.protocols import UNMEASURED, Spectral, consistent
+from restore.inverse.protocols import UNMEASURED, Spectral
 from restore.types import Denoiser, Progress, Rng
 
 __all__ = [
@@ -72,7 +73,7 @@ def ddnm(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
     torch.Size([1, 3, 8, 8])
     """
     noise_std = math.sqrt(TRUST) * problem.noise_std
-    return enforce(denoise, problem.y, projectable_of(problem), noise_std=noise_std)
+    return enforce(denoise, problem.y, projectable_of(problem), noise_std=noise_std, ends=problem.ends)
 
 
 def repaint(
@@ -164,7 +165,7 @@ def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float
     """
     check_share("eta", eta)
     check_share("eta_b", eta_b)
-    operator, y = spectral_of(problem), problem.y
+    operator = spectral_of(problem)
     s = operator.values.clamp_min(0).sqrt()
     measured = operator.values > UNMEASURED
     level = torch.where(measured, problem.noise_std / s, 0)  # of the noise that A^+ y has
@@ -178,7 +179,7 @@ def ddrm(denoise: Denoiser, problem: Problem, *, eta: float = 0.85, eta_b: float
         direction, fresh = (x - x0) / sigma, rng(x)
         kept, drawn = below * math.sqrt(1 - eta**2), below * eta
         unmeasured = x0 + kept * direction + drawn * fresh
-        towards = operator.to_spectrum(y - operator.forward(x0)) / s
+        towards = operator.to_spectrum(problem.missing(x0)) / s
         noisier = level > below
         pull = torch.where(noisier, kept / level.clamp_min(1e-12), eta_b)
         spread = torch.where(noisier, drawn, (below**2 - (eta_b * level) ** 2).clamp_min(0).sqrt())
@@ -226,20 +227,21 @@ def ddnm_plus(denoise: Denoiser, problem: Problem) -> Update:
     >>> run_updates(update, torch.full((1, 3, 8, 8), 0.5), [0.2, 0.1, 0.0], rng=seeded_rng(0)).shape
     torch.Size([1, 3, 8, 8])
     """
-    operator, y, noise_std = linear_of(problem), problem.y, problem.noise_std
+    operator, noise_std = linear_of(problem), problem.noise_std
 
     def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
         x0 = denoise(x, sigma)
         c = 1 - (below / sigma) ** 2
         u = below * math.sqrt(c)
-        missing, fresh = y - operator.forward(x0), u * rng(x) if below else torch.zeros_like(x)
+        fresh = u * rng(x) if below else torch.zeros_like(x)
         if isinstance(operator, Spectral):
+            missing = problem.missing(x0)
             correction, fresh = _by_direction(operator, missing, c * noise_std, fresh, u)
         elif noise_std and not below:  # infinitely damped: the answer is that of the prior
             correction = torch.zeros_like(x)
         else:
             damping = TRUST * (noise_std / below) ** 2 if noise_std else 0.0
-            correction = operator.adjoint(operator.solve(missing, damping))
+            correction = data_step(x0, problem.y, operator, damping, problem.ends)
         return c * (x0 + correction) + (1 - c) * x + fresh
 
     return update
@@ -312,7 +314,8 @@ def diffpir(denoise: Denoiser, problem: Problem, *, weight: float = TRUST, zeta:
         raise ValueError("DiffPIR weighs the prior by the noise of the measurement, which is 0; use ddnm")
 
     def update(x: Tensor, sigma: float, below: float, rng: Rng) -> Tensor:
-        x0 = consistent(denoise(x, sigma), y, operator, weight * (problem.noise_std / sigma) ** 2)
+        x0 = denoise(x, sigma)
+        x0 = x0 + data_step(x0, y, operator, weight * (problem.noise_std / sigma) ** 2, problem.ends)
         direction = (x - x0) / sigma
         return x0 + below * (math.sqrt(1 - zeta) * direction + math.sqrt(zeta) * rng(x))
 
@@ -328,7 +331,8 @@ def splitting(denoise: Denoiser, problem: Problem, rng: Rng) -> Denoiser:
     ----------
     Zhang et al. (2021), "Plug-and-Play Image Restoration with Deep Denoiser Prior", arXiv:2008.13751, eq. 6a.
     """
-    return enforce(denoise, problem.y, projectable_of(problem), noise_std=problem.noise_std)
+    operator = projectable_of(problem)
+    return enforce(denoise, problem.y, operator, noise_std=problem.noise_std, ends=problem.ends)
 
 
 def splitting_sampler(

@@ -12,13 +12,15 @@ from restore.inverse.catalogue import Capability
 
 EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
 KERNELS = (
-    "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, or motion:LENGTH:ANGLE, length from 1 to 400 "
-    "pixels, the angle in degrees"
+    "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, motion:LENGTH:ANGLE, length from 1 to 400 "
+    "pixels, the angle in degrees, disc:RADIUS, radius from 0.5 to 200 pixels, or a picture file of it"
 )
-Kind = Literal["gaussian", "motion", "down", "area", "gray", "jpeg"]
+Kind = Literal["gaussian", "motion", "disc", "kernel", "down", "area", "gray", "jpeg"]
+BLURS: tuple[Kind, ...] = ("gaussian", "motion", "disc", "kernel")
 NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at most
     "gaussian": (1, 1),
     "motion": (1, 2),
+    "disc": (1, 1),
     "down": (1, 1),
     "area": (1, 1),
     "gray": (0, 0),
@@ -27,6 +29,7 @@ NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at mos
 RANGES: dict[Kind, tuple[float, float]] = {  # of the first of them
     "gaussian": (0.1, 100),
     "motion": (1, 400),
+    "disc": (0.5, 200),
     "down": (1.01, 16),
     "area": (1.01, 16),
     "jpeg": (1, 100),
@@ -41,7 +44,9 @@ class Spec:
     ----------
     kind : of degradation.
     numbers : of gaussian: sigma in pixels; of motion: length in pixels and angle in degrees, counted from the
-        right and upwards; of down (bicubic) and area (means): the factor; of jpeg: the quality; of gray none.
+        right and upwards; of disc: radius in pixels; of down (bicubic) and area (means): the factor; of
+        jpeg: the quality; of gray and kernel none.
+    weights : of kernel: the rows of its gray values.
 
     Examples
     --------
@@ -51,6 +56,7 @@ class Spec:
 
     kind: Kind
     numbers: tuple[float, ...] = ()
+    weights: tuple[tuple[float, ...], ...] = ()
 
     def size_after(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the largest size (h, w) that this can make of a picture of ``size``, or of a part of it."""
@@ -71,8 +77,8 @@ def parse_spec(word: str) -> Spec:
 
     Parameters
     ----------
-    word : ``blur=gaussian:SIGMA``, ``blur=motion:LENGTH:ANGLE``, ``down=FACTOR``, ``area=FACTOR``, ``gray``
-        or ``jpeg=QUALITY``.
+    word : ``blur=gaussian:SIGMA``, ``blur=motion:LENGTH:ANGLE``, ``blur=disc:RADIUS``, ``down=FACTOR``,
+        ``area=FACTOR``, ``gray`` or ``jpeg=QUALITY``.
 
     Returns
     -------
@@ -85,12 +91,12 @@ def parse_spec(word: str) -> Spec:
 
     Examples
     --------
-    >>> parse_spec("blur=motion:15:30")
-    Spec(kind='motion', numbers=(15.0, 30.0))
+    >>> parse_spec("blur=motion:15:30").numbers
+    (15.0, 30.0)
     """
     name, *values = word.removeprefix("blur=").replace("=", ":").split(":")
     kind = next((kind for kind in NUMBERS if kind == name), None)
-    blurs = kind in ("gaussian", "motion")
+    blurs = kind in BLURS
     try:
         numbers = tuple(map(float, values))
     except ValueError:

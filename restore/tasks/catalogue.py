@@ -22,6 +22,7 @@ SAMPLE_STEPS, SAMPLE_SAMPLER = 50, "dpmpp-2m"
 STRENGTH, REFERENCE_SCALE, REFERENCE_SCALES = 0.3, 32, (2, 256)  # of variations
 MAP_SAMPLES = 8  # between which uncertainty is measured
 COLOUR_START = 1.0  # where colours are not decided yet
+ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that such a file has
 MOST_STEPS = 1000
 # Measured on validation pictures with blurs and reductions, as are the solvers' own starts.
 SOLVE_STEPS: dict[Estimate, int] = {"mean": 12, "sample": 20}

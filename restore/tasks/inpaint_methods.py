@@ -26,10 +26,11 @@ from restore.inverse.problem import Problem
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.catalogue import ROUNDING
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, depth_of, enlarged, halved, halvings, surroundings
-from restore.tasks.solve import ROUNDING, solve_problem
 from restore.tasks.solve import Plan as SolverPlan
+from restore.tasks.solve import solve_problem
 from restore.types import Denoiser, Estimate, Progress
 
 FROM_NOISE = ("conditional", "repaint")  # these start from noise, so the first fill does not matter

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.diffusion.progress import with_progress
 from restore.diffusion.samplers import Sampler, run_updates
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma, network_calls
+from restore.errors import RestoreWarning
 from restore.images.canvas import Picture, canvas, in_colour
 from restore.images.colours import gray_as
+from restore.images.jpeg_coding import JpegCoding
+from restore.images.pillow import coding_of_file
 from restore.inverse import catalogue as solver_catalogue
 from restore.inverse import operators
 from restore.inverse.build import Building, chain_of
 from restore.inverse.catalogue import Solver
+from restore.inverse.ends import brighter, data_step
+from restore.inverse.kernels import kernel_of_array
 from restore.inverse.problem import Problem
-from restore.inverse.protocols import Operator, consistent
+from restore.inverse.protocols import Degradation, Operator
 from restore.inverse.solvers import capabilities_of
 from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.catalogue import COLOUR_START
-from restore.types import Estimate, Progress, Rng, from_255
+from restore.tasks.catalogue import COLOUR_START, ROUNDING
+from restore.tasks.measurement import measurement, noise_of, uses_noise
+from restore.tasks.solved import TIMES, Watch, carefully
+from restore.types import Estimate, Progress, Rng, from_255, to_255
 
-ROUNDING = 1 / 12**0.5  # deviation of 8-bit rounding, 0..255 scale: the least noise that a file has
 LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
 MOST_SIGMA = 80.0
@@ -37,7 +45,7 @@ def solve(
     image: Picture,
     operator: Building,
     *,
-    sigma: float = ROUNDING,
+    sigma: float | None = None,
     estimate: Estimate = "mean",
     method: str | None = None,
     sampler: str | None = None,
@@ -58,8 +66,9 @@ def solve(
         ``operator(size, device)`` gives the degradation whose measurement has that size (h, w): a class of
         `restore.inverse.operators`, or what `restore.inverse.build.chain_of` makes of a description.
     sigma : float
-        Standard deviation of the noise in the picture, 0 to 255 on the scale of 8 bits; that of rounding to 8
-        bits unless given.
+        Standard deviation of the noise in the picture, 0 to 255 on the scale of 8 bits. None measures it; in
+        a JPEG that PIL has opened the error of its coding counts, too. Where the measurement cannot be
+        explained with the noise that was measured, it is solved again with more, up to three times.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
@@ -86,7 +95,14 @@ def solve(
     -------
     array, tensor or PIL image
         The same kind as ``image``, of its depth and of the operator's size. Where the measurement is gray,
-        the picture's luma is used.
+        the picture's luma is used. Pixels that are black or white count as at most, and at least, that; those
+        that alpha hides do not count.
+
+    Warns
+    -----
+    RestoreWarning
+        Where the picture cannot be what the operator gives, with that noise, so that the result may be worse
+        than the picture.
 
     Raises
     ------
@@ -116,30 +132,110 @@ def solve(
     >>> solve(small, blurred_and_reduced, steps=1, prior=tiny_prior()).shape
     (16, 16, 3)
     """
-    catalogue.check_estimate(estimate)
-    check_numbers(steps, start)
-    if not 0 <= sigma <= 255:
-        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
-    if method is not None:
-        plan_of(estimate, method, sampler, steps, start)  # refused before anything is loaded
-    picture = canvas(image)
-    prior = prior or shipped()
-    batch = picture.batch.to(prior.device)
-    size = batch.shape[-2], batch.shape[-1]
-    degradation = operator(size, batch.device)
-    if method is None:
-        method = solver_catalogue.preferred(capabilities_of(degradation), estimate).name
-    plan = plan_of(estimate, method, sampler, steps, start)
-    y = operators.Gray(size, batch.device).forward(batch) if degradation.y_shape[0] == 1 else batch
-    problem = Problem(y, degradation, from_255(sigma))
-    x = solve_problem(problem, plan, seeded_rng(seed), prior, progress)
-    x = operators.without_margin(x, degradation)
+    options: dict[str, Any] = {
+        "steps": steps,
+        "start": start,
+        "method": method,
+        "sampler": sampler,
+        "seed": seed,
+    }
+    found = solved(
+        image, operator, sigma=sigma, estimate=estimate, prior=prior, progress=progress, **options
+    )  # fmt: skip
+    for caution in found.cautions:
+        warnings.warn(caution, RestoreWarning, stacklevel=2)
+    return found.picture
+
+
+@dataclass(frozen=True)
+class Solved(Generic[Picture]):
+    """A solution: of the kind of the input, and what is to be said of it, one line each.
+
+    sigma: of the noise that it was solved with, 0 to 255; None where that has no effect. measured: what was
+    measured of it; None where it was told.
+    """
+
+    picture: Picture
+    sigma: float | None
+    measured: float | None
+    cautions: tuple[str, ...]
+
+
+def solved(
+    image: Picture,
+    operator: Building,
+    *,
+    coding: JpegCoding | None = None,
+    prior: Prior | None = None,
+    progress: Progress | None = None,
+    again: int = TIMES,
+    **options: Any,
+) -> Solved[Picture]:
+    """Do what `solve` does, and give what is to be said of it, too.
+
+    Parameters
+    ----------
+    image, operator, prior, progress : as `solve` takes them.
+    coding : how the picture was compressed, if it was; a JPEG that PIL has opened says so itself.
+    again : how often it may be solved again with more noise.
+    **options : the others of `solve`.
+    """
+    asked = _Asked(**options)
+    asked.check()
+    picture, prior = canvas(image), prior or shipped()
+    size = picture.batch.shape[-2], picture.batch.shape[-1]
+    degradation = operator(size, prior.device)
+    plan = asked.plan(degradation)
+    coding = coding or coding_of_file(image)
+    given = measurement(picture, coding, gray=degradation.y_shape[0] == 1, device=prior.device)
+    used = uses_noise(plan.solver, degradation)
+    found = noise_of(given, picture, prior) if used and asked.sigma is None else None
+    noise_std = from_255(asked.sigma or 0) if found is None else found
+    problem = Problem(given.y, degradation, noise_std, given.ends)
+
+    def attempt(problem: Problem, watch: Watch, report: Progress | None) -> Tensor:
+        return solve_problem(problem, plan, seeded_rng(asked.seed), prior, report, watch=watch)
+
+    answer = carefully(attempt, problem, progress, measured=found is not None, judged=used, again=again)
+    x = operators.without_margin(answer.x, degradation)
     if degradation.y_shape[0] > 1:  # else colours are what was lost
         x = gray_as(x, picture.batch, picture.visible)
-    return picture.like_original(x)
+    return Solved(
+        picture.like_original(x),
+        to_255(answer.noise_std) if used else None,
+        None if found is None else to_255(found),
+        answer.cautions,
+    )
 
 
-def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
+@dataclass(frozen=True)
+class _Asked:
+    """The options of `solve`."""
+
+    sigma: float | None = None
+    estimate: Estimate = "mean"
+    method: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    start: float | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise ValueError for what cannot be, before anything is loaded."""
+        catalogue.check_estimate(self.estimate)
+        check_numbers(self.steps, self.start)
+        if self.sigma is not None and not 0 <= self.sigma <= 255:
+            raise ValueError(f"sigma is a noise level from 0 to 255, got {self.sigma:g}")
+        if self.method is not None:
+            plan_of(self.estimate, self.method, self.sampler, self.steps, self.start)
+
+    def plan(self, operator: Degradation) -> Plan:
+        """Complete the options for an operator."""
+        name = self.method or solver_catalogue.preferred(capabilities_of(operator), self.estimate).name
+        return plan_of(self.estimate, name, self.sampler, self.steps, self.start)
+
+
+def deblur(image: Picture, kernel: NDArray[Any] | Tensor | str, **options: Any) -> Picture:
     """Sharpen a picture that was blurred by a known kernel.
 
     The scene is taken to go on outside the picture; nothing is assumed of what lies there.
@@ -149,8 +245,9 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     image : array, tensor or PIL image
         A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
         or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
-    kernel : tensor or str
-        ``(kh, kw)`` of odd sides, or ``gaussian:SIGMA`` or ``motion:LENGTH:ANGLE`` in pixels and degrees.
+    kernel : array, tensor or str
+        ``(kh, kw)`` of any numbers of 0 or more, whose sum is brought to 1; or ``gaussian:SIGMA``,
+        ``motion:LENGTH:ANGLE`` or ``disc:RADIUS`` in pixels and degrees.
     **options
         Those of `solve`.
 
@@ -162,7 +259,8 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     Raises
     ------
     ValueError
-        For a kernel that cannot be read or is larger than the picture, and as `solve` does.
+        For a kernel that cannot be read, is empty, has negative numbers or is larger than the picture, and as
+        `solve` does.
 
     Examples
     --------
@@ -175,7 +273,8 @@ def deblur(image: Picture, kernel: Tensor | str, **options: Any) -> Picture:
     """
     if isinstance(kernel, str):
         return solve(image, chain_of([parse_spec(f"blur={kernel}")]), **options)
-    return solve(image, lambda size, device: operators.BlurInside(kernel, size, device), **options)
+    weights = kernel_of_array(kernel)
+    return solve(image, lambda size, device: operators.BlurInside(weights, size, device), **options)
 
 
 def colorize(
@@ -218,7 +317,8 @@ def colorize(
     """
     if estimate == "sample":
         start = start or COLOUR_START
-    options |= {"estimate": estimate, "start": start}
+    # The luma stays the picture's own, whatever its noise.
+    options = {"sigma": ROUNDING, **options, "estimate": estimate, "start": start}
     return solve(in_colour(image), operators.Gray, **options)
 
 
@@ -265,10 +365,17 @@ def solve_problem(
     progress: Progress | None,
     *,
     first: Tensor | None = None,
+    watch: Watch | None = None,
 ) -> Tensor:
-    """Solve a problem from a first picture, `first_picture` unless given; x ``(b, *x_shape)``."""
+    """Solve a problem from a first picture, `first_picture` unless given; x ``(b, *x_shape)``.
+
+    watch: wraps the denoiser before the solver does.
+    """
     solver = plan.solver
     denoise = prior.denoiser(differentiable=solver.gradient)
+    if problem.ends is not None and bool(problem.ends.high.any()):
+        denoise = brighter(denoise)
+    denoise = denoise if watch is None else watch(denoise)
     x = first_picture(problem) if first is None else first
     sigmas = log_sigma(plan.start, plan.last, plan.steps)
     if solver.estimate == "sample":
@@ -288,4 +395,4 @@ def first_picture(problem: Problem) -> Tensor:
     if not isinstance(operator, Operator):
         return guess
     damping = (max(problem.noise_std, ROUNDING / 255) / GUESS_STD) ** 2
-    return consistent(guess, problem.y, operator, damping)
+    return guess + data_step(guess, problem.y, operator, damping, problem.ends)

@@ -20,11 +20,12 @@ from restore.images.resize import resize
 from restore.inverse.build import Building, chain_of
 from restore.inverse.spec import Spec
 from restore.priors.protocol import Prior
+from restore.tasks.catalogue import ROUNDING
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.holes import check_masks
 from restore.tasks.inpaint import inpaint
-from restore.tasks.solve import solve
+from restore.tasks.solve import solved
 from restore.tasks.upscale import check_scale, upscale
 from restore.tasks.variance import (
     Trial,
@@ -187,7 +188,8 @@ def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0,
 
     def spread(picture: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
-            return solve(picture, operator, estimate="sample", steps=STEPS, seed=number, prior=prior)
+            asked: dict[str, Any] = {"estimate": "sample", "steps": STEPS, "seed": number, "sigma": ROUNDING}
+            return solved(picture, operator, prior=prior, **asked).picture
 
         return between_samples(draw, count, seed=seed)
 
@@ -242,7 +244,7 @@ def of_solving(
 
     def draw(number: int) -> Any:
         asked = {"estimate": "sample", "steps": STEPS, "seed": number, **options}
-        return solve(image, operator, prior=prior, **asked)
+        return solved(image, operator, prior=prior, **asked).picture
 
     return of_samples(draw, count, "solve", seed=seed, prior=prior)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,13 +33,12 @@ class RunLog:
         self._say, self._told = say, False
         self._file: Any = None
         self._board: Any = None
-        self._try(lambda: self._open(fields, fresh=fresh))
+        for name in ("log.csv", "validation.csv") if fresh else ():
+            self._try(partial((out / name).unlink, missing_ok=True))
+        self._try(lambda: self._open(fields))
         self._try(self._open_board)
 
-    def _open(self, fields: Sequence[str], *, fresh: bool) -> None:
-        if fresh:
-            for name in ("log.csv", "validation.csv"):
-                (self.out / name).unlink(missing_ok=True)
+    def _open(self, fields: Sequence[str]) -> None:
         new = not (self.out / "log.csv").exists()
         self._file = _appended(self.out / "log.csv")
         if new:

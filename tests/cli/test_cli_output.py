@@ -128,7 +128,7 @@ def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_picture_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.cli.runner.on_terminal", lambda stream: True)
+    monkeypatch.setattr("restore.cli.run.on_terminal", lambda stream: True)
     done = cli("denoise", "photo.png", "-o", "-")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.endswith("standard output is a terminal; redirect it, or give a file with -o\n")

@@ -105,10 +105,11 @@ def test_a_sampler_draws_pictures(sampler: NamedSampler, weights: Path, backbone
     expected = restore.inpaint(PHOTO, HOLE, method="conditional", sampler="heun", steps=3, prior=backbone)
     assert np.array_equal(pixels, expected)
     assert calls == 5
-    pixels, _, calls = made(weights, *SOLVE, "--method", "ddnm", *words)
+    pixels, _, calls = made(weights, *SOLVE, "--sigma", 2, "--method", "ddnm", *words)
     assert calls == 5
     assert np.array_equal(
-        pixels, made(weights, *SOLVE, "--method", "ddnm", "--sampler", "heun", "--steps", 3)[0]
+        pixels,
+        made(weights, *SOLVE, "--sigma", 2, "--method", "ddnm", "--sampler", "heun", "--steps", 3)[0],
     )
     assert cli("sample", "-o", "drawn", "--size", 8, *words, "--weights", weights).exit_code == 0
     assert read_history(Path("drawn/sample-000.png")).records[0].calls == 5

@@ -41,14 +41,14 @@ def test_a_name_that_is_too_long(weights: Path) -> None:
     Path("photo.png").rename(name)
     done = cli("denoise", name, "--weights", weights)
     assert done.exit_code == 1 and done.stderr.count("\n") == 1
-    assert "choose another name" in done.stderr
+    assert "expected names of at most 255 bytes, got 263" in done.stderr
 
 
-def test_a_profile_that_no_png_can_hold(weights: Path) -> None:
+def test_a_profile_of_two_megabytes(weights: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 65536, (24, 32, 3)).astype(np.uint16)
     profile = bytes(16) + b"RGB " + bytes(2**21)
     tifffile.imwrite("in.tif", pixels, photometric="rgb", iccprofile=profile)
     done = cli("denoise", "in.tif", "-o", "out.png", "--sigma", 15, "--weights", weights)
     assert done.exit_code == 0, done.stderr
-    assert "note: out.png: ICC profile is dropped: it cannot be written as PNG" in done.stderr
-    assert images.read("out.png").icc == b""
+    assert "ICC" not in done.stderr
+    assert images.read("out.png").icc == profile

@@ -577,7 +577,7 @@ test_the_check_finds_the_mutant = mutant_tests(
             wrong(
                 solvers.diffpir,
                 lambda right: (
-                    lambda denoise, problem, weight, zeta: right(
+                    lambda denoise, problem, weight=8.0, zeta=0.3: right(
                         denoise, problem, weight=4 * weight, zeta=zeta
                     )
                 ),

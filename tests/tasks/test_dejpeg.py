@@ -296,11 +296,11 @@ test_the_check_finds_the_mutant = mutant_tests({
         edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table / 8"),
         edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table / 2"),
         edited(jpeg.cells, "table / 2 - (table / 10).clamp_max(0.5)", "table"),
-        wrong(jpeg._before_enlarging, lambda right: lambda plane, times: plane, "chroma as enlarged"),
+        wrong(jpeg.before_enlarging, lambda right: lambda plane, times: plane, "chroma as enlarged"),
         edited(jpeg.Cells.nearest,
                "repeat_interleave(times[0], -2).repeat_interleave(times[1], -1)",
                "repeat_interleave(times[0], -2).repeat_interleave(times[1], -1) / 2"),
-        edited(jpeg._planes, "planes - 128", "planes - 120"),
+        edited(jpeg.planes_of, "planes - 128", "planes - 120"),
         edited(jpeg._constants, "0.299, 0.587, 0.114", "0.333, 0.333, 0.334"),
     ],
 })  # fmt: skip

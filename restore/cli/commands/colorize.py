@@ -11,7 +11,7 @@ from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
 from restore.cli.solving import method_help, run_solver, sampler_help, steps_help
 from restore.inverse.spec import parse_spec
-from restore.tasks.catalogue import COLOUR_START
+from restore.tasks.catalogue import COLOUR_START, ROUNDING
 
 colour_options = problem_options(
     estimate="sample",
@@ -39,4 +39,5 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **options: Any) -> Non
     """
     if options["start"] is None and options["estimate"] == "sample":
         options["start"] = COLOUR_START
-    run_solver(inputs, settings, [parse_spec("gray")], options, "colorized")
+    # The luma stays the picture's own, whatever its noise.
+    run_solver(inputs, settings, [parse_spec("gray")], options, "colorized", sigma=ROUNDING)

@@ -15,7 +15,7 @@ from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.errors import ImageError
 from restore.images.jpeg_coding import JpegCoding, coding_of
 from restore.tasks import catalogue

@@ -26,7 +26,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import Number
 from restore.cli.registry import register
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.types import to_255
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.errors import MaskError
 from restore.images.masks import RIM
 from restore.tasks import catalogue

@@ -6,32 +6,30 @@ from typing import Any
 
 import click
 
+from restore.cli.kernel_files import KernelFile, OperatorWord, specs_of
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.registry import register
 from restore.cli.solving import SIGMA, run_solver, solver_options
-from restore.inverse.spec import parse_spec
 
 
 @register
 @click.command()
 @INPUTS
 @click.option(
-    "--operator", "words", multiple=True, required=True, metavar="WHAT",
+    "--operator", "words", multiple=True, required=True, type=OperatorWord(), metavar="WHAT",
     help="What was done to the picture: blur=KERNEL (as for deblur), down=FACTOR (bicubic), area=FACTOR "
     "(means), gray, jpeg=QUALITY. May be given several times, in the order in which it happened.",
 )  # fmt: skip
 @SIGMA
 @solver_options
 @with_settings(*RESTORING)
-def solve(settings: Settings, inputs: tuple[str, ...], words: tuple[str, ...], **options: Any) -> None:
+def solve(
+    settings: Settings, inputs: tuple[str, ...], words: tuple[str | KernelFile, ...], **options: Any
+) -> None:
     """Undo what was done to pictures: files, folders with their sub-folders, or -.
 
     \b
     restore solve small.png --operator blur=gaussian:1.2 --operator down=3
     restore solve bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
     """
-    try:
-        read = [parse_spec(word) for word in words]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    run_solver(inputs, settings, read, options, "restored")
+    run_solver(inputs, settings, specs_of(words), options, "restored")

@@ -35,7 +35,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import Number, Switch
 from restore.cli.registry import register
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:

@@ -42,7 +42,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
-from restore.cli.runner import run_command
+from restore.cli.run import run_command
 from restore.errors import MaskError
 from restore.tasks import catalogue
 from restore.types import to_255

@@ -1,0 +1,89 @@
+"""Run a command on all its inputs, report on them, and end the program with the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from restore.cli import jobs, signals, streams
+from restore.cli.command import PictureCommand
+from restore.cli.jobs import Job
+from restore.cli.options import Settings
+from restore.cli.reporter import on_terminal
+from restore.cli.runner import Runner
+from restore.cli.trajectory import check_trajectory
+from restore.cli.uncertainty_map import check_map
+from restore.diffusion.seeds import draw_seed
+from restore.errors import OutputError
+from restore.images.memory import limited_to
+
+
+def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    """Plan, check and restore every input, report, and end the program with the exit code."""
+    try:
+        seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
+        planned = jobs.plan(
+            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
+            ignore=settings.ignore,
+        )  # fmt: skip
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if any(job.target is None for job in planned.jobs):
+        if settings.json:
+            raise click.UsageError("--json and the picture both want standard output; give a file with -o")
+        if streams.is_closed(1):
+            raise OutputError("standard output is closed; give a file with -o")
+        if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
+            raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
+    check_map(settings, planned.jobs, command.reads)
+    todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
+    check_trajectory(settings, planned.jobs, todo)
+    runner = Runner(command, settings, len(todo))
+    reporter = runner.reporter
+    try:
+        for job in skipped if settings.json else []:
+            reporter.result("", input=job.name, output=str(job.target), status="skipped")
+        for name, message in planned.failures:
+            runner.refused(name, message)
+        if not settings.dry_run:
+            jobs.sweep(todo)
+        with limited_to(settings.max_memory):
+            tally = jobs.run(todo, runner.restore, runner.failed)
+    finally:
+        reporter.close()
+    tally.failed += len(planned.failures)
+    _finish(tally, runner, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
+
+
+def _finish(
+    tally: jobs.Tally, runner: Runner, count: int, skipped: Sequence[Job], unread: Sequence[Path]
+) -> None:
+    """Report on all jobs and end with the exit code."""
+    reporter, settings, damaged = runner.reporter, runner.settings, runner.damaged
+    kept = len(skipped) + tally.overtaken
+    left = count - kept - tally.done - tally.failed
+    if tally.interrupted:
+        again = "nothing was written"
+        if count > 1:
+            # With --overwrite an old output cannot be told from a new one.
+            again = "run the same command again to " + ("do all of them" if settings.overwrite else "go on")
+        reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
+        click.get_current_context().exit(signals.exit_code())
+    if count > 1:
+        parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
+        parts += [f"{damaged} of them from damaged files"] if damaged else []
+        parts += [f"{kept} there already and kept"] if kept else []
+        parts += [f"{tally.failed} failed"] if tally.failed else []
+        parts += [f"{left} not tried"] if left else []
+        say = reporter.error if tally.failed else reporter.note
+        hint = "; pass --overwrite to replace those there already" if kept else ""
+        say(f"{', '.join(parts)} (of {count} pictures){hint}")
+    elif skipped:
+        reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
+    if unread:
+        reporter.unread(unread)
+    if tally.failed or unread or damaged:
+        click.get_current_context().exit(1)
