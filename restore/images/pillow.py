@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _PICTURES = 0xB001  # the number of pictures (CIPA DC-007, tag NumberOfImages)
+_MOST_SKIPPED = 4_000_000  # pixels of a BMP that no run holds
 _MORE_WEBP = 2**20  # bytes
 
 
@@ -50,6 +51,7 @@ def decode_with_pillow(data: bytes, name: str, *, damaged: bool = False) -> Pict
         reason = "expected a WebP picture of at most 179 megapixels, got a larger one"
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
     check_size(image.width, image.height, name, each=len(image.getbands()))
+    _check_runs(image, len(data))
     if kind == "jpeg" and not damaged:
         image = whole_jpeg(data)
     else:
@@ -118,6 +120,17 @@ def check_palette(image: Any) -> None:
         last, there = image.getextrema()[1], len(palette.palette) // len(palette.mode)
         if last >= there:
             raise ValueError(f"its pixels name colour {last}, its palette has {there}")
+
+
+def _check_runs(image: Any, size: int) -> None:
+    """Raise ValueError for a BMP of runs (two bytes for up to 255 pixels) that most of the pixels are not in.
+
+    Pillow fills what is skipped a pixel at a time, which takes minutes.
+    """
+    pixels = image.width * image.height
+    coded = any(tile[0] == "bmp_rle" for tile in image.tile)
+    if coded and pixels > _MOST_SKIPPED + 128 * size:
+        raise ValueError(f"{size} bytes of runs cannot hold {image.width}x{image.height} pixels")
 
 
 def _not_kept(image: Any) -> Iterator[str]:

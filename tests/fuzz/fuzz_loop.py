@@ -69,9 +69,11 @@ def explore(
     """
     report, lines, messages = Report(), Lines(), set[str]()
     pool = list(corpus_of(target).values())
-    corpus, end = len(pool), time.monotonic() + limits.seconds
+    corpus, start = len(pool), time.monotonic()
     number = limits.skip
-    while number < limits.calls and (number < corpus or time.monotonic() < end):
+    while number < limits.calls and (number < corpus or time.monotonic() - start < limits.seconds):
+        if number <= corpus:  # the clock starts behind the corpus
+            start = time.monotonic()
         rng = Random(f"{seed} {target.name} {number}")
         data = pool[number] if number < corpus else _drawn(rng, target, pool)
         printed()  # what was printed up to here is nothing that the input has led to

@@ -21,9 +21,8 @@ from fuzz_loop import corpus_of
 
 from restore import images
 from restore.cli import provenance
-from restore.images import exif
+from restore.images import decode, decode_mask, exif
 from restore.images.formats import FORMATS, fitted
-from restore.images.reader import decode, decode_mask
 
 ROOT = Path(__file__).parents[2]
 LARGE = 100_000  # pixels; larger pictures are not encoded again

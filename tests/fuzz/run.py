@@ -112,6 +112,7 @@ def _again(arguments: argparse.Namespace) -> int:
     """Try one file and show what is raised, where it is no refusal with its whole traceback."""
     target = TARGETS[arguments.targets[0]]
     data = arguments.input.read_bytes()
+    warm(target)
     outcome = judged(target, data)
     print(outcome.fault or outcome.said or "accepted")
     if outcome.fault:

@@ -16,7 +16,7 @@ HEAVY = ("training", "weights", "convert")  # torch takes longer to import than 
 CASES = [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in TARGETS]
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", CASES)
 def test_every_file_of_the_corpus_keeps_the_promises(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     target = TARGETS[name]
     files = corpus_of(target)

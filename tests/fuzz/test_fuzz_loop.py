@@ -123,7 +123,7 @@ def test_every_kind_of_file_is_changed() -> None:
     for target in TARGETS.values():
         for name, data in corpus_of(target).items():
             found = {mutated(Random(seed), data, data) for seed in range(20)}
-            assert len(found) > 10, name
+            assert len(found) > (10 if len(data) > 50 else 3), name
             for each in found:  # also of what is hardly a file any more
                 mutated(Random(0), mutated(Random(1), each, b""), b"")
 
