@@ -20,6 +20,7 @@ from restore.fitting import objectives
 from restore.fitting.held_out import Branch, HeldOut, as_used
 from restore.fitting.objectives import Restoration
 from restore.fitting.views import Say
+from restore.images.colours import gray_as
 from restore.images.outside import parse_json, shown
 from restore.noise.model import NoiseModel
 from restore.priors import adapters
@@ -67,7 +68,7 @@ def regression(
             level, planes = config.sigma_max, Condition(noisy, noise_std=None).planes()
         sigma = torch.tensor([level], dtype=torch.float64)
         clean, _ = backbones.predict(network, config, to_network(noisy, sigma), planes, sigma)
-        return (clean + 1) / 2
+        return gray_as((clean + 1) / 2, noisy)
 
     return restoration
 
