@@ -20,7 +20,9 @@ from restore.errors import RestoreError
 
 LONGEST_MESSAGE = 1000  # characters
 MOST_SECONDS = 2.0  # of computing, whatever else the machine does
-STOPPED_AFTER = 10.0  # seconds of computing
+MOST_SECONDS_A_PIXEL = 1e-7  # more, and
+MOST_MEMORY_A_PIXEL = 16  # bytes more, for pictures that are accepted: a small file may hold a large one
+STOPPED_AFTER = 60.0  # seconds of computing
 MOST_MEMORY = 700 * 2**20  # bytes by which one input may raise the largest that there was
 ROOT = str(Path(sys.modules["restore"].__file__ or "").parent)
 
@@ -32,14 +34,15 @@ class Target:
     Parameters
     ----------
     name : on the command line, and of the folder in ``tests/corpus``.
-    call : reads the bytes; AssertionError where a promise about its result does not hold.
+    call : reads the bytes and gives the number of pixels, where it reads a picture; AssertionError where a
+        promise about its result does not hold.
     also : other folders of the corpus, or files, to begin from.
     allowed : what else may be raised, as docstrings say.
     repaired : puts right what else would stop a reader early, such as a hash.
     """
 
     name: str
-    call: Callable[[bytes], object]
+    call: Callable[[bytes], int | None]
     also: tuple[str, ...] = ()
     allowed: tuple[type[Exception], ...] = ()
     repaired: Callable[[bytes], bytes] = field(default=lambda data: data)
@@ -60,10 +63,10 @@ class Outcome:
 def judged(target: Target, data: bytes, printed: Callable[[], str] = lambda: "") -> Outcome:
     """Call the target once. printed: what has been printed since it was asked last."""
     memory, start = _most_memory(), time.process_time()
-    fault = said = ""
+    fault, said, pixels = "", "", 0
     try:
         with _stopped():
-            target.call(data)
+            pixels = target.call(data) or 0
     except _TooLong:
         fault = said = f"took more than {STOPPED_AFTER:.0f} s of computing"
     except (RestoreError, *target.allowed) as error:
@@ -73,9 +76,9 @@ def judged(target: Target, data: bytes, printed: Callable[[], str] = lambda: "")
     except Exception as error:
         fault = said = f"{type(error).__name__}: {_one_line(error)} at {_place(error)}"
     seconds, memory = time.process_time() - start, _most_memory() - memory
-    if not fault and seconds > MOST_SECONDS:
+    if not fault and seconds > MOST_SECONDS + MOST_SECONDS_A_PIXEL * pixels:
         fault = f"took {seconds:.1f} s of computing"
-    if not fault and memory > MOST_MEMORY:
+    if not fault and memory > MOST_MEMORY + MOST_MEMORY_A_PIXEL * pixels:
         fault = f"took {memory / 2**20:.0f} MiB more memory than anything before"
     if (text := printed()) and not fault:
         fault = f"printed {_quoted(text)}"

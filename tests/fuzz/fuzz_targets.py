@@ -48,12 +48,13 @@ def file_of(data: bytes, name: str) -> Path:
 # ------------------------------------------------------------------------------------- pictures
 
 
-def read_picture(data: bytes) -> None:
+def read_picture(data: bytes) -> int:
     """Decode; what is accepted comes back the same from every lossless format, and tells its history."""
     picture = decode(data, name="photo")
     check_history(provenance.history_of(picture))
-    if picture.pixels.size > 3 * LARGE:
-        return
+    pixels = picture.pixels.size // 3
+    if pixels > LARGE:
+        return pixels
     for kind in {"png", "tiff", picture.format} - {"jpeg"}:
         if max(picture.size) > FORMATS[kind].side:
             continue
@@ -63,6 +64,7 @@ def read_picture(data: bytes) -> None:
         check_same(again, stored)
         if picture.pixels.dtype.name in FORMATS[kind].depths:
             np.testing.assert_array_equal(again.pixels, picture.pixels)
+    return pixels
 
 
 def check_same(again: images.Picture, stored: images.Picture) -> None:
@@ -86,11 +88,12 @@ def check_history(history: provenance.History) -> None:
         assert provenance.read_text(history.text()).records == history.records[-provenance.MOST :]
 
 
-def read_mask(data: bytes) -> None:
+def read_mask(data: bytes) -> int:
     """Decode a mask: its white is of the picture's size."""
     mask = decode_mask(data, name="mask")
     assert mask.white.dtype == bool
     assert 0 <= mask.gray_fraction <= 1
+    return mask.white.size
 
 
 # ----------------------------------------------------------------------------- what pictures tell

@@ -69,6 +69,7 @@ def test_slow_large_and_talkative_readers_are_faults(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fuzz_judge, "MOST_SECONDS", 0.01)
     assert fault_of(busy).startswith("took 0.0")
+    assert fault_of(lambda data: busy(data) or 10**6) == ""
     monkeypatch.undo()
     monkeypatch.setattr(fuzz_judge, "STOPPED_AFTER", 0.05)
     assert fault_of(hang) == "took more than 0 s of computing"
