@@ -15,21 +15,22 @@ Examples
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 
 __version__ = "0.1.0"
+_modules: dict[str, str] = {}  # of each public name, once the stub has been read
 
 
-@cache
 def _listed() -> dict[str, str]:
     """Read which names the stub lists, and which module each comes from."""
-    import ast
-    from pathlib import Path
+    if not _modules:
+        import ast
+        from pathlib import Path
 
-    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-    return {alias.name: node.module or "" for node in imports for alias in node.names}
+        stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+        imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+        _modules.update({alias.name: node.module or "" for node in imports for alias in node.names})
+    return _modules
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from restore.cli import signals
+import os
+
+try:
+    from restore.cli import signals
+except KeyboardInterrupt:  # before there is a handler
+    os.write(2, b"error: interrupted\n")
+    os._exit(130)
 
 TYPE_CHECKING = False  # the module typing is imported later
 if TYPE_CHECKING:
