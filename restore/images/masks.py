@@ -175,7 +175,7 @@ def doubt_of(value: NDArray[Any], drawn: NDArray[Any] | None = None) -> str:
     --------
     >>> import numpy as np
     >>> doubt_of(np.linspace(0, 1, 100))
-    'looks like a photograph: 88% of it is neither black nor white; paint what is meant white on black'
+    'looks like a photograph: 86% of it is neither black nor white; paint what is meant white on black'
     >>> red = np.zeros((8, 8, 3))
     >>> red[2:4, :, 0] = 1
     >>> doubt_of(red.mean(2), red)
