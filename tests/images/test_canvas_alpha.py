@@ -83,3 +83,12 @@ def test_units_of_another_kind() -> None:
     scan = np.linspace(-1000, 1500, 64).reshape(8, 8)
     with pytest.raises(ValueError, match=r"from -1000 to 1500; choose a window of them, as of Hounsfield"):
         canvas(scan)
+
+
+def test_alpha_that_is_not_finite_is_refused() -> None:
+    bad = with_alpha(3, np.float32)
+    bad[0, 1, 3] = np.nan
+    for given in (bad, torch.from_numpy(bad).permute(2, 0, 1)):
+        with pytest.raises(ValueError, match="not finite"):
+            canvas(given)
+        assert canvas(given, checked=False).alpha is not None

@@ -174,3 +174,28 @@ def test_small_pictures() -> None:
         ranges = exposures(tiny)
         back = merged(ranges, [each.unit(tiny) for each in ranges])
         assert torch.allclose(back, tiny, atol=1e-5)
+
+
+def ramp(width: float, sigma: float) -> Tensor:
+    values = 0.3 + width * torch.linspace(0, 1, 128).expand(1, 3, 96, 128)
+    return (values + sigma * noise(1, 3, 96, 128)).clamp(0, 1)
+
+
+@pytest.mark.parametrize(("bits", "least"), [(8, 0.125), (16, 0.25), (32, 0.25)])
+def test_the_share_of_the_range_that_ordinary_pictures_fill(bits: int, least: float) -> None:
+    assert used_range(ramp(1.06 * least, 0.008), bits=bits) == Range()
+    assert used_range(ramp(0.8 * least, 0.008), bits=bits) != Range()
+
+
+def test_holes_are_filled_in_the_whole_range_from_a_sixteenth_on() -> None:
+    assert whole_range(ramp(0.065, 0), bits=16) == Range()
+    found = whole_range(ramp(0.06, 0), bits=16)
+    assert (found.low, found.high) == pytest.approx((0.3 - 0.05 * 0.06, 0.36 + 0.05 * 0.06), abs=1e-6)
+    assert whole_range(ramp(0.06, 0), bits=8) == Range()
+
+
+@pytest.mark.parametrize(("sigma", "ordinary"), [(0.8 / 255, False), (1.8 / 255, True)])
+def test_a_sky_of_stars_is_judged_by_itself_where_its_noise_is_unseen(sigma: float, ordinary: bool) -> None:
+    picture = 0.1 + sigma * noise(1, 1, 128, 128).expand(1, 3, -1, -1)
+    picture[..., :16, :16] = torch.linspace(0.1, 0.8, 16)  # 1.6 % of it is bright
+    assert (used_range(picture.clamp(0, 1), bits=16) == Range()) == ordinary

@@ -11,6 +11,7 @@ from restorations import INPAINT_METHODS, inpaint_in_few_steps
 from restore.inverse.fill import push_pull
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.inpaint import inpaint
+from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 MASK = box_mask(37, 31, 5, 20, 10, 24)
@@ -107,3 +108,15 @@ def test_known_pixels_are_finite() -> None:
     image = torch.where(KNOWN, float("nan"), picture(3, 37, 31))
     with pytest.raises(ValueError, match="not finite"):
         inpaint(image, MASK, prior=Recorder())
+
+
+def test_alpha_may_be_nan_in_the_hole_alone() -> None:
+    hole = np.zeros((16, 16), bool)
+    hole[5:9, 5:9] = True
+    picture = np.random.default_rng(0).random((16, 16, 4), np.float32) * 0.5 + 0.5
+    picture[6, 6] = np.nan
+    found = inpaint(picture, hole, steps=2, prior=tiny_prior())
+    assert np.isfinite(found[..., :3]).all()
+    picture[0, 0, 3] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        inpaint(picture, hole, steps=2, prior=tiny_prior())

@@ -32,14 +32,17 @@ from restore.types import to_255
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from restore.images.value_range import Range
     from restore.noise.picture_noise import PictureNoise
     from restore.priors.protocol import Prior
     from restore.types import Progress
 
 
+# For pictures in which nothing was found: stripes and specks that were would stay under the other method.
+_OTHER = "; if you do see noise, it is of another kind (JPEG, smooth grain): pass --method blind"
 _DONE = {
-    "none": "hardly any, so the picture is left as it is; if you do see noise, it is of another kind "
-    "(JPEG, smooth grain): pass --method blind",
+    "none": "hardly any, so the picture is left as it is",
+    "rest": "hardly any is left, so no more is taken out",
     "blind": "--method blind is used",
     "real": "--method real is used",
     "gaussian": "--method gaussian is used",
@@ -135,6 +138,7 @@ class DenoisePlan(Plan):
     """A noisy picture."""
 
     task = "denoise"
+    repaired = False  # whether it had specks
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         """Repair specks where that is asked for, and choose by what is left."""
@@ -148,7 +152,7 @@ class DenoisePlan(Plan):
             choice = self._by_method(prior)
             note = f"{self.source.name}: {found.describe()}; --specks repairs them"
             return replace(choice, notes=(note, *choice.notes))
-        self.pixels = repair(self.pixels, prior=prior())
+        self.pixels, self.repaired = repair(self.pixels, prior=prior()), True
         choice = self._by_method(prior)
         note = f"{self.source.name}: {found.describe()}, which are repaired"
         facts = {"specks": found.describe(), **choice.facts}
@@ -208,15 +212,16 @@ class DenoisePlan(Plan):
         if found.noise_std is not None:
             facts["sigma"] = round(first.width * to_255(found.noise_std), 3)
         notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
-        notes.append(f"{name}: {found.why}: {_DONE[found.method]}")
+        rest = found.method == "none" and (stripes or self.repaired)
+        seldom = found.method == "none" and first.nominal and not (longer or rest)
+        notes.append(f"{name}: {found.why}: {_DONE['rest' if rest else found.method]}{_OTHER * seldom}")
         if found.page:
             notes.append(f"{name}: --page also evens out the paper, with its stains and shadows, to white")
         if stripes:
             facts["stripes"] = [each.describe() for each in stripes]
         if longer or not first.nominal:
             facts["range"] = [first.low, first.high]
-            used = f"most of it lies between {first.low:.3g} and {first.high:.3g} of the range"
-            notes.insert(0, f"{name}: {used}; noise is judged by that")
+            notes.insert(0, self._judged_by(first))
         if {"stripes", "range"} & set(facts):
             # The task measures again, since a method that is named takes no stripes out.
             return Choice(options, facts, tuple(notes))
@@ -233,19 +238,27 @@ class DenoisePlan(Plan):
         """Estimate the noise level, and check that the noise is white."""
         from restore.images.canvas import canvas
         from restore.noise.estimate import measure
+        from restore.tasks.denoise_input import ranges_of
         from restore.tasks.noise_choice import CORRELATED, pixels_of
 
         picture, name = canvas(self.pixels), self.source.name
-        found = measure(
-            pixels_of(picture.batch[0]), None if picture.visible is None else picture.visible[0, 0].numpy()
-        )
-        notes = [f"{name}: noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"]
+        seen = None if picture.visible is None else picture.visible[0, 0]
+        first = ranges_of(picture.batch[0], picture.bits, seen)[0]
+        found = measure(pixels_of(first.unit(picture.batch[0])), None if seen is None else seen.numpy())
+        notes = [] if first.nominal else [self._judged_by(first)]
+        notes.append(f"{name}: noise sigma estimated at {to_255(found.sigma):.1f} (of 255)")
         if found.correlation > CORRELATED:
             notes.append(
                 f"{name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
                 "taken for detail; --method blind removes more of it"
             )
-        return Choice(options, {"sigma": round(to_255(found.sigma), 3)}, tuple(notes))
+        return Choice(options, {"sigma": round(first.width * to_255(found.sigma), 3)}, tuple(notes))
+
+    def _judged_by(self, used: Range) -> str:
+        return (
+            f"{self.source.name}: most of it lies between {used.low:.3g} and {used.high:.3g} of the range; "
+            "noise is judged by that"
+        )
 
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
         """Say so when the weights were fitted for another method than the one that is used."""
