@@ -61,11 +61,13 @@ class OperatorWord(click.types.StringParamType):
 
 def _file(word: str, before: str = "") -> KernelFile | None:
     """The file that is meant; None where a word looks like none. Raises UsageError for a missing one."""
-    path = Path(word)
-    if path.is_file():
-        return KernelFile(path, before)
-    if path.suffix.lower() in images.SUFFIXES:
-        raise click.UsageError(f"{word}: there is no such file; expected a picture of the kernel")
+    problem = images.name_problem(word)
+    kind = "" if problem else images.what_is(word)
+    if kind == "a file":
+        return KernelFile(Path(word), before)
+    if Path(word).suffix.lower() in images.SUFFIXES:
+        got = problem or f"expected a picture of the kernel, got {kind or 'no such file'}; check the name"
+        raise click.UsageError(f"{word}: {got}")
     return None
 
 

@@ -273,5 +273,6 @@ class SolvePlan(Plan):
         asked = {name: self.options[name] for name in ("sigma", "start") if name in self.options}
         if self._sigma is not None:
             asked["sigma"] = self._sigma
+        asked |= {"coding": self.source.picture.coding, "again": 0}
         operator = chain_of(self.words)
         return of_solving(self.fine_pixels, operator, count=count, seed=seed, prior=prior, **asked)

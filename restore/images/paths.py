@@ -94,6 +94,6 @@ def is_folder(path: str | Path) -> bool:
 
 
 def is_empty(path: str | Path) -> bool:
-    """Whether there is a plain file of 0 bytes, as a process that is killed may leave it."""
-    status = status_of(path)
+    """Whether there is a plain file of 0 bytes, no link, as a process that is killed may leave it."""
+    status = status_of(path, follow=False)
     return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == 0

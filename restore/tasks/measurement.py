@@ -16,14 +16,12 @@ from restore.inverse.jpeg_error import coding_noise
 from restore.inverse.operators import Gray
 from restore.inverse.protocols import Degradation, Operator
 from restore.noise.estimate import estimate_sigma
-from restore.priors.protocol import Prior
 from restore.tasks.catalogue import ROUNDING
 from restore.tasks.holes import filled_where_hidden
-from restore.tasks.noise_choice import choose, pixels_of
+from restore.tasks.noise_choice import pixels_of
 from restore.types import from_255, to_255
 
 LEAST = 0.05  # the least that is measured of finer pictures, 0..255 scale
-FEW = 24  # pixels a side below which a picture says little of its noise
 
 
 @dataclass(frozen=True)
@@ -79,17 +77,17 @@ def measurement(
     return Measurement(y, ends_of(y, margin=margin, hidden=hidden), least)
 
 
-def noise_of(measured: Measurement, picture: Canvas[Any], prior: Prior) -> float:
+def noise_of(measured: Measurement, picture: Canvas[Any]) -> float:
     """Measure the noise of a measurement, never less than that of its rounding and coding.
 
-    White noise shows in the finest frequencies, where a blur has left nothing else. Other noise is measured
-    as `restore.denoise` does, with the help of the prior.
+    It is the white noise, which shows in the finest frequencies, where a blur has left nothing else. Noise
+    that neighbours share cannot be told from a blurred scene; it shows in the solution, where
+    `restore.tasks.solved.carefully` looks for it.
 
     Parameters
     ----------
     measured : as `measurement` gives it.
     picture : the picture.
-    prior : the network.
 
     Returns
     -------
@@ -97,13 +95,8 @@ def noise_of(measured: Measurement, picture: Canvas[Any], prior: Prior) -> float
     """
     levels = [measured.least]
     for number, y in enumerate(measured.y.cpu()):
-        visible = None if picture.visible is None else picture.visible[number, 0]
-        seen = None if visible is None else visible.numpy()
+        seen = None if picture.visible is None else picture.visible[number, 0].numpy()
         levels.append(estimate_sigma(pixels_of(y), seen))
-        if min(y.shape[-2:]) >= FEW:
-            found = choose(y.expand(3, -1, -1), prior, visible)
-            if found.method != "none" and found.noise_std is not None:
-                levels.append(found.noise_std)
     return min(1.0, max(levels))
 
 

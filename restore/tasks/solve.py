@@ -189,7 +189,7 @@ def solved(
     coding = coding or coding_of_file(image)
     given = measurement(picture, coding, gray=degradation.y_shape[0] == 1, device=prior.device)
     used = uses_noise(plan.solver, degradation)
-    found = noise_of(given, picture, prior) if used and asked.sigma is None else None
+    found = noise_of(given, picture) if used and asked.sigma is None else None
     noise_std = from_255(asked.sigma or 0) if found is None else found
     problem = Problem(given.y, degradation, noise_std, given.ends)
 

@@ -86,17 +86,24 @@ def _doubts(first: float, last: float, excess: float, *, told: float | None) -> 
     """What to say where the noise does not explain the measurement."""
     if told is not None and excess > LIMIT:
         return (
-            f"noise sigma {to_255(told):.2g} (of 255) does not explain this picture, which holds about "
+            f"noise sigma {_level(told)} (of 255) does not explain this picture, which holds about "
             f"{math.sqrt(excess):.1f} times as much that this degradation does not leave: the result may be "
             "worse than the picture; leave sigma out, or try another kernel or operator",
         )
-    if told is None and (excess > LIMIT or last > first):
+    raised = f", so {_level(last)} was used" if last > first else ""
+    if told is None and excess > LIMIT:
         return (
-            f"the picture does not fit this degradation with noise sigma {to_255(first):.2g} (of 255)"
-            f"{f', so {to_255(last):.2g} was used' if last > first else ''}: its noise is not plain, or the "
-            "kernel or operator is another one; the result may be worse than the picture",
+            f"the picture does not fit this degradation with noise sigma {_level(first)} (of 255){raised}: "
+            "the kernel or operator is another one, or the noise is not plain; the result may be worse than "
+            "the picture",
         )
+    if told is None and raised:
+        return (f"noise sigma {_level(first)} (of 255) does not explain this picture{raised}",)
     return ()
+
+
+def _level(noise_std: float) -> str:
+    return f"{to_255(noise_std):.3g}"
 
 
 def _worse(problem: Problem, x: Tensor) -> tuple[str, ...]:

@@ -315,3 +315,13 @@ def test_odd_names(weights: Path) -> None:
     done = cli("denoise", "x" * 247 + ".png", "y.png", *SIGMA, "--weights", weights)
     assert (done.exit_code, done.stdout) == (1, "y-denoised.png\n")
     assert "expected names of at most 255 bytes, got 260: " in done.stderr
+
+
+def test_a_link_to_an_empty_file_is_not_followed(weights: Path) -> None:
+    small("a.png")
+    Path("secret").touch()
+    Path("out").mkdir()
+    Path("out/a.png").symlink_to("../secret")
+    done = cli("denoise", "a.png", "-o", "out", *SIGMA, "--weights", weights)
+    assert (done.exit_code, Path("secret").read_bytes()) == (0, b"")
+    assert "is there already and was kept" in done.stderr
