@@ -114,7 +114,7 @@ def test_every_way_in_is_the_same_program(tmp_path: Path) -> None:
     assert restore.__version__ in module
     assert restore.__version__ in launcher
     (script,) = metadata.entry_points(group="console_scripts", name="restore")
-    assert script.value == "restore.cli.main:main"
+    assert script.value == "restore.__main__:main"
 
 
 def test_version_is_the_installed_one() -> None:
