@@ -56,6 +56,7 @@ class Runner:
         self.trajectories = Trajectories(settings)
         self._ensemble = settings.ensemble
         self._began = 0.0
+        self._channels: list[Plan] = []  # of the current picture, each restored by itself
         self._facts: dict[str, Any] = {}
         self.damaged = 0  # results of damaged files
         self._rehearsed = False
@@ -67,13 +68,14 @@ class Runner:
         self._began, self._facts, self._reported = time.perf_counter(), {}, False
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
+        self.budgets.begin()
         self._check_place(job)
         picture = self._decoded(self.recorder.read_picture(job.source), job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = picture.format if job.target is None else images.kind_of(job.target)
         picture, dropped = self._writable(picture, kind, job)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
-        plan, *others = [
+        plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture))
             for each, name in restored_apart(picture, job.name, kind)
         ]
@@ -206,6 +208,8 @@ class Runner:
             return after
         if self.settings.uncertainty is not None or self.settings.report_consistency:
             self._notes(f"{job.name}: what is measured is of its first channel")
+        if self.settings.trajectory is not None:
+            self._notes(f"{job.name}: the trajectory is that of its first channel")
         facts, channels, found = self._facts, [], []
         for plan in others:
             self._facts = {}
@@ -226,7 +230,9 @@ class Runner:
                 return choice, Result(plan.source.picture)
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
-            result = plan.restore(options, self.trajectories.recorded(prior), self._progress)
+            if plan is self._channels[0]:
+                prior = self.trajectories.recorded(prior)
+            result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
             # torch has a class of its own for a full GPU memory, and none for the machine's.
             full = re.search("can't allocate memory|out of memory", str(error))
@@ -251,8 +257,8 @@ class Runner:
         self._notes(*plan.cautions(choice, prior))
         if not self.settings.budgeted:
             return choice
-        work = plan.workload(choice.options, prior)
-        spent = self.budgets.spend(job.name, choice.options, work, prior, self._began)
+        left = self._channels[self._channels.index(plan) :]
+        spent = self.budgets.spend(left, choice.options, prior, self._began)
         self._facts |= spent.facts
         self._notes(*spent.notes)
         self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
