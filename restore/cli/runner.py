@@ -23,6 +23,7 @@ from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
+from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.uncertainty_map import write_map
@@ -106,7 +107,9 @@ class Runner:
         plan.check_picture()
         if self.settings.budgeted:
             self._restored(plan, job)
-        elif concerns_network(click.get_current_context()) and not self._rehearsed:
+            return
+        check_piece(plan, job.name, self.loader)
+        if concerns_network(click.get_current_context()) and not self._rehearsed:
             from restore.priors.uncalled import CalledError, Uncalled
 
             with suppress(CalledError):
