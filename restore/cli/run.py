@@ -41,7 +41,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     check_map(settings, planned.jobs, command.reads)
     todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
     check_trajectory(settings, planned.jobs, todo)
-    runner = Runner(command, settings, len(todo))
+    runner = Runner(command, settings, len(todo), planned.folder)
     reporter = runner.reporter
     try:
         for job in skipped if settings.json else []:

@@ -46,10 +46,12 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Runs a command on one job after the other."""
+    """Runs a command on one job after the other. folder: what may be created for the results."""
 
-    def __init__(self, command: PictureCommand, settings: Settings, pictures: int):
-        self.command, self.settings = command, settings
+    def __init__(
+        self, command: PictureCommand, settings: Settings, pictures: int, folder: Path | None = None
+    ):
+        self.command, self.settings, self.folder = command, settings, folder
         self.reporter = Reporter(settings, pictures)
         self.loader = PriorLoader(settings, self.reporter.loaded)
         self.recorder = Recorder()
@@ -148,7 +150,7 @@ class Runner:
     def _check_place(self, job: Job) -> None:
         """Check where the result will be; a picture that another process has done meanwhile is skipped."""
         try:
-            jobs.check(job, overwrite=self.settings.overwrite)
+            jobs.check(job, overwrite=self.settings.overwrite, folder=self.folder)
         except jobs.Overtaken:
             self._skipped(job)
             raise

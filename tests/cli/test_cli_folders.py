@@ -315,3 +315,36 @@ def test_odd_names(weights: Path) -> None:
     done = cli("denoise", "x" * 247 + ".png", "y.png", *SIGMA, "--weights", weights)
     assert (done.exit_code, done.stdout) == (1, "y-denoised.png\n")
     assert "expected names of at most 255 bytes, got 260: " in done.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["--dry-run"]])
+def test_a_file_where_a_folder_has_to_go_hinders_only_what_goes_there(weights: Path, mode: list[str]) -> None:
+    small("in/a.png", "in/b/b.png", "in/c/c.png", "in/d/d.png")
+    Path("out").mkdir()
+    Path("out/b").touch()
+    Path("out/c").symlink_to("nowhere")
+    done = cli("denoise", "in", "-o", "out", *SIGMA, "--weights", weights, "--json", *mode)
+    told = {each["input"]: each["status"] for each in map(json.loads, done.stdout.splitlines())}
+    well = "planned" if mode else "done"
+    assert told == {"in/a.png": well, "in/b/b.png": "failed", "in/c/c.png": "failed", "in/d/d.png": well}
+    assert done.exit_code == 1
+    assert "error: out/b: cannot write there, out/b is a file; choose" in done.stderr
+    # Also where nothing can go anywhere, as long as the folder itself could be written.
+    done = cli("denoise", "in", "-o", "out", "--json", "--ignore", "[ad]*")
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["failed", "failed"]
+    done = cli("denoise", "nowhere/a.png", *SIGMA, *mode)
+    assert done.stderr == "error: nowhere/a.png: no such file; check the name\n"
+
+
+def test_a_locked_folder_hinders_only_its_own_pictures(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small("locked/a.png", "open/b.png")
+    allowed = os.access
+    # The mode alone would not stop a test that runs as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked" and allowed(path, mode))
+    done = cli("denoise", "locked/a.png", "open/b.png", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "open/b-denoised.png\n")
+    assert done.stderr.splitlines()[0] == (
+        "error: locked: no permission to write in this folder; choose another one"
+    )
