@@ -82,7 +82,9 @@ def plan(
     Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
     out.
 
-    A folder that cannot be listed or has no pictures is a failure beside the jobs, if there are any. A picture that is given twice, be it by its name and by its folder, is one; its place is that within the
+    A folder that cannot be listed or has no pictures is a failure beside the jobs, if there are any.
+
+    A picture that is given twice, be it by its name and by its folder, is one; its place is that within the
     folder.
 
     Raises ValueError where inputs, output and samples do not go together, ImageError where results and what

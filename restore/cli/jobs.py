@@ -16,8 +16,8 @@ from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "plan",
-    "run", "sort_out", "sweep", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "message",
+    "plan", "run", "sort_out", "sweep", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
@@ -64,7 +64,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         (done if finished and not overwrite else todo).append(job)
     parents = {job.target.parent: job for job in todo if job.target}
     if planned.folder is None and len(parents) == 1:
-        _check_parent(*parents.values(), None)
+        _check_parent(next(iter(parents.values())), None)
     elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
         check_writable(planned.folder, planned.folder)
     return todo, done
@@ -181,7 +181,7 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             if len(jobs) == 1 and _is_fault(error):
                 raise
             tally.failed += 1
-            fail(job, _message(job, error))
+            fail(job, message(job, error))
             if _disk_is_full(error):
                 break
     return tally
@@ -192,7 +192,8 @@ def _is_fault(error: Exception) -> bool:
     return not isinstance(error, RestoreError) and trouble(error) is None
 
 
-def _message(job: Job, error: Exception) -> str:
+def message(job: Job, error: Exception) -> str:
+    """Say what has gone wrong with a job."""
     if isinstance(error, RestoreError):
         # Only an error that is about no file in particular does not name one.
         return f"{job.name}: {error}" if type(error) is RestoreError else str(error)

@@ -137,6 +137,10 @@ class Runner:
         if self._reported:
             return
         self.reporter.end()
+        self.tell_failed(job, message)
+
+    def tell_failed(self, job: Job, message: str) -> None:
+        """Tell --json of a job that has failed."""
         if self.settings.json:
             about = {"input": job.name, "output": job.output, "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
