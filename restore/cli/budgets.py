@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from restore.cli.command import Options, Workload
+from restore.cli.command import Options, Plan, Workload
 from restore.cli.options import Settings
-from restore.errors import ConfigError
+from restore.errors import ConfigError, ImageError
 from restore.priors.calibration import curve
 from restore.tasks import budget
 
@@ -23,7 +24,8 @@ class Spent:
     """What a budget has chosen.
 
     options: with the steps that fit. ensemble: orientations that every call is the mean of. facts: for
-    ``--json``. notes: the plan, for the user. arguments: options that repeat a budget in seconds.
+    ``--json``. notes: the plan, for the user. arguments: options that repeat a budget in seconds. share:
+    calls for each channel that is restored.
     """
 
     options: dict[str, Any]
@@ -31,6 +33,7 @@ class Spent:
     facts: dict[str, Any]
     notes: tuple[str, ...]
     arguments: tuple[tuple[str, str], ...] = ()
+    share: int = 0
 
 
 class Budgets:
@@ -39,13 +42,57 @@ class Budgets:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._speeds: dict[tuple[Any, ...], float] = {}  # seconds per pixel of a call, by setting
+        self._first: tuple[Plan, Options, budget.Plan, Spent] | None = None
 
-    def spend(self, name: str, options: Options, work: Workload, prior: Prior, began: float) -> Spent:
-        """Choose the steps that fit the budget of a picture.
+    def begin(self) -> None:
+        """Start a new picture."""
+        self._first = None
 
-        began: when work on the picture began (`time.perf_counter`). Raises ConfigError when the budget is
-        below one call.
+    def spend(self, channels: Sequence[Plan], options: Options, prior: Prior, began: float) -> Spent:
+        """Choose the steps that fit the budget of a picture, once for all its channels.
+
+        channels: this one, and those that are restored after it. began: when work on the picture began
+        (`time.perf_counter`). Raises ImageError when the budget is too small for the picture, and ConfigError
+        when it is for any picture.
         """
+        work = channels[0].workload(options, prior)
+        if self._first is not None and self._first[0] is not channels[0]:
+            return self._as_before(channels[0].source.name, options, work)
+        if len(channels) > 1:
+            extra = max(work.extra, *(each.workload(options, prior).extra for each in channels[1:]))
+            work = replace(work, extra=extra, times=work.times * len(channels))
+        name = channels[0].source.name
+        try:
+            plan, spent = self._planned(name, options, work, prior, began)
+        except ConfigError as error:
+            if self.settings.seconds is None and not work.extra and len(channels) == 1:
+                raise
+            raise ImageError(f"{name}: {error}") from error
+        spent = replace(spent, share=plan.calls // len(channels))
+        self._first = channels[0], options, plan, spent
+        return spent
+
+    def _as_before(self, name: str, options: Options, work: Workload) -> Spent:
+        """Give a further channel what was chosen for the first, or its share of the calls.
+
+        The time that is left is not looked at again: what the first channel has become would be lost.
+        """
+        assert self._first is not None
+        _, first, plan, spent = self._first
+        if options["method"] != first["method"]:  # the noise of this channel is of another kind
+            try:
+                plan = budget.plan(work.task, options, spent.share, extra=work.extra, times=work.times)
+            except ConfigError as error:
+                if self.settings.seconds is None:
+                    raise ImageError(f"{name}: {error}") from error
+                plan = budget.Plan(0, {} if options["estimate"] == "mean" else {"steps": 1})
+        facts = {"method": plan.options["method"]} if "method" in plan.options else {}
+        return Spent({**options, **plan.options}, plan.ensemble, facts, (), spent.arguments, spent.share)
+
+    def _planned(
+        self, name: str, options: Options, work: Workload, prior: Prior, began: float
+    ) -> tuple[budget.Plan, Spent]:
+        """Plan a picture. Raises ConfigError and ImageError when the budget is too small."""
         seconds = self.settings.seconds
         per_call, calls = 0.0, self.settings.nfe or 0
         if seconds is not None:
@@ -53,7 +100,7 @@ class Budgets:
             gone = time.perf_counter() - began
             calls = int((seconds - gone) / per_call)
             if calls < 1:
-                raise ConfigError(
+                raise ImageError(
                     f"{name}: --seconds {seconds:g} is not enough: reading and measuring took "
                     f"{gone:.1f} s, and one network call takes about {per_call:.2g} s here; pass more"
                 )
@@ -73,7 +120,7 @@ class Budgets:
         if known and work.times == 1:  # else it was not measured
             notes.append(f"{name}: expected, as on {known.expected(plan.calls)}")
         arguments = () if seconds is None else _arguments(plan)
-        return Spent(options, plan.ensemble, facts, tuple(notes), arguments)
+        return plan, Spent(options, plan.ensemble, facts, tuple(notes), arguments)
 
     def _times(self, plan: budget.Plan, per_call: float, began: float, facts: dict[str, Any]) -> list[str]:
         if not per_call:

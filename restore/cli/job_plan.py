@@ -52,10 +52,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Found:
-    """A picture: its path within the folder that was given, and that folder; None where it was named."""
+    """A picture: its path within the folder that was given, and that folder; None where only it was named.
+
+    named: whether it was, by itself or beside its folder.
+    """
 
     inside: Path | None = None
     given: Path | None = None
+    named: bool = False
 
 
 def plan(
@@ -78,11 +82,13 @@ def plan(
     Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
     out.
 
-    A folder that cannot be listed or has no pictures is a failure beside the jobs; where there is nothing
-    else, it is raised.
+    A folder that cannot be listed or has no pictures is a failure beside the jobs, if there are any.
 
-    Raises ValueError where inputs, output and samples do not go together, ImageError for a folder without
-    pictures, OutputError where two inputs would go to one output.
+    A picture that is given twice, be it by its name and by its folder, is one; its place is that within the
+    folder.
+
+    Raises ValueError where inputs, output and samples do not go together, ImageError where results and what
+    is ignored are all there is, OutputError where two inputs would go to one output.
     """
     marks = [f"seed{seed}" for seed in seeds] or _numbers(samples)
     many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
@@ -103,8 +109,6 @@ def plan(
         named = not any(images.is_folder(name) for name in inputs)
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
         raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
-    if not jobs and len(failures) == 1:
-        raise ImageError(failures[0][1])
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread))
 
@@ -159,17 +163,21 @@ def _search(
     failures: list[tuple[str, str]] = []
     unread: dict[Path, None] = {}
     spellings: dict[str, Path] = {}
+    places: dict[str, Path] = {}  # of what was found so far, each as it was spelled first
     for given in map(Path, inputs):
         if not images.is_folder(given):
             twin = spellings.setdefault(_place(given).casefold(), given)
             if not images.is_ignored(given.name, ignore) and not _is_one_entry(twin, given):
-                found[given] = _Found()
+                path = places.setdefault(_place(given), given)
+                found[path] = replace(found.get(path, _Found()), named=True)
             continue
         listing = images.survey(given, ignore=ignore)
         failures += [(str(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
-            found.setdefault(path, _Found(path.relative_to(given), given))
+            known = places.setdefault(_place(path), path)
+            if known not in found or found[known].given is None:
+                found[known] = _Found(path.relative_to(given), given, named=known in found)
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
@@ -232,7 +240,9 @@ def _without_results(jobs: list[Job], found: dict[Path, _Found], folder: Path | 
 
     def is_result(source: Path) -> bool:
         given = found[source].given
-        owner = owners.get(_place(source)) if given is not None and beside[given] else None
+        if given is None or found[source].named:
+            return False
+        owner = owners.get(_place(source)) if beside[given] else None
         return owner is not None and found[owner].given == given and _place(owner) != _place(source)
 
     return [job for job in jobs if job.source is None or not is_result(job.source)]

@@ -7,6 +7,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from restore import images
@@ -15,8 +16,8 @@ from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "plan",
-    "run", "sort_out", "sweep", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "message",
+    "plan", "run", "sort_out", "sweep", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
@@ -43,7 +44,8 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     """Check all outputs before anything is computed; give the jobs to do and those that are done already.
 
     With ``overwrite`` all are to be done. reads: further files that are read, such as a mask; no output may
-    replace them. Raises OutputError where an output would replace an input, or cannot be written.
+    replace them. Raises OutputError where an output would replace an input, or none can be written. What
+    hinders only some is told when their turns come.
     """
     jobs = planned.jobs
     read = [*(job.source for job in jobs if job.source), *reads]
@@ -60,15 +62,19 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         # empty file, which a process that was killed may have left.
         finished = images.what_is(job.target) == "a file" and not images.is_empty(job.target)
         (done if finished and not overwrite else todo).append(job)
-    for parent in dict.fromkeys(job.target.parent for job in todo if job.target):
-        check_writable(parent, planned.folder)
+    parents = {job.target.parent: job for job in todo if job.target}
+    if planned.folder is None and len(parents) == 1:
+        _check_parent(next(iter(parents.values())), None)
+    elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
+        check_writable(planned.folder, planned.folder)
     return todo, done
 
 
-def check(job: Job, *, overwrite: bool) -> None:
+def check(job: Job, *, overwrite: bool, folder: Path | None = None) -> None:
     """Check that the result of a job can be written, when its turn has come and before it is computed.
 
-    Raises OutputError, and Overtaken where another process has done it meanwhile.
+    folder: what may be created. Raises OutputError, and Overtaken where another process has done it
+    meanwhile.
     """
     if job.target is None:
         return
@@ -76,6 +82,23 @@ def check(job: Job, *, overwrite: bool) -> None:
         images.check_place(job.target, overwrite=overwrite)
     except AlreadyThereError as error:
         raise Overtaken(str(error)) from error
+    _check_parent(job, folder)
+
+
+def _check_parent(job: Job, folder: Path | None) -> None:
+    assert job.target is not None
+    parent = job.target.parent
+    if job.source is not None and job.source.parent == parent:
+        folder = parent  # that it is missing is told as the picture is read
+    check_writable(parent, folder)
+
+
+def _is_refused(parent: Path, folder: Path) -> bool:
+    try:
+        check_writable(parent, folder)
+    except OutputError:
+        return True
+    return False
 
 
 def sweep(jobs: Iterable[Job]) -> None:
@@ -158,7 +181,7 @@ def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, s
             if len(jobs) == 1 and _is_fault(error):
                 raise
             tally.failed += 1
-            fail(job, _message(job, error))
+            fail(job, message(job, error))
             if _disk_is_full(error):
                 break
     return tally
@@ -169,7 +192,8 @@ def _is_fault(error: Exception) -> bool:
     return not isinstance(error, RestoreError) and trouble(error) is None
 
 
-def _message(job: Job, error: Exception) -> str:
+def message(job: Job, error: Exception) -> str:
+    """Say what has gone wrong with a job."""
     if isinstance(error, RestoreError):
         # Only an error that is about no file in particular does not name one.
         return f"{job.name}: {error}" if type(error) is RestoreError else str(error)

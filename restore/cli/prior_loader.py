@@ -66,6 +66,11 @@ class PriorLoader:
         return self._prior
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether the network computes in the memory of the machine; asked without loading it."""
+        return _place(self.settings.device) == "cpu"
+
+    @property
     def narrow(self) -> bool:
         """Whether the network computes in less than single precision."""
         return "bfloat16" in str(self.prior.dtype)

@@ -22,11 +22,14 @@ NAMED = 60  # characters of a name beside the bar
 
 
 class Reporter:
-    """Reports on the pictures of a command, one after the other."""
+    """Reports on the pictures of a command, one after the other.
+
+    finished: how many are done or have failed.
+    """
 
     def __init__(self, settings: Settings, pictures: int):
         self.settings = settings
-        self._finished = 0
+        self.finished = 0
         self._name, self._draw = "", 0
         self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
 
@@ -45,11 +48,11 @@ class Reporter:
         if self._bar is not None:
             step = f" step {done}/{total}" if done else ""
             self._bar.set_description_str(self._name + step, refresh=False)
-            self._bar.update(self._finished + done / total - self._bar.n)
+            self._bar.update(self.finished + done / total - self._bar.n)
 
     def end(self) -> None:
         """The current picture is done or has failed."""
-        self._finished += 1
+        self.finished += 1
 
     def note(self, text: str) -> None:
         """Print a note for the user. The notes on the first sample of a picture hold for all."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -17,20 +19,13 @@ from restore.cli.runner import Runner
 from restore.cli.trajectory import check_trajectory
 from restore.cli.uncertainty_map import check_map
 from restore.diffusion.seeds import draw_seed
-from restore.errors import OutputError
+from restore.errors import OutputError, RestoreError
 from restore.images.memory import limited_to
 
 
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
     """Plan, check and restore every input, report, and end the program with the exit code."""
-    try:
-        seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
-        planned = jobs.plan(
-            inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
-            ignore=settings.ignore,
-        )  # fmt: skip
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    planned = _planned(command, inputs, settings)
     if any(job.target is None for job in planned.jobs):
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
@@ -38,10 +33,11 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             raise OutputError("standard output is closed; give a file with -o")
         if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
-    check_map(settings, planned.jobs, command.reads)
-    todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
-    check_trajectory(settings, planned.jobs, todo)
-    runner = Runner(command, settings, len(todo))
+    with _refusing(settings, [(job.name, job.output) for job in planned.jobs]):
+        check_map(settings, planned.jobs, command.reads)
+        todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
+        check_trajectory(settings, planned.jobs, todo)
+    runner = Runner(command, settings, len(todo), planned.folder)
     reporter = runner.reporter
     try:
         for job in skipped if settings.json else []:
@@ -50,12 +46,58 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             runner.refused(name, message)
         if not settings.dry_run:
             jobs.sweep(todo)
-        with limited_to(settings.max_memory):
+        with limited_to(settings.max_memory), _ending(runner, todo):
             tally = jobs.run(todo, runner.restore, runner.failed)
     finally:
         reporter.close()
     tally.failed += len(planned.failures)
     _finish(tally, runner, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
+
+
+def _planned(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> jobs.Plan:
+    seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
+    with _refusing(settings, [(name, None) for name in inputs]):
+        try:
+            return jobs.plan(
+                inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
+                ignore=settings.ignore,
+            )  # fmt: skip
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _refusing(settings: Settings, pairs: Sequence[tuple[str, str | None]]) -> Iterator[None]:
+    """Where all is refused before anything is done, tell --json of every input and its output."""
+    try:
+        yield
+    except RestoreError:
+        with suppress(OSError):
+            for name, output in pairs if settings.json else ():
+                click.echo(json.dumps({"input": name, "output": output, "status": "not tried"}))
+        raise
+
+
+@contextmanager
+def _ending(runner: Runner, todo: Sequence[Job]) -> Iterator[None]:
+    """When the run of these jobs ends, tell --json of those that it has not come to."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # nobody reads
+    except Exception as error:
+        left = todo[runner.reporter.finished :]
+        with suppress(OSError):
+            for job in left[:1]:
+                runner.tell_failed(job, jobs.message(job, error))
+            _not_tried(runner, left[1:])
+        raise
+    _not_tried(runner, todo[runner.reporter.finished :])
+
+
+def _not_tried(runner: Runner, left: Sequence[Job]) -> None:
+    for job in left if runner.settings.json else ():
+        runner.reporter.result("", input=job.name, output=job.output, status="not tried")
 
 
 def _finish(

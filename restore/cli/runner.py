@@ -23,6 +23,7 @@ from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
+from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.uncertainty_map import write_map
@@ -45,10 +46,12 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Runs a command on one job after the other."""
+    """Runs a command on one job after the other. folder: what may be created for the results."""
 
-    def __init__(self, command: PictureCommand, settings: Settings, pictures: int):
-        self.command, self.settings = command, settings
+    def __init__(
+        self, command: PictureCommand, settings: Settings, pictures: int, folder: Path | None = None
+    ):
+        self.command, self.settings, self.folder = command, settings, folder
         self.reporter = Reporter(settings, pictures)
         self.loader = PriorLoader(settings, self.reporter.loaded)
         self.recorder = Recorder()
@@ -56,6 +59,7 @@ class Runner:
         self.trajectories = Trajectories(settings)
         self._ensemble = settings.ensemble
         self._began = 0.0
+        self._channels: list[Plan] = []  # of the current picture, each restored by itself
         self._facts: dict[str, Any] = {}
         self.damaged = 0  # results of damaged files
         self._rehearsed = False
@@ -67,13 +71,14 @@ class Runner:
         self._began, self._facts, self._reported = time.perf_counter(), {}, False
         self.reporter.begin(job.name, job.draw)
         self.recorder.begin(job.name)
+        self.budgets.begin()
         self._check_place(job)
         picture = self._decoded(self.recorder.read_picture(job.source), job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = picture.format if job.target is None else images.kind_of(job.target)
         picture, dropped = self._writable(picture, kind, job)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
-        plan, *others = [
+        plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture))
             for each, name in restored_apart(picture, job.name, kind)
         ]
@@ -104,7 +109,9 @@ class Runner:
         plan.check_picture()
         if self.settings.budgeted:
             self._restored(plan, job)
-        elif concerns_network(click.get_current_context()) and not self._rehearsed:
+            return
+        check_piece(plan, job.name, self.loader)
+        if concerns_network(click.get_current_context()) and not self._rehearsed:
             from restore.priors.uncalled import CalledError, Uncalled
 
             with suppress(CalledError):
@@ -130,6 +137,10 @@ class Runner:
         if self._reported:
             return
         self.reporter.end()
+        self.tell_failed(job, message)
+
+    def tell_failed(self, job: Job, message: str) -> None:
+        """Tell --json of a job that has failed."""
         if self.settings.json:
             about = {"input": job.name, "output": job.output, "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
@@ -143,7 +154,7 @@ class Runner:
     def _check_place(self, job: Job) -> None:
         """Check where the result will be; a picture that another process has done meanwhile is skipped."""
         try:
-            jobs.check(job, overwrite=self.settings.overwrite)
+            jobs.check(job, overwrite=self.settings.overwrite, folder=self.folder)
         except jobs.Overtaken:
             self._skipped(job)
             raise
@@ -206,6 +217,8 @@ class Runner:
             return after
         if self.settings.uncertainty is not None or self.settings.report_consistency:
             self._notes(f"{job.name}: what is measured is of its first channel")
+        if self.settings.trajectory is not None:
+            self._notes(f"{job.name}: the trajectory is that of its first channel")
         facts, channels, found = self._facts, [], []
         for plan in others:
             self._facts = {}
@@ -226,7 +239,9 @@ class Runner:
                 return choice, Result(plan.source.picture)
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
-            result = plan.restore(options, self.trajectories.recorded(prior), self._progress)
+            if plan is self._channels[0]:
+                prior = self.trajectories.recorded(prior)
+            result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
             # torch has a class of its own for a full GPU memory, and none for the machine's.
             full = re.search("can't allocate memory|out of memory", str(error))
@@ -251,8 +266,8 @@ class Runner:
         self._notes(*plan.cautions(choice, prior))
         if not self.settings.budgeted:
             return choice
-        work = plan.workload(choice.options, prior)
-        spent = self.budgets.spend(job.name, choice.options, work, prior, self._began)
+        left = self._channels[self._channels.index(plan) :]
+        spent = self.budgets.spend(left, choice.options, prior, self._began)
         self._facts |= spent.facts
         self._notes(*spent.notes)
         self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments

@@ -240,7 +240,7 @@ class SolvePlan(Plan):
                 pixels, lambda *_: operator, coding=picture.coding, prior=prior, progress=progress, **options
             )
         except ValueError as error:  # another package's method that cannot serve the operator
-            raise ConfigError(f"{self.source.name}: {error}") from error
+            raise ImageError(f"{self.source.name}: {error}") from error
         self._sigma = found.sigma
         return Result(with_task_pixels(picture, found.picture), *self._said(found))
 

@@ -100,7 +100,8 @@ def _doubts(first: float, last: float, excess: float, *, told: float | None) -> 
     if told is None and raised:
         return (
             f"noise sigma {_level(first)} (of 255) does not explain this picture{raised}: its noise is not "
-            "plain, or the kernel or operator is another one, and then the result may be worse than the picture",
+            "plain, or the kernel or operator is another one, and then the result may be worse than the "
+            "picture",
         )
     return ()
 

@@ -34,6 +34,8 @@ BROKEN = [
     "denoise photo.png -o - --json",
     "denoise photo.png -o dangling.png --weights w.safetensors",
     f"denoise photo.png -o {260 * 'a'}.png --weights w.safetensors",
+    "denoise photo.png --sigma 9 --max-memory 500k --weights w.safetensors",
+    "upscale photo.png --scale 2 --max-memory 2M --weights w.safetensors",
     "denoise photo.png --method magic",
     "denoise photo.png --config method.toml",
     "denoise photo.png --config key.toml",

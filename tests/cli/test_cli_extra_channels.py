@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from commands import cli
 from PIL import Image
+
+from restore.cli.provenance import read_history
+from restore.tasks import denoise, noise_choice
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -71,3 +77,78 @@ def test_colours_beside_a_second_channel(weights: Path, channels: np.ndarray) ->
     found, meanings = stored("out.tif")
     assert found.shape == (24, 32, 4) and meanings == (0,)
     np.testing.assert_array_equal(found[..., 3], two[..., 1])
+
+
+def several(path: str, pixels: np.ndarray) -> None:
+    tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig", extrasamples=[0, 0])
+
+
+def test_a_budget_is_for_all_channels_and_planned_once(
+    weights: Path, channels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first channel takes longer than all were to, the others are restored nevertheless."""
+    several("in.tif", channels[..., :3])
+    clean, clock, late = denoise.denoise, time.perf_counter, [0.0]
+    ensembles: list[int] = []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        ensembles.append(options["prior"].ensemble)
+        late[0] += 1 if len(ensembles) < 4 else 60  # after three runs that measure the speed
+        return clean(*arguments, **options)
+
+    monkeypatch.setattr(denoise, "denoise", slow)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + late[0])
+    words = ["denoise", "in.tif", "--sigma", 15, "--weights", weights]
+    done = cli(*words, "-o", "out.tif", "--seconds", 12, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count("plan: ") == 1
+    facts = json.loads(done.stdout)
+    (record,) = read_history(Path("out.tif")).records
+    calls = facts["planned_calls"]
+    assert calls == 3 * ensembles[-1] > 3
+    assert ("--nfe", str(calls)) in record.arguments
+    assert len(set(ensembles[3:])) == 1 and len(ensembles) == 6
+    assert cli(*words, "-o", "again.tif", "--nfe", calls).exit_code == 0
+    np.testing.assert_array_equal(stored("again.tif")[0], stored("out.tif")[0])
+    done = cli(*words, "-o", "none.tif", "--nfe", 2)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "in.tif: a budget of 2 network calls is too small: --method auto takes at least 3" in done.stderr
+
+
+def test_a_channel_with_another_kind_of_noise_takes_its_share_of_the_calls(
+    weights: Path, channels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several("in.tif", channels[..., :3])
+    clean, chosen = noise_choice.choose, ["none", "gaussian", "real"]
+
+    def choose(*arguments: Any) -> noise_choice.Choice:
+        return replace(clean(*arguments), method=chosen.pop(0), noise_std=0.05)
+
+    monkeypatch.setattr(noise_choice, "choose", choose)
+    for calls, code, ensembles in ((8, 0, [4, 2]), (2, 1, [1])):
+        chosen[:] = ["none", "gaussian", "real"]
+        used: list[int] = []
+        denoised = denoise.denoise
+
+        def seen(*arguments: Any, **options: Any) -> Any:
+            used.append(options["prior"].ensemble)  # noqa: B023
+            return denoised(*arguments, **options)  # noqa: B023
+
+        with monkeypatch.context() as patch:
+            patch.setattr(denoise, "denoise", seen)
+            words = ["--nfe", calls, "--weights", weights, "--overwrite"]
+            done = cli("denoise", "in.tif", "-o", "out.tif", *words)
+        assert (done.exit_code, used) == (code, ensembles), done.stderr
+    assert "extra channel 2: a budget of 1 network calls is too small: --method real takes" in done.stderr
+
+
+def test_the_trajectory_is_that_of_the_first_channel(weights: Path, channels: np.ndarray) -> None:
+    several("in.tif", channels[..., :3])
+    tifffile.imwrite("first.tif", np.ascontiguousarray(channels[..., 0]), photometric="minisblack")
+    for name in ("in", "first"):
+        words = ["--sigma", 15, "--estimate", "sample", "--steps", 2, "--trajectory", name]
+        done = cli("denoise", f"{name}.tif", "-o", "out.tif", "--overwrite", *words, "--weights", weights)
+        assert done.exit_code == 0, done.stderr
+        assert ("the trajectory is that of its first channel" in done.stderr) == (name == "in")
+    found, expected = (Path(name, "out-trajectory.png").read_bytes() for name in ("in", "first"))
+    assert found == expected

@@ -17,6 +17,7 @@ from PIL import Image
 from restore import images
 from restore.cli.main import main
 from restore.cli.parameters import FileName
+from restore.errors import WeightsError
 from restore.tasks import denoise, sample
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -325,3 +326,94 @@ def test_a_link_to_an_empty_file_is_not_followed(weights: Path) -> None:
     done = cli("denoise", "a.png", "-o", "out", *SIGMA, "--weights", weights)
     assert (done.exit_code, Path("secret").read_bytes()) == (0, b"")
     assert "is there already and was kept" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [[], ["--dry-run"]])
+def test_a_file_where_a_folder_has_to_go_hinders_only_what_goes_there(weights: Path, mode: list[str]) -> None:
+    small("in/a.png", "in/b/b.png", "in/c/c.png", "in/d/d.png")
+    Path("out").mkdir()
+    Path("out/b").touch()
+    Path("out/c").symlink_to("nowhere")
+    done = cli("denoise", "in", "-o", "out", *SIGMA, "--weights", weights, "--json", *mode)
+    told = {each["input"]: each["status"] for each in map(json.loads, done.stdout.splitlines())}
+    well = "planned" if mode else "done"
+    assert told == {"in/a.png": well, "in/b/b.png": "failed", "in/c/c.png": "failed", "in/d/d.png": well}
+    assert done.exit_code == 1
+    assert "error: out/b: cannot write there, out/b is a file; choose" in done.stderr
+    # Also where nothing can go anywhere, as long as the folder itself could be written.
+    done = cli("denoise", "in", "-o", "out", "--json", "--ignore", "[ad]*")
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["failed", "failed"]
+    done = cli("denoise", "nowhere/a.png", *SIGMA, *mode)
+    assert done.stderr == "error: nowhere/a.png: no such file; check the name\n"
+
+
+def test_a_locked_folder_hinders_only_its_own_pictures(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small("locked/a.png", "open/b.png")
+    allowed = os.access
+    # The mode alone would not stop a test that runs as root.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "locked" and allowed(path, mode))
+    done = cli("denoise", "locked/a.png", "open/b.png", *SIGMA, "--weights", weights)
+    assert (done.exit_code, done.stdout) == (1, "open/b-denoised.png\n")
+    assert done.stderr.splitlines()[0] == (
+        "error: locked: no permission to write in this folder; choose another one"
+    )
+
+
+def statuses(stdout: str) -> list[tuple[str, str]]:
+    """The inputs and statuses of a run with --json."""
+    return [(each["input"], each["status"]) for each in map(json.loads, stdout.splitlines())]
+
+
+def test_every_input_has_its_object_also_where_it_is_no_picture(weights: Path) -> None:
+    small("results/a.png")
+    Path("none").mkdir()
+    none = "none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none"
+    done = cli("denoise", "none", "-o", "out", "--json")
+    assert (done.exit_code, done.stderr) == (1, f"error: {none}\n")
+    assert json.loads(done.stdout) == {"input": "none", "output": None, "status": "failed", "error": none}
+    done = cli("denoise", "none", "-o", "out")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {none}\n")
+    # Where all is refused at once, too.
+    done = cli("denoise", ".", "-o", "results", "--ignore", "photo*", "--ignore", "mask*", "--json")
+    assert (done.exit_code, statuses(done.stdout)) == (1, [(".", "not tried")])
+    assert done.stderr == "error: .: expected pictures, found only results in results\n"
+    Path("file").touch()
+    done = cli("denoise", "photo.png", "results/a.png", "-o", "file/out", "--json")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert statuses(done.stdout) == [("photo.png", "not tried"), ("results/a.png", "not tried")]
+
+
+def test_what_was_not_tried_is_told(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C, where the disk is full, and where the weights cannot be used."""
+    small("in/a.png", "in/b.png", "in/c.png")
+    clean, rest = denoise.denoise, ("in/c.png", "not tried")
+    words = ["denoise", "in", *SIGMA, "--json", "--weights"]
+
+    def second(error: BaseException) -> Any:
+        calls: list[None] = []
+
+        def raises(*arguments: Any, **options: Any) -> Any:
+            calls.append(None)
+            if len(calls) == 2:
+                raise error
+            return clean(*arguments, **options)
+
+        return raises
+
+    for error, code, status in (
+        (KeyboardInterrupt(), 130, "not tried"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "failed"),
+        (WeightsError("these weights know no classes"), 1, "failed"),
+    ):
+        monkeypatch.setattr(denoise, "denoise", second(error))
+        done = cli(*words, weights, "-o", "out", "--overwrite")
+        assert done.exit_code == code
+        assert statuses(done.stdout) == [("in/a.png", "done"), ("in/b.png", status), rest]
+    assert done.stderr == "error: these weights know no classes\n"
+    done = cli(*words, "none.safetensors", "-o", "new", "--dry-run")
+    assert (done.exit_code, done.stderr) == (1, "error: none.safetensors: no such weights file\n")
+    assert statuses(done.stdout) == [("in/a.png", "failed"), ("in/b.png", "not tried"), rest]
+    assert json.loads(done.stdout.splitlines()[0])["error"] == "none.safetensors: no such weights file"
+    assert cli(*words[:-2], "--weights", "none.safetensors", "-o", "new").stdout == ""

@@ -16,12 +16,13 @@ from PIL import Image, ImageCms
 
 from restore import images
 from restore.cli import prior_loader
+from restore.cli.budgets import Budgets
 from restore.cli.options import Settings
 from restore.cli.provenance import read_history
 from restore.diffusion.seeds import draw_seed
 from restore.errors import NumbersError
 from restore.priors.unet import UNet
-from restore.tasks import denoise, noise_choice, uncertainty
+from restore.tasks import denoise, noise_choice, solve, uncertainty
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -131,6 +132,27 @@ def test_a_picture_too_small_for_its_blur(weights: Path, budget: list[object]) -
         assert (done.exit_code, done.stdout) == (1, "")
         (line,) = done.stderr.splitlines()
         assert line.startswith("error: small.png: ")
+
+
+def test_what_is_about_one_picture_does_not_stop_the_others(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A budget in seconds that is too small for one, and a solver that cannot serve one."""
+    Image.fromarray(PHOTO[:8, :8]).save("small.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Budgets, "_seconds_per_pixel", lambda *_: 0.02)
+        words = ["--sigma", 9, "--seconds", 10, "--weights", weights]
+        done = cli("denoise", "photo.png", "small.png", "-o", "out", *words)
+    assert (done.exit_code, done.stdout) == (1, "out/small.png\n")
+    assert "error: photo.png: --seconds 10 is not enough: reading" in done.stderr
+    assert done.stderr.endswith("error: 1 restored, 1 failed (of 2 pictures)\n")
+
+    error = ValueError("expected an operator of another kind")
+    monkeypatch.setattr(solve, "solved", fails_first(solve.solved, error))
+    words = ["--operator", "down=2", "--steps", 1, "--weights", weights]
+    done = cli("solve", "photo.png", "small.png", "-o", "solved", *words)
+    assert (done.exit_code, done.stdout) == (1, "solved/small.png\n")
+    assert f"error: photo.png: {error}\n" in done.stderr
 
 
 def test_an_unknown_solver(weights: Path) -> None:
