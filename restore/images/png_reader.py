@@ -137,15 +137,20 @@ def _pages(chunks: Chunks) -> int:
 
 
 def _metadata(chunks: Chunks) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """EXIF, profile, XMP and resolution as fields of a picture; and notes on what was dropped."""
+    """EXIF, profile, XMP and resolution as fields of a picture; and notes on what was dropped.
+
+    Of profiles and XMP the first counts, as a file has one; no other is unpacked.
+    """
     about: dict[str, Any] = {}
     notes: dict[str, None] = {}
+    seen: set[bytes] = set()
     for kind, body in chunks:
         if kind == b"eXIf":
             about["exif"] = body.removeprefix(b"Exif\0\0")
         elif kind == b"pHYs" and len(body) >= 9 and body[8] == 1:
             about["dpi"] = sane_dpi([0.0254 * value for value in struct.unpack_from(">II", body)])
-        elif kind == b"iCCP" or (kind == b"iTXt" and body.startswith(_XMP + b"\0")):
+        elif kind not in seen and (kind == b"iCCP" or (kind == b"iTXt" and body.startswith(_XMP + b"\0"))):
+            seen.add(kind)
             what, packed = (
                 ("ICC profile", True) if kind == b"iCCP" else ("XMP", body[len(_XMP) + 1 :][:1] == b"\1")
             )
