@@ -56,7 +56,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     if damaged:
         own, pages = page(lengthened_tiff(data, number), number)
     check_segments(own, whole=not damaged)
-    with tifffile.TiffFile(BytesIO(own.alone())) as tif:
+    with tifffile.TiffFile(own.alone()) as tif:
         plain: Any = tif.pages[0]
         if not damaged:
             check_parts(plain, own.data)
@@ -179,7 +179,7 @@ def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArra
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
     # Pillow drops or divides by a further channel; what it is comes later.
     further = {"t338": 2} if own.number(277, 1) in (2, 4) and own.number(262, 0) < 3 else {}
-    image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further)))
+    image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further).whole()))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
     with libtiff_quietly() as errors:
         try:
@@ -199,7 +199,7 @@ def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
     import numpy as np
 
-    flat = np.frombuffer(own.alone(), np.uint8)
+    flat = np.frombuffer(own.alone().whole(), np.uint8)
     with opencv_quietly() as cv2:
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
