@@ -56,7 +56,8 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     if damaged:
         own, pages = page(lengthened_tiff(data, number), number)
     check_segments(own, whole=not damaged)
-    with tifffile.TiffFile(own.alone()) as tif:
+    file: Any = own.alone()
+    with tifffile.TiffFile(file) as tif:
         plain: Any = tif.pages[0]
         if not damaged:
             check_parts(plain, own.data)
