@@ -63,8 +63,9 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
         (b"IEND", b""),
     ]
     file = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in parts)
+    notes: tuple[str, ...] = ()
     if header.depth == 16:
-        channels, notes = _deep(file, header, first.get(b"tRNS")), ()
+        channels = _deep(file, header, first.get(b"tRNS"))
     else:
         channels, notes = _plain(file, name)
     if surplus:

@@ -267,3 +267,35 @@ def test_foreign_colour_models(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     Image.fromarray(PIXELS).convert("LAB").save(path)
     assert message_for(path) == "expected gray, RGB or CMYK, got mode LAB; convert it first"
+
+
+@pytest.mark.parametrize(("compression", "code"), [("tiff_ccitt", 2), ("group3", 3), ("group4", 4)])
+def test_lines_of_a_fax_that_are_garbled(compression: str, code: int) -> None:
+    y, x = np.mgrid[:300, :200]
+    drawing, out = (x // 7 + y // 11) % 2 > 0, io.BytesIO()
+    Image.fromarray(drawing).save(out, "TIFF", compression=compression)
+    whole = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(whole)) as tif:
+        assert int(tif.pages.first.compression) == code
+        at, size = tif.pages.first.dataoffsets[0], tif.pages.first.databytecounts[0]
+    said = set()
+    for seed in range(30):
+        place = at + int(np.random.default_rng(seed).integers(5, size - 50))
+        damaged = whole[:place] + b"\xa5\0" + whole[place + 2 :]
+        try:
+            picture = decode(damaged, name="x")
+        except DamagedError as error:
+            said.add("refused" if "the pixel data are garbled" in str(error) else "")
+            continue
+        same = (picture.pixels[..., 0] == 255 * drawing).all(axis=1).mean()
+        if picture.notes:
+            assert picture.notes[0].endswith(" of its 300 lines could not be read in full") and same > 0.8
+            said.add("noted")
+    assert said >= ({"refused"} if code == 4 else {"noted"})
+    assert code < 4 or "noted" not in said
+    many = bytearray(whole)
+    for place in range(at + 5, at + size - 5, 9):
+        many[place : place + 2] = b"\xa5\0"
+    with pytest.raises(DamagedError, match="the pixel data are garbled"):
+        decode(bytes(many), name="x")
+    assert decode(bytes(many), name="x", damaged=True).size == (300, 200)
