@@ -38,6 +38,9 @@ MOST_PAGES = 1_000_000
 MOST_SEGMENTS = 2**22
 """Strips or tiles that a picture may have."""
 
+MOST_BEYOND = 65_536
+"""Strips or tiles that may claim to reach past the end of the file; it is the last few of them in most."""
+
 SPARE = 2**26
 """Bytes that a tile may have beyond what its picture needs, since small pictures may have large tiles."""
 
@@ -182,18 +185,31 @@ class Directory:
             return b""
         return self.data[entry.place : entry.place + entry.size]
 
-    def segments(self) -> list[tuple[tuple[int, ...], list[int]]]:
+    @cached_property
+    def segments(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Places and sizes of strips, and of tiles; no size is beyond the end of the file.
 
         Writers give the last strip the size of the others, or round up, or write 2**32 - 1.
         """
-        end = len(self.data)
-        return [
-            (places, [min(size, max(0, end - place)) for place, size in zip(places, sizes, strict=False)])
-            for places, sizes in map(self._claimed, _SEGMENTS)
-        ]
+        end, found = len(self.data), []
+        for places, sizes in self._claims:
+            cut = list(sizes)
+            for k in self._beyond(places, sizes):
+                cut[k] = max(0, min(sizes[k], end - places[k]))
+            found.append((places, tuple(cut)))
+        return found
 
-    def _claimed(self, pair: tuple[int, int]) -> tuple[tuple[int, ...], list[int]]:
+    def _beyond(self, places: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
+        """Which of them end behind the end of the file."""
+        end = len(self.data)
+        pairs = enumerate(zip(places, sizes, strict=False))
+        return [k for k, (place, size) in pairs if place + size > end]
+
+    @cached_property
+    def _claims(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        return [self._claimed(pair) for pair in _SEGMENTS]
+
+    def _claimed(self, pair: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Places and sizes as the file tells; of what is not compressed, no more than the pixels need."""
         places, sizes = (self.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
         w, h, samples = self.number(256, 0), self.number(257, 0), self.number(277, 1)
@@ -201,26 +217,25 @@ class Directory:
         compression = self.number(259, 1)
         if not sizes and len(places) == 1:  # one strip may do without
             sizes = (w * h * samples * bits // 8 if compression == 1 else 1,)
-        if compression != 1 or h < 1:
-            return places, list(sizes)
+        beyond = self._beyond(places, sizes) if compression == 1 and h > 0 else []
+        if not 0 < len(beyond) <= MOST_BEYOND:
+            return places, sizes
         tiled = pair != _SEGMENTS[0]
         across, rows = (self.number(322, 0), self.number(323, 0)) if tiled else (w, self.number(278, h))
         row = -(-across * (1 if self.number(284, 1) == 2 else samples) * bits // 8)
         rows = rows if tiled else min(rows or h, h)
-        if tiled:
-            return places, [min(size, rows * row) for size in sizes]
-        count = -(-h // rows)  # in a plane
-        return places, [min(size, min(rows, h - k % count * rows) * row) for k, size in enumerate(sizes)]
+        count = 0 if tiled else -(-h // rows)  # in a plane
+        needed = list(sizes)
+        for k in beyond:
+            needed[k] = min(sizes[k], (rows if tiled else min(rows, h - k % count * rows)) * row)
+        return places, tuple(needed)
 
     def lacks_pixels(self) -> bool:
         """Whether strips or tiles are not all in the file; what decodes compressed ones tells, too."""
         compression, end = self.number(259, 1), len(self.data)
-        exact = compression == 1 or compression in _SILENT
-        return any(
-            place + (size if exact else min(size, 1)) > end
-            for pair in _SEGMENTS
-            for place, size in zip(*self._claimed(pair), strict=False)
-        )
+        if compression == 1 or compression in _SILENT:
+            return any(self._beyond(places, sizes) for places, sizes in self._claims)
+        return any(places and max(places) >= end for places, _ in self._claims)
 
     def alone(self, **further: int) -> PageFile:
         """A file with this page alone, and only those of its tags that the pixels need.
@@ -251,8 +266,8 @@ class Directory:
         at = len(self.data) + len(self.data) % 2
         behind = at + own.number.size + len(kept) * own.entry.size + own.offset.size
         sizes = b""
-        for (_, tag), (_, right) in zip(_SEGMENTS, self.segments(), strict=True):
-            if tag in kept and right != list(self.numbers(tag, most=MOST_SEGMENTS)):
+        for (_, tag), (_, right) in zip(_SEGMENTS, self.segments, strict=True):
+            if tag in kept and right != self.numbers(tag, most=MOST_SEGMENTS):
                 packed = struct.pack(f"{own.order}{len(right)}{own.offset.format[-1]}", *right)
                 inline = packed if len(right) == 1 else own.offset.pack(behind + len(sizes))
                 kept[tag] = own.entry.pack(tag, 16 if own.big else 4, len(right), inline)
@@ -318,7 +333,7 @@ def _check_places(own: Directory, raw: int, *, whole: bool) -> None:
     """The same for where strips and tiles are. raw: bytes of all pixels."""
     if whole and own.lacks_pixels():
         raise ValueError("parts of the pixels are missing")
-    for places, sizes in own.segments():
+    for places, sizes in own.segments:
         if sum(sizes) > 2 * (raw + len(own.data)):
             raise ValueError(f"strips or tiles of {sum(sizes)} bytes for pixels of {raw}")
         deflate = own.number(259, 1) in (8, 32946)
