@@ -209,10 +209,20 @@ def mask_of(path: Path, source: Source) -> images.Mask:
     return found
 
 
+MOST_LABELS = 64  # masks with no more than this are of numbered regions
+
+
 def nothing_white(mask: images.Mask) -> str:
-    """Say that a mask has no white, and what it has."""
-    most = mask.brightest * 255
-    return "nothing in it is white: " + (f"its largest value is {most:.3g} of 255" if most else "it is black")
+    """Say that a mask has no white, and what it has, in the numbers of its file."""
+    most = mask.brightest * mask.scale
+    if not most:
+        return "nothing in it is white: it is black"
+    hint = ""
+    if mask.scale > 255 and most < 256:
+        hint = f" (write it with 8 bits, or multiply it by {mask.scale / 255:g})"
+    elif 1 < most <= MOST_LABELS and abs(most - round(most)) < 1e-3:
+        hint = f" (if these are labels, write those that are meant as {mask.scale:g})"
+    return f"nothing in it is white: its largest value is {most:.5g} of {mask.scale:g}{hint}"
 
 
 def check_result_size(name: str, size: tuple[int, int], factor: str) -> None:

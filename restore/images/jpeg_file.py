@@ -5,7 +5,8 @@ and the rest of the picture is gray. What is there can be told from it by the de
 
 - A file of one scan is given to it without its end marker. Then it waits for more data, in place of making
   them up, and has all rows only where all data were there. A few bytes of padding stand for the bits that it
-  looks ahead. Where it never asks for the last bytes, the data were garbled and tell of too few blocks.
+  looks ahead. Where it never asks for the last bytes, something else was put behind the blocks, or the data
+  were garbled; all blocks are there, and a note says so.
 - Where there are restart markers, or several scans, each stretch has an end of its own. There (and in
   pictures up to ``EXACT`` pixels, since the padding above may stand for the last two blocks) the file is
   decoded once more with some bytes added before each end. They are skipped where the stretch was whole; where
@@ -32,6 +33,7 @@ _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 _AHEAD = b"\xff\x00" * 8  # ones, which are no code: at most three symbols are taken from them
 _FILLING = b"\xab\xcd\xef\xf7" * 16  # arbitrary, with long codes, without 0xFF
 _SPARE = 64  # bytes after the last block that cameras may leave
+_SURPLUS = f"at least {_SPARE} bytes are left over behind its pixels; if it looks garbled, get a fresh copy"
 
 
 class CutShortError(ValueError):
@@ -157,7 +159,12 @@ class _Parted(BytesIO):
 
 
 def whole_jpeg(data: bytes) -> Any:
-    """Decode a JPEG whose pixels are all there.
+    """Decode a JPEG whose pixels are all there; see `read_jpeg`."""
+    return read_jpeg(data)[0]
+
+
+def read_jpeg(data: bytes) -> tuple[Any, tuple[str, ...]]:
+    """Decode a JPEG whose pixels are all there; and notes on what is odd about it.
 
     Raises
     ------
@@ -168,29 +175,61 @@ def whole_jpeg(data: bytes) -> Any:
 
     layout = laid_out(data)
     image: Any = JpegImageFile(BytesIO(data))  # raises for headers that cannot be read
+    if layout.end is None and _is_plain(layout) and layout.scans[0].stop == len(data):
+        return _without_end(layout, data)
     if reason := missing(layout, data):
         raise CutShortError(reason)
     scans = layout.scans
-    single = len(scans) == 1 and not layout.progressive and not layout.arithmetic
-    if single:
-        tail = data[: scans[0].stop].rstrip(b"\xff")
-        used = len(data[scans[0].start : scans[0].stop].rstrip(b"\0\xff"))
-        source = _Parted(tail + _AHEAD, scans[0].start + max(used - _SPARE, 0))
-        image = JpegImageFile(source)
-        try:
-            image.load()
-        except OSError as error:
-            raise CutShortError("its pixel data end early") from error
-        if source.tell() <= source.boundary and used > _SPARE:
-            raise CutShortError(
-                f"its pixel data are garbled, {len(tail) - source.tell() + _SPARE} bytes are left over"
-            )
+    notes: tuple[str, ...] = ()
+    if _is_plain(layout):
+        image, surplus = _of_one_scan(scans[0], data)
+        notes = (_SURPLUS,) if surplus else ()
     else:
         image.load()
-    again = not single or bool(scans[0].interval) or image.width * image.height <= EXACT
+    again = not _is_plain(layout) or bool(scans[0].interval) or image.width * image.height <= EXACT
     if again and not layout.arithmetic and _differs(image, padded(data, scans)):
         raise CutShortError("its pixel data end early")
-    return image
+    return image, notes
+
+
+def _is_plain(layout: Layout) -> bool:
+    """Whether a file has one scan of Huffman codes."""
+    return len(layout.scans) == 1 and not layout.progressive and not layout.arithmetic
+
+
+def _of_one_scan(scan: Scan, data: bytes) -> tuple[Any, bool]:
+    """The picture of a file of one scan, and whether more than ``_SPARE`` bytes of it were not needed."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    tail = data[: scan.stop].rstrip(b"\xff")
+    used = len(data[scan.start : scan.stop].rstrip(b"\0\xff"))
+    source = _Parted(tail + _AHEAD, scan.start + max(used - _SPARE, 0))
+    image: Any = JpegImageFile(source)
+    try:
+        image.load()
+    except OSError as error:
+        raise CutShortError("its pixel data end early") from error
+    return image, source.tell() <= source.boundary and used > _SPARE
+
+
+def _without_end(layout: Layout, data: bytes) -> tuple[Any, tuple[str, ...]]:
+    """Decode a file of one scan without an end marker, where something else stands in its place, as zeros.
+
+    A file that just ends is one that was cut.
+    """
+    coded = data.rstrip(b"\0")
+    coded += b"\0" if coded.endswith(b"\xff") and len(coded) < len(data) else b""
+    ended = coded + b"\xff\xd9"
+    found = laid_out(ended)
+    try:
+        if missing(found, ended):
+            raise CutShortError
+        image, surplus = _of_one_scan(found.scans[0], ended)
+        if _differs(image, padded(ended, found.scans)) or not (surplus or len(coded) < len(data)):
+            raise CutShortError
+    except CutShortError:
+        raise CutShortError("the end is missing") from None
+    return image, ("its end marker is missing, its pixels are all there",)
 
 
 def padded(data: bytes, scans: list[Scan]) -> bytes:

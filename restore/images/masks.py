@@ -23,6 +23,9 @@ MOSTLY_GRAY = 0.4
 FEW_TONES = 8  # labels and chessboards have no more; photographs do
 COLOURED = 50 / 255  # of the scale between the channels: cream and the noise of colour are below
 FEW_COLOURED = 0.02  # of what is not black
+SAME = 1.5 / 255  # colours apart by less, as far as they can be seen, are rounded differently
+# A soft brush leaves much that is black and something that is white. In a ramp each is 6 %.
+FEW_OF_EACH, OF_BOTH = 0.05, 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +37,13 @@ class Mask:
     white : where the mask is white, bool ``(h, w)``.
     soft : where it is neither nearly black nor nearly white, bool ``(h, w)``.
     brightest : its largest value, 0 to 1.
+    scale : the number that stands for white in the file, as 255 or 65535.
     """
 
     white: NDArray[np.bool_]
     soft: NDArray[np.bool_]
     brightest: float
+    scale: float = 255.0
 
     @property
     def gray_fraction(self) -> float:
@@ -94,7 +99,8 @@ def decode_mask(data: bytes, *, name: str) -> Mask:
     doubt = doubt_of(value, drawn)
     if doubt:
         raise MaskError(f"{name} {doubt}")
-    return Mask(white=value >= 0.5, soft=_gray(value), brightest=float(value.max()))
+    scale = float(TOP[picture.pixels.dtype.name])
+    return Mask(white=value >= 0.5, soft=_gray(value), brightest=float(value.max()), scale=scale)
 
 
 def values_of(
@@ -119,10 +125,21 @@ def values_of(
     full = np.float32(brightest if brightest == 1 and kind != "float32" else top)
     value = (pixels.mean(axis=2, dtype=np.float32) / full).clip(0, 1)
     opaque = np.ones((1, 1), np.float32) if alpha is None else alpha.astype(np.float32) / top
-    if np.ptp(opaque) > 0 and (pixels == pixels[0, 0]).all():
+    if np.ptp(opaque) > 0 and _of_one_colour(pixels / top, opaque):
         return opaque, None
     coloured = (_spread(pixels) > COLOURED * full).any()
     return value * opaque, pixels / full * opaque[..., None] if coloured else None
+
+
+def _of_one_colour(pixels: NDArray[Any], opaque: NDArray[np.float32]) -> bool:
+    """Whether all that can be seen of a layer has one colour; programs put black under what is clear.
+
+    pixels: ``(h, w, 3)`` in [0, 1]. Where a layer is nearly clear, its colours are rounded coarsely.
+    """
+    import numpy as np
+
+    colour = pixels.reshape(-1, 3)[opaque.argmax()]
+    return bool((np.abs(pixels - colour).max(axis=2) * opaque <= SAME).all())
 
 
 def values_of_image(image: Any) -> NDArray[Any]:
@@ -186,6 +203,9 @@ def doubt_of(value: NDArray[Any], drawn: NDArray[Any] | None = None) -> str:
     gray = float(_gray(value).mean())
     what_to_do = "paint what is meant white on black"
     if gray > MOSTLY_GRAY and not _of_two_tones(value):
+        black, white = float((value <= NEAR).mean()), float((value >= 1 - NEAR).mean())
+        if min(black, white) >= FEW_OF_EACH and black + white >= OF_BOTH:
+            return f"is a very soft mask: {gray:.0%} of it is neither black nor white; harden its edge"
         return f"looks like a photograph: {gray:.0%} of it is neither black nor white; {what_to_do}"
     if drawn is None:
         return ""
@@ -216,13 +236,17 @@ def _of_two_tones(value: NDArray[Any]) -> bool:
 
 
 def _coloured(drawn: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a drawing ``(h, w, 3)`` has colours, but for those at the edges of letters drawn for a screen."""
+    """Where a drawing ``(h, w, 3)`` has colours, but for those at the edges of letters drawn for a screen.
+
+    Each edge of such a letter has the colours that the other lacks, a pixel or two away along the row.
+    """
     import cv2
     import numpy as np
 
     coloured: NDArray[np.bool_] = _spread(drawn) > COLOURED
     if not coloured.any():
         return coloured
+    coloured &= _spread(cv2.blur(drawn.astype(np.float32), (2 * RIM + 1, 1))) > COLOURED
     around = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
     black = cv2.dilate((drawn.max(axis=2) < NEAR).astype(np.uint8), around)
     white = cv2.dilate((drawn.min(axis=2) > 1 - NEAR).astype(np.uint8), around)

@@ -13,7 +13,7 @@ from restore.errors import ImageError
 from restore.images.exif import number_of
 from restore.images.formats import JPEG_QUALITY, MAX_PIXELS, check_size, sniffed
 from restore.images.jpeg_coding import JpegCoding
-from restore.images.jpeg_file import whole_jpeg
+from restore.images.jpeg_file import read_jpeg
 from restore.images.picture import Picture, assembled, channels_of
 
 if TYPE_CHECKING:
@@ -52,12 +52,11 @@ def decode_with_pillow(data: bytes, name: str, *, damaged: bool = False) -> Pict
         raise ImageError(f"{name}: {reason}; crop or downscale it first") from error
     check_size(image.width, image.height, name, each=len(image.getbands()))
     _check_runs(image, len(data))
+    odd: tuple[str, ...] = ()
     if kind == "jpeg" and not damaged:
-        image = whole_jpeg(data)
+        image, odd = read_jpeg(data)
     else:
         image.load()
-        if not damaged:
-            check_palette(image)
     channels, notes = channels_of_image(image, name)
     icc = image.info.get("icc_profile") or b""
     return assembled(
@@ -69,7 +68,7 @@ def decode_with_pillow(data: bytes, name: str, *, damaged: bool = False) -> Pict
         dpi=sane_dpi(image.info.get("dpi")),
         pages=getattr(image, "n_frames", 1),
         coding=coding_of_file(image) if kind == "jpeg" else None,
-        notes=(*notes, *_not_kept(image)),
+        notes=(*notes, *odd, *lacking_colours(image), *_not_kept(image)),
     )
 
 
@@ -114,12 +113,16 @@ def lengthened_webp(data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(rest)) + rest
 
 
-def check_palette(image: Any) -> None:
-    """Raise ValueError where pixels name colours that the palette of the file lacks."""
+def lacking_colours(image: Any) -> Iterator[str]:
+    """Note that pixels name colours that the palette of the file lacks: those are black."""
     if image.mode == "P" and (palette := image.palette) is not None:
-        last, there = image.getextrema()[1], len(palette.palette) // len(palette.mode)
-        if last >= there:
-            raise ValueError(f"its pixels name colour {last}, its palette has {there}")
+        there = len(palette.palette) // len(palette.mode)
+        if count := sum(image.histogram()[there:]):
+            yield (
+                "1 pixel names a colour that its palette lacks; it is black"
+                if count == 1
+                else f"{count} pixels name colours that its palette lacks; they are black"
+            )
 
 
 def _check_runs(image: Any, size: int) -> None:

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -102,7 +103,19 @@ class _Inflated:
         return right or len(behind) < 4, right and len(behind) == 4
 
 
-def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> tuple[str, bool]:
+class Findings(NamedTuple):
+    """What was found of pixel data.
+
+    reason: what is wrong; empty where they are whole. neat: whether the compressed data end where the rows
+    do. surplus: whether there are further rows, which libpng leaves out, too.
+    """
+
+    reason: str
+    neat: bool = False
+    surplus: bool = False
+
+
+def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = None) -> Findings:
     """Look whether the pixel data are all there, and no more.
 
     They are inflated a piece at a time, and never further than the header demands.
@@ -115,10 +128,7 @@ def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
 
     Returns
     -------
-    str
-        What is wrong; empty where they are whole.
-    bool
-        Whether the compressed data end where the rows do.
+    Findings
     """
     import numpy as np
 
@@ -136,14 +146,12 @@ def checked(header: Header, parts: Iterable[bytes], kept: list[bytes] | None = N
             if good < min(band, rows - y) * stride:
                 what = "are garbled" if unknown.size or stream.garbled else "end"
                 where = f" in pass {number + 1}" if header.interlaced else ""
-                return f"the pixel data {what} after {y + good // stride} of {rows} rows{where}", False
+                return Findings(f"the pixel data {what} after {y + good // stride} of {rows} rows{where}")
     more = stream.read(stride)
     right, neat = stream.end()
     if not right:
-        return "the checksum of the pixel data is wrong", False
-    if len(more) == stride:
-        return "there are more pixel data than the header says", False
-    return "", neat and not more
+        return Findings("the checksum of the pixel data is wrong")
+    return Findings("", neat and not more, len(more) == stride)
 
 
 def completed(header: Header, parts: Iterable[bytes]) -> bytes:

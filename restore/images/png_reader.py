@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from restore.images import png_pixels
 from restore.images.formats import MOST_PROFILE, check_size
 from restore.images.picture import Picture, assembled
-from restore.images.pillow import channels_of_image, check_palette, sane_dpi
+from restore.images.pillow import channels_of_image, lacking_colours, sane_dpi
 from restore.images.png import is_carried, png_chunk, png_chunks
 from restore.images.png_pixels import Header
 from restore.images.quiet import opencv_quietly
@@ -46,10 +46,12 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
     check_size(header.width, header.height, name, each=header.bits // 8 or 1)
     pixels = [body for kind, body in chunks if kind == b"IDAT"]
     _check_colours(header, chunks, damaged=damaged)
-    reason, neat = png_pixels.checked(header, pixels)
+    reason, neat, surplus = png_pixels.checked(header, pixels)
     if reason and not damaged:
         raise ValueError(reason)
-    if reason or (header.depth == 16 and not neat):  # libpng would print a warning about what is left over
+    if (
+        reason or surplus or (header.depth == 16 and not neat)
+    ):  # libpng would print a warning about what is left over
         pixels = [png_pixels.completed(header, pixels)]
     # The first of each, as by the specification there is one. What is clear at 16 bits is found here, since
     # libpng prints what it thinks of such a chunk.
@@ -61,17 +63,20 @@ def decode_png(data: bytes, name: str, *, damaged: bool = False) -> Picture:
         (b"IEND", b""),
     ]
     file = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in parts)
+    notes: tuple[str, ...] = ()
     if header.depth == 16:
         channels = _deep(file, header, first.get(b"tRNS"))
     else:
-        channels = _plain(file, name, damaged=damaged)
-    about, notes = _metadata(chunks)
+        channels, notes = _plain(file, name)
+    if surplus:
+        notes += ("it holds more rows than its header says; they are left out",)
+    about, dropped = _metadata(chunks)
     return assembled(
         channels,
         format="png",
         chunks=b"".join(png_chunk(kind, body) for kind, body in chunks if is_carried(kind, body)),
         pages=_pages(chunks),
-        notes=notes,
+        notes=(*notes, *dropped),
         **about,
     )
 
@@ -98,16 +103,15 @@ def _check_colours(header: Header, chunks: Chunks, *, damaged: bool) -> None:
         chunks[:] = [(kind, body) for kind, body in chunks if kind != b"tRNS"]
 
 
-def _plain(file: bytes, name: str, *, damaged: bool) -> NDArray[Any]:
-    """The channels ``(h, w, c)``, uint8, of a file of up to 8 bits."""
+def _plain(file: bytes, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The channels ``(h, w, c)``, uint8, of a file of up to 8 bits; and notes."""
     from PIL.PngImagePlugin import PngImageFile
 
     # Opened by its own class, since the size limit of Image.open holds for the whole process.
     image = PngImageFile(BytesIO(file))
     image.load()
-    if not damaged:
-        check_palette(image)
-    return channels_of_image(image, name)[0]
+    channels, notes = channels_of_image(image, name)
+    return channels, (*notes, *lacking_colours(image))
 
 
 def _deep(file: bytes, header: Header, key: bytes | None) -> NDArray[Any]:
@@ -137,15 +141,20 @@ def _pages(chunks: Chunks) -> int:
 
 
 def _metadata(chunks: Chunks) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """EXIF, profile, XMP and resolution as fields of a picture; and notes on what was dropped."""
+    """EXIF, profile, XMP and resolution as fields of a picture; and notes on what was dropped.
+
+    Of profiles and XMP the first counts, as a file has one; no other is unpacked.
+    """
     about: dict[str, Any] = {}
     notes: dict[str, None] = {}
+    seen: set[bytes] = set()
     for kind, body in chunks:
         if kind == b"eXIf":
             about["exif"] = body.removeprefix(b"Exif\0\0")
         elif kind == b"pHYs" and len(body) >= 9 and body[8] == 1:
             about["dpi"] = sane_dpi([0.0254 * value for value in struct.unpack_from(">II", body)])
-        elif kind == b"iCCP" or (kind == b"iTXt" and body.startswith(_XMP + b"\0")):
+        elif kind not in seen and (kind == b"iCCP" or (kind == b"iTXt" and body.startswith(_XMP + b"\0"))):
+            seen.add(kind)
             what, packed = (
                 ("ICC profile", True) if kind == b"iCCP" else ("XMP", body[len(_XMP) + 1 :][:1] == b"\1")
             )

@@ -6,14 +6,21 @@ page would be read as a stack with missing planes, or not at all.
 
 from __future__ import annotations
 
-import json
 import re
+from json import dumps
+
+from restore.images.outside import parse_json
 
 DESCRIPTION = 270
 STACK_TAGS = frozenset((33628, 33629, 33630, 33631, 34361, 34362, 34412))
 """Of MetaMorph, FluoView and LSM: they describe planes, or their size, in forms of their own."""
 IMAGEJ_TAGS = frozenset((50838, 50839))
 """Labels and colours of the planes of an ImageJ stack."""
+
+MOST_TEXT = 4_000_000
+"""Characters of a description that is rewritten; those of real stacks are shorter."""
+MOST_ELEMENTS = 100_000
+"""Elements of one name in it."""
 
 _IMAGEJ_STACK = re.compile(r"^(images|channels|slices|frames|hyperstack|mode|loop)=.*\n?", re.MULTILINE)
 
@@ -30,7 +37,7 @@ def of_one_page(text: str, shape: tuple[int, int, int], depth: str) -> str:
     Returns
     -------
     str
-        Empty where the text cannot be made to fit.
+        Empty where the text cannot be made to fit, or is too long.
 
     Examples
     --------
@@ -39,23 +46,27 @@ def of_one_page(text: str, shape: tuple[int, int, int], depth: str) -> str:
     >>> of_one_page('{"shape": [5, 4, 6]}', (4, 6, 3), "uint8")
     '{"shape": [4, 6, 3]}'
     """
-    if text.startswith("ImageJ="):
+    of_imagej, of_tifffile = text.startswith("ImageJ="), text.startswith('{"shape"')
+    of_microscopes = re.search(r"<(\w+:)?OME[\s>]", text[:2000]) is not None
+    if (of_imagej or of_tifffile or of_microscopes) and len(text) > MOST_TEXT:
+        return ""
+    if of_imagej:
         return _IMAGEJ_STACK.sub("", text)
-    if text.startswith('{"shape"'):
+    if of_tifffile:
         try:
-            facts = json.loads(text)
+            facts = parse_json(text)
         except ValueError:
             return ""
         facts.pop("axes", None)
-        return json.dumps(facts | {"shape": list(shape if shape[2] > 1 else shape[:2])})
-    if re.search(r"<(\w+:)?OME[\s>]", text[:2000]):
+        return dumps(facts | {"shape": list(shape if shape[2] > 1 else shape[:2])})
+    if of_microscopes:
         return _of_one_plane(text, shape, depth)
     return text
 
 
 def _of_one_plane(text: str, shape: tuple[int, int, int], depth: str) -> str:
     """OME-XML of the first image of a file, which is one plane."""
-    start = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", text)
+    start = re.search(r"<(?:\w+:)?Pixels\b[^<>]*>", text)
     if start is None:
         return ""
     h, w, count = shape
@@ -75,7 +86,7 @@ def _of_one_plane(text: str, shape: tuple[int, int, int], depth: str) -> str:
     text = text[: start.start()] + tag + text[start.end() :]
     text = _kept(text, "Image", 1)
     text = _kept(text, "Channel", 1)
-    text = re.sub(r'(<(?:\w+:)?Channel\b[^>]*\sSamplesPerPixel=)"\d+"', rf'\g<1>"{count}"', text)
+    text = re.sub(r'(<(?:\w+:)?Channel\b[^<>]*\sSamplesPerPixel=)"\d+"', rf'\g<1>"{count}"', text)
     text = _kept(text, "Plane", 0)
     return _kept(text, "TiffData", 1, instead='<{}TiffData IFD="0" PlaneCount="1"/>')
 
@@ -88,7 +99,9 @@ def _attribute(tag: str, name: str) -> str:
 def _kept(text: str, name: str, number: int, *, instead: str = "") -> str:
     """Leave out all elements of a name but the first ones. instead: what these become, by their prefix."""
     parts, at = [], 0
-    for k, start in enumerate(re.finditer(rf"<((?:\w+:)?){name}(?=[\s/>])[^>]*>", text)):
+    for k, start in enumerate(re.finditer(rf"<((?:\w+:)?){name}(?=[\s/>])[^<>]*>", text)):
+        if k >= MOST_ELEMENTS:
+            return ""
         if start.start() < at:  # within the one before
             continue
         end = start.end()

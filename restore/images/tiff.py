@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 16
 """Files of more channels than these are refused: they are no photographs."""
+
+FEW_LINES = 0.02
+"""Of the lines of a fax, as a bad connection leaves some garbled; a page of more is refused."""
+
+_GARBLED = re.compile(r"\w*Decode\w*: ")
 
 CLASSIC = 2**32 - 2**16
 """Bytes of a file whose places fit into 32 bits, with some to spare; longer ones are BigTIFF."""
@@ -56,7 +62,8 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     if damaged:
         own, pages = page(lengthened_tiff(data, number), number)
     check_segments(own, whole=not damaged)
-    with tifffile.TiffFile(BytesIO(own.alone())) as tif:
+    file: Any = own.alone()
+    with tifffile.TiffFile(file) as tif:
         plain: Any = tif.pages[0]
         if not damaged:
             check_parts(plain, own.data)
@@ -179,7 +186,7 @@ def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArra
         raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
     # Pillow drops or divides by a further channel; what it is comes later.
     further = {"t338": 2} if own.number(277, 1) in (2, 4) and own.number(262, 0) < 3 else {}
-    image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further)))
+    image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further).whole()))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
     with libtiff_quietly() as errors:
         try:
@@ -189,17 +196,21 @@ def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArra
                 raise
             image.tile = []  # what is decoded so far is all there is
     # Of some codes that are wrong, as of fax lines, it makes something, and goes on.
-    garbled = [error for error in errors if "Decode: " in error]
-    if garbled and not damaged:
+    garbled = [error for error in errors if _GARBLED.match(error)]
+    few = own.number(259, 1) in (2, 3) and len(garbled) < FEW_LINES * image.height
+    if garbled and not damaged and not few:
         raise ValueError(f"the pixel data are garbled; {garbled[0].split(':')[0]}")
-    return channels_of_image(image, name)
+    channels, notes = channels_of_image(image, name)
+    if garbled and few:  # each line stands for itself
+        notes += (f"{len(garbled)} of its {image.height} lines could not be read in full",)
+    return channels, notes
 
 
 def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
     import numpy as np
 
-    flat = np.frombuffer(own.alone(), np.uint8)
+    flat = np.frombuffer(own.alone().whole(), np.uint8)
     with opencv_quietly() as cv2:
         decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
     count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from restore.images.page_file import PageFile
+
 ORDER = {b"II": "<", b"MM": ">"}
 SIZES = {
     1: 1,
@@ -36,6 +38,9 @@ MOST_PAGES = 1_000_000
 MOST_SEGMENTS = 2**22
 """Strips or tiles that a picture may have."""
 
+MOST_BEYOND = 65_536
+"""Strips or tiles that may claim to reach past the end of the file; it is the last few of them in most."""
+
 SPARE = 2**26
 """Bytes that a tile may have beyond what its picture needs, since small pictures may have large tiles."""
 
@@ -45,6 +50,9 @@ DEFLATE = 1032
 SUSPECT = 2**30
 """Bytes that a strip or tile may unpack to before it is looked at: ordinary ones are far below."""
 
+_SEGMENTS = ((273, 279), (324, 325))  # places and sizes of strips, and of tiles
+# Fax codes and old JPEG: of data that end early their decoders make something without a word.
+_SILENT = (2, 3, 4, 6, 32771)
 _WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _REAL = {11: "f", 12: "d"}
 _MOST_ENTRIES = 65535  # in a directory of BigTIFF; others cannot have more
@@ -177,10 +185,63 @@ class Directory:
             return b""
         return self.data[entry.place : entry.place + entry.size]
 
-    def alone(self, **further: int) -> bytes:
+    @cached_property
+    def segments(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Places and sizes of strips, and of tiles; no size is beyond the end of the file.
+
+        Writers give the last strip the size of the others, or round up, or write 2**32 - 1.
+        """
+        end, found = len(self.data), []
+        for places, sizes in self._claims:
+            cut = list(sizes)
+            for k in self._beyond(places, sizes):
+                cut[k] = max(0, min(sizes[k], end - places[k]))
+            found.append((places, tuple(cut)))
+        return found
+
+    def _beyond(self, places: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
+        """Which of them end behind the end of the file."""
+        end = len(self.data)
+        pairs = enumerate(zip(places, sizes, strict=False))
+        return [k for k, (place, size) in pairs if place + size > end]
+
+    @cached_property
+    def _claims(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        return [self._claimed(pair) for pair in _SEGMENTS]
+
+    def _claimed(self, pair: tuple[int, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Places and sizes as the file tells; of what is not compressed, no more than the pixels need."""
+        places, sizes = (self.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
+        w, h, samples = self.number(256, 0), self.number(257, 0), self.number(277, 1)
+        bits = max(self.numbers(258), default=1)
+        compression = self.number(259, 1)
+        if not sizes and len(places) == 1:  # one strip may do without
+            sizes = (w * h * samples * bits // 8 if compression == 1 else 1,)
+        beyond = self._beyond(places, sizes) if compression == 1 and h > 0 else []
+        if not 0 < len(beyond) <= MOST_BEYOND:
+            return places, sizes
+        tiled = pair != _SEGMENTS[0]
+        across, rows = (self.number(322, 0), self.number(323, 0)) if tiled else (w, self.number(278, h))
+        row = -(-across * (1 if self.number(284, 1) == 2 else samples) * bits // 8)
+        rows = rows if tiled else min(rows or h, h)
+        count = 0 if tiled else -(-h // rows)  # in a plane
+        needed = list(sizes)
+        for k in beyond:
+            needed[k] = min(sizes[k], (rows if tiled else min(rows, h - k % count * rows)) * row)
+        return places, tuple(needed)
+
+    def lacks_pixels(self) -> bool:
+        """Whether strips or tiles are not all in the file; what decodes compressed ones tells, too."""
+        compression, end = self.number(259, 1), len(self.data)
+        if compression == 1 or compression in _SILENT:
+            return any(self._beyond(places, sizes) for places, sizes in self._claims)
+        return any(places and max(places) >= end for places, _ in self._claims)
+
+    def alone(self, **further: int) -> PageFile:
         """A file with this page alone, and only those of its tags that the pixels need.
 
-        So that decoders neither stumble over the others nor read them.
+        So that decoders neither stumble over the others nor read them. Sizes of strips and tiles that reach
+        beyond the end are cut.
 
         Parameters
         ----------
@@ -192,16 +253,29 @@ class Directory:
         for tag, entry in self.entries.items():
             known = tag in _PIXELS and entry.kind in _WHOLE
             if tag not in put and (known or entry.kind in _PIXELS_OTHERWISE.get(tag, ())):
-                value = self.data[entry.place :][: entry.size] if entry.size <= own.offset.size else None
+                value = (
+                    self.data[entry.place : entry.place + entry.size]
+                    if entry.size <= own.offset.size
+                    else None
+                )
                 inline = own.offset.pack(entry.place) if value is None else value
                 kept[tag] = own.entry.pack(tag, entry.kind, entry.number, inline)
         for tag, number in put.items():
             kept[tag] = own.entry.pack(tag, 3, 1, struct.pack(own.order + "H", number))
         head = self.data[: 16 if own.big else 8]
         at = len(self.data) + len(self.data) % 2
+        behind = at + own.number.size + len(kept) * own.entry.size + own.offset.size
+        sizes = b""
+        for (_, tag), (_, right) in zip(_SEGMENTS, self.segments, strict=True):
+            if tag in kept and right != self.numbers(tag, most=MOST_SEGMENTS):
+                packed = struct.pack(f"{own.order}{len(right)}{own.offset.format[-1]}", *right)
+                inline = packed if len(right) == 1 else own.offset.pack(behind + len(sizes))
+                kept[tag] = own.entry.pack(tag, 16 if own.big else 4, len(right), inline)
+                sizes += packed if len(right) > 1 else b""
         start = head[: -own.offset.size] + own.offset.pack(at)
         body = own.number.pack(len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + own.offset.pack(0)
-        return b"".join([start, memoryview(self.data)[len(head) :], bytes(at - len(self.data)), body])
+        rest = memoryview(self.data)[len(head) :]
+        return PageFile([start, rest, bytes(at - len(self.data)) + body + sizes])
 
 
 def page(data: bytes, number: int) -> tuple[Directory, int]:
@@ -257,12 +331,9 @@ def check_segments(own: Directory, *, whole: bool = True) -> None:
 
 def _check_places(own: Directory, raw: int, *, whole: bool) -> None:
     """The same for where strips and tiles are. raw: bytes of all pixels."""
-    for pair in ((273, 279), (324, 325)):
-        places, sizes = (own.numbers(tag, most=MOST_SEGMENTS) for tag in pair)
-        if not sizes and len(places) == 1:  # one strip may do without
-            sizes = (raw if own.number(259, 1) == 1 else 1,)
-        if whole and any(place + size > len(own.data) for place, size in zip(places, sizes, strict=False)):
-            raise ValueError("parts of the pixels are missing")
+    if whole and own.lacks_pixels():
+        raise ValueError("parts of the pixels are missing")
+    for places, sizes in own.segments:
         if sum(sizes) > 2 * (raw + len(own.data)):
             raise ValueError(f"strips or tiles of {sum(sizes)} bytes for pixels of {raw}")
         deflate = own.number(259, 1) in (8, 32946)

@@ -20,7 +20,7 @@ from restore.priors import adapters
 from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.device import best_device, best_dtype
 from restore.priors.facts import parse_facts
-from restore.priors.tensor_file import read_header, read_tensors
+from restore.priors.tensor_file import check_header_size, read_header, read_tensors
 from restore.priors.unet import UNet, UNetConfig
 
 FORMAT = "restore-backbone-1"
@@ -137,11 +137,16 @@ def write_tensors(
 ) -> None:
     """Write a safetensors file, all of it or nothing: a full disk never costs an old one.
 
-    Raises OutputError.
+    Raises OutputError, and WeightsError for what could not be loaded again.
     """
     from safetensors.torch import save as encoded
 
-    write_bytes(path, encoded(tensors, metadata), overwrite=overwrite)
+    data = encoded(tensors, metadata)
+    try:
+        check_header_size(int.from_bytes(data[:8], "little"))
+    except ValueError as error:
+        raise WeightsError(f"{path}: could not be loaded again ({error}); shorten its metadata") from None
+    write_bytes(path, data, overwrite=overwrite)
 
 
 def load(

@@ -20,7 +20,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MOST_WORD
+    return isinstance(value, str) and len(value) <= MOST_WORD and value.isprintable()
 
 
 def _is_hash(value: Any) -> bool:

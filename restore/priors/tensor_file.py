@@ -12,7 +12,7 @@ from torch import Tensor
 
 from restore.images.outside import open_regular, parse_json, plain, shown
 
-MOST_HEADER = 32_000_000  # bytes
+MOST_HEADER = 100_000_000  # bytes; safetensors itself reads no more
 MOST_TENSORS = 20_000
 MOST_SIDES = 8
 KINDS = {
@@ -38,8 +38,7 @@ def read_header(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             raise ValueError(f"its header of {length} bytes is longer than the file")
-        if length > MOST_HEADER:
-            raise ValueError(f"its header has {length} bytes, expected at most {MOST_HEADER}")
+        check_header_size(length)
         header = file.read(length)
     # Before it is parsed: what stands in the metadata is of few such signs, too.
     if header.count(b"{") > 4 * MOST_TENSORS or header.count(b",") > 100 * MOST_TENSORS:
@@ -53,6 +52,12 @@ def read_header(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if len(told) > MOST_TENSORS:
         raise ValueError(f"it tells of {len(told)} tensors, expected at most {MOST_TENSORS}")
     return metadata, _tensors(told, size - 8 - length)
+
+
+def check_header_size(length: int) -> None:
+    """Raise ValueError for a header of more bytes than are read."""
+    if length > MOST_HEADER:
+        raise ValueError(f"its header has {length} bytes, expected at most {MOST_HEADER}")
 
 
 def _tensors(told: Mapping[str, Any], size: int) -> dict[str, Tensor]:

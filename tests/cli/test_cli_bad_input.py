@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from restore import images
+from restore.errors import MaskError
 from restore.tasks import denoise
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -197,8 +198,9 @@ DRAWN: dict[str, tuple[NDArray[Any], str]] = {
     "blue on white": (
         np.where(HOLE[..., None], (0, 0, 255), 255), "has colours, red 0, green 0, blue 255 at 10% of it; "
     ),
-    "magenta on clear": (
-        HOLE[..., None] * (255, 0, 255, 255), "has colours, red 255, green 0, blue 255 at 10% of it; "
+    "magenta on gray": (
+        np.where(HOLE[..., None], (255, 0, 255, 255), (9, 9, 9, 255)),
+        "has colours, red 255, green 0, blue 255 at 10% of it; ",
     ),
     "ramp": (np.linspace(0, 255, W)[None].repeat(H, axis=0), "looks like a photograph: 84% of it is neither"),
 }  # fmt: skip
@@ -212,6 +214,56 @@ def test_what_cannot_be_meant_as_a_mask(command: str, drawn: str) -> None:
     line = failure(command, "photo.png", "--mask", "mask.png")
     assert line.startswith(f"mask.png {seen}")
     assert line.endswith("; paint what is meant white on black")
+
+
+@pytest.mark.parametrize("command", ["inpaint", "vary"])
+def test_a_very_soft_mask(command: str) -> None:
+    rows, columns = np.mgrid[:H, :W]
+    soft = np.clip(1.3 - np.hypot(rows - H / 2, columns - W / 2) / (0.45 * min(H, W)), 0, 1)
+    soft[: H // 5] = 0
+    save_mask(soft)
+    assert (soft >= 0.94).mean() > 0.05 and ((soft > 0.07) & (soft < 0.93)).mean() > 0.4
+    line = failure(command, "photo.png", "--mask", "mask.png")
+    assert line.startswith("mask.png is a very soft mask: ") and line.endswith("; harden its edge")
+
+
+@pytest.mark.parametrize(("values", "seen"), [
+    (HOLE.astype(np.uint16) * 255, "255 of 65535 (write it with 8 bits, or multiply it by 257)"),
+    (HOLE.astype(np.uint8) * 2, "2 of 255 (if these are labels, write those that are meant as 255)"),
+    (HOLE.astype(np.uint16) * 30_000, "30000 of 65535"),
+    (HOLE.astype(np.float32) * 0.25, "0.25 of 1"),
+])  # fmt: skip
+def test_a_mask_without_white_is_told_of_in_its_own_numbers(values: np.ndarray, seen: str) -> None:
+    tifffile.imwrite("mask.tif", values, photometric="minisblack")
+    line = failure("inpaint", "photo.png", "--mask", "mask.tif")
+    assert line.startswith(f"mask.tif: nothing in it is white: its largest value is {seen}, so there is noth")
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 255), (0, 0, 0), (200, 30, 10)])
+def test_a_mask_on_a_clear_layer_with_black_under_it(colour: tuple[int, ...]) -> None:
+    soft = cv2.GaussianBlur(HOLE.astype(np.float32), (0, 0), 0.8)
+    alpha = np.rint(255 * soft).astype(np.uint8)
+    # As programs that keep colours multiplied by alpha write it.
+    multiplied = np.rint(np.array(colour) * (alpha[..., None] / 255))
+    colours = np.where(alpha[..., None] > 0, np.rint(multiplied * 255 / np.maximum(alpha, 1)[..., None]), 0)
+    Image.fromarray(np.dstack([colours, alpha]).astype(np.uint8)).save("mask.png")
+    np.testing.assert_array_equal(images.read_mask("mask.png").white, alpha >= 128)
+
+
+def test_letters_with_coloured_edges_are_masks_and_thin_strokes_of_colour_are_not() -> None:
+    """Programs draw letters with a third of a pixel for each channel."""
+    wide = np.zeros((60, 3 * 160), np.uint8)
+    cv2.putText(wide, "Restore", (10, 40), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3, cv2.LINE_AA)
+    wide = cv2.blur(cv2.resize(wide, (480, 60)), (5, 1))
+    letters = wide.reshape(60, 160, 3)
+    Image.fromarray(letters).save("mask.png")
+    white = images.read_mask("mask.png").white
+    np.testing.assert_array_equal(white, letters.mean(axis=2, dtype=np.float32) / 255 >= 0.5)
+    stroke = np.zeros((60, 160, 3), np.uint8)
+    cv2.line(stroke, (5, 5), (150, 50), (255, 0, 0), 2)
+    Image.fromarray(stroke).save("mask.png")
+    with pytest.raises(MaskError, match="has colours, red 255, green 0, blue 0"):
+        images.read_mask("mask.png")
 
 
 def test_a_mask_that_looks_inverted(weights: Path) -> None:

@@ -150,11 +150,35 @@ def test_restart_markers_that_are_left_out() -> None:
 def test_coded_data_that_are_left_over() -> None:
     whole = encoded(PHOTO, quality=85)
     at = laid_out(whole).scans[0].start + 500
-    garbled = whole[:at] + bytes(600) + whole[at + 600 :]
-    assert "its pixel data" in refusal(garbled)
+    garbled = whole[:at] + b"\xfb" * 2600 + whole[at + 2600 :]
+    assert "its pixel data" in refusal(garbled)  # of too few blocks
+    for behind in (
+        b"\xaa" * 400,
+        np.random.default_rng(0).bytes(5000).replace(b"\xff", b"\xff\0"),
+        b"\r\n" * 99,
+    ):
+        picture = images.decode(whole[:-2] + behind + DATA, name="x")
+        assert picture.notes == (
+            "at least 64 bytes are left over behind its pixels; if it looks garbled, get a fresh copy",
+        )
+        np.testing.assert_array_equal(picture.pixels, np.asarray(opened_bytes(whole)))
     # Cameras may leave a few bytes, or zeros, before the end.
     for spare in (b"\0" * 300, b"\x12\x34\x56", b"\xff\xff"):
         assert not images.decode(whole[:-2] + spare + DATA + b"more", name="x").damage
+
+
+@pytest.mark.parametrize("kind", ["4:4:4", "4:2:0", "restarts"])
+def test_a_jpeg_with_something_in_place_of_its_end(kind: str) -> None:
+    whole = encoded(PHOTO, quality=85, **KINDS[kind])
+    expected = np.asarray(opened_bytes(whole))
+    picture = images.decode(whole[:-2] + bytes(512), name="x")
+    assert picture.notes == ("its end marker is missing, its pixels are all there",)
+    np.testing.assert_array_equal(picture.pixels, expected)
+    for lost in (2, 20, 200, 2000):  # also in place of what was not downloaded
+        assert refusal(whole[:-lost]) == "the end is missing"
+        assert lost == 2 or refusal(whole[:-lost] + bytes(512 + lost)) == "the end is missing"
+    scans = encoded(PHOTO, progressive=True)
+    assert refusal(scans[:-2] + bytes(512)) == "the end is missing"
 
 
 def test_other_pictures_in_a_jpeg_are_no_pages(tmp_path: Path) -> None:
@@ -237,7 +261,10 @@ def test_a_png_whose_rows_end_early(dtype: str, count: int) -> None:
         "the pixel data end after 10 of 11 rows in pass 7"
     )
     assert salvaged(with_pixels(passes, lambda raw: raw[: len(raw) // 2])).size == (23, 17)
-    assert "more pixel data" in refusal(with_pixels(whole, lambda raw: raw + bytes(500)))
+    for data in (whole, passes):  # as libpng, which leaves further rows out
+        more = images.decode(with_pixels(data, lambda raw: raw + bytes(500)), name="x")
+        assert more.notes == ("it holds more rows than its header says; they are left out",)
+        np.testing.assert_array_equal(more.pixels, expected)
     assert not images.decode(
         with_pixels(whole, lambda raw: raw + b"\0"), name="x"
     ).damage  # some leave a byte
@@ -285,8 +312,10 @@ def test_a_palette_that_is_missing_or_short() -> None:
     assert refusal(none) == "expected a palette, got one of 0 bytes"
     assert salvaged(none).pixels[0, 63].tolist() == [63, 63, 63]
     short = png_of(*((kind, body[:60] if kind == b"PLTE" else body) for kind, body in parts))
-    assert refusal(short) == "its pixels name colour 63, its palette has 20"
-    np.testing.assert_array_equal(salvaged(short).pixels[:, :20], expected[:, :20])
+    picture = images.decode(short, name="x")
+    assert picture.notes == ("176 pixels name colours that its palette lacks; they are black",)
+    np.testing.assert_array_equal(picture.pixels[:, :20], expected[:, :20])
+    assert not picture.pixels[:, 20:].any()
 
 
 def test_the_frames_of_an_animation_are_counted(tmp_path: Path) -> None:

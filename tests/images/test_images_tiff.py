@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,9 @@ import tifffile
 from picture_files import PIXELS, SRGB, H, W, intact_file, message_for, random_samples, seen, smooth
 from PIL import Image
 
-from restore.images.reader import read
+from restore.errors import DamagedError
+from restore.images.reader import decode, read
+from restore.images.tiff_tags import page
 from restore.images.writer import write
 
 
@@ -174,6 +178,71 @@ def test_missing_strips_of_a_tiff_are_not_filled_with_black(tmp_path: Path) -> N
     assert "(parts of the pixels are missing)" in message_for(path)
 
 
+def with_last_count(data: bytes, size: int | None, *, tag: str = "StripByteCounts") -> bytes:
+    """The file with another size of its last strip or tile, the size of the first where None."""
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        entry = tif.pages.first.tags[tag]
+        width = {3: 2, 4: 4}[int(entry.dtype)]
+        at = entry.valueoffset + (entry.count - 1) * width
+        size = entry.value[0] if size is None else size
+    packed = struct.pack(("<" if data[:2] == b"II" else ">") + {2: "H", 4: "I"}[width], size)
+    return data[:at] + packed + data[at + width :]
+
+
+@pytest.mark.parametrize("size", [None, 60_000, 2**32 - 1])
+@pytest.mark.parametrize("options", [
+    {"rowsperstrip": 8}, {"rowsperstrip": 8, "planarconfig": "separate"}, {"tile": (16, 16)},
+    {"rowsperstrip": 8, "compression": "zlib"}, {"tile": (16, 16), "compression": "zlib"}, {"byteorder": ">"},
+], ids=["strips", "planes", "tiles", "deflate", "deflated tiles", "big-endian"])  # fmt: skip
+def test_a_last_strip_that_is_said_to_be_longer(options: dict[str, object], size: int | None) -> None:
+    """Writers give it the size of the others, round up, or say that they do not know."""
+    channels, out = random_samples((H, W, 3)), io.BytesIO()
+    stored = channels.transpose(2, 0, 1) if "planarconfig" in options else channels
+    tifffile.imwrite(out, stored, photometric="rgb", **options)
+    tag = "TileByteCounts" if "tile" in options else "StripByteCounts"
+    size = 60_000 if size == 2**32 - 1 and "compression" in options else size
+    with tifffile.TiffFile(io.BytesIO(out.getvalue())) as tif:
+        if tif.pages.first.tags[tag].dtype == 3:  # of 16 bits
+            size = None if size is None else min(size, 65_535)
+    data = with_last_count(out.getvalue(), size, tag=tag)
+    np.testing.assert_array_equal(decode(data, name="x").pixels, channels)
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        last = tif.pages.first.dataoffsets[-1]
+    with pytest.raises(DamagedError):
+        decode(data[: last + 20], name="x")
+
+
+@pytest.mark.parametrize("name", ["tiff-lzw8", "tiff-lzw16", "tiff-jpeg", "tiff-packbits"])
+def test_the_only_strip_of_a_compressed_tiff_that_is_said_to_be_longer(name: str) -> None:
+    if name in ("tiff-jpeg", "tiff-packbits"):
+        out = io.BytesIO()
+        Image.fromarray(PIXELS).save(out, "TIFF", compression=name[5:])
+        data = out.getvalue()
+    else:
+        data = intact_file(name)
+    expected = decode(data, name="x").pixels
+    with tifffile.TiffFile(io.BytesIO(data)) as tif:
+        longer = len(data) - tif.pages.first.dataoffsets[0] + 1000
+    wrong = with_last_count(data, longer)
+    np.testing.assert_array_equal(decode(wrong, name="x").pixels, expected)
+
+
+def test_a_tiff_is_read_without_a_copy_of_it() -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.zeros((2000, 1000, 3), np.uint8), photometric="rgb")
+    own, _ = page(out.getvalue(), 0)
+    tracemalloc.start()
+    file = own.alone()
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+    whole = file.whole()
+    assert file.read(8) == whole[:8] and file.read() == whole[8:] and file.read(1) == b""
+    assert file.seek(-5, 2) == len(whole) - 5 and file.read(9) == whole[-5:]
+    file.seek(4)
+    into = bytearray(20)
+    assert file.readinto(into) == 20 and into == whole[4:24] and file.tell() == 24
+
+
 def test_values_outside_the_range_of_a_float_tiff_are_no_error(tmp_path: Path) -> None:
     values = np.array([[-1.0, 0.5, 7.0]], np.float32)
     tifffile.imwrite(tmp_path / "a.tif", values)
@@ -198,3 +267,35 @@ def test_foreign_colour_models(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     Image.fromarray(PIXELS).convert("LAB").save(path)
     assert message_for(path) == "expected gray, RGB or CMYK, got mode LAB; convert it first"
+
+
+@pytest.mark.parametrize(("compression", "code"), [("tiff_ccitt", 2), ("group3", 3), ("group4", 4)])
+def test_lines_of_a_fax_that_are_garbled(compression: str, code: int) -> None:
+    y, x = np.mgrid[:300, :200]
+    drawing, out = (x // 7 + y // 11) % 2 > 0, io.BytesIO()
+    Image.fromarray(drawing).save(out, "TIFF", compression=compression)
+    whole = out.getvalue()
+    with tifffile.TiffFile(io.BytesIO(whole)) as tif:
+        assert int(tif.pages.first.compression) == code
+        at, size = tif.pages.first.dataoffsets[0], tif.pages.first.databytecounts[0]
+    said = set()
+    for seed in range(30):
+        place = at + int(np.random.default_rng(seed).integers(5, size - 50))
+        damaged = whole[:place] + b"\xa5\0" + whole[place + 2 :]
+        try:
+            picture = decode(damaged, name="x")
+        except DamagedError as error:
+            said.add("refused" if "the pixel data are garbled" in str(error) else "")
+            continue
+        same = (picture.pixels[..., 0] == 255 * drawing).all(axis=1).mean()
+        if picture.notes:
+            assert picture.notes[0].endswith(" of its 300 lines could not be read in full") and same > 0.8
+            said.add("noted")
+    assert said >= ({"refused"} if code == 4 else {"noted"})
+    assert code < 4 or "noted" not in said
+    many = bytearray(whole)
+    for place in range(at + 5, at + size - 5, 9):
+        many[place : place + 2] = b"\xa5\0"
+    with pytest.raises(DamagedError, match="the pixel data are garbled"):
+        decode(bytes(many), name="x")
+    assert decode(bytes(many), name="x", damaged=True).size == (300, 200)

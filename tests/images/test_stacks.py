@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from restore import images
+from restore.images import stacks
 from restore.images.stacks import of_one_page
 
 STACK = np.arange(5 * 8 * 9, dtype=np.uint16).reshape(5, 8, 9)
@@ -82,3 +83,24 @@ def test_a_hostile_description_takes_no_time() -> None:
     start = time.perf_counter()
     assert of_one_page(text, (8, 9, 1), "uint8") == ""
     assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize("text", [
+    "<OME ><Pixels a>" + "<Channel " * 80_000,
+    "<OME >" + "<Pixels " * 80_000,
+    "<OME ><Pixels a>" + "<Plane " * 80_000,
+    "<OME ><Pixels a>" + "<Channel SamplesPerPixel=" * 30_000,
+    "<OME ><Pixels a>" + "<Channel/>" * 110_000,
+    '{"shape": ' + "[" * 100_000,
+])  # fmt: skip
+def test_descriptions_are_rewritten_in_linear_time(text: str) -> None:
+    start = time.perf_counter()
+    assert len(of_one_page(text, (4, 6, 3), "uint8")) <= len(text)
+    assert time.perf_counter() - start < 1
+
+
+def test_long_descriptions_of_stacks_are_left_out() -> None:
+    rest = " " * stacks.MOST_TEXT
+    for text in ("<OME><Pixels>", '{"shape": [5, 8, 9]', "ImageJ=1.54f\nimages=5\n"):
+        assert of_one_page(text + rest, (8, 9, 1), "uint8") == ""
+    assert of_one_page("a story" + rest, (8, 9, 1), "uint8") == "a story" + rest

@@ -27,7 +27,7 @@ from torch import Tensor
 from restore.errors import OutputError, WeightsError
 from restore.images.outside import parse_array, parse_json, parse_toml, read_regular, shown
 from restore.images.pickled import check_tensors, read_pickled
-from restore.priors import checkpoint
+from restore.priors import checkpoint, tensor_file
 from restore.priors.backbone import BackboneConfig
 from restore.priors.checkpoint import config_from_dict, save, save_adapters, tensors_hash
 from restore.priors.facts import parse_facts
@@ -294,6 +294,25 @@ def test_facts_of_all_versions_are_read() -> None:
     for path in (checkpoint.shipped_weights(), checkpoint.noise_adapters()):
         with safe_open(path, framework="pt") as file:
             assert parse_facts(file.metadata()["facts"])["crops"] > 0
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2J", "\u202eb"])
+def test_words_among_the_facts_can_be_printed(sound: Path, name: str) -> None:
+    assert "its configuration cannot be read" in refused(rewritten(sound, facts=json.dumps({"name": name})))
+
+
+def test_a_header_that_could_not_be_read_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.safetensors"
+    told = {"facts": "x" * 40_000_000}
+    checkpoint.write_tensors(path, {"a": torch.zeros(1)}, told)
+    assert read_header(path)[0] == told  # as large as safetensors itself writes and reads
+    monkeypatch.setattr(tensor_file, "MOST_HEADER", 1000)
+    before = path.stat()
+    with pytest.raises(WeightsError, match=r"could not be loaded again .*, expected at most 1000"):
+        checkpoint.write_tensors(path, {"a": torch.zeros(1)}, told)
+    assert path.stat() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_facts_that_could_not_be_read_are_not_written(tmp_path: Path) -> None:

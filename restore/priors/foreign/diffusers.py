@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from restore.errors import WeightsError
-from restore.images.outside import MOST_SETTINGS, brief, parse_json, read_regular, shown
+from restore.images.outside import MOST_SETTINGS, brief, parse_json, plain, read_regular, shown
 from restore.priors.checkpoint import check_kinds, read_described, read_file
 from restore.priors.foreign.attention_unet import AttentionUNetConfig, is_number
 from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, check_layout, rebuilt
@@ -125,7 +125,7 @@ def read(folder: Path) -> ForeignBackbone:
     check_kinds(weights, held)
     _, state = read_file(weights)
     network = rebuilt(weights, state, config, layout)
-    return ForeignBackbone(network, described, {"name": folder.name, "from": "diffusers"})
+    return ForeignBackbone(network, described, {"name": plain(folder.name), "from": "diffusers"})
 
 
 def _settings(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from restore.errors import WeightsError
-from restore.images.outside import brief, shown
+from restore.images.outside import brief, plain, shown
 from restore.images.pickled import check_tensors, read_pickled
 from restore.priors.foreign.attention_unet import MOST_LEVELS, AttentionUNetConfig
 from restore.priors.foreign.backbone import ForeignBackbone, ForeignConfig, Layout, rebuilt
@@ -81,7 +81,7 @@ def read(path: Path, flags: Told | None = None) -> ForeignBackbone:
         raise WeightsError(f"{path}: cannot be read as guided-diffusion ({brief(error)})") from None
     layout = Layout("guided-diffusion U-Net", partial(_name, config), _shape, partial(_part, config, flags))
     network = rebuilt(path, state, config, layout)
-    return ForeignBackbone(network, described, {"name": path.name, "from": "guided-diffusion"})
+    return ForeignBackbone(network, described, {"name": plain(path.name), "from": "guided-diffusion"})
 
 
 def _state(path: Path) -> dict[str, Tensor]:
