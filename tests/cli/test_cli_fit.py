@@ -99,10 +99,13 @@ def test_pairs_and_bursts_on_the_command_line(here: Path) -> None:
             Path(f"v{view}").mkdir(exist_ok=True)
             Image.fromarray(noisy(k, view, sigma=5)).save(f"v{view}/{k}.png")
     done = cli("fit", ".", "-o", "o.safetensors", "--pairs", "v{view}/{scene}", "--dry-run", "--json")
+    assert done.exit_code == 0, done.stderr
     facts = json.loads(done.stdout)
     assert (facts["method"], facts["scenes"]) == ("noise2noise", 2)
     assert "do not fit the pattern" in done.stderr
-    tifffile.imwrite("burst.tif", np.stack([noisy(0, view, sigma=5) for view in range(3)]), photometric="rgb")
+    # Of one scene a part is kept aside, which must not be too small.
+    views = [np.concatenate([noisy(k, view, sigma=5) for k in range(4)]) for view in range(3)]
+    tifffile.imwrite("burst.tif", np.stack(views), photometric="rgb")
     facts = json.loads(cli("fit", "burst.tif", "-o", "o.safetensors", "--dry-run", "--json").stdout)
     assert (facts["method"], facts["scenes"]) == ("noise2noise", 1)
 

@@ -185,7 +185,7 @@ def check_inpainting_is_tried() -> None:
 
 @pytest.mark.slow
 def test_a_gray_picture_has_the_deviation_of_gray_samples() -> None:
-    """The mean of three channels varies less than each of them."""
+    """The mean of three channels varies less than each of them; also of a picture that is stored as RGB."""
     gray, hole = picture(1, 1, 32, 40), torch.zeros(1, 1, 32, 40)
     hole[..., 4:20, 4:14] = 1
     prior, seeds = tiny_prior(), []
@@ -202,7 +202,7 @@ def test_a_gray_picture_has_the_deviation_of_gray_samples() -> None:
             variance = of_inpainting(image, hole, count=4, prior=prior)
         found.append(variance[hole > 0].mean())
     assert found[0] == pytest.approx(float(expected), rel=1e-4)
-    assert found[1] > 1.5 * found[0]
+    assert found[1] == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_inpainting_is_tried() -> None:
