@@ -62,5 +62,5 @@ def _single_value(place: str, value: Any, option: click.Option, ctx: click.Conte
         raise ConfigError(f"{place} must be {word}, got {shown(value)}")
     try:
         return option.type.convert(value, option, ctx)
-    except click.BadParameter as error:
+    except click.UsageError as error:
         raise ConfigError(f"{place}: {brief(error.message.rstrip('.'))}") from error

@@ -22,6 +22,7 @@ RIM = 2  # pixels over which an antialiased edge, or one that JPEG has softened,
 MOSTLY_GRAY = 0.4
 FEW_TONES = 8  # labels and chessboards have no more; photographs do
 COLOURED = 50 / 255  # of the scale between the channels: cream and the noise of colour are below
+BAND = 1024  # rows that are looked at together
 FEW_COLOURED = 0.02  # of what is not black
 SAME = 1.5 / 255  # colours apart by less, as far as they can be seen, are rounded differently
 # A soft brush leaves much that is black and something that is white. In a ramp each is 6 %.
@@ -121,6 +122,8 @@ def values_of(
     import numpy as np
 
     kind = pixels.dtype.name
+    if kind == "float32":
+        pixels = pixels.clip(0, 1)
     top, brightest = np.float32(TOP[kind]), pixels.max()
     full = np.float32(brightest if brightest == 1 and kind != "float32" else top)
     value = (pixels.mean(axis=2, dtype=np.float32) / full).clip(0, 1)
@@ -240,6 +243,17 @@ def _coloured(drawn: NDArray[Any]) -> NDArray[np.bool_]:
 
     Each edge of such a letter has the colours that the other lacks, a pixel or two away along the row.
     """
+    import numpy as np
+
+    rows = len(drawn)
+    bands = []  # so that a large mask takes little more memory
+    for top in range(0, rows, BAND):
+        start, end = max(0, top - RIM), min(rows, top + BAND + RIM)
+        bands.append(_coloured_band(drawn[start:end])[top - start :][:BAND])
+    return np.concatenate(bands)
+
+
+def _coloured_band(drawn: NDArray[Any]) -> NDArray[np.bool_]:
     import cv2
     import numpy as np
 

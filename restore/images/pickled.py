@@ -6,6 +6,7 @@ import os
 import pickletools
 import re
 import struct
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,12 +50,15 @@ def read_pickled(path: Path) -> object:
             _check_archive(file)
         file.seek(0)
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on protocols; what cannot be read is an error
+                return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # UnpicklingError, RuntimeError, EOFError and more
             if code := next(_code_in(file, is_archive=is_archive), ""):
                 raise ValueError(f"it holds code ({plain(code)}); refused: only tensors are read") from None
-            # Only the first line: torch adds a paragraph on how to run pickled code after all.
-            raise ValueError(brief(error)[:120]) from None
+            # torch's own words are on how to run pickled code after all.
+            cut = "Weights only load failed" in str(error)
+            raise ValueError("it is damaged, or holds code; refused" if cut else brief(error)[:120]) from None
 
 
 def check_tensors(found: object, size: int) -> dict[str, Tensor]:
