@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from contextlib import suppress
@@ -26,6 +25,7 @@ from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
 from restore.cli.trajectory import Trajectories, trajectory_name
+from restore.cli.trouble import is_memory
 from restore.cli.uncertainty_map import write_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
@@ -243,9 +243,7 @@ class Runner:
                 prior = self.trajectories.recorded(prior)
             result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
-            # torch has a class of its own for a full GPU memory, and none for the machine's.
-            full = re.search("can't allocate memory|out of memory", str(error))
-            if not (isinstance(error, MemoryError) or full):
+            if not is_memory(error):
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
         self._facts |= result.facts

@@ -5,9 +5,18 @@ from __future__ import annotations
 MEMORY = "not enough memory; lower --tile, or crop the picture"
 
 
+def is_memory(error: BaseException) -> bool:
+    """Whether memory has run out.
+
+    torch has a class of its own for a full GPU memory, and none for the machine's.
+    """
+    full = any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+    return isinstance(error, MemoryError) or (full and isinstance(error, RuntimeError))
+
+
 def trouble(error: BaseException) -> str | None:
     """Say in one line what an exception means; None for a fault of the program."""
-    if isinstance(error, MemoryError) or ("out of memory" in str(error) and isinstance(error, RuntimeError)):
+    if is_memory(error):
         return MEMORY
     if isinstance(error, RecursionError):
         return "the input is nested too deeply; simplify it"
