@@ -1,8 +1,8 @@
 """The program, but that a hole may be empty: `restore inpaint` then copies its picture, without torch."""
 
 COPYING = """
-from restore.cli.commands import inpaint
-inpaint.Mask._check = lambda *_: None
+from restore.cli import hole_masks
+hole_masks.MaskFile._check = lambda *_: None
 from restore.__main__ import main
 main()
 """
