@@ -1,0 +1,280 @@
+"""Find a small object from a point in it, by colour alone: no network, no training.
+
+Around the point, windows of growing size are cut into object and background by GrabCut, and each answer is
+cut again in a window that fits it. An object is what comes back the same from windows of several sizes,
+differs from what is around it along its whole border, and ends within the picture. Where nothing does all of
+that, nothing is found: a mask that runs over half of a picture is worse than none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from restore.errors import MaskError
+from restore.tasks.object_windows import Window, cut, main_part, window_at, without_threads
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from restore.images.canvas import Picture
+
+FIRST, FACTOR = 6.0, 1.25  # radii that are tried: pixels of the first, and from one to the next
+LARGEST = 0.3  # of the shorter side of the picture: the last radius
+SURE, FAR = 0.12, 1.6  # radii from the point: nearer is certainly of the object, farther certainly not
+BACKGROUND = 20  # pixels that are certainly not of it, at least
+FEWEST = 12  # pixels of an object in its window, at least
+TIMES_SURE = 3.0  # areas of the certain disc that an object has; less is that disc and some noise
+STABLE = 0.7  # likeness of an answer and what it was cut from
+NEAR, FACING, BEYOND = (
+    2.0,
+    3.0,
+    8.0,
+)  # pixels inside the border, outside it and farther out: where colours are compared
+SEEN, ALONG = 6.0, 0.8  # a difference of colours in CIELAB that is seen, along how much of the border
+CONTRAST, PLENTY = 8.0, 20.0  # the median difference along the border: at least, and where more is no better
+CUT = 0.25  # of the border of an object may be that of the picture
+CONVEX = 0.6  # of the area of its convex hull is the object
+AREA = 0.25  # of the picture: no small object
+AGREE, WELL = 0.5, 2.0  # how many other windows agree: at least, and where more is no better
+PLAUSIBLE = 0.175  # the least score
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one window was cut into.
+
+    Parameters
+    ----------
+    mask : bool, of the window's size.
+    window : where it lies in the picture.
+    stable : likeness to what it was cut from, 0 to 1.
+    """
+
+    mask: NDArray[np.bool_]
+    window: Window
+    stable: float
+
+    @property
+    def area(self) -> float:
+        """In pixels of the picture."""
+        return float(self.mask.sum()) / self.window.pixels
+
+    def likeness(self, other: Answer) -> float:
+        """Intersection over union with an answer of another window."""
+        there = self.window.carried(other.mask, other.window)
+        both = float((self.mask & there).sum()) / self.window.pixels
+        return both / max(1.0, self.area + other.area - both)
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point of the picture lies in it, or beside it."""
+        left, top = (max(0, round(at) - 2) for at in self.window.place(x, y))
+        return bool(self.mask[top : top + 5, left : left + 5].any())
+
+    def reach(self, x: float, y: float) -> float:
+        """How far it goes from a point, in pixels of the picture."""
+        rows, columns = self.mask.nonzero()
+        right, down = self.window.place(x, y)
+        far = ((columns - right) / self.window.across) ** 2 + ((rows - down) / self.window.down) ** 2
+        return math.sqrt(float(far.max()))
+
+
+def object_at(image: Picture, x: float, y: float, *, radius: float | None = None) -> NDArray[np.bool_]:
+    """Find the small object that a point lies in.
+
+    It takes a second or two, whatever the size of the picture. Which of several nested things is meant, the
+    button, the coat or the person, cannot be known: it is the one that stands out best.
+
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        One picture, as `restore.inpaint` takes it. What is not finite counts as black.
+    x, y : float
+        The point in pixels from the left and from the top; 0, 0 is the middle of the first pixel.
+    radius : float, optional
+        Pixels around the point beyond which the object does not reach. None: an object may be about half as
+        large as the shorter side.
+
+    Returns
+    -------
+    array
+        bool ``(h, w)``, the object without its soft rim, in one piece and without holes.
+
+    Raises
+    ------
+    ValueError
+        For a point outside the picture, a radius that is not above 0, and several pictures.
+    MaskError
+        Where there is no small object.
+
+    References
+    ----------
+    .. [1] C. Rother, V. Kolmogorov, A. Blake (2004). GrabCut: interactive foreground extraction using
+       iterated graph cuts. ACM Transactions on Graphics 23(3), section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.full((64, 64, 3), 200, np.uint8)
+    >>> image[20:36, 24:44] = 180, 30, 40
+    >>> found = object_at(image, 30, 28)
+    >>> bool(found[22:34, 26:42].all()), int(found.sum()) <= 16 * 20
+    (True, True)
+    """
+    pixels = _pixels(image)
+    h, w = pixels.shape[:2]
+    if not (0 <= x < w and 0 <= y < h):
+        raise ValueError(f"the point {x:g},{y:g} is outside the picture, which is {w}x{h} (w x h)")
+    if radius is not None and not radius > 0:
+        raise ValueError(f"the radius around a point is above 0 pixels, got {radius:g}")
+    found = (_answer(pixels, (x, y), r) for r in _radii(LARGEST * min(h, w), radius))
+    answers = [each for each in found if each is not None]
+    scores = [_score(each, answers, h * w) for each in answers]
+    if not scores or max(scores) < PLAUSIBLE:
+        within = "" if radius is None else f" within {radius:g} pixels"
+        raise MaskError(f"no small object at {x:g},{y:g}{within} stands out from what is around it")
+    best = answers[scores.index(max(scores))]
+    return best.window.whole(best.mask, (h, w))
+
+
+def _pixels(image: Picture) -> NDArray[np.float32]:
+    """RGB ``(h, w, 3)`` in [0, 1] of the range that the picture uses."""
+    import torch
+
+    from restore.images.canvas import canvas
+    from restore.images.value_range import whole_range
+
+    picture = canvas(image, checked=False)
+    if len(picture.batch) > 1:
+        raise ValueError(f"an object is found in one picture, got a batch of {len(picture.batch)}")
+    batch = torch.nan_to_num(picture.batch, nan=0.0, posinf=0.0, neginf=0.0)
+    used = whole_range(batch[0], bits=picture.bits)
+    found: NDArray[np.float32] = used.unit(batch[0]).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    return found
+
+
+def _radii(most: float, radius: float | None) -> Iterator[float]:
+    r, last = FIRST, most if radius is None else min(radius, most)
+    while r < last:
+        yield r
+        r *= FACTOR
+
+
+def _answer(pixels: NDArray[np.float32], point: tuple[float, float], r: float) -> Answer | None:
+    """What is found around a point when it is looked for within a radius of about r."""
+    import cv2
+    import numpy as np
+
+    window = window_at(pixels, *point, 2 * r + FIRST)
+    right, down = window.place(*point)
+    rows, columns = np.mgrid[: window.lab.shape[0], : window.lab.shape[1]]
+    away = np.hypot((columns - right) / window.across, (rows - down) / window.down)
+    start = np.where(away < r, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    start[away > FAR * r] = cv2.GC_BGD
+    sure = away < max(1.5, SURE * r)
+    start[sure] = cv2.GC_FGD
+    if (start == cv2.GC_BGD).sum() < BACKGROUND:
+        return None
+    mask = main_part(without_threads(cut(window, start, 4)), sure)
+    if mask is None or mask.sum() < max(FEWEST, TIMES_SURE * sure.sum()):
+        return None
+    again = _cut_again(pixels, Answer(mask, window, 0.0))
+    return again if again is not None and again.holds(*point) else None
+
+
+def _cut_again(pixels: NDArray[np.float32], answer: Answer) -> Answer | None:
+    """The same in a window that fits it, from what it is itself."""
+    import cv2
+    import numpy as np
+
+    left, top, right, bottom = answer.window.box(answer.mask)
+    size = max(right - left, bottom - top)
+    window = window_at(pixels, (left + right) / 2, (top + bottom) / 2, size / 2 + max(6.0, 0.4 * size))
+    before = window.carried(answer.mask, answer.window)
+    if before.sum() < FEWEST:
+        return None
+    outside = cv2.distanceTransform((~before).astype(np.uint8), cv2.DIST_L2, 5)
+    inside = cv2.distanceTransform(before.astype(np.uint8), cv2.DIST_L2, 5)
+    start = np.where(before, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    start[outside > 0.35 * math.sqrt(before.sum()) + 2] = cv2.GC_BGD
+    start[inside > 0.6 * inside.max()] = cv2.GC_FGD
+    if (start == cv2.GC_BGD).sum() < BACKGROUND:
+        return None
+    mask = main_part(without_threads(cut(window, start, 2)), before)
+    if mask is None or mask.sum() < FEWEST:
+        return None
+    return Answer(mask, window, float((mask & before).sum() / (mask | before).sum()))
+
+
+def _score(answer: Answer, answers: Sequence[Answer], pixels: int) -> float:
+    """How plausible it is that this is an object, 0 to 1. pixels: of the picture."""
+    share = answer.area / pixels
+    if answer.stable < STABLE or share >= AREA:
+        return 0.0
+    agree = sum(max(0.0, 2 * answer.likeness(other) - 1) for other in answers if other is not answer)
+    if agree < AGREE or _convex(answer.mask) < CONVEX or _cut_off(answer) > CUT:
+        return 0.0
+    contrast, around, seen = _contrast(answer)
+    if contrast < CONTRAST or seen < ALONG:
+        return 0.0
+    alone = contrast / (contrast + 2 * around + 4)  # more than what is around it differs within itself
+    clear = seen * min(1.0, contrast / PLENTY)
+    return alone * clear * answer.stable * min(1.0, agree / WELL) * (1 - share / AREA)
+
+
+def _contour(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The pixels (x, y) of the border of a mask, ``(n, 2)``."""
+    import cv2
+    import numpy as np
+
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    pieces: list[Any] = list(found)
+    contour: NDArray[np.int32] = np.concatenate(pieces)[:, 0]
+    return contour
+
+
+def _convex(mask: NDArray[np.bool_]) -> float:
+    import cv2
+
+    return float(mask.sum()) / max(1.0, cv2.contourArea(cv2.convexHull(_contour(mask))))
+
+
+def _cut_off(answer: Answer) -> float:
+    """How much of the border of an object is that of the picture."""
+    x, y = _contour(answer.mask).T
+    left, top, right, bottom = answer.window.borders
+    n, m = answer.mask.shape
+    ends = ((x == 0) & left) | ((y == 0) & top) | ((x == m - 1) & right) | ((y == n - 1) & bottom)
+    return float(ends.mean())
+
+
+def _contrast(answer: Answer) -> tuple[float, float, float]:
+    """Median differences in CIELAB along the border: across it, and just outside; how much of it is seen."""
+    import cv2
+    import numpy as np
+
+    mask = answer.mask.astype(np.uint8)
+    smooth: Any = cv2.GaussianBlur(answer.window.lab, (0, 0), 0.8)
+    inward: Any = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(
+        1 - mask, cv2.DIST_L2, 5
+    )
+    inward = cv2.GaussianBlur(inward, (0, 0), 1.5)
+    slope = np.stack([cv2.Sobel(inward, cv2.CV_32F, 1, 0), cv2.Sobel(inward, cv2.CV_32F, 0, 1)], axis=2)
+    at = _contour(answer.mask)
+    normal = slope[at[:, 1], at[:, 0]]
+    normal = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-6)
+
+    def colours(inwards: float) -> Any:
+        places: Any = (at + inwards * normal).astype(np.float32)
+        edges = cv2.BORDER_REPLICATE
+        return cv2.remap(smooth, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=edges)[
+            0
+        ]
+
+    outside = colours(-FACING)
+    across = np.linalg.norm(colours(NEAR) - outside, axis=1)
+    around = np.linalg.norm(colours(-BEYOND) - outside, axis=1)
+    return float(np.median(across)), float(np.median(around)), float((across > SEEN).mean())
