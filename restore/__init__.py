@@ -8,9 +8,9 @@ Examples
 --------
 >>> import restore
 >>> restore.__all__[:6]
-['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'inpaint']
+['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'erase']
 >>> restore.__all__[6:]
-['load', 'sample', 'solve', 'upscale', 'vary']
+['erase_mask', 'inpaint', 'load', 'sample', 'solve', 'upscale', 'vary']
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from restore import images
 from restore.errors import ImageError, MaskError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -91,10 +92,12 @@ class Checked:
 class Plan(ABC):
     """One picture that has been checked, and what will be done to it.
 
-    task: its name in `restore.tasks.catalogue`. size: (h, w) of the result. notes: for the user.
+    task: its name in `restore.tasks.catalogue`. size: (h, w) of the result. notes: for the user. hole:
+    what is filled of the picture, bool (h, w); None for tasks that fill none.
     """
 
     task: str
+    hole: NDArray[np.bool_] | None = None
 
     def __init__(self, source: Source, options: Options):
         self.source, self.options = source, options

@@ -60,6 +60,7 @@ class InpaintPlan(Plan):
     """A picture with its hole."""
 
     task = "inpaint"
+    hole: NDArray[np.bool_]
 
     def __init__(self, source: Source, options: Options, finder: HoleFinder):
         super().__init__(source, options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
@@ -18,12 +18,14 @@ STDIO = "-"
 class Job:
     """One picture: where it is read and where the result goes; None is standard input or output.
 
-    draw: which of several samples of it this is to be, from 0.
+    draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
+    folder that was given, if one was.
     """
 
     source: Path | None
     target: Path | None
     draw: int = 0
+    inside: Path | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -102,7 +104,10 @@ def plan(
         return Plan(_drawn(Job(Path(inputs[0]), None), marks))
     folder = _folder(output, many=many)
     found, failures, unread = _search(inputs, folder, ignore)
-    pairs = [Job(path, _target(path, each.inside, output, folder, ending)) for path, each in found.items()]
+    pairs = [
+        Job(path, _target(path, each.inside, output, folder, ending), inside=each.inside)
+        for path, each in found.items()
+    ]
     jobs = [job for pair in pairs for job in _drawn(pair, marks)]
     jobs = _without_results(jobs, found, folder)
     if not jobs and not failures:

@@ -167,6 +167,12 @@ TRAJECTORY = click.option(
     "and clean estimates (.png) and an animation (.gif).",
 )  # fmt: skip
 
+SAVE_MASK = click.option(
+    "--save-mask", type=FileName(), metavar="PATH",
+    help="Also write the hole that was filled, white on black, for --mask: a .png or .tif for one picture; a "
+    "folder for many, where each mask has the name of its picture.",
+)  # fmt: skip
+
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and report how well the result agrees with the input: pixels outside the hole, the result "
@@ -201,6 +207,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     allow_damaged: bool = False
     max_memory: int | None = None
+    save_mask: str | None = None
 
     @property
     def budgeted(self) -> bool:

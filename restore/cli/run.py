@@ -16,6 +16,7 @@ from restore.cli.jobs import Job
 from restore.cli.options import Settings
 from restore.cli.reporter import on_terminal
 from restore.cli.runner import Runner
+from restore.cli.saved_masks import check_saved_masks
 from restore.cli.trajectory import check_trajectory
 from restore.cli.uncertainty_map import check_map
 from restore.diffusion.seeds import draw_seed
@@ -37,6 +38,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         check_map(settings, planned.jobs, command.reads)
         todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
         check_trajectory(settings, planned.jobs, todo)
+        check_saved_masks(settings, planned.jobs, todo, command.reads)
     runner = Runner(command, settings, len(todo), planned.folder)
     reporter = runner.reporter
     try:

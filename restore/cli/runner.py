@@ -24,6 +24,7 @@ from restore.cli.provenance import Record, history_of, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
+from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
 from restore.cli.uncertainty_map import write_map
@@ -56,7 +57,7 @@ class Runner:
         self.loader = PriorLoader(settings, self.reporter.loaded)
         self.recorder = Recorder()
         self.budgets = Budgets(settings)
-        self.trajectories = Trajectories(settings)
+        self.trajectories, self.masks = Trajectories(settings), SavedMasks(settings)
         self._ensemble = settings.ensemble
         self._began = 0.0
         self._channels: list[Plan] = []  # of the current picture, each restored by itself
@@ -97,7 +98,7 @@ class Runner:
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
-        problem = self._beside(job, deviation)  # the picture is safe by now
+        problem = self._beside(plan, job, deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
         status = "damaged" if picture.damage else "done"
         self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
@@ -314,9 +315,11 @@ class Runner:
                 self._skipped(job)
                 raise jobs.Overtaken(str(error)) from error
 
-    def _beside(self, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+    def _beside(self, plan: Plan, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
         """Write what goes beside the picture; give the error, which does not cost the picture its report."""
         try:
+            if mask := self.masks.write(plan.hole, job):
+                self._facts["saved_mask"] = str(mask)
             self._write_trajectory(job)
             if deviation is not None:
                 self._write_map(deviation, job)

@@ -127,7 +127,7 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
     pixels = _pixels(image)
     h, w = pixels.shape[:2]
     if not (0 <= x < w and 0 <= y < h):
-        raise ValueError(f"the point {x:g},{y:g} is outside the picture, which is {w}x{h} (w x h)")
+        raise ValueError(f"{x:g},{y:g}: the point is outside the picture, which is {w}x{h} (w x h)")
     if radius is not None and not radius > 0:
         raise ValueError(f"the radius around a point is above 0 pixels, got {radius:g}")
     found = (_answer(pixels, (x, y), r) for r in _radii(LARGEST * min(h, w), radius))
@@ -135,7 +135,7 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
     scores = [_score(each, answers, h * w) for each in answers]
     if not scores or max(scores) < PLAUSIBLE:
         within = "" if radius is None else f" within {radius:g} pixels"
-        raise MaskError(f"no small object at {x:g},{y:g}{within} stands out from what is around it")
+        raise MaskError(f"{x:g},{y:g}: no small object there{within} stands out from what is around it")
     best = answers[scores.index(max(scores))]
     return best.window.whole(best.mask, (h, w))
 

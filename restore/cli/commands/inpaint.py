@@ -15,6 +15,7 @@ from restore.cli.options import (
     GUIDANCE,
     JUMPS,
     RESTORING_ONE,
+    SAVE_MASK,
     SEED,
     Settings,
     estimate_option,
@@ -63,7 +64,7 @@ def _method_help() -> str:
 @JUMPS[0]
 @JUMPS[1]
 @SEED
-@with_settings(*RESTORING_ONE)
+@with_settings(SAVE_MASK, *RESTORING_ONE)
 def inpaint(settings: Settings, photo: str, **options: Any) -> None:
     """Fill the masked part of PHOTO (- is standard input).
 
