@@ -33,7 +33,9 @@ def test_every_public_name_has_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Parameters", "Returns", "Raises", "References", "Examples"])
-@pytest.mark.parametrize("function", ["denoise", "inpaint", "upscale", "dejpeg", "solve", "sample", "vary"])
+@pytest.mark.parametrize(
+    "function", ["denoise", "erase", "inpaint", "upscale", "dejpeg", "solve", "sample", "vary"]
+)
 def test_every_task_is_documented_in_full(function: str, name: str) -> None:
     text = inspect.getdoc(getattr(restore, function)) or ""
     assert f"\n{name}\n{'-' * len(name)}\n" in text

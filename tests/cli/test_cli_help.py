@@ -63,7 +63,9 @@ def test_defaults_are_the_functions_own(command: str) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["inpaint", "denoise", "upscale", "sample", "vary", "train", "fit"])
+@pytest.mark.parametrize(
+    "command", ["erase", "inpaint", "denoise", "upscale", "sample", "vary", "train", "fit"]
+)
 def test_help(command: str) -> None:
     done = cli(command, "--help")
     assert done.exit_code == 0
