@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FIRST, FACTOR = 6.0, 1.25  # radii that are tried: pixels of the first, and from one to the next
 LARGEST = 0.3  # of the shorter side of the picture: the last radius
 SURE, FAR = 0.12, 1.6  # radii from the point: nearer is certainly of the object, farther certainly not
+SIDE = 1500  # pixels of the shorter side of what is searched, at most
+AROUND = 4.0  # radii around a point that are looked at, where one is given
 BACKGROUND = 20  # pixels that are certainly not of it, at least
 FEWEST = 12  # pixels of an object in its window, at least
 TIMES_SURE = 3.0  # areas of the certain disc that an object has; less is that disc and some noise
@@ -85,8 +87,9 @@ class Answer:
 def object_at(image: Picture, x: float, y: float, *, radius: float | None = None) -> NDArray[np.bool_]:
     """Find the small object that a point lies in.
 
-    It takes a second or two, whatever the size of the picture. Which of several nested things is meant, the
-    button, the coat or the person, cannot be known: it is the one that stands out best.
+    Large pictures are searched at a shorter side of 1500 pixels, so it takes a second or two. Which of
+    several nested things is meant, the button, the coat or the person, cannot be known: it is the one that
+    stands out best.
 
     Parameters
     ----------
@@ -124,36 +127,81 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
     >>> bool(found[22:34, 26:42].all()), int(found.sum()) <= 16 * 20
     (True, True)
     """
-    pixels = _pixels(image)
-    h, w = pixels.shape[:2]
-    if not (0 <= x < w and 0 <= y < h):
-        raise ValueError(f"{x:g},{y:g}: the point is outside the picture, which is {w}x{h} (w x h)")
-    if radius is not None and not radius > 0:
-        raise ValueError(f"the radius around a point is above 0 pixels, got {radius:g}")
-    found = (_answer(pixels, (x, y), r) for r in _radii(LARGEST * min(h, w), radius))
+    view = _view(image, x, y, radius)
+    pixels, (h, w) = view.pixels, view.pixels.shape[:2]
+    point, reach = view.place(x, y), None if radius is None else radius * view.scale
+    found = (_answer(pixels, point, r) for r in _radii(LARGEST * min(h, w), reach))
     answers = [each for each in found if each is not None]
+    if reach is not None:
+        answers = [each for each in answers if each.reach(*point) <= reach + 1]
     scores = [_score(each, answers, h * w) for each in answers]
     if not scores or max(scores) < PLAUSIBLE:
         within = "" if radius is None else f" within {radius:g} pixels"
         raise MaskError(f"{x:g},{y:g}: no small object there{within} stands out from what is around it")
     best = answers[scores.index(max(scores))]
-    return best.window.whole(best.mask, (h, w))
+    return view.whole(best.window.whole(best.mask, (h, w)))
 
 
-def _pixels(image: Picture) -> NDArray[np.float32]:
-    """RGB ``(h, w, 3)`` in [0, 1] of the range that the picture uses."""
+@dataclass(frozen=True, eq=False)
+class _View:
+    """The part of a picture that is searched, perhaps reduced.
+
+    pixels: RGB ``(n, m, 3)`` in [0, 1]. rows, columns: the part. size: (h, w) of the picture.
+    """
+
+    pixels: NDArray[np.float32]
+    rows: slice
+    columns: slice
+    size: tuple[int, int]
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the view for one of the picture."""
+        width: int = self.columns.stop - self.columns.start
+        return self.pixels.shape[1] / width
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the picture in the view."""
+        down = self.pixels.shape[0] / (self.rows.stop - self.rows.start)
+        return (x - self.columns.start + 0.5) * self.scale - 0.5, (y - self.rows.start + 0.5) * down - 0.5
+
+    def whole(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A mask of the view as one of the picture."""
+        import cv2
+        import numpy as np
+
+        found = np.zeros(self.size, np.bool_)
+        part = found[self.rows, self.columns]
+        n, m = part.shape
+        part[:] = cv2.resize(mask.astype(np.float32), (m, n), interpolation=cv2.INTER_LINEAR) > 0.5
+        return found
+
+
+def _view(image: Picture, x: float, y: float, radius: float | None) -> _View:
+    """Check what `object_at` is given, and bring the picture to a size at which it can be searched."""
     import torch
+    from torch.nn.functional import interpolate
 
     from restore.images.canvas import canvas
     from restore.images.value_range import whole_range
 
     picture = canvas(image, checked=False)
-    if len(picture.batch) > 1:
-        raise ValueError(f"an object is found in one picture, got a batch of {len(picture.batch)}")
-    batch = torch.nan_to_num(picture.batch, nan=0.0, posinf=0.0, neginf=0.0)
-    used = whole_range(batch[0], bits=picture.bits)
-    found: NDArray[np.float32] = used.unit(batch[0]).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    return found
+    (count, _, h, w), bits = picture.batch.shape, picture.bits
+    if count > 1:
+        raise ValueError(f"an object is found in one picture, got a batch of {count}")
+    if not (0 <= x < w and 0 <= y < h):
+        raise ValueError(f"{x:g},{y:g}: the point is outside the picture, which is {w}x{h} (w x h)")
+    if radius is not None and not radius > 0:
+        raise ValueError(f"the radius around a point is above 0 pixels, got {radius:g}")
+    away = max(h, w) if radius is None else math.ceil(AROUND * radius + 2 * BACKGROUND)
+    rows = slice(max(0, int(y) - away), min(h, int(y) + away + 1))
+    columns = slice(max(0, int(x) - away), min(w, int(x) + away + 1))
+    part = torch.nan_to_num(picture.batch[..., rows, columns], nan=0.0, posinf=0.0, neginf=0.0)
+    n, m = part.shape[-2:]
+    if (reduction := min(n, m) / SIDE) > 1:
+        part = interpolate(part, (round(n / reduction), round(m / reduction)), mode="area")
+    unit = whole_range(part[0], bits=bits).unit(part[0]).clamp(0, 1)
+    return _View(unit.permute(1, 2, 0).contiguous().cpu().numpy(), rows, columns, (h, w))
 
 
 def _radii(most: float, radius: float | None) -> Iterator[float]:
