@@ -158,7 +158,7 @@ class _View:
     def scale(self) -> float:
         """Pixels of the view for one of the picture."""
         width: int = self.columns.stop - self.columns.start
-        return self.pixels.shape[1] / width
+        return float(self.pixels.shape[1] / width)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """A point of the picture in the view."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from command_photos import HOLE, PHOTO
@@ -13,7 +15,11 @@ from PIL import Image
 
 import restore
 from restore import images
+from restore.cli.job_plan import plan
+from restore.cli.options import Settings
 from restore.cli.provenance import read_history
+from restore.cli.saved_masks import check_saved_masks, mask_path
+from restore.errors import OutputError
 from restore.priors.backbone import Backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -160,3 +166,30 @@ def test_a_dry_run_saves_no_mask(weights: Path) -> None:
     done = cli(*INPAINT, "--save-mask", "saved.png", "--weights", weights, "--dry-run")
     assert done.exit_code == 0
     assert not Path("saved.png").exists()
+
+
+def test_where_the_masks_of_many_pictures_go(here: Path) -> None:
+    Path("in/sub").mkdir(parents=True)
+    for name in ("in/a.png", "in/sub/a.png", "in/sub/b.jpg"):
+        Image.fromarray(PHOTO).save(name)
+    found = plan(["in"], "out", ending="inpainted").jobs
+    assert [str(mask_path("masks", job)) for job in found] == [
+        "masks/a.png",
+        "masks/sub/a.png",
+        "masks/sub/b.png",
+    ]
+    named = plan(["in/a.png", "in/sub/b.jpg"], None, ending="inpainted").jobs
+    assert [str(mask_path("masks/", job)) for job in named] == ["masks/a.png", "masks/b.png"]
+    settings = Settings(None, False, None, "auto", "auto", 64, False, False, False)
+    alike = plan(["in/a.png", "in/sub/a.png"], None, ending="x").jobs
+    for given, jobs, message in (
+        ("m.png", named, "--save-mask m.png is one file, but there are several pictures; give a folder"),
+        (
+            "m",
+            alike,
+            "masks of in/a.png and in/sub/a.png would",
+        ),
+    ):
+        with pytest.raises((click.UsageError, OutputError), match=message):
+            check_saved_masks(replace(settings, save_mask=given), jobs, jobs, ())
+    check_saved_masks(replace(settings, save_mask="masks/"), found, found, ())
