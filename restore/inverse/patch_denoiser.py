@@ -1,0 +1,169 @@
+"""A denoiser that is made of the known patches of one picture: what the picture itself holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from restore.inverse.patch_match import Found, Search
+from restore.inverse.patches import Patches, means_over, patches_of
+
+# Known pixels of a patch are known: they count as of this noise level at most, [0, 1] units.
+KNOWN_NOISE = 0.05
+LIKELY = 0.9  # quantile of the distances, at which a patch weighs exp(-1/2) in the mean of a pixel
+ROUNDS = 2  # of the search in each call
+AT_ONCE = 2**24  # pairs of patches whose distances are held in memory
+
+
+@dataclass(eq=False)
+class PatchDenoiser:
+    """E[x0 | x] where the patches of the picture are distributed as its known ones.
+
+    A patch p of the state that holds a missing pixel is expected to be
+    ``sum_j w_j y_j``, ``w_j ~ exp(-|p - y_j|^2 / (2 sigma^2))``, over the whole known patches y_j [1]_. Its
+    known pixels have no noise and count by KNOWN_NOISE where sigma is larger. A missing pixel is the mean of
+    what is expected by all patches that hold it.
+
+    With a search the sum has one term, the most similar patch that PatchMatch finds, to which it tends as
+    sigma goes to 0 [2]_ [3]_. Patches count in the means by their likeness.
+
+    Parameters
+    ----------
+    picture : ``(1, c, h, w)``; what it holds in the hole is not read. Any number of channels, so that
+        features beside the colours can be compared, too.
+    patches : those of the picture.
+    search : finds similar patches; None compares all.
+    found : what the search begins with, and afterwards what it has found.
+
+    References
+    ----------
+    .. [1] M. Kamb, S. Ganguli (2024). An analytic theory of creativity in convolutional diffusion models.
+       arXiv:2412.20292.
+    .. [2] Y. Wexler, E. Shechtman, M. Irani (2007). Space-time completion of video.
+       doi:10.1109/TPAMI.2007.60.
+    .. [3] A. Newson et al. (2014). Video inpainting of complex scenes. doi:10.1137/140954933, algorithm 3.
+
+    Examples
+    --------
+    >>> stripes = torch.tensor([0.0, 1.0]).repeat(8).expand(1, 3, 16, 16).clone()
+    >>> hole = torch.zeros(1, 1, 16, 16)
+    >>> hole[..., 6:9, 7:9] = 1
+    >>> denoise = patch_denoiser(stripes, hole, side=5)
+    >>> torch.allclose(denoise(torch.full((1, 3, 16, 16), 0.5), 0.1), stripes, atol=1e-4)
+    True
+    """
+
+    picture: Tensor
+    patches: Patches
+    search: Search | None = None
+    found: Found | None = None
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """Give what is expected of a state ``(b, c, h, w)``; known pixels are the picture's."""
+        return torch.cat([self._expected(each[None], sigma) for each in x])
+
+    def _expected(self, x: Tensor, sigma: float) -> Tensor:
+        clean = _flat(self.picture)
+        values = torch.where(self.patches.known[:, None], clean, _flat(x))
+        means = self._by_all(values, sigma) if self.search is None else self._by_search(values)
+        result = torch.where(self.patches.known[:, None], clean, means)
+        return result.T.reshape(self.picture.shape)
+
+    def _by_all(self, values: Tensor, sigma: float) -> Tensor:
+        """The softmax over all sources, exactly; `found` becomes the most similar ones."""
+        patches = self.patches
+        sources = patches.sources.nonzero()[:, 0]
+        y = patches.of(values, sources).flatten(1)
+        squares = y.square()
+        expected, best = [], []
+        step = max(1, AT_ONCE // len(sources))
+        for part in (patches.wanted[k : k + step] for k in range(0, len(patches.wanted), step)):
+            known = patches.known[patches.pixels(part)][..., None]
+            weights = torch.where(known, min(sigma, KNOWN_NOISE) ** -2, sigma**-2).to(values)
+            weights = weights.expand(-1, -1, values.shape[1]).flatten(1)
+            # |p - y|^2 without |p|^2, which is the same for all y
+            apart = weights @ squares.T - 2 * (weights * patches.of(values, part).flatten(1)) @ y.T
+            nearest, number = apart.min(1, keepdim=True)
+            likely = torch.exp((nearest - apart).clamp_min(-60) / 2)  # no denormal numbers, which are slow
+            expected.append(likely @ y / likely.sum(1, keepdim=True))
+            best.append(sources[number[:, 0]])
+        self.found = Found(patches, torch.cat(best))
+        return _overlapped(patches, torch.cat(expected).view(-1, patches.side**2, values.shape[1]))
+
+    def _by_search(self, values: Tensor) -> Tensor:
+        """The most similar patches that are found, each by its likeness."""
+        assert self.search is not None and self.found is not None
+        sources, apart = self.search.improve(values, self.found.sources, ROUNDS)
+        self.found = Found(self.patches, sources)
+        return means_over(self.patches, values, sources, _likeness(apart))
+
+    def pasted(self) -> Tensor:
+        """The picture with what was found so far in its hole."""
+        assert self.found is not None
+        clean = _flat(self.picture)
+        weights = clean.new_ones(len(self.patches.wanted))
+        means = means_over(self.patches, clean, self.found.sources, weights)
+        return torch.where(self.patches.known[:, None], clean, means).T.reshape(self.picture.shape)
+
+
+def patch_denoiser(picture: Tensor, hole: Tensor, *, side: int, source: Tensor | None = None) -> PatchDenoiser:
+    """Make the exact denoiser of a picture, which compares every patch with all known ones.
+
+    Parameters
+    ----------
+    picture : ``(1, c, h, w)``.
+    hole : ``(1, 1, h, w)``, 1 where content is missing.
+    side : pixels a side of a patch, odd.
+    source : ``(1, 1, h, w)``, 1 where patches may be taken from; None is everywhere.
+
+    Returns
+    -------
+    PatchDenoiser
+
+    Raises
+    ------
+    ValueError
+        Where there is no whole patch to take.
+    """
+    patches = patches_of(hole, side, source)
+    if not patches.sources.any():
+        raise ValueError(f"there is no whole patch of {side}x{side} pixels to copy from")
+    return PatchDenoiser(picture, patches)
+
+
+def searching_denoiser(
+    picture: Tensor, patches: Patches, weights: Tensor, found: Found, seed: int
+) -> PatchDenoiser:
+    """Make the denoiser of a picture that searches for the most similar patches.
+
+    Parameters
+    ----------
+    picture : ``(1, c, h, w)``.
+    patches : of the picture.
+    weights : of every pixel in the distance between patches, ``(1, 1, h, w)``.
+    found : where the search begins.
+    seed : of its random numbers.
+    """
+    return PatchDenoiser(picture, patches, Search(patches, weights.flatten(), seed), found)
+
+
+def _flat(picture: Tensor) -> Tensor:
+    return picture[0].flatten(1).T.contiguous()
+
+
+def _overlapped(patches: Patches, expected: Tensor) -> Tensor:
+    """Means over the patches ``(q, side^2, c)`` that hold a pixel: ``(h * w, c)``."""
+    total = expected.new_zeros(len(patches.known), expected.shape[2] + 1)
+    one = expected.new_ones(len(expected), 1)
+    for number, offset in enumerate(patches.offsets.tolist()):
+        total.index_add_(0, patches.wanted + offset, torch.cat([expected[:, number], one], 1))
+    return total[:, :-1] / total[:, -1:].clamp_min(1)
+
+
+def _likeness(apart: Tensor) -> Tensor:
+    """How much patches count by their distances: never less than the least normal number."""
+    sample = apart[:: -(-len(apart) // 2**20)]
+    scale = sample.quantile(LIKELY).clamp_min(1e-8)
+    return torch.exp((-apart / (2 * scale)).clamp_min(-40))
