@@ -81,9 +81,9 @@ class MaskFolder:
             stem = place.name.casefold()
             wanted = {stem + ending for ending in ENDINGS}
             named = [path for path in self._files(place.parent) if path.stem.casefold() in wanted]
-            beside = [path for path in named if not _is_its_own(path, picture)]
-            if beside or named:
-                return beside or named
+            others = [path for path in named if not _is_beside(path, picture)]
+            if found := others or [path for path in named if _real(path) == _real(picture)]:
+                return found
         return []
 
     def _places(self, picture: Path) -> list[Path]:
@@ -107,7 +107,7 @@ class MaskFolder:
         return self._listed[folder]
 
 
-def _is_its_own(mask: Path, picture: Path) -> bool:
+def _is_beside(mask: Path, picture: Path) -> bool:
     """Whether a file of the right name is the picture, or one more picture of its name beside it.
 
     A file in the folder of a JPEG that has its name and loses nothing is its mask.

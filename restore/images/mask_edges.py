@@ -51,17 +51,24 @@ def covered(level: NDArray[np.uint8], *, lossy: bool = False) -> NDArray[np.bool
         return white
     black = 0 if white.all() else min(LIT, int(np.median(level[~white])))
     body = (level > black + DARK) & ~_even_gray(level)
-    body = _reaching(body, level >= min(128, black + SEED)) | white
+    body = reaching(body, level >= min(128, black + SEED)) | white
     around = cv2.dilate(body.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)) > 0
     faint = around & (level >= black + FAINT) & ~_even_gray(level) if black < DARK else body
     found = body | faint
     if lossy:
-        found = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        found = cv2.dilate(found.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > 0
     return found
 
 
-def _reaching(area: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The connected parts of an area that hold a seed."""
+def reaching(area: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The connected parts of an area that hold a seed; both bool ``(h, w)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reaching(np.array([[1, 1, 0, 1]]) > 0, np.array([[0, 1, 0, 0]]) > 0).astype(int)
+    array([[1, 1, 0, 0]])
+    """
     import cv2
     import numpy as np
 

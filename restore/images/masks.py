@@ -12,7 +12,7 @@ from restore.images.formats import sniffed
 from restore.images.gif import decode_gif, is_gif
 from restore.images.mask_colours import KEYED, ROUGHLY, likeness, name_of, on_plain, rgb_of
 from restore.images.mask_doubts import COLOURED, NEAR, coloured_of, doubt_of, is_mostly_gray, spread_of
-from restore.images.mask_edges import covered
+from restore.images.mask_edges import covered, reaching
 from restore.images.mask_strokes import is_same_picture, strokes_between
 from restore.images.picture import TOP, Picture, at_depth
 from restore.images.reader import decode, decode_with
@@ -206,6 +206,8 @@ def _erased(picture: Picture, photo: Picture | None) -> Mask | None:
     if seen.all() or not seen.any():
         return None
     told, meant = "the mask is a picture with clear parts", "what is clear"
+    clear = 255 - alpha  # what is half clear belongs to it where it is the edge of what is clear
+    clear[~reaching(clear > 0, clear >= HALF)] = 0
     if photo is not None and photo.size == picture.size:
         pixels, under = _bytes_of(picture), _bytes_of(photo)
         if is_same_picture(pixels, under, seen):
@@ -214,9 +216,9 @@ def _erased(picture: Picture, photo: Picture | None) -> Mask | None:
                 if (pixels != under)[seen].any():
                     return None
                 told, meant = "the mask is the picture itself", "what is clear in it"
-            return Mask(255 - alpha, kind="erased", told=told, meant=meant)
+            return Mask(clear, kind="erased", told=told, meant=meant)
     values = _bytes_of(picture)[seen].mean(axis=1, dtype=np.float32) / 255
-    return Mask(255 - alpha, kind="erased", told=told, meant=meant) if is_mostly_gray(values) else None
+    return Mask(clear, kind="erased", told=told, meant=meant) if is_mostly_gray(values) else None
 
 
 def _over(picture: Picture, name: str, photo: Picture, colour: str) -> Mask | None:
