@@ -17,6 +17,7 @@ SAME_HUE = 0.94  # cosine of 20 degrees between chroma; 60 lie between red and y
 GRAYISH = 50  # levels between the channels of what has no hue
 APART = 64  # levels between what has no hue and what is not like it at all
 GROUND = 0.3  # share of a drawing that is black or white around its strokes, at least
+MANY = 200_000  # pixels that are enough for the middle of a colour
 EXPLAINED = 0.05  # of the strokes: what else may lie on the ground
 MIXED = 0.35  # how far a mix of the ground and a colour may be from a pixel, of the way to it
 NOISE = 40  # the same in levels, where that is more: JPEG, with colours at half the size
@@ -143,21 +144,23 @@ def on_plain(pixels: NDArray[np.uint8], colour: Colour | None = None) -> Drawing
     import numpy as np
 
     near = round(255 * NEAR)
-    black, white = pixels.max(axis=2) <= near, pixels.min(axis=2) >= 255 - near
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    black = np.maximum(np.maximum(red, green), blue) <= near
+    white = np.minimum(np.minimum(red, green), blue) >= 255 - near
     ground, name = (black, "black") if black.sum() >= white.sum() else (white, "white")
     if ground.mean() < GROUND:
         return None
     inked = _seen_colour(pixels, ground) if colour is None else pixels[likeness(pixels, colour) >= KEYED]
     if not len(inked):
         return None
-    red, green, blue = (int(channel) for channel in np.median(inked, axis=0))
-    level, rest = _opacity(pixels, np.median(pixels[ground], axis=0), (red, green, blue))
+    drawn = _middle(inked)
+    level, rest = _opacity(pixels, _middle(pixels[ground]), drawn)
     others = rest & ~ground
     if others.sum() > (EXPLAINED * (level >= 128).sum() if colour is None else (~ground).sum() * 0.9):
         return None
     if doubt_of(level / np.float32(255)):
         return None
-    return Drawing(level, (red, green, blue), name)
+    return Drawing(level, drawn, name)
 
 
 def _seen_colour(pixels: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -169,23 +172,33 @@ def _seen_colour(pixels: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArra
         return coloured
     chroma = np.ptp(coloured, axis=1)
     strong = coloured[chroma >= max(float(np.median(chroma)), 255 * COLOURED)]
-    red, green, blue = (int(channel) for channel in np.median(strong, axis=0))
-    alike = likeness(strong, (red, green, blue)) > ROUGHLY
+    alike = likeness(strong, _middle(strong)) > ROUGHLY
     found: NDArray[np.uint8] = strong if alike.mean() > 1 - EXPLAINED else strong[:0]
     return found
 
 
+def _middle(pixels: NDArray[np.uint8]) -> Colour:
+    """The median of pixels ``(n, 3)``, of at most so many of them."""
+    import numpy as np
+
+    some = pixels[:: max(1, len(pixels) // MANY)]
+    red, green, blue = (int(channel) for channel in np.median(some, axis=0))
+    return red, green, blue
+
+
 def _opacity(
-    pixels: NDArray[np.uint8], ground: NDArray[np.float64], colour: Colour
+    pixels: NDArray[np.uint8], ground: Colour, colour: Colour
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The share of a colour in a mix with the ground, as levels ``(h, w)``, and where else something is."""
     import numpy as np
 
-    way = np.array(colour, np.float32) - ground.astype(np.float32)
-    apart = pixels.astype(np.float32) - ground.astype(np.float32)
-    share = (apart @ way) / np.float32(way @ way)
-    rest = np.abs(apart - share[..., None] * way).max(axis=2)
-    other = rest > np.maximum(NOISE, MIXED * np.abs(apart).max(axis=2))
+    way = [np.float32(end - start) for start, end in zip(ground, colour, strict=True)]
+    apart = [pixels[..., channel].astype(np.float32) - ground[channel] for channel in range(3)]
+    share = (apart[0] * way[0] + apart[1] * way[1] + apart[2] * way[2]) / max(1, sum(w * w for w in way))
+    rest, most = np.zeros_like(share), np.zeros_like(share)
+    for a, w in zip(apart, way, strict=True):
+        rest, most = np.maximum(rest, np.abs(a - share * w)), np.maximum(most, np.abs(a))
+    other = rest > np.maximum(NOISE, MIXED * most)
     level = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
     level[other] = 0
     return level, other

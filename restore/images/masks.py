@@ -344,7 +344,10 @@ def values_of(
         pixels = pixels.clip(0, 1)
     top, brightest = np.float32(TOP[kind]), pixels.max()
     full = np.float32(brightest if brightest == 1 and kind != "float32" else top)
-    value = (pixels.mean(axis=2, dtype=np.float32) / full).clip(0, 1)
+    value = pixels[..., 0].astype(np.float32)
+    for channel in (1, 2):  # faster than a mean over the last axis, with the same result
+        value += pixels[..., channel]
+    value = (value / np.float32(3) / full).clip(0, 1)
     opaque = np.ones((1, 1), np.float32) if alpha is None else alpha.astype(np.float32) / top
     if np.ptp(opaque) > 0 and _of_one_colour(pixels / top, opaque):
         return opaque, None
