@@ -8,7 +8,7 @@ estimates its uncertainty. Reading, stamping and writing are the same for all co
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,14 +32,16 @@ Options = Mapping[str, Any]
 class Source:
     """A picture to be restored.
 
-    name: used in messages. format: of the result. read: gives the bytes of another file, which is then named
-    in the record of the result.
+    name: used in messages. format: of the result. read: gives the bytes of another file, or of standard input
+    for None, which is then named in the record of the result; start: looks at its first bytes. path: of its
+    file; None for standard input.
     """
 
     picture: images.Picture
     name: str
     format: str
-    read: Callable[[Path], bytes]
+    read: Callable[..., bytes]
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class Checked:
 class Plan(ABC):
     """One picture that has been checked, and what will be done to it.
 
-    task: its name in `restore.tasks.catalogue`. size: (h, w) of the result. notes: for the user. hole:
-    what is filled of the picture, bool (h, w); None for tasks that fill none.
+    task: its name in `restore.tasks.catalogue`. size: (h, w) of the result. notes: for the user. facts: for
+    ``--json``, known before anything is computed. hole: what is filled of the picture, bool (h, w); None for
+    tasks that fill none.
     """
 
     task: str
@@ -103,6 +106,7 @@ class Plan(ABC):
         self.source, self.options = source, options
         self.size = source.picture.size
         self.notes: tuple[str, ...] = ()
+        self.facts: dict[str, Any] = {}
 
     def check_picture(self) -> None:  # noqa: B027
         """Refuse a picture that the options cannot be applied to, without the network; for dry runs."""
@@ -176,6 +180,10 @@ class PictureCommand(ABC):
     def plan(self, source: Source) -> Plan:
         """Check a picture. Nothing is computed yet."""
 
+    def aside(self, found: Sequence[Path]) -> set[Path]:
+        """Give those of the inputs that are not to be restored, such as the masks of others."""
+        return set()
+
 
 def task_pixels(picture: images.Picture, name: str) -> NDArray[Any]:
     """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for bad floats."""
@@ -202,14 +210,18 @@ def with_task_pixels(picture: images.Picture, pixels: NDArray[Any]) -> images.Pi
 
 def mask_of(path: Path, source: Source) -> images.Mask:
     """Read a mask of a picture. Raises MaskError for one of another size."""
-    found = images.decode_mask(source.read(path), name=str(path))
-    (h, w), white = source.picture.size, found.white
-    if white.shape != (h, w):
-        raise MaskError(
-            f"{path} is {white.shape[1]}x{white.shape[0]} but {source.name} is {w}x{h} (w x h); "
-            "resize the mask"
-        )
-    return found
+    picture = images.decode_mask_picture(
+        source.read(path, start=images.mask_start(str(path))), name=str(path)
+    )
+    if picture.size != source.picture.size:
+        raise MaskError(f"{sizes_of(str(path), picture, source)}; resize the mask")
+    return images.recognised(picture, str(path), photo=source.picture)
+
+
+def sizes_of(name: str, mask: images.Picture, source: Source) -> str:
+    """Say that a mask has another size than its picture."""
+    (k, v), (h, w) = mask.size, source.picture.size
+    return f"{name} is {v}x{k} but {source.name} is {w}x{h} (w x h)"
 
 
 MOST_LABELS = 64  # masks with no more than this are of numbered regions

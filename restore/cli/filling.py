@@ -66,7 +66,13 @@ class InpaintPlan(Plan):
         super().__init__(source, options)
         self.hole, notes = finder.hole(source)
         images.check_finite(source.picture, source.name, unread=self.hole)
-        self.source = replace(source, picture=_of_numbers(source.picture))
+        picture, shown = _shown(_of_numbers(source.picture), self.hole)
+        self.source = replace(source, picture=picture)
+        self.facts = {"hole": round(float(self.hole.mean()), 6)}
+        if shown:
+            notes.append(
+                f"{source.name}: {shown} pixels of the hole were clear; they are opaque in the result"
+            )
         if source.format == "jpeg":
             notes.append(
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
@@ -123,6 +129,25 @@ def _of_numbers(picture: images.Picture) -> images.Picture:
         return picture
     alpha = None if picture.alpha is None else np.nan_to_num(picture.alpha, posinf=0, neginf=0)
     return replace(picture, pixels=np.nan_to_num(picture.pixels, posinf=0, neginf=0), alpha=alpha)
+
+
+def _shown(picture: images.Picture, hole: NDArray[np.bool_]) -> tuple[images.Picture, int]:
+    """The picture with alpha opaque where what was clear is filled, and the number of these pixels.
+
+    Else the fill could not be seen. What is half clear around them in the same hole, as a soft eraser leaves
+    it, becomes opaque with them.
+    """
+    import cv2
+    import numpy as np
+
+    if picture.alpha is None or not (clear := hole & (picture.alpha == 0)).any():
+        return picture, 0
+    count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
+    erased = np.zeros(count, np.bool_)
+    erased[np.unique(labels[clear])] = True
+    top = images.TOP[picture.pixels.dtype.name]
+    alpha = np.where(erased[labels], np.asarray(top, picture.alpha.dtype), picture.alpha)
+    return replace(picture, alpha=alpha), int(clear.sum())
 
 
 def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> NDArray[Any]:

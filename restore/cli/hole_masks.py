@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from restore import images
-from restore.cli.command import Source, mask_of, nothing_white
+from restore.cli.command import Source, nothing_white, sizes_of
+from restore.cli.jobs import STDIO
 from restore.errors import MaskError
-from restore.images.masks import RIM
+from restore.images.mask_edges import DARK, scaled, scaled_pixels, way_to_fit
+from restore.images.reader import turned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,62 +22,156 @@ MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not
 NEARLY_ALL = 0.95  # share of the picture; larger holes are masks that are inverted or of another kind
 
 
-class MaskFile:
-    """A mask file and the meaning of white. grow: pixels by which the hole is widened."""
+@dataclass(frozen=True)
+class Reading:
+    """How masks are read.
 
-    def __init__(self, path: Path, means: str, grow: int):
-        self.path, self.means, self.grow = path, means, grow
+    grow: pixels by which the hole is widened. inverted: whether what is meant stays, and the rest is filled.
+    colour: that is meant, by its name; empty: found out. fit: whether masks of another size or orientation
+    are fitted to the picture.
+    """
+
+    grow: int = 0
+    inverted: bool = False
+    colour: str = ""
+    fit: bool = False
+
+
+class MaskFile:
+    """A mask file, for one picture or for many; ``-`` is standard input."""
+
+    def __init__(self, path: Path, reading: Reading):
+        self.path, self.reading = path, reading
+        self.facts: dict[str, Any] = {}
+        self._found: tuple[object, NDArray[np.bool_], list[str]] | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "standard input" if str(self.path) == STDIO else str(self.path)
 
     @property
     def reads(self) -> tuple[Path, ...]:
         """The mask itself."""
-        return (self.path,)
+        return () if str(self.path) == STDIO else (self.path,)
+
+    def aside(self, found: Sequence[Path]) -> set[Path]:
+        """The mask, where it was found among other pictures."""
+        mask = self.path.resolve()
+        return {path for path in found if path.resolve() == mask} if len(found) > 1 and self.reads else set()
 
     def hole(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
-        """Give the checked hole (h, w), and notes. Raises MaskError."""
-        found = mask_of(self.path, source)
-        (h, w), white = source.picture.size, found.white
-        hole = white if self.means == "fill" else ~white
-        if found.soft.any():  # a soft edge belongs to the hole: what is drawn shows through there, too
-            hole = hole | (found.soft & _widened(hole, RIM))
-        hole = _widened(hole, self.grow)
+        """Give the checked hole (h, w), and notes. Raises MaskError.
+
+        The further channels of a picture, and all samples of it, have the same one.
+        """
+        about = (source.path, source.picture.size)
+        if self._found is None or self._found[0] != about:
+            self._found = (about, *self._read(source))
+        return self._found[1], list(self._found[2])
+
+    def _read(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
+        path = None if str(self.path) == STDIO else self.path
+        data = source.read(path, start=images.mask_start(self.name))
+        picture = images.decode_mask_picture(data, name=self.name)
+        picture, photo, notes = self._fitted(picture, source)
+        found = self._recognised(picture, photo)
+        hole = _widened(scaled(found.covers, source.picture.size), self.reading.grow)
         self._check(hole, found)
-        notes = []
-        if found.gray_fraction > MANY_GRAY:
-            half = "white" if self.means == "fill" else "black"
-            more = "; --grow widens it" if (found.soft & ~hole).mean() > MANY_GRAY else ""
+        self.facts = {"mask": {"file": self.name, "kind": found.kind}}
+        if found.colour:
+            self.facts["mask"]["colour"] = found.colour
+        return hole, [*notes, *self._notes(hole, found)]
+
+    def _fitted(
+        self, picture: images.Picture, source: Source
+    ) -> tuple[images.Picture, images.Picture, list[str]]:
+        """The mask turned as its picture, the picture at the mask's size, and notes. Raises MaskError."""
+        photo = source.picture
+        way = way_to_fit(picture.size, photo.size, photo.turned)
+        if way == "same":
+            return picture, photo, []
+        sizes = sizes_of(self.name, picture, source)
+        if not way:
+            hint = ", which is another shape; crop the mask as the picture was cropped"
+            if way_to_fit(picture.size[::-1], photo.size):
+                hint = "; turn the mask as the picture is"
+            raise MaskError(f"{sizes}{hint}")
+        if not self.reading.fit:
+            turn = "turn it as the picture was turned, and scale it" if way == "turn" else "scale it"
+            raise MaskError(f"{sizes}; pass --fit-mask to {turn}, or resize the mask")
+        done = "scaled"
+        if way == "turn":
+            picture = _turned(picture, photo.turned)
+            done = "turned" if picture.size == photo.size else "turned and scaled"
+        pixels, alpha = scaled_pixels(photo.pixels, picture.size), photo.alpha
+        alpha = None if alpha is None else scaled_pixels(alpha, picture.size)
+        small = images.Picture(pixels, alpha=alpha, gray=photo.gray)
+        return picture, small, [f"{sizes}; the mask is {done}"]
+
+    def _recognised(self, picture: images.Picture, photo: images.Picture) -> images.Mask:
+        colour = self.reading.colour
+        try:
+            found = images.recognised(picture, self.name, photo=photo, colour=colour)
+        except MaskError as error:
+            if colour or "white on black" not in str(error):
+                raise
+            raise MaskError(f"{error}, or name the colour that is meant with --mask-colour") from error
+        return found.inverted() if self.reading.inverted else found
+
+    def _notes(self, hole: NDArray[np.bool_], found: images.Mask) -> list[str]:
+        """What the user should know about a mask."""
+        h, w = hole.shape
+        notes, share = [], _percent(float(hole.mean()))
+        white = "black" if self.reading.inverted else "white"
+        if found.told:
+            notes.append(f"{self.name}: {found.told}; the hole is {found.meant}, {share} of the picture")
+        elif found.gray_fraction > MANY_GRAY:
+            left = ((found.level > DARK) & ~found.covers).mean() > MANY_GRAY
+            more = f"; even gray that is less than half {white} is left out" if left else ""
             notes.append(
-                f"{self.path}: {found.gray_fraction:.0%} of the mask is neither black nor white (a JPEG, or "
-                f"a soft brush); the hole is what is at least half {half}, and gray within {RIM} pixels of "
-                f"that{more}"
+                f"{self.name}: {found.gray_fraction:.0%} of the mask is neither black nor white (a JPEG, or "
+                f"a soft brush); the hole is what is {white} and the soft edge around it, {share} of the "
+                f"picture{more}"
             )
         border = (hole[0].sum() + hole[-1].sum() + hole[:, 0].sum() + hole[:, -1].sum()) / (2 * (h + w))
         if hole.mean() > 0.5 and border > 0.5:
             notes.append(
-                f"{self.path}: the hole is {hole.mean():.0%} of the picture and {border:.0%} of its border, "
-                f"which looks inverted; if it is, pass --mask-means {self._turned}"
+                f"{self.name}: the hole is {hole.mean():.0%} of the picture and {border:.0%} of its border, "
+                f"which looks inverted; if it is, {self._turn}"
             )
-        return hole, notes
+        return notes
 
     @property
-    def _turned(self) -> str:
-        return "keep" if self.means == "fill" else "fill"
+    def _turn(self) -> str:
+        return "leave out --invert-mask" if self.reading.inverted else "pass --invert-mask"
 
     def _check(self, hole: NDArray[np.bool_], found: images.Mask) -> None:
         """Raise MaskError for a hole of nothing, or of nearly all."""
-        paint = f"paint what to {self.means} white on black"
+        paint = f"paint what to {'keep' if self.reading.inverted else 'fill'} white on black"
         if not hole.any():
-            seen = "all of it is white, which is kept" if self.means == "keep" else nothing_white(found)
-            raise MaskError(f"{self.path}: {seen}, so there is nothing to fill; {paint}")
+            seen = "all of it is white, which is kept" if self.reading.inverted else nothing_white(found)
+            raise MaskError(f"{self.name}: {seen}, so there is nothing to fill; {paint}")
         if hole.all():
             raise MaskError(
-                f"{self.path}: the hole is the whole picture, nothing is left to fill it from; {paint}"
+                f"{self.name}: the hole is the whole picture, nothing is left to fill it from; {paint}"
             )
         if hole.mean() > NEARLY_ALL:
             raise MaskError(
-                f"{self.path}: the hole is {hole.mean():.1%} of the picture, too little is left to fill it "
-                f"from; {paint}, or pass --mask-means {self._turned}"
+                f"{self.name}: the hole is {hole.mean():.1%} of the picture, too little is left to fill it "
+                f"from; {paint}, or {self._turn}"
             )
+
+
+def _percent(share: float) -> str:
+    """A share with two digits, more where it is larger."""
+    return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.2g}%"
+
+
+def _turned(picture: images.Picture, orientation: int) -> images.Picture:
+    """A mask turned by an EXIF orientation."""
+    alpha = None if picture.alpha is None else turned(picture.alpha, orientation)
+    return replace(picture, pixels=turned(picture.pixels, orientation), alpha=alpha, extra=None)
 
 
 def _widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,6 +116,20 @@ def plan(
         raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread))
+
+
+def without(planned: Plan, aside: Collection[Path]) -> Plan:
+    """Leave out inputs that are no pictures to restore, such as the masks of others.
+
+    Raises ImageError where nothing else was found.
+    """
+    if not aside:
+        return planned
+    jobs = tuple(job for job in planned.jobs if job.source not in aside)
+    unread = tuple(path for path in planned.unread if path not in aside)
+    if not jobs and not planned.failures:
+        raise ImageError(f"{min(aside)}: expected pictures, found only masks")
+    return replace(planned, jobs=jobs, unread=unread)
 
 
 def _numbers(samples: int) -> list[str]:

@@ -11,13 +11,13 @@ from itertools import repeat
 from pathlib import Path
 
 from restore import images
-from restore.cli.job_plan import STDIO, Job, Plan, plan
+from restore.cli.job_plan import STDIO, Job, Plan, plan, without
 from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
     "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "message",
-    "plan", "run", "sort_out", "sweep", "write",
+    "plan", "run", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 

@@ -11,6 +11,7 @@ import click
 
 from restore.diffusion.samplers import SAMPLERS
 from restore.images import name_problem
+from restore.images.mask_colours import rgb_of
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -140,6 +141,19 @@ class Pattern(click.types.StringParamType):
         if not str(value).strip():
             self.fail("expected a pattern, such as '*.heic', got an empty one", param, ctx)
         return str(value)
+
+
+class ColourName(click.types.StringParamType):
+    """The name of a colour, as of CSS, or ``#rrggbb``."""
+
+    name = "colour"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            rgb_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value).strip()
 
 
 class FileList(click.types.StringParamType):

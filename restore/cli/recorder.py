@@ -16,6 +16,7 @@ from restore.cli.jobs import STDIO
 from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
 from restore.errors import ImageError
+from restore.images.files import Start
 
 if TYPE_CHECKING:
     from restore.priors.protocol import Prior
@@ -43,6 +44,7 @@ class Recorder:
         self.precision = ""
         self._name: str | None = None
         self._files: dict[Path | None, bytes] = {}
+        self._piped: bytes | None = None  # standard input can be read once, and be the mask of many
 
     def begin(self, name: str) -> None:
         """Start a new picture. Its files are kept for all of its samples."""
@@ -62,10 +64,17 @@ class Recorder:
             self._files[path] = images.read_bytes(path)
         return self._files[path]
 
-    def read_picture(self, path: Path | None) -> bytes:
-        """Read a picture, or all of standard input, once; what does not begin like a picture is refused."""
-        if path not in self._files:
-            self._files[path] = _read_input() if path is None else images.read_picture_bytes(path)
+    def read_picture(self, path: Path | None, *, start: Start | None = None) -> bytes:
+        """Read a picture, or all of standard input, once; what does not begin like a picture is refused.
+
+        start: looks at the first bytes, for other kinds of files.
+        """
+        if path is None:
+            if self._piped is None:
+                self._piped = _read_input(start or images.picture_start("standard input"))
+            self._files[path] = self._piped
+        elif path not in self._files:
+            self._files[path] = images.read_bytes(path, start=start or images.picture_start(str(path)))
         return self._files[path]
 
     def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:
@@ -98,12 +107,11 @@ class Recorder:
         )
 
 
-def _read_input() -> bytes:
-    """All of standard input. Raises ImageError where it cannot be read."""
+def _read_input(start: Start) -> bytes:
+    """All of standard input. Raises ImageError where it cannot be read. start: looks at the first bytes."""
     if streams.is_closed(0):
         raise ImageError("standard input is closed; pipe a picture into it, or name a file")
     try:
-        start = images.picture_start("standard input")
         return images.read_stream(sys.stdin.buffer, "standard input", start=start)
     except OSError as error:
         raise ImageError(f"standard input: cannot read ({error.strerror}); name a file") from error

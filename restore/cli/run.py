@@ -60,10 +60,12 @@ def _planned(command: PictureCommand, inputs: Sequence[str], settings: Settings)
     seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
     with _refusing(settings, [(name, None) for name in inputs]):
         try:
-            return jobs.plan(
+            planned = jobs.plan(
                 inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
                 ignore=settings.ignore,
             )  # fmt: skip
+            found = [job.source for job in planned.jobs if job.source]
+            return jobs.without(planned, command.aside([*dict.fromkeys(found), *planned.unread]))
         except ValueError as error:
             raise click.UsageError(str(error)) from error
 

@@ -80,10 +80,11 @@ class Runner:
         picture, dropped = self._writable(picture, kind, job)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         plan, *others = self._channels = [
-            self.command.plan(Source(each, name, kind, self.recorder.read_picture))
+            self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
             for each, name in restored_apart(picture, job.name, kind)
         ]
         self._notes(*plan.notes)
+        self._facts |= plan.facts
         images.check_side(kind, plan.size, job.output)
         check_memory(plan.task, plan.size, job.name)
         if self.settings.dry_run:

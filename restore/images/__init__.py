@@ -29,10 +29,17 @@ from restore.images.folders import (
 )
 from restore.images.formats import MAX_PIXELS, MOST_EXIF, SUFFIXES, check_side, kind_of, lossy_notes
 from restore.images.jpeg_coding import JpegCoding
-from restore.images.masks import Mask, decode_mask, read_mask
+from restore.images.masks import (
+    Mask,
+    decode_mask,
+    decode_mask_picture,
+    mask_start,
+    read_mask,
+    recognised,
+)
 from restore.images.page_count import page_count
 from restore.images.paths import is_empty, is_folder, name_problem, what_is
-from restore.images.picture import Picture, at_depth_of, to_tensor
+from restore.images.picture import TOP, Picture, at_depth_of, to_tensor
 from restore.images.png import png_chunk
 from restore.images.proof import writable
 from restore.images.publishing import check_place, sweep
@@ -45,10 +52,10 @@ from restore.images.reader import (
 from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
-    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "JpegCoding", "Listing", "Mask", "Picture",
-    "at_depth_of", "check_finite", "check_place", "check_side", "decode", "decode_mask", "encode",
-    "is_empty", "is_folder", "is_ignored", "kind_of", "list_inputs", "lossy_notes", "name_problem",
-    "no_pictures", "page_count", "picture_start", "png_chunk", "read", "read_bytes", "read_mask",
-    "read_pages", "read_picture_bytes", "read_stream", "survey", "sweep", "to_tensor", "unread_note",
-    "what_is", "writable", "write", "write_bytes",
+    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "JpegCoding", "Listing", "Mask", "Picture",
+    "at_depth_of", "check_finite", "check_place", "check_side", "decode", "decode_mask",
+    "decode_mask_picture", "encode", "is_empty", "is_folder", "is_ignored", "kind_of", "list_inputs",
+    "lossy_notes", "mask_start", "name_problem", "no_pictures", "page_count", "picture_start", "png_chunk",
+    "read", "read_bytes", "read_mask", "read_pages", "read_picture_bytes", "read_stream", "recognised",
+    "survey", "sweep", "to_tensor", "unread_note", "what_is", "writable", "write", "write_bytes",
 ]  # fmt: skip

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore.images.masks import doubt_of, values_of_image
+from restore.images.mask_doubts import doubt_of
+from restore.images.masks import values_of_image
 from restore.images.resize import resize
 
 if TYPE_CHECKING:

@@ -1,32 +1,28 @@
-"""Read masks from files, and tell those that cannot be meant: photographs and coloured drawings."""
+"""Read masks from files of all kinds, and recognise what in them is meant."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import MaskError
-from restore.images.files import read_picture_bytes
-from restore.images.picture import TOP
-from restore.images.reader import decode
+from restore.images.files import Start, read_bytes
+from restore.images.formats import sniffed
+from restore.images.gif import decode_gif, is_gif
+from restore.images.mask_colours import KEYED, ROUGHLY, likeness, name_of, on_plain, rgb_of
+from restore.images.mask_doubts import COLOURED, NEAR, coloured_of, doubt_of, is_mostly_gray, spread_of
+from restore.images.mask_edges import covered, reaching
+from restore.images.mask_strokes import is_same_picture, strokes_between
+from restore.images.picture import TOP, Picture, at_depth
+from restore.images.reader import decode, decode_with
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NEAR = 16 / 255  # from black or white; JPEG ringing on a black and white drawing stays mostly within this
-RIM = 2  # pixels over which an antialiased edge, or one that JPEG has softened, is neither black nor white
-# Photographs are neither black nor white at 0.7 of their pixels or more, the night sky at 0.3; drawings with
-# soft brushes at a third.
-MOSTLY_GRAY = 0.4
-FEW_TONES = 8  # labels and chessboards have no more; photographs do
-COLOURED = 50 / 255  # of the scale between the channels: cream and the noise of colour are below
-BAND = 1024  # rows that are looked at together
-FEW_COLOURED = 0.02  # of what is not black
 SAME = 1.5 / 255  # colours apart by less, as far as they can be seen, are rounded differently
-# A soft brush leaves much that is black and something that is white. In a ramp each is 6 %.
-FEW_OF_EACH, OF_BOTH = 0.05, 0.25
+HALF = 128  # of 255: alpha below is clear, a level from there on is white
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,34 +31,63 @@ class Mask:
 
     Parameters
     ----------
-    white : where the mask is white, bool ``(h, w)``.
-    soft : where it is neither nearly black nor nearly white, bool ``(h, w)``.
-    brightest : its largest value, 0 to 1.
+    level : how far a pixel is meant, from 0 for black to 255 for white, uint8 ``(h, w)``.
+    brightest : the largest value in the file, 0 to 1.
     scale : the number that stands for white in the file, as 255 or 65535.
+    kind : where the levels come from: ``drawn`` in white on black; ``layer``, the alpha of strokes on a clear
+        layer; ``erased``, the clear parts of a picture; ``strokes``, painted over the photograph; ``colour``,
+        drawn in a colour.
+    colour : the name of the colour of strokes, if they have one.
+    told : what was recognised, for the user; empty for one drawn in white on black.
+    meant : what the levels stand for, for the user.
+    lossy : whether its format blurs edges.
     """
 
-    white: NDArray[np.bool_]
-    soft: NDArray[np.bool_]
-    brightest: float
+    level: NDArray[np.uint8]
+    brightest: float = 1.0
     scale: float = 255.0
+    kind: str = "drawn"
+    colour: str = ""
+    told: str = ""
+    meant: str = "what is white"
+    lossy: bool = False
+
+    @property
+    def white(self) -> NDArray[np.bool_]:
+        """Where the mask is white: half of the scale or more, bool ``(h, w)``."""
+        found: NDArray[np.bool_] = self.level >= HALF
+        return found
+
+    @property
+    def covers(self) -> NDArray[np.bool_]:
+        """What the mask covers: white with its soft rim, bool ``(h, w)``; see `restore.images.mask_edges`."""
+        return covered(self.level, lossy=self.lossy)
 
     @property
     def gray_fraction(self) -> float:
         """Share of pixels that are neither nearly black nor nearly white, 0 to 1."""
-        return float(self.soft.mean())
+        near = round(255 * NEAR)
+        return float(((self.level > near) & (self.level < 255 - near)).mean())
+
+    def inverted(self) -> Mask:
+        """The mask of all that this one leaves."""
+        return replace(self, level=255 - self.level, meant=f"all but {self.meant}")
 
 
-def read_mask(path: str | Path) -> Mask:
+def read_mask(path: str | Path, *, photo: Picture | None = None, colour: str = "") -> Mask:
     """Read a picture as a mask.
 
     A mask is white at half of the full scale or more. A picture of integers up to 1 counts as one of zeros
     and ones: 1 is white, as in a mask given as an array. A mask drawn on a layer of one colour is taken from
     its alpha channel; otherwise the value is the mean of r, g and b times alpha, so that clear pixels are
-    black.
+    black. Of a photograph with clear parts, as an eraser leaves them, these are meant; of strokes of one
+    colour on black or white, and over the photograph itself, the strokes are.
 
     Parameters
     ----------
-    path : the file.
+    path : the file: of all formats that are read as pictures, and GIF.
+    photo : the picture that the mask is for, which may lie under its strokes; of the mask's size.
+    colour : the colour that is meant: a name, as of CSS, or ``#rrggbb``. Empty: found out.
 
     Returns
     -------
@@ -73,18 +98,22 @@ def read_mask(path: str | Path) -> Mask:
     ImageError
         As `restore.images.read`.
     MaskError
-        For what cannot be meant as a mask: a photograph, or a drawing with colours.
+        For what cannot be meant as a mask: a photograph, or a drawing of several colours.
+    ValueError
+        For an unknown colour.
     """
-    return decode_mask(read_picture_bytes(path), name=str(path))
+    data = read_bytes(path, start=mask_start(str(path)))
+    return decode_mask(data, name=str(path), photo=photo, colour=colour)
 
 
-def decode_mask(data: bytes, *, name: str) -> Mask:
+def decode_mask(data: bytes, *, name: str, photo: Picture | None = None, colour: str = "") -> Mask:
     """Decode a mask that is already in memory, as `read_mask` does.
 
     Parameters
     ----------
     data : the bytes of the file.
     name : what messages call the file.
+    photo, colour : as in `read_mask`.
 
     Examples
     --------
@@ -95,13 +124,202 @@ def decode_mask(data: bytes, *, name: str) -> Mask:
     >>> mask.white.tolist(), mask.gray_fraction
     ([[False, False, True, True]], 0.5)
     """
-    picture = decode(data, name=name)
+    return recognised(decode_mask_picture(data, name=name), name, photo=photo, colour=colour)
+
+
+def mask_start(name: str) -> Start:
+    """Refuse what does not begin like a picture or a GIF. name: what messages call the file."""
+    return lambda head: is_gif(head) or sniffed(head, name)
+
+
+def decode_mask_picture(data: bytes, *, name: str) -> Picture:
+    """Decode the picture in a mask file, GIF among them. Raises ImageError.
+
+    data, name : as in `decode_mask`.
+    """
+    return decode_with(decode_gif, data, name) if is_gif(data) else decode(data, name=name)
+
+
+def recognised(picture: Picture, name: str, *, photo: Picture | None = None, colour: str = "") -> Mask:
+    """Recognise what is meant in the picture of a mask file.
+
+    Parameters
+    ----------
+    picture : as `decode_mask_picture` gives it.
+    name : what messages call it.
+    photo, colour : as in `read_mask`.
+
+    Raises
+    ------
+    MaskError
+        For what cannot be meant as a mask.
+    """
+    found = _by_colour(picture, name, photo, colour) if colour else _of_itself(picture, name, photo)
+    return replace(found, lossy=picture.format == "jpeg")
+
+
+def _of_itself(picture: Picture, name: str, photo: Picture | None) -> Mask:
+    """What is meant where no colour is named."""
+    import numpy as np
+
     value, drawn = values_of(picture.pixels, picture.alpha)
+    scale = float(TOP[picture.pixels.dtype.name])
+    plain = Mask(_levels(value), float(value.max()), scale)
+    varied = picture.alpha is not None and bool(np.ptp(picture.alpha) > 0)
+    if varied and picture.alpha is not None:
+        if drawn is None and np.array_equal(plain.level, _levels(picture.alpha / np.float32(scale))):
+            told = "the mask is strokes on a clear layer"
+            return _sure(replace(plain, kind="layer", told=told, meant="what is painted"), name)
+        if erased := _erased(picture, photo):
+            return erased
     doubt = doubt_of(value, drawn)
+    if not doubt and (drawn is None or not coloured_of(drawn).any()):
+        return plain
+    if photo is not None and (strokes := _over(picture, name, photo, "")):
+        return strokes
+    if doubt and drawn is not None and (found := _on_plain(picture, None)):
+        return found
     if doubt:
         raise MaskError(f"{name} {doubt}")
-    scale = float(TOP[picture.pixels.dtype.name])
-    return Mask(white=value >= 0.5, soft=_gray(value), brightest=float(value.max()), scale=scale)
+    return plain
+
+
+def _sure(mask: Mask, name: str) -> Mask:
+    """The mask, unless its levels are those of a photograph. Raises MaskError."""
+    import numpy as np
+
+    if doubt := doubt_of(mask.level / np.float32(255)):
+        raise MaskError(f"{name} {doubt}")
+    return mask
+
+
+def _erased(picture: Picture, photo: Picture | None) -> Mask | None:
+    """The clear parts of a photograph; None for a drawing on a clear layer, and for strokes over the photo.
+
+    A picture that was clear in parts before, with strokes over the rest, is one of these.
+    """
+    import numpy as np
+
+    assert picture.alpha is not None
+    alpha = at_depth(picture.alpha, "uint8")
+    seen = alpha >= HALF
+    if seen.all() or not seen.any():
+        return None
+    told, meant = "the mask is a picture with clear parts", "what is clear"
+    clear = 255 - alpha  # what is half clear belongs to it where it is the edge of what is clear
+    clear[~reaching(clear > 0, clear >= HALF)] = 0
+    if photo is not None and photo.size == picture.size:
+        pixels, under = _bytes_of(picture), _bytes_of(photo)
+        if is_same_picture(pixels, under, seen):
+            before = alpha * 0 + 255 if photo.alpha is None else at_depth(photo.alpha, "uint8")
+            if np.array_equal(before, alpha):
+                if (pixels != under)[seen].any():
+                    return None
+                told, meant = "the mask is the picture itself", "what is clear in it"
+            return Mask(clear, kind="erased", told=told, meant=meant)
+    values = _bytes_of(picture)[seen].mean(axis=1, dtype=np.float32) / 255
+    return Mask(clear, kind="erased", told=told, meant=meant) if is_mostly_gray(values) else None
+
+
+def _over(picture: Picture, name: str, photo: Picture, colour: str) -> Mask | None:
+    """Strokes over the photograph; None where the mask is another picture.
+
+    Raises MaskError for a photograph with nothing on it, or changed otherwise than by strokes of one colour.
+    """
+    import numpy as np
+
+    if photo.size != picture.size:
+        return None
+    pixels, under = _bytes_of(picture), _bytes_of(photo)
+    seen = np.ones(picture.size, np.bool_)
+    for alpha in (picture.alpha, photo.alpha):
+        seen &= True if alpha is None else at_depth(alpha, "uint8") >= HALF
+    if not is_same_picture(pixels, under, seen):
+        return None
+    strokes = strokes_between(pixels, under, seen, rgb_of(colour) if colour else None)
+    if strokes.changed == 0:
+        what = f"nothing {colour}" if colour else "nothing"
+        raise MaskError(
+            f"{name} is the photograph itself, with {what} painted on it and nothing erased; paint what is "
+            "meant white on black"
+        )
+    if strokes.colour is None:
+        raise MaskError(
+            f"{name} is the photograph, changed at {strokes.changed:.1%} of it, but not by strokes of one "
+            "colour; paint what is meant white on black"
+        )
+    shown = colour or name_of(strokes.colour)
+    return Mask(
+        strokes.covered.astype(np.uint8) * 255, kind="strokes", colour=shown,
+        told=f"the mask is the photograph with {shown} strokes", meant="what they cover",
+    )  # fmt: skip
+
+
+def _on_plain(picture: Picture, colour: tuple[int, int, int] | None, name: str = "") -> Mask | None:
+    """Strokes of a colour, found out where it is None, on black or white."""
+    found = on_plain(_bytes_of(picture, on_black=True), colour)
+    if found is None:
+        return None
+    shown = name or name_of(found.colour)
+    return Mask(
+        found.level, kind="colour", colour=shown,
+        told=f"the mask is {shown} on {found.ground}", meant=f"what is {shown}",
+    )  # fmt: skip
+
+
+def _by_colour(picture: Picture, name: str, photo: Picture | None, colour: str) -> Mask:
+    """What has the colour that is named: strokes over the photograph, on black or white, on any picture."""
+    import numpy as np
+
+    wanted = rgb_of(colour)
+    if photo is not None and (strokes := _over(picture, name, photo, colour)):
+        return strokes
+    if found := _on_plain(picture, wanted, colour):
+        return found
+    pixels = _bytes_of(picture)
+    alike = likeness(pixels, wanted) >= KEYED
+    if picture.alpha is not None:
+        alike &= at_depth(picture.alpha, "uint8") >= HALF
+    if not alike.any():
+        near = likeness(pixels, wanted) >= ROUGHLY
+        most = f"; what comes nearest is {_most(pixels[near])}" if near.any() else ""
+        raise MaskError(
+            f"{name}: nothing in it is {colour}{most}; pass the colour that was painted with --mask-colour"
+        )
+    return Mask(
+        alike.astype(np.uint8) * 255, kind="colour", colour=colour,
+        told=f"the mask is a picture with {colour} in it", meant=f"what is {colour}",
+    )  # fmt: skip
+
+
+def _most(pixels: NDArray[np.uint8]) -> str:
+    """The colour of pixels ``(n, 3)`` in the middle."""
+    import numpy as np
+
+    red, green, blue = np.median(pixels, axis=0).astype(int)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _levels(value: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values of 0 to 1 as levels; half of the scale and more becomes 128 and more."""
+    import numpy as np
+
+    levels: NDArray[np.uint8] = np.floor(value * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return levels
+
+
+def _bytes_of(picture: Picture, *, on_black: bool = False) -> NDArray[np.uint8]:
+    """The pixels at 8 bits, ``(h, w, 3)``; on black where clear, if that is wanted."""
+    import numpy as np
+
+    pixels = picture.pixels
+    if pixels.dtype.name == "float32":
+        pixels = np.nan_to_num(pixels, posinf=1, neginf=0)
+    shown: NDArray[np.uint8] = at_depth(pixels, "uint8")
+    if on_black and picture.alpha is not None:
+        opaque = at_depth(picture.alpha, "uint8")[..., None].astype(np.uint16)
+        shown = ((shown * opaque + 127) // 255).astype(np.uint8)
+    return shown
 
 
 def values_of(
@@ -126,11 +344,14 @@ def values_of(
         pixels = pixels.clip(0, 1)
     top, brightest = np.float32(TOP[kind]), pixels.max()
     full = np.float32(brightest if brightest == 1 and kind != "float32" else top)
-    value = (pixels.mean(axis=2, dtype=np.float32) / full).clip(0, 1)
+    value = pixels[..., 0].astype(np.float32)
+    for channel in (1, 2):  # faster than a mean over the last axis, with the same result
+        value += pixels[..., channel]
+    value = (value / np.float32(3) / full).clip(0, 1)
     opaque = np.ones((1, 1), np.float32) if alpha is None else alpha.astype(np.float32) / top
     if np.ptp(opaque) > 0 and _of_one_colour(pixels / top, opaque):
         return opaque, None
-    coloured = (_spread(pixels) > COLOURED * full).any()
+    coloured = (spread_of(pixels) > COLOURED * full).any()
     return value * opaque, pixels / full * opaque[..., None] if coloured else None
 
 
@@ -166,114 +387,3 @@ def values_of_image(image: Any) -> NDArray[Any]:
     if doubt := doubt_of(value, drawn):
         raise ValueError(f"the mask {doubt}")
     return value
-
-
-def _spread(colours: NDArray[Any]) -> NDArray[Any]:
-    """The largest of three channels minus the smallest ``(h, w)``."""
-    import numpy as np
-
-    red, green, blue = (colours[..., channel] for channel in range(3))
-    largest, smallest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
-    spread: NDArray[Any] = largest - smallest
-    return spread
-
-
-def doubt_of(value: NDArray[Any], drawn: NDArray[Any] | None = None) -> str:
-    """Say why a picture cannot be meant as a mask, and what to do; empty where it can.
-
-    Parameters
-    ----------
-    value : 0 for black to 1 for white, of any shape.
-    drawn : RGB ``(h, w, 3)`` in [0, 1], for what may have colours.
-
-    Returns
-    -------
-    str
-        What follows the name of the mask in a message.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> doubt_of(np.linspace(0, 1, 100))
-    'looks like a photograph: 86% of it is neither black nor white; paint what is meant white on black'
-    >>> red = np.zeros((8, 8, 3))
-    >>> red[2:4, :, 0] = 1
-    >>> doubt_of(red.mean(2), red)
-    'has colours, red 255, green 0, blue 0 at 25% of it; paint what is meant white on black'
-    >>> doubt_of(np.eye(8))
-    ''
-    """
-    gray = float(_gray(value).mean())
-    what_to_do = "paint what is meant white on black"
-    if gray > MOSTLY_GRAY and not _of_two_tones(value):
-        black, white = float((value <= NEAR).mean()), float((value >= 1 - NEAR).mean())
-        if min(black, white) >= FEW_OF_EACH and black + white >= OF_BOTH:
-            return f"is a very soft mask: {gray:.0%} of it is neither black nor white; harden its edge"
-        return f"looks like a photograph: {gray:.0%} of it is neither black nor white; {what_to_do}"
-    if drawn is None:
-        return ""
-    coloured = _coloured(drawn)
-    if coloured.sum() <= FEW_COLOURED * (value > NEAR).sum():
-        return ""
-    return f"has colours, {_most_frequent(drawn[coloured])} at {coloured.mean():.0%} of it; {what_to_do}"
-
-
-def _gray(value: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a mask is neither nearly black nor nearly white."""
-    between: NDArray[np.bool_] = (value > NEAR) & (value < 1 - NEAR)
-    return between
-
-
-def _of_two_tones(value: NDArray[Any]) -> bool:
-    """Whether a drawing has a dark and a bright tone, though not black and white, or a few flat tones."""
-    import numpy as np
-
-    if np.count_nonzero(np.bincount((value * 255).astype(np.uint8).ravel())) <= FEW_TONES:
-        return True
-    bright = value >= 0.5
-    if bright.all() or not bright.any():
-        return False
-    dark, light = np.median(value[~bright]), np.median(value[bright])
-    apart = np.minimum(abs(value - dark), abs(value - light))
-    return bool(light - dark > 0.5 and (apart > 1.5 * NEAR).mean() < 0.1)
-
-
-def _coloured(drawn: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where a drawing ``(h, w, 3)`` has colours, but for those at the edges of letters drawn for a screen.
-
-    Each edge of such a letter has the colours that the other lacks, a pixel or two away along the row.
-    """
-    import numpy as np
-
-    rows = len(drawn)
-    bands = []  # so that a large mask takes little more memory
-    for top in range(0, rows, BAND):
-        start, end = max(0, top - RIM), min(rows, top + BAND + RIM)
-        bands.append(_coloured_band(drawn[start:end])[top - start :][:BAND])
-    return np.concatenate(bands)
-
-
-def _coloured_band(drawn: NDArray[Any]) -> NDArray[np.bool_]:
-    import cv2
-    import numpy as np
-
-    coloured: NDArray[np.bool_] = _spread(drawn) > COLOURED
-    if not coloured.any():
-        return coloured
-    coloured &= _spread(cv2.blur(drawn.astype(np.float32), (2 * RIM + 1, 1))) > COLOURED
-    around = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
-    black = cv2.dilate((drawn.max(axis=2) < NEAR).astype(np.uint8), around)
-    white = cv2.dilate((drawn.min(axis=2) > 1 - NEAR).astype(np.uint8), around)
-    away: NDArray[np.bool_] = coloured & ~((black > 0) & (white > 0))
-    return away
-
-
-def _most_frequent(colours: NDArray[Any]) -> str:
-    """Name the colour that most of ``(n, 3)`` have."""
-    import numpy as np
-
-    found, times = np.unique(
-        (colours * 255).round().clip(0, 255).astype(np.uint8), axis=0, return_counts=True
-    )
-    red, green, blue = found[times.argmax()]
-    return f"red {red}, green {green}, blue {blue}"

@@ -40,6 +40,7 @@ class Picture:
     coding : how a JPEG was compressed; None for other files and for colours that are not YCbCr.
     notes : what the user should know about how the file was read.
     damage : what is wrong with the file, where it was read as far as it goes; empty for a whole one.
+    turned : the EXIF orientation of the file, 1 to 8, which was applied: 1 where it was upright.
 
     Raises
     ------
@@ -71,6 +72,7 @@ class Picture:
     extra: NDArray[Any] | None = None
     meanings: tuple[int, ...] = ()
     damage: str = ""
+    turned: int = 1
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha

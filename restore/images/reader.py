@@ -121,13 +121,13 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     }
     decoder = decoders.get(kind, decode_with_pillow)
     try:
-        picture = _decoded(decoder, data, name)
+        picture = decode_with(decoder, data, name)
     except DamagedError as error:
         if not damaged:
             raise
         reason = str(error.__cause__)
         try:
-            picture = _decoded(decoder, data, name, damaged=True)
+            picture = decode_with(decoder, data, name, damaged=True)
         except DamagedError:
             raise ImageError(
                 f"{name}: expected a picture, got a damaged file of which nothing can be read ({reason}); "
@@ -139,8 +139,16 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     return _upright(picture)
 
 
-def _decoded(decoder: Callable[..., Picture], data: bytes, name: str, **options: Any) -> Picture:
-    """What a decoder makes of a file. Raises DamagedError for all that it may raise."""
+def decode_with(decoder: Callable[..., Picture], data: bytes, name: str, **options: Any) -> Picture:
+    """What a decoder makes of a file, as it lies there. Raises DamagedError for all that it may raise.
+
+    Parameters
+    ----------
+    decoder : takes the bytes of the file, its name, and options.
+    data : the bytes of the file.
+    name : what messages call the file.
+    options : for the decoder.
+    """
     try:
         with quietly():
             return decoder(data, name, **options)
@@ -199,6 +207,7 @@ def _upright(picture: Picture) -> Picture:
     coding = picture.coding
     return replace(
         picture,
+        turned=turn,
         coding=None if coding is None else replace(coding, turn=turn),
         pixels=turned(picture.pixels, turn),
         alpha=None if picture.alpha is None else turned(picture.alpha, turn),

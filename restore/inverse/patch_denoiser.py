@@ -108,7 +108,9 @@ class PatchDenoiser:
         return torch.where(self.patches.known[:, None], clean, means).T.reshape(self.picture.shape)
 
 
-def patch_denoiser(picture: Tensor, hole: Tensor, *, side: int, source: Tensor | None = None) -> PatchDenoiser:
+def patch_denoiser(
+    picture: Tensor, hole: Tensor, *, side: int, source: Tensor | None = None
+) -> PatchDenoiser:
     """Make the exact denoiser of a picture, which compares every patch with all known ones.
 
     Parameters

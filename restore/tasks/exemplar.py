@@ -85,7 +85,9 @@ def texture_of(image: Tensor, hole: Tensor) -> Tensor:
     Only pairs of known pixels count. They are 0 in the hole, and where nothing near is known.
     """
     brightness, known = image.mean(1, keepdim=True), 1 - hole
-    side = int(max(3, float(depth_of(hole).max()) / 8)) | 1  # the size of a cell where the hole is filled first
+    side = (
+        int(max(3, float(depth_of(hole).max()) / 8)) | 1
+    )  # the size of a cell where the hole is filled first
     features = []
     for axis, edges in ((-1, (0, 1)), (-2, (0, 0, 0, 1))):
         length = image.shape[axis] - 1

@@ -278,7 +278,7 @@ def test_names_that_cannot_be_are_refused_by_every_option() -> None:
         (["denoise", "photo.png", "-o", ""], "'-o' / '--output'"),
         (["denoise", "photo.png", "--weights", ""], "'--weights'"),
         (["denoise", "photo.png", "--config", ""], "'--config'"),
-        (["inpaint", "", "--mask", "mask.png"], "'PHOTO'"),
+        (["inpaint", "", "--mask", "mask.png"], "'INPUT...'"),
         (["inpaint", "photo.png", "--mask", ""], "'--mask'"),
         (["vary", "photo.png", "--reference", ""], "'--reference'"),
         (["fit", "", "-o", "a.safetensors"], "'INPUT...'"),

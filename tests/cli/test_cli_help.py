@@ -52,7 +52,7 @@ def test_defaults_are_the_functions_own(command: str) -> None:
     parameters = inspect.signature(getattr(restore, command)).parameters.values()
     # Given another way on the command line: jumps as two options, size as w x h, a scale only with a file.
     others = {"n", "size", "jumps", "noise", "mask", "reference", "reference_scale", "prior", "progress"}
-    others.add("classifier")  # a module of the user's
+    others |= {"classifier", "mask_means"}  # a module of the user's; a switch, --invert-mask
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)
     given = command_of(command).make_context(command, list(LEAST[command]), parent=program).params

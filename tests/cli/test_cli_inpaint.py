@@ -35,7 +35,7 @@ SAME: dict[str, tuple[list[str], Call]] = {
         lambda a, b: restore.inpaint(a, HOLE, estimate="mean", steps=3, prior=b),
     ),
     "inpaint keep": (
-        ["inpaint", "photo.png", "--mask", "mask.png", "--mask-means", "keep", "--steps", "2", "-q"],
+        ["inpaint", "photo.png", "--mask", "mask.png", "--invert-mask", "--steps", "2", "-q"],
         lambda a, b: restore.inpaint(a, HOLE, mask_means="keep", steps=2, prior=b),
     ),
     "inpaint conditional": (

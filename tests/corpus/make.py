@@ -93,6 +93,7 @@ def pictures() -> dict[str, bytes]:
         "mask/strokes.png": saved(pil("L").point(lambda value: 255 * (value > 128)), "PNG"),
         "mask/ones.png": images.encode(images.Picture(ones), "png"),
         "mask/layer.png": saved(layer, "PNG"),
+        "mask/strokes.gif": saved(pil("L").point(lambda value: 255 * (value > 128)), "GIF"),
     }
     return found | tiffs()
 

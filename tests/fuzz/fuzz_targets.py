@@ -21,6 +21,7 @@ from fuzz_loop import corpus_of
 
 from restore import images
 from restore.cli import provenance
+from restore.errors import MaskError
 from restore.images import decode, decode_mask, exif
 from restore.images.formats import FORMATS, fitted
 
@@ -89,10 +90,16 @@ def check_history(history: provenance.History) -> None:
 
 
 def read_mask(data: bytes) -> int:
-    """Decode a mask: its white is of the picture's size."""
+    """Decode a mask, by itself and for a photograph: what it covers is of its size."""
     mask = decode_mask(data, name="mask")
     assert mask.white.dtype == bool
     assert 0 <= mask.gray_fraction <= 1
+    assert not (mask.white & ~mask.covers).any(), "white is not covered"
+    dark = images.Picture(np.full((*mask.level.shape, 3), 9, np.uint8))
+    with contextlib.suppress(MaskError):
+        decode_mask(data, name="mask", photo=dark)
+    with contextlib.suppress(MaskError):
+        decode_mask(data, name="mask", photo=dark, colour="red")
     return mask.white.size
 
 

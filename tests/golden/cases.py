@@ -118,7 +118,7 @@ INPAINT = (
     tiny("inpaint-dps", f"{FILL} --method dps --steps 4"),
     tiny("inpaint-two-samples", f"{FILL} --steps 4 --samples 2 --seed 7", outputs=("out-1.png", "out-2.png")),
     tiny("inpaint-grown", f"{FILL} --grow 3 --estimate mean --steps 3"),
-    tiny("inpaint-keep", "inpaint {in}/photo.png --mask {in}/keep.png --mask-means keep --steps 4"),
+    tiny("inpaint-keep", "inpaint {in}/photo.png --mask {in}/keep.png --invert-mask --steps 4"),
     tiny("inpaint-budget", f"{FILL} --nfe 9"),
     tiny("inpaint-repaint-budget", f"{FILL} --method repaint --nfe 40"),
     tiny(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from restore import images
 from restore.cli.checks import check_common, check_method
-from restore.cli.filling import Inpaint
-from restore.cli.hole_masks import MaskFile
+from restore.cli.command import Options, Source
+from restore.cli.filling import Inpaint, InpaintPlan
+from restore.cli.hole_masks import MaskFile, Reading
+from restore.cli.jobs import STDIO
+from restore.cli.mask_folders import MaskFolder
 from restore.cli.options import (
     GUIDANCE,
+    INPUTS,
     JUMPS,
-    RESTORING_ONE,
+    RESTORING,
     SAVE_MASK,
     SEED,
     Settings,
@@ -24,7 +28,7 @@ from restore.cli.options import (
     steps_option,
     with_settings,
 )
-from restore.cli.parameters import FileName
+from restore.cli.parameters import ColourName, FileName, switch
 from restore.cli.registry import register
 from restore.cli.run import run_command
 from restore.tasks import catalogue
@@ -43,15 +47,30 @@ def _method_help() -> str:
 
 @register
 @click.command()
-@click.argument("photo", type=FileName())
+@INPUTS
 @click.option(
-    "--mask", type=FileName(path_type=Path), required=True, metavar="FILE",
-    help="Picture of the same size; white is what to fill.",
+    "--mask", type=FileName(path_type=Path), metavar="FILE",
+    help="What to fill, the same for all pictures: white on black; strokes of one colour on black or white, "
+    "on a clear layer or over the photograph itself; or what is clear in a picture that was erased in parts, "
+    "also the photograph itself. Soft edges are filled, too. - is standard input.",
 )  # fmt: skip
 @click.option(
-    "--mask-means", type=click.Choice(["fill", "keep"]), default="fill", show_default=True,
-    help="What white in the mask means.",
+    "--masks", type=FileName(path_type=Path), metavar="DIR",
+    help="Folder with a mask for each picture: for a/b.jpg the file a/b, a/b_mask, a/b-mask or a/b.mask in "
+    "it, of any format. It may be that of the pictures; the masks in it are not restored.",
 )  # fmt: skip
+@click.option(
+    "--mask-colour", "--mask-color", "mask_colour", type=ColourName(), metavar="NAME",
+    help="The colour that was painted in the mask: red, green, blue, yellow, magenta, cyan, black, white, "
+    "any name of CSS, or #rrggbb. Default: found by comparing with the photograph, or where it is the only "
+    "one.",
+)  # fmt: skip
+@switch("--invert-mask", help="Keep what the mask shows and fill the rest.")
+@switch(
+    "--fit-mask",
+    help="Scale a mask of another size to the picture, and turn one that was made before the picture was "
+    "turned upright by its EXIF.",
+)
 @click.option(
     "--grow", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
     help="Widen the hole by N pixels, where the mask leaves the rim of a scratch or a letter.",
@@ -64,9 +83,9 @@ def _method_help() -> str:
 @JUMPS[0]
 @JUMPS[1]
 @SEED
-@with_settings(SAVE_MASK, *RESTORING_ONE)
-def inpaint(settings: Settings, photo: str, **options: Any) -> None:
-    """Fill the masked part of PHOTO (- is standard input).
+@with_settings(SAVE_MASK, *RESTORING)
+def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
+    """Fill the masked part of pictures: files, folders with their sub-folders, or - for standard input.
 
     Only the hole and its surroundings are computed. All other pixels stay as they are, bit for bit, in every
     lossless format: PNG, TIFF, WebP, BMP.
@@ -74,17 +93,63 @@ def inpaint(settings: Settings, photo: str, **options: Any) -> None:
     \b
     restore inpaint photo.png --mask mask.png
     restore inpaint photo.jpg --mask mask.png -o whole.png --seed 7
-    restore inpaint photo.png --mask mask.png --estimate mean
+    restore inpaint photo.jpg --mask red-strokes.jpg --mask-colour red
+    restore inpaint erased.png --mask erased.png
+    restore inpaint scans -o clean --mask dust.png
+    restore inpaint photos -o whole --masks masks
     """
-    if images.is_folder(photo):
-        raise click.UsageError(f"{photo} is a folder; inpaint takes one picture and its mask")
-    mask = MaskFile(options.pop("mask"), options.pop("mask_means"), options.pop("grow"))
+    finder = _finder(inputs, options)
     length, repeats = options.pop("jump_length"), options.pop("jump_repeats")
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
     check_common(settings, options, ("jump-length", length), ("jump-repeats", repeats))
     options["jumps"] = None if settings.budgeted else _jumps(method, options["steps"], length, repeats)
-    run_command(Inpaint(options, mask), (photo,), settings)
+    run_command(InpaintMasked(options, finder), inputs, settings)
+
+
+class InpaintMasked(Inpaint):
+    """Fill what masks show. masks: a file or a folder of them."""
+
+    def __init__(self, options: Options, masks: MaskFile | MaskFolder):
+        super().__init__(options, masks)
+        self.masks = masks
+
+    def aside(self, found: Sequence[Path]) -> set[Path]:
+        aside = self.masks.aside(found)
+        self.reads = self.masks.reads
+        return aside
+
+    def plan(self, source: Source) -> InpaintPlan:
+        plan = super().plan(source)
+        plan.facts |= self.masks.facts
+        return plan
+
+
+def _finder(inputs: Sequence[str], options: dict[str, Any]) -> MaskFile | MaskFolder:
+    """Take the options of masks out of all of them. Raises UsageError for those that do not go together."""
+    mask, masks = options.pop("mask"), options.pop("masks")
+    reading = Reading(
+        grow=options.pop("grow"), inverted=options.pop("invert_mask"),
+        colour=options.pop("mask_colour") or "", fit=options.pop("fit_mask"),
+    )  # fmt: skip
+    if mask is not None and masks is not None:
+        raise click.UsageError(
+            "--mask is one mask for all pictures, --masks has one for each; pass one of them"
+        )
+    if masks is not None:
+        if STDIO in inputs:
+            raise click.UsageError("- (standard input) has no name to find a mask by; pass --mask FILE")
+        return MaskFolder(masks, inputs, reading)
+    if mask is None:
+        raise click.UsageError(
+            "expected --mask FILE or --masks DIR, got neither; a picture that was erased in parts is its own "
+            "mask: --mask photo.png"
+        )
+    if str(mask) == STDIO and STDIO in inputs:
+        raise click.UsageError(
+            "- (standard input) cannot be the picture and the mask; name a file for one of them"
+        )
+    return MaskFile(mask, reading)
 
 
 def _jumps(

@@ -211,7 +211,7 @@ def _for_task(options: Options) -> dict[str, Any]:
 def _area(path: Path, source: Source) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Give what is to be varied (h, w), and notes. Raises MaskError."""
     found = mask_of(path, source)
-    white, notes = found.white, []
+    white, notes = found.white, [f"{path}: {found.told}"] if found.told else []
     if not white.any():
         raise MaskError(
             f"{path}: {nothing_white(found)}, so there is nothing to vary; paint what to vary white on black"
