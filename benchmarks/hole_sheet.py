@@ -38,7 +38,7 @@ from restore.images.perceptual import Lpips
 Pixels = NDArray[np.uint8]
 SHORT = {
     "matchpatch": "G'MIC inpaint_matchpatch",
-    "patches": "G'MIC inpaint, patches",
+    "patches": "G'MIC inpaint (patches)",
     "telea": "OpenCV Telea",
     "navier-stokes": "OpenCV Navier-Stokes",
     "biharmonic": "scikit-image biharmonic",

@@ -22,9 +22,17 @@ from restore.evaluation.cases import Given, Restorer, from_bytes, to_bytes
 
 PROGRAM = "gmic"
 COMMANDS = {
-    "G'MIC inpaint_matchpatch": "inpaint_matchpatch[0] [1],0,9,10,5,1",
-    "G'MIC inpaint, patches": "inpaint[0] [1],7,16,0.1,1.2,10,0,0.05,10,1",
+    "G'MIC inpaint_matchpatch": "inpaint_matchpatch[0] [1],0,7,10,5,1",
+    "G'MIC inpaint (patches)": "inpaint[0] [1],11,30,1,1,9,0.5",
 }
+"""What is done to image 0 with the mask 1, by the names of the rows.
+
+``inpaint_matchpatch`` searches from coarse to fine (Barnes et al. 2009), ``inpaint`` with a patch size copies
+patches one by one from the border inwards (Criminisi et al. 2004). The settings have the best LPIPS of seven
+and of seven tried, on 9 validation crops of 384x384 with holes box-128 and object; matchpatch with patches of
+9 instead of 7 is no different, and the settings that G'MIC's own window begins with for ``inpaint`` (7, 16,
+0.1) leave holes of this size half filled.
+"""
 
 
 def gmic_rows() -> dict[str, Restorer]:
@@ -77,7 +85,7 @@ def filled_by_gmic(given: Given, *, command: str) -> Tensor:
             with Image.open(Path(folder, "filled.png")) as picture:
                 return from_bytes(np.asarray(picture.convert("RGB")))
         except (OSError, UnidentifiedImageError):
-            raise OSError(f"{PROGRAM} {command.split()[0]} wrote no picture") from None
+            raise OSError(f"{PROGRAM} {command.partition('[')[0]} wrote no picture") from None
 
 
 def _run(words: list[str], folder: str) -> None:

@@ -132,12 +132,12 @@ def _animal(rng: Rng) -> Point:
 
 
 def _vehicle(rng: Rng) -> Point:
-    roof, front, back = rng.uniform(0.3, 0.55), rng.uniform(0.25, 0.7), rng.uniform(0.25, 0.8)
+    roof, hood, back = rng.uniform(0.3, 0.55), rng.uniform(0.25, 0.7), rng.uniform(0.25, 0.8)
     return np.concatenate(
         [
             _limb((0, -1, 0.2), (0.03, 0, 0.24), (0.04, 1, 0.17)),
-            _limb((-0.1, -back, 0.18), (-roof, 0.2 - back, 0.09), (-roof, front - 0.3, 0.09), (0, front, 0.18)),
-            _limb((-roof / 2, -0.1, 0.2), (-roof / 2, front - 0.4, 0.18)),
+            _limb((-0.1, -back, 0.18), (-roof, 0.2 - back, 0.09), (-roof, hood - 0.3, 0.09), (0, hood, 0.18)),
+            _limb((-roof / 2, -0.1, 0.2), (-roof / 2, hood - 0.4, 0.18)),
             _limb((0.2, -0.62, 0.17), (0.2, -0.6, 0.17)),
             _limb((0.2, 0.62, 0.17), (0.2, 0.6, 0.17)),
         ]

