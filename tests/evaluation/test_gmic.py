@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from pathlib import Path
 
@@ -108,3 +109,8 @@ def test_the_real_program_continues_stripes(name: str) -> None:
     result = gmic.gmic_rows()[name](given)
     error = ((result - clean) * hole).abs().sum() / hole.sum() / 3
     assert error < 0.1  # mid-grey: 0.39
+
+
+def test_the_benchmark_runs_the_same_commands() -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "large_holes.py"
+    assert runpy.run_path(str(path))["COMMANDS"] == gmic.COMMANDS
