@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -65,7 +65,6 @@ class Wanted:
     methods: tuple[str, ...]
     seed: int
     estimate: str
-    jobs: list[tuple[str, Picture]] = field(default_factory=list)
 
 
 @cache
@@ -190,11 +189,15 @@ def main() -> int:
         pictures = [pictures[int(place)] for place in places]
     jobs = [(family, picture) for family in asked.holes.split(",") for picture in pictures]
     wanted = Wanted(asked.data, methods, asked.seed, asked.estimate)
-    if asked.jobs > 1:
-        with ProcessPoolExecutor(asked.jobs) as pool:
-            rows = list(pool.map(partial(row, wanted), jobs))
-    else:
-        rows = [row(wanted, job) for job in jobs]
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        found_rows = (
+            pool.map(partial(row, wanted), jobs) if asked.jobs > 1 else map(partial(row, wanted), jobs)
+        )
+        rows = []
+        for cells, (family, picture) in zip(found_rows, jobs, strict=True):
+            rows.append(cells)
+            words = "; ".join(f"{m} {c.text}" for m, c in zip(methods, cells[2:], strict=True))
+            print(f"{family} {picture.name}: {words}", file=sys.stderr, flush=True)
     sheet(rows, ["truth", "hole", *methods]).save(asked.sheet)
     print(*table(rows, jobs, methods), sep="\n")
     return 0
