@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from restore.evaluation.cases import Given, Protocol, Restorer, from_bytes, to_bytes
+from restore.evaluation.gmic import gmic_rows
 from restore.evaluation.protocols import Degraded, Jpeg
 from restore.inverse.build import chain_of
 from restore.inverse.operators import without_margin
@@ -51,11 +52,12 @@ def baselines(protocol: Protocol) -> dict[str, Restorer]:
             "Pillow Lanczos": partial(_enlarged, resampling=Image.Resampling.LANCZOS),
         }
     if protocol.task == "inpaint":
-        return {
+        fills: dict[str, Restorer] = {
             "OpenCV Telea": partial(_opencv_filled, method="INPAINT_TELEA"),
             "OpenCV Navier-Stokes": partial(_opencv_filled, method="INPAINT_NS"),
             "scikit-image biharmonic": _biharmonic,
         }
+        return fills | gmic_rows()
     if protocol.any_noise:
         # No estimate of a level sees such noise; the best of several strengths is for the reader to find.
         means = {f"OpenCV non-local means, h={h}": partial(_means_of_strength, strength=h) for h in STRENGTHS}

@@ -47,6 +47,14 @@ _ALL = [
     ),
     Metric("psnr_hole", "PSNR hole", True, 2, f"PSNR on RGB {_HOLE}"),
     Metric("psnr_y_hole", "PSNR Y hole", True, 2, f"PSNR {_Y} {_HOLE}"),
+    Metric(
+        "seam",
+        "Seam",
+        False,
+        2,
+        "by what factor the steps from pixel to pixel across the hole's border are larger, or smaller, than "
+        "those of the clean picture there; 1 is as there",
+    ),
     Metric("ssim_hole", "SSIM hole", True, 4, f"SSIM on RGB of the windows around the pixels {_HOLE}"),
 ]
 _LPIPS = [
@@ -64,7 +72,7 @@ METRICS = {metric.key: metric for metric in _ALL + _LPIPS}
 _USUAL = ("psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "colour")
 _ORDER = {
     "upscale": ("psnr_y", "ssim_y", "psnr", "ssim", "ms_ssim", "colour"),
-    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", *_USUAL),
+    "inpaint": ("psnr_hole", "ssim_hole", "psnr_y_hole", "seam", *_USUAL),
 }
 
 
@@ -111,6 +119,10 @@ HOLES = {
     "text": "lines of print, letters 20 pixels high",
     "scratches": "six hairlines, nearly upright, and twelve specks",
     "box": "a square of a quarter of the shorter side",
+    "box-64": "a square of 64 pixels near the middle, at most half the shorter side",
+    "box-96": "a square of 96 pixels near the middle, at most half the shorter side",
+    "box-128": "a square of 128 pixels near the middle, at most half the shorter side",
+    "object": "the outline of a person, an animal, a vehicle or a bush, 4 to 12 % of the picture",
     "random": "every pixel with probability one half",
     "half": "the right half",
     "expand": "all but the middle, a quarter of each side",

@@ -78,13 +78,22 @@ class Reference:
                 value = metrics.psnr(a, b, where=where).item()
             elif key.startswith("ssim") and on_luma in windows:
                 value = metrics.mean_of_windows(windows[on_luma], where).item()
-            elif key == "colour":
-                value = 255 * metrics.colour_shift(cut, self._cut).item()
-            elif key == "ms_ssim" and side >= metrics.MS_SSIM_SMALLEST:
-                value = metrics.ms_ssim(cut, self._cut).item()
+            elif key in ("colour", "seam", "ms_ssim"):
+                value = self._by_function(key, result, cut)
             elif key.startswith("lpips") and (net := key.split("_")[1]) in features:
                 lpips = self._scorer.nets[net]
                 whole = self._hole if where is not None else None
                 value = lpips.distance(features[net], self._features[net], where=whole).item()
             found[key] = None if value is None or math.isnan(value) else value
         return found
+
+    def _by_function(self, key: str, result: Tensor, cut: Tensor) -> float | None:
+        """Of a metric that shares no work with others; cut: the result without its border."""
+        if key == "colour":
+            return 255 * metrics.colour_shift(cut, self._cut).item()
+        if key == "seam" and self._hole is not None:
+            ratio = metrics.seam_ratio(result, self._clean, self._hole).item()
+            return max(ratio, 1 / ratio)
+        if key == "ms_ssim" and min(cut.shape[-2:]) >= metrics.MS_SSIM_SMALLEST:
+            return metrics.ms_ssim(cut, self._cut).item()
+        return None

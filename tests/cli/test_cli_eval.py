@@ -16,6 +16,7 @@ from scenes import scene
 
 from restore.cli.main import main
 from restore.evaluation.columns import TRUNKS
+from restore.evaluation.gmic import gmic_rows
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.images.perceptual import Trunk
 from restore.priors.checkpoint import save
@@ -98,7 +99,7 @@ def test_baselines_come_by_themselves() -> None:
     assert names == ["Pillow bicubic", "Pillow Lanczos", "**restore mean, conditional**"]
     result = run("inpaint", *TINY, "--holes", "box", "--no-own")
     names = [row[0] for row in rows(result.stdout)[1:]]
-    assert names == ["OpenCV Telea", "OpenCV Navier-Stokes", "scikit-image biharmonic"]
+    assert names == ["OpenCV Telea", "OpenCV Navier-Stokes", "scikit-image biharmonic", *gmic_rows()]
     assert "- weights" not in result.stdout
 
 

@@ -14,7 +14,7 @@ from restore.evaluation.cases import Protocol, rounded
 def test_every_baseline_gives_a_better_picture(protocol: Protocol) -> None:
     case = protocol.apply(CLEAN)
     for name, run in baselines(protocol).items():
-        if name == "BM3D":
+        if name == "BM3D" or name.startswith("G'MIC"):
             continue
         result = run(case.given)
         assert result.shape == case.clean.shape, name
@@ -23,8 +23,8 @@ def test_every_baseline_gives_a_better_picture(protocol: Protocol) -> None:
         if case.given.image.shape != case.clean.shape:
             assert error < 0.005, name
         elif name != "the damaged picture":
-            # Nothing classical fills half a picture better than mid-grey does; wavelets do little for
-            # what is not white noise.
-            far = protocol.name in ("hole half", "hole expand") or "wavelet" in name
+            # Nothing classical fills half a picture, or a square of half its side, better than mid-grey does;
+            # wavelets do little for what is not white noise.
+            far = protocol.name.startswith(("hole half", "hole expand", "hole box-")) or "wavelet" in name
             damage = (rounded(case.given.image) - case.clean).square().mean()
             assert error < (4 if far else 0.99) * damage, name

@@ -1,4 +1,4 @@
-"""PSNR, luma, SSIM and MS-SSIM: exact on tiny arrays, against closed forms and other implementations."""
+"""PSNR, luma, SSIM, MS-SSIM, seams: exact on tiny arrays, against closed forms and other implementations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from restore.evaluation.metrics import colour_shift, luma, ms_ssim, psnr, ssim
+from restore.evaluation.metrics import colour_shift, luma, ms_ssim, psnr, seam_ratio, ssim
 
 
 def pictures(seed: int, shape: tuple[int, ...] = (2, 3, 19, 14)) -> Tensor:
@@ -236,3 +236,56 @@ def test_ms_ssim_of_equal_pictures_is_one_and_small_ones_are_refused() -> None:
     assert ms_ssim(a, 1 - a).item() == 0  # negative contrast
     with pytest.raises(ValueError, match="at least 176x176 pixels, got 175x180"):
         ms_ssim(a[..., :175, :], a[..., :175, :])
+
+
+# --- seams ----------------------------------------------------------------------------------------
+
+
+def square(h: int = 20, w: int = 30) -> Tensor:
+    hole = torch.zeros(1, 1, h, w)
+    hole[..., 5:10, 8:20] = 1
+    return hole
+
+
+def test_seam_of_the_clean_picture_is_one() -> None:
+    clean = pictures(0, (2, 3, 20, 30))
+    assert seam_ratio(clean, clean, square().expand(2, -1, -1, -1)).tolist() == [1, 1]
+
+
+def test_seam_counts_steps_across_the_border_alone() -> None:
+    """A step of 51 levels into the hole, against one of a level everywhere: (51 + 1) / (1 + 1)."""
+    y, x = torch.arange(20)[:, None], torch.arange(30)
+    clean = (((x + y) % 2) / 255).expand(1, 3, 20, 30).double()
+    flat = torch.zeros_like(clean)
+    hole = square()
+    assert seam_ratio(flat + 0.2 * hole, clean, hole).item() == pytest.approx(26)
+    inside = torch.zeros(1, 1, 20, 30)
+    inside[..., 6:9, 9:19] = 1  # not at the border
+    assert seam_ratio(clean + 0.5 * inside, clean, hole).item() == pytest.approx(1)
+
+
+def test_seam_at_an_edge_of_the_picture_is_no_border() -> None:
+    hole = torch.zeros(1, 1, 8, 8)
+    hole[..., 4:] = 1  # its only border is the column between 3 and 4
+    clean = torch.zeros(1, 1, 8, 8)
+    result = clean.clone()
+    result[..., 4:] = torch.linspace(0, 1, 8)[:, None]
+    assert seam_ratio(result, clean, hole).item() == pytest.approx(1 + 255 * 0.5)
+
+
+def test_seam_of_smooth_and_of_pasted_fills() -> None:
+    clean = pictures(1, (1, 3, 64, 64))
+    hole = torch.zeros(1, 1, 64, 64)
+    hole[..., 16:48, 16:48] = 1
+    smear = clean * (1 - hole) + 0.5 * hole  # E|u - 1/2| is 1/4, E|u - v| 1/3
+    assert seam_ratio(smear, clean, hole).item() == pytest.approx(0.75, abs=0.06)
+    pasted = clean * (1 - hole) + (clean.roll(7, 3) + 1) * hole
+    assert seam_ratio(pasted, clean, hole).item() == pytest.approx(3, abs=0.2)
+
+
+def test_seam_without_a_border_is_undefined() -> None:
+    clean = torch.zeros(2, 3, 6, 6)
+    hole = torch.stack([torch.zeros(1, 6, 6), torch.ones(1, 6, 6)])
+    assert seam_ratio(clean, clean, hole).isnan().all()
+    with pytest.raises(ValueError, match=r"hole is \(1, 1, 6, 6\), expected \(2, 1, 6, 6\)"):
+        seam_ratio(clean, clean, hole[:1])

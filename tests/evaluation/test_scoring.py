@@ -76,6 +76,9 @@ def test_every_score_is_that_of_its_function(task: str) -> None:
         wanted["psnr_hole"] = metrics.psnr(a, b, where=hole).item()
         wanted["psnr_y_hole"] = metrics.psnr(y, y_clean, where=hole).item()
         wanted["ssim_hole"] = metrics.ssim(a, b, where=hole).item()
+        assert hole is not None
+        wanted["seam"] = metrics.seam_ratio(a, b, hole).item()
+        assert wanted["seam"] > 1
     chosen = metrics_of(task, [])
     assert {metric.key for metric in chosen} == set(wanted)
     assert Scorer(chosen, {}).of(case, border).scores(result) == pytest.approx(wanted)
