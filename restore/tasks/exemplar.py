@@ -40,8 +40,8 @@ def exemplar_fill(
 
     Where the hole is COARSEST pixels deep, the denoiser that compares all patches (`PatchDenoiser`) takes
     noise to a first fill by DDIM. At every larger size its correspondences are pasted and improved by search,
-    which is the same denoiser at noise level 0. Beside the colours patches are compared by their texture, mean
-    gradients along both axes [1]_, so that detail is not given up for smoothness.
+    which is the same denoiser at noise level 0. Beside the colours patches are compared by their texture,
+    mean gradients along both axes [1]_, so that detail is not given up for smoothness.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _half(picture: Tensor, hole: Tensor, allowed: Tensor) -> tuple[Tensor, Tenso
 def _first(
     picture: Tensor, hole: Tensor, allowed: Tensor, rng: Rng, report: Callable[[], None]
 ) -> tuple[PatchDenoiser, Tensor]:
-    """The first fill, from a smooth one with noise: the denoiser, which knows what was copied, and the state."""
+    """The first fill, from a smooth one with noise: the denoiser, with what it has copied, and the state."""
     smooth = push_pull(picture, hole)
     denoise = patch_denoiser(picture, hole, side=SIDE, source=allowed)
     start = torch.where(hole > 0, smooth + START * NOISE * rng(smooth), picture)
