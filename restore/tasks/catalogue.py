@@ -63,6 +63,8 @@ class Method:
         Whether classifier-free guidance has an effect.
     gradient : bool
         Whether the network is differentiated.
+    network : bool
+        Whether the network is called at all.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class Method:
     jumps: bool = False
     guidable: bool = False
     gradient: bool = False
+    network: bool = True
 
     @property
     def one_call(self) -> bool:
@@ -114,11 +117,15 @@ _METHODS = (
     Method("denoise", "completed", "sample", 20, sampler="dpmpp-2m-sde"),
     Method("denoise", "page", "mean", 1),
     Method("denoise", "page", "sample", 20, sampler="dpmpp-2m-sde"),
-    Method("inpaint", "alternating", "mean", 20, default=True),
-    Method("inpaint", "alternating", "sample", 24, default=True, sampler="dpmpp-2m-sde", drawn=_half),
+    Method("inpaint", "auto", "mean", 20, default=True),
+    Method("inpaint", "auto", "sample", 24, default=True, sampler="dpmpp-2m-sde", drawn=_half),
+    Method("inpaint", "alternating", "mean", 20),
+    Method("inpaint", "alternating", "sample", 24, sampler="dpmpp-2m-sde", drawn=_half),
     Method("inpaint", "conditional", "mean", 1),
     Method("inpaint", "conditional", "sample", 30, sampler="dpmpp-2m-sde", guidable=True),
     Method("inpaint", "repaint", "sample", 250, sampler="ddpm", jumps=True),
+    Method("inpaint", "exemplar", "mean", 1, network=False),
+    Method("inpaint", "exemplar", "sample", 1, network=False),
     Method("inpaint", "splitting-ddnm", "sample", 24, sampler="dpmpp-2m-sde", drawn=_half),
     Method("inpaint", "splitting", "mean", 20),
     Method("upscale", "conditional", "mean", 1),
@@ -235,7 +242,7 @@ def find(task: str, name: str | None, estimate: str) -> Method:
     --------
     >>> from restore.tasks import catalogue
     >>> catalogue.find("inpaint", None, "mean").name
-    'alternating'
+    'auto'
     """
     check_estimate(estimate)
     every = methods(task)
@@ -261,7 +268,11 @@ def default(task: str, estimate: str) -> str:
 
 def in_one_call(task: str) -> str | None:
     """Give the name of the method whose mean takes one network call; None where there is none."""
-    single = (method.name for method in methods(task) if method.estimate == "mean" and method.one_call)
+    single = (
+        method.name
+        for method in methods(task)
+        if method.estimate == "mean" and method.one_call and method.network
+    )
     return next(single, None)
 
 
@@ -291,8 +302,9 @@ def check(
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if method.one_call and steps not in (None, 1):
+        calls = "one network call" if method.network else "no network call"
         raise ValueError(
-            f"steps have no effect with method {name!r}, which gives the {estimate} in one network call; "
+            f"steps have no effect with method {name!r}, which gives the {estimate} in {calls}; "
             f"leave out steps={steps}"
         )
     if not 0 <= guidance < math.inf:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.colours import gray_as
@@ -16,15 +14,11 @@ from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.deep_holes import Scene
 from restore.tasks.drawing import Drawing
-from restore.tasks.holes import CONTEXT, check_masks, depth_of, grown, surroundings
-from restore.tasks.inpaint_methods import (
-    THIN,
-    Jumps,
-    Plan,
-    fill_hole,
-    halvings_of,
-)
+from restore.tasks.holes import check_masks, depth_of, grown
+from restore.tasks.inpaint_methods import Jumps, Plan
+from restore.tasks.inpaint_parts import COPYING, fill_by_network, fill_by_parts
 from restore.types import Estimate, Progress
 
 
@@ -40,6 +34,8 @@ def inpaint(
     steps: int | None = None,
     jumps: Jumps | None = None,
     guidance: float = 1.0,
+    source: Any = None,
+    feather: int = 0,
     seed: int = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
@@ -47,9 +43,8 @@ def inpaint(
     """Fill the masked part of a picture.
 
     Outside the hole every number of the result is the input's own, bit for bit. Only the hole and its
-    surroundings are computed. A deep hole is filled at half the size first, from coarse to fine. What alpha 0
-    hides is not taken for known. Floats beyond [0, 1], and pictures that fill little of it, are filled at the
-    range that they use.
+    surroundings are computed. What alpha 0 hides is not taken for known. Floats beyond [0, 1], and pictures
+    that fill little of it, are filled at the range that they use.
 
     Parameters
     ----------
@@ -69,8 +64,12 @@ def inpaint(
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
     method : str, optional
-        None is ``alternating``.
+        None is ``auto``.
 
+        - ``auto``: holes up to 12 pixels deep as by ``alternating``. Of a sample, each deeper part is filled
+          by ``exemplar`` or ``alternating``, whichever does better on a hole of the same shape beside it.
+        - ``exemplar``: by the picture's own patches (`restore.tasks.exemplar.exemplar_fill`), without the
+          network: coarse to fine, texture is copied and made to fit [7]_. For the mean, of several fills.
         - ``alternating``: one call of the conditional branch, then ``splitting`` from there. For a sample the
           branch draws in the second half of the steps, from a noise level of its own for every pixel
           (`restore.tasks.inpaint_methods.strength_map`, as SDEdit [6]_ from one level).
@@ -93,6 +92,12 @@ def inpaint(
     guidance : float
         Strength of classifier-free guidance [4]_ for samples of ``conditional``, 0 or more. 1, the default,
         is the conditional branch itself; others take two calls a step.
+    source : array, tensor or PIL image, optional
+        As ``mask``: white is where texture may be copied from, for ``exemplar``, and for ``auto``, which then
+        is ``exemplar``. None is all that is known.
+    feather : int
+        Pixels around the hole over which the result passes into the picture. They are filled, too, and
+        change; 0, the default, changes nothing outside the hole.
     seed : int
         The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
     prior : Prior, optional
@@ -109,7 +114,8 @@ def inpaint(
     ------
     ValueError
         For options out of range, a method that cannot give the estimate, a mask of another size, a mask
-        without a single known pixel, and a photograph or coloured drawing in place of a mask.
+        without a single known pixel, a photograph or coloured drawing in place of a mask, and a source
+        without a whole patch of 9x9 pixels.
 
     References
     ----------
@@ -123,6 +129,7 @@ def inpaint(
     .. [5] C. Saharia et al. (2022). Palette: image-to-image diffusion models. arXiv:2111.05826.
     .. [6] C. Meng et al. (2022). SDEdit: guided image synthesis and editing with stochastic differential
        equations. arXiv:2108.01073.
+    .. [7] A. Newson et al. (2014). Video inpainting of complex scenes. doi:10.1137/140954933.
 
     Examples
     --------
@@ -142,9 +149,11 @@ def inpaint(
     plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
     picture = canvas(image, checked=False)
     batch = picture.batch
-    hole = hole_of(mask, (batch.shape[-2], batch.shape[-1]), mask_means).to(batch.device)
+    size = batch.shape[-2], batch.shape[-1]
+    hole = hole_of(mask, size, mask_means).to(batch.device)
     check_masks(hole, batch)
-    hole = grown(hole, grow)
+    hole, allowed = grown(hole, grow), _source(source, chosen, batch)
+    inner, hole = hole, grown(hole, feather)
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
     alpha = picture.alpha
     check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
@@ -157,26 +166,15 @@ def inpaint(
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
     batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
-    device = drawing.prior.device
-    result = batch.clone()
-    boxes = surroundings(hole, CONTEXT)
-    pieces = [
-        (pictures, slice(None), slice(top, bottom), slice(left, right))
-        for top, bottom, left, right in boxes
-        for pictures in _by_depth(hole, missing, (slice(top, bottom), slice(left, right)), plan)
-    ]
-    parts = sum(1 + halvings_of(missing[piece], plan) for piece in pieces)
-    begun = count()
-
-    def begin() -> Progress | None:
-        return part_progress(progress, next(begun), parts)
-
-    for piece in pieces:
-        inside = batch[piece].to(device), missing[piece].to(device)
-        result[piece] = fill_hole(*inside, plan, drawing, begin).to(result)
+    if chosen.name in COPYING:
+        scene = Scene(batch, hole, missing, (1 - missing) if allowed is None else (1 - missing) * allowed)
+        forced = chosen.name == "exemplar" or allowed is not None
+        result = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
+    else:
+        result = fill_by_network(batch, hole, missing, plan, drawing, progress)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     result = gray_as(result, picture.batch, missing == 0)
-    return picture.paste(result, hole)
+    return picture.paste(_feathered(result, picture.batch, inner, feather), hole)
 
 
 def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:
@@ -205,14 +203,21 @@ def missing_of(hole: Tensor, visible: Tensor | None) -> Tensor:
     return missing
 
 
-def _by_depth(hole: Tensor, missing: Tensor, box: tuple[slice, slice], plan: Plan) -> list[list[int]]:
-    """The pictures of a batch where, in a box, as much is missing: each is filled as if alone.
+def _source(source: Any, method: catalogue.Method, batch: Tensor) -> Tensor | None:
+    """Where texture may be copied from ``(1 or b, 1, h, w)``; ValueError for a method that copies none."""
+    if source is None:
+        return None
+    if method.name not in COPYING:
+        raise ValueError(f"a source is for method 'exemplar', not for {method.name!r}; leave it out")
+    allowed = hole_of(source, (batch.shape[-2], batch.shape[-1])).to(batch.device)
+    check_masks(allowed, batch)
+    return allowed
 
-    Those that have no hole there are left out.
-    """
-    depths = {
-        number: (halvings_of(each[None], plan), bool(depth_of(each[None]).max() > THIN))
-        for number, each in enumerate(missing[..., *box])
-        if hole[number, ..., *box].any()
-    }
-    return [[k for k, other in depths.items() if other == depth] for depth in sorted(set(depths.values()))]
+
+def _feathered(result: Tensor, image: Tensor, hole: Tensor, feather: int) -> Tensor:
+    """The result in the hole, the picture ``feather`` pixels away from it, and mixtures in between."""
+    if not feather:
+        return result
+    share = 1 - depth_of(1 - hole).to(result) / (feather + 1)
+    mixed = share * result + (1 - share) * image.to(result)
+    return torch.where(hole > 0, result, torch.where(share > 0, mixed, result))
