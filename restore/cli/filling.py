@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import click
 
 from restore import images
 from restore.cli.budgets import SMALL
@@ -17,7 +20,9 @@ from restore.cli.command import (
     Result,
     Source,
     Workload,
+    mask_of,
 )
+from restore.errors import MaskError
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -50,10 +55,20 @@ class Inpaint(PictureCommand):
 
     def __init__(self, options: Options, finder: HoleFinder):
         super().__init__(options)
-        self.finder, self.reads = finder, finder.reads
+        path: Path | None = options.get("source")
+        self.finder, self.sources = finder, () if path is None else (path,)
+        self.reads = (*finder.reads, *self.sources)
 
     def plan(self, source: Source) -> InpaintPlan:
         return InpaintPlan(source, self.options, self.finder)
+
+
+def check_copying(method: catalogue.Method, options: Options) -> None:
+    """Raise UsageError for a source with a method that copies nothing."""
+    if options["source"] is not None and method.name not in catalogue.COPYING:
+        raise click.UsageError(
+            f"--source is for --method exemplar, not for {method.name}; leave one of them out"
+        )
 
 
 class InpaintPlan(Plan):
@@ -68,6 +83,8 @@ class InpaintPlan(Plan):
         images.check_finite(source.picture, source.name, unread=self.hole)
         picture, shown = _shown(_of_numbers(source.picture), self.hole)
         self.source = replace(source, picture=picture)
+        path: Path | None = options.get("source")
+        self.allowed = None if path is None else mask_of(path, source).white
         self.facts = {"hole": round(float(self.hole.mean()), 6)}
         if shown:
             notes.append(
@@ -78,6 +95,41 @@ class InpaintPlan(Plan):
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
             )
         self.notes = tuple(notes)
+
+    def check_picture(self) -> None:
+        """Refuse a source that has no whole patch."""
+        if self.allowed is None:
+            return
+        import torch
+
+        from restore.images.canvas import canvas
+        from restore.tasks.deep_holes import can_be_copied
+        from restore.tasks.exemplar import SIDE
+        from restore.tasks.inpaint import missing_of
+
+        hole, allowed = (torch.from_numpy(each)[None, None].float() for each in (self.hole, self.allowed))
+        known = 1 - missing_of(hole, canvas(self.pixels, checked=False).visible)
+        if not can_be_copied(1 - known * allowed):
+            raise MaskError(
+                f"{self.options['source']}: expected places of {SIDE}x{SIDE} known pixels that are white, to "
+                f"copy texture from, got too few ({self.allowed.mean():.1%} is white); paint more"
+            )
+
+    def choose(self, prior: Callable[[], Prior]) -> Choice:
+        """Say what fills a hole that is nowhere deep."""
+        self.check_picture()
+        options = dict(self.options)
+        if options["method"] != "auto" or self.allowed is not None:
+            return Choice(options)
+        import torch
+
+        from restore.tasks.deep_holes import deep_parts
+        from restore.tasks.holes import grown
+
+        hole = grown(torch.from_numpy(self.hole)[None, None].float(), options.get("feather", 0))
+        if options["estimate"] == "mean" or not deep_parts(hole):
+            options["method"] = "alternating"
+        return Choice(options, facts={"method": options["method"]})
 
     def workload(self, options: Options, prior: Prior) -> Workload:
         import numpy as np
@@ -100,19 +152,23 @@ class InpaintPlan(Plan):
             jumps = (1, 1) if method.jumps else None
             steps = None if method.one_call else 3
             gray = np.full((side, side), 0.5, np.float32)
-            _filled(gray, speck, {**options, "steps": steps, "jumps": jumps}, prior=prior)
+            asked = {**options, "steps": steps, "jumps": jumps, "source": None, "feather": 0}
+            _filled(gray, speck, asked, prior=prior)
             return max(1, work(speck))
 
         return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
+        options = {**options, "source": self.allowed}
         return self.finished(_filled(self.pixels, self.hole, options, prior=prior, progress=progress))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import outside_hole
+        from restore.tasks.holes import widened
 
         before = images.at_depth_of(result, self.source.picture.pixels)
-        changed = outside_hole(before, result.pixels, self.hole)
+        hole = widened(self.hole, self.options.get("feather", 0))
+        changed = outside_hole(before, result.pixels, hole)
         return Checked(f"{changed} pixels outside the hole are changed", {"changed_outside": changed})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:

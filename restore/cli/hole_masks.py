@@ -76,7 +76,11 @@ class MaskFile:
         picture = images.decode_mask_picture(data, name=self.name)
         picture, photo, notes = self._fitted(picture, source)
         found = self._recognised(picture, photo)
-        hole = _widened(scaled(found.covers, source.picture.size), self.reading.grow)
+        hole = scaled(found.covers, source.picture.size)
+        if self.reading.grow:
+            from restore.tasks.holes import widened
+
+            hole = widened(hole, self.reading.grow)
         self._check(hole, found)
         self.facts = {"mask": {"file": self.name, "kind": found.kind}}
         if found.colour:
@@ -172,14 +176,3 @@ def _turned(picture: images.Picture, orientation: int) -> images.Picture:
     """A mask turned by an EXIF orientation."""
     alpha = None if picture.alpha is None else turned(picture.alpha, orientation)
     return replace(picture, pixels=turned(picture.pixels, orientation), alpha=alpha, extra=None)
-
-
-def _widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    if not pixels:
-        return hole
-    import torch
-
-    from restore.tasks.holes import grown
-
-    wider: NDArray[np.bool_] = grown(torch.from_numpy(hole)[None, None].float(), pixels)[0, 0].numpy() > 0
-    return wider

@@ -173,6 +173,18 @@ SAVE_MASK = click.option(
     "folder for many, where each mask has the name of its picture.",
 )  # fmt: skip
 
+COPYING = (
+    click.option(
+        "--source", type=FileName(path_type=Path), metavar="FILE",
+        help="Mask of where texture may be copied from, in white. All of the hole is then filled by copies.",
+    ),
+    click.option(
+        "--feather", type=click.IntRange(0, 64), default=0, show_default=True, metavar="N",
+        help="Let the fill pass into the picture over N pixels around the hole, which change with it.",
+    ),
+)  # fmt: skip
+"""How holes are filled by what the picture itself holds."""
+
 CONSISTENCY = switch(
     "--report-consistency",
     help="Measure and report how well the result agrees with the input: pixels outside the hole, the result "

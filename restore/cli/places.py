@@ -96,7 +96,8 @@ class Places:
         """Give the checked hole (h, w), and what was found at points. Raises MaskError."""
         import numpy as np
 
-        from restore.tasks.erase import box_hole, too_large, widened, with_rim
+        from restore.tasks.erase import box_hole, too_large, with_rim
+        from restore.tasks.holes import widened
 
         (h, w), notes = source.picture.size, []
         hole = np.zeros((h, w), np.bool_)

@@ -74,6 +74,8 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0, t
     if times > 1:
         return _several(task, options, calls, extra, times)
     method = catalogue.find(task, options["method"], options["estimate"])
+    if not method.network:
+        return Plan(0)
     if method.one_call:
         each = extra + method.calls(1)
         orientations = min(MOST_ORIENTATIONS, calls // each)

@@ -121,6 +121,7 @@ def erase_mask(
     import numpy as np
 
     from restore.images.canvas import canvas
+    from restore.tasks.holes import widened
 
     boxes, points = _several(box, 4, "box"), _several(at, 2, "at")
     if not boxes and not points:
@@ -163,17 +164,9 @@ def with_rim(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """An object ``(h, w)`` with what shows of it around: a soft rim, and what JPEG leaves."""
     rows, columns = found.nonzero()
     size = max(int(rows.max() - rows.min()), int(columns.max() - columns.min())) + 1
+    from restore.tasks.holes import widened
+
     return widened(found, round(RIM + PART * size))
-
-
-def widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
-    """A hole ``(h, w)`` widened by a disc. Raises ValueError below 0."""
-    import torch
-
-    from restore.tasks.holes import grown
-
-    wider: NDArray[np.bool_] = grown(torch.from_numpy(hole)[None, None].float(), pixels)[0, 0].numpy() > 0
-    return wider
 
 
 def too_large(hole: NDArray[np.bool_]) -> str:

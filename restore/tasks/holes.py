@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
@@ -100,6 +102,12 @@ def grown(hole: Tensor, pixels: int) -> Tensor:
         distance = cv2.distanceTransform(known, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         wider.append(torch.from_numpy(distance <= pixels + 1e-3))
     return torch.stack(wider)[:, None].to(hole)
+
+
+def widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """Widen a hole, bool ``(h, w)``, as `grown` does."""
+    wider: NDArray[np.bool_] = grown(torch.from_numpy(hole)[None, None].float(), pixels)[0, 0].numpy() > 0
+    return wider
 
 
 def surroundings(hole: Tensor, context: int) -> list[tuple[int, int, int, int]]:

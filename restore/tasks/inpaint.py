@@ -18,7 +18,7 @@ from restore.tasks.deep_holes import Scene
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
 from restore.tasks.inpaint_methods import Jumps, Plan
-from restore.tasks.inpaint_parts import COPYING, fill_by_network, fill_by_parts
+from restore.tasks.inpaint_parts import fill_by_network, fill_by_parts
 from restore.types import Estimate, Progress
 
 
@@ -166,7 +166,7 @@ def inpaint(
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
     batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
-    if chosen.name in COPYING:
+    if chosen.name in catalogue.COPYING:
         scene = Scene(batch, hole, missing, (1 - missing) if allowed is None else (1 - missing) * allowed)
         forced = chosen.name == "exemplar" or allowed is not None
         result = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
@@ -207,7 +207,7 @@ def _source(source: Any, method: catalogue.Method, batch: Tensor) -> Tensor | No
     """Where texture may be copied from ``(1 or b, 1, h, w)``; ValueError for a method that copies none."""
     if source is None:
         return None
-    if method.name not in COPYING:
+    if method.name not in catalogue.COPYING:
         raise ValueError(f"a source is for method 'exemplar', not for {method.name!r}; leave it out")
     allowed = hole_of(source, (batch.shape[-2], batch.shape[-1])).to(batch.device)
     check_masks(allowed, batch)

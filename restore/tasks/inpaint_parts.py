@@ -16,9 +16,6 @@ from restore.tasks.holes import CONTEXT, depth_of, surroundings
 from restore.tasks.inpaint_methods import THIN, Plan, fill_hole, halvings_of
 from restore.types import Progress
 
-COPYING = ("auto", "exemplar")
-"""The methods that copy from the picture."""
-
 TRIAL_STEPS = 8  # of the network on a trial
 
 

@@ -21,6 +21,7 @@ from restore.inverse.build import Building, chain_of
 from restore.inverse.spec import Spec
 from restore.priors.protocol import Prior
 from restore.tasks.catalogue import ROUNDING
+from restore.tasks.deep_holes import deep_parts
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.holes import check_masks
@@ -82,9 +83,10 @@ def of_denoising(image: Picture, sigma: float, *, seed: int = 0, probes: int = 1
 def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
     """Estimate the deviation of what a hole is filled with.
 
-    It is the deviation between samples of PiGDM, whose spread follows the errors best of all methods here. It
+    It is the deviation between samples of PiGDM, whose spread follows the errors best of all methods here; in
+    holes that have deep parts, which are invented, it is that between samples of the default method. It
     is tried on the picture itself first: the hole's mirror image, where it lies off the hole, is filled as
-    well, and the error that is measured there corrects the map.
+    well, and the error that is measured there corrects the map. Of deep holes that is the error of a sample.
 
     Parameters
     ----------
@@ -116,17 +118,19 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, p
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read
     check_values(batch)
     hole = hole.expand(len(batch), -1, -1, -1)
+    deep = any(deep_parts(each[None]) for each in hole)
 
     def spread(picture: Tensor, missing: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:
-            return inpaint(picture, missing, method="pigdm", steps=STEPS, seed=number, prior=prior)
+            asked: dict[str, Any] = {} if deep else {"method": "pigdm", "steps": STEPS}
+            return inpaint(picture, missing, seed=number, prior=prior, **asked)
 
         return between_samples(draw, count, seed=seed)
 
     trial, elsewhere = None, mirrored_off(hole)
     if elsewhere.any():
         whole = inpaint(batch, hole, estimate="mean", prior=prior)
-        again = inpaint(whole, elsewhere, estimate="mean", prior=prior)
+        again = inpaint(whole, elsewhere, estimate="sample" if deep else "mean", seed=seed, prior=prior)
         trial = Trial(spread(whole, elsewhere), squared_error(again, batch), elsewhere)
     return calibrated(spread(batch, hole), "inpaint", prior, where=hole, trial=trial)
 

@@ -8,8 +8,9 @@ import click
 
 from restore import images
 from restore.cli.checks import check_common, check_method
-from restore.cli.filling import Inpaint
+from restore.cli.filling import Inpaint, check_copying
 from restore.cli.options import (
+    COPYING,
     RESTORING_ONE,
     SAVE_MASK,
     SEED,
@@ -55,6 +56,8 @@ class Erase(Inpaint):
 @estimate_option("sample")
 @method_option("inpaint", "How the hole is filled: as with restore inpaint, whose help explains them.")
 @steps_option("inpaint")
+@COPYING[0]
+@COPYING[1]
 @SEED
 @with_settings(SAVE_MASK, *RESTORING_ONE)
 def erase(
@@ -80,6 +83,7 @@ def erase(
     options |= {"sampler": None, "guidance": 1.0, "jumps": None}
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
+    check_copying(method, options)
     check_common(settings, options)
     if method.jumps and not settings.budgeted and (options["steps"] or method.steps) <= catalogue.JUMPS[0]:
         raise click.UsageError(

@@ -10,11 +10,12 @@ import click
 
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Options, Source
-from restore.cli.filling import Inpaint, InpaintPlan
+from restore.cli.filling import Inpaint, InpaintPlan, check_copying
 from restore.cli.hole_masks import MaskFile, Reading
 from restore.cli.jobs import STDIO
 from restore.cli.mask_folders import MaskFolder
 from restore.cli.options import (
+    COPYING,
     GUIDANCE,
     INPUTS,
     JUMPS,
@@ -35,9 +36,11 @@ from restore.tasks import catalogue
 
 
 def _method_help() -> str:
-    named = ("alternating", "conditional", "repaint")
+    named = ("auto", "exemplar", "alternating", "conditional", "repaint")
     others = ", ".join(name for name in catalogue.names("inpaint") if name not in named)
     return (
+        "auto: alternating, but deep parts of a sample's hole by exemplar where that does better on a trial "
+        "beside them; exemplar: texture is copied from the picture itself, without the network; "
         "alternating: conditional, then splitting from there, then a sample's texture by conditional; "
         "conditional: the network is shown the picture and the mask; repaint: from pure noise, known pixels "
         f"put in at each step (thousands of network calls); {others}: by the prior alone, which is not shown "
@@ -82,6 +85,8 @@ def _method_help() -> str:
 @GUIDANCE
 @JUMPS[0]
 @JUMPS[1]
+@COPYING[0]
+@COPYING[1]
 @SEED
 @with_settings(SAVE_MASK, *RESTORING)
 def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
@@ -102,6 +107,7 @@ def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     length, repeats = options.pop("jump_length"), options.pop("jump_repeats")
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
+    check_copying(method, options)
     check_common(settings, options, ("jump-length", length), ("jump-repeats", repeats))
     options["jumps"] = None if settings.budgeted else _jumps(method, options["steps"], length, repeats)
     run_command(InpaintMasked(options, finder), inputs, settings)
@@ -116,7 +122,7 @@ class InpaintMasked(Inpaint):
 
     def aside(self, found: Sequence[Path]) -> set[Path]:
         aside = self.masks.aside(found)
-        self.reads = self.masks.reads
+        self.reads = (*self.masks.reads, *self.sources)
         return aside
 
     def plan(self, source: Source) -> InpaintPlan:
