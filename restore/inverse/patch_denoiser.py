@@ -14,8 +14,9 @@ from restore.inverse.patches import Patches, means_over, patches_of
 # Known pixels of a patch are known: they count as of this noise level at most, [0, 1] units.
 KNOWN_NOISE = 0.05
 LIKELY = 0.9  # quantile of the distances, at which a patch weighs exp(-1/2) in the mean of a pixel
-ROUNDS = 2  # of the search in each call
+ROUNDS = 1  # of the search in each call
 RIM_RADIUS = 1.0  # pixels over which the rim is smoothed, so that its grain is not drawn into the hole
+MOST_STEP = 0.1  # at the rim that is spread: more is another thing, not another light
 AT_ONCE = 2**24  # pairs of patches whose distances are held in memory
 
 
@@ -116,7 +117,8 @@ class PatchDenoiser:
             rim[self.patches.wanted + offset] = True
         on_rim = (rim & self.patches.known).view(1, 1, *self.patches.size).to(missed)
         step = missed.T.reshape(self.picture.shape) * on_rim
-        return push_pull(smoothed(step, RIM_RADIUS, on_rim) * on_rim, 1 - on_rim)
+        step = smoothed(step, RIM_RADIUS, on_rim).clamp(-MOST_STEP, MOST_STEP)
+        return push_pull(step * on_rim, 1 - on_rim)
 
     def pasted(self) -> Tensor:
         """The picture with what was found so far in its hole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -19,7 +20,9 @@ from restore.types import Progress, Rng
 SIDE = 9  # pixels a side of a patch
 COARSEST = 12.0  # pixels that a hole is deep at the size where it is filled first
 START, END, STEPS = 0.5, 0.02, 24  # the noise levels at that size
-CALLS = 4  # of the searching denoiser at each larger size
+# Calls of the searching denoiser at each larger size, by how many patches are searched for at most: of a
+# large hole the smaller sizes have decided what goes where.
+CALLS = ((50_000, 4), (200_000, 2), (math.inf, 1))
 COARSE_STRIDE = 150  # pixels a side of a picture above which every second row and column of patches is enough
 STRIDE = 2
 TEXTURE = 8.0  # weight of the texture features beside the colours
@@ -49,7 +52,7 @@ def exemplar_fill(
     hole : ``(1, 1, h, w)``, 1 where content is missing.
     rng : the random numbers, of the first noise and of the search.
     source : ``(1, 1, h, w)``, 1 where texture may be copied from; None is everywhere.
-    progress : called after every call of a denoiser.
+    progress : called after every step at the size that is filled first, and after every larger size.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def exemplar_fill(
     sizes = [(picture, hole, allowed)]
     while smaller := _half(*sizes[-1]):
         sizes.append(smaller)
-    report = _reporter(progress, STEPS + CALLS * (len(sizes) - 1))
+    report = _reporter(progress, STEPS + len(sizes) - 1)
     denoise = _first(*sizes.pop(), rng, report)
     x = denoise[1]
     previous = denoise[0]
@@ -137,9 +140,10 @@ def _refined(
     weights = FADING ** -depth_of(hole).to(picture).clamp_max(DEEPEST_COUNTS)
     denoise = searching_denoiser(picture, patches, weights, found, _seed_of(rng))
     x = denoise.pasted()
-    for _ in range(CALLS):
+    calls = next(calls for most, calls in CALLS if len(patches.wanted) <= most)
+    for _ in range(calls):
         x = denoise(x, 0.0)
-        report()
+    report()
     return denoise, x
 
 
