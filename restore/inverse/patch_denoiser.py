@@ -126,6 +126,7 @@ class PatchDenoiser:
         clean = _flat(self.picture)
         weights = clean.new_ones(len(self.patches.wanted))
         means = means_over(self.patches, clean, self.found.sources, weights)
+        means += _flat(self._membrane(clean - means))
         return torch.where(self.patches.known[:, None], clean, means).T.reshape(self.picture.shape)
 
 

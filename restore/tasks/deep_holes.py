@@ -115,7 +115,7 @@ def filled_by_patches(
 
 
 def box_around(part: Tensor, source: Tensor) -> tuple[slice, slice]:
-    """A part and its surroundings, as large again on each side and REACH at least; more where needed.
+    """A part and its surroundings, half as large again on each side and REACH at least; more where needed.
 
     Where it holds too few patches to copy from it is the whole picture.
     """
@@ -125,7 +125,7 @@ def box_around(part: Tensor, source: Tensor) -> tuple[slice, slice]:
     for along, length in ((where.any(1), h), (where.any(0), w)):
         places = along.nonzero()[:, 0]
         first, last = int(places[0]), int(places[-1]) + 1
-        reach = max(REACH, last - first)
+        reach = max(REACH, (last - first) // 2)
         slices.append(slice(max(0, first - reach), min(length, last + reach)))
     rows, columns = slices
     if not can_be_copied(1 - source[..., rows, columns]):

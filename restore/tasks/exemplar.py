@@ -19,10 +19,10 @@ from restore.types import Progress, Rng
 
 SIDE = 9  # pixels a side of a patch
 COARSEST = 12.0  # pixels that a hole is deep at the size where it is filled first
-START, END, STEPS = 0.5, 0.02, 24  # the noise levels at that size
+START, END, STEPS = 0.5, 0.02, 10  # the noise levels at that size
 # Calls of the searching denoiser at each larger size, by how many patches are searched for at most: of a
 # large hole the smaller sizes have decided what goes where.
-CALLS = ((50_000, 4), (200_000, 2), (math.inf, 1))
+CALLS = ((50_000, 4), (200_000, 2), (math.inf, 0))
 COARSE_STRIDE = 150  # pixels a side of a picture above which every second row and column of patches is enough
 STRIDE = 2
 TEXTURE = 8.0  # weight of the texture features beside the colours
@@ -96,9 +96,20 @@ def texture_of(image: Tensor, hole: Tensor) -> Tensor:
         length = image.shape[axis] - 1
         pair = known.narrow(axis, 1, length) * known.narrow(axis, 0, length)
         step = brightness.diff(dim=axis).abs() * pair
-        total, count = (avg_pool2d(pad(each, edges), side, 1, side // 2) for each in (step, pair))
-        features.append(total / count.clamp_min(1e-3))
+        total, count = (_sums(pad(each, edges), side) for each in (step, pair))
+        features.append(total / count.clamp_min(1))
     return torch.cat(features, 1) * known
+
+
+def _sums(planes: Tensor, side: int) -> Tensor:
+    """Sums over squares around every pixel of ``(b, 1, h, w)``, in a time that is the same for every side."""
+    import cv2
+
+    sums = []
+    for each in planes[:, 0].cpu().numpy():
+        found = cv2.boxFilter(each, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        sums.append(torch.from_numpy(found))
+    return torch.stack(sums)[:, None].to(planes)
 
 
 def _half(picture: Tensor, hole: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
@@ -137,10 +148,12 @@ def _refined(
     patches: Patches = patches_of(hole, SIDE, allowed, stride=stride)
     assert coarser.found is not None
     found = coarser.found.in_twice_the_size(patches)
+    calls = next(calls for most, calls in CALLS if len(patches.wanted) <= most)
+    if not calls:  # nothing is compared
+        picture = picture[:, :3]
     weights = FADING ** -depth_of(hole).to(picture).clamp_max(DEEPEST_COUNTS)
     denoise = searching_denoiser(picture, patches, weights, found, _seed_of(rng))
     x = denoise.pasted()
-    calls = next(calls for most, calls in CALLS if len(patches.wanted) <= most)
     for _ in range(calls):
         x = denoise(x, 0.0)
     report()
