@@ -67,10 +67,10 @@ def exemplar_fill(
     if not (hole > 0).any():
         return image.clone()
     known = 1 - hole
+    allowed = known if source is None else known * source
+    check_sources(patches_of(hole, SIDE, allowed))  # at half the size there may be some all the same
     clean = image.where(hole == 0, 0)  # not a product: what is hidden may not be a number
     picture = torch.cat([clean, TEXTURE * texture_of(clean, hole)], 1)
-    allowed = known if source is None else known * source
-    check_sources(patches_of(hole, SIDE, allowed))
     sizes = [(picture, hole, allowed)]
     while smaller := _half(*sizes[-1]):
         sizes.append(smaller)
