@@ -9,7 +9,7 @@ from torch import Tensor
 
 from restore.inverse.fill import push_pull, smoothed
 from restore.inverse.patch_match import Found, Search
-from restore.inverse.patches import Patches, means_over, patches_of
+from restore.inverse.patches import Patches, check_sources, means_over, patches_of
 
 # Known pixels of a patch are known: they count as of this noise level at most, [0, 1] units.
 KNOWN_NOISE = 0.05
@@ -65,17 +65,24 @@ class PatchDenoiser:
     found: Found | None = None
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        """Give what is expected of a state ``(b, c, h, w)``; known pixels are the picture's."""
+        """Give what is expected of a state ``(b, c, h, w)``; known pixels are the picture's.
+
+        Raises ValueError for several states where there is a search, which goes on where it stopped.
+        """
+        if self.search is not None and len(x) > 1:
+            raise ValueError(f"a denoiser that searches takes one state at a time, got {len(x)}")
         return torch.cat([self._expected(each[None], sigma) for each in x])
 
     def _expected(self, x: Tensor, sigma: float) -> Tensor:
+        if not len(self.patches.wanted):
+            return self.picture
         clean = _flat(self.picture)
         values = torch.where(self.patches.known[:, None], clean, _flat(x))
         if self.search is None:
             means = self._by_all(values, sigma)
         else:
             means = self._by_search(values)
-            means += _flat(self._membrane(clean - means))
+            means += _flat(self._membrane((clean - means).where(self.patches.known[:, None], 0)))
         result = torch.where(self.patches.known[:, None], clean, means)
         return result.T.reshape(self.picture.shape)
 
@@ -152,8 +159,7 @@ def patch_denoiser(
         Where there is no whole patch to take.
     """
     patches = patches_of(hole, side, source)
-    if not patches.sources.any():
-        raise ValueError(f"there is no whole patch of {side}x{side} pixels to copy from")
+    check_sources(patches)
     return PatchDenoiser(picture, patches)
 
 

@@ -83,7 +83,8 @@ class Search:
         self._number = torch.full((len(patches.known),), -1, device=weights.device)
         self._number[patches.wanted] = torch.arange(len(patches.wanted), device=weights.device)
         self._share = weights[patches.pixels(patches.wanted).flatten()].view(-1, patches.side**2).sum(1)
-        columns = patches.wanted[patches.wanted // patches.size[1] == patches.wanted[0] // patches.size[1]]
+        rows = patches.wanted // patches.size[1]
+        columns = patches.wanted[rows == rows[:1]]  # of the first row
         self._step = int(columns.diff().min()) if len(columns) > 1 else 1
 
     def distances(self, values: Tensor, sources: Tensor, of: Tensor) -> Tensor:

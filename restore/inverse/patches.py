@@ -62,7 +62,7 @@ def patches_of(hole: Tensor, side: int, source: Tensor | None = None, *, stride:
     hole : ``(1, 1, h, w)``, 1 where content is missing.
     side : pixels a side of a patch, odd.
     source : ``(1, 1, h, w)``, 1 where texture may be copied from; None is everywhere.
-    stride : the wanted patches are those of every so many rows and columns, and of the last ones; less than
+    stride : the wanted patches are those of every so many rows and columns, and of the last ones; at most
         the side, so that they hold every missing pixel.
 
     Returns
@@ -103,6 +103,12 @@ def patches_of(hole: Tensor, side: int, source: Tensor | None = None, *, stride:
         sources=(~touched(barred) & inside).flatten(),
         wanted=(touched(missing) & inside & _every(inside, reach, stride)).flatten().nonzero()[:, 0],
     )
+
+
+def check_sources(patches: Patches) -> None:
+    """Raise ValueError where there is no whole patch to take."""
+    if not patches.sources.any():
+        raise ValueError(f"there is no whole patch of {patches.side}x{patches.side} pixels to copy from")
 
 
 def _every(inside: Tensor, reach: int, stride: int) -> Tensor:

@@ -13,7 +13,7 @@ from restore.diffusion.samplers import ddim
 from restore.diffusion.sigmas import log_sigma
 from restore.inverse.fill import push_pull
 from restore.inverse.patch_denoiser import PatchDenoiser, patch_denoiser, searching_denoiser
-from restore.inverse.patches import FEWEST, Patches, patches_of
+from restore.inverse.patches import FEWEST, Patches, check_sources, patches_of
 from restore.tasks.holes import depth_of, halved
 from restore.types import Progress, Rng
 
@@ -67,9 +67,13 @@ def exemplar_fill(
     ----------
     .. [1] A. Newson et al. (2014). Video inpainting of complex scenes. doi:10.1137/140954933, section 3.4.
     """
+    if not (hole > 0).any():
+        return image.clone()
     known = 1 - hole
-    picture = torch.cat([image * known, TEXTURE * texture_of(image * known, hole)], 1)
     allowed = known if source is None else known * source
+    check_sources(patches_of(hole, SIDE, allowed))  # at half the size there may be some all the same
+    clean = image.where(hole == 0, 0)  # not a product: what is hidden may not be a number
+    picture = torch.cat([clean, TEXTURE * texture_of(clean, hole)], 1)
     sizes = [(picture, hole, allowed)]
     while smaller := _half(*sizes[-1]):
         sizes.append(smaller)
