@@ -1,8 +1,10 @@
 from restore.errors import RestoreError as RestoreError
 from restore.priors.checkpoint import load as load
+from restore.tasks.damage import damage_mask as damage_mask
 from restore.tasks.dejpeg import dejpeg as dejpeg
 from restore.tasks.denoise import denoise as denoise
 from restore.tasks.inpaint import inpaint as inpaint
+from restore.tasks.repair import repair as repair
 from restore.tasks.sample import sample as sample
 from restore.tasks.solve import colorize as colorize
 from restore.tasks.solve import deblur as deblur

@@ -35,8 +35,8 @@ class MaskFile:
         (h, w), white = source.picture.size, found.white
         hole = white if self.means == "fill" else ~white
         if found.soft.any():  # a soft edge belongs to the hole: what is drawn shows through there, too
-            hole = hole | (found.soft & _widened(hole, RIM))
-        hole = _widened(hole, self.grow)
+            hole = hole | (found.soft & widened(hole, RIM))
+        hole = widened(hole, self.grow)
         self._check(hole, found)
         notes = []
         if found.gray_fraction > MANY_GRAY:
@@ -76,7 +76,7 @@ class MaskFile:
             )
 
 
-def _widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+def widened(hole: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     if not pixels:
         return hole
     import torch
