@@ -16,9 +16,9 @@ Sensitivity = Literal["low", "normal", "high"]
 Kind = Literal["specks", "scratches"]
 Mask = NDArray[np.bool_]
 
-# Where the network is at least so sure there is damage; its parts reach as far as half of that.
-THRESHOLDS: dict[str, float] = {"low": 0.9, "normal": 0.7, "high": 0.4}
-FAINT = 0.5
+# Where the network is at least so sure there is damage; its parts reach as far as three quarters of that.
+THRESHOLDS: dict[str, float] = {"low": 0.97, "normal": 0.9, "high": 0.7}
+FAINT = 0.75
 LEAST = 3  # pixels; what is smaller is not filled
 HALVED = 1024  # pixels along the shorter side from which on damage is also looked for at half the size
 SIZES = 3  # at most: as it is, half, a quarter
@@ -56,7 +56,7 @@ def damage_mask(
     """Find thin scratches, hairs, dust and fold lines.
 
     A small network looks at every pixel and its surroundings, in large pictures at half and a quarter of the
-    size, too. It was trained on simulated damage alone. What it is sure of is damage, with what it is half
+    size, too. It was trained on simulated damage alone. What it is sure of is damage, with what it is nearly
     as sure of around. With an infrared channel that alone is used: film is clear there, dust and scratches
     are not (`restore.tasks.infrared`).
 
@@ -141,11 +141,11 @@ def _likely(picture: Floats) -> Floats:
 
 
 def joined(likely: Floats, sure: float) -> Mask:
-    """Take pixels that are surely damage, and those half as sure that hang together with them.
+    """Take pixels that are surely damage, and those nearly as sure that hang together with them.
 
     Examples
     --------
-    >>> likely = np.array([[0.6, 0.9, 0.6, 0.1, 0.6]], np.float32)
+    >>> likely = np.array([[0.7, 0.9, 0.7, 0.1, 0.7]], np.float32)
     >>> joined(likely, 0.8).tolist()
     [[True, True, True, False, False]]
     """
