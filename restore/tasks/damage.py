@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 from restore.images.canvas import Picture, canvas
 from restore.images.value_range import whole_range
 from restore.tasks.damage_head import Floats, head, probabilities
+from restore.tasks.damage_parts import chosen
 
 Sensitivity = Literal["low", "normal", "high"]
 Kind = Literal["specks", "scratches"]
 Mask = NDArray[np.bool_]
 
-# Where the network is at least so sure there is damage; its parts reach as far as three quarters of that.
-THRESHOLDS: dict[str, float] = {"low": 0.97, "normal": 0.9, "high": 0.7}
-FAINT = 0.75
-LEAST = 3  # pixels; what is smaller is not filled
+# At least such a share of what is taken for damage should be damage.
+THRESHOLDS: dict[str, float] = {"low": 0.7, "normal": 0.3, "high": 0.1}
 HALVED = 1024  # pixels along the shorter side from which on damage is also looked for at half the size
 SIZES = 3  # at most: as it is, half, a quarter
 LONG = 4.0  # times longer than wide: a scratch, else a speck
@@ -56,9 +55,9 @@ def damage_mask(
     """Find thin scratches, hairs, dust and fold lines.
 
     A small network looks at every pixel and its surroundings, in large pictures at half and a quarter of the
-    size, too. It was trained on simulated damage alone. What it is sure of is damage, with what it is nearly
-    as sure of around. With an infrared channel that alone is used: film is clear there, dust and scratches
-    are not (`restore.tasks.infrared`).
+    size, too, and a second one at what hangs together: how long it is, how straight, how alone. Both were
+    trained on simulated damage alone. With an infrared channel that alone is used: film is clear there, dust
+    and scratches are not (`restore.tasks.infrared`).
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ def damage_mask(
     used = whole_range(given.batch[0], visible, bits=given.bits)
     picture = used.unit(given.batch[0]).clamp(0, 1).permute(1, 2, 0).contiguous().numpy()
     if infrared is None:
-        found = joined(_likely(picture), sure)
+        found = _found(picture, sure)
     else:
         from restore.tasks.infrared import infrared_mask
 
@@ -122,42 +121,20 @@ def sureness(sensitivity: str | float) -> float:
     raise ValueError(f"sensitivity is low, normal, high or a number above 0 and below 1, got {sensitivity!r}")
 
 
-def _likely(picture: Floats) -> Floats:
-    """How likely every pixel is damage, of one size or of several; (h, w)."""
+def _found(picture: Floats, sure: float) -> Mask:
+    """Look at the picture as it is, and at half and a quarter of the size; (h, w)."""
     import cv2
 
     h, w = picture.shape[:2]
     smaller: Any = picture
-    found = probabilities(picture, head())
+    found = chosen(picture, probabilities(picture, head()), sure)
     for _ in range(SIZES - 1):
         if min(smaller.shape[:2]) < HALVED:
             break
-        smaller = cv2.resize(
-            smaller, (smaller.shape[1] // 2, smaller.shape[0] // 2), interpolation=cv2.INTER_AREA
-        )
-        coarse = probabilities(smaller, head())
-        np.maximum(found, cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR), out=found)
-    return found
-
-
-def joined(likely: Floats, sure: float) -> Mask:
-    """Take pixels that are surely damage, and those nearly as sure that hang together with them.
-
-    Examples
-    --------
-    >>> likely = np.array([[0.7, 0.9, 0.7, 0.1, 0.7]], np.float32)
-    >>> joined(likely, 0.8).tolist()
-    [[True, True, True, False, False]]
-    """
-    import cv2
-
-    parts = (likely >= FAINT * sure).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(parts, connectivity=8)
-    kept = np.zeros(count, bool)
-    kept[np.unique(labels[likely >= sure])] = True
-    kept &= stats[:, cv2.CC_STAT_AREA] >= LEAST
-    kept[0] = False
-    found: Mask = kept[labels]
+        size = smaller.shape[1] // 2, smaller.shape[0] // 2
+        smaller = cv2.resize(smaller, size, interpolation=cv2.INTER_AREA)
+        coarse = chosen(smaller, probabilities(smaller, head()), sure).astype(np.uint8)
+        found |= cv2.resize(coarse, (w, h), interpolation=cv2.INTER_NEAREST) > 0
     return found
 
 

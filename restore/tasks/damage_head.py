@@ -25,8 +25,9 @@ WHITE = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue in
 TOP_HATS = (5, 13)  # pixels; what is narrower stands out
 CHANNELS = 3 + 2 * len(TOP_HATS)
 GRID = 8  # the network halves three times
-MARGIN = 64  # pixels beside a band that its answers depend on
-BAND = 2**21  # pixels that are computed at once
+DILATIONS = (1, 2, 4, 8)  # at an eighth of the size
+MARGIN = 176  # pixels beside a band that its answers depend on
+BAND = 2**22  # pixels that are computed at once
 
 
 def features(picture: Floats) -> Floats:
@@ -55,18 +56,33 @@ def _layer(into: int, out: int, *, stride: int = 1, dilation: int = 1, trained: 
     return nn.Sequential(conv, nn.BatchNorm2d(out), nn.ReLU()) if trained else nn.Sequential(conv, nn.ReLU())
 
 
+class _Wider(nn.Module):
+    """Adds to what it is given what lies at a distance of so many cells."""
+
+    def __init__(self, width: int, dilation: int, *, trained: bool):
+        super().__init__()
+        self.layer = _layer(width, width, dilation=dilation, trained=trained)
+
+    def forward(self, given: Tensor) -> Tensor:
+        found: Tensor = given + self.layer(given)
+        return found
+
+
 class DamageHead(nn.Module):
-    """The network: three sizes down and up again. trained: with the normalisation that training needs."""
+    """The network: three sizes down and up again. trained: with the normalisation that training needs.
+
+    A line is known by its length: at an eighth of the size dilated convolutions look far along it.
+    """
 
     def __init__(self, *, trained: bool = False):
         super().__init__()
-        half, quarter, eighth = 24, 40, 48
+        half, quarter, eighth = 24, 40, 56
         self.a1 = _layer(4 * CHANNELS, half, trained=trained)
         self.a2 = _layer(half, half, trained=trained)
         self.b1 = _layer(half, quarter, stride=2, trained=trained)
         self.b2 = _layer(quarter, quarter, trained=trained)
         self.c1 = _layer(quarter, eighth, stride=2, trained=trained)
-        self.c2 = _layer(eighth, eighth, dilation=2, trained=trained)
+        self.c2 = nn.Sequential(*(_Wider(eighth, far, trained=trained) for far in DILATIONS))
         self.u1 = nn.Conv2d(eighth, quarter, 1)
         self.b3 = _layer(quarter, quarter, trained=trained)
         self.u2 = nn.Conv2d(quarter, half, 1)
@@ -100,11 +116,23 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @cache
+def _stored() -> dict[str, Tensor]:
+    _, tensors = read_tensors(Path(__file__).parents[1] / "weights" / "damage.safetensors")
+    return {name: value.float() for name, value in tensors.items()}
+
+
+def parameters(prefix: str) -> dict[str, Floats]:
+    """Give the weights in the package whose names start so, under the rest of their names."""
+    named = _stored().items()
+    return {name.removeprefix(prefix): value.numpy() for name, value in named if name.startswith(prefix)}
+
+
+@cache
 def head() -> DamageHead:
     """The network with the weights in the package."""
     network = DamageHead()
-    _, tensors = read_tensors(Path(__file__).parents[1] / "weights" / "damage.safetensors")
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    own = network.state_dict()
+    network.load_state_dict({name: value for name, value in _stored().items() if name in own})
     return network.eval().to(memory_format=torch.channels_last)
 
 

@@ -33,7 +33,7 @@ ROUND = 1  # pixels around dust that it shades
 FLOOR = 1 / 1024  # below this there is no light to speak of
 
 
-def infrared_mask(infrared: Any, picture: Floats, *, sure: float = 0.9) -> Mask:
+def infrared_mask(infrared: Any, picture: Floats, *, sure: float = 0.3) -> Mask:
     """Find what is dark in infrared and not in the picture.
 
     Light is compared as logarithms. What the dyes let through of the picture is fitted to its red channel
@@ -83,7 +83,7 @@ def infrared_mask(infrared: Any, picture: Floats, *, sure: float = 0.9) -> Mask:
     dark -= _leak(dark, picture)
     dark -= _background(dark)
     noise = 1.4826 * float(np.median(np.abs(dark[::3, ::3])))
-    scale = sure / 0.9
+    scale = 0.85 + sure / 2
     strong, weak = (max(d, n * noise) * scale for d, n in zip(DARKER, DEVIATIONS, strict=True))
     found = _grown_from(dark < -strong, dark < -weak)
     if found.mean() > MOST:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 import restore
 from restore.errors import MaskError
-from restore.tasks import damage, damage_head
-from restore.tasks.damage import damage_mask, joined, tally
+from restore.tasks import damage, damage_head, damage_parts
+from restore.tasks.damage import damage_mask, tally
 from restore.tasks.damage_head import DamageHead, folded, probabilities
 from restore.tasks.infrared import infrared_mask
 from restore.testing import tiny_prior
@@ -70,18 +72,52 @@ def test_a_sensitivity_out_of_range(sensitivity: object) -> None:
 
 
 def test_more_is_found_where_more_is_wanted() -> None:
-    likely = np.linspace(0, 1, 50, dtype=np.float32)[None].repeat(3, 0)
-    counts = [joined(likely, damage.sureness(each)).sum() for each in ("low", "normal", "high", 0.9)]
-    assert counts == sorted(counts) and counts[0] < counts[-1]
+    rng = np.random.default_rng(0)
+    picture = ramp()
+    for contrast in range(12):
+        picture[8 * contrast : 8 * contrast + 2, 10:80] += np.uint8(4 * contrast)
+    noisy = (picture + rng.normal(0, 4, picture.shape)).clip(0, 255).astype(np.uint8)
+    masks = [damage_mask(noisy, sensitivity=each) for each in ("low", "normal", "high", 0.9)]
+    for less, more in pairwise(masks):
+        assert not (less & ~more).any()
+    assert masks[0].sum() < masks[-1].sum()
 
 
-def test_small_parts_and_unsure_ones_are_left() -> None:
-    likely = np.zeros((9, 9), np.float32)
-    likely[1, 1:3] = 0.99  # two pixels
-    likely[5:8, 5:8] = 0.65  # nothing sure among them
-    assert not joined(likely, 0.7).any()
-    likely[6, 6] = 0.7
-    assert joined(likely, 0.7).sum() == 9
+def layers(weight: np.ndarray, bias: float) -> dict[str, np.ndarray]:
+    """A network that judges parts by a weighted sum of facts, where that is above zero."""
+    network = {"mean": np.zeros(damage_parts.FACTS), "spread": np.full(damage_parts.FACTS, 2.0)}
+    for number, factor in enumerate((weight[None], np.eye(1), 9 * np.eye(1))):
+        network |= {f"{number}.weight": factor, f"{number}.bias": np.zeros(1)}
+    return network | {"2.bias": np.array([bias])}
+
+
+def test_the_facts_about_a_line_and_a_dot() -> None:
+    picture = np.full((60, 80, 3), 0.25, np.float32)
+    likely = np.zeros((60, 80), np.float32)
+    line, dot = (slice(20, 21), slice(10, 70)), (slice(40, 43), slice(40, 43))
+    for place, answer in ((line, 0.5), (dot, 0.9)):
+        picture[place], likely[place] = 0.75, answer
+    levels = list(damage_parts.parts(picture, likely))
+    assert [len(facts) for facts, _ in levels] == [2, 2, 1, 1, 1, 1, 0]
+    facts, labels = levels[0]
+    assert facts.shape == (2, damage_parts.FACTS) and np.isfinite(facts).all()
+    assert set(np.unique(labels[line])) == {1} and set(np.unique(labels[dot])) == {2}
+    np.testing.assert_allclose(np.exp(facts[:, 3]), [60, 9])  # area
+    np.testing.assert_allclose(np.exp(facts[:, 4]), [60, 0.9 * np.hypot(3, 3)])  # length
+    np.testing.assert_allclose(np.exp(facts[:, 6]), [1 / 60, 3 / (0.9 * np.hypot(3, 3))])  # straightness
+    np.testing.assert_allclose(facts[:, 1], np.log([1, 9]), atol=1e-6)  # the network's answer
+    np.testing.assert_allclose(facts[:, 10], [0.5 / 0.51] * 2, rtol=1e-6)  # bright, not dark
+
+
+def test_long_parts_are_chosen_by_a_network_that_wants_length() -> None:
+    picture = np.full((60, 80, 3), 0.25, np.float32)
+    likely = np.zeros((60, 80), np.float32)
+    likely[20, 10:70], likely[40:43, 40:43] = 0.5, 0.9
+    wanted = np.zeros(damage_parts.FACTS)
+    wanted[4] = 2.0  # the logarithm of the length
+    found = damage_parts.chosen(picture, likely, 0.5, layers(wanted, -9 * np.log(30)))
+    assert np.array_equal(found, likely == np.float32(0.5))
+    assert not damage_parts.chosen(picture, likely, 0.5, layers(wanted, -9 * np.log(90))).any()
 
 
 def test_bands_give_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
