@@ -7,10 +7,10 @@ Importing the package is cheap. A name's module, torch included, is imported whe
 Examples
 --------
 >>> import restore
->>> restore.__all__[:6]
-['RestoreError', 'colorize', 'deblur', 'dejpeg', 'denoise', 'erase']
->>> restore.__all__[6:]
-['erase_mask', 'inpaint', 'load', 'sample', 'solve', 'upscale', 'vary']
+>>> restore.__all__[:7]
+['RestoreError', 'colorize', 'damage_mask', 'deblur', 'dejpeg', 'denoise', 'erase']
+>>> restore.__all__[7:]
+['erase_mask', 'inpaint', 'load', 'repair', 'sample', 'solve', 'upscale', 'vary']
 """
 
 from __future__ import annotations

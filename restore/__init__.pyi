@@ -1,10 +1,12 @@
 from restore.errors import RestoreError as RestoreError
 from restore.priors.checkpoint import load as load
+from restore.tasks.damage import damage_mask as damage_mask
 from restore.tasks.dejpeg import dejpeg as dejpeg
 from restore.tasks.denoise import denoise as denoise
 from restore.tasks.erase import erase as erase
 from restore.tasks.erase import erase_mask as erase_mask
 from restore.tasks.inpaint import inpaint as inpaint
+from restore.tasks.repair import repair as repair
 from restore.tasks.sample import sample as sample
 from restore.tasks.solve import colorize as colorize
 from restore.tasks.solve import deblur as deblur

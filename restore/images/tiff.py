@@ -31,6 +31,15 @@ FEW_LINES = 0.02
 
 _GARBLED = re.compile(r"\w*Decode\w*: ")
 
+SCANNERS = (b"vuescan", b"silverfast", b"nikon scan", b"nikonscan", b"epson scan", b"plustek", b"reflecta")
+"""Programs and makers whose fourth channel is infrared, in lower case."""
+
+FEW_PIXELS = 4096
+"""Of fewer nothing can be told."""
+
+FEW_ENDS = 0.001
+"""Of the values of a channel at either end of the range; alpha has more."""
+
 CLASSIC = 2**32 - 2**16
 """Bytes of a file whose places fit into 32 bits, with some to spare; longer ones are BigTIFF."""
 
@@ -111,7 +120,7 @@ def _tiff_channels(plain: tifffile.TiffPage, own: Directory, name: str, *, damag
         channels, notes = _tiff_by_pillow(own, name, damaged=damaged)
         return channels, (2,) if channels.shape[2] in (2, 4) else (), notes
     channels, notes = _decoded(plain, own, name, damaged=damaged)
-    meanings = _meanings(plain, own)
+    meanings = _meanings(plain, own, channels)
     if depth in ("float16", "float64"):
         notes += (f"{depth} is read as float32",)
         channels = channels.astype(np.float32)
@@ -148,15 +157,31 @@ def _decoded(
     return channels, notes
 
 
-def _meanings(plain: tifffile.TiffPage, own: Directory) -> tuple[int, ...]:
+def _meanings(plain: tifffile.TiffPage, own: Directory, channels: NDArray[Any]) -> tuple[int, ...]:
     """What is said of each channel after the colours: 1 and 2 are alpha, 0 or nothing is not.
 
-    RGB and one channel of which nothing is said is RGBA, as OpenCV writes it.
+    RGB and one channel of which nothing is said is RGBA, as OpenCV writes it, unless it is a scanner's.
     """
     colours = 3 if plain.photometric == 2 and plain.samplesperpixel > 2 else 1
     further = plain.samplesperpixel - colours
-    said = own.numbers(EXTRA_SAMPLES) or ((2,) if (colours, further) == (3, 1) else ())
+    said = own.numbers(EXTRA_SAMPLES)
+    if not said and (colours, further) == (3, 1) and not _is_infrared(channels[..., 3], own):
+        said = (2,)
     return (*said, *[0] * further)[:further]
+
+
+def _is_infrared(channel: NDArray[Any], own: Directory) -> bool:
+    """Whether a fourth channel of which nothing is said is a scanner's infrared, and not alpha.
+
+    Programs for scanners name themselves. Else it shows in the numbers: most of what is drawn or cut out is
+    wholly opaque or wholly clear, of what a sensor has measured hardly anything.
+    """
+    told = (own.body(305) + own.body(271)).lower()
+    if any(name in told for name in SCANNERS):
+        return True
+    top = TOP.get(channel.dtype.name, 1.0)
+    ends = float(((channel <= 0) | (channel >= top)).mean())
+    return bool(channel.size >= FEW_PIXELS and ends < FEW_ENDS)
 
 
 def _is_tifffiles(plain: tifffile.TiffPage) -> bool:

@@ -1,0 +1,105 @@
+"""Repair a picture: find scratches, hairs, dust and folds, and fill them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from restore.images.canvas import Picture, canvas
+from restore.priors.protocol import Prior
+from restore.tasks.damage import Kind, Sensitivity, damage_mask
+from restore.tasks.inpaint import inpaint
+from restore.types import Estimate, Progress
+
+GROW = 1  # pixels: what is found leaves the faintest rim of a scratch
+
+
+def repair(
+    image: Picture,
+    *,
+    sensitivity: Sensitivity | float = "normal",
+    only: Kind | None = None,
+    infrared: Any = None,
+    grow: int = GROW,
+    estimate: Estimate = "sample",
+    method: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    prior: Prior | None = None,
+    progress: Progress | None = None,
+) -> Picture:
+    """Find thin scratches, hairs, dust and fold lines, and fill them.
+
+    Everything else stays as it is, bit for bit. What is found can be looked at first: `damage_mask` gives
+    it, and `inpaint` fills it.
+
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
+        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    sensitivity : {'low', 'normal', 'high'} or float
+        How much is taken for damage; see `damage_mask`.
+    only : {'specks', 'scratches'}, optional
+        Leave what is long, or what is not.
+    infrared : array, optional
+        ``(h, w)``, the infrared channel of a scan of film, which is then used alone; for one picture.
+    grow : int
+        Pixels by which what is found is widened; 1 unless given.
+    estimate : {'mean', 'sample'}
+        As `inpaint` takes it. The default, ``sample``, has the grain of its surroundings.
+    method : str, optional
+        A method of `inpaint`.
+    steps : int, optional
+        Steps of the method.
+    seed : int
+        The seed of the random numbers, 0 to 2^63 - 1.
+    prior : Prior, optional
+        The network, as `restore.load` gives it; None loads the weights in the package.
+    progress : callable, optional
+        ``progress(done, total)`` is called after every network call.
+
+    Returns
+    -------
+    array, tensor or PIL image
+        The same kind as ``image``, of its size and depth. Without damage a copy.
+
+    Raises
+    ------
+    ValueError
+        For options out of range, and an infrared channel of another size or with several pictures.
+    MaskError
+        For an infrared channel without contrast, or that holds the picture itself.
+
+    References
+    ----------
+    .. [1] Z. Wan et al. (2020). Bringing old photos back to life. arXiv:2004.09484, section 3.2, which finds
+       scratches by a network trained on simulated and marked ones.
+
+    Examples
+    --------
+    >>> from restore import repair
+    >>> from restore.testing import tiny_prior
+    >>> image = np.full((64, 64, 3), 90, np.uint8)
+    >>> image[8:56, 30:32] = 250
+    >>> repaired = repair(image, steps=2, prior=tiny_prior())
+    >>> bool((repaired[20:44, 30:32] != 250).all()), bool((repaired[:, :20] == 90).all())
+    (True, True)
+    """
+    given = canvas(image)
+    if infrared is not None and len(given.batch) > 1:
+        raise ValueError(f"infrared is of one picture, got {len(given.batch)} pictures; call it for each")
+    options: dict[str, Any] = {"sensitivity": sensitivity, "only": only, "infrared": infrared}
+    if isinstance(image, torch.Tensor) and image.ndim == 4:
+        masks = [damage_mask(one, **options) for one in image]
+    else:
+        masks = [damage_mask(image, **options)]
+    holes = np.stack(masks)[:, None]
+    if not holes.any():
+        return given.unchanged()
+    return inpaint(
+        image, torch.from_numpy(holes.astype(np.float32)), grow=grow, estimate=estimate, method=method,
+        steps=steps, seed=seed, prior=prior, progress=progress,
+    )  # fmt: skip
