@@ -32,7 +32,7 @@ class Selection:
     >>> Selection(methods=["splitting"], sweep={"steps": (1, 2, 4)}).check("inpaint")
     >>> Selection(methods=["blind"]).check("inpaint")
     Traceback (most recent call last):
-    restore.errors.ConfigError: inpaint has no method blind; it has alternating, conditional, ...
+    restore.errors.ConfigError: inpaint has no method blind; it has auto, alternating, ...
     """
 
     estimates: Sequence[str] = ()

@@ -82,7 +82,7 @@ class PatchDenoiser:
             means = self._by_all(values, sigma)
         else:
             means = self._by_search(values)
-            means += _flat(self._membrane((clean - means).where(self.patches.known[:, None], 0)))
+            means += self._membrane(clean - means)
         result = torch.where(self.patches.known[:, None], clean, means)
         return result.T.reshape(self.picture.shape)
 
@@ -123,9 +123,10 @@ class PatchDenoiser:
         for offset in self.patches.offsets.tolist():
             rim[self.patches.wanted + offset] = True
         on_rim = (rim & self.patches.known).view(1, 1, *self.patches.size).to(missed)
-        step = missed.T.reshape(self.picture.shape) * on_rim
+        missed = missed.where(self.patches.known[:, None], 0)  # what is hidden may be NaN
+        step = missed.T.reshape(1, -1, *self.patches.size) * on_rim
         step = smoothed(step, RIM_RADIUS, on_rim).clamp(-MOST_STEP, MOST_STEP)
-        return push_pull(step * on_rim, 1 - on_rim)
+        return _flat(push_pull(step * on_rim, 1 - on_rim))
 
     def pasted(self) -> Tensor:
         """The picture with what was found so far in its hole."""
@@ -133,7 +134,7 @@ class PatchDenoiser:
         clean = _flat(self.picture)
         weights = clean.new_ones(len(self.patches.wanted))
         means = means_over(self.patches, clean, self.found.sources, weights)
-        means += _flat(self._membrane(clean - means))
+        means += self._membrane(clean - means)
         return torch.where(self.patches.known[:, None], clean, means).T.reshape(self.picture.shape)
 
 

@@ -174,7 +174,8 @@ def inpaint(
         result = fill_by_network(batch, hole, missing, plan, drawing, progress)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     result = gray_as(result, picture.batch, missing == 0)
-    return picture.paste(_feathered(result, picture.batch, inner, feather), hole)
+    feathered = _feathered(result, picture.batch, inner, feather)
+    return picture.paste(feathered, hole)
 
 
 def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:

@@ -336,8 +336,9 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         ([*INPAINT, "--steps", "1001"], "'--steps': 1001 is not in the range 1<=x<=1000."),
         (
             [*INPAINT, "--method", "magic"],
-            "'--method': 'magic' is not one of 'alternating', 'conditional', 'repaint', "
-            "'splitting-ddnm', 'splitting', 'ddnm', 'ddnm-plus', 'diffpir', 'pigdm', 'dps', 'ddrm'.",
+            "'--method': 'magic' is not one of 'auto', 'alternating', 'conditional', 'repaint', "
+            "'exemplar', 'splitting-ddnm', 'splitting', 'ddnm', 'ddnm-plus', 'diffpir', 'pigdm', 'dps', "
+            "'ddrm'.",
         ),
         ([*INPAINT, "--estimate", "both"], "'--estimate': 'both' is not one of 'sample', 'mean'."),
         (
@@ -364,17 +365,17 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         (
             [*INPAINT, "--method", "splitting"],
             "--method splitting cannot give --estimate sample; pass another estimate, or --method "
-            "alternating or conditional or repaint or splitting-ddnm or ddnm or ddnm-plus or diffpir or "
-            "pigdm or dps or ddrm",
+            "auto or alternating or conditional or repaint or exemplar or splitting-ddnm or ddnm or "
+            "ddnm-plus or diffpir or pigdm or dps or ddrm",
         ),
         (
             [*INPAINT, "--method", "repaint", "--estimate", "mean"],
-            "--method repaint cannot give --estimate mean; pass another estimate, or --method alternating or "
-            "conditional or splitting",
+            "--method repaint cannot give --estimate mean; pass another estimate, or --method auto or "
+            "alternating or conditional or exemplar or splitting",
         ),
         (
             [*INPAINT, "--jump-length", "3"],
-            "--jump-length and --jump-repeats need --method repaint, got alternating",
+            "--jump-length and --jump-repeats need --method repaint, got auto",
         ),
         (
             [*INPAINT, "--method", "repaint", "--steps", "10"],

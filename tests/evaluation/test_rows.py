@@ -49,8 +49,8 @@ def test_sigma_is_told_or_estimated(backbone: Backbone) -> None:
 def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
     rows = own_rows(Holes("box"), backbone, Selection(sweep={"steps": (2, 4)}))
     assert [(row.name, row.sweep["steps"]) for row in rows] == [
-        ("restore mean, alternating", 2), ("restore sample, alternating", 2),
-        ("restore mean, alternating", 4), ("restore sample, alternating", 4),
+        ("restore mean, auto", 2), ("restore sample, auto", 2),
+        ("restore mean, auto", 4), ("restore sample, auto", 4),
     ]  # fmt: skip
     rows = own_rows(
         Gaussian(25), backbone, Selection(sweep={"steps": (2, 4), "estimate": ("mean", "sample")})
@@ -62,7 +62,7 @@ def test_a_sweep_varies_only_what_has_an_effect(backbone: Backbone) -> None:
     ]
     for selection, message in (
         (Selection(methods=["ddnm"], estimates=["mean"]), "--method ddnm cannot give --estimate mean"),
-        (Selection(sweep={"method": ["ddnm", "blind"]}), "inpaint has no method blind; it has alternating"),
+        (Selection(sweep={"method": ["ddnm", "blind"]}), "inpaint has no method blind; it has auto"),
         (
             Selection(methods=["conditional"], estimates=["mean"], options={"steps": 5}),
             "--steps has no effect",

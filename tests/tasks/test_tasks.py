@@ -108,12 +108,12 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     "inpaint estimate": (lambda: inpaint(IMAGE, MASK, estimate="x"), "is 'mean' or 'sample', got 'x'"),
     "inpaint method": (
         lambda: inpaint(IMAGE, MASK, method="x"),
-        "method for estimate 'sample' is one of alternating, conditional, repaint, splitting-ddnm, ddnm, "
-        "ddnm-plus, diffpir, pigdm, dps, ddrm, got 'x'",
+        "method for estimate 'sample' is one of auto, alternating, conditional, repaint, exemplar, "
+        "splitting-ddnm, ddnm, ddnm-plus, diffpir, pigdm, dps, ddrm, got 'x'",
     ),
     "method of the other estimate": (
         lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
-        "method for estimate 'mean' is one of alternating, conditional, splitting, got 'repaint'",
+        "method for estimate 'mean' is one of auto, alternating, conditional, exemplar, splitting, got 'repaint'",
     ),
     "inpaint steps": (lambda: inpaint(IMAGE, MASK, steps=0), "steps must be at least 1, got 0"),
     "inpaint mean steps": (
@@ -122,7 +122,7 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "jumps of another method": (
         lambda: inpaint(IMAGE, MASK, jumps=Jumps()),
-        "jumps belong to method 'repaint', got method 'alternating'",
+        "jumps belong to method 'repaint', got method 'auto'",
     ),
     "long jumps": (
         lambda: inpaint(IMAGE, MASK, method="repaint", steps=10),
