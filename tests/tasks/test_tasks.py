@@ -113,7 +113,8 @@ WRONG_OPTIONS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "method of the other estimate": (
         lambda: inpaint(IMAGE, MASK, method="repaint", estimate="mean"),
-        "method for estimate 'mean' is one of auto, alternating, conditional, exemplar, splitting, got 'repaint'",
+        "method for estimate 'mean' is one of auto, alternating, conditional, exemplar, splitting, got "
+        "'repaint'",
     ),
     "inpaint steps": (lambda: inpaint(IMAGE, MASK, steps=0), "steps must be at least 1, got 0"),
     "inpaint mean steps": (
