@@ -9,6 +9,7 @@ The photographs are those inside the scikit-image package: astronaut (NASA, publ
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -39,6 +40,30 @@ def scratch_mask(height: int, width: int) -> np.ndarray:
         cv2.line(mask, (x, 0), (x + drift, height), 255, 1)
     cv2.putText(mask, "proof - do not copy", (12, height - 24), cv2.FONT_HERSHEY_SIMPLEX, 1.1, 255, 2)
     return np.where(mask > 0, np.uint8(255), np.uint8(0))  # some versions of OpenCV draw soft edges
+
+
+def spoon_mask(height: int, width: int) -> np.ndarray:
+    """The spoon beside the cup of coffee, as somebody paints it over; 255 where to fill."""
+    mask = np.zeros((height, width), np.uint8)
+    handle = np.array([[354, 44], [346, 120], [327, 205]], np.int32)
+    cv2.polylines(mask, [handle], False, 255, 24)
+    cv2.ellipse(mask, (305, 262), (48, 56), 20, 0, 360, 255, -1)
+    cv2.ellipse(mask, (285, 228), (32, 16), -15, 0, 360, 255, -1)
+    return np.where(mask > 0, np.uint8(255), np.uint8(0))
+
+
+def tear_mask(height: int, width: int) -> np.ndarray:
+    """A tear from side to side and a corner that is gone; 255 where to fill."""
+    rng = np.random.default_rng(5)
+    x = np.linspace(0, width, 60)
+    y = height * np.linspace(0.35, 0.6, 60) + np.cumsum(rng.normal(0, 3, 60))
+    path = np.stack([x, y], 1).astype(np.int32)
+    mask = np.zeros((height, width), np.uint8)
+    for start, end in pairwise(path.tolist()):
+        cv2.line(mask, start, end, 255, int(6 + abs(rng.normal(0, 4))))
+    corner = [[0, 0], [-90, 0], [-70, -30], [-40, -45], [-25, -80], [0, -95]]
+    cv2.fillPoly(mask, [np.array(corner, np.int32) + np.array([width, height], np.int32)], 255)
+    return np.where(mask > 0, np.uint8(255), np.uint8(0))
 
 
 def side_by_side(*pictures: np.ndarray) -> Image.Image:
@@ -101,6 +126,16 @@ def main() -> None:
     save("scratched-mask.png", mask)
     filled = restore.inpaint(scratched, mask)
     side_by_side(scratched, filled, clean).save(HERE / "inpaint.jpg", quality=92)
+
+    clean = skimage.data.coffee()[20:380, 60:580]
+    mask = spoon_mask(*clean.shape[:2])
+    painted = np.where(mask[..., None] > 0, 255 - (255 - clean) // 2, clean)
+    side_by_side(painted, restore.inpaint(clean, mask), clean).save(HERE / "erase.jpg", quality=92)
+
+    clean = skimage.data.chelsea()[:, 60:420]
+    mask = tear_mask(*clean.shape[:2])
+    torn = np.where(mask[..., None] > 0, np.uint8(250), clean)
+    side_by_side(torn, restore.inpaint(torn, mask), clean).save(HERE / "torn.jpg", quality=92)
 
     clean = skimage.data.coffee()[20:380, 100:580]
     small = np.asarray(Image.fromarray(clean).resize((160, 120), Image.Resampling.BICUBIC))

@@ -183,10 +183,11 @@ def _moved(part: Tensor, down: int, right: int) -> Tensor:
     """A plane shifted by so many pixels; what leaves it is lost."""
     h, w = part.shape[-2:]
     moved = torch.zeros_like(part)
+    if abs(down) >= h or abs(right) >= w:
+        return moved
     to = (..., slice(max(0, down), h + min(0, down)), slice(max(0, right), w + min(0, right)))
     from_ = (..., slice(max(0, -down), h + min(0, -down)), slice(max(0, -right), w + min(0, -right)))
-    if moved[to].numel():
-        moved[to] = part[from_]
+    moved[to] = part[from_]
     return moved
 
 

@@ -65,6 +65,10 @@ def test_a_trial_lies_beside_the_hole_on_what_is_known() -> None:
     assert float(moved.sum()) == float(DEEP.sum())
     assert float((moved * missing).sum()) == 0
     assert shifted_off(DEEP, 1 - plane(128, 160, (0, 10, 0, 10))) is None  # nothing is known
+    tall = plane(64, 200, (2, 60, 80, 110))  # shifted by its height it is outside
+    moved = shifted_off(tall, tall)
+    assert moved is not None
+    assert float(moved.sum()) == float(tall.sum())
 
 
 def test_the_trial_chooses_what_fills_better() -> None:
