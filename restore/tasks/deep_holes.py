@@ -21,7 +21,7 @@ MEANS = 4  # fills whose mean is the estimate of the mean
 TRIED_AT = 24.0  # pixels that a hole is deep at most at the size where it is tried
 MOST_LOST = 0.3  # share of a hole's trial that may lie in what is missing
 # The network's fill must be better by so much: on a trial it is often a little better by chance.
-BETTER = 0.75
+BETTER = 0.5
 SHIFTS = (1.1, 1.6)  # of trials, in sides of the hole
 WINDOW = 9  # pixels a side within which texture is measured
 
