@@ -46,7 +46,8 @@ def check_inpaint_keeps_the_rest() -> None:
                 recorder = Recorder(lambda x, sigma: 0.25 + 0 * x)
                 found = inpaint_in_few_steps(image, white, method, estimate, mask_means=means, prior=recorder)
                 np.testing.assert_array_equal(found[mask == 0], image[mask == 0])
-                assert (found[mask > 0] == quarter).all()
+                by_network = method != "exemplar"
+                assert (found[mask > 0] == quarter).all() == by_network
                 assert found.dtype == image.dtype
         np.testing.assert_array_equal(image, before)
 
