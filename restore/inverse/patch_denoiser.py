@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -119,14 +120,19 @@ class PatchDenoiser:
 
         Without it a copy that is a little darker than its surroundings shows its border.
         """
-        rim = torch.zeros_like(self.patches.known)
-        for offset in self.patches.offsets.tolist():
-            rim[self.patches.wanted + offset] = True
-        on_rim = (rim & self.patches.known).view(1, 1, *self.patches.size).to(missed)
+        on_rim = self._rim.to(missed)
         missed = missed.where(self.patches.known[:, None], 0)  # what is hidden may be NaN
         step = missed.T.reshape(1, -1, *self.patches.size) * on_rim
         step = smoothed(step, RIM_RADIUS, on_rim).clamp(-MOST_STEP, MOST_STEP)
         return _flat(push_pull(step * on_rim, 1 - on_rim))
+
+    @cached_property
+    def _rim(self) -> Tensor:
+        """The known pixels of wanted patches, bool ``(1, 1, h, w)``."""
+        held = torch.zeros_like(self.patches.known)
+        for offset in self.patches.offsets.tolist():
+            held[self.patches.wanted + offset] = True
+        return (held & self.patches.known).view(1, 1, *self.patches.size)
 
     def pasted(self) -> Tensor:
         """The picture with what was found so far in its hole."""

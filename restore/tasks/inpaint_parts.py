@@ -85,22 +85,22 @@ def fill_by_parts(
 
 def _copied_parts(scene: Scene, network: Plan, drawing: Drawing, forced: bool) -> list[Tensor]:
     """The parts of one picture's hole that are filled by copies."""
-    able = can_be_copied(1 - scene.source)
     if forced:
-        if not able:
+        if not can_be_copied(1 - scene.source):
             raise ValueError(
                 f"there is no whole patch of {SIDE}x{SIDE} known pixels to copy from; widen the source, or "
                 "choose another method"
             )
         return [scene.hole] if scene.hole.any() else []
-    if network.estimate == "mean" or not able:
+    parts = [] if network.estimate == "mean" else deep_parts(scene.hole)
+    if not parts or not can_be_copied(1 - scene.source):
         return []
     trial = replace(network, steps=min(TRIAL_STEPS, network.steps))
 
     def by_network(picture: Tensor, lost: Tensor) -> Tensor:
         return fill_by_network(picture, lost, lost, trial, drawing, None)
 
-    return [part for part in deep_parts(scene.hole) if copies_win(scene, part, drawing.rng, by_network)]
+    return [part for part in parts if copies_win(scene, part, drawing.rng, by_network)]
 
 
 def _by_depth(hole: Tensor, missing: Tensor, box: tuple[slice, slice], plan: Plan) -> list[list[int]]:
