@@ -13,13 +13,13 @@ from restore.cli.jobs import STDIO
 from restore.errors import MaskError
 from restore.images.mask_edges import DARK, scaled, scaled_pixels, way_to_fit
 from restore.images.reader import turned
+from restore.tasks.catalogue import NEARLY_ALL
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
-NEARLY_ALL = 0.95  # share of the picture; larger holes are masks that are inverted or of another kind
 
 
 @dataclass(frozen=True)

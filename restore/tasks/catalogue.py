@@ -138,6 +138,7 @@ _METHODS = (
     Method("dejpeg", "dps", "sample", 20, before=1, gradient=True),
     Method("vary", "sdedit", "sample", 12, default=True, sampler="dpmpp-2m"),
 )
+NEARLY_ALL = 0.95  # share of a picture that is a hole: too little is left to fill it from
 COPYING = ("auto", "exemplar")  # these methods of inpaint copy texture from the picture
 TASKS = ("denoise", "inpaint", "upscale", "dejpeg", "solve", "vary")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from restore.tasks.catalogue import NEARLY_ALL
 from restore.tasks.objects import object_at
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     Box = Sequence[float] | NDArray[Any]
     Point = Sequence[float] | NDArray[Any]
 
-NEARLY_ALL = 0.95  # of a picture: too little is left to fill it from
 RIM, PART = 4, 0.02  # pixels around an object found at a point, and more by its size, that show it still
 
 

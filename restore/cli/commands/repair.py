@@ -13,7 +13,6 @@ from restore import images
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Choice, Source, task_pixels
 from restore.cli.filling import Inpaint, InpaintPlan
-from restore.cli.hole_masks import NEARLY_ALL
 from restore.cli.options import (
     INPUTS,
     RESTORING,
@@ -131,7 +130,7 @@ class DamageFinder:
         if not found.any():
             notes.append(f"{source.name}: no damage was found, so the picture is left as it is")
             return found, notes
-        if found.mean() > NEARLY_ALL:
+        if found.mean() > catalogue.NEARLY_ALL:
             raise MaskError(
                 f"{source.name}: {found.mean():.0%} of it looks damaged, too little is left to fill it from; "
                 "pass --sensitivity low"
