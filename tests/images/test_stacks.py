@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from soon import ends_soon
 
 from restore import images
 from restore.images import stacks
@@ -80,9 +80,8 @@ def test_other_descriptions_stay() -> None:
 
 def test_a_hostile_description_takes_no_time() -> None:
     text = "<OME><Image><Pixels>" + "<Plane>" * 200_000
-    start = time.perf_counter()
-    assert of_one_page(text, (8, 9, 1), "uint8") == ""
-    assert time.perf_counter() - start < 2
+    with ends_soon():
+        assert of_one_page(text, (8, 9, 1), "uint8") == ""
 
 
 @pytest.mark.parametrize("text", [
@@ -94,9 +93,8 @@ def test_a_hostile_description_takes_no_time() -> None:
     '{"shape": ' + "[" * 100_000,
 ])  # fmt: skip
 def test_descriptions_are_rewritten_in_linear_time(text: str) -> None:
-    start = time.perf_counter()
-    assert len(of_one_page(text, (4, 6, 3), "uint8")) <= len(text)
-    assert time.perf_counter() - start < 1
+    with ends_soon():
+        assert len(of_one_page(text, (4, 6, 3), "uint8")) <= len(text)
 
 
 def test_long_descriptions_of_stacks_are_left_out() -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import struct
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from commands import cli
 from networks import SMALL
 from safetensors import safe_open
 from safetensors.torch import save_file
+from soon import ends_soon
 from torch import Tensor
 
 from restore.errors import OutputError, WeightsError
@@ -43,11 +43,9 @@ LONG = 500  # characters of a message
 
 def one_line(read: Callable[[], object], *, kind: type[Exception] = WeightsError) -> str:
     """What is said of what is refused: one line, and soon."""
-    start = time.process_time()
-    with pytest.raises(kind) as caught:
+    with ends_soon(), pytest.raises(kind) as caught:
         read()
     message = str(caught.value)
-    assert time.process_time() - start < 1
     assert message
     assert message.isprintable()
     assert len(message) < LONG
@@ -65,13 +63,11 @@ ABSURD: list[Any] = [
 
 def outcome(make: Callable[[], object]) -> str:
     """Empty where it can be made; else what is said, for which a ValueError or a TypeError is right."""
-    start = time.process_time()
     try:
-        made = make()
+        with ends_soon():
+            made = make()
     except (KeyError, TypeError, ValueError) as error:
-        assert time.process_time() - start < 1
         return str(error)
-    assert time.process_time() - start < 1
     if isinstance(made, BackboneConfig):
         assert sum(made.network.sizes) <= 2**30
         assert made.network.multiple <= 256
@@ -386,7 +382,7 @@ def metadata_of(path: Path) -> dict[str, str]:
 def test_a_wrong_hash_costs_little_memory(tmp_path: Path) -> None:
     """Half of the file is all that is held beside it. Of what torch holds only the heap's part is traced."""
     big = torch.zeros(10_000_000)
-    held, start = tensors_hash({"a": big}), time.process_time()
+    held = tensors_hash({"a": big})
     tracemalloc.start()
     try:
         assert tensors_hash({"a": big}) == held
@@ -394,7 +390,6 @@ def test_a_wrong_hash_costs_little_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 1_000_000  # no copy of the 40 MB
     finally:
         tracemalloc.stop()
-    assert time.process_time() - start < 10
 
 
 # --- writing --------------------------------------------------------------------------------------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 import typing
 from pathlib import Path
 
 import pytest
+from soon import ends_soon
 
 from restore.errors import ConfigError
 from restore.training.config import FitConfig, TrainConfig, read_config
@@ -33,10 +33,8 @@ KEYS = [
 
 def refused(path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
-    start = time.process_time()
-    with pytest.raises(ConfigError) as caught:
+    with ends_soon(), pytest.raises(ConfigError) as caught:
         read_config(path)
-    assert time.process_time() - start < 1
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 500
     return str(caught.value)
