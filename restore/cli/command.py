@@ -76,11 +76,15 @@ class Workload:
 
 @dataclass(frozen=True)
 class Result:
-    """A restored picture, facts for ``--json``, and notes for the user."""
+    """A restored picture, facts for ``--json``, and notes for the user.
+
+    method: for the record in the picture, where it says more than the one chosen.
+    """
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from restore.priors.protocol import Prior
+    from restore.tasks.deep_holes import Parts
+    from restore.tasks.inpaint import Filled
     from restore.types import Progress
 
 
@@ -159,8 +161,16 @@ class InpaintPlan(Plan):
         return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        options = {**options, "source": self.allowed}
-        return self.finished(_filled(self.pixels, self.hole, options, prior=prior, progress=progress))
+        given = {**options, "source": self.allowed}
+        found = _filled(self.pixels, self.hole, given, prior=prior, progress=progress)
+        result, parts = self.finished(found.picture), found.parts
+        if options["method"] not in catalogue.COPYING or not parts.copied + parts.drawn:
+            return result
+        facts = {"copied": parts.copied, "drawn": parts.drawn, "copied_share": round(parts.share, 6)}
+        if options["method"] != "auto":
+            return replace(result, facts=facts)
+        note = f"{self.source.name}: of the hole, {_told(parts)}"
+        return replace(result, facts=facts, notes=(note,), method=f"auto, {_told(parts)}")
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import outside_hole
@@ -206,9 +216,23 @@ def _shown(picture: images.Picture, hole: NDArray[np.bool_]) -> tuple[images.Pic
     return replace(picture, alpha=alpha), int(clear.sum())
 
 
-def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> NDArray[Any]:
-    from restore.tasks.inpaint import inpaint
+def _told(parts: Parts) -> str:
+    """What has filled a hole, in words."""
+    said = []
+    if parts.copied:
+        said.append(f"{_counted(parts.copied)} copied from the picture ({parts.share:.0%} of it)")
+    if parts.drawn:
+        said.append(f"{_counted(parts.drawn)} drawn by the network")
+    return ", ".join(said)
+
+
+def _counted(parts: int) -> str:
+    return f"{parts} part{'s' * (parts > 1)}"
+
+
+def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> Filled[Any]:
+    from restore.tasks.inpaint import filled
     from restore.tasks.inpaint_methods import Jumps
 
     jumps = options["jumps"] and Jumps(*options["jumps"])
-    return inpaint(pixels, hole, **{**options, "jumps": jumps}, **more)
+    return filled(pixels, hole, **{**options, "jumps": jumps}, **more)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Generic, Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.deep_holes import Scene
+from restore.tasks.deep_holes import Parts, Scene, parts_of
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
 from restore.tasks.inpaint_methods import Jumps, Plan
@@ -108,7 +109,8 @@ def inpaint(
     Returns
     -------
     array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. An empty hole gives a copy.
+        The same kind as ``image``, of its size and depth. An empty hole gives a copy. `filled` also says
+        which parts of the hole were copied.
 
     Raises
     ------
@@ -143,22 +145,101 @@ def inpaint(
     >>> bool((filled[~mask] == image[~mask]).all()), bool((filled[mask] == image[mask]).all())
     (True, False)
     """
-    chosen = catalogue.find("inpaint", method, estimate)
-    run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
-    rng = seeded_rng(seed)
-    plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
+    return filled(
+        image, mask, mask_means=mask_means, grow=grow, estimate=estimate, method=method, sampler=sampler,
+        steps=steps, jumps=jumps, guidance=guidance, source=source, feather=feather, seed=seed, prior=prior,
+        progress=progress,
+    ).picture  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Filled(Generic[Picture]):
+    """A picture whose hole was filled, and what filled it.
+
+    Parameters
+    ----------
+    picture : of the kind of the input.
+    hole : what was filled, ``(b, 1, h, w)``, 1 in the hole.
+    copied : what of that was filled by copies of the picture; the network drew the rest.
+    """
+
+    picture: Picture
+    hole: Tensor
+    copied: Tensor
+
+    @property
+    def parts(self) -> Parts:
+        """How many connected parts were filled by what, of all pictures."""
+        return parts_of(self.hole, self.copied)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of `inpaint`."""
+
+    mask_means: Literal["fill", "keep"] = "fill"
+    grow: int = 0
+    estimate: Estimate = "sample"
+    method: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    jumps: Jumps | None = None
+    guidance: float = 1.0
+    source: Any = None
+    feather: int = 0
+    seed: int = 0
+
+
+def filled(
+    image: Picture, mask: Any, *, prior: Prior | None = None, progress: Progress | None = None, **options: Any
+) -> Filled[Picture]:
+    """Do what `inpaint` does, and say which parts of the hole were copied, too.
+
+    Parameters
+    ----------
+    image, mask, prior, progress
+        As `inpaint` takes them.
+    **options
+        The others of `inpaint`.
+
+    Returns
+    -------
+    Filled
+        The picture, the hole, and what of it was filled by copies.
+
+    Raises
+    ------
+    ValueError
+        As `inpaint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.tasks.inpaint import filled
+    >>> from restore.testing import tiny_prior
+    >>> image, mask = np.full((80, 80, 3), 120, np.uint8), np.zeros((80, 80), bool)
+    >>> mask[20:50, 20:50] = True
+    >>> filled(image, mask, method="exemplar", prior=tiny_prior()).parts
+    Parts(copied=1, drawn=0, share=1.0)
+    """
+    asked = _Asked(**options)
+    chosen = catalogue.find("inpaint", asked.method, asked.estimate)
+    run = catalogue.check(chosen, steps=asked.steps, sampler=asked.sampler, guidance=asked.guidance)
+    rng = seeded_rng(asked.seed)
+    jumps = checked_jumps(chosen, asked.steps, asked.jumps)
+    plan = Plan(chosen, asked.steps or chosen.steps, jumps, asked.guidance)
     picture = canvas(image, checked=False)
     batch = picture.batch
     size = batch.shape[-2], batch.shape[-1]
-    hole = hole_of(mask, size, mask_means).to(batch.device)
+    hole = hole_of(mask, size, asked.mask_means).to(batch.device)
     check_masks(hole, batch)
-    hole, allowed = grown(hole, grow), _source(source, chosen, batch)
-    inner, hole = hole, grown(hole, feather)
+    hole, allowed = grown(hole, asked.grow), _source(asked.source, chosen, batch)
+    inner, hole = hole, grown(hole, asked.feather)
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
     alpha = picture.alpha
     check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
     if not hole.any():
-        return picture.unchanged()
+        return Filled(picture.unchanged(), hole, hole)
     if hole.flatten(1).all(1).any():
         raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
     hole = hole.expand(len(batch), -1, -1, -1)
@@ -166,16 +247,17 @@ def inpaint(
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
     batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
+    copied = torch.zeros_like(hole)
     if chosen.name in catalogue.COPYING:
         scene = Scene(batch, hole, missing, (1 - missing) if allowed is None else (1 - missing) * allowed)
         forced = chosen.name == "exemplar" or allowed is not None
-        result = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
+        result, copied = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
     else:
         result = fill_by_network(batch, hole, missing, plan, drawing, progress)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     result = gray_as(result, picture.batch, missing == 0)
-    feathered = _feathered(result, picture.batch, inner, feather)
-    return picture.paste(feathered, hole)
+    feathered = _feathered(result, picture.batch, inner, asked.feather)
+    return Filled(picture.paste(feathered, hole), hole, copied)
 
 
 def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:

@@ -51,7 +51,7 @@ def fill_by_network(
 
 def fill_by_parts(
     scene: Scene, plan: Plan, drawing: Drawing, *, forced: bool, progress: Progress | None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Fill the parts of holes that copies are better for by copies, one by one, the others by the network.
 
     Smaller parts come first. What has been filled is compared with from then on, but never copied.
@@ -62,6 +62,10 @@ def fill_by_parts(
     plan, drawing : how.
     forced : whether all of the holes are to be filled by copies.
     progress : called after every call of the network or of the denoiser that copies.
+
+    Returns
+    -------
+    The pictures ``(b, 3, h, w)``, and what copies have filled ``(b, 1, h, w)``.
 
     Raises
     ------
@@ -74,13 +78,17 @@ def fill_by_parts(
         for number in range(len(scene.image))
         for part in _copied_parts(scene.picture(number), network, drawing, forced)
     ]
-    image, hole, missing = scene.image.clone(), scene.hole.clone(), scene.missing.clone()
+    whole = scene.hole
+    image, hole, missing = scene.image.clone(), whole.clone(), scene.missing.clone()
     scene = Scene(image, hole, missing, scene.source)
     for done, (number, part) in enumerate(chosen):
         report = part_progress(progress, done, len(chosen))
         image[number] = filled_by_patches(scene.picture(number), part, drawing.rng, plan.estimate, report)[0]
         hole[number], missing[number] = hole[number] * (1 - part[0]), missing[number] * (1 - part[0])
-    return fill_by_network(image, hole, missing, network, drawing, progress) if hole.any() else image
+    copied = whole - hole
+    if hole.any():
+        image = fill_by_network(image, hole, missing, network, drawing, progress)
+    return image, copied
 
 
 def _copied_parts(scene: Scene, network: Plan, drawing: Drawing, forced: bool) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from PIL import Image
 
 import restore
 from restore import images
+from restore.cli.provenance import read_history
 from restore.diffusion.samplers import SAMPLERS
 from restore.priors.backbone import Backbone
+from restore.tasks import inpaint_parts
 from restore.tasks.inpaint_methods import Jumps
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -162,3 +165,34 @@ def test_a_hole_of_nan_is_filled(weights: Path) -> None:
     failed = cli(*command, "-o", "other.tif")
     assert failed.exit_code == 1
     assert "nan.tif: expected numbers, got NaN or infinity at 1 of" in failed.stderr
+
+
+def test_what_was_copied_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two deep parts are copied, a thin one is drawn: in a note, in --json, in the record."""
+    monkeypatch.setattr(inpaint_parts, "copies_win", lambda *_: True)
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", lambda scene, *_: scene.image)
+    tile = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    Image.fromarray(np.tile(tile, (11, 16, 1))).save("tiles.png")
+    hole = np.zeros((66, 96), bool)
+    hole[10:36, 10:36] = hole[10:36, 60:86] = hole[46:50, :] = True
+    Image.fromarray(hole).save("holes.png")
+    words = ["inpaint", "tiles.png", "--mask", "holes.png", "--weights", weights]
+    done = cli(*words, "--steps", 1)
+    said = "2 parts copied from the picture (78% of it), 1 part drawn by the network"
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, f"note: tiles.png: of the hole, {said}")
+    (record,) = read_history(Path("tiles-inpainted.png")).records
+    assert record.method == f"auto, {said}"
+
+    def told(*more: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(cli(*words, "--json", "--overwrite", *more).stdout)
+        return {name: facts.get(name) for name in ("method", "copied", "drawn", "copied_share")}
+
+    assert told("--steps", 1) == {"method": "auto", "copied": 2, "drawn": 1, "copied_share": 0.778802}
+    assert told("--method", "exemplar") | {"method": None} == {
+        "method": None, "copied": 3, "drawn": 0, "copied_share": 1.0
+    }  # fmt: skip
+    hole[:46] = False
+    Image.fromarray(hole).save("holes.png")
+    assert told("--steps", 1) == {
+        "method": "alternating", "copied": None, "drawn": None, "copied_share": None
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.tasks import inpaint_parts
 from restore.tasks.deep_holes import (
     DEEP_HOLE,
+    Parts,
     Scene,
     box_around,
     copies_win,
@@ -22,6 +23,7 @@ from restore.tasks.deep_holes import (
     filled_by_patches,
     shifted_off,
 )
+from restore.tasks.inpaint import filled
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -172,6 +174,23 @@ def test_by_default_deep_parts_are_filled_by_what_wins(
     assert np.array_equal(again, plain)
 
 
+def test_what_was_copied_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, one, other = tiles(64, 96), plane(64, 96, (10, 36, 10, 36)), plane(64, 96, (10, 36, 60, 86))
+    hole, options = one + other + plane(64, 96, (46, 50, 0, 96)), {"steps": 1, "prior": tiny_prior()}
+    monkeypatch.setattr(inpaint_parts, "copies_win", lambda scene, part, *_: torch.equal(part, one))
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", lambda scene, *_: scene.image)
+    found = filled(image, hole, **options)
+    assert torch.equal(found.picture, inpaint(image, hole, **options))
+    assert torch.equal(found.hole, hole)
+    assert torch.equal(found.copied, one)
+    assert found.parts == Parts(copied=1, drawn=2, share=pytest.approx(676 / (2 * 676 + 4 * 96)))
+    drawn = filled(image, hole, method="alternating", **options)
+    assert drawn.parts == Parts(copied=0, drawn=3, share=0)
+    assert filled(image, 0 * hole, **options).parts == Parts(copied=0, drawn=0, share=0)
+    batch = filled(image.repeat(2, 1, 1, 1), torch.cat([one, hole - other]), **options)
+    assert batch.parts == Parts(copied=2, drawn=1, share=pytest.approx(1352 / (1352 + 4 * 96)))
+
+
 def test_a_source_is_all_that_is_copied_from(copied: list[Tensor]) -> None:
     """Colours from where copying is forbidden are not in the fill."""
     image = as_picture(tiles(128, 160))
@@ -211,5 +230,5 @@ def test_pictures_of_a_batch_are_filled_as_alone_where_nothing_is_drawn_between(
     images = torch.cat([tiles(96, 96), tiles(96, 96, seed=1)])
     hole = plane(96, 96, (30, 60, 30, 60))
     found = inpaint(images, hole, method="exemplar", prior=tiny_prior())
-    for image, filled in zip(images, found, strict=True):
-        torch.testing.assert_close(filled, image, rtol=0, atol=2e-3)
+    for image, copied in zip(images, found, strict=True):
+        torch.testing.assert_close(copied, image, rtol=0, atol=2e-3)
