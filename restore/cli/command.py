@@ -78,13 +78,15 @@ class Workload:
 class Result:
     """A restored picture, facts for ``--json``, and notes for the user.
 
-    method: for the record in the picture, where it says more than the one chosen.
+    method: for the record in the picture, where it says more than the one chosen. arguments: for the record,
+    options that it takes to get the same result.
     """
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     method: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

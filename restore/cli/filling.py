@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from restore.priors.protocol import Prior
     from restore.tasks.deep_holes import Parts
     from restore.tasks.inpaint import Filled
+    from restore.tasks.inpaint_parts import Decided
     from restore.types import Progress
 
 
@@ -60,8 +61,15 @@ class Inpaint(PictureCommand):
         path: Path | None = options.get("source")
         self.finder, self.sources = finder, () if path is None else (path,)
         self.reads = (*finder.reads, *self.sources)
+        self._decided: dict[str, Decided] = {}
 
     def plan(self, source: Source) -> InpaintPlan:
+        plan = self.planned(source)
+        plan.decided = self._decided.setdefault(source.name, plan.decided)  # once for all of its samples
+        return plan
+
+    def planned(self, source: Source) -> InpaintPlan:
+        """Check a picture."""
         return InpaintPlan(source, self.options, self.finder)
 
 
@@ -73,14 +81,22 @@ def check_copying(method: catalogue.Method, options: Options) -> None:
         )
 
 
+def check_trial(method: catalogue.Method, options: Options) -> None:
+    """Raise UsageError for a seed of trials where nothing is tried."""
+    tried = (method.name, method.estimate) == ("auto", "sample") and options.get("source") is None
+    if options["trial_seed"] is not None and not tried:
+        raise click.UsageError("--trial-seed is for samples of --method auto without --source; leave it out")
+
+
 class InpaintPlan(Plan):
-    """A picture with its hole."""
+    """A picture with its hole. decided: by trials, for all of its samples."""
 
     task = "inpaint"
     hole: NDArray[np.bool_]
 
     def __init__(self, source: Source, options: Options, finder: HoleFinder):
         super().__init__(source, options)
+        self.decided: Decided = {}
         self.hole, notes = finder.hole(source)
         images.check_finite(source.picture, source.name, unread=self.hole)
         picture, shown = _shown(_of_numbers(source.picture), self.hole)
@@ -154,23 +170,37 @@ class InpaintPlan(Plan):
             jumps = (1, 1) if method.jumps else None
             steps = None if method.one_call else 3
             gray = np.full((side, side), 0.5, np.float32)
-            asked = {**options, "steps": steps, "jumps": jumps, "source": None, "feather": 0}
+            asked = {**options, "steps": steps, "jumps": jumps, "feather": 0}
+            asked |= {"source": None, "trial_seed": None}
             _filled(gray, speck, asked, prior=prior)
             return max(1, work(speck))
 
         return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        given = {**options, "source": self.allowed}
-        found = _filled(self.pixels, self.hole, given, prior=prior, progress=progress)
+        auto = options["method"] == "auto"
+        seed = self.trial_seed if auto and self.allowed is None else None
+        given = {**options, "source": self.allowed, "trial_seed": seed}
+        more: dict[str, Any] = {"prior": prior, "progress": progress, "decided": self.decided}
+        found = _filled(self.pixels, self.hole, given, **more)
         result, parts = self.finished(found.picture), found.parts
         if options["method"] not in catalogue.COPYING or not parts.copied + parts.drawn:
             return result
-        facts = {"copied": parts.copied, "drawn": parts.drawn, "copied_share": round(parts.share, 6)}
-        if options["method"] != "auto":
-            return replace(result, facts=facts)
+        share = round(parts.share, 6)
+        result = replace(result, facts={"copied": parts.copied, "drawn": parts.drawn, "copied_share": share})
+        if not auto:
+            return result
         note = f"{self.source.name}: of the hole, {_told(parts)}"
-        return replace(result, facts=facts, notes=(note,), method=f"auto, {_told(parts)}")
+        told = self.options["trial_seed"] is not None or seed in (None, options["seed"])
+        arguments = () if told else (("--trial-seed", str(seed)),)
+        return replace(result, notes=(note,), method=f"auto, {_told(parts)}", arguments=arguments)
+
+    @property
+    def trial_seed(self) -> int:
+        """Of the trials of all samples."""
+        given: int | None = self.options["trial_seed"]
+        first: int = self.options["seed"]
+        return first if given is None else given
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import outside_hole
@@ -184,7 +214,8 @@ class InpaintPlan(Plan):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_inpainting
 
-        return of_inpainting(self.fine_pixels, self.hole, count=count, seed=seed, prior=prior)
+        asked = {"count": count, "seed": seed, "trial_seed": self.trial_seed}
+        return of_inpainting(self.fine_pixels, self.hole, prior=prior, **asked)
 
 
 def _of_numbers(picture: images.Picture) -> images.Picture:

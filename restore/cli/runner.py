@@ -249,6 +249,7 @@ class Runner:
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
         self._facts |= result.facts
+        self.recorder.chosen = tuple(dict.fromkeys((*self.recorder.chosen, *result.arguments)))
         self._notes(*result.notes)
         return choice, result
 

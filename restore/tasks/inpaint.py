@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.seeds import seeded_rng
+from restore.diffusion.seeds import check_seed, seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.colours import gray_as
 from restore.images.value_range import whole_range
@@ -19,7 +19,7 @@ from restore.tasks.deep_holes import Parts, Scene, parts_of
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
 from restore.tasks.inpaint_methods import Jumps, Plan
-from restore.tasks.inpaint_parts import fill_by_network, fill_by_parts
+from restore.tasks.inpaint_parts import Decided, Trials, fill_by_network, fill_by_parts
 from restore.types import Estimate, Progress
 
 
@@ -38,6 +38,7 @@ def inpaint(
     source: Any = None,
     feather: int = 0,
     seed: int = 0,
+    trial_seed: int | None = None,
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
@@ -101,6 +102,9 @@ def inpaint(
         change; 0, the default, changes nothing outside the hole.
     seed : int
         The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    trial_seed : int, optional
+        That of the trials of ``auto``; None is ``seed``. Several samples of one picture that are to be copied
+        in the same parts have one.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
@@ -147,8 +151,8 @@ def inpaint(
     """
     return filled(
         image, mask, mask_means=mask_means, grow=grow, estimate=estimate, method=method, sampler=sampler,
-        steps=steps, jumps=jumps, guidance=guidance, source=source, feather=feather, seed=seed, prior=prior,
-        progress=progress,
+        steps=steps, jumps=jumps, guidance=guidance, source=source, feather=feather, seed=seed,
+        trial_seed=trial_seed, prior=prior, progress=progress,
     ).picture  # fmt: skip
 
 
@@ -188,10 +192,24 @@ class _Asked:
     source: Any = None
     feather: int = 0
     seed: int = 0
+    trial_seed: int | None = None
+
+    def trials(self, decided: Decided | None) -> Trials | None:
+        """The trials of `auto`; None where all is copied."""
+        if self.method == "exemplar" or self.source is not None:
+            return None
+        seed = self.seed if self.trial_seed is None else self.trial_seed
+        return Trials(seed, seed == self.seed, {} if decided is None else decided)
 
 
 def filled(
-    image: Picture, mask: Any, *, prior: Prior | None = None, progress: Progress | None = None, **options: Any
+    image: Picture,
+    mask: Any,
+    *,
+    prior: Prior | None = None,
+    progress: Progress | None = None,
+    decided: Decided | None = None,
+    **options: Any,
 ) -> Filled[Picture]:
     """Do what `inpaint` does, and say which parts of the hole were copied, too.
 
@@ -199,6 +217,8 @@ def filled(
     ----------
     image, mask, prior, progress
         As `inpaint` takes them.
+    decided : dict, optional
+        What trials of the same picture and hole have decided, which is then not tried again; empty at first.
     **options
         The others of `inpaint`.
 
@@ -224,6 +244,7 @@ def filled(
     """
     asked = _Asked(**options)
     chosen = catalogue.find("inpaint", asked.method, asked.estimate)
+    check_trial_seed(chosen, asked.trial_seed, source=asked.source)
     run = catalogue.check(chosen, steps=asked.steps, sampler=asked.sampler, guidance=asked.guidance)
     rng = seeded_rng(asked.seed)
     jumps = checked_jumps(chosen, asked.steps, asked.jumps)
@@ -250,14 +271,22 @@ def filled(
     copied = torch.zeros_like(hole)
     if chosen.name in catalogue.COPYING:
         scene = Scene(batch, hole, missing, (1 - missing) if allowed is None else (1 - missing) * allowed)
-        forced = chosen.name == "exemplar" or allowed is not None
-        result, copied = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
+        result, copied = fill_by_parts(scene, plan, drawing, trials=asked.trials(decided), progress=progress)
     else:
         result = fill_by_network(batch, hole, missing, plan, drawing, progress)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     result = gray_as(result, picture.batch, missing == 0)
     feathered = _feathered(result, picture.batch, inner, asked.feather)
     return Filled(picture.paste(feathered, hole), hole, copied)
+
+
+def check_trial_seed(method: catalogue.Method, seed: int | None, *, source: Any) -> None:
+    """Raise ValueError for a seed out of range, or where nothing is tried."""
+    if seed is None:
+        return
+    if (method.name, method.estimate) != ("auto", "sample") or source is not None:
+        raise ValueError("a trial_seed is for samples of method 'auto' without a source; leave it out")
+    check_seed(seed)
 
 
 def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:

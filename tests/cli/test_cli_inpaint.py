@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from restore.cli.provenance import read_history
 from restore.diffusion.samplers import SAMPLERS
 from restore.priors.backbone import Backbone
 from restore.tasks import inpaint_parts
+from restore.tasks.deep_holes import Scene
 from restore.tasks.inpaint_methods import Jumps
+from restore.types import Rng
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -196,3 +199,43 @@ def test_what_was_copied_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch)
     assert told("--steps", 1) == {
         "method": "alternating", "copied": None, "drawn": None, "copied_share": None
     }  # fmt: skip
+
+
+def test_samples_share_one_trial(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn with --seed, and the record of each sample says so: alone it is the same again."""
+    tried = []
+
+    def trial(scene: Scene, part: Any, rng: Rng, *_: Any) -> bool:
+        tried.append(float(rng(part).sum()))
+        return True
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", trial)
+    monkeypatch.setattr(
+        inpaint_parts, "filled_by_patches", lambda scene, part, rng, *_: scene.image + part * rng(part) / 9
+    )
+    Image.fromarray(np.full((66, 96, 3), 120, np.uint8)).save("gray.png")
+    hole = np.zeros((66, 96), bool)
+    hole[20:46, 10:36] = True
+    Image.fromarray(hole).save("holes.png")
+    words = ["inpaint", "gray.png", "--mask", "holes.png", "--weights", weights]
+    assert cli(*words, "--seed", 7, "-o", "single.png").exit_code == 0
+    assert cli(*words, "--seed", 7, "--samples", 3, "-o", "out.png").exit_code == 0
+    assert len(tried) == 2
+    names = sorted(map(str, Path().glob("out*.png")))
+    single, *found = (images.read(name).pixels for name in ("single.png", *names))
+    assert np.array_equal(single, found[0])
+    assert all(not np.array_equal(one, found[0]) for one in found[1:])
+    records = [read_history(Path(name)).records[0] for name in names]
+    assert [dict(record.arguments).get("--trial-seed") for record in records] == [None, "7", "7"]
+    again = shlex.split(records[2].line("again.png"))[1:]
+    assert cli(*again, "--weights", weights).exit_code == 0
+    assert np.array_equal(images.read("again.png").pixels, found[2])
+    assert len(tried) == 3
+    assert len(set(tried)) == 1
+
+
+def test_wrong_usage_of_a_seed_of_trials() -> None:
+    for more in (["--method", "exemplar"], ["--estimate", "mean"], ["--source", "mask.png"]):
+        done = cli("inpaint", "photo.png", "--mask", "mask.png", "--trial-seed", 1, *more)
+        assert done.exit_code == 2
+        assert "--trial-seed is for samples of --method auto without --source; leave it out" in done.stderr
