@@ -79,7 +79,8 @@ def test_places_are_those_of_the_picture_as_it_is_seen(weights: Path) -> None:
         (["--box", "1,2,3,-4"], 2, "Error: Invalid value for '--box'"),
         (["--at", "1.5,2"], 2, "Error: Invalid value for '--at': '1.5,2' is not X,Y"),
         (["--box", "1,2,3,4", "--radius", "5"], 2, "Error: --radius is of the objects of --at X,Y"),
-        (["--box", "1,2,3,4", "--method", "repaint", "--steps", "8"], 2, "Error: --steps 8 must be more"),
+        (["--box", "1,2,3,4", "--method", "repaint", "--steps", "8"], 2, "Error: --method repaint jumps back "
+         "by 10 steps and takes more than that in all, got 8; pass more --steps"),
         (["--box", "30,2,9,4"], 1, "error: photo.png: --box 30,2,9,4: it is not within the picture"),
         (["--box", "1,2,0,4"], 1, "error: photo.png: --box 1,2,0,4: it is 0x4 pixels"),
         (["--box", "0,0,100%,100%"], 1, "error: photo.png: the hole is 100.0% of the picture"),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from restore import images
-from restore.cli.checks import check_common, check_method
+from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.filling import Inpaint, check_copying, check_trial
 from restore.cli.options import (
     COPYING,
@@ -88,9 +88,5 @@ def erase(
     check_copying(method, options)
     check_trial(method, options)
     check_common(settings, options)
-    if method.jumps and not settings.budgeted and (options["steps"] or method.steps) <= catalogue.JUMPS[0]:
-        raise click.UsageError(
-            f"--steps {options['steps']} must be more than {catalogue.JUMPS[0]}, the steps of a jump of "
-            f"--method {method.name}"
-        )
+    check_jumps(method, options["steps"])
     run_command(Erase(options, Places(box, at, radius, grow)), (photo,), settings)

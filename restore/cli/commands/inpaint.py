@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from restore.cli.checks import check_common, check_method
+from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Options, Source
 from restore.cli.filling import Inpaint, InpaintPlan, check_copying, check_trial
 from restore.cli.hole_masks import MaskFile, Reading
@@ -170,8 +170,5 @@ def _jumps(
                 f"--jump-length and --jump-repeats need --method repaint, got {method.name}"
             )
         return None
-    jumps = (length or catalogue.JUMPS[0], repeats or catalogue.JUMPS[1])
-    steps = steps or method.steps
-    if jumps[0] >= steps:
-        raise click.UsageError(f"--jump-length {jumps[0]} must be less than --steps, which is {steps}")
-    return jumps
+    check_jumps(method, steps, length)
+    return length or catalogue.JUMPS[0], repeats or catalogue.JUMPS[1]

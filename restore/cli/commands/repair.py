@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
-from restore.cli.checks import check_common, check_method
+from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Choice, Source, task_pixels
 from restore.cli.filling import Inpaint, InpaintPlan, check_trial
 from restore.cli.options import (
@@ -103,10 +103,7 @@ def repair(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
     check_trial(method, options)
-    if method.jumps and options["steps"] is not None and options["steps"] <= catalogue.JUMPS[0]:
-        raise click.UsageError(
-            f"--method {method.name} takes more than {catalogue.JUMPS[0]} steps, got {options['steps']}"
-        )
+    check_jumps(method, options["steps"])
     check_common(settings, options)
     options |= {"jumps": None, "guidance": 1.0}
     run_command(Repair(options, finder), inputs, settings)
