@@ -76,6 +76,8 @@ class MaskFile:
         picture = images.decode_mask_picture(data, name=self.name)
         picture, photo, notes = self._fitted(picture, source)
         found = self._recognised(picture, photo)
+        if not notes and found.kind in ("drawn", "layer", "colour"):  # others were compared with the photo
+            notes = self._unturned(picture, source)
         hole = scaled(found.covers, source.picture.size)
         if self.reading.grow:
             from restore.tasks.holes import widened
@@ -112,6 +114,17 @@ class MaskFile:
         alpha = None if alpha is None else scaled_pixels(alpha, picture.size)
         small = images.Picture(pixels, alpha=alpha, gray=photo.gray)
         return picture, small, [f"{sizes}; the mask is {done}"]
+
+    def _unturned(self, picture: images.Picture, source: Source) -> list[str]:
+        """Say how a mask is read whose size does not tell whether it was turned as its picture was."""
+        photo = source.picture
+        told = picture.size != picture.size[::-1] and photo.turned >= 5
+        if photo.turned == 1 or picture.turned != 1 or told:
+            return []
+        return [
+            f"{source.name} was turned upright by its EXIF; {self.name} is taken for a mask of the upright "
+            "picture, and where it was painted before, turn it first"
+        ]
 
     def _recognised(self, picture: images.Picture, photo: images.Picture) -> images.Mask:
         colour = self.reading.colour
