@@ -115,9 +115,7 @@ class InpaintPlan(Plan):
         self.notes = tuple(notes)
 
     def check_picture(self) -> None:
-        """Refuse a source that has no whole patch."""
-        if self.allowed is None:
-            return
+        """Refuse a hole that leaves nothing to fill it from, or no whole patch where one is needed."""
         import torch
 
         from restore.images.canvas import canvas
@@ -125,13 +123,37 @@ class InpaintPlan(Plan):
         from restore.tasks.exemplar import SIDE
         from restore.tasks.inpaint import missing_of
 
-        hole, allowed = (torch.from_numpy(each)[None, None].float() for each in (self.hole, self.allowed))
-        known = 1 - missing_of(hole, canvas(self.pixels, checked=False).visible)
-        if not can_be_copied(1 - known * allowed):
+        hole, name = self.whole_hole(), self.source.name
+        if bool(hole.all()):
             raise MaskError(
-                f"{self.options['source']}: expected places of {SIDE}x{SIDE} known pixels that are white, to "
-                f"copy texture from, got too few ({self.allowed.mean():.1%} is white); paint more"
+                f"{name}: with --feather {self.options['feather']} the hole is the whole picture, nothing is "
+                "left to fill it from; lower --feather"
             )
+        try:
+            missing = missing_of(hole, canvas(self.pixels, checked=False).visible)
+        except ValueError as error:
+            raise MaskError(f"{name}: {error}") from error
+        expected = f"expected places of {SIDE}x{SIDE} known pixels"
+        if self.allowed is not None:
+            allowed = torch.from_numpy(self.allowed)[None, None].float()
+            if not can_be_copied(1 - (1 - missing) * allowed):
+                raise MaskError(
+                    f"{self.options['source']}: {expected} that are white, to copy texture from, got too few "
+                    f"({self.allowed.mean():.1%} is white); paint more"
+                )
+        elif self.options["method"] == "exemplar" and bool(hole.any()) and not can_be_copied(missing):
+            raise MaskError(
+                f"{name}: {expected} outside the hole, to copy texture from, got too few; pass another "
+                "--method, or a smaller hole"
+            )
+
+    def whole_hole(self) -> Tensor:
+        """The hole with its feather, ``(1, 1, h, w)``."""
+        import torch
+
+        from restore.tasks.holes import grown
+
+        return grown(torch.from_numpy(self.hole)[None, None].float(), self.options.get("feather", 0))
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         """Say what fills a hole that is nowhere deep."""
@@ -139,13 +161,9 @@ class InpaintPlan(Plan):
         options = dict(self.options)
         if options["method"] != "auto" or self.allowed is not None:
             return Choice(options)
-        import torch
-
         from restore.tasks.deep_holes import deep_parts
-        from restore.tasks.holes import grown
 
-        hole = grown(torch.from_numpy(self.hole)[None, None].float(), options.get("feather", 0))
-        if options["estimate"] == "mean" or not deep_parts(hole):
+        if options["estimate"] == "mean" or not deep_parts(self.whole_hole()):
             options["method"] = "alternating"
         return Choice(options, facts={"method": options["method"]})
 

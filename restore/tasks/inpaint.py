@@ -261,8 +261,7 @@ def filled(
     check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
     if not hole.any():
         return Filled(picture.unchanged(), hole, hole)
-    if hole.flatten(1).all(1).any():
-        raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
+    _check_known(inner, hole, asked.feather)
     hole = hole.expand(len(batch), -1, -1, -1)
     missing = missing_of(hole, picture.visible)
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
@@ -300,6 +299,16 @@ def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | No
             "steps"
         )
     return jumps
+
+
+def _check_known(inner: Tensor, hole: Tensor, feather: int) -> None:
+    """Raise ValueError for a hole, with its feather or without, that is all of a picture."""
+    if inner.flatten(1).all(1).any():
+        raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
+    if hole.flatten(1).all(1).any():
+        raise ValueError(
+            f"a feather of {feather} pixels leaves no known pixel to start from; pass a smaller one"
+        )
 
 
 def missing_of(hole: Tensor, visible: Tensor | None) -> Tensor:

@@ -239,3 +239,22 @@ def test_wrong_usage_of_a_seed_of_trials() -> None:
         done = cli("inpaint", "photo.png", "--mask", "mask.png", "--trial-seed", 1, *more)
         assert done.exit_code == 2
         assert "--trial-seed is for samples of --method auto without --source; leave it out" in done.stderr
+
+
+def test_what_leaves_nothing_to_fill_from_is_said_in_one_line(weights: Path) -> None:
+    """With and without the network, in a dry run, too."""
+    clear = np.where(HOLE, np.uint8(255), np.uint8(0))
+    Image.fromarray(np.dstack([PHOTO, clear])).save("clear.png")
+    source = np.zeros(HOLE.shape, bool)
+    source[16:31, 5:30] = True
+    Image.fromarray(source).save("source.png")
+    for name, more, message in (
+        ("clear.png", [], "clear.png: alpha 0 hides all that the mask leaves; there is no known"),
+        ("photo.png", ["--feather", 64], "photo.png: with --feather 64 the hole is the whole picture"),
+        ("photo.png", ["--source", "source.png", "--feather", 12], "source.png: expected places of 9x9"),
+    ):
+        for last in ([], ["--dry-run"]):
+            done = cli("inpaint", name, "--mask", "mask.png", "--weights", weights, *more, *last)
+            assert done.exit_code == 1, done.stderr
+            assert done.stderr.startswith(f"error: {message}"), done.stderr
+            assert len(done.stderr.splitlines()) == 1

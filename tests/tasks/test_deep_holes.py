@@ -306,6 +306,11 @@ def test_a_feather_passes_into_the_picture() -> None:
     assert near.max() < 60  # the corners of the wide hole are round in the one and not in the other
 
 
+def test_a_feather_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="a feather of 40 pixels leaves no known pixel to start from"):
+        inpaint(tiles(64, 64), plane(64, 64, (20, 46, 20, 46)), feather=40, prior=tiny_prior())
+
+
 def test_seeds_copy_different_things() -> None:
     image = as_picture(torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)))
     hole, options = as_mask(plane(96, 96, (30, 62, 30, 62))), {"method": "exemplar", "prior": tiny_prior()}
