@@ -83,7 +83,10 @@ class MaskFile:
             from restore.tasks.holes import widened
 
             hole = widened(hole, self.reading.grow)
-        self._check(hole, found)
+        several = picture.pages > 1
+        self._check(hole, found, " in the first of its pictures" if several else "")
+        if several:
+            notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]
         self.facts = {"mask": {"file": self.name, "kind": found.kind}}
         if found.colour:
             self.facts["mask"]["colour"] = found.colour
@@ -163,12 +166,12 @@ class MaskFile:
     def _turn(self) -> str:
         return "leave out --invert-mask" if self.reading.inverted else "pass --invert-mask"
 
-    def _check(self, hole: NDArray[np.bool_], found: images.Mask) -> None:
-        """Raise MaskError for a hole of nothing, or of nearly all."""
+    def _check(self, hole: NDArray[np.bool_], found: images.Mask, where: str) -> None:
+        """Raise MaskError for a hole of nothing, or of nearly all. where: of what was looked at, in words."""
         paint = f"paint what to {'keep' if self.reading.inverted else 'fill'} white on black"
         if not hole.any():
             seen = "all of it is white, which is kept" if self.reading.inverted else nothing_white(found)
-            raise MaskError(f"{self.name}: {seen}, so there is nothing to fill; {paint}")
+            raise MaskError(f"{self.name}: {seen}{where}, so there is nothing to fill; {paint}")
         if hole.all():
             raise MaskError(
                 f"{self.name}: the hole is the whole picture, nothing is left to fill it from; {paint}"

@@ -194,6 +194,22 @@ def test_a_mask_whose_size_does_not_tell_how_it_was_turned(weights: Path) -> Non
     assert "square.png is taken for a mask of the upright" in cli(*words, "--mask", "square.png").stderr
 
 
+def test_a_mask_file_of_several_pictures(weights: Path) -> None:
+    """The first is the mask, as of a picture with several, and that is said."""
+    hole, black = (Image.fromarray(each * np.uint8(255)) for each in (HOLE, HOLE & False))
+    words = ["inpaint", "photo.png", "--weights", weights, "--steps", 1, "-o", "out.png", "--overwrite"]
+    for name in ("several.gif", "several.tif"):
+        hole.save(name, save_all=True, append_images=[black])
+        done = cli(*words, "--mask", name)
+        assert done.stderr == f"note: {name}: it holds several pictures; the first is the mask\n"
+        np.testing.assert_array_equal(hole_of(done), HOLE)
+        black.save(name, save_all=True, append_images=[hole])
+        assert cli(*words, "--mask", name).stderr == (
+            f"error: {name}: nothing in it is white: it is black in the first of its pictures, so there is "
+            "nothing to fill; paint what to fill white on black\n"
+        )
+
+
 def test_the_mask_from_standard_input(weights: Path) -> None:
     data = Path("mask.png").read_bytes()
     words = ["inpaint", "photo.png", "--mask", "-", "--weights", weights, "--steps", 1, "-o"]
