@@ -129,6 +129,10 @@ class Plan(ABC):
     def workload(self, options: Options, prior: Prior) -> Workload:
         """Give what a budget of calls or seconds has to cover."""
 
+    def rehearsed(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """Give the options with which a dry run comes to its first network call; None: there is none."""
+        return options
+
     @abstractmethod
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         """Compute the result. options: the chosen ones, with the seed of the sample."""

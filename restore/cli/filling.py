@@ -195,6 +195,12 @@ class InpaintPlan(Plan):
 
         return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
+    def rehearsed(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """Copies take long and need no network."""
+        if options["method"] == "exemplar" or self.allowed is not None:
+            return None
+        return {**options, "method": "alternating"} if options["method"] == "auto" else options
+
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         auto = options["method"] == "auto"
         seed = self.trial_seed if auto and self.allowed is None else None

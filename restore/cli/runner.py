@@ -126,8 +126,9 @@ class Runner:
         from restore.priors.uncalled import until_called
 
         self._rehearsed = True  # what the network refuses is the same for all pictures
-        options = {**choice.options, "seed": draw_seed(choice.options["seed"], 0)}
-        until_called(lambda each: plan.restore(options, each, self._progress), prior)
+        options = plan.rehearsed({**choice.options, "seed": draw_seed(choice.options["seed"], 0)})
+        if options is not None:
+            until_called(lambda each: plan.restore(options, each, self._progress), prior)
         if self.settings.uncertainty is not None:
             count, seed = self.settings.map_samples, choice.options["seed"]
             until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)

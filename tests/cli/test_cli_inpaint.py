@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -258,3 +258,23 @@ def test_what_leaves_nothing_to_fill_from_is_said_in_one_line(weights: Path) -> 
             assert done.exit_code == 1, done.stderr
             assert done.stderr.startswith(f"error: {message}"), done.stderr
             assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dry_run_copies_nothing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on to the first network call, which copies would come before."""
+
+    def never(*_: object) -> NoReturn:
+        raise AssertionError("nothing is to be copied")
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", never)
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", never)
+    Image.fromarray(np.full((66, 96, 3), 120, np.uint8)).save("gray.png")
+    hole = np.zeros((66, 96), bool)
+    hole[20:46, 10:36] = True
+    Image.fromarray(hole).save("holes.png")
+    Image.fromarray(~hole).save("source.png")
+    words = ["inpaint", "gray.png", "--mask", "holes.png", "--weights", weights, "--dry-run"]
+    for more in ([], ["--nfe", 20], ["--method", "exemplar"], ["--source", "source.png"]):
+        done = cli(*words, *more)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout == "gray.png (96x66) -> gray-inpainted.png (96x66)\n"
