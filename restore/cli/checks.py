@@ -53,6 +53,16 @@ def _check_sampler(method: Method, sampler: str | None) -> None:
         )
 
 
+def check_jumps(method: Method, steps: int | None, length: int | None = None) -> None:
+    """Raise UsageError where RePaint has too few steps for a jump. None: the method's own numbers."""
+    steps, length = steps or method.steps, length or catalogue.JUMPS[0]
+    if method.jumps and steps <= length:
+        raise click.UsageError(
+            f"--method {method.name} jumps back by {length} steps and takes more than that in all, got "
+            f"{steps}; pass more --steps"
+        )
+
+
 def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[str, Any]) -> None:
     """Check the options of all tasks: samples and budgets.
 

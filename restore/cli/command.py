@@ -76,11 +76,17 @@ class Workload:
 
 @dataclass(frozen=True)
 class Result:
-    """A restored picture, facts for ``--json``, and notes for the user."""
+    """A restored picture, facts for ``--json``, and notes for the user.
+
+    method: for the record in the picture, where it says more than the one chosen. arguments: for the record,
+    options that it takes to get the same result.
+    """
 
     picture: images.Picture
     facts: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    method: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,10 @@ class Plan(ABC):
     @abstractmethod
     def workload(self, options: Options, prior: Prior) -> Workload:
         """Give what a budget of calls or seconds has to cover."""
+
+    def rehearsed(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """Give the options with which a dry run comes to its first network call; None: there is none."""
+        return options
 
     @abstractmethod
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from restore.priors.protocol import Prior
+    from restore.tasks.deep_holes import Parts
+    from restore.tasks.inpaint import Filled
+    from restore.tasks.inpaint_parts import Decided
     from restore.types import Progress
 
 
@@ -58,8 +61,15 @@ class Inpaint(PictureCommand):
         path: Path | None = options.get("source")
         self.finder, self.sources = finder, () if path is None else (path,)
         self.reads = (*finder.reads, *self.sources)
+        self._decided: dict[str, Decided] = {}
 
     def plan(self, source: Source) -> InpaintPlan:
+        plan = self.planned(source)
+        plan.decided = self._decided.setdefault(source.name, plan.decided)  # once for all of its samples
+        return plan
+
+    def planned(self, source: Source) -> InpaintPlan:
+        """Check a picture."""
         return InpaintPlan(source, self.options, self.finder)
 
 
@@ -71,14 +81,22 @@ def check_copying(method: catalogue.Method, options: Options) -> None:
         )
 
 
+def check_trial(method: catalogue.Method, options: Options) -> None:
+    """Raise UsageError for a seed of trials where nothing is tried."""
+    tried = (method.name, method.estimate) == ("auto", "sample") and options.get("source") is None
+    if options["trial_seed"] is not None and not tried:
+        raise click.UsageError("--trial-seed is for samples of --method auto without --source; leave it out")
+
+
 class InpaintPlan(Plan):
-    """A picture with its hole."""
+    """A picture with its hole. decided: by trials, for all of its samples."""
 
     task = "inpaint"
     hole: NDArray[np.bool_]
 
     def __init__(self, source: Source, options: Options, finder: HoleFinder):
         super().__init__(source, options)
+        self.decided: Decided = {}
         self.hole, notes = finder.hole(source)
         images.check_finite(source.picture, source.name, unread=self.hole)
         picture, shown = _shown(_of_numbers(source.picture), self.hole)
@@ -97,9 +115,7 @@ class InpaintPlan(Plan):
         self.notes = tuple(notes)
 
     def check_picture(self) -> None:
-        """Refuse a source that has no whole patch."""
-        if self.allowed is None:
-            return
+        """Refuse a hole that leaves nothing to fill it from, or no whole patch where one is needed."""
         import torch
 
         from restore.images.canvas import canvas
@@ -107,13 +123,37 @@ class InpaintPlan(Plan):
         from restore.tasks.exemplar import SIDE
         from restore.tasks.inpaint import missing_of
 
-        hole, allowed = (torch.from_numpy(each)[None, None].float() for each in (self.hole, self.allowed))
-        known = 1 - missing_of(hole, canvas(self.pixels, checked=False).visible)
-        if not can_be_copied(1 - known * allowed):
+        hole, name = self.whole_hole(), self.source.name
+        if bool(hole.all()):
             raise MaskError(
-                f"{self.options['source']}: expected places of {SIDE}x{SIDE} known pixels that are white, to "
-                f"copy texture from, got too few ({self.allowed.mean():.1%} is white); paint more"
+                f"{name}: with --feather {self.options['feather']} the hole is the whole picture, nothing is "
+                "left to fill it from; lower --feather"
             )
+        try:
+            missing = missing_of(hole, canvas(self.pixels, checked=False).visible)
+        except ValueError as error:
+            raise MaskError(f"{name}: {error}") from error
+        expected = f"expected places of {SIDE}x{SIDE} known pixels"
+        if self.allowed is not None:
+            allowed = torch.from_numpy(self.allowed)[None, None].float()
+            if not can_be_copied(1 - (1 - missing) * allowed):
+                raise MaskError(
+                    f"{self.options['source']}: {expected} that are white, to copy texture from, got too few "
+                    f"({self.allowed.mean():.1%} is white); paint more"
+                )
+        elif self.options["method"] == "exemplar" and bool(hole.any()) and not can_be_copied(missing):
+            raise MaskError(
+                f"{name}: {expected} outside the hole, to copy texture from, got too few; pass another "
+                "--method, or a smaller hole"
+            )
+
+    def whole_hole(self) -> Tensor:
+        """The hole with its feather, ``(1, 1, h, w)``."""
+        import torch
+
+        from restore.tasks.holes import grown
+
+        return grown(torch.from_numpy(self.hole)[None, None].float(), self.options.get("feather", 0))
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         """Say what fills a hole that is nowhere deep."""
@@ -121,13 +161,9 @@ class InpaintPlan(Plan):
         options = dict(self.options)
         if options["method"] != "auto" or self.allowed is not None:
             return Choice(options)
-        import torch
-
         from restore.tasks.deep_holes import deep_parts
-        from restore.tasks.holes import grown
 
-        hole = grown(torch.from_numpy(self.hole)[None, None].float(), options.get("feather", 0))
-        if options["estimate"] == "mean" or not deep_parts(hole):
+        if options["estimate"] == "mean" or not deep_parts(self.whole_hole()):
             options["method"] = "alternating"
         return Choice(options, facts={"method": options["method"]})
 
@@ -152,15 +188,43 @@ class InpaintPlan(Plan):
             jumps = (1, 1) if method.jumps else None
             steps = None if method.one_call else 3
             gray = np.full((side, side), 0.5, np.float32)
-            asked = {**options, "steps": steps, "jumps": jumps, "source": None, "feather": 0}
+            asked = {**options, "steps": steps, "jumps": jumps, "feather": 0}
+            asked |= {"source": None, "trial_seed": None}
             _filled(gray, speck, asked, prior=prior)
             return max(1, work(speck))
 
         return Workload("inpaint", work(self.hole, canvas(self.pixels).visible), trial)
 
+    def rehearsed(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """Copies take long and need no network."""
+        if options["method"] == "exemplar" or self.allowed is not None:
+            return None
+        return {**options, "method": "alternating"} if options["method"] == "auto" else options
+
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
-        options = {**options, "source": self.allowed}
-        return self.finished(_filled(self.pixels, self.hole, options, prior=prior, progress=progress))
+        auto = options["method"] == "auto"
+        seed = self.trial_seed if auto and self.allowed is None else None
+        given = {**options, "source": self.allowed, "trial_seed": seed}
+        more: dict[str, Any] = {"prior": prior, "progress": progress, "decided": self.decided}
+        found = _filled(self.pixels, self.hole, given, **more)
+        result, parts = self.finished(found.picture), found.parts
+        if options["method"] not in catalogue.COPYING or not parts.copied + parts.drawn:
+            return result
+        share = round(parts.share, 6)
+        result = replace(result, facts={"copied": parts.copied, "drawn": parts.drawn, "copied_share": share})
+        if not auto:
+            return result
+        note = f"{self.source.name}: of the hole, {_told(parts)}"
+        told = self.options["trial_seed"] is not None or seed in (None, options["seed"])
+        arguments = () if told else (("--trial-seed", str(seed)),)
+        return replace(result, notes=(note,), method=f"auto, {_told(parts)}", arguments=arguments)
+
+    @property
+    def trial_seed(self) -> int:
+        """Of the trials of all samples."""
+        given: int | None = self.options["trial_seed"]
+        first: int = self.options["seed"]
+        return first if given is None else given
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import outside_hole
@@ -174,7 +238,8 @@ class InpaintPlan(Plan):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_inpainting
 
-        return of_inpainting(self.fine_pixels, self.hole, count=count, seed=seed, prior=prior)
+        asked = {"count": count, "seed": seed, "trial_seed": self.trial_seed}
+        return of_inpainting(self.fine_pixels, self.hole, prior=prior, **asked)
 
 
 def _of_numbers(picture: images.Picture) -> images.Picture:
@@ -206,9 +271,23 @@ def _shown(picture: images.Picture, hole: NDArray[np.bool_]) -> tuple[images.Pic
     return replace(picture, alpha=alpha), int(clear.sum())
 
 
-def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> NDArray[Any]:
-    from restore.tasks.inpaint import inpaint
+def _told(parts: Parts) -> str:
+    """What has filled a hole, in words."""
+    said = []
+    if parts.copied:
+        said.append(f"{_counted(parts.copied)} copied from the picture ({parts.share:.0%} of it)")
+    if parts.drawn:
+        said.append(f"{_counted(parts.drawn)} drawn by the network")
+    return ", ".join(said)
+
+
+def _counted(parts: int) -> str:
+    return f"{parts} part{'s' * (parts > 1)}"
+
+
+def _filled(pixels: NDArray[Any], hole: NDArray[np.bool_], options: Options, **more: Any) -> Filled[Any]:
+    from restore.tasks.inpaint import filled
     from restore.tasks.inpaint_methods import Jumps
 
     jumps = options["jumps"] and Jumps(*options["jumps"])
-    return inpaint(pixels, hole, **{**options, "jumps": jumps}, **more)
+    return filled(pixels, hole, **{**options, "jumps": jumps}, **more)

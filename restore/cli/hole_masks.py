@@ -76,12 +76,17 @@ class MaskFile:
         picture = images.decode_mask_picture(data, name=self.name)
         picture, photo, notes = self._fitted(picture, source)
         found = self._recognised(picture, photo)
+        if not notes and found.kind in ("drawn", "layer", "colour"):  # others were compared with the photo
+            notes = self._unturned(picture, source)
         hole = scaled(found.covers, source.picture.size)
         if self.reading.grow:
             from restore.tasks.holes import widened
 
             hole = widened(hole, self.reading.grow)
-        self._check(hole, found)
+        several = picture.pages > 1
+        self._check(hole, found, " in the first of its pictures" if several else "")
+        if several:
+            notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]
         self.facts = {"mask": {"file": self.name, "kind": found.kind}}
         if found.colour:
             self.facts["mask"]["colour"] = found.colour
@@ -112,6 +117,17 @@ class MaskFile:
         alpha = None if alpha is None else scaled_pixels(alpha, picture.size)
         small = images.Picture(pixels, alpha=alpha, gray=photo.gray)
         return picture, small, [f"{sizes}; the mask is {done}"]
+
+    def _unturned(self, picture: images.Picture, source: Source) -> list[str]:
+        """Say how a mask is read whose size does not tell whether it was turned as its picture was."""
+        photo = source.picture
+        told = picture.size != picture.size[::-1] and photo.turned >= 5
+        if photo.turned == 1 or picture.turned != 1 or told:
+            return []
+        return [
+            f"{source.name} was turned upright by its EXIF; {self.name} is taken for a mask of the upright "
+            "picture, and where it was painted before, turn it first"
+        ]
 
     def _recognised(self, picture: images.Picture, photo: images.Picture) -> images.Mask:
         colour = self.reading.colour
@@ -150,12 +166,12 @@ class MaskFile:
     def _turn(self) -> str:
         return "leave out --invert-mask" if self.reading.inverted else "pass --invert-mask"
 
-    def _check(self, hole: NDArray[np.bool_], found: images.Mask) -> None:
-        """Raise MaskError for a hole of nothing, or of nearly all."""
+    def _check(self, hole: NDArray[np.bool_], found: images.Mask, where: str) -> None:
+        """Raise MaskError for a hole of nothing, or of nearly all. where: of what was looked at, in words."""
         paint = f"paint what to {'keep' if self.reading.inverted else 'fill'} white on black"
         if not hole.any():
             seen = "all of it is white, which is kept" if self.reading.inverted else nothing_white(found)
-            raise MaskError(f"{self.name}: {seen}, so there is nothing to fill; {paint}")
+            raise MaskError(f"{self.name}: {seen}{where}, so there is nothing to fill; {paint}")
         if hole.all():
             raise MaskError(
                 f"{self.name}: the hole is the whole picture, nothing is left to fill it from; {paint}"

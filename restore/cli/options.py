@@ -173,6 +173,12 @@ SAVE_MASK = click.option(
     "folder for many, where each mask has the name of its picture.",
 )  # fmt: skip
 
+TRIAL_SEED = click.option(
+    "--trial-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
+    help="Seed of the trial by which --method auto decides what fills a deep part of a hole, once for all "
+    "--samples.  [default: --seed]",
+)  # fmt: skip
+
 COPYING = (
     click.option(
         "--source", type=FileName(path_type=Path), metavar="FILE",

@@ -39,9 +39,9 @@ class Place:
             for number, share, side in zip(self.numbers, self.shares, (w, h, w, h), strict=False)
         ]
         if len(exact) == 2:
-            # 100 % is the last pixel.
+            # 100 % is the last pixel; more is outside.
             return tuple(
-                min(round(e), side - 1) if share else round(e)
+                side - 1 if share and e <= side < e + 0.5 else round(e)
                 for e, side, share in zip(exact, (w, h), self.shares, strict=True)
             )
         left, top, right, bottom = (round(e) for e in (*exact[:2], exact[0] + exact[2], exact[1] + exact[3]))

@@ -95,7 +95,7 @@ class Runner:
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
         whole = self._with_extra(plan.source.picture, result.picture, others, job)
-        stamped_picture = self._stamped(whole, choice, kind, job)
+        stamped_picture = self._stamped(whole, choice, result, kind, job)
         if self.settings.report_consistency:
             self._check(plan, choice, stamped_picture, kind, job)
         self._write(stamped_picture, kind, job)
@@ -126,8 +126,9 @@ class Runner:
         from restore.priors.uncalled import until_called
 
         self._rehearsed = True  # what the network refuses is the same for all pictures
-        options = {**choice.options, "seed": draw_seed(choice.options["seed"], 0)}
-        until_called(lambda each: plan.restore(options, each, self._progress), prior)
+        options = plan.rehearsed({**choice.options, "seed": draw_seed(choice.options["seed"], 0)})
+        if options is not None:
+            until_called(lambda each: plan.restore(options, each, self._progress), prior)
         if self.settings.uncertainty is not None:
             count, seed = self.settings.map_samples, choice.options["seed"]
             until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)
@@ -249,6 +250,7 @@ class Runner:
                 raise
             raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
         self._facts |= result.facts
+        self.recorder.chosen = tuple(dict.fromkeys((*self.recorder.chosen, *result.arguments)))
         self._notes(*result.notes)
         return choice, result
 
@@ -273,11 +275,14 @@ class Runner:
         self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
         return replace(choice, options=spent.options, facts=choice.facts | spent.facts)
 
-    def _stamped(self, picture: images.Picture, choice: Choice, kind: str, job: Job) -> images.Picture:
+    def _stamped(
+        self, picture: images.Picture, choice: Choice, result: Result, kind: str, job: Job
+    ) -> images.Picture:
         """Add the record of what made the picture, if it is wanted and fits."""
         if not self.settings.provenance:
             return unstamped(picture)
-        method = str(choice.facts.get("method") or self.command.options.get("method") or "")
+        chosen = choice.facts.get("method") or self.command.options.get("method") or ""
+        method = result.method or str(chosen)
         seed = draw_seed(choice.options["seed"], job.draw)
         marked = stamped(picture, self.recorder.record(method, seed, self.loader.used), kind)
         if kind != "bmp" and not history_of(marked).records:

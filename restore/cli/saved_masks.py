@@ -48,7 +48,7 @@ class SavedMasks:
 def is_for_many(given: str) -> bool:
     """Whether what was given is a folder, be it there or to be created: it has no ending of a picture."""
     named = given.endswith(("/", os.sep)) or images.is_folder(given)
-    return named or Path(given).suffix.lower() not in images.SUFFIXES
+    return named or Path(given).suffix.lower() not in (*images.SUFFIXES, ".gif")
 
 
 def mask_path(given: str, job: Job) -> Path:

@@ -4,7 +4,7 @@ A user's seed is an integer from 0. It gives one stream of standard normal numbe
 the CPU in float32, so that every device sees the same numbers. Where one seed has to serve several results:
 
 - the k-th draw of one picture (``--samples``) has the seed ``seed + k`` (`draw_seed`), and can be
-  drawn again alone;
+  drawn again alone; what a trial decides for all draws is drawn with ``seed`` (``--trial-seed``);
 - the k-th picture of a batch out of pure noise has a stream of its own (`picture_rng`), whatever the batch;
 - draws that only measure how sure a result is have seeds far from the user's (`spare_seed`).
 """

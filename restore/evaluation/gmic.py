@@ -28,10 +28,10 @@ COMMANDS = {
 """What is done to image 0 with the mask 1, by the names of the rows.
 
 ``inpaint_matchpatch`` searches from coarse to fine (Barnes et al. 2009), ``inpaint`` with a patch size copies
-patches one by one from the border inwards (Criminisi et al. 2004). The settings have the best LPIPS of seven
-and of seven tried, on 9 validation crops of 384x384 with holes box-128 and object; matchpatch with patches of
-9 instead of 7 is no different, and the settings that G'MIC's own window begins with for ``inpaint`` (7, 16,
-0.1) leave holes of this size half filled.
+patches one by one from the border inwards (Criminisi et al. 2004). The settings have the best LPIPS of
+several that were tried for each, on 9 validation crops of 384x384 with holes box-128 and object; matchpatch
+with patches of 9 instead of 7 is no different, and the settings that G'MIC's own window begins with for
+``inpaint`` (7, 16, 0.1) leave holes of this size half filled.
 """
 
 

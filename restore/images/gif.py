@@ -5,8 +5,11 @@ from __future__ import annotations
 from io import BytesIO
 
 from restore.images.formats import check_size
+from restore.images.page_count import pages_in
 from restore.images.picture import Picture, assembled
 from restore.images.pillow import channels_of_image, lacking_colours
+
+LOOKED_AT = 2**20  # bytes in which further pictures are counted
 
 
 def is_gif(data: bytes) -> bool:
@@ -33,4 +36,5 @@ def decode_gif(data: bytes, name: str) -> Picture:
     check_size(image.width, image.height, name)
     image.load()
     channels, notes = channels_of_image(image, name)
-    return assembled(channels, format="gif", notes=(*notes, *lacking_colours(image)))
+    pages = pages_in(BytesIO(data[:LOOKED_AT]))
+    return assembled(channels, format="gif", pages=pages, notes=(*notes, *lacking_colours(image)))

@@ -379,9 +379,12 @@ def values_of_image(image: Any) -> NDArray[Any]:
     """
     import numpy as np
 
-    if image.mode not in ("RGB", "RGBA", "LA", "P", "PA"):
+    if len(image.getbands()) == 1 and image.mode != "P":
         values = np.asarray(image)
-        return values if values.dtype.kind in "bu" else np.asarray(image.convert("L"))
+        least, most = values.min(initial=0), values.max(initial=0)
+        if values.dtype.kind in "bu" or least < 0 or not 1 < most < 2**16:
+            return values  # what an array cannot hold is refused with it
+        return values.astype(np.uint8 if most < 2**8 else np.uint16)
     layers = np.asarray(image.convert("RGBA"))
     value, drawn = values_of(layers[..., :3], layers[..., 3])
     if doubt := doubt_of(value, drawn):

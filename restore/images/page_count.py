@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -37,13 +38,19 @@ def page_count(path: str | Path) -> int:
     ...     page_count(Path(folder, "a.tif"))
     1
     """
-    count = 0
     try:
         with Path(path).open("rb") as file:
-            for _ in islice(_pages(file), MOST):
-                count += 1
-    except (OSError, ValueError, struct.error):  # missing, or it ends early
-        pass
+            return pages_in(file)
+    except (OSError, ValueError):  # missing
+        return 1
+
+
+def pages_in(file: BinaryIO) -> int:
+    """Count the same in an open file."""
+    count = 0
+    with suppress(OSError, ValueError, struct.error):  # it ends early
+        for _ in islice(_pages(file), MOST):
+            count += 1
     return max(1, count)
 
 

@@ -43,6 +43,30 @@ def deep_parts(hole: Tensor) -> list[Tensor]:
     return [part[None, None].to(hole) for part in sorted(deep, key=lambda part: int(part.sum()))]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """How many connected parts of a hole copies of the picture have filled, and how many the network.
+
+    share: of the hole's pixels that were copied, 0 to 1.
+    """
+
+    copied: int
+    drawn: int
+    share: float
+
+
+def parts_of(hole: Tensor, copied: Tensor) -> Parts:
+    """Count the parts of holes ``(b, 1, h, w)``, of which copies have filled ``copied``, whole parts."""
+    import cv2
+
+    def count(planes: Tensor) -> int:
+        each = (planes[:, 0] > 0).byte().cpu().numpy()
+        return sum(cv2.connectedComponents(plane, connectivity=8)[0] - 1 for plane in each)
+
+    share = float(copied.sum() / hole.sum().clamp_min(1))
+    return Parts(count(copied), count(hole * (1 - copied)), share)
+
+
 def can_be_copied(missing: Tensor, source: Tensor | None = None) -> bool:
     """Whether a picture with a hole ``(1, 1, h, w)`` has whole patches to copy from."""
     if min(missing.shape[-2:]) < SIDE:

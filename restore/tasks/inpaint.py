@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Generic, Literal
 
 import torch
 from torch import Tensor
 
-from restore.diffusion.seeds import seeded_rng
+from restore.diffusion.seeds import check_seed, seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.colours import gray_as
 from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.deep_holes import Scene
+from restore.tasks.deep_holes import Parts, Scene, parts_of
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
 from restore.tasks.inpaint_methods import Jumps, Plan
-from restore.tasks.inpaint_parts import fill_by_network, fill_by_parts
+from restore.tasks.inpaint_parts import Decided, Trials, fill_by_network, fill_by_parts
 from restore.types import Estimate, Progress
 
 
@@ -37,6 +38,7 @@ def inpaint(
     source: Any = None,
     feather: int = 0,
     seed: int = 0,
+    trial_seed: int | None = None,
     prior: Prior | None = None,
     progress: Progress | None = None,
 ) -> Picture:
@@ -100,6 +102,9 @@ def inpaint(
         change; 0, the default, changes nothing outside the hole.
     seed : int
         The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    trial_seed : int, optional
+        That of the trials of ``auto``; None is ``seed``. Several samples of one picture that are to be copied
+        in the same parts have one.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
@@ -108,7 +113,8 @@ def inpaint(
     Returns
     -------
     array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. An empty hole gives a copy.
+        The same kind as ``image``, of its size and depth. An empty hole gives a copy. `filled` also says
+        which parts of the hole were copied.
 
     Raises
     ------
@@ -143,39 +149,143 @@ def inpaint(
     >>> bool((filled[~mask] == image[~mask]).all()), bool((filled[mask] == image[mask]).all())
     (True, False)
     """
-    chosen = catalogue.find("inpaint", method, estimate)
-    run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
-    rng = seeded_rng(seed)
-    plan = Plan(chosen, steps or chosen.steps, checked_jumps(chosen, steps, jumps), guidance)
+    return filled(
+        image, mask, mask_means=mask_means, grow=grow, estimate=estimate, method=method, sampler=sampler,
+        steps=steps, jumps=jumps, guidance=guidance, source=source, feather=feather, seed=seed,
+        trial_seed=trial_seed, prior=prior, progress=progress,
+    ).picture  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Filled(Generic[Picture]):
+    """A picture whose hole was filled, and what filled it.
+
+    Parameters
+    ----------
+    picture : of the kind of the input.
+    hole : what was filled, ``(b, 1, h, w)``, 1 in the hole.
+    copied : what of that was filled by copies of the picture; the network drew the rest.
+    """
+
+    picture: Picture
+    hole: Tensor
+    copied: Tensor
+
+    @property
+    def parts(self) -> Parts:
+        """How many connected parts were filled by what, of all pictures."""
+        return parts_of(self.hole, self.copied)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of `inpaint`."""
+
+    mask_means: Literal["fill", "keep"] = "fill"
+    grow: int = 0
+    estimate: Estimate = "sample"
+    method: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    jumps: Jumps | None = None
+    guidance: float = 1.0
+    source: Any = None
+    feather: int = 0
+    seed: int = 0
+    trial_seed: int | None = None
+
+    def trials(self, decided: Decided | None) -> Trials | None:
+        """The trials of `auto`; None where all is copied."""
+        if self.method == "exemplar" or self.source is not None:
+            return None
+        seed = self.seed if self.trial_seed is None else self.trial_seed
+        return Trials(seed, seed == self.seed, {} if decided is None else decided)
+
+
+def filled(
+    image: Picture,
+    mask: Any,
+    *,
+    prior: Prior | None = None,
+    progress: Progress | None = None,
+    decided: Decided | None = None,
+    **options: Any,
+) -> Filled[Picture]:
+    """Do what `inpaint` does, and say which parts of the hole were copied, too.
+
+    Parameters
+    ----------
+    image, mask, prior, progress
+        As `inpaint` takes them.
+    decided : dict, optional
+        What trials of the same picture and hole have decided, which is then not tried again; empty at first.
+    **options
+        The others of `inpaint`.
+
+    Returns
+    -------
+    Filled
+        The picture, the hole, and what of it was filled by copies.
+
+    Raises
+    ------
+    ValueError
+        As `inpaint`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.tasks.inpaint import filled
+    >>> from restore.testing import tiny_prior
+    >>> image, mask = np.full((80, 80, 3), 120, np.uint8), np.zeros((80, 80), bool)
+    >>> mask[20:50, 20:50] = True
+    >>> filled(image, mask, method="exemplar", prior=tiny_prior()).parts
+    Parts(copied=1, drawn=0, share=1.0)
+    """
+    asked = _Asked(**options)
+    chosen = catalogue.find("inpaint", asked.method, asked.estimate)
+    check_trial_seed(chosen, asked.trial_seed, source=asked.source)
+    run = catalogue.check(chosen, steps=asked.steps, sampler=asked.sampler, guidance=asked.guidance)
+    rng = seeded_rng(asked.seed)
+    jumps = checked_jumps(chosen, asked.steps, asked.jumps)
+    plan = Plan(chosen, asked.steps or chosen.steps, jumps, asked.guidance)
     picture = canvas(image, checked=False)
     batch = picture.batch
     size = batch.shape[-2], batch.shape[-1]
-    hole = hole_of(mask, size, mask_means).to(batch.device)
+    hole = hole_of(mask, size, asked.mask_means).to(batch.device)
     check_masks(hole, batch)
-    hole, allowed = grown(hole, grow), _source(source, chosen, batch)
-    inner, hole = hole, grown(hole, feather)
+    hole, allowed = grown(hole, asked.grow), _source(asked.source, chosen, batch)
+    inner, hole = hole, grown(hole, asked.feather)
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
     alpha = picture.alpha
     check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
     if not hole.any():
-        return picture.unchanged()
-    if hole.flatten(1).all(1).any():
-        raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
+        return Filled(picture.unchanged(), hole, hole)
+    _check_known(inner, hole, asked.feather)
     hole = hole.expand(len(batch), -1, -1, -1)
     missing = missing_of(hole, picture.visible)
     ranges = [whole_range(p, m[0] == 0, bits=picture.bits) for p, m in zip(batch, missing, strict=True)]
     batch = torch.stack([used.unit(p) for used, p in zip(ranges, batch, strict=True)])
     drawing = Drawing(prior or shipped(), rng, run)
+    copied = torch.zeros_like(hole)
     if chosen.name in catalogue.COPYING:
         scene = Scene(batch, hole, missing, (1 - missing) if allowed is None else (1 - missing) * allowed)
-        forced = chosen.name == "exemplar" or allowed is not None
-        result = fill_by_parts(scene, plan, drawing, forced=forced, progress=progress)
+        result, copied = fill_by_parts(scene, plan, drawing, trials=asked.trials(decided), progress=progress)
     else:
         result = fill_by_network(batch, hole, missing, plan, drawing, progress)
     result = torch.stack([used.back(p) for used, p in zip(ranges, result, strict=True)])
     result = gray_as(result, picture.batch, missing == 0)
-    feathered = _feathered(result, picture.batch, inner, feather)
-    return picture.paste(feathered, hole)
+    feathered = _feathered(result, picture.batch, inner, asked.feather)
+    return Filled(picture.paste(feathered, hole), hole, copied)
+
+
+def check_trial_seed(method: catalogue.Method, seed: int | None, *, source: Any) -> None:
+    """Raise ValueError for a seed out of range, or where nothing is tried."""
+    if seed is None:
+        return
+    if (method.name, method.estimate) != ("auto", "sample") or source is not None:
+        raise ValueError("a trial_seed is for samples of method 'auto' without a source; leave it out")
+    check_seed(seed)
 
 
 def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | None) -> Jumps:
@@ -189,6 +299,16 @@ def checked_jumps(method: catalogue.Method, steps: int | None, jumps: Jumps | No
             "steps"
         )
     return jumps
+
+
+def _check_known(inner: Tensor, hole: Tensor, feather: int) -> None:
+    """Raise ValueError for a hole, with its feather or without, that is all of a picture."""
+    if inner.flatten(1).all(1).any():
+        raise ValueError("the mask leaves no known pixel to start from; is it inverted? (mask_means)")
+    if hole.flatten(1).all(1).any():
+        raise ValueError(
+            f"a feather of {feather} pixels leaves no known pixel to start from; pass a smaller one"
+        )
 
 
 def missing_of(hole: Tensor, visible: Tensor | None) -> Tensor:

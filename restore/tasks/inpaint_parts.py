@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 from torch import Tensor
 
 from restore.diffusion.progress import part_progress
+from restore.diffusion.seeds import seeded_rng
 from restore.tasks import catalogue
 from restore.tasks.deep_holes import Scene, can_be_copied, copies_win, deep_parts, filled_by_patches
 from restore.tasks.drawing import Drawing
@@ -49,9 +51,29 @@ def fill_by_network(
     return result
 
 
+Decided = dict[tuple[Any, ...], list[bool]]
+"""Which deep parts of the same pictures and holes copies fill, by what the trials depend on besides."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials beside deep parts that decide what fills them.
+
+    Parameters
+    ----------
+    seed : of their random numbers.
+    own : whether the fill itself has this seed; its random numbers then go on from the trials.
+    decided : what earlier fills have tried and need not be tried again.
+    """
+
+    seed: int
+    own: bool
+    decided: Decided
+
+
 def fill_by_parts(
-    scene: Scene, plan: Plan, drawing: Drawing, *, forced: bool, progress: Progress | None
-) -> Tensor:
+    scene: Scene, plan: Plan, drawing: Drawing, *, trials: Trials | None, progress: Progress | None
+) -> tuple[Tensor, Tensor]:
     """Fill the parts of holes that copies are better for by copies, one by one, the others by the network.
 
     Smaller parts come first. What has been filled is compared with from then on, but never copied.
@@ -60,47 +82,74 @@ def fill_by_parts(
     ----------
     scene : the pictures.
     plan, drawing : how.
-    forced : whether all of the holes are to be filled by copies.
+    trials : None is for all of the holes to be filled by copies.
     progress : called after every call of the network or of the denoiser that copies.
+
+    Returns
+    -------
+    The pictures ``(b, 3, h, w)``, and what copies have filled ``(b, 1, h, w)``.
 
     Raises
     ------
     ValueError
-        Where copies are forced, and there is no whole patch to copy.
+        Where all is to be copied, and there is no whole patch to copy.
     """
     network = replace(plan, method=catalogue.find("inpaint", "alternating", plan.estimate))
-    chosen = [
-        (number, part)
-        for number in range(len(scene.image))
-        for part in _copied_parts(scene.picture(number), network, drawing, forced)
-    ]
-    image, hole, missing = scene.image.clone(), scene.hole.clone(), scene.missing.clone()
+    chosen = _whole(scene) if trials is None else _won(scene, network, drawing, trials)
+    whole = scene.hole
+    image, hole, missing = scene.image.clone(), whole.clone(), scene.missing.clone()
     scene = Scene(image, hole, missing, scene.source)
     for done, (number, part) in enumerate(chosen):
         report = part_progress(progress, done, len(chosen))
         image[number] = filled_by_patches(scene.picture(number), part, drawing.rng, plan.estimate, report)[0]
         hole[number], missing[number] = hole[number] * (1 - part[0]), missing[number] * (1 - part[0])
-    return fill_by_network(image, hole, missing, network, drawing, progress) if hole.any() else image
+    copied = whole - hole
+    if hole.any():
+        image = fill_by_network(image, hole, missing, network, drawing, progress)
+    return image, copied
 
 
-def _copied_parts(scene: Scene, network: Plan, drawing: Drawing, forced: bool) -> list[Tensor]:
-    """The parts of one picture's hole that are filled by copies."""
-    if forced:
-        if not can_be_copied(1 - scene.source):
-            raise ValueError(
-                f"there is no whole patch of {SIDE}x{SIDE} known pixels to copy from; widen the source, or "
-                "choose another method"
-            )
-        return [scene.hole] if scene.hole.any() else []
-    parts = [] if network.estimate == "mean" else deep_parts(scene.hole)
-    if not parts or not can_be_copied(1 - scene.source):
-        return []
-    trial = replace(network, steps=min(TRIAL_STEPS, network.steps))
+Part = tuple[int, Tensor]
+"""The number of a picture, and a part of its hole ``(1, 1, h, w)``."""
 
-    def by_network(picture: Tensor, lost: Tensor) -> Tensor:
-        return fill_by_network(picture, lost, lost, trial, drawing, None)
 
-    return [part for part in parts if copies_win(scene, part, drawing.rng, by_network)]
+def _whole(scene: Scene) -> list[Part]:
+    """All holes, to be copied. Raises ValueError where that cannot be."""
+    parts = [(number, scene.picture(number)) for number in range(len(scene.image))]
+    if not all(can_be_copied(1 - each.source) for _, each in parts):
+        raise ValueError(
+            f"there is no whole patch of {SIDE}x{SIDE} known pixels to copy from; widen the source, or "
+            "choose another method"
+        )
+    return [(number, each.hole) for number, each in parts if each.hole.any()]
+
+
+def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[Part]:
+    """The deep parts that copies are better for: tried now, or decided before."""
+    deep = [] if network.estimate == "mean" else _deep(scene)
+    trial, prior = replace(network, steps=min(TRIAL_STEPS, network.steps)), drawing.prior
+    key = (trials.seed, trial, drawing.sampler, prior.dtype, prior.ensemble)
+    if trials.own or key not in trials.decided:
+        drawing = drawing if trials.own else replace(drawing, rng=seeded_rng(trials.seed))
+
+        def by_network(picture: Tensor, lost: Tensor) -> Tensor:
+            return fill_by_network(picture, lost, lost, trial, drawing, None)
+
+        trials.decided[key] = [
+            copies_win(scene.picture(number), part, drawing.rng, by_network) for number, part in deep
+        ]
+    return [each for each, copied in zip(deep, trials.decided[key], strict=True) if copied]
+
+
+def _deep(scene: Scene) -> list[Part]:
+    """The deep parts of all pictures that have something to be copied from."""
+    found = []
+    for number in range(len(scene.image)):
+        each = scene.picture(number)
+        parts = deep_parts(each.hole)
+        if parts and can_be_copied(1 - each.source):
+            found += [(number, part) for part in parts]
+    return found
 
 
 def _by_depth(hole: Tensor, missing: Tensor, box: tuple[slice, slice], plan: Plan) -> list[list[int]]:

@@ -25,7 +25,8 @@ from restore.tasks.deep_holes import deep_parts
 from restore.tasks.dejpeg import dejpeg
 from restore.tasks.denoise import denoise
 from restore.tasks.holes import check_masks
-from restore.tasks.inpaint import inpaint
+from restore.tasks.inpaint import filled, inpaint
+from restore.tasks.inpaint_parts import Decided
 from restore.tasks.solve import solved
 from restore.tasks.upscale import check_scale, upscale
 from restore.tasks.variance import (
@@ -80,7 +81,15 @@ def of_denoising(image: Picture, sigma: float, *, seed: int = 0, probes: int = 1
     return calibrated(variance, "denoise", prior)
 
 
-def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
+def of_inpainting(
+    image: Picture,
+    mask: Any,
+    *,
+    count: int = 8,
+    seed: int = 0,
+    trial_seed: int | None = None,
+    prior: Prior,
+) -> Tensor:
     """Estimate the deviation of what a hole is filled with.
 
     It is the deviation between samples of PiGDM, whose spread follows the errors best of all methods here; in
@@ -99,6 +108,8 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, p
     seed : int
         0 to 2^32 - 1. The samples' seeds lie 2^31 further on, so that none of them is a result that a user
         has asked for.
+    trial_seed : int, optional
+        That of the trials which decide, once for all samples, what is copied; None is ``seed``.
     prior : Prior
         The network.
 
@@ -119,20 +130,22 @@ def of_inpainting(image: Picture, mask: Any, *, count: int = 8, seed: int = 0, p
     check_values(batch)
     hole = hole.expand(len(batch), -1, -1, -1)
     deep = any(deep_parts(each[None]) for each in hole)
+    tried: dict[str, Any] = {"trial_seed": seed if trial_seed is None else trial_seed}
 
-    def spread(picture: Tensor, missing: Tensor) -> Tensor:
+    def spread(picture: Tensor, missing: Tensor, decided: Decided) -> Tensor:
         def draw(number: int) -> Tensor:
-            asked: dict[str, Any] = {} if deep else {"method": "pigdm", "steps": STEPS}
-            return inpaint(picture, missing, seed=number, prior=prior, **asked)
+            asked = tried if deep else {"method": "pigdm", "steps": STEPS}
+            return filled(picture, missing, seed=number, prior=prior, decided=decided, **asked).picture
 
         return between_samples(draw, count, seed=seed)
 
     trial, elsewhere = None, mirrored_off(hole)
     if elsewhere.any():
         whole = inpaint(batch, hole, estimate="mean", prior=prior)
-        again = inpaint(whole, elsewhere, estimate="sample" if deep else "mean", seed=seed, prior=prior)
-        trial = Trial(spread(whole, elsewhere), squared_error(again, batch), elsewhere)
-    return calibrated(spread(batch, hole), "inpaint", prior, where=hole, trial=trial)
+        asked, decided = tried if deep else {"estimate": "mean"}, Decided()
+        again = filled(whole, elsewhere, seed=seed, prior=prior, decided=decided, **asked).picture
+        trial = Trial(spread(whole, elsewhere, decided), squared_error(again, batch), elsewhere)
+    return calibrated(spread(batch, hole, Decided()), "inpaint", prior, where=hole, trial=trial)
 
 
 def mirrored_off(hole: Tensor) -> Tensor:

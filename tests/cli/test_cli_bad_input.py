@@ -379,7 +379,13 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         ),
         (
             [*INPAINT, "--method", "repaint", "--steps", "10"],
-            "--jump-length 10 must be less than --steps, which is 10",
+            "--method repaint jumps back by 10 steps and takes more than that in all, got 10; pass more "
+            "--steps",
+        ),
+        (
+            [*INPAINT, "--method", "repaint", "--jump-length", "250"],
+            "--method repaint jumps back by 250 steps and takes more than that in all, got 250; pass more "
+            "--steps",
         ),
         (
             ["denoise", "photo.png", "--steps", "5"],

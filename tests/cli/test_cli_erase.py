@@ -79,11 +79,18 @@ def test_places_are_those_of_the_picture_as_it_is_seen(weights: Path) -> None:
         (["--box", "1,2,3,-4"], 2, "Error: Invalid value for '--box'"),
         (["--at", "1.5,2"], 2, "Error: Invalid value for '--at': '1.5,2' is not X,Y"),
         (["--box", "1,2,3,4", "--radius", "5"], 2, "Error: --radius is of the objects of --at X,Y"),
-        (["--box", "1,2,3,4", "--method", "repaint", "--steps", "8"], 2, "Error: --steps 8 must be more"),
+        (["--box", "1,2,3,4", "--method", "repaint", "--steps", "8"], 2, "Error: --method repaint jumps back "
+         "by 10 steps and takes more than that in all, got 8; pass more --steps"),
         (["--box", "30,2,9,4"], 1, "error: photo.png: --box 30,2,9,4: it is not within the picture"),
         (["--box", "1,2,0,4"], 1, "error: photo.png: --box 1,2,0,4: it is 0x4 pixels"),
         (["--box", "0,0,100%,100%"], 1, "error: photo.png: the hole is 100.0% of the picture"),
         (["--at", "37,1"], 1, "error: photo.png: --at 37,1: the point is outside the picture"),
+        (["--at", "150%,50%"], 1, "error: photo.png: --at 56,16: the point is outside the picture"),
+        (["--at", "100%,100%"], 1, "error: photo.png: --at 36,30: no small object there stands out"),
+        (["--box", "3,3,30,25", "--feather", "64"], 1, "error: photo.png: with --feather 64 the hole is the "
+         "whole picture, nothing is left to fill it from; lower --feather"),
+        (["--box", "4,4,30,24", "--method", "exemplar"], 1, "error: photo.png: expected places of 9x9 known "
+         "pixels outside the hole, to copy texture from, got too few; pass another --method, or a smaller"),
         (["--at", "18,15"], 1, "error: photo.png: --at 18,15: no small object there stands out from what is "
          "around it; pass --box X,Y,W,H around it"),
     ],
@@ -184,6 +191,7 @@ def test_where_the_masks_of_many_pictures_go(here: Path) -> None:
     alike = plan(["in/a.png", "in/sub/a.png"], None, ending="x").jobs
     for given, jobs, message in (
         ("m.png", named, "--save-mask m.png is one file, but there are several pictures; give a folder"),
+        ("m.gif", named[:1], "--save-mask m.gif: a mask is written as .png or .tif; name it so"),
         (
             "m",
             alike,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -16,9 +18,13 @@ from PIL import Image
 
 import restore
 from restore import images
+from restore.cli.provenance import read_history
 from restore.diffusion.samplers import SAMPLERS
 from restore.priors.backbone import Backbone
+from restore.tasks import inpaint_parts
+from restore.tasks.deep_holes import Scene
 from restore.tasks.inpaint_methods import Jumps
+from restore.types import Rng
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -162,3 +168,113 @@ def test_a_hole_of_nan_is_filled(weights: Path) -> None:
     failed = cli(*command, "-o", "other.tif")
     assert failed.exit_code == 1
     assert "nan.tif: expected numbers, got NaN or infinity at 1 of" in failed.stderr
+
+
+def test_what_was_copied_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two deep parts are copied, a thin one is drawn: in a note, in --json, in the record."""
+    monkeypatch.setattr(inpaint_parts, "copies_win", lambda *_: True)
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", lambda scene, *_: scene.image)
+    tile = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
+    Image.fromarray(np.tile(tile, (11, 16, 1))).save("tiles.png")
+    hole = np.zeros((66, 96), bool)
+    hole[10:36, 10:36] = hole[10:36, 60:86] = hole[46:50, :] = True
+    Image.fromarray(hole).save("holes.png")
+    words = ["inpaint", "tiles.png", "--mask", "holes.png", "--weights", weights]
+    done = cli(*words, "--steps", 1)
+    said = "2 parts copied from the picture (78% of it), 1 part drawn by the network"
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, f"note: tiles.png: of the hole, {said}")
+    (record,) = read_history(Path("tiles-inpainted.png")).records
+    assert record.method == f"auto, {said}"
+
+    def told(*more: Any) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(cli(*words, "--json", "--overwrite", *more).stdout)
+        return {name: facts.get(name) for name in ("method", "copied", "drawn", "copied_share")}
+
+    assert told("--steps", 1) == {"method": "auto", "copied": 2, "drawn": 1, "copied_share": 0.778802}
+    assert told("--method", "exemplar") | {"method": None} == {
+        "method": None, "copied": 3, "drawn": 0, "copied_share": 1.0
+    }  # fmt: skip
+    hole[:46] = False
+    Image.fromarray(hole).save("holes.png")
+    assert told("--steps", 1) == {
+        "method": "alternating", "copied": None, "drawn": None, "copied_share": None
+    }  # fmt: skip
+
+
+def test_samples_share_one_trial(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn with --seed, and the record of each sample says so: alone it is the same again."""
+    tried = []
+
+    def trial(scene: Scene, part: Any, rng: Rng, *_: Any) -> bool:
+        tried.append(float(rng(part).sum()))
+        return True
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", trial)
+    monkeypatch.setattr(
+        inpaint_parts, "filled_by_patches", lambda scene, part, rng, *_: scene.image + part * rng(part) / 9
+    )
+    Image.fromarray(np.full((66, 96, 3), 120, np.uint8)).save("gray.png")
+    hole = np.zeros((66, 96), bool)
+    hole[20:46, 10:36] = True
+    Image.fromarray(hole).save("holes.png")
+    words = ["inpaint", "gray.png", "--mask", "holes.png", "--weights", weights]
+    assert cli(*words, "--seed", 7, "-o", "single.png").exit_code == 0
+    assert cli(*words, "--seed", 7, "--samples", 3, "-o", "out.png").exit_code == 0
+    assert len(tried) == 2
+    names = sorted(map(str, Path().glob("out*.png")))
+    single, *found = (images.read(name).pixels for name in ("single.png", *names))
+    assert np.array_equal(single, found[0])
+    assert all(not np.array_equal(one, found[0]) for one in found[1:])
+    records = [read_history(Path(name)).records[0] for name in names]
+    assert [dict(record.arguments).get("--trial-seed") for record in records] == [None, "7", "7"]
+    again = shlex.split(records[2].line("again.png"))[1:]
+    assert cli(*again, "--weights", weights).exit_code == 0
+    assert np.array_equal(images.read("again.png").pixels, found[2])
+    assert len(tried) == 3
+    assert len(set(tried)) == 1
+
+
+def test_wrong_usage_of_a_seed_of_trials() -> None:
+    for more in (["--method", "exemplar"], ["--estimate", "mean"], ["--source", "mask.png"]):
+        done = cli("inpaint", "photo.png", "--mask", "mask.png", "--trial-seed", 1, *more)
+        assert done.exit_code == 2
+        assert "--trial-seed is for samples of --method auto without --source; leave it out" in done.stderr
+
+
+def test_what_leaves_nothing_to_fill_from_is_said_in_one_line(weights: Path) -> None:
+    """With and without the network, in a dry run, too."""
+    clear = np.where(HOLE, np.uint8(255), np.uint8(0))
+    Image.fromarray(np.dstack([PHOTO, clear])).save("clear.png")
+    source = np.zeros(HOLE.shape, bool)
+    source[16:31, 5:30] = True
+    Image.fromarray(source).save("source.png")
+    for name, more, message in (
+        ("clear.png", [], "clear.png: alpha 0 hides all that the mask leaves; there is no known"),
+        ("photo.png", ["--feather", 64], "photo.png: with --feather 64 the hole is the whole picture"),
+        ("photo.png", ["--source", "source.png", "--feather", 12], "source.png: expected places of 9x9"),
+    ):
+        for last in ([], ["--dry-run"]):
+            done = cli("inpaint", name, "--mask", "mask.png", "--weights", weights, *more, *last)
+            assert done.exit_code == 1, done.stderr
+            assert done.stderr.startswith(f"error: {message}"), done.stderr
+            assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dry_run_copies_nothing(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on to the first network call, which copies would come before."""
+
+    def never(*_: object) -> NoReturn:
+        raise AssertionError("nothing is to be copied")
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", never)
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", never)
+    Image.fromarray(np.full((66, 96, 3), 120, np.uint8)).save("gray.png")
+    hole = np.zeros((66, 96), bool)
+    hole[20:46, 10:36] = True
+    Image.fromarray(hole).save("holes.png")
+    Image.fromarray(~hole).save("source.png")
+    words = ["inpaint", "gray.png", "--mask", "holes.png", "--weights", weights, "--dry-run"]
+    for more in ([], ["--nfe", 20], ["--method", "exemplar"], ["--source", "source.png"]):
+        done = cli(*words, *more)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout == "gray.png (96x66) -> gray-inpainted.png (96x66)\n"

@@ -169,6 +169,47 @@ def test_a_mask_from_before_the_picture_was_turned(weights: Path) -> None:
     )
 
 
+def test_a_mask_whose_size_does_not_tell_how_it_was_turned(weights: Path) -> None:
+    """Upside down pictures have masks of one size before and after; so have square ones."""
+    exif = Image.Exif()
+    exif[0x112] = 3
+    save(np.ascontiguousarray(PHOTO[::-1, ::-1]), "turned.png", exif=exif)
+    words = ["inpaint", "turned.png", "--weights", weights, "--steps", 1, "-o", "out.png", "--overwrite"]
+    done = cli(*words, "--mask", "mask.png")
+    assert done.stderr == (
+        "note: turned.png was turned upright by its EXIF; mask.png is taken for a mask of the upright "
+        "picture, and where it was painted before, turn it first\n"
+    )
+    np.testing.assert_array_equal(hole_of(done), HOLE)
+    # A mask that was turned itself, and one that is compared with the photograph, leave no doubt.
+    save((HOLE[::-1, ::-1] * np.uint8(255)), "turned-mask.png", exif=exif)
+    done = cli(*words, "--mask", "turned-mask.png")
+    assert done.stderr == ""
+    np.testing.assert_array_equal(hole_of(done), HOLE)
+    save(np.where(HOLE[..., None], np.uint8((255, 0, 0)), PHOTO), "strokes.png")
+    assert "EXIF" not in cli(*words, "--mask", "strokes.png").stderr
+    exif[0x112] = 6
+    save(np.ascontiguousarray(np.rot90(PHOTO[:31, :31])), "turned.png", exif=exif)
+    save(HOLE[:31, :31] * np.uint8(255), "square.png")
+    assert "square.png is taken for a mask of the upright" in cli(*words, "--mask", "square.png").stderr
+
+
+def test_a_mask_file_of_several_pictures(weights: Path) -> None:
+    """The first is the mask, as of a picture with several, and that is said."""
+    hole, black = (Image.fromarray(each * np.uint8(255)) for each in (HOLE, HOLE & False))
+    words = ["inpaint", "photo.png", "--weights", weights, "--steps", 1, "-o", "out.png", "--overwrite"]
+    for name in ("several.gif", "several.tif"):
+        hole.save(name, save_all=True, append_images=[black])
+        done = cli(*words, "--mask", name)
+        assert done.stderr == f"note: {name}: it holds several pictures; the first is the mask\n"
+        np.testing.assert_array_equal(hole_of(done), HOLE)
+        black.save(name, save_all=True, append_images=[hole])
+        assert cli(*words, "--mask", name).stderr == (
+            f"error: {name}: nothing in it is white: it is black in the first of its pictures, so there is "
+            "nothing to fill; paint what to fill white on black\n"
+        )
+
+
 def test_the_mask_from_standard_input(weights: Path) -> None:
     data = Path("mask.png").read_bytes()
     words = ["inpaint", "photo.png", "--mask", "-", "--weights", weights, "--steps", 1, "-o"]

@@ -119,7 +119,8 @@ def test_wrong_usage(weights: Path) -> None:
         (["photo.png", "photo.png", "--infrared", "mask.png"], "belongs to one picture"),
         ([".", "--infrared", "mask.png"], "belongs to one picture"),
         (["photo.png", "--sensitivity", "2"], "neither low, normal, high nor a number above 0 and below 1"),
-        (["photo.png", "--method", "repaint", "--steps", "10"], "takes more than 10 steps, got 10"),
-    ):
+        (["photo.png", "--method", "repaint", "--steps", "10"], "--method repaint jumps back by 10 steps and "
+         "takes more than that in all, got 10; pass more --steps"),
+    ):  # fmt: skip
         done = cli("repair", *words, "--weights", weights)
         assert done.exit_code == 2 and message in " ".join(done.stderr.split()), words

@@ -165,8 +165,14 @@ def test_a_mask_given_as_an_image_is_read_as_a_file_is() -> None:
     layer = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
     layer.putalpha(alpha)  # a layer of one colour: the alpha is the drawing
     deep = Image.fromarray(np.array([[0, 65535], [30000, 40000]], np.uint16))
-    for mask in (layer, alpha, deep):
+    modes = [alpha.convert(mode) for mode in ("CMYK", "YCbCr", "RGBX", "I", "F")]
+    shares = Image.fromarray(np.array([[0, 1], [0.3, 0.7]], np.float32))
+    wide = Image.fromarray(np.array([[0, 65535], [1000, 40000]], np.int32))  # 16 bits, as Pillow often gives
+    for mask in (layer, alpha, deep, *modes, shares, wide):
         assert canvas.hole_of(mask, (2, 2)).tolist() == [[[[0, 1], [0, 1]]]]
+    for beyond in (-1, 2**16):
+        with pytest.raises(TypeError, match="masks of int32 are expected to hold zeros and ones, got"):
+            canvas.hole_of(Image.fromarray(np.array([[0, beyond]], np.int32)), (1, 2))
 
 
 def test_masks_that_cannot_be_meant() -> None:

@@ -14,6 +14,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.tasks import inpaint_parts
 from restore.tasks.deep_holes import (
     DEEP_HOLE,
+    Parts,
     Scene,
     box_around,
     copies_win,
@@ -22,7 +23,11 @@ from restore.tasks.deep_holes import (
     filled_by_patches,
     shifted_off,
 )
+from restore.tasks.inpaint import filled
+from restore.tasks.inpaint_parts import Decided
+from restore.tasks.uncertainty import of_inpainting
 from restore.testing import tiny_prior
+from restore.types import Rng
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -172,6 +177,108 @@ def test_by_default_deep_parts_are_filled_by_what_wins(
     assert np.array_equal(again, plain)
 
 
+def test_what_was_copied_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, one, other = tiles(64, 96), plane(64, 96, (10, 36, 10, 36)), plane(64, 96, (10, 36, 60, 86))
+    hole, options = one + other + plane(64, 96, (46, 50, 0, 96)), {"steps": 1, "prior": tiny_prior()}
+    monkeypatch.setattr(inpaint_parts, "copies_win", lambda scene, part, *_: torch.equal(part, one))
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", lambda scene, *_: scene.image)
+    found = filled(image, hole, **options)
+    assert torch.equal(found.picture, inpaint(image, hole, **options))
+    assert torch.equal(found.hole, hole)
+    assert torch.equal(found.copied, one)
+    assert found.parts == Parts(copied=1, drawn=2, share=pytest.approx(676 / (2 * 676 + 4 * 96)))
+    drawn = filled(image, hole, method="alternating", **options)
+    assert drawn.parts == Parts(copied=0, drawn=3, share=0)
+    assert filled(image, 0 * hole, **options).parts == Parts(copied=0, drawn=0, share=0)
+    batch = filled(image.repeat(2, 1, 1, 1), torch.cat([one, hole - other]), **options)
+    assert batch.parts == Parts(copied=2, drawn=1, share=pytest.approx(1352 / (1352 + 4 * 96)))
+
+
+def by_noise(scene: Scene, part: Tensor, rng: Rng, *_: Any) -> Tensor:
+    """In place of copies: from the same random numbers, in no time."""
+    return torch.where(part > 0, rng(scene.image).sigmoid(), scene.image)
+
+
+def test_samples_share_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is decided once is copied in all, each by its own seed; the first is the single fill."""
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", by_noise)
+    noise = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    hole, tried = plane(64, 96, (20, 46, 10, 36)), []
+    options: dict[str, Any] = {"steps": 2, "prior": tiny_prior()}
+
+    def trial(scene: Scene, part: Tensor, rng: Rng, *_: Any) -> bool:
+        tried.append(float(rng(part).sum()))
+        return len(tried) == 1
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", trial)
+    single = inpaint(noise, hole, seed=7, **options)
+    tried.clear()
+    decided: Decided = {}
+    first, second, third = (
+        filled(noise, hole, seed=seed, trial_seed=7, decided=decided, **options).picture for seed in (7, 8, 9)
+    )
+    assert len(tried) == 1
+    assert torch.equal(first, single)
+    for one, other in ((first, second), (first, third), (second, third)):
+        assert float((one - other).abs()[..., 20:46, 10:36].mean()) > 0.02
+    # Alone a sample is the same where the trial is drawn with the same seed.
+    tried.clear()
+    assert torch.equal(inpaint(noise, hole, seed=8, trial_seed=7, **options), second)
+    inpaint(noise, hole, seed=7, **options)
+    assert len(tried) == 2
+    assert tried[0] == tried[1]
+    # Other steps are another trial.
+    filled(noise, hole, seed=8, trial_seed=7, decided=decided, steps=1, prior=options["prior"])
+    assert len(tried) == 3
+
+
+def test_the_samples_of_an_uncertainty_share_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for the hole and one for its mirror image, both with the seed that the user's result has."""
+    monkeypatch.setattr(inpaint_parts, "filled_by_patches", by_noise)
+    image, hole, tried = tiles(64, 96), plane(64, 96, (20, 46, 10, 36)), []
+
+    def trial(scene: Scene, part: Tensor, rng: Rng, *_: Any) -> bool:
+        tried.append((int(part.nonzero()[:, -1].min()), float(rng(part).sum())))
+        return True
+
+    monkeypatch.setattr(inpaint_parts, "copies_win", trial)
+    deviation = of_inpainting(image, hole, count=3, seed=7, prior=tiny_prior())
+    assert float(deviation[hole > 0].min()) > 0.1  # the samples differ
+    inpaint(image, hole, seed=7, steps=1, prior=tiny_prior())
+    assert [place for place, _ in tried] == [60, 10, 10]
+    assert len({drawn for _, drawn in tried}) == 1
+    tried.clear()
+    of_inpainting(image, hole, count=2, seed=7, trial_seed=8, prior=tiny_prior())
+    inpaint(image, hole, seed=8, steps=1, prior=tiny_prior())
+    assert [place for place, _ in tried] == [60, 10, 10]
+    assert len({drawn for _, drawn in tried}) == 1
+
+
+@pytest.mark.slow
+def test_shared_trials_change_nothing_of_the_first_sample() -> None:
+    image, hole = tiles(64, 96), plane(64, 96, (20, 46, 10, 36))
+    image = 0.9 * image + 0.1 * torch.rand(image.shape, generator=torch.Generator().manual_seed(1))
+    options: dict[str, Any] = {"steps": 1, "prior": tiny_prior()}
+    decided: Decided = {}
+    first, second = (
+        filled(image, hole, seed=seed, trial_seed=7, decided=decided, **options) for seed in (7, 8)
+    )
+    assert list(decided.values()) == [[True]]
+    assert torch.equal(first.picture, inpaint(image, hole, seed=7, **options))
+    assert torch.equal(second.picture, inpaint(image, hole, seed=8, trial_seed=7, **options))
+    assert not torch.equal(first.picture, second.picture)
+
+
+def test_a_seed_of_trials_is_for_what_is_tried() -> None:
+    image, hole = tiles(64, 96), plane(64, 96, (20, 46, 10, 36))
+    others: list[dict[str, Any]] = [{"method": "exemplar"}, {"estimate": "mean"}, {"source": 1 - hole}]
+    for options in others:
+        with pytest.raises(ValueError, match="a trial_seed is for samples of method 'auto' without a source"):
+            inpaint(image, hole, trial_seed=1, prior=tiny_prior(), **options)
+    with pytest.raises(ValueError, match=r"the seed must lie in 0\.\.2\^63 - 1; got -1"):
+        inpaint(image, hole, trial_seed=-1, prior=tiny_prior())
+
+
 def test_a_source_is_all_that_is_copied_from(copied: list[Tensor]) -> None:
     """Colours from where copying is forbidden are not in the fill."""
     image = as_picture(tiles(128, 160))
@@ -199,6 +306,11 @@ def test_a_feather_passes_into_the_picture() -> None:
     assert near.max() < 60  # the corners of the wide hole are round in the one and not in the other
 
 
+def test_a_feather_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="a feather of 40 pixels leaves no known pixel to start from"):
+        inpaint(tiles(64, 64), plane(64, 64, (20, 46, 20, 46)), feather=40, prior=tiny_prior())
+
+
 def test_seeds_copy_different_things() -> None:
     image = as_picture(torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)))
     hole, options = as_mask(plane(96, 96, (30, 62, 30, 62))), {"method": "exemplar", "prior": tiny_prior()}
@@ -211,5 +323,5 @@ def test_pictures_of_a_batch_are_filled_as_alone_where_nothing_is_drawn_between(
     images = torch.cat([tiles(96, 96), tiles(96, 96, seed=1)])
     hole = plane(96, 96, (30, 60, 30, 60))
     found = inpaint(images, hole, method="exemplar", prior=tiny_prior())
-    for image, filled in zip(images, found, strict=True):
-        torch.testing.assert_close(filled, image, rtol=0, atol=2e-3)
+    for image, copied in zip(images, found, strict=True):
+        torch.testing.assert_close(copied, image, rtol=0, atol=2e-3)

@@ -393,7 +393,7 @@ test_the_check_finds_the_mutant = mutant_tests({
         edited(mirrored_off, "hole.flip(dims) * (1 - hole)", "hole.flip(dims)"),
         edited(mirrored_off, "(2 * size >= whole)", "(size > 0)"),
         edited(mirrored_off, "argmax(0)", "argmin(0)"),
-        edited(of_inpainting, "spread(whole, elsewhere)", "spread(whole, hole)"),
+        edited(of_inpainting, "spread(whole, elsewhere,", "spread(whole, hole,"),
         edited(of_inpainting, "where=hole, trial=trial)", "where=hole, trial=None)"),
     ],
     check_upscaling_is_tried: [

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from restore import images
-from restore.cli.checks import check_common, check_method
-from restore.cli.filling import Inpaint, check_copying
+from restore.cli.checks import check_common, check_jumps, check_method
+from restore.cli.filling import Inpaint, check_copying, check_trial
 from restore.cli.options import (
     COPYING,
     RESTORING_ONE,
     SAVE_MASK,
     SEED,
+    TRIAL_SEED,
     Settings,
     estimate_option,
     method_option,
@@ -59,6 +60,7 @@ class Erase(Inpaint):
 @COPYING[0]
 @COPYING[1]
 @SEED
+@TRIAL_SEED
 @with_settings(SAVE_MASK, *RESTORING_ONE)
 def erase(
     settings: Settings, photo: str, box: tuple[Place, ...], at: tuple[Place, ...], **options: Any
@@ -84,10 +86,7 @@ def erase(
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
     check_copying(method, options)
+    check_trial(method, options)
     check_common(settings, options)
-    if method.jumps and not settings.budgeted and (options["steps"] or method.steps) <= catalogue.JUMPS[0]:
-        raise click.UsageError(
-            f"--steps {options['steps']} must be more than {catalogue.JUMPS[0]}, the steps of a jump of "
-            f"--method {method.name}"
-        )
+    check_jumps(method, options["steps"])
     run_command(Erase(options, Places(box, at, radius, grow)), (photo,), settings)

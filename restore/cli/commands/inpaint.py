@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from restore.cli.checks import check_common, check_method
+from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Options, Source
-from restore.cli.filling import Inpaint, InpaintPlan, check_copying
+from restore.cli.filling import Inpaint, InpaintPlan, check_copying, check_trial
 from restore.cli.hole_masks import MaskFile, Reading
 from restore.cli.jobs import STDIO
 from restore.cli.mask_folders import MaskFolder
@@ -22,6 +22,7 @@ from restore.cli.options import (
     RESTORING,
     SAVE_MASK,
     SEED,
+    TRIAL_SEED,
     Settings,
     estimate_option,
     method_option,
@@ -88,6 +89,7 @@ def _method_help() -> str:
 @COPYING[0]
 @COPYING[1]
 @SEED
+@TRIAL_SEED
 @with_settings(SAVE_MASK, *RESTORING)
 def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Fill the masked part of pictures: files, folders with their sub-folders, or - for standard input.
@@ -108,6 +110,7 @@ def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
     check_copying(method, options)
+    check_trial(method, options)
     check_common(settings, options, ("jump-length", length), ("jump-repeats", repeats))
     options["jumps"] = None if settings.budgeted else _jumps(method, options["steps"], length, repeats)
     run_command(InpaintMasked(options, finder), inputs, settings)
@@ -167,8 +170,5 @@ def _jumps(
                 f"--jump-length and --jump-repeats need --method repaint, got {method.name}"
             )
         return None
-    jumps = (length or catalogue.JUMPS[0], repeats or catalogue.JUMPS[1])
-    steps = steps or method.steps
-    if jumps[0] >= steps:
-        raise click.UsageError(f"--jump-length {jumps[0]} must be less than --steps, which is {steps}")
-    return jumps
+    check_jumps(method, steps, length)
+    return length or catalogue.JUMPS[0], repeats or catalogue.JUMPS[1]

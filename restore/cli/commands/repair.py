@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
-from restore.cli.checks import check_common, check_method
+from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Choice, Source, task_pixels
-from restore.cli.filling import Inpaint, InpaintPlan
+from restore.cli.filling import Inpaint, InpaintPlan, check_trial
 from restore.cli.options import (
     INPUTS,
     RESTORING,
     SAVE_MASK,
     SEED,
+    TRIAL_SEED,
     Settings,
     estimate_option,
     method_option,
@@ -82,6 +83,7 @@ class Sensitivity(click.types.StringParamType):
 @steps_option("inpaint")
 @sampler_option("dpmpp-2m-sde")
 @SEED
+@TRIAL_SEED
 @with_settings(SAVE_MASK, *RESTORING)
 def repair(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Find thin scratches, hairs, dust and fold lines, and fill them: files, folders, or -.
@@ -100,10 +102,8 @@ def repair(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     finder = DamageFinder(options.pop("sensitivity"), options.pop("only"), infrared, options.pop("grow"))
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])
     method = check_method("inpaint", options)
-    if method.jumps and options["steps"] is not None and options["steps"] <= catalogue.JUMPS[0]:
-        raise click.UsageError(
-            f"--method {method.name} takes more than {catalogue.JUMPS[0]} steps, got {options['steps']}"
-        )
+    check_trial(method, options)
+    check_jumps(method, options["steps"])
     check_common(settings, options)
     options |= {"jumps": None, "guidance": 1.0}
     run_command(Repair(options, finder), inputs, settings)
@@ -179,7 +179,7 @@ class Repair(Inpaint):
     ending = "repaired"
     finite = True
 
-    def plan(self, source: Source) -> RepairPlan:
+    def planned(self, source: Source) -> RepairPlan:
         return RepairPlan(source, self.options, self.finder)
 
 
