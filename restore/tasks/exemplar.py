@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ from restore.types import Progress, Rng
 SIDE = 9  # pixels a side of a patch
 COARSEST = 12.0  # pixels that a hole is deep at the size where it is filled first
 START, END, STEPS = 0.5, 0.02, 10  # the noise levels at that size
+# Pairs of patches that are compared in each step there; with more, sources are drawn at random. It costs
+# nothing: the search at larger sizes finds what was left out.
+PAIRS = 3_000_000
 # Calls of the searching denoiser at each larger size, by how many patches are searched for at most: of a
 # large hole the smaller sizes have decided what goes where.
 CALLS = ((50_000, 4), (200_000, 2), (math.inf, 0))
@@ -134,9 +138,21 @@ def _first(
     """The first fill, from a smooth one with noise: the denoiser, with what it has copied, and the state."""
     smooth = push_pull(picture, hole)
     denoise = patch_denoiser(picture, hole, side=SIDE, source=allowed)
+    denoise.patches = _thinned(denoise.patches, rng)
     start = torch.where(hole > 0, smooth + START * NOISE * rng(smooth), picture)
     x = ddim(denoise, start, log_sigma(START, END, STEPS), progress=lambda done, total: report())
     return denoise, x
+
+
+def _thinned(patches: Patches, rng: Rng) -> Patches:
+    """The same patches with so few sources that PAIRS are compared."""
+    sources = patches.sources.nonzero()[:, 0]
+    most = max(FEWEST, PAIRS // max(1, len(patches.wanted)))
+    if len(sources) <= most:
+        return patches
+    random = torch.Generator().manual_seed(_seed_of(rng))
+    drawn = sources[torch.randperm(len(sources), generator=random)[:most].to(sources.device)]
+    return replace(patches, sources=torch.zeros_like(patches.sources).index_fill(0, drawn, value=True))
 
 
 def _refined(

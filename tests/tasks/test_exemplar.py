@@ -276,3 +276,26 @@ def test_patches_that_are_whole_at_half_the_size_only_are_none() -> None:
 def test_a_picture_smaller_than_a_patch() -> None:
     with pytest.raises(ValueError, match="odd and at most that of the picture 12x8, got 9"):
         exemplar_fill(drawn(1, 3, 8, 12), box(8, 12, slice(2, 4), slice(2, 4)), seeded_rng(0))
+
+
+def test_of_many_sources_some_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search at the larger size finds what was left out at the first."""
+    patches = patches_of(LARGE, SIDE)
+    wanted, sources = len(patches.wanted), int(patches.sources.sum())
+    monkeypatch.setattr(exemplar, "PAIRS", wanted * (sources // 3))
+    thinned = exemplar._thinned(patches, seeded_rng(0))
+    assert int(thinned.sources.sum()) == sources // 3
+    assert not (thinned.sources & ~patches.sources).any()
+    assert torch.equal(thinned.sources, exemplar._thinned(patches, seeded_rng(0)).sources)
+    assert not torch.equal(thinned.sources, exemplar._thinned(patches, seeded_rng(1)).sources)
+    monkeypatch.setattr(exemplar, "PAIRS", wanted * sources)
+    assert exemplar._thinned(patches, seeded_rng(0)) is patches
+
+
+@pytest.mark.slow
+def test_a_texture_is_continued_by_some_of_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = stripes(64, 4)
+    first = patches_of(torch.nn.functional.max_pool2d(LARGE, 2), SIDE)
+    monkeypatch.setattr(exemplar, "PAIRS", len(first.wanted) * int(first.sources.sum()) // 2)
+    filled = exemplar_fill(picture, LARGE, seeded_rng(0))
+    assert float((filled - picture).abs().max()) < 0.05
