@@ -98,13 +98,16 @@ def test_the_map_of_the_packages_is_drawn_from_the_present_imports() -> None:
 
 
 @pytest.mark.slow
-def test_help_takes_less_than_half_a_second() -> None:
-    seconds = []
-    for _ in range(5):
+def test_help_takes_little_longer_than_an_interpreter() -> None:
+    """Some 4 times what Python and click take; with torch it would be more than 40 times."""
+
+    def seconds(*arguments: str) -> float:
         start = time.perf_counter()
-        python("-m", "restore", "--help")
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.5
+        python(*arguments)
+        return time.perf_counter() - start
+
+    runs = [(seconds("-m", "restore", "--help"), seconds("-c", "import click")) for _ in range(5)]
+    assert min(ours for ours, _ in runs) < 12 * min(theirs for _, theirs in runs)
 
 
 @pytest.mark.slow
