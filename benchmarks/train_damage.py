@@ -4,6 +4,10 @@
 folder, which may lie in tar files, damages them, and trains on the CPU. It saves its state beside the result
 and goes on from there when it is started again. Then it fits the network that judges by the surroundings to
 what the first one answers for other damaged pieces of the pictures.
+
+The weights in the package have seen 21,600 crops: 18,000 of an earlier damage_simulator.py, then 3,600 of
+this one at a rate that fell from 2e-3 to nothing. ``--steps 5400`` takes as many from the start, but is not
+yet tried. The network that judges was fitted to 700 pieces.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def _planes(picture: Floats, likely: Floats) -> Iterator[Any]:
     square = np.ones((TOP_HAT, TOP_HAT), np.uint8)
     white = cv2.morphologyEx(brightness, cv2.MORPH_TOPHAT, square)
     black = cv2.morphologyEx(brightness, cv2.MORPH_BLACKHAT, square)
-    for plane in (white, black):
-        yield np.log(plane + 0.01)
+    for light in (white, black):
+        yield np.log(light + 0.01)
     for side in (NEAR, FAR):
         yield np.log(cv2.blur(np.maximum(white, black), (side, side)) + 0.01)
     yield np.log(_tilt(brightness, neighbours) + 0.002)
