@@ -5,6 +5,11 @@ a table. The damage is drawn by other code than that of the detector's training 
 brushes along Bezier curves that screen or multiply the light, as dust on a negative or on a print does.
 What is found is widened as the command does it. "stands out" counts only damage whose brightness differs from
 what was there by more than the picture itself varies around it; the rest is hard to see.
+
+"clean touched" counts the pixel by which a mask is widened, as the command widens it: around hard and jagged
+rims that pixel is clean. The row "perfect mask" shows what a detector would get that makes no mistake: 0.44 %
+of the clean pixels on the first 20 of CID22. So "away from it", more than 3 pixels from what damage changes,
+is the share that tells false finds from the rim of true ones.
 """
 
 from __future__ import annotations
@@ -226,6 +231,12 @@ def scores(mask: NDArray[np.bool_], damaged: Damaged) -> dict[str, tuple[float, 
     return found
 
 
+def widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """As the command widens what is found."""
+    wider: NDArray[np.bool_] = grown(torch.from_numpy(mask)[None, None].float(), GROW)[0, 0].numpy() > 0
+    return wider
+
+
 def _row(title: str, pairs: list[NDArray[np.float64]], last: str) -> str:
     cells = [f"{100 * a / b:.2f} %" if b else "" for a, b in pairs]
     return f"| {title} | " + " | ".join(cells) + f" | {last} |"
@@ -235,7 +246,7 @@ def table(pictures: list[Plane], detect: Callable[[Pixels], NDArray[np.bool_]]) 
     """The lines of the table."""
     names = ["found", "stands out", *KINDS, "clean touched", "away from it"]
     lines = ["| damage | " + " | ".join(names) + " | s / picture |", "|---" * (len(names) + 2) + "|"]
-    total = {name: np.zeros(2) for name in names}
+    total, perfect = ({name: np.zeros(2) for name in names} for _ in range(2))
     for title, damage in SETS.items():
         sums, spent = {name: np.zeros(2) for name in names}, 0.0
         for number, clean in enumerate(pictures):
@@ -246,8 +257,12 @@ def table(pictures: list[Plane], detect: Callable[[Pixels], NDArray[np.bool_]]) 
             for name, pair in scores(mask, damaged).items():
                 sums[name] += pair
                 total[name] += pair
+            whole = np.max(list(damaged.changes.values()), axis=0) > VISIBLE
+            for name, pair in scores(widened(whole), damaged).items():
+                perfect[name] += pair
         lines.append(_row(title, [sums[name] for name in names], f"{spent / len(pictures):.2f}"))
-    lines.append(_row("all", [total[name] for name in names], ""))
+    for title, sums in (("all", total), ("perfect mask", perfect)):
+        lines.append(_row(title, [sums[name] for name in names], ""))
     for title, way in (("none", lambda x: (x * 255).round().astype(np.uint8)), ("none, JPEG", _compressed)):
         touched = [100 * float(detect(way(clean)).mean()) for clean in pictures]
         lines.append(
@@ -287,9 +302,7 @@ def main() -> None:
     pictures = [images.read(path).pixels.astype(np.float32) / 255 for path in files]
 
     def detect(pixels: Pixels) -> NDArray[np.bool_]:
-        found = damage_mask(pixels, sensitivity=sensitivity)
-        wider: NDArray[np.bool_] = grown(torch.from_numpy(found)[None, None].float(), GROW)[0, 0].numpy() > 0
-        return wider
+        return widened(damage_mask(pixels, sensitivity=sensitivity))
 
     if options.sheet is not None:
         sheet(pictures, detect, options.sheet)

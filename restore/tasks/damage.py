@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from restore.images.canvas import Picture, canvas
 from restore.images.value_range import whole_range
+from restore.tasks.damage_context import chosen
 from restore.tasks.damage_head import Floats, head, probabilities
-from restore.tasks.damage_parts import chosen
 
 Sensitivity = Literal["low", "normal", "high"]
 Kind = Literal["specks", "scratches"]
 Mask = NDArray[np.bool_]
 
-# At least such a share of what is taken for damage should be damage.
-THRESHOLDS: dict[str, float] = {"low": 0.7, "normal": 0.3, "high": 0.1}
+# What is taken for damage should be that with such a probability, as simulated damage goes.
+THRESHOLDS: dict[str, float] = {"low": 0.6, "normal": 0.35, "high": 0.15}
 HALVED = 1024  # pixels along the shorter side from which on damage is also looked for at half the size
 SIZES = 3  # at most: as it is, half, a quarter
 LONG = 4.0  # times longer than wide: a scratch, else a speck
@@ -55,9 +55,9 @@ def damage_mask(
     """Find thin scratches, hairs, dust and fold lines.
 
     A small network looks at every pixel and its surroundings, in large pictures at half and a quarter of the
-    size, too, and a second one at what hangs together: how long it is, how straight, how alone. Both were
-    trained on simulated damage alone. With an infrared channel that alone is used: film is clear there, dust
-    and scratches are not (`restore.tasks.infrared`).
+    size, too, and a second one again at what that suspects: how much else is suspected there, and how lively
+    the picture is. Both were trained on simulated damage alone. With an infrared channel that alone is used:
+    film is clear there, dust and scratches are not (`restore.tasks.infrared`).
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import torch
 
 import restore
 from restore.errors import MaskError
-from restore.tasks import damage, damage_head, damage_parts
+from restore.tasks import damage, damage_context, damage_head
 from restore.tasks.damage import damage_mask, tally
 from restore.tasks.damage_head import DamageHead, folded, probabilities
 from restore.tasks.infrared import infrared_mask
@@ -80,40 +80,51 @@ def test_more_is_found_where_more_is_wanted() -> None:
 
 
 def layers(weight: np.ndarray, bias: float) -> dict[str, np.ndarray]:
-    """A network that judges parts by a weighted sum of facts, where that is above zero."""
-    network = {"mean": np.zeros(damage_parts.FACTS), "spread": np.full(damage_parts.FACTS, 2.0)}
+    """A network that judges by a weighted sum of facts, where that is above zero."""
+    network = {"mean": np.zeros(damage_context.FACTS), "spread": np.full(damage_context.FACTS, 2.0)}
     for number, factor in enumerate((weight[None], np.eye(1), 9 * np.eye(1))):
         network |= {f"{number}.weight": factor, f"{number}.bias": np.zeros(1)}
     return network | {"2.bias": np.array([bias])}
 
 
-def test_the_facts_about_a_line_and_a_dot() -> None:
-    picture = np.full((60, 80, 3), 0.25, np.float32)
-    likely = np.zeros((60, 80), np.float32)
-    line, dot = (slice(20, 21), slice(10, 70)), (slice(40, 43), slice(40, 43))
+def line_and_dot() -> tuple[np.ndarray, np.ndarray]:
+    picture = np.full((100, 120, 3), 0.25, np.float32)
+    likely = np.zeros((100, 120), np.float32)
+    line, dot = (slice(20, 21), slice(10, 110)), (slice(80, 83), slice(60, 63))
     for place, answer in ((line, 0.5), (dot, 0.9)):
         picture[place], likely[place] = 0.75, answer
-    levels = list(damage_parts.parts(picture, likely))
-    assert [len(facts) for facts, _ in levels] == [2, 2, 1, 1, 1, 1, 0]
-    facts, labels = levels[0]
-    assert facts.shape == (2, damage_parts.FACTS) and np.isfinite(facts).all()
-    assert set(np.unique(labels[line])) == {1} and set(np.unique(labels[dot])) == {2}
-    np.testing.assert_allclose(np.exp(facts[:, 3]), [60, 9])  # area
-    np.testing.assert_allclose(np.exp(facts[:, 4]), [60, 0.9 * np.hypot(3, 3)])  # length
-    np.testing.assert_allclose(np.exp(facts[:, 6]), [1 / 60, 3 / (0.9 * np.hypot(3, 3))])  # straightness
-    np.testing.assert_allclose(facts[:, 1], np.log([1, 9]), atol=1e-6)  # the network's answer
-    np.testing.assert_allclose(facts[:, 10], [0.5 / 0.51] * 2, rtol=1e-6)  # bright, not dark
+    return picture, likely
 
 
-def test_long_parts_are_chosen_by_a_network_that_wants_length() -> None:
-    picture = np.full((60, 80, 3), 0.25, np.float32)
-    likely = np.zeros((60, 80), np.float32)
-    likely[20, 10:70], likely[40:43, 40:43] = 0.5, 0.9
-    wanted = np.zeros(damage_parts.FACTS)
-    wanted[4] = 2.0  # the logarithm of the length
-    found = damage_parts.chosen(picture, likely, 0.5, layers(wanted, -9 * np.log(30)))
-    assert np.array_equal(found, likely == np.float32(0.5))
-    assert not damage_parts.chosen(picture, likely, 0.5, layers(wanted, -9 * np.log(90))).any()
+def test_the_facts_about_a_line_and_a_dot() -> None:
+    picture, likely = line_and_dot()
+    facts, at = damage_context.facts(picture, likely)
+    assert facts.shape == (109, damage_context.FACTS) and np.isfinite(facts).all()
+    shown = np.full((damage_context.FACTS, 100, 120), np.nan, np.float32)
+    shown[:, at[0], at[1]] = facts.T
+    assert np.array_equal(~np.isnan(shown[0]), likely > 0)
+    of_line, of_dot = shown[:, 20, 60], shown[:, 81, 61]
+    none = np.log(1e-4 / (1 - 1e-4))
+    np.testing.assert_allclose([of_line[0], of_dot[0]], np.log([1, 9]), atol=1e-6)  # the answer
+    np.testing.assert_allclose(
+        [of_line[2], of_dot[2]], [20 / 25 * none, (9 * np.log(9) + 16 * none) / 25], rtol=1e-5
+    )
+    np.testing.assert_allclose(np.exp([of_line[4], of_dot[4]]), [25 / 625 + 1e-3, 9 / 625 + 1e-3], rtol=1e-3)
+    np.testing.assert_allclose(np.exp([of_line[6], of_dot[6]]), [1e-3, 9 / 65**2 + 1e-3], rtol=1e-3)
+    np.testing.assert_allclose(np.exp(of_line[7]), 109 / damage_context.WHOLE + 1e-3, rtol=1e-5)
+    np.testing.assert_allclose(np.exp([of_line[9], of_line[10]]), [0.51, 0.01], rtol=1e-5)  # bright, not dark
+
+
+def test_what_is_long_is_chosen_by_a_network_that_wants_neighbours() -> None:
+    picture, likely = line_and_dot()
+    wanted = np.zeros(damage_context.FACTS)
+    wanted[4] = -2.0  # less, the more is suspected near
+    middle = likely == np.float32(0.5)
+    middle[:, :20] = middle[:, 100:] = False  # its ends have fewer neighbours
+    bias = 9 * np.log(22.5 / 625 + 1e-3)
+    found = damage_context.chosen(picture, likely, 0.5, layers(wanted, bias))
+    assert np.array_equal(found, (likely > 0) & ~middle)
+    assert not damage_context.chosen(picture, likely, 0.5, layers(wanted, 9 * np.log(5 / 625 + 1e-3))).any()
 
 
 def test_bands_give_the_same_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
