@@ -216,8 +216,9 @@ def scale_of(batch: Tensor, seen: Tensor | None = None) -> tuple[float, float]:
     even = least < -BEYOND and max(-least, most) < PEAK * spread
     if low < -max(BEYOND, noise) or even:
         raise ValueError(
-            f"the scale of a picture of floats from {least:g} to {most:g} cannot be told; pass "
-            "data_range=(low, high), the values of black and white, such as (-1, 1)"
+            f"the scale of a picture of floats from {least:g} to {most:g} cannot be told; bring "
+            "it to [0, 1], or in Python pass data_range=(low, high), the values of black and white, such as "
+            "(-1, 1)"
         )
     if high <= NOMINAL:
         return 0.0, 1.0
