@@ -182,12 +182,13 @@ def check_values(batch: Tensor, alpha: Tensor | None = None) -> None:
     if low < -16:
         raise ValueError(
             f"float pictures are expected in [0, 1], got values from {low:g} to {high:g}; choose a window of "
-            "them, as of Hounsfield units, and pass (values - low) / (high - low), or data_range=(low, high)"
+            "them, as of Hounsfield units, and take (values - low) / (high - low), or in Python pass "
+            "data_range=(low, high)"
         )
     if high > 16:
         raise ValueError(
-            f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255, or pass "
-            "data_range=(low, high)"
+            f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255, or in Python "
+            "pass data_range=(low, high)"
         )
 
 

@@ -77,8 +77,8 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
     ... def inverted(image, *, data_range=None):
     ...     picture = canvas(image)
     ...     return picture.like_original(1 - picture.batch)
-    >>> inverted([np.zeros((1, 2)), np.full((1, 1), 1000.0)])
-    [array([[1., 1.]]), array([[23.]])]
+    >>> inverted([np.zeros((1, 2)), np.full((1, 1), 1023.0)])
+    [array([[1., 1.]]), array([[0.]])]
     >>> inverted(np.array([[-1.0, 0.5]]), data_range=(-1, 1))
     array([[ 1. , -0.5]])
     """

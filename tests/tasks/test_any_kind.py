@@ -474,7 +474,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "a missing file": (lambda: TASKS["denoise"]("missing.png"), "^missing.png: "),
     "one bright pixel": (
         lambda: TASKS["denoise"](np.where(np.eye(H, W) * (np.arange(W) == 3) > 0, 200.0, SEEN[..., 0])),
-        r"got values up to 200; divide by 255, or pass data_range=\(low, high\)$",
+        r"got values up to 200; divide by 255, or in Python pass data_range=\(low, high\)$",
     ),
 }
 
