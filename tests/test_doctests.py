@@ -6,6 +6,7 @@ import doctest
 import inspect
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,25 @@ MODULES = [
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of functions that a decorator of another module has wrapped, too."""
+
+    def _from_module(self, module: Any, object: Any) -> bool:
+        found: bool = super()._from_module(module, inspect.unwrap(object))  # type: ignore[misc]
+        return found
+
+
+def test_the_examples_of_the_tasks_are_found() -> None:
+    names = {test.name for test in Finder().find(import_module("restore.tasks.denoise"))}
+    assert "restore.tasks.denoise.denoise" in names
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(name: str) -> None:
-    result = doctest.testmod(import_module(name), optionflags=OPTIONS)
-    assert result.failed == 0
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    results = [runner.run(test) for test in Finder().find(import_module(name), name)]
+    assert not any(result.failed for result in results)
 
 
 @pytest.mark.parametrize("name", restore.__all__)

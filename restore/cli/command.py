@@ -195,16 +195,25 @@ class PictureCommand(ABC):
         return set()
 
 
-def task_pixels(picture: images.Picture, name: str) -> NDArray[Any]:
-    """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for bad floats."""
+def task_pixels(picture: images.Picture, name: str, *, judged: bool = True) -> NDArray[Any]:
+    """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for bad floats.
+
+    judged: whether all pixels, those of holes too, are to have a scale that can be told.
+    """
     import numpy as np
 
     colour = picture.pixels[..., :1] if picture.gray else picture.pixels
     if picture.bits == 32:
         from restore.images.canvas import canvas
+        from restore.images.value_range import scale_of
 
         try:
-            canvas(colour)
+            batch = canvas(colour).batch
+            if judged:
+                import torch
+
+                alpha = picture.alpha
+                scale_of(batch, None if alpha is None else torch.from_numpy(alpha > 0)[None, None])
         except ValueError as error:
             raise ImageError(f"{name}: {error}") from error
     return colour if picture.alpha is None else np.dstack([colour, picture.alpha])

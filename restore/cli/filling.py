@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +22,7 @@ from restore.cli.command import (
     Source,
     Workload,
     mask_of,
+    task_pixels,
 )
 from restore.errors import MaskError
 from restore.tasks import catalogue
@@ -113,6 +115,11 @@ class InpaintPlan(Plan):
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
             )
         self.notes = tuple(notes)
+
+    @cached_property
+    def pixels(self) -> NDArray[Any]:
+        """The input of the task; what is in the hole tells no scale."""
+        return task_pixels(self.source.picture, self.source.name, judged=False)
 
     def check_picture(self) -> None:
         """Refuse a hole that leaves nothing to fill it from, or no whole patch where one is needed."""

@@ -11,7 +11,10 @@ the CPU in float32, so that every device sees the same numbers. Where one seed h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import secrets
+from operator import index
+from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +27,7 @@ OWN_STREAM = 0x5EED0F2E5704E  # any number that nobody else takes
 SPARE = 2**31  # from a seed to those of draws that no user sees
 
 
-def seeded_rng(seed: int) -> Rng:
+def seeded_rng(seed: int | None) -> Rng:
     """Give standard normal numbers that are the same on every device: drawn on the CPU in float32.
 
     Each call goes on where the last one stopped. The numbers are not those of ``torch.manual_seed(seed)``,
@@ -52,8 +55,7 @@ def seeded_rng(seed: int) -> Rng:
     """
     import torch
 
-    check_seed(seed)
-    generator = torch.Generator("cpu").manual_seed(seed ^ OWN_STREAM)
+    generator = torch.Generator("cpu").manual_seed(check_seed(seed) ^ OWN_STREAM)
 
     def rng(like: Tensor) -> Tensor:
         return torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
@@ -61,10 +63,26 @@ def seeded_rng(seed: int) -> Rng:
     return rng
 
 
-def check_seed(seed: int) -> None:
-    """Raise ValueError for a seed outside 0..2^63 - 1."""
+def check_seed(seed: int | None) -> int:
+    """Give a seed; ValueError outside 0..2^63 - 1, TypeError for what is no whole number."""
+    if not isinstance(seed, SupportsIndex):
+        raise TypeError(f"the seed is a whole number, or None for one that is drawn; got {seed!r}")
     if not 0 <= seed < MOST:
         raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
+    return index(seed)
+
+
+def drawn_seed(task: str) -> int:
+    """Draw a seed for a task that is given none, and log it at INFO, so that it can be given again.
+
+    Examples
+    --------
+    >>> 0 <= drawn_seed("sample") < SEEDS
+    True
+    """
+    seed = secrets.randbelow(SEEDS)
+    logging.getLogger("restore").info("%s: seed=%d was drawn", task, seed)
+    return seed
 
 
 def picture_rng(seed: int, picture: int) -> Rng:

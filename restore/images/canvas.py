@@ -1,30 +1,34 @@
-"""Take pictures as NumPy arrays, PIL images or tensors, and give back the same kind of thing."""
+"""Take pictures as arrays, tensors, PIL images or files, and give back the same kind of thing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from restore.images.kinds import (
+    Picture,
+    colours_in,
+    copied,
+    from_array,
+    from_tensor,
+    is_pil,
+    pixels_of,
+    rebuilt,
+    to_array,
+    to_tensor,
+)
 from restore.images.mask_doubts import doubt_of
-from restore.images.masks import values_of_image
-from restore.images.resize import resize
+from restore.images.masks import Mask, read_mask, recognised, values_of, values_of_image
+from restore.images.picture import TOP
+from restore.images.picture import Picture as FilePicture
+from restore.images.reader import read
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-Picture = TypeVar("Picture", "np.ndarray[Any, Any]", Tensor, "Image.Image")
-"""A NumPy array ``(h, w)``, ``(h, w, 1)``, ``(h, w, 3)`` or with alpha ``(h, w, 4)`` of uint8, uint16 or
-float in [0, 1]; a float tensor ``(c, h, w)`` or ``(b, c, h, w)`` in [0, 1] with 1, 3 or 4 channels; or a
-PIL image."""
-
-CHANNELS = "1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA)"
-# Pillow's modes, and what their pixels are read as; restored colours do not fit a palette.
-PIL_MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
-PIL_16_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+__all__ = ["Canvas", "Picture", "canvas", "check_values", "hole_of", "in_colour"]
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,16 @@ class Canvas(Generic[Picture]):
         if isinstance(self.original, Tensor):
             channels = self.original.shape[-3]
         else:
-            pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
-            channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-        return self.batch[:, : _colours(channels)]
+            pixels = pixels_of(self.original)
+            channels = 1 if pixels.ndim == 2 else pixels.shape[-1]
+        return self.batch[:, : colours_in(channels)]
 
     @property
     def bits(self) -> int:
         """The depth of the original: 8, 16, or 32 for floats."""
         if isinstance(self.original, Tensor):
-            return 32
-        pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
+            return 8 if self.original.dtype == torch.uint8 else 32
+        pixels = pixels_of(self.original)
         return 32 if pixels.dtype.kind == "f" else 8 * pixels.dtype.itemsize
 
     @property
@@ -64,10 +68,11 @@ class Canvas(Generic[Picture]):
         if isinstance(self.original, Tensor):
             planes = self.original[None] if self.original.ndim == 3 else self.original
             return planes.detach()[:, -1:].float().cpu() if planes.shape[1] in (2, 4) else None
-        pixels = self.original if isinstance(self.original, np.ndarray) else _pil_pixels(self.original)
-        if pixels.ndim < 3 or pixels.shape[2] not in (2, 4):
+        pixels = pixels_of(self.original)
+        if pixels.ndim < 3 or pixels.shape[-1] not in (2, 4):
             return None
-        return torch.from_numpy(pixels[None, None, :, :, -1].astype(np.float32))
+        alpha = torch.from_numpy(pixels[..., -1].astype(np.float32))
+        return (alpha if pixels.ndim == 4 else alpha[None])[:, None]
 
     @property
     def visible(self) -> Tensor | None:
@@ -87,10 +92,8 @@ class Canvas(Generic[Picture]):
         """
         original = self.original
         if isinstance(original, Tensor):
-            return _to_tensor(result, original)
-        if isinstance(original, np.ndarray):
-            return _to_array(result, original)
-        return _to_pil(_to_array(result, _pil_pixels(original)), original)
+            return to_tensor(result, original)
+        return cast(Picture, rebuilt(to_array(result, pixels_of(original)), original))
 
     def paste(self, result: Tensor, hole: Tensor) -> Picture:
         """The original with a result inside the hole only.
@@ -106,28 +109,27 @@ class Canvas(Generic[Picture]):
         inside = hole > 0
         if isinstance(original, Tensor):
             inside = (inside[0] if original.ndim == 3 else inside).to(original.device)
-            return torch.where(inside, _to_tensor(result, original), original.detach())
-        pixels = original if isinstance(original, np.ndarray) else _pil_pixels(original)
-        mask = inside[0, 0].cpu().numpy()
+            return torch.where(inside, to_tensor(result, original), original.detach())
+        pixels = pixels_of(original)
+        mask = inside[:, 0].cpu().numpy() if pixels.ndim == 4 else inside[0, 0].cpu().numpy()
         pasted = np.array(pixels)
-        pasted[mask] = _to_array(result, pixels)[mask]
-        return pasted if isinstance(original, np.ndarray) else _to_pil(pasted, original)
+        pasted[mask] = to_array(result, pixels)[mask]
+        return cast(Picture, rebuilt(pasted, original))
 
     def unchanged(self) -> Picture:
         """A copy of the original, for when there is nothing to restore."""
-        if isinstance(self.original, Tensor):
-            return self.original.detach().clone()
-        return self.original.copy()
+        return cast(Picture, copied(self.original))
 
 
 def canvas(image: Picture, *, checked: bool = True) -> Canvas[Picture]:
-    """Read a picture from an array, a tensor or a PIL image.
+    """Read a picture from an array, a tensor, a PIL image or a file.
 
     Parameters
     ----------
-    image : a NumPy array ``(h, w)`` or ``(h, w, c)`` of uint8, uint16 or float; a float tensor
-        ``(c, h, w)`` or ``(b, c, h, w)``; or a PIL image. Floats are in [0, 1]. c is 1 (gray), 2 (gray and
-        alpha), 3 (RGB) or 4 (RGB and alpha).
+    image : a NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` of uint8, uint16 or float; a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)`` of uint8 or float; a PIL image; what `restore.images.read` gives; or
+        a path, which is read so. Floats are in [0, 1]. c is 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGB
+        and alpha).
     checked : whether its values are; else that is left to the caller (`check_values`).
 
     Returns
@@ -153,16 +155,16 @@ def canvas(image: Picture, *, checked: bool = True) -> Canvas[Picture]:
     >>> brighter.shape, brighter.dtype, int(brighter[0, 0])
     ((4, 6), dtype('uint8'), 102)
     """
+    if isinstance(image, str | Path):
+        return cast("Canvas[Picture]", canvas(read(image), checked=checked))
     if isinstance(image, Tensor):
-        batch = _from_tensor(image)
-    elif isinstance(image, np.ndarray):
-        batch = _from_array(image)
-    elif hasattr(image, "convert") and hasattr(image, "getbands"):
-        batch = _from_array(_pil_pixels(image))
+        batch = from_tensor(image)
+    elif isinstance(image, np.ndarray | FilePicture) or is_pil(image):
+        batch = from_array(pixels_of(image))
     else:
         raise TypeError(
-            f"expected a NumPy array, a PIL image or a torch tensor, got {type(image).__name__}; "
-            "for a file use the command line or restore.images.read"
+            "expected a picture: a path, what restore.images.read gives, a NumPy array, a PIL image or a "
+            f"torch tensor; got {type(image).__name__}"
         )
     if min(batch.shape) < 1:
         raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
@@ -180,10 +182,14 @@ def check_values(batch: Tensor, alpha: Tensor | None = None) -> None:
     if low < -16:
         raise ValueError(
             f"float pictures are expected in [0, 1], got values from {low:g} to {high:g}; choose a window of "
-            "them, as of Hounsfield units, and pass (values - low) / (high - low)"
+            "them, as of Hounsfield units, and take (values - low) / (high - low), or in Python pass "
+            "data_range=(low, high)"
         )
     if high > 16:
-        raise ValueError(f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255")
+        raise ValueError(
+            f"float pictures are expected in [0, 1], got values up to {high:g}; divide by 255, or in Python "
+            "pass data_range=(low, high)"
+        )
 
 
 def in_colour(image: Picture) -> Picture:
@@ -204,9 +210,11 @@ def in_colour(image: Picture) -> Picture:
         return image if image.shape[dim] > 2 else torch.cat([gray, gray, gray, alpha], dim)
     if isinstance(image, np.ndarray):
         pixels: np.ndarray[Any, Any] = image[..., None] if image.ndim == 2 else image
-        if pixels.shape[2] > 2:
+        if pixels.shape[-1] > 2:
             return pixels
-        return np.take(pixels, [0, 0, 0, *range(1, pixels.shape[2])], axis=2)
+        return np.take(pixels, [0, 0, 0, *range(1, pixels.shape[-1])], axis=-1)
+    if isinstance(image, FilePicture):
+        return replace(image, gray=False)
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -217,8 +225,10 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
 
     Parameters
     ----------
-    mask : ``(h, w)``, ``(h, w, 1)``, ``(1, h, w)`` or ``(b, 1, h, w)``, an array, tensor or PIL image; bool,
-        float in [0, 1], uint8, uint16, or zeros and ones of any integer type.
+    mask : ``(h, w)``, ``(h, w, 1)``, ``(1, h, w)``, ``(b, h, w)`` or ``(b, 1, h, w)``, an array or tensor of
+        bool, float in [0, 1], uint8, uint16, or zeros and ones of any integer type; in black and white
+        ``(h, w, 3)`` or with alpha ``(h, w, 4)`` of uint8, uint16 or float32; a PIL image; a path, or what
+        `restore.images.read` or `restore.images.read_mask` gives; or a list of these, one for each picture.
     size : height and width of the picture.
     mask_means : what white says, ``"fill"`` or ``"keep"``.
 
@@ -234,6 +244,8 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
         photograph or a coloured drawing.
     TypeError
         For other kinds.
+    ImageError, MaskError
+        For files that cannot be read, or cannot be meant as masks.
 
     Examples
     --------
@@ -244,11 +256,9 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
     """
     if mask_means not in ("fill", "keep"):
         raise ValueError(f"mask_means is 'fill' or 'keep', got {mask_means!r}")
-    if isinstance(mask, Tensor):
-        # bfloat16 is unknown to NumPy.
-        mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
-    elif not isinstance(mask, np.ndarray):
-        mask = values_of_image(mask) if hasattr(mask, "convert") else np.asarray(mask)
+    if isinstance(mask, list | tuple) and mask and not isinstance(mask[0], list | tuple | int | float):
+        return torch.cat([hole_of(each, size, mask_means) for each in mask])
+    mask = _mask_values(mask, size)
     level = _white_level(mask)
     if mask.dtype.kind == "u" and level > 1 and (doubt := doubt_of(mask / np.float32(2 * level))):
         raise ValueError(f"the mask {doubt}")
@@ -257,23 +267,63 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
         white = white[..., 0]
     if white.ndim == 2:
         white = white[None]
-    if white.ndim == 3:
-        white = white[None]
+    if white.ndim == 3 and (white.shape[1:] == size or len(white) == 1):
+        white = white[:, None]
     if white.ndim != 4 or white.shape[1] != 1:
         raise ValueError(f"masks are expected as (h, w), (1, h, w) or (b, 1, h, w), got {mask.shape}")
-    if white.shape[-2:] != size:
+    found = int(white.shape[-2]), int(white.shape[-1])
+    if found != size:
+        way = "turn it by 90 degrees, or " if found == (size[1], size[0]) else ""
         raise ValueError(
-            f"mask is {white.shape[-1]}x{white.shape[-2]} but the picture is {size[1]}x{size[0]} (w x h); "
-            "resize the mask"
+            f"mask is {found[1]}x{found[0]} but the picture is {size[1]}x{size[0]} (w x h); {way}resize the "
+            "mask"
         )
     return (white if mask_means == "fill" else ~white).float()
+
+
+def _mask_values(mask: Any, size: tuple[int, int]) -> np.ndarray[Any, Any]:
+    """The values of a mask of any kind, ``(h, w)``, ``(h, w, 1)``, or with more axes in front."""
+    if isinstance(mask, str | Path):
+        mask = read_mask(mask)
+    if isinstance(mask, FilePicture):
+        mask = recognised(mask, "the mask")
+    if isinstance(mask, Mask):
+        return mask.white
+    if is_pil(mask):
+        return values_of_image(mask)
+    if isinstance(mask, Tensor):
+        # bfloat16 is unknown to NumPy.
+        mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
+    elif not isinstance(mask, np.ndarray):
+        mask = _as_array(mask)
+    coloured = mask.ndim == 3 and mask.shape[-1] in (3, 4) and mask.shape[-2:] != size
+    if not coloured or mask.dtype.name not in TOP:
+        return np.asarray(mask)
+    value, drawn = values_of(mask[..., :3], mask[..., 3] if mask.shape[-1] == 4 else None)
+    if doubt := doubt_of(value, drawn):
+        raise ValueError(f"the mask {doubt}")
+    return value
+
+
+def _as_array(mask: Any) -> np.ndarray[Any, Any]:
+    """Nested lists of numbers as an array; TypeError for what is none."""
+    try:
+        return np.asarray(mask)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"expected a mask: an array, a tensor, a PIL image or a path; got {type(mask).__name__}"
+        ) from None
 
 
 def _white_level(mask: np.ndarray[Any, Any]) -> float:
     """The value that white begins at: half of the range of the mask's dtype."""
     kind = mask.dtype.kind
     if kind not in "biuf":
-        raise TypeError(f"masks are expected as bool, uint8, uint16 or float, got {mask.dtype}")
+        kind = "an object" if mask.dtype == object else str(mask.dtype)
+        raise TypeError(
+            f"masks are expected as bool, uint8, uint16 or float, got {kind}; a mask is an array, a tensor, "
+            "a PIL image or a path"
+        )
     # The comparison is false for NaN too.
     if kind == "b" or mask.size == 0 or (mask.min() >= 0 and mask.max() <= 1):
         return 0.5
@@ -285,108 +335,3 @@ def _white_level(mask: np.ndarray[Any, Any]) -> float:
             "pass bool, or uint8 for 0..255"
         )
     return np.iinfo(mask.dtype).max / 2
-
-
-def _colours(channels: int) -> int:
-    """How many of the channels are colours; one more is alpha."""
-    return 1 if channels < 3 else 3
-
-
-def _from_tensor(image: Tensor) -> Tensor:
-    """A float tensor as a batch ``(b, 3, h, w)``."""
-    if not image.is_floating_point():
-        raise TypeError(f"tensors are expected as floats in [0, 1], got {image.dtype}; divide by 255")
-    batch = image[None] if image.ndim == 3 else image
-    if batch.ndim != 4 or not 1 <= batch.shape[1] <= 4:
-        raise ValueError(
-            f"tensors are expected as (c, h, w) or (b, c, h, w) with channels {CHANNELS}, "
-            f"got {tuple(image.shape)}"
-        )
-    colours = batch.detach()[:, : _colours(batch.shape[1])].float()
-    return colours.expand(-1, 3, -1, -1).contiguous()
-
-
-def _to_tensor(result: Tensor, like: Tensor) -> Tensor:
-    """A result ``(b, 3, h', w')`` as a tensor like the original."""
-    original = (like[None] if like.ndim == 3 else like).detach()
-    colours = _colours(original.shape[1])
-    # In double precision the mean of three equal numbers is that number.
-    planes = result if colours == 3 else result.cpu().double().mean(dim=1, keepdim=True)
-    planes = planes.to(like.device, like.dtype)
-    if original.shape[1] > colours:
-        planes = torch.cat([planes, _resized(original[:, -1:], result.shape[-2:])], dim=1)
-    return planes[0] if like.ndim == 3 else planes
-
-
-def _from_array(image: np.ndarray[Any, Any]) -> Tensor:
-    """An array as a batch ``(1, 3, h, w)``."""
-    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
-        raise ValueError(
-            f"arrays are expected as (h, w) or (h, w, c) with channels {CHANNELS}, got {image.shape}"
-        )
-    kind = image.dtype.kind
-    if kind != "f" and not (kind == "u" and image.dtype.itemsize <= 2):
-        raise TypeError(f"arrays are expected as uint8, uint16 or float, got {image.dtype}")
-    colours = image[..., None] if image.ndim == 2 else image[..., : _colours(image.shape[2])]
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused
-        values = colours.astype(np.float32, order="C")
-    if kind == "u":
-        values /= np.iinfo(image.dtype).max
-    return torch.from_numpy(values).permute(2, 0, 1)[None].expand(-1, 3, -1, -1).contiguous()
-
-
-def _to_array(result: Tensor, like: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A result ``(1, 3, h', w')`` as an array like the original."""
-    channels = 1 if like.ndim == 2 else like.shape[2]
-    values = result[0].permute(1, 2, 0).cpu().numpy()
-    if _colours(channels) == 1:
-        # In double precision the mean of three equal numbers is that number.
-        values = values.mean(axis=2, keepdims=True, dtype=np.float64)
-    if like.dtype.kind == "u":
-        values = np.rint(values.clip(0, 1) * np.iinfo(like.dtype).max)
-    array = values.astype(like.dtype, order="C")
-    if channels > _colours(channels):
-        array = np.concatenate([array, _resized_array(like[..., -1:], array.shape)], axis=2)
-        array = array.astype(like.dtype, copy=False)  # concatenate loses a foreign byte order
-    return array[..., 0] if like.ndim == 2 else array
-
-
-def _resized(alpha: Tensor, size: Any) -> Tensor:
-    """Alpha ``(b, 1, h, w)`` at another size, without overshoot; at its own size untouched."""
-    if alpha.shape[-2:] == size:
-        return alpha
-    large = resize(alpha.float(), (size[0], size[1]))
-    return large.clamp(float(alpha.amin()), float(alpha.amax())).to(alpha.dtype)
-
-
-def _resized_array(alpha: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """The same for an array ``(h, w, 1)``, rounded where alpha is integer."""
-    if alpha.shape[:2] == shape[:2]:
-        return alpha
-    planes = torch.from_numpy(alpha.astype(np.float32, order="C")).permute(2, 0, 1)[None]
-    large = _resized(planes, shape[:2])[0].permute(1, 2, 0).numpy()
-    return (np.rint(large) if alpha.dtype.kind == "u" else large).astype(alpha.dtype)
-
-
-def _pil_pixels(image: Image.Image) -> np.ndarray[Any, Any]:
-    """A PIL image's numbers at their own depth: gray or RGB, with alpha where it has any."""
-    if image.mode in PIL_16_BIT:
-        return np.asarray(image)
-    if image.mode not in PIL_MODES:
-        raise TypeError(
-            f"PIL images are expected as {', '.join(PIL_MODES)} or I;16, got {image.mode}; convert it first"
-        )
-    mode = PIL_MODES[image.mode]
-    if image.has_transparency_data and "A" not in mode:
-        mode = "LA" if mode == "L" else "RGBA"
-    return np.asarray(image.convert(mode))
-
-
-def _to_pil(pixels: np.ndarray[Any, Any], like: Image.Image) -> Image.Image:
-    """Pixels as a PIL image with the colour profile, resolution and EXIF of the original."""
-    from PIL import Image
-
-    image = Image.fromarray(pixels)
-    # A transparent colour has become alpha.
-    image.info = {key: value for key, value in like.info.items() if key != "transparency"}
-    return image

@@ -30,6 +30,9 @@ TAIL = 6.0  # deviations of the noise that need this room, too
 SURE, LAST = 0.85, 1.0  # between these values the next range takes over
 FACTOR = 4.0  # from one range to the next
 LONGER = 7  # ranges at most
+NOMINAL = 16.0  # floats that nearly all lie below are of [0, 1], however bright they are
+WHITES = 255.0, 1023.0, 4095.0, 16383.0, 65535.0  # of others: those of 8, 10, 12, 14 and 16 bits
+PEAK, FARTHEST = 2.0, 4.0  # deviations that noise goes beyond somewhere; that it hardly goes beyond
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,66 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
             return Range()
     spare = MARGIN * (high - low)
     return Range(low - spare, high + spare, ROOM) if high > low else Range()
+
+
+def scale_of(batch: Tensor, seen: Tensor | None = None) -> tuple[float, float]:
+    """Tell the scale of pictures of floats by the values that they use.
+
+    Noise may carry black ones below 0. Others that go there have another scale than from 0, which nothing in
+    them tells.
+
+    Parameters
+    ----------
+    batch : ``(b, 3, h, w)``, taken together.
+    seen : bool ``(b, 1, h, w)``, False for pixels that do not count; None counts all. Values that are not
+        finite never count.
+
+    Returns
+    -------
+    (float, float)
+        The values of black and white: (0, 1) for pictures below 16; else (0, white), white that of the fewest
+        bits of 8, 10, 12, 14 and 16 that hold them.
+
+    Raises
+    ------
+    ValueError
+        For pictures whose scale cannot be told.
+
+    Examples
+    --------
+    >>> ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    >>> scale_of(ramp), scale_of(12 * ramp), scale_of(250 * ramp), scale_of(3000 * ramp)
+    ((0.0, 1.0), (0.0, 1.0), (0.0, 255.0), (0.0, 4095.0))
+    """
+    lows, highs, levels, ends = [], [], [], [0.0]
+    for number, picture in enumerate(batch):
+        counts = torch.isfinite(picture).all(0)
+        counts = counts if seen is None else counts & seen[number, 0].to(counts.device)
+        visible = None if bool(counts.all()) else counts
+        planes = _planes(torch.nan_to_num(picture, posinf=0, neginf=0))
+        values = _cell_means(planes, visible).sort().values
+        if not values.numel():
+            continue
+        low, high = _between(values, RARE)
+        single = min(planes.shape[-2:]) < 4 * CELL  # the noise is not averaged
+        lows.append(low)
+        highs.append(high)
+        levels.append(_noise(planes, visible) * (FARTHEST if single else 1))
+        ends += [float(_seen(planes, visible).amin()), float(_seen(planes, visible).amax())]
+    least, most = min(ends), max(ends)
+    noise, low, high = max(levels, default=0.0), min(lows, default=0.0), max(highs, default=0.0)
+    spread = noise if min(batch.shape[-2:]) >= 4 * CELL else noise / FARTHEST
+    # Noise of a picture from 0 goes farther than that somewhere.
+    even = least < -BEYOND and max(-least, most) < PEAK * spread
+    if low < -max(BEYOND, noise) or even:
+        raise ValueError(
+            f"the scale of a picture of floats from {least:g} to {most:g} cannot be told; bring "
+            "it to [0, 1], or in Python pass data_range=(low, high), the values of black and white, such as "
+            "(-1, 1)"
+        )
+    if high <= NOMINAL:
+        return 0.0, 1.0
+    return 0.0, next((white for white in WHITES if high <= (1 + BEYOND) * white), high)
 
 
 def exposures(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32) -> list[Range]:

@@ -18,7 +18,7 @@ from restore.images.outside import brief, parse_json, plain, shown
 from restore.images.writer import write_bytes
 from restore.priors import adapters
 from restore.priors.backbone import Backbone, BackboneConfig
-from restore.priors.device import best_device, best_dtype
+from restore.priors.device import best_device, best_dtype, check_device, check_dtype
 from restore.priors.facts import parse_facts
 from restore.priors.tensor_file import check_header_size, read_header, read_tensors
 from restore.priors.unet import UNet, UNetConfig
@@ -150,7 +150,10 @@ def write_tensors(
 
 
 def load(
-    path: str | Path | None = None, *, device: str | None = None, dtype: torch.dtype | None = None
+    path: str | Path | None = None,
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Backbone:
     """Load a checkpoint and check it; no pickled code is ever run.
 
@@ -163,8 +166,8 @@ def load(
     path : str or Path, optional
         A file that `restore train`, `restore fit` or `restore.priors.checkpoint.save` has written; None is
         the checkpoint in the package.
-    device : str, optional
-        Such as ``cpu`` or ``cuda``; None is the best there is.
+    device : str or torch.device, optional
+        Such as ``cpu``, ``cuda`` or ``cuda:1``; None is the best there is.
     dtype : torch.dtype, optional
         The precision; None is the device's best, `restore.priors.device.best_dtype`.
 
@@ -177,6 +180,8 @@ def load(
     ------
     WeightsError
         For a file that is missing, damaged, foreign or of another format version.
+    ValueError, TypeError
+        For a device that is not there, and for what is no device and no precision.
 
     Examples
     --------
@@ -192,8 +197,11 @@ def load(
     8076
     """
     path = shipped_weights() if path is None else Path(path)
+    device = best_device() if device is None else device
+    check_device(device)
+    dtype = best_dtype(device) if dtype is None else dtype
+    check_dtype(dtype)
     network, config, facts = _read_network(path)
-    device = device or best_device()
     backbone = Backbone(network, config, facts)
     if noise_adapters().is_file():
         metadata, held = read_described(noise_adapters())
@@ -202,7 +210,7 @@ def load(
             _check_adapters(noise_adapters(), network.state_dict(), held)
             backbone.noise_adapters = _read_checked(noise_adapters(), digest)
             backbone.facts["noise_adapters"] = digest
-    return backbone.to(device, dtype or best_dtype(device))
+    return backbone.to(device, dtype)
 
 
 def _read_network(path: Path) -> tuple[UNet, BackboneConfig, dict[str, Any]]:

@@ -37,6 +37,41 @@ def dtype_of(precision: Precision, device: str | torch.device) -> torch.dtype:
     return dtypes.get(precision) or best_dtype(device)
 
 
+def check_device(device: str | torch.device) -> None:
+    """Raise TypeError for what names no device, ValueError for one that this machine does not have.
+
+    Examples
+    --------
+    >>> check_device("cpu")
+    """
+    import torch
+
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise TypeError(f"device is such as 'cpu', 'cuda', 'cuda:1' or 'mps', got {device!r}") from None
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    there = {"cpu": True, "cuda": (found.index or 0) < cards, "mps": mps}
+    if not there.get(found.type):
+        known = ["'cpu'", *(f"'cuda:{k}'" for k in range(cards)), *["'mps'"][: int(mps)]]
+        raise ValueError(f"device {str(device)!r} is not there; this machine has {', '.join(known)}")
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """Raise TypeError for what is no precision that a network is computed in.
+
+    Examples
+    --------
+    >>> import torch
+    >>> check_dtype(torch.float32)
+    """
+    import torch
+
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype is such as torch.float32 or torch.bfloat16, got {dtype!r}")
+
+
 def best_device() -> str:
     """Give ``cuda`` where there is a card, ``mps`` on a Mac that has it, else ``cpu``."""
     import torch

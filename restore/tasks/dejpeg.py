@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of
@@ -11,6 +12,7 @@ from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.jpeg_coding import LUMA, JpegCoding, coding_of
+from restore.images.picture import Picture as FilePicture
 from restore.inverse.catalogue import solvers
 from restore.inverse.jpeg import Jpeg, as_coded, upright
 from restore.inverse.problem import Problem
@@ -18,6 +20,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.any_kind import any_kind
 from restore.tasks.solve import Plan, check_numbers, solve_problem
 from restore.types import Estimate, Progress
 
@@ -28,6 +31,7 @@ FALL: dict[Estimate, float] = {"mean": 3, "sample": 4}  # from the first level t
 LEAST_SIGMA = 0.002  # what the network has seen
 
 
+@any_kind
 def dejpeg(
     image: Picture,
     *,
@@ -38,9 +42,12 @@ def dejpeg(
     sampler: str | None = None,
     steps: int | None = None,
     start: float | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Remove JPEG artefacts from a picture.
 
@@ -51,12 +58,14 @@ def dejpeg(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept.
     quality : float, optional
-        1 to 100, as the IJG's encoder counts. Unless ``coding`` is given or ``image`` is a JPEG opened by
-        PIL, which holds its tables, it is needed for every method but ``blind``.
+        1 to 100, as the IJG's encoder counts. Unless ``coding`` is given, or ``image`` is a JPEG by its path,
+        as `restore.images.read` gives it or opened by PIL, which holds its tables, it is needed for every
+        method but ``blind``.
     coding : JpegCoding, optional
         The file's own tables, as `restore.images.Picture.coding` has them.
     estimate : {'mean', 'sample'}
@@ -72,17 +81,25 @@ def dejpeg(
         Steps after the branch's call; None is 2 for ``splitting``, 6 for ``ddnm`` and 20 for ``dps``.
     start : float, optional
         The first noise level, [0, 1] units, above 0.005 and up to 80; None follows from the tables.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth.
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its size and depth.
 
     Raises
     ------
@@ -166,11 +183,13 @@ def _coding_of(image: object, quality: float | None) -> JpegCoding:
     """Take the coding from the quality, or from a file that PIL has opened."""
     if quality is not None:
         return coding_of(quality)
+    if isinstance(image, FilePicture) and image.coding is not None:
+        return image.coding
     tables = getattr(image, "quantization", None)
     if not tables:
         raise ValueError(
-            "nothing says how the picture was compressed: pass quality (1 to 100), or a JPEG opened by PIL; "
-            "method='blind' needs neither"
+            "nothing says how the picture was compressed: pass quality (1 to 100), or a JPEG by its path or "
+            "opened by PIL; method='blind' needs neither"
         )
     from restore.images.pillow import coding_of_file
 

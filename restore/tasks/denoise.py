@@ -11,7 +11,7 @@ from torch import Tensor
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
-from restore.images.colours import gray_as, rgb_of, ycc_of
+from restore.images.colours import gray_as
 from restore.images.value_range import Range, merged
 from restore.noise.estimate import estimate_sigma, measure
 from restore.noise.measure import SIDE, is_clipped, measure_noise
@@ -20,13 +20,17 @@ from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.denoise_input import amounts_of, level_of, ranges_of, without_stripes_of
+from restore.tasks.any_kind import any_kind
+from restore.tasks.denoise_input import amounts_of, levels_of, ranges_of, without_stripes_of
 from restore.tasks.denoise_methods import (
     Request,
+    alike,
     by_branch,
     by_completion,
     by_real_state,
     by_state,
+    ended,
+    mixed,
     told_level,
 )
 from restore.tasks.drawing import Drawing
@@ -39,6 +43,7 @@ from restore.types import Estimate, Progress
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
 
 
+@any_kind
 def denoise(
     image: Picture,
     *,
@@ -52,9 +57,12 @@ def denoise(
     specks: bool = False,
     sampler: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Remove noise from a picture.
 
@@ -69,13 +77,14 @@ def denoise(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept.
     sigma : float, array or tensor, optional
         Standard deviation of the noise in each channel, 0 to 255 on the scale of 8 bits whatever the
-        picture's depth; or a map of it ``(h, w)``, for the conditional branch. None measures the noise of
-        each picture.
+        picture's depth and scale; one for all pictures or ``(b,)``, one for each; or a map of it ``(h, w)``,
+        or ``(b, h, w)``, for the conditional branch. None measures the noise of each picture.
     noise : PictureNoise, optional
         What was measured before, as `restore.tasks.noise_choice.measured` gives it: for the pictures of one
         camera and setting. It takes the place of sigma.
@@ -101,17 +110,25 @@ def denoise(
         One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m-sde``.
     steps : int, optional
         Steps of a sample, one noise level each; None is 20.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. A noise level below half of the prior's lowest,
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its size and depth. A noise level below half of the prior's lowest,
         about that of 8-bit rounding, gives a copy.
 
     Raises
@@ -141,11 +158,11 @@ def denoise(
     amounts = amounts_of(strength, luma, chroma)
     rng = seeded_rng(seed)
     picture = canvas(image)
-    level = level_of(sigma, picture.batch)
+    levels = levels_of(sigma, picture.batch)
     prior = prior or shipped()
     if specks:
         picture = canvas(repair(image, prior=prior))
-    asked = _Asked(method, estimate, level, noise)
+    asked = [_Asked(method, estimate, level, noise) for level in levels]
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
@@ -154,25 +171,19 @@ def denoise(
     seen = [None] * len(source) if picture.visible is None else list(picture.visible[:, 0])
     ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
-        jobs = [_job(asked, one.cpu(), prior, each) for one, each in zip(given, seen, strict=True)]
+        jobs = [_job(a, one.cpu(), prior, each) for a, one, each in zip(asked, given, seen, strict=True)]
         found = _done(given, jobs, request)
     else:
-        pictures = zip(given, ranges, seen, strict=True)
-        found = [_at_ranges(one, each, asked, request, hidden) for one, each, hidden in pictures]
+        pictures = zip(given, ranges, asked, seen, strict=True)
+        found = [_at_ranges(one, each, a, request, hidden) for one, each, a, hidden in pictures]
     changed = any(one is not None for one in found) or given is not source
     if not changed or not any(amounts):
         return picture.unchanged()
     results = [one if after is None else after for one, after in zip(given, found, strict=True)]
-    whole = gray_as(_mixed(source, torch.stack(_alike(results)), amounts), picture.batch, picture.visible)
+    whole = gray_as(mixed(source, torch.stack(alike(results)), amounts), picture.batch, picture.visible)
     if picture.visible is not None:
         whole = torch.where(picture.visible.to(whole.device), whole, picture.batch.to(whole))
     return picture.like_original(whole)
-
-
-def _alike(results: list[Tensor]) -> list[Tensor]:
-    """Pictures in the precision of the least exact of them."""
-    lowest = min(results, key=lambda one: torch.finfo(one.dtype).bits)
-    return [one.to(lowest) for one in results]
 
 
 def _at_ranges(
@@ -223,7 +234,7 @@ def _done(noisy: Tensor, jobs: list[_Job], request: Request) -> list[Tensor | No
         places = [k for k, job in enumerate(jobs) if job.method == name]
         if places:
             found = run_jobs(noisy[places], [jobs[k] for k in places], request)
-            for k, one in zip(places, _ended(found, [jobs[k].lost for k in places]), strict=True):
+            for k, one in zip(places, ended(found, [jobs[k].lost for k in places]), strict=True):
                 results[k] = one
     return results
 
@@ -348,16 +359,6 @@ _RUNS = {
 }
 
 
-def _mixed(noisy: Tensor, result: Tensor, amounts: tuple[float, float]) -> Tensor:
-    """The noisy pictures with a share of the change, in luma and in chroma apart."""
-    luma, chroma = amounts
-    if luma == chroma == 1:
-        return result
-    change = ycc_of((result - noisy).float())
-    shares = torch.tensor([luma, chroma, chroma], device=change.device).view(1, 3, 1, 1)
-    return noisy.to(result) + rgb_of(change * shares).to(result)
-
-
 def _state_level(picture: Tensor, noise_std: Any) -> float:
     """The level of the state that a noisy picture ``(3, h, w)`` is.
 
@@ -392,9 +393,3 @@ def _cut_off(
     else:
         return None
     return replace(found, clipped=True) if found.sigma >= FAINT else None
-
-
-def _ended(results: Tensor, lost: list[NoiseModel | None]) -> Tensor:
-    """Clip the results of pictures whose noise was cut off to [0, 1]."""
-    pairs = zip(results, lost, strict=True)
-    return torch.stack([result if noise is None else result.clamp(0, 1) for result, noise in pairs])

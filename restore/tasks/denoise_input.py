@@ -57,23 +57,63 @@ def ranges_of(picture: Tensor, bits: int, visible: Tensor | None = None) -> list
     return [Range()] if len(ranges) == 1 and inside and ranges[0].width > ENOUGH else ranges
 
 
-def level_of(sigma: Any, batch: Tensor) -> float | Tensor | None:
-    """The noise level in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None. Raises ValueError."""
+def levels_of(sigma: Any, batch: Tensor) -> list[float | Tensor | None]:
+    """The noise level of each picture in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None.
+
+    Parameters
+    ----------
+    sigma : on the scale of 8 bits: None, a number, ``(b,)``, or maps ``(h, w)``, ``(b, h, w)`` or
+        ``(b, 1, h, w)``.
+    batch : ``(b, 3, h, w)``.
+
+    Raises
+    ------
+    TypeError
+        For what is no number and no array of numbers.
+    ValueError
+        For other sizes, and for levels that are not from 0 to 255.
+
+    Examples
+    --------
+    >>> levels_of([51, 102], torch.zeros(2, 3, 8, 8))
+    [0.2, 0.4]
+    """
+    count, size = len(batch), tuple(batch.shape[-2:])
     if sigma is None:
-        return None
-    if isinstance(sigma, (np.ndarray, Tensor)) and sigma.ndim:
-        given = torch.as_tensor(sigma).to(torch.float32)
-        size = tuple(batch.shape[-2:])
-        if given.numel() != size[0] * size[1] or tuple(given.shape[-2:]) != size:
-            raise ValueError(
-                f"a map of sigma has the picture's size, {size} (h, w); got {tuple(given.shape)}"
-            )
-        if not torch.isfinite(given).all() or given.min() < 0 or given.max() > 255:
-            raise ValueError("a map of sigma holds noise levels from 0 to 255, all of them finite")
-        return given.view(1, 1, *size) / 255
-    if not 0 <= sigma <= 255:
-        raise ValueError(f"sigma is a noise level from 0 to 255, got {sigma:g}")
-    return from_255(float(sigma))
+        return [None] * count
+    given = _numbers(sigma)
+    if given.ndim == 0 or given.shape == (1,):
+        level = float(given)
+        if not 0 <= level <= 255:
+            raise ValueError(f"sigma is a noise level from 0 to 255, got {level:g}")
+        return [from_255(level)] * count
+    if given.ndim != 1 and tuple(given.shape[-2:]) != size:
+        raise ValueError(f"a map of sigma has the picture's size, {size} (h, w); got {tuple(given.shape)}")
+    each = given if given.ndim == 1 else given.reshape(-1, *size)
+    if len(each) != count and (given.ndim == 1 or len(each) != 1):
+        raise ValueError(
+            f"sigma has {len(each)} levels for {count} pictures; pass a number for all, one for each, or a "
+            f"map of the picture's size, {size} (h, w)"
+        )
+    if not torch.isfinite(given).all() or given.min() < 0 or given.max() > 255:
+        what = "sigma" if given.ndim == 1 else "a map of sigma"
+        raise ValueError(f"{what} holds noise levels from 0 to 255, all of them finite")
+    if given.ndim == 1:
+        return [from_255(level) for level in each.double().tolist()]
+    return [level.float().view(1, 1, *size) / 255 for level in each.expand(count, *size)]
+
+
+def _numbers(sigma: Any) -> Tensor:
+    """What is given as sigma as a tensor in double precision. Raises TypeError."""
+    if not isinstance(sigma, str | bytes | bool):
+        if isinstance(sigma, Tensor):
+            return sigma.detach().cpu().double()
+        try:
+            return torch.from_numpy(np.array(sigma, np.float64))
+        except (TypeError, ValueError):
+            pass
+    shown = repr(sigma) if isinstance(sigma, str | bytes | bool) else type(sigma).__name__
+    raise TypeError(f"sigma is a number from 0 to 255, one for each picture, or a map; got {shown}")
 
 
 def amounts_of(strength: float, luma: float | None, chroma: float | None) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from restore.diffusion.progress import part_of
 from restore.diffusion.sigmas import karras
+from restore.images.colours import rgb_of, ycc_of
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise
 from restore.priors.condition import Condition, smooth_signal
@@ -162,3 +163,25 @@ def replaced(pictures: list[Tensor], places: list[int], new: Tensor) -> list[Ten
     """Put other pictures at some places; all get the precision of the new ones."""
     there = dict(zip(places, new, strict=True))
     return [there.get(k, picture.to(new)) for k, picture in enumerate(pictures)]
+
+
+def mixed(noisy: Tensor, result: Tensor, amounts: tuple[float, float]) -> Tensor:
+    """The noisy pictures with a share of the change, in luma and in chroma apart."""
+    luma, chroma = amounts
+    if luma == chroma == 1:
+        return result
+    change = ycc_of((result - noisy).float())
+    shares = torch.tensor([luma, chroma, chroma], device=change.device).view(1, 3, 1, 1)
+    return noisy.to(result) + rgb_of(change * shares).to(result)
+
+
+def ended(results: Tensor, lost: list[NoiseModel | None]) -> Tensor:
+    """Clip the results of pictures whose noise was cut off to [0, 1]."""
+    pairs = zip(results, lost, strict=True)
+    return torch.stack([result if noise is None else result.clamp(0, 1) for result, noise in pairs])
+
+
+def alike(results: list[Tensor]) -> list[Tensor]:
+    """Pictures in the precision of the least exact of them."""
+    lowest = min(results, key=lambda one: torch.finfo(one.dtype).bits)
+    return [one.to(lowest) for one in results]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import NEARLY_ALL
 from restore.tasks.objects import object_at
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 RIM, PART = 4, 0.02  # pixels around an object found at a point, and more by its size, that show it still
 
 
+@any_kind
 def erase(
     image: Picture,
+    /,
     *,
     box: Box | Sequence[Box] = (),
     at: Point | Sequence[Point] = (),
@@ -42,8 +45,9 @@ def erase(
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``; outside the hole every number is the input's own.
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path;
+        outside the hole every number is the input's own.
 
     Raises
     ------

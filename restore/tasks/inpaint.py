@@ -15,6 +15,7 @@ from restore.images.value_range import whole_range
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.any_kind import any_kind
 from restore.tasks.deep_holes import Parts, Scene, parts_of
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
@@ -23,6 +24,7 @@ from restore.tasks.inpaint_parts import Decided, Trials, fill_by_network, fill_b
 from restore.types import Estimate, Progress
 
 
+@any_kind
 def inpaint(
     image: Picture,
     mask: Any,
@@ -37,10 +39,13 @@ def inpaint(
     guidance: float = 1.0,
     source: Any = None,
     feather: int = 0,
-    seed: int = 0,
+    seed: int | None = 0,
     trial_seed: int | None = None,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Fill the masked part of a picture.
 
@@ -50,9 +55,10 @@ def inpaint(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept. What is in
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept. What is in
         the hole is not read, and may be NaN.
     mask : array, tensor or PIL image
         ``(h, w)`` of the picture's size, one for all pictures of a batch or ``(b, 1, h, w)``, one for each.
@@ -100,8 +106,9 @@ def inpaint(
     feather : int
         Pixels around the hole over which the result passes into the picture. They are filled, too, and
         change; 0, the default, changes nothing outside the hole.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     trial_seed : int, optional
         That of the trials of ``auto``; None is ``seed``. Several samples of one picture that are to be copied
         in the same parts have one.
@@ -109,11 +116,18 @@ def inpaint(
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. An empty hole gives a copy. `filled` also says
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its size and depth. An empty hole gives a copy. `filled` also says
         which parts of the hole were copied.
 
     Raises

@@ -9,6 +9,7 @@ import torch
 
 from restore.images.canvas import Picture, canvas
 from restore.priors.protocol import Prior
+from restore.tasks.any_kind import any_kind
 from restore.tasks.damage import Kind, Sensitivity, damage_mask
 from restore.tasks.inpaint import inpaint
 from restore.types import Estimate, Progress
@@ -16,6 +17,7 @@ from restore.types import Estimate, Progress
 GROW = 1  # pixels: what is found leaves the faintest rim of a scratch
 
 
+@any_kind
 def repair(
     image: Picture,
     *,
@@ -26,9 +28,12 @@ def repair(
     estimate: Estimate = "sample",
     method: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Find thin scratches, hairs, dust and fold lines, and fill them.
 
@@ -37,9 +42,10 @@ def repair(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept.
     sensitivity : {'low', 'normal', 'high'} or float
         How much is taken for damage; see `damage_mask`.
     only : {'specks', 'scratches'}, optional
@@ -54,17 +60,24 @@ def repair(
         A method of `inpaint`.
     steps : int, optional
         Steps of the method.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. Without damage a copy.
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its size and depth. Without damage a copy.
 
     Raises
     ------
@@ -92,7 +105,7 @@ def repair(
     if infrared is not None and len(given.batch) > 1:
         raise ValueError(f"infrared is of one picture, got {len(given.batch)} pictures; call it for each")
     options: dict[str, Any] = {"sensitivity": sensitivity, "only": only, "infrared": infrared}
-    if isinstance(image, torch.Tensor) and image.ndim == 4:
+    if isinstance(image, torch.Tensor | np.ndarray) and image.ndim == 4:
         masks = [damage_mask(one, **options) for one in image]
     else:
         masks = [damage_mask(image, **options)]

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from restore.diffusion.progress import part_progress, twice
 from restore.diffusion.samplers import LearnedVariance, Variance, named_sampler
-from restore.diffusion.seeds import check_seed, picture_rng
+from restore.diffusion.seeds import check_seed, drawn_seed, picture_rng
 from restore.diffusion.sigmas import check_pure_noise
 from restore.diffusion.sigmas import ladder as named_ladder
 from restore.diffusion.thresholding import Thresholding, thresholded
 from restore.errors import WeightsError
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
+from restore.tasks.any_kind import prior_of
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
 from restore.tasks.told import Classifier, Label, Told
 from restore.types import Progress, Rng
@@ -38,9 +39,11 @@ def sample(
     vectors: Any = None,
     guidance: float = 1.0,
     classifier: Classifier | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """Draw pictures out of pure noise, of any kind or of one that is asked for.
 
@@ -75,13 +78,16 @@ def sample(
         ``(x, sigma)`` to logits ``(b, classes)`` of noisy pictures; any `torch.nn.Module`. ``label`` is then
         one of its classes, by number; the network itself is told nothing, unless it draws nothing without
         a class.
-    seed : int
-        0 to 2^63 - 1. Every picture has a stream of random numbers of its own, so picture k of a seed is the
-        same whatever ``n`` is.
+    seed : int, optional
+        0 to 2^63 - 1; None draws one and logs it. Every picture has a stream of random numbers of its own, so
+        picture k of a seed is the same whatever ``n`` is.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
@@ -115,8 +121,8 @@ def sample(
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")
     run = named_sampler(sampler).with_options(eta=eta, variance=variance)
-    check_seed(seed)
-    prior = prior or shipped()
+    seed = drawn_seed("sample") if seed is None else check_seed(seed)
+    prior = prior_of(prior, device, dtype) or shipped()
     sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
     check_pure_noise(sigmas[0])
     told = Told(prior, n, label, vectors, guidance, classifier, seed)

@@ -1,12 +1,13 @@
-"""Undo a degradation that can be written down, by the prior alone: deblur, colorize, the general case."""
+"""Undo a degradation that can be written down, by the prior alone."""
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from restore.diffusion.progress import with_progress
@@ -14,24 +15,24 @@ from restore.diffusion.samplers import Sampler, run_updates
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma, network_calls
 from restore.errors import RestoreWarning
-from restore.images.canvas import Picture, canvas, in_colour
+from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.jpeg_coding import JpegCoding
+from restore.images.picture import Picture as FilePicture
 from restore.images.pillow import coding_of_file
 from restore.inverse import catalogue as solver_catalogue
 from restore.inverse import operators
-from restore.inverse.build import Building, chain_of
+from restore.inverse.build import Building
 from restore.inverse.catalogue import Solver
 from restore.inverse.ends import brighter, data_step
-from restore.inverse.kernels import kernel_of_array
 from restore.inverse.problem import Problem
 from restore.inverse.protocols import Degradation, Operator
 from restore.inverse.solvers import capabilities_of
-from restore.inverse.spec import parse_spec
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.catalogue import COLOUR_START, ROUNDING
+from restore.tasks.any_kind import any_kind
+from restore.tasks.catalogue import ROUNDING
 from restore.tasks.measurement import measurement, noise_of, uses_noise
 from restore.tasks.solved import TIMES, Watch, carefully
 from restore.types import Estimate, Progress, Rng, from_255, to_255
@@ -41,6 +42,7 @@ GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
 MOST_SIGMA = 80.0
 
 
+@any_kind
 def solve(
     image: Picture,
     operator: Building,
@@ -51,17 +53,21 @@ def solve(
     sampler: str | None = None,
     steps: int | None = None,
     start: float | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Find a picture that, degraded by a known operator, is the given one.
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept.
     operator : callable
         ``operator(size, device)`` gives the degradation whose measurement has that size (h, w): a class of
         `restore.inverse.operators`, or what `restore.inverse.build.chain_of` makes of a description.
@@ -84,17 +90,25 @@ def solve(
     start : float, optional
         The first noise level, [0, 1] units, above 0.005 and up to 80: the operator's guess with so much noise
         added. None is the solver's own: 0.25 for ``splitting``, 0.1 for ``dps``, 0.5 for the others.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its depth and of the operator's size. Where the measurement is gray,
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its depth and of the operator's size. Where the measurement is gray,
         the picture's luma is used. Pixels that are black or white count as at most, and at least, that; those
         that alpha hides do not count.
 
@@ -143,7 +157,7 @@ def solve(
         image, operator, sigma=sigma, estimate=estimate, prior=prior, progress=progress, **options
     )  # fmt: skip
     for caution in found.cautions:
-        warnings.warn(caution, RestoreWarning, stacklevel=2)
+        warnings.warn(caution, RestoreWarning, stacklevel=4)  # past `any_kind`
     return found.picture
 
 
@@ -186,7 +200,7 @@ def solved(
     size = picture.batch.shape[-2], picture.batch.shape[-1]
     degradation = operator(size, prior.device)
     plan = asked.plan(degradation)
-    coding = coding or coding_of_file(image)
+    coding = coding or (image.coding if isinstance(image, FilePicture) else coding_of_file(image))
     given = measurement(picture, coding, gray=degradation.y_shape[0] == 1, device=prior.device)
     used = uses_noise(plan.solver, degradation)
     found = noise_of(given, picture) if used and asked.sigma is None else None
@@ -224,6 +238,11 @@ class _Asked:
         """Raise ValueError for what cannot be, before anything is loaded."""
         catalogue.check_estimate(self.estimate)
         check_numbers(self.steps, self.start)
+        if self.sigma is not None and not isinstance(self.sigma, numbers.Real):
+            what = repr(self.sigma) if isinstance(self.sigma, str) else type(self.sigma).__name__
+            raise TypeError(
+                f"sigma is one number from 0 to 255, got {what}; for several pass a list of pictures"
+            )
         if self.sigma is not None and not 0 <= self.sigma <= 255:
             raise ValueError(f"sigma is a noise level from 0 to 255, got {self.sigma:g}")
         if self.method is not None:
@@ -233,93 +252,6 @@ class _Asked:
         """Complete the options for an operator."""
         name = self.method or solver_catalogue.preferred(capabilities_of(operator), self.estimate).name
         return plan_of(self.estimate, name, self.sampler, self.steps, self.start)
-
-
-def deblur(image: Picture, kernel: NDArray[Any] | Tensor | str, **options: Any) -> Picture:
-    """Sharpen a picture that was blurred by a known kernel.
-
-    The scene is taken to go on outside the picture; nothing is assumed of what lies there.
-
-    Parameters
-    ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
-    kernel : array, tensor or str
-        ``(kh, kw)`` of any numbers of 0 or more, whose sum is brought to 1; or ``gaussian:SIGMA``,
-        ``motion:LENGTH:ANGLE`` or ``disc:RADIUS`` in pixels and degrees.
-    **options
-        Those of `solve`.
-
-    Returns
-    -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth.
-
-    Raises
-    ------
-    ValueError
-        For a kernel that cannot be read, is empty, has negative numbers or is larger than the picture, and as
-        `solve` does.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from restore import deblur
-    >>> from restore.testing import tiny_prior
-    >>> soft = np.full((16, 16, 3), 90, np.uint8)
-    >>> deblur(soft, "gaussian:1", steps=1, prior=tiny_prior()).shape
-    (16, 16, 3)
-    """
-    if isinstance(kernel, str):
-        return solve(image, chain_of([parse_spec(f"blur={kernel}")]), **options)
-    weights = kernel_of_array(kernel)
-    return solve(image, lambda size, device: operators.BlurInside(weights, size, device), **options)
-
-
-def colorize(
-    image: Picture, *, estimate: Estimate = "sample", start: float | None = None, **options: Any
-) -> Picture:
-    """Give a gray picture colours.
-
-    The luma of the result is the picture. The prior sees surroundings of a few hundred pixels and knows no
-    objects: expect plausible tints, not the right ones.
-
-    Parameters
-    ----------
-    image : array, tensor or PIL image
-        A gray picture of any kind that `solve` takes; of colours the luma is used.
-    estimate : {'sample', 'mean'}
-        A sample unless given; the mean of all that is possible is nearly gray.
-    start : float, optional
-        The first noise level, as in `solve`. None is 1 for a sample, where colours are not decided yet.
-    **options
-        The other options of `solve`.
-
-    Returns
-    -------
-    array, tensor or PIL image
-        An RGB picture of the kind of ``image``, of its size and depth.
-
-    Raises
-    ------
-    ValueError
-        As `solve` does.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from restore import colorize
-    >>> from restore.testing import tiny_prior
-    >>> gray = np.full((8, 12), 90, np.uint8)
-    >>> colorize(gray, estimate="mean", steps=1, prior=tiny_prior()).shape
-    (8, 12, 3)
-    """
-    if estimate == "sample":
-        start = start or COLOUR_START
-    # The luma stays the picture's own, whatever its noise.
-    options = {"sigma": ROUNDING, **options, "estimate": estimate, "start": start}
-    return solve(in_colour(image), operators.Gray, **options)
 
 
 @dataclass(frozen=True)

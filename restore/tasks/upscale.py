@@ -22,6 +22,7 @@ from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
+from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, enlargements
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
@@ -38,6 +39,7 @@ HALF_LEVEL = 0.499 / 255  # what numbers in single precision leave is less than 
 ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to rounding
 
 
+@any_kind
 def upscale(
     image: Picture,
     scale: float,
@@ -47,10 +49,13 @@ def upscale(
     sampler: str | None = None,
     steps: int | None = None,
     guidance: float = 1.0,
-    seed: int = 0,
+    seed: int | None = 0,
     consistent: bool | None = None,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Enlarge a picture by a factor from 1.5 to 8, fractions included.
 
@@ -60,9 +65,10 @@ def upscale(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept.
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept.
     scale : float
         The factor, 1.5 to 8.
     estimate : {'mean', 'sample'}
@@ -83,8 +89,9 @@ def upscale(
     guidance : float
         Strength of classifier-free guidance [4]_ for samples of ``conditional``, 0 or more. 1, the default,
         is the conditional branch itself; others take two calls a step.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     consistent : bool, optional
         Whether the result, rounded to its depth and reduced again, has to be the input to half a level of 8
         bits, wherever a picture in [0, 1] can be that and alpha is not 0. None is yes, unless noise above
@@ -93,11 +100,18 @@ def upscale(
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its depth, with ``round(scale * size)`` pixels a side.
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its depth, with ``round(scale * size)`` pixels a side.
 
     Raises
     ------

@@ -24,6 +24,7 @@ from restore.inverse.guidance import per_pixel_start
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
+from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import REFERENCE_SCALE, REFERENCE_SCALES, STRENGTH
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, check_masks, depth_of, filled_where_hidden, surroundings
@@ -33,6 +34,7 @@ EDGE = 12.0  # pixels from the edge of a mask inwards over which the noise level
 AT_ONCE = 2**22  # pixels of a batch that are computed together
 
 
+@any_kind
 def vary(
     image: Picture,
     strength: float = STRENGTH,
@@ -42,9 +44,12 @@ def vary(
     reference_scale: int = REFERENCE_SCALE,
     sampler: str | None = None,
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = 0,
     prior: Prior | None = None,
     progress: Progress | None = None,
+    data_range: tuple[float, float] | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Picture:
     """Draw a variation of a picture, or of its masked part.
 
@@ -53,9 +58,10 @@ def vary(
 
     Parameters
     ----------
-    image : array, tensor or PIL image
-        A NumPy array ``(h, w)`` or ``(h, w, c)`` with 1 to 4 channels, a PIL image, or a tensor ``(c, h, w)``
-        or ``(b, c, h, w)``. Integers span their type's range, floats span [0, 1]; alpha is kept. A gray
+    image : array, tensor, PIL image, path, Picture or list
+        A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
+        ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
+        these. Integers span their type's range, floats span [0, 1]; alpha is kept. A gray
         picture stays gray at every step. A large batch is computed in parts.
     strength : float
         Above 0, to 1: the share of the timesteps of the prior's schedule that are gone back, t0 of [1]_.
@@ -77,17 +83,25 @@ def vary(
         the noise that was added, and which keeps more of the picture than samplers that draw more.
     steps : int, optional
         Steps from that noise level to a clean picture, spaced as Karras et al. [3]_ have it; None is 12.
-    seed : int
-        The seed of the random numbers, 0 to 2^63 - 1. The pictures of a batch draw different ones.
+    seed : int, optional
+        The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it. The pictures of a
+        batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : callable, optional
         ``progress(done, total)`` is called after every network call.
+    data_range : (float, float), optional
+        The values of black and white, for pictures of another scale than their type's range or [0, 1], which
+        come back in it; see `restore.tasks.any_kind`.
+    device, dtype : optional
+        Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
+        other weights, pass them to `restore.load`.
 
     Returns
     -------
-    array, tensor or PIL image
-        The same kind as ``image``, of its size and depth. An empty mask gives a copy.
+    array, tensor, PIL image, Picture or list
+        The same kind as ``image``, a Picture for a path,
+        of its size and depth. An empty mask gives a copy.
 
     Raises
     ------

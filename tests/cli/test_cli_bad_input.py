@@ -91,8 +91,11 @@ def test_floats_that_are_no_picture(weights: Path) -> None:
     )
     tifffile.imwrite("wide.tif", PHOTO.clip(0, 200).astype(np.float32), photometric="rgb")
     assert failure("denoise", "wide.tif", "--sigma", 9, "--weights", weights) == (
-        "wide.tif: float pictures are expected in [0, 1], got values up to 200; divide by 255"
+        "wide.tif: float pictures are expected in [0, 1], got values up to 200; divide by 255, or in Python "
+        "pass data_range=(low, high)"
     )
+    tifffile.imwrite("signed.tif", (PHOTO / 127.5 - 1).astype(np.float32), photometric="rgb")
+    assert "signed.tif: the scale of a picture of floats from -1 to " in failure("denoise", "signed.tif")
 
 
 def test_a_result_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

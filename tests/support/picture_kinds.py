@@ -46,6 +46,8 @@ def all_kinds() -> list[Any]:
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         for shape in ((1, H, W), (3, H, W), (4, H, W), (2, 1, H, W), (2, 3, H, W), (2, 4, H, W)):
             kinds.append(torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(dtype))
+    kinds += [random_array(dtype, (2, H, W, c)) for dtype in ("uint8", "float32") for c in (1, 3, 4)]
+    kinds += [torch.from_numpy(random_array("uint8", s)) for s in ((1, H, W), (4, H, W), (2, 3, H, W))]
     return kinds + [random_pil(mode) for mode in PIL_MODES]
 
 
@@ -78,6 +80,8 @@ def assert_same_kind(found: Any, image: Any, size: tuple[int, int] = (H, W)) -> 
     if isinstance(image, Tensor):
         assert found.shape == (*image.shape[:-2], h, w)
         assert found.device == image.device
+    elif image.ndim == 4:
+        assert found.shape == (len(image), h, w, image.shape[3])
     else:
         assert found.shape == (h, w, *image.shape[2:])
 

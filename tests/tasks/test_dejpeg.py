@@ -212,7 +212,7 @@ def test_what_pil_knows_is_used() -> None:
     assert isinstance(found, Image.Image)
     told = dejpeg(np.asarray(opened), quality=20, prior=backbone)
     assert np.array_equal(np.asarray(found), told)
-    with pytest.raises(ValueError, match=r"pass quality .1 to 100., or a JPEG opened by PIL"):
+    with pytest.raises(ValueError, match=r"pass quality .1 to 100., or a JPEG by its path or opened by PIL"):
         dejpeg(opened.convert("L"), prior=backbone)
 
 

@@ -31,7 +31,9 @@ from restore.inverse.spec import Spec, capabilities, parse_spec, preferred, size
 from restore.priors.backbone import Backbone
 from restore.priors.device import TILE
 from restore.tasks.catalogue import COLOUR_START
-from restore.tasks.solve import colorize, deblur, solve
+from restore.tasks.colorize import colorize
+from restore.tasks.deblur import deblur
+from restore.tasks.solve import solve
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -26,8 +26,9 @@ from restore.inverse.jpeg_error import coding_noise
 from restore.inverse.kernels import disc_kernel, gaussian_kernel, kernel_of_array
 from restore.inverse.problem import Problem
 from restore.inverse.spec import parse_spec
+from restore.tasks.deblur import deblur
 from restore.tasks.measurement import measurement, noise_of
-from restore.tasks.solve import deblur, solved
+from restore.tasks.solve import solved
 from restore.tasks.solved import carefully
 from restore.testing import tiny_prior
 
