@@ -29,7 +29,7 @@ class Recorder:
         self.conditional, self.ensemble, self.calls = True, 1, 0
         self.label, self.classes, self.needs_label = None, (), False
         self.facts: dict[str, Any] = {}
-        self.device = torch.device("cpu")
+        self.device, self.dtype = torch.device("cpu"), torch.float32
         self.answer = answer
         self.states: list[Tensor] = []
         self.sigmas: list[float] = []

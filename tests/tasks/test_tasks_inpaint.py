@@ -385,7 +385,7 @@ def filler(right: Filler, old: str, new: str) -> Mutant:
 
 test_the_check_finds_the_mutant = mutant_tests({
     check_inpaint_keeps_the_rest: [
-        edited(inpaint_task.inpaint, "picture.paste(feathered, hole)", "picture.like_original(feathered)"),
+        edited(inpaint_task.filled, "picture.paste(feathered, hole)", "picture.like_original(feathered)"),
         wrong(hole_of, lambda right: lambda mask, size, means="fill": right(mask, size), "always fill"),
         wrong(hole_of, lambda right: lambda *given: 1 - right(*given), "flipped holes"),
     ],
