@@ -93,7 +93,8 @@ def findings() -> Iterator[Finding]:
     yield from of_python()
     yield from (of_package(name, module, least) for name, (module, least) in NEEDED.items())
     yield from of_options()
-    if trouble_importing("torch") is None:  # else that is told already
+    # What these lack is told already.
+    if all(trouble_importing(module) is None for module in ("torch", "numpy", "safetensors")):
         yield from (*of_device(), *of_weights(), *of_machine())
 
 

@@ -82,6 +82,15 @@ def test_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--force-reinstall" in health.of_package("numpy", "numpy", "1.26").mend
 
 
+@pytest.mark.parametrize("module", ["torch", "numpy", "safetensors"])
+def test_without_what_the_rest_needs(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked at is left out; the rest is told, and what is missing."""
+    monkeypatch.setattr(health, "trouble_importing", lambda name: "no" if name == module else None)
+    done = cli("doctor")
+    assert done.exit_code == 1
+    assert done.stdout.endswith(f"Missing: {module}.\n") and "Used here" not in done.stdout
+
+
 def test_versions_are_compared_as_numbers() -> None:
     assert health.numbers("2.10.1+cpu") == (2, 10, 1) > health.numbers("2.9")
     assert health.numbers("dev") == ()

@@ -49,8 +49,9 @@ def shown(found: Sequence[Finding]) -> Iterator[str]:
     """The findings as lines; those packages that are as they should be share a paragraph."""
     widest = max(len(each.name) for each in found)
     for group, heading in HEADINGS.items():
-        yield f"{heading}:"
         own = [each for each in found if each.group == group]
+        if own:
+            yield f"{heading}:"
         fine = [each for each in own if each.name in NEEDED and each.state == "fine"]
         for each in (each for each in own if each not in fine):
             yield f"{SIGNS[each.state]}{each.name:{widest}}  {each.text}"
