@@ -11,6 +11,7 @@ import click
 from restore.cli.evaluation_inputs import training_pictures
 from restore.cli.evaluation_options import CSV, JSON, LIMIT, PLOT, QUIET, data_options
 from restore.cli.evaluation_run import evaluation_run, facts_of
+from restore.cli.help_pages import Command
 from restore.cli.options import CONFIG, DEVICE, ENSEMBLE, LABEL, OVERWRITE, PIECES, SEED, WEIGHTS, Settings
 from restore.cli.parameters import all_of
 from restore.cli.prior_loader import load_prior
@@ -25,7 +26,7 @@ STEPS = {"bound": 100, "ode": 25}
 VARIANCES = ("small", "large", "learned")
 
 
-@click.command()
+@click.command(cls=Command)
 @all_of(*data_options())
 @click.option(
     "--method", type=click.Choice(list(STEPS)), default="bound", show_default=True,

@@ -10,6 +10,7 @@ import click
 from restore.cli.options import OVERWRITE, SEED
 from restore.cli.parameters import (
     SAMPLER,
+    CheckpointName,
     Decorator,
     FileName,
     NameList,
@@ -166,7 +167,7 @@ def row_options(task: str) -> tuple[Decorator, ...]:
             help="A row for another restorer: FILE.py:FUNCTION[:WEIGHTS], or a model file for spandrel.",
         ),
         click.option(
-            "--against", type=FILE, multiple=True, metavar="FILE",
+            "--against", type=CheckpointName(path_type=Path), multiple=True, metavar="FILE",
             help="The same rows with another checkpoint, under its name.",
         ),
         click.option(

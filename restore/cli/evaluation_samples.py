@@ -9,13 +9,14 @@ import click
 
 from restore.cli.evaluation_options import CSV, FILE, JSON, LIMIT, QUIET
 from restore.cli.evaluation_run import evaluation_run, facts_of
+from restore.cli.help_pages import Command
 from restore.cli.options import CONFIG, OVERWRITE
 from restore.cli.parameters import all_of
 
 MOST_NAMED = 5  # copies that are named one by one
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--data", "references", type=FILE, required=True, metavar="DIR",
     help="Folder of real pictures, with its sub-folders: 16 at least, better hundreds.",
@@ -36,6 +37,7 @@ def samples(references: Path, drawn: Path, size: int | None, **options: Any) -> 
     \b
     restore sample -n 64 -o drawn
     restore eval samples --data photos --samples drawn
+    restore eval samples --data photos --samples drawn --json set.json
 
     The distance is a Fréchet distance of features of a fixed random network, which needs no download. It is
     no FID and cannot be compared with one. The last row is what real pictures reach at the same numbers.

@@ -10,14 +10,27 @@ import click
 
 from restore import __version__
 from restore.cli import signals, start
+from restore.cli.help_pages import Group
 from restore.cli.printable import message
-from restore.cli.registry import command_names, find_command, summary
+from restore.cli.registry import command_names, find_command, grouped_commands, summary
 from restore.cli.reporter import say_error
 from restore.cli.trouble import trouble
 from restore.errors import RestoreError, StoppedError
 
+WELCOME = """\
+restore takes damage out of photographs and writes each result beside its picture:
 
-class Program(click.Group):
+  restore denoise night.jpg                    takes out noise and grain
+  restore repair scan.png                      finds scratches and dust, and fills them
+  restore erase photo.jpg --box 120,80,60,40   takes out what is in a box
+  restore dejpeg small.jpg                     takes out the blocks of JPEG
+  restore upscale small.png --scale 2          makes a picture twice as wide and high
+
+restore --help lists all commands, and restore denoise --help explains one."""
+"""What is said to a newcomer, who types the name alone."""
+
+
+class Program(Group):
     """Turns what goes wrong into one line and an exit code: 1; for wrong usage 2; see `signals` for 130."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -28,8 +41,11 @@ class Program(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # Without importing all commands, as click would.
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary(name)) for name in command_names()])
+        groups = grouped_commands()
+        widest = max(len(name) for names in groups.values() for name in names)
+        for heading, names in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(widest), summary(name)) for name in names])
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
         """Run as click commands do; without arguments as the program, with its streams and signals."""
@@ -72,7 +88,7 @@ class Program(click.Group):
 def _misused(error: click.ClickException) -> int:
     """Show what is wrong with the usage in lines that are safe to show; give the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        error.show()
+        click.echo(WELCOME if isinstance(error.ctx.command, Program) else error.format_message(), err=True)
     else:
         context = error.ctx if isinstance(error, click.UsageError) else None
         click.UsageError(message(error.format_message()), context).show()
@@ -82,8 +98,7 @@ def _misused(error: click.ClickException) -> int:
 @click.group(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Completion for bash, zsh and fish: put the output of _RESTORE_COMPLETE=bash_source restore "
-    "(zsh_source, fish_source) into your shell's start file.",
+    epilog="restore completion bash (or zsh, fish) prints a script by which the shell completes commands.",
 )
 @click.version_option(__version__)
 def main() -> None:

@@ -14,6 +14,7 @@ from restore.cli.config_file import read_config
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
+    CheckpointName,
     Decorator,
     Device,
     FileName,
@@ -51,7 +52,7 @@ DAMAGED = switch(
 
 OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
 WEIGHTS = click.option(
-    "--weights", type=FileName(path_type=Path), metavar="FILE",
+    "--weights", type=CheckpointName(path_type=Path), metavar="FILE",
     help="Another checkpoint than the one in the package.",
 )  # fmt: skip
 DEVICE = click.option(

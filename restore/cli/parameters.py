@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,11 @@ class Device(click.types.StringParamType):
         if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", value):
             self.fail(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps", param, ctx)
         return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return _beginning(["auto", "cpu", "cuda", "mps"], incomplete)
 
 
 class Size(click.types.StringParamType):
@@ -82,9 +88,14 @@ class OneOf(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
+        return _beginning(self.names(), incomplete)
 
-        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Those of some names that begin with what was typed."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def method_names(task: str) -> OneOf:
@@ -116,6 +127,13 @@ class NameList(click.types.StringParamType):
                 self.fail(f"{name!r} is not one of {', '.join(names)}", param, ctx)
         return chosen
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        before, comma, _ = incomplete.rpartition(",")
+        return _beginning((before + comma + name for name in self.names()), incomplete)
+
 
 class FileName(click.Path):
     """The name of a file or folder, or ``-``. It need not be there: that is told as it is opened.
@@ -130,6 +148,24 @@ class FileName(click.Path):
         if problem := name_problem(value):
             self.fail(problem, param, ctx)
         return super().convert(value, param, ctx)
+
+
+class CheckpointName(FileName):
+    """The name of a checkpoint, which shells complete among folders and ``.safetensors`` files."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        folder, slash, _ = incomplete.rpartition("/")
+        try:
+            inside = sorted(Path(folder + slash or ".").expanduser().glob("*.safetensors"))
+        except (OSError, RuntimeError):  # no such folder, or no such user
+            inside = []
+        # The folders first: bash forgets what stands before them.
+        folders = CompletionItem(incomplete, type="dir")
+        return [folders, *_beginning((folder + slash + path.name for path in inside), incomplete)]
 
 
 class Pattern(click.types.StringParamType):

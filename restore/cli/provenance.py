@@ -180,11 +180,21 @@ def read_history(path: Path) -> History:
 def read_named(path: Path) -> tuple[History, str]:
     """The history in a file, and the file's name with an ending that says its format."""
     picture = images.read(path)
+    fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
+    return _told_history(picture, str(path)), path.name if fits else f"{path.name}.{picture.format}"
+
+
+def read_piped(data: bytes) -> tuple[History, str]:
+    """The same of what came by standard input, which has no name: one that says its format."""
+    picture = images.decode(data, name="standard input")
+    return _told_history(picture, "standard input"), f"restored.{picture.format}"
+
+
+def _told_history(picture: images.Picture, name: str) -> History:
     history = history_of(picture)
     if not history.records:
-        raise ImageError(f"{path}: holds no record of restore; it was made by something else, or without one")
-    fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
-    return history, path.name if fits else f"{path.name}.{picture.format}"
+        raise ImageError(f"{name}: holds no record of restore; it was made by something else, or without one")
+    return history
 
 
 def _told(kind: bytes, body: bytes) -> str:

@@ -71,7 +71,7 @@ class Recorder:
         """
         if path is None:
             if self._piped is None:
-                self._piped = _read_input(start or images.picture_start("standard input"))
+                self._piped = read_input(start or images.picture_start("standard input"))
             self._files[path] = self._piped
         elif path not in self._files:
             self._files[path] = images.read_bytes(path, start=start or images.picture_start(str(path)))
@@ -107,7 +107,7 @@ class Recorder:
         )
 
 
-def _read_input(start: Start) -> bytes:
+def read_input(start: Start) -> bytes:
     """All of standard input. Raises ImageError where it cannot be read. start: looks at the first bytes."""
     if streams.is_closed(0):
         raise ImageError("standard input is closed; pipe a picture into it, or name a file")

@@ -14,8 +14,20 @@ from typing import TypeVar
 
 import click
 
+from restore.cli.help_pages import first_sentence
+
 PACKAGE = "restore.cli.commands"
-SUMMARY = 70  # characters at most
+COMMANDS = {
+    "Restore": (
+        *("inpaint", "denoise", "upscale", "dejpeg", "deblur", "repair", "erase", "colorize", "solve"),
+    ),
+    "Make": ("sample", "vary"),
+    "Learn": ("fit", "train", "convert"),
+    "Measure": ("eval",),
+    "Look": ("info", "doctor", "schedule", "completion"),
+}
+"""The names of the commands by the headings of their groups, in the order in which they are shown."""
+
 _REGISTERED: dict[str, click.Command] = {}
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
@@ -39,6 +51,14 @@ def command_names() -> list[str]:
     return sorted({*_REGISTERED, *(module.name for module in iter_modules(import_module(PACKAGE).__path__))})
 
 
+def grouped_commands() -> dict[str, list[str]]:
+    """List the names of all commands by the headings of their groups; others come last."""
+    names = command_names()
+    groups = {heading: [name for name in own if name in names] for heading, own in COMMANDS.items()}
+    other = [name for name in names if not any(name in own for own in COMMANDS.values())]
+    return groups | ({"Other": other} if other else {})
+
+
 def find_command(name: str) -> click.Command | None:
     """Give the command of that name, or None for an unknown one."""
     if name not in _REGISTERED and name in command_names():
@@ -48,9 +68,9 @@ def find_command(name: str) -> click.Command | None:
 
 def summary(name: str) -> str:
     """Say in one line what a command does: its module's docstring, read without importing the module."""
-    if name in _REGISTERED:
-        return _REGISTERED[name].get_short_help_str(limit=SUMMARY)
     path = Path(import_module(PACKAGE).__path__[0], f"{name}.py")
+    if not path.is_file():
+        return first_sentence(_REGISTERED[name])
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     line = docstring.splitlines()[0].partition("``: ")[2]
     return line[:1].upper() + line[1:]

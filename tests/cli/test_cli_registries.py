@@ -205,7 +205,7 @@ def test_a_registered_command() -> None:
 
     registry.register(echo)
     try:
-        assert "\n  echo      Say a word.\n" in cli("--help").stdout
+        assert "\nOther:\n  echo        Say a word.\n" in cli("--help").stdout
         assert (cli("echo", "hello").exit_code, cli("echo", "hello").stdout) == (0, "hello\n")
         with pytest.raises(ValueError, match="there is a command 'echo' already"):
             registry.register(echo)

@@ -361,6 +361,20 @@ def test_options_of_a_file_are_in_the_line(here: Path) -> None:
         assert repeated(Path(name)) == before
 
 
+def test_info_reads_standard_input(tmp_path: Path) -> None:
+    picture = images.Picture(pixels=scene(0, 20, 30))
+    data = images.encode(stamped(picture, RECORD, "png"), "png")
+    (tmp_path / "restored.png").write_bytes(data)
+    for more in ([], ["--json"]):
+        piped = cli("info", "-", *more, stdin=data)
+        assert (piped.exit_code, piped.stderr) == (0, "")
+        assert piped.stdout == cli("info", tmp_path / "restored.png", *more).stdout
+    bare = cli("info", "-", stdin=images.encode(picture, "png"))
+    assert (bare.exit_code, bare.stdout) == (1, "")
+    assert bare.stderr.startswith("error: standard input: holds no record of restore; ")
+    assert cli("info", "-", stdin=b"").exit_code == 1
+
+
 def test_info_tells_what_was_done(tmp_path: Path, weights: Path) -> None:
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     Image.fromarray(scene(0, 24, 30)).save(source)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from restore.cli.help_pages import Command
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
@@ -23,7 +24,7 @@ colour_options = problem_options(
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @colour_options
 @with_settings(*RESTORING)
@@ -36,6 +37,7 @@ def colorize(settings: Settings, inputs: tuple[str, ...], **options: Any) -> Non
     \b
     restore colorize old.png
     restore colorize old.png --samples 4
+    restore colorize album -o coloured --seed 3
     """
     if options["start"] is None and options["estimate"] == "sample":
         options["start"] = COLOUR_START

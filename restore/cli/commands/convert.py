@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from restore.cli.help_pages import Command
 from restore.cli.options import OVERWRITE
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
@@ -17,7 +18,7 @@ from restore.errors import OutputError, WeightsError
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=FileName(path_type=Path))
 @click.option(
     "-o", "--output", type=FileName(path_type=Path), required=True, metavar="FILE",
@@ -63,6 +64,7 @@ def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **tol
 
     \b
     restore convert 256x256_diffusion_uncond.pt -o adm256.safetensors
+    restore convert ddpm-cat-256 -o cats.safetensors
     restore solve blurred.png --operator blur=gaussian:2 --weights adm256.safetensors
     """
     told = {name: value for name, value in told.items() if value is not None}

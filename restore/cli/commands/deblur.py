@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from restore.cli.help_pages import Command
 from restore.cli.kernel_files import BLUR, KernelFile, KernelWord, specs_of
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.registry import register
@@ -13,7 +14,7 @@ from restore.cli.solving import SIGMA, run_solver, solver_options
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--kernel", required=True, type=KernelWord(), metavar="KERNEL",

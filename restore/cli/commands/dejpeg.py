@@ -11,6 +11,7 @@ from restore import images
 from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.help_pages import Command
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
@@ -47,7 +48,7 @@ def _sampler_help() -> str:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--quality", type=Number(1, 100), metavar="Q",
@@ -69,6 +70,7 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
 
     \b
     restore dejpeg bad.jpg -o better.png
+    restore dejpeg album -o better
     restore dejpeg screenshot.png --quality 30
     """
     options["method"] = options["method"] or catalogue.default("dejpeg", options["estimate"])

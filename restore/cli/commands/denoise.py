@@ -13,6 +13,7 @@ from restore import images
 from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
+from restore.cli.help_pages import Command
 from restore.cli.options import (
     INPUTS,
     RESTORING,
@@ -55,7 +56,7 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--sigma", type=Number(0, 255), metavar="S",

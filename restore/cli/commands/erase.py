@@ -9,6 +9,7 @@ import click
 from restore import images
 from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.filling import Inpaint, check_copying, check_trial
+from restore.cli.help_pages import Command
 from restore.cli.options import (
     COPYING,
     RESTORING_ONE,
@@ -35,7 +36,7 @@ class Erase(Inpaint):
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.argument("photo", type=FileName())
 @click.option(
     "--box", type=BOX, multiple=True, metavar="X,Y,W,H",

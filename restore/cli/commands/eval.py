@@ -13,6 +13,7 @@ from restore.cli.evaluation_likelihood import likelihood
 from restore.cli.evaluation_options import FILE, SCORES, data_options, row_options
 from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
 from restore.cli.evaluation_samples import samples
+from restore.cli.help_pages import Group
 from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
@@ -34,7 +35,7 @@ DENOISING = {
 
 
 @register
-@click.group("eval")
+@click.group("eval", cls=Group)
 def evaluate() -> None:
     """Measure on clean pictures: damage them by a named protocol, restore them, score the results.
 
@@ -151,6 +152,7 @@ def dejpeg(quality: tuple[int, ...], **options: Any) -> None:
     \b
     restore eval dejpeg --data photos --quality 10,30
     restore eval dejpeg --data photos --method all
+    restore eval dejpeg --data photos --sweep steps=1,2,4 --plot steps.png
     """
 
     def protocols() -> list[Protocol]:
@@ -177,6 +179,7 @@ def solve(operators: tuple[str, ...], sigma: float, **options: Any) -> None:
     """Measure every method that can undo a chain of operators.
 
     \b
+    restore eval solve --data photos --operator down=3
     restore eval solve --data photos --operator blur=gaussian:1.6 --crop 256 --sweep steps=5,10,20,50,100
     restore eval solve --data photos --operator blur=motion:15:30 --operator down=2 --method diffpir,pigdm
     """
@@ -208,6 +211,7 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
 
     \b
     restore eval upscale --data set5 --scale 2,3,4
+    restore eval upscale --data set5 --scale 4 --estimate mean,sample --report set5.html
     restore eval upscale --data set14 --peer ESRGAN=RRDB_PSNR_x4.pth
     """
 
@@ -237,6 +241,7 @@ def inpaint(
 
     \b
     restore eval inpaint --data kodak --crop 256 --holes strokes-narrow,text
+    restore eval inpaint --data kodak --crop 256 --report holes.html
     restore eval inpaint --data kodak --crop 256 --method all --limit 4
     """
 
@@ -267,6 +272,7 @@ def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: boo
 
     \b
     restore eval compare clean denoised --metrics psnr,ssim
+    restore eval compare clean denoised --csv scores.csv
     restore eval compare set5 ours theirs --border 4 --report both.html
     """
     with evaluation_run(options) as run:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli import signals
+from restore.cli.help_pages import Command
 from restore.cli.options import IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
 from restore.cli.parameters import FileName, Number, switch
 from restore.cli.printable import printable
@@ -29,7 +30,7 @@ LOSSES = ("l2", "l1", "l0")
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 @click.option(
     "-o", "--output", type=FileName(), required=True, metavar="FILE",

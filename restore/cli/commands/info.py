@@ -6,25 +6,36 @@ from pathlib import Path
 
 import click
 
+from restore import images
+from restore.cli.help_pages import Command
+from restore.cli.jobs import STDIO
 from restore.cli.parameters import FileName
-from restore.cli.provenance import read_named, visible
+from restore.cli.provenance import read_named, read_piped, visible
+from restore.cli.recorder import read_input
 from restore.cli.registry import register
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=FileName(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 def info(file: Path, as_json: bool) -> None:
     """Show how a picture was made: the commands, their seeds, weights and network calls.
+
+    FILE is a picture that restore has written, or - for standard input.
 
     The last command, run in the folder of its files, gives the same picture again, byte for byte, with the
     same version and weights on the same kind of device. File names are shown without their folders.
 
     \b
     restore info photo-inpainted.png
+    restore info photo-inpainted.png --json
+    restore info - < photo-inpainted.png
     """
-    history, name = read_named(file)
+    if str(file) == STDIO:
+        history, name = read_piped(read_input(images.picture_start("standard input")))
+    else:
+        history, name = read_named(file)
     if as_json:
         click.echo(history.text())
         return

@@ -11,6 +11,7 @@ import click
 from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Options, Source
 from restore.cli.filling import Inpaint, InpaintPlan, check_copying, check_trial
+from restore.cli.help_pages import Command
 from restore.cli.hole_masks import MaskFile, Reading
 from restore.cli.jobs import STDIO
 from restore.cli.mask_folders import MaskFolder
@@ -50,7 +51,7 @@ def _method_help() -> str:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--mask", type=FileName(path_type=Path), metavar="FILE",

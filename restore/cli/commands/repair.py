@@ -13,6 +13,7 @@ from restore import images
 from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Choice, Source, task_pixels
 from restore.cli.filling import Inpaint, InpaintPlan, check_trial
+from restore.cli.help_pages import Command
 from restore.cli.options import (
     INPUTS,
     RESTORING,
@@ -59,7 +60,7 @@ class Sensitivity(click.types.StringParamType):
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--sensitivity", type=Sensitivity(), default="normal", show_default=True, metavar="S",

@@ -13,6 +13,7 @@ import click
 
 from restore import images
 from restore.cli import jobs
+from restore.cli.help_pages import Command
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
 from restore.cli.parameters import SAMPLER, FileList, FileName, Number, Size, late_option
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.option("-n", "--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many.")
 @click.option(
     "-o", "--output", type=FileName(), required=True, metavar="DIR",

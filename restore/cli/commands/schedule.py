@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.help_pages import Command
 from restore.cli.options import NETWORK, OVERWRITE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
 from restore.cli.printable import printable_lines
@@ -32,7 +33,7 @@ def _names() -> list[str]:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--name", "names", type=NameList(_names, every="all"), metavar="LIST",
     help="linear, scaled-linear, cosine, sigmoid, exponential, constant, zero-terminal-snr, several with "

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from restore.cli.help_pages import Command
 from restore.cli.kernel_files import KernelFile, OperatorWord, specs_of
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
 from restore.cli.registry import register
@@ -13,7 +14,7 @@ from restore.cli.solving import SIGMA, run_solver, solver_options
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--operator", "words", multiple=True, required=True, type=OperatorWord(), metavar="WHAT",
@@ -30,6 +31,7 @@ def solve(
 
     \b
     restore solve small.png --operator blur=gaussian:1.2 --operator down=3
+    restore solve small.png --operator area=2 --sigma 2 -o large.png
     restore solve bad.jpg --operator down=2 --operator jpeg=20 --method dps --estimate sample
     """
     run_solver(inputs, settings, specs_of(words), options, "restored")

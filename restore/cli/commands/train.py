@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from restore.cli.help_pages import Command
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import say
@@ -39,7 +40,7 @@ class TrainOptions:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @click.argument("config", type=FileName(path_type=Path))
 @click.option("--resume", is_flag=True, help="Continue the run where it stopped.")
 @click.option(
@@ -73,6 +74,7 @@ def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
 
     \b
     restore train configs/cpu.toml
+    restore train configs/cpu.toml --resume --minutes 30
     restore train configs/from_noisy.toml --from-noisy scans
     """
     run = TrainOptions(**{field.name: options.pop(field.name) for field in fields(TrainOptions)})

@@ -21,6 +21,7 @@ from restore.cli.command import (
     Workload,
     check_result_size,
 )
+from restore.cli.help_pages import Command
 from restore.cli.options import (
     GUIDANCE,
     INPUTS,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--scale", type=Number(*catalogue.SCALES), required=True, metavar="S",

@@ -23,6 +23,7 @@ from restore.cli.command import (
     nothing_white,
     task_pixels,
 )
+from restore.cli.help_pages import Command
 from restore.cli.memory_need import MEMORY
 from restore.cli.options import (
     BUDGET,
@@ -70,7 +71,7 @@ MANY = (
 
 
 @register
-@click.command()
+@click.command(cls=Command)
 @INPUTS
 @click.option(
     "--strength", type=Number(0, 1, min_open=True), default=catalogue.STRENGTH, show_default=True,

@@ -1,0 +1,119 @@
+"""How ``--help`` is laid out: options in groups, the ones used most first, and the examples at the end.
+
+An option needs no word about its group where it is declared: the tables below know it by its name. One that
+they do not name is one of what to do.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+
+import click
+
+MOST = 12  # options at most that come first
+DO = "What to do"
+GROUPS = {
+    "Input and output": """
+        output out ignore folders pairs listed limit crop references drawn overwrite allow_damaged save_mask
+        trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
+        dry_run provenance config resume force help
+        """,
+    DO: "",
+    "How well": """
+        estimate estimates samples count method methods sampler variance eta ladder thresholding guidance
+        start jump_length jump_repeats ensemble consistent uncertainty_samples seed trial_seed hole_seed
+        metrics trunks trunk_files loss rank lr batch held_out probes
+        """,
+    "How long": "steps nfe seconds minutes profile",
+    "Machine": "weights device precision tile max_memory",
+}
+"""The names of options by the headings of their groups, in the order in which they are shown."""
+
+OFTEN = """
+    mask masks box at words operators kernel count size scale sigma strength quality page sensitivity only
+    infrared reference grow protocol holes names plot photo folders pairs output overwrite estimate samples
+    method methods minutes metrics limit report csv_file json_file seed resume quiet dry_run device weights
+    steps
+    """
+"""The names of options, those that a newcomer needs most first."""
+
+Rows = list[tuple[str, str]]
+
+
+class Command(click.Command):
+    """A command whose help has its options in groups."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        text, _ = parts(self.help or "")
+        if text:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(text)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, rows in sections(self.get_params(ctx), ctx):
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _, examples = parts(self.help or "")
+        if examples:
+            with formatter.section("Examples"):  # as they are, to be copied
+                formatter.write("".join(f"  {line}\n" for line in examples))
+        super().format_epilog(ctx, formatter)
+
+
+class Group(Command, click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, first_sentence(each)) for name, each in found if each is not None])
+
+
+def parts(text: str) -> tuple[str, list[str]]:
+    """Split the docstring of a command into its text and its examples, the lines of a ``\\b`` paragraph."""
+    paragraphs = inspect.cleandoc(text).partition("\f")[0].split("\n\n")
+    examples = [each for each in paragraphs if each.startswith("\b\nrestore ")]
+    rest = [each for each in paragraphs if each not in examples]
+    return "\n\n".join(rest), [line for each in examples for line in each.splitlines()[1:]]
+
+
+def first_sentence(command: click.Command) -> str:
+    """Say what a command does: the first sentence of its help, whole."""
+    paragraph = inspect.cleandoc(command.short_help or command.help or "").partition("\n\n")[0]
+    return re.split(r"(?<=[.!?])\s", " ".join(paragraph.split()), maxsplit=1)[0]
+
+
+def sections(parameters: Iterable[click.Parameter], ctx: click.Context) -> list[tuple[str, Rows]]:
+    """Give the headings of a command's help, each with its options and their texts.
+
+    Where there are few options, all of them stand in their groups.
+    """
+    found = [each for each in parameters if isinstance(each, click.Option)]
+    # What click adds is called otherwise in some of its versions.
+    options = {"help" if "--help" in each.opts else str(each.name): each for each in found}
+    often = [name for name in OFTEN.split() if name in options][: MOST - 1]
+    often = [*often, "help"] if len(options) > MOST else []
+    groups = {"Often used": often}
+    placed = {name for names in GROUPS.values() for name in names.split()}
+    for heading, names in GROUPS.items():
+        own = [name for name in options if name not in placed] if heading == DO else []
+        groups[heading] = [name for name in (*own, *names.split()) if name not in often]
+    if options.keys() <= {"help", "version"}:
+        groups = {"Options": list(options)}
+    shown = []
+    for heading, own in groups.items():
+        records = (options[name].get_help_record(ctx) for name in own if name in options)
+        if rows := [record for record in records if record is not None]:
+            shown.append((heading, rows))
+    return shown
