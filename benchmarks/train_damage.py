@@ -31,6 +31,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from restore import images
 from restore.errors import RestoreError
+from restore.priors.checkpoint import tensors_hash
 from restore.tasks.damage_context import FACTS, SPREAD, facts
 from restore.tasks.damage_head import DamageHead, features, folded, probabilities
 
@@ -243,7 +244,8 @@ def main() -> None:
     network.load_state_dict({name: value.float() for name, value in state.items()})
     network.eval().to(memory_format=torch.channels_last)
     state |= judge(*judgements(pictures, network, options.seed), options.seed)
-    save_file(state, options.out, metadata={"trained by": "benchmarks/train_damage.py"})
+    told = {"trained by": "benchmarks/train_damage.py", "sha256": tensors_hash(state)}
+    save_file(state, options.out, metadata=told)
 
 
 if __name__ == "__main__":
