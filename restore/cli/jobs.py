@@ -12,7 +12,8 @@ from itertools import repeat
 from pathlib import Path
 
 from restore import images
-from restore.cli.job_plan import STDIO, Job, Plan, plan, without
+from restore.cli.job_plan import Job, Plan, plan, without
+from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 

@@ -15,7 +15,7 @@ from restore.cli.jobs import STDIO, Job
 from restore.cli.kernel_files import BLUR, KernelFile
 from restore.cli.options import Settings
 from restore.cli.provenance import Record
-from restore.cli.recorder import AS_DRAWN, NO_MATTER, Recorder, given, words_of
+from restore.cli.recorder import AS_DRAWN, ASKED, NO_MATTER, Recorder, given, words_of
 from restore.diffusion.seeds import draw_seed
 
 # Looked at apart, or without effect on the result of a picture that can be read.
@@ -83,6 +83,8 @@ class Matcher:
             now["trial_seed"] = _value(f"--trial-seed {first if wanted is None else wanted}")
         if ("--allow-damaged",) in record.arguments and not self.settings.allow_damaged:
             before["allow_damaged"] = _value("--allow-damaged")
+        if (self.settings.precision, record.precision) == ("fp32", "bf16"):  # not so the other way round
+            before["precision"], now["precision"] = _value("--precision bf16"), _value("--precision fp32")
         self._resolve_method(record, before, now)
         return [
             (self._shown(old, name), self._shown(new, name))
@@ -97,7 +99,7 @@ class Matcher:
         for word, *rest in (*record.arguments, *record.asked):
             option = self._by_word.get(word)
             name = word if option is None else option.name or ""
-            if name in APART and name != "seconds":
+            if name in APART and name not in ASKED:
                 continue
             shown = compared = " ".join((word, *rest))
             for file, digest in record.inputs:
@@ -107,9 +109,6 @@ class Matcher:
         if "seconds" in found:
             for name in BUDGETED:
                 found.pop(name, None)
-        if self.settings.precision != "auto":
-            used = _told(record.asked, "--precision") or record.precision
-            found["precision"] = _value(f"--precision {used or self.settings.precision}")
         return found
 
     def _now(self) -> Options:
@@ -117,12 +116,10 @@ class Matcher:
         found: Options = {}
         for option in given(self.context):
             name = option.name or ""
-            if name in APART and name not in ("seconds", "precision"):
-                continue
             value = self.context.params[name]
-            if value in (None, "auto") and name in APART:
+            if name in APART and name not in ASKED:
                 continue
-            hashes = {file: self.hash_of(file) for file in _files(value)}
+            hashes: dict[Path | None, str] = {file: self.hash_of(file) for file in _files(value)}
             shown, compared = (words_of(option, value, names) for names in ({}, hashes))
             found[name] = tuple(
                 Value(" ".join(one), " ".join(two)) for one, two in zip(shown, compared, strict=True)

@@ -29,7 +29,7 @@ NO_MATTER = {
     *("device", "precision"),  # recorded as they were used
     "skip_unchanged",
 }
-ASKED = ("seconds", "precision")  # recorded as they were given, too
+ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
@@ -105,7 +105,7 @@ class Recorder:
             method=method,
             seed=seed,
             calls=self.calls,
-            asked=tuple(each for each in asked(context) if each[-1] != used.get("precision")),
+            asked=tuple(asked(context)),
             **used,
         )
 
@@ -140,16 +140,17 @@ def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iter
 def asked(context: click.Context) -> Iterator[tuple[str, ...]]:
     """Give the options that were given and that others stand for, as words."""
     for option in given(context):
-        value = context.params[option.name or ""]
-        if option.name in ASKED and value not in (None, "auto"):
-            yield from words_of(option, value, {})
+        if option.name in ASKED:
+            yield from words_of(option, context.params[option.name or ""], {})
 
 
 def given(context: click.Context) -> Iterator[click.Option]:
     """Give the options of a command that the command line or the configuration file sets."""
     sources = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     for option in context.command.params:
-        if isinstance(option, click.Option) and context.get_parameter_source(option.name or "") in sources:
+        name = option.name or ""
+        there = name in context.params and context.get_parameter_source(name) in sources
+        if there and isinstance(option, click.Option):
             yield option
 
 

@@ -299,8 +299,7 @@ def comment_text(body: bytes, order: bytes) -> str | None:
     """`comment` of the bytes of its tag. order: of the bytes of numbers, II or MM."""
     if not body.strip(b" \0"):
         return ""
-    wide = {b"UNICODE\0": "utf-16-le" if order == b"II" else "utf-16-be"}
-    code = (_CODES | wide).get(body[:8])
+    code = (_CODES | {b"UNICODE\0": "utf-16-" + ("le" if order == b"II" else "be")}).get(body[:8])
     return None if code is None else body[8:].decode(code, "replace").strip(" \0")
 
 

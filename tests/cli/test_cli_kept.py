@@ -130,9 +130,9 @@ def test_a_budget_in_seconds_is_the_same_again(weights: Path) -> None:
 def test_a_method_is_the_same_by_default_and_by_its_name(weights: Path) -> None:
     words = ["upscale", "photo.png", "--scale", 2, "--steps", 1, "--weights", weights]
     assert cli(*words).exit_code == 0
-    assert cli(*words, "--method", "conditional").exit_code == 0
-    assert cli(*words, "--method", "projection").exit_code == 1
-    assert cli(*words, "--method", "conditional", "--overwrite").exit_code == 0
+    assert cli(*words, "--method", "projection").exit_code == 0
+    assert cli(*words, "--method", "conditional").exit_code == 1
+    assert cli(*words, "--method", "projection", "--overwrite").exit_code == 0
     assert cli(*words).exit_code == 0
 
 
