@@ -176,12 +176,14 @@ class PictureCommand(ABC):
     """A command that restores pictures, with its checked options.
 
     ending: added to the names of results. reads: files that are read besides the pictures. finite: whether
-    pictures are refused that hold NaN; else the plan refuses them.
+    pictures are refused that hold NaN; else the plan refuses them. leaves: whether there may be pictures that
+    the command leaves as they are.
     """
 
     ending: str
     reads: tuple[Path, ...] = ()
     finite: bool = True
+    leaves: bool = False
 
     def __init__(self, options: Options):
         self.options = options

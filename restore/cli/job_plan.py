@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
+from restore.cli.results import results_among
+from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
-
-STDIO = "-"
-"""What stands for standard input and standard output."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +42,23 @@ class Plan:
     """All jobs of a command.
 
     folder: where results go and what may be created; None: beside the inputs. failures: names of inputs
-    that are no jobs, with messages. unread: pictures in folders of kinds that are not read.
+    that are no jobs, with messages. unread: pictures in folders of kinds that are not read. results: pictures
+    that are left out, since they were made from others of these.
     """
 
     jobs: tuple[Job, ...]
     folder: Path | None = None
     failures: tuple[tuple[str, str], ...] = ()
     unread: tuple[Path, ...] = ()
+    results: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A picture: its path within the folder that was given, and that folder; None where only it was named.
-
-    named: whether it was, by itself or beside its folder.
-    """
+    """A picture: its path within the folder that was given, and that folder; None where only it was named."""
 
     inside: Path | None = None
     given: Path | None = None
-    named: bool = False
 
 
 def plan(
@@ -81,8 +78,7 @@ def plan(
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
     Without ``output`` the result stands beside the input with ``-ending`` in its name; ``-`` goes to ``-``.
-    Pictures that are themselves outputs of this plan, as an earlier run leaves them in the folder, are left
-    out.
+    Pictures that were made from others of these, as an earlier run leaves them beside those, are left out.
 
     A folder that cannot be listed or has no pictures is a failure beside the jobs, if there are any.
 
@@ -109,13 +105,14 @@ def plan(
         for path, each in found.items()
     ]
     jobs = [job for pair in pairs for job in _drawn(pair, marks)]
-    jobs = _without_results(jobs, found, folder)
+    results = _results(jobs, found, folder)
+    jobs = [job for job in jobs if job.source not in results]
     if not jobs and not failures:
         named = not any(images.is_folder(name) for name in inputs)
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
         raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
     _check_collisions(jobs)
-    return Plan(tuple(jobs), folder, tuple(failures), tuple(unread))
+    return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results))
 
 
 def without(planned: Plan, aside: Collection[Path]) -> Plan:
@@ -188,7 +185,7 @@ def _search(
             twin = spellings.setdefault(_place(given).casefold(), given)
             if not images.is_ignored(given.name, ignore) and not _is_one_entry(twin, given):
                 path = places.setdefault(_place(given), given)
-                found[path] = replace(found.get(path, _Found()), named=True)
+                found.setdefault(path, _Found())
             continue
         listing = images.survey(given, ignore=ignore)
         failures += [(str(path), problem) for path, problem in listing.problems]
@@ -196,7 +193,7 @@ def _search(
         for path in pictures:
             known = places.setdefault(_place(path), path)
             if known not in found or found[known].given is None:
-                found[known] = _Found(path.relative_to(given), given, named=known in found)
+                found[known] = _Found(path.relative_to(given), given)
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
@@ -244,27 +241,26 @@ def _target_place(path: Path) -> str:
     return os.path.normcase(_real(path)) if images.what_is(path) else _place(path)
 
 
-def _without_results(jobs: list[Job], found: dict[Path, _Found], folder: Path | None) -> list[Job]:
-    """Leave out pictures found in a folder, not named, that are the result of another picture there.
+def _results(jobs: list[Job], found: dict[Path, _Found], folder: Path | None) -> dict[Path, None]:
+    """The pictures that were made from others of these.
 
-    So they are where results stand beside their pictures. Where results go elsewhere, a picture in their
-    place is one of the user's.
+    So are those in the places of results, where results stand beside their pictures. Where results go
+    elsewhere, a picture in their place is one of the user's, unless its record says otherwise.
     """
     owners = {_place(job.target): job.source for job in jobs if job.target and job.source}
     beside = {
-        given: folder is None or _real(folder) == _real(given)
+        given: folder is None or (given is not None and _real(folder) == _real(given))
         for given in dict.fromkeys(each.given for each in found.values())
-        if given is not None
     }
+    made = results_among(found)
 
     def is_result(source: Path) -> bool:
         given = found[source].given
-        if given is None or found[source].named:
-            return False
         owner = owners.get(_place(source)) if beside[given] else None
         return owner is not None and found[owner].given == given and _place(owner) != _place(source)
 
-    return [job for job in jobs if job.source is None or not is_result(job.source)]
+    results = dict.fromkeys(source for source in found if source in made or is_result(source))
+    return results if len(results) < len(found) else {}
 
 
 def _check_collisions(jobs: Iterable[Job]) -> None:

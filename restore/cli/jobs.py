@@ -7,11 +7,13 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 from restore import images
-from restore.cli.job_plan import STDIO, Job, Plan, plan, without
+from restore.cli.job_plan import Job, Plan, plan, without
+from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
@@ -206,10 +208,10 @@ def _disk_is_full(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
 
-def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:
-    """Write a job's result to its file, creating the folder of a tree. Raises OutputError.
+def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool) -> None:
+    """Write a job's result, or the bytes of its file, creating the folder of a tree. Raises OutputError.
 
-    That is AlreadyThereError where the file has appeared meanwhile.
+    That is AlreadyThereError where the file has appeared meanwhile. A copy of a file onto itself is left out.
     """
     if job.target is None:
         raise ValueError("the target is standard output, which is not a file")
@@ -217,4 +219,13 @@ def write(job: Job, picture: images.Picture, *, overwrite: bool) -> None:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
-    images.write(job.target, picture, overwrite=overwrite)
+    if not isinstance(picture, bytes):
+        images.write(job.target, picture, overwrite=overwrite)
+    elif job.source is None or _mark(job.source) != _mark(job.target):
+        images.check_place(job.target, overwrite=overwrite)
+        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+
+
+def _check_copy(job: Job, data: bytes, written: Path) -> None:
+    if written.read_bytes() != data:
+        raise OutputError(f"{job.target}: what was written reads back wrong, nothing is kept; check the disk")

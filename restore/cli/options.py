@@ -50,7 +50,16 @@ DAMAGED = switch(
     "is 1.",
 )
 
-OVERWRITE = switch("--overwrite", help="Replace outputs that are there already; otherwise they are kept.")
+OVERWRITE = switch(
+    "--overwrite",
+    help="Replace outputs that are there already. Otherwise those that the same command has made are kept, "
+    "and others are refused.",
+)
+
+SKIP_UNCHANGED = switch(
+    "--skip-unchanged",
+    help="Write nothing for pictures in which there is nothing to do; otherwise their files are copied.",
+)
 WEIGHTS = click.option(
     "--weights", type=CheckpointName(path_type=Path), metavar="FILE",
     help="Another checkpoint than the one in the package.",
@@ -227,6 +236,7 @@ class Settings:
     allow_damaged: bool = False
     max_memory: int | None = None
     save_mask: str | None = None
+    skip_unchanged: bool = False
 
     @property
     def budgeted(self) -> bool:

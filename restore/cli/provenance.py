@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from restore import images
-from restore.cli.jobs import STDIO
 from restore.cli.printable import escaped
-from restore.errors import ImageError
+from restore.cli.streams import STDIO
+from restore.errors import ImageError, OutputError
 from restore.images import exif
+from restore.images.told import told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
@@ -28,7 +29,8 @@ class Record:
     version: of restore. command: its name. arguments: its options and their values as strings, without
     those that do not change the picture. inputs: name and SHA-256 of the files that were read, the picture
     first. weights: their hash. calls: of the network. device, precision: what the network was computed in,
-    whatever was asked for; empty where none was needed.
+    whatever was asked for; empty where none was needed. asked: options that were given and for which others
+    stand in the arguments, such as a budget in seconds.
     """
 
     version: str
@@ -41,6 +43,7 @@ class Record:
     calls: int = 0
     device: str = ""
     precision: str = ""
+    asked: tuple[tuple[str, ...], ...] = ()
 
     def line(self, name: str = "") -> str:
         """The command that gives the same bytes from the same inputs, on the same kind of device.
@@ -76,7 +79,7 @@ class History:
 
     def text(self) -> str:
         """ASCII; `read_text` is the way back."""
-        return json.dumps([asdict(record) for record in self.records[-MOST:]], separators=(",", ":"))
+        return json.dumps([_told_of(record) for record in self.records[-MOST:]], separators=(",", ":"))
 
     def lines(self, name: str) -> list[str]:
         """The command of each record; name: of the picture. Those before it make what the next one reads."""
@@ -104,15 +107,24 @@ def read_text(text: str) -> History:
         raise ValueError(f"no record of restore ({error})") from error
 
 
+def _told_of(record: Record) -> dict[str, Any]:
+    """A record for JSON; what is rarely there is left out where it is not."""
+    return {name: value for name, value in asdict(record).items() if value or name != "asked"}
+
+
 def _record(told: dict[str, Any]) -> Record:
     known = {name: told[name] for name in Record.__dataclass_fields__ if name in told}
-    for name in ("arguments", "inputs"):
+    for name in ("arguments", "inputs", "asked"):
         known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
     record = Record(**known)
     words = (record.version, record.command, record.weights, record.method, record.device, record.precision)
     numbers = (record.calls, 0 if record.seed is None else record.seed)
     fine = all(isinstance(word, str) for word in words) and all(isinstance(n, int) for n in numbers)
-    if not fine or any(len(each) != 2 for each in record.inputs) or not all(record.arguments):
+    if (
+        not fine
+        or any(len(each) != 2 for each in record.inputs)
+        or not all((*record.arguments, *record.asked))
+    ):
         raise TypeError("fields of other types")
     return record
 
@@ -136,6 +148,24 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     marked = exif.with_comment(bare.exif, comment)
     fits = kind != "jpeg" or len(marked) <= images.MOST_EXIF
     return replace(bare, exif=marked) if fits else bare
+
+
+def recordable(
+    picture: images.Picture, kind: str, name: str, *, recorded: bool
+) -> tuple[images.Picture, list[str]]:
+    """Take from a picture what would fail when its result is written, and say what.
+
+    name: of the result. recorded: whether it holds a record. Raises OutputError, as `images.writable`.
+    """
+    record = Record("", "denoise")
+
+    def finish(result: images.Picture) -> images.Picture:
+        return stamped(result, record, kind) if recorded else unstamped(result)
+
+    try:
+        return images.writable(picture, kind, finish=finish)
+    except OutputError as error:
+        raise OutputError(f"{name}: {error}") from error
 
 
 def unstamped(picture: images.Picture) -> images.Picture:
@@ -167,8 +197,18 @@ def _is_record(text: str) -> bool:
 
 def history_of(picture: images.Picture) -> History:
     """What was done to a picture, as far as it says; none where it says nothing that can be read."""
-    texts = [told for each in _chunks(picture.chunks) if (told := _told(*each))]
-    told = texts[-1] if texts else _split(exif.comment(picture.exif) or "")[1]
+    return _history(exif.comment(picture.exif) or "", picture.chunks)
+
+
+def history_in(path: Path) -> History:
+    """The same of the picture in a file, whose pixels are not read; none where there is no such file."""
+    told = told_in(path)
+    return _history(told.comment, told.chunks)
+
+
+def _history(comment: str, chunks: bytes) -> History:
+    texts = [told for each in _chunks(chunks) if (told := _told(*each))]
+    told = texts[-1] if texts else _split(comment)[1]
     return read_text(told) if told else History()
 
 

@@ -27,7 +27,9 @@ NO_MATTER = {
     *("trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
+    "skip_unchanged",
 }
+ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
@@ -103,6 +105,7 @@ class Recorder:
             method=method,
             seed=seed,
             calls=self.calls,
+            asked=tuple(asked(context)),
             **used,
         )
 
@@ -129,18 +132,35 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
 
 def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iterator[tuple[str, ...]]:
     """Give the options of the command line and the configuration file as words. names: of files."""
-    given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    for option in given(context):
+        if option.name not in NO_MATTER | AS_DRAWN:
+            yield from words_of(option, context.params[option.name or ""], names)
+
+
+def asked(context: click.Context) -> Iterator[tuple[str, ...]]:
+    """Give the options that were given and that others stand for, as words."""
+    for option in given(context):
+        if option.name in ASKED:
+            yield from words_of(option, context.params[option.name or ""], {})
+
+
+def given(context: click.Context) -> Iterator[click.Option]:
+    """Give the options of a command that the command line or the configuration file sets."""
+    sources = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
     for option in context.command.params:
         name = option.name or ""
-        if not isinstance(option, click.Option) or name in NO_MATTER | AS_DRAWN:
-            continue
-        if context.get_parameter_source(name) not in given:
-            continue
-        value, word = context.params[name], max(option.opts, key=len)
-        if option.is_flag and not value:
-            word = option.secondary_opts[0]
-        for each in value if option.multiple else [value]:
-            yield (word,) if option.is_flag else (word, _word(each, names))
+        there = name in context.params and context.get_parameter_source(name) in sources
+        if there and isinstance(option, click.Option):
+            yield option
+
+
+def words_of(option: click.Option, value: Any, names: Mapping[Path | None, str]) -> Iterator[tuple[str, ...]]:
+    """Give a value of an option as words on the command line. names: of files."""
+    word = max(option.opts, key=len)
+    if option.is_flag and not value:
+        word = option.secondary_opts[0]
+    for each in value if option.multiple else [value]:
+        yield (word,) if option.is_flag else (word, _word(each, names))
 
 
 def _word(value: Any, names: Mapping[Path | None, str]) -> str:

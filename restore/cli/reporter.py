@@ -81,6 +81,11 @@ class Reporter:
         line = json.dumps(facts) if self.settings.json else text
         self._say(path_for(sys.stdout, line), err=False)
 
+    def nothing(self, **facts: Any) -> None:
+        """Tell --json of a picture for which nothing is written."""
+        if self.settings.json:
+            self.result("", **facts)
+
     def plan(self, text: str, **facts: Any) -> None:
         """Print what would be done in one line, or all facts as JSON."""
         self._say(json.dumps(facts) if self.settings.json else printable(text), err=False)

@@ -13,8 +13,10 @@ import click
 from restore.cli import jobs, signals, streams
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
+from restore.cli.kept import There, examined, refusal
 from restore.cli.options import Settings
 from restore.cli.reporter import on_terminal
+from restore.cli.results import left_out
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
 from restore.cli.trajectory import check_trajectory
@@ -32,20 +34,22 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
         if streams.is_closed(1):
             raise OutputError("standard output is closed; give a file with -o")
+        if settings.skip_unchanged:
+            raise click.UsageError("--skip-unchanged would leave standard output empty; leave it out")
         if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
-    with _refusing(settings, [(job.name, job.output) for job in planned.jobs]):
+    pairs = [(job.name, job.output) for job in planned.jobs]
+    with _refusing(settings, pairs):
         check_map(settings, planned.jobs, command.reads)
-        todo, skipped = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
+        todo, done = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
         check_trajectory(settings, planned.jobs, todo)
         check_saved_masks(settings, planned.jobs, todo, command.reads)
     runner = Runner(command, settings, len(todo), planned.folder)
     reporter = runner.reporter
     try:
-        for job in skipped if settings.json else []:
-            reporter.result("", input=job.name, output=str(job.target), status="skipped")
-        for name, message in planned.failures:
-            runner.refused(name, message)
+        with limited_to(settings.max_memory), _refusing(settings, pairs):
+            there = examined(done, command, settings, runner.recorder)
+        _tell_of_others(runner, planned, there)
         if not settings.dry_run:
             jobs.sweep(todo)
         with limited_to(settings.max_memory), _ending(runner, todo):
@@ -53,7 +57,24 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     finally:
         reporter.close()
     tally.failed += len(planned.failures)
-    _finish(tally, runner, len(planned.jobs) + len(planned.failures), skipped, planned.unread)
+    _finish(tally, runner, len(planned.jobs) + len(planned.failures), there, planned.unread)
+
+
+def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
+    """Report on what is not to be restored: earlier results, those that are kept, and what is no picture."""
+    reporter, as_json = runner.reporter, runner.settings.json
+    if planned.results:
+        reporter.note(left_out(planned.results))
+    for path in planned.results if as_json else ():
+        reporter.result("", input=str(path), output=None, status="left out")
+    for job in there.kept if as_json else ():
+        reporter.result("", input=job.name, output=str(job.target), status="skipped")
+    for line in there.errors():
+        reporter.error(line)
+    for job, problem in there.refused:
+        runner.tell_failed(job, refusal(job, problem))
+    for name, message in planned.failures:
+        runner.refused(name, message)
 
 
 def _planned(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> jobs.Plan:
@@ -104,13 +125,11 @@ def _not_tried(runner: Runner, left: Sequence[Job]) -> None:
         runner.reporter.result("", input=job.name, output=job.output, status="not tried")
 
 
-def _finish(
-    tally: jobs.Tally, runner: Runner, count: int, skipped: Sequence[Job], unread: Sequence[Path]
-) -> None:
+def _finish(tally: jobs.Tally, runner: Runner, count: int, there: There, unread: Sequence[Path]) -> None:
     """Report on all jobs and end with the exit code."""
     reporter, settings, damaged = runner.reporter, runner.settings, runner.damaged
-    kept = len(skipped) + tally.overtaken
-    left = count - kept - tally.done - tally.failed
+    kept, refused = len(there.kept) + tally.overtaken, len(there.refused)
+    left = count - kept - refused - tally.done - tally.failed
     if tally.interrupted:
         again = "nothing was written"
         if count > 1:
@@ -119,17 +138,22 @@ def _finish(
         reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
         click.get_current_context().exit(signals.exit_code())
     if count > 1:
-        parts = [f"{tally.done} {'planned' if settings.dry_run else 'restored'}"]
+        parts = [f"{tally.done - runner.left} {'planned' if settings.dry_run else 'restored'}"]
         parts += [f"{damaged} of them from damaged files"] if damaged else []
+        parts += [f"{runner.left} left as they are"] if runner.left else []
         parts += [f"{kept} there already and kept"] if kept else []
+        parts += [f"{len(there.unknown)} of them without a record of what made them"] if there.unknown else []
+        parts += [f"{refused} there already but not as asked"] if refused else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
-        say = reporter.error if tally.failed else reporter.note
+        say = reporter.error if tally.failed or refused else reporter.note
         hint = "; pass --overwrite to replace those there already" if kept else ""
         say(f"{', '.join(parts)} (of {count} pictures){hint}")
-    elif skipped:
-        reporter.note(f"{skipped[0].target} is there already and was kept; pass --overwrite to replace it")
+    elif there.kept:
+        job = there.kept[0]
+        aside = there.aside(job)
+        reporter.note(f"{job.target} is there already{aside} and was kept; pass --overwrite to replace it")
     if unread:
         reporter.unread(unread)
-    if tally.failed or unread or damaged:
+    if tally.failed or refused or unread or damaged:
         click.get_current_context().exit(1)

@@ -17,10 +17,11 @@ from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
+from restore.cli.left_alone import is_the_file
 from restore.cli.memory_need import check_memory
 from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader, concerns_network
-from restore.cli.provenance import Record, history_of, stamped, unstamped
+from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
@@ -34,10 +35,8 @@ from restore.errors import (
     DamagedError,
     ImageError,
     NumbersError,
-    OutputError,
     RestoreError,
 )
-from restore.types import to_255
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +62,8 @@ class Runner:
         self._channels: list[Plan] = []  # of the current picture, each restored by itself
         self._facts: dict[str, Any] = {}
         self.damaged = 0  # results of damaged files
+        self.left = 0  # pictures whose files are copied, or left alone
+        self._changed, self._lost = False, list[str]()  # what the result cannot hold
         self._rehearsed = False
         self._reported = False  # whether the current job is
 
@@ -74,11 +75,14 @@ class Runner:
         self.recorder.begin(job.name)
         self.budgets.begin()
         self._check_place(job)
-        picture = self._decoded(self.recorder.read_picture(job.source), job)
+        data = self.recorder.read_picture(job.source)
+        picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = picture.format if job.target is None else images.kind_of(job.target)
-        picture, dropped = self._writable(picture, kind, job)
+        recorded = self.settings.provenance
+        picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
+        self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
         plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
             for each, name in restored_apart(picture, job.name, kind)
@@ -91,20 +95,29 @@ class Runner:
             self._rehearse(plan, job)
             self._report(job, plan, status="planned")
             return
-        self._notes(*(f"{job.target}: {text}" for text in lost))
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
         whole = self._with_extra(plan.source.picture, result.picture, others, job)
-        stamped_picture = self._stamped(whole, choice, result, kind, job)
+        as_it_is = not self._changed and is_the_file(plan.source, picture, self.settings)
+        if not as_it_is:
+            self._changes()
+            whole = self._stamped(whole, choice, result, kind, job)
         if self.settings.report_consistency:
-            self._check(plan, choice, stamped_picture, kind, job)
-        self._write(stamped_picture, kind, job)
+            self._check(plan, choice, data if as_it_is else images.encode(whole, kind), job)
+        self._write(data if as_it_is else whole, kind, job)
         problem = self._beside(plan, job, deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
-        status = "damaged" if picture.damage else "done"
+        self.left += as_it_is
+        status = "damaged" if picture.damage else "unchanged" if as_it_is else "done"
         self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
         if problem is not None:
             raise problem
+
+    def _changes(self) -> None:
+        """The result will be another file than the picture's; say once what that cannot hold."""
+        self._changed = True
+        self._notes(*self._lost)
+        self._lost = []
 
     def _rehearse(self, plan: Plan, job: Job) -> None:
         """Do all that a run would do before its first network call, where it could fail by then."""
@@ -240,6 +253,7 @@ class Runner:
             if self.settings.dry_run:
                 self._begin(plan, choice, prior)
                 return choice, Result(plan.source.picture)
+            self._changes()
             prior.ensemble = self._ensemble
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
             if plan is self._channels[0]:
@@ -289,37 +303,28 @@ class Runner:
             self._notes(f"{job.output}: no room for the record of what made it, which is left out")
         return marked
 
-    def _writable(self, picture: images.Picture, kind: str, job: Job) -> tuple[images.Picture, list[str]]:
-        """Take from a picture what would fail when its result is written, and say what."""
-        record = Record("", str(click.get_current_context().info_name))
-
-        def finish(result: images.Picture) -> images.Picture:
-            return stamped(result, record, kind) if self.settings.provenance else unstamped(result)
-
-        try:
-            return images.writable(picture, kind, finish=finish)
-        except OutputError as error:
-            raise OutputError(f"{job.output}: {error}") from error
-
-    def _check(self, plan: Plan, choice: Choice, result: images.Picture, kind: str, job: Job) -> None:
+    def _check(self, plan: Plan, choice: Choice, result: bytes, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
-        checked = plan.check(images.decode(images.encode(result, kind), name=job.name), choice)
+        checked = plan.check(images.decode(result, name=job.name), choice)
         if checked is None:
             unknown = "nothing says what was done to it, so how true the result is cannot be measured"
             checked = Checked(unknown, {})
         self._facts |= checked.facts
         self._notes(f"{job.name}: {checked.line}")
 
-    def _write(self, picture: images.Picture, kind: str, job: Job) -> None:
+    def _write(self, picture: images.Picture | bytes, kind: str, job: Job) -> None:
+        if isinstance(picture, bytes) and self.settings.skip_unchanged:
+            return
         if job.target is None:
-            sys.stdout.buffer.write(images.encode(picture, kind))
+            data = picture if isinstance(picture, bytes) else images.encode(picture, kind)
+            sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        else:
-            try:
-                jobs.write(job, picture, overwrite=self.settings.overwrite)
-            except AlreadyThereError as error:
-                self._skipped(job)
-                raise jobs.Overtaken(str(error)) from error
+            return
+        try:
+            jobs.write(job, picture, overwrite=self.settings.overwrite)
+        except AlreadyThereError as error:
+            self._skipped(job)
+            raise jobs.Overtaken(str(error)) from error
 
     def _beside(self, plan: Plan, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
         """Write what goes beside the picture; give the error, which does not cost the picture its report."""
@@ -371,11 +376,9 @@ class Runner:
         """Write the map of uncertainty and report it."""
         path: Path | None = self.settings.uncertainty
         assert path is not None  # else no deviation was estimated
-        brightest = write_map(path, deviation, overwrite=self.settings.overwrite)
-        average = to_255(float((deviation**2).mean() ** 0.5))
-        scale = f"; brightest: {to_255(brightest):.1f}" if path.suffix.lower() == ".png" else ""
-        self._facts |= {"uncertainty": str(path), "deviation": round(average, 3)}
-        self._notes(f"{job.name}: a deviation of {average:.1f} of 255 on average is in {path}{scale}")
+        facts, told = write_map(path, deviation, overwrite=self.settings.overwrite)
+        self._facts |= facts
+        self._notes(f"{job.name}: {told}")
 
     def _report(self, job: Job, plan: Plan, **more: Any) -> None:
         """Report a job that is done or planned."""
@@ -386,6 +389,8 @@ class Runner:
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
             self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
+        elif more["status"] == "unchanged" and self.settings.skip_unchanged:
+            self.reporter.nothing(**about | {"output": None})
         elif job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STDIO = "-"
+"""What stands for standard input and standard output."""
+
 NAMES = ("standard input", "standard output", "standard error")
 _closed: set[int] = set()
 _output: Lasting | None = None

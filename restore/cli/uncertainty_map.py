@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from restore import images
 from restore.cli.jobs import Job, check_writable
 from restore.cli.options import Settings
 from restore.errors import OutputError
+from restore.types import to_255
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +48,8 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
     check_writable(path.parent, None)
 
 
-def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> float:
-    """Write a deviation ``(h, w)`` in [0, 1] units; give the value that is brightest in a PNG.
+def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> tuple[dict[str, Any], str]:
+    """Write a deviation ``(h, w)`` in [0, 1] units; give facts for ``--json`` and a line for the user.
 
     A TIFF holds the numbers as float32. A PNG uses viridis from 0 to the 99.9th percentile. Raises
     OutputError when the file cannot be written.
@@ -66,4 +67,7 @@ def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) ->
         numbers = np.repeat(deviation.astype(np.float32)[..., None], 3, axis=2)
         picture = images.Picture(numbers, gray=True, format="tiff")
     images.write(path, picture, overwrite=overwrite)
-    return brightest
+    average = to_255(float((deviation**2).mean() ** 0.5))
+    scale = f"; brightest: {to_255(brightest):.1f}" if path.suffix.lower() == ".png" else ""
+    facts = {"uncertainty": str(path), "deviation": round(average, 3)}
+    return facts, f"a deviation of {average:.1f} of 255 on average is in {path}{scale}"

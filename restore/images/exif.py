@@ -292,11 +292,14 @@ def comment(exif: bytes) -> str | None:
         kind, number, place = _inner(exif).get(_COMMENT, (0, 0, 0))
     except (ValueError, struct.error):  # no EXIF at all
         return None
-    body = exif[place : place + number] if kind else b""
+    return comment_text(exif[place : place + number] if kind else b"", exif[:2])
+
+
+def comment_text(body: bytes, order: bytes) -> str | None:
+    """`comment` of the bytes of its tag. order: of the bytes of numbers, II or MM."""
     if not body.strip(b" \0"):
         return ""
-    wide = "utf-16-le" if exif[:2] == b"II" else "utf-16-be"
-    code = wide if body[:8] == b"UNICODE\0" else _CODES.get(body[:8])
+    code = (_CODES | {b"UNICODE\0": "utf-16-" + ("le" if order == b"II" else "be")}).get(body[:8])
     return None if code is None else body[8:].decode(code, "replace").strip(" \0")
 
 

@@ -53,20 +53,26 @@ def test_a_folder_with_a_bad_file(weights: Path) -> None:
     assert Path("out/a.png").stat() != before
 
 
-def test_one_output_that_is_there_is_kept(weights: Path) -> None:
+def test_one_output_of_another_program_is_not_replaced(weights: Path) -> None:
     Path("out.png").write_bytes(b"old")
     Path("photo-x2.png").write_bytes(b"old")
-    kept = "is there already and was kept; pass --overwrite to replace it\n"
+    refused = "is there, without a record of restore; pass --overwrite to replace it, or another -o\n"
     for arguments, name in (
         (["denoise", "photo.png", "-o", "out.png"], "out.png"),
         (["denoise", "-", "-o", "out.png"], "out.png"),
         (["inpaint", "photo.png", "--mask", "mask.png", "-o", "out.png"], "out.png"),
         (["upscale", "photo.png", "--scale", "2"], "photo-x2.png"),
     ):
-        done = cli(*arguments)
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"note: {name} {kept}")
-        assert cli(*arguments, "--quiet").stderr == ""
+        for more in ([], ["--quiet"], ["--dry-run"]):
+            done = cli(*arguments, *more)
+            assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {name} {refused}")
         assert Path(name).read_bytes() == b"old"
+        done = cli(*arguments, "--no-provenance")
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr == (
+            f"note: {name} is there already, without a record of what made it, and was kept; pass "
+            "--overwrite to replace it\n"
+        )
     done = cli("denoise", "photo.png", "-o", "out.png", "--overwrite", "--sigma", 9, "--weights", weights)
     assert (done.exit_code, done.stdout, done.stderr) == (0, "out.png\n", "")
     assert images.read("out.png").size == (H, W)
@@ -324,8 +330,8 @@ def test_a_link_to_an_empty_file_is_not_followed(weights: Path) -> None:
     Path("out").mkdir()
     Path("out/a.png").symlink_to("../secret")
     done = cli("denoise", "a.png", "-o", "out", *SIGMA, "--weights", weights)
-    assert (done.exit_code, Path("secret").read_bytes()) == (0, b"")
-    assert "is there already and was kept" in done.stderr
+    assert (done.exit_code, Path("secret").read_bytes()) == (1, b"")
+    assert "out/a.png is there, without a record of restore" in done.stderr
 
 
 @pytest.mark.parametrize("mode", [[], ["--dry-run"]])

@@ -105,8 +105,10 @@ def test_config_between_default_and_flag(weights: Path, backbone: Backbone) -> N
     assert cli("denoise", "photo.png", "--config", "my.toml").exit_code == 0
     expected = restore.denoise(PHOTO, sigma=20, estimate="sample", steps=2, prior=backbone)
     assert np.array_equal(images.read("photo-denoised.png").pixels, expected)
-    done = cli("denoise", "--config", "my.toml", "photo.png", "--no-overwrite", "--steps", 3)
+    done = cli("denoise", "--config", "my.toml", "photo.png", "--no-overwrite")
     assert (done.exit_code, done.stdout) == (0, "")
+    done = cli("denoise", "--config", "my.toml", "photo.png", "--no-overwrite", "--steps", 3)
+    assert (done.exit_code, done.stdout) == (1, "")
     assert np.array_equal(images.read("photo-denoised.png").pixels, expected)
     done = cli("denoise", "photo.png", "--config", "my.toml", "--steps", 3)
     assert (done.exit_code, done.stdout) == (0, "photo-denoised.png\n")

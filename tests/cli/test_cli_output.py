@@ -57,7 +57,7 @@ def test_json(weights: Path) -> None:
     assert lines[0]["input"] == "noisy.png" and lines[0]["output"] == "out/noisy.png"
     assert (lines[0]["width"], lines[0]["height"]) == (64, 64) and 15 < lines[0]["sigma"] < 22
     assert lines[1]["error"].startswith("bad.png: expected a PNG, JPEG, TIFF, WebP or BMP picture")
-    done = cli("denoise", "noisy.png", "photo.png", "-o", "out", "--json")
+    done = cli("denoise", "noisy.png", "photo.png", "-o", "out", "--weights", weights, "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line.keys() for line in lines] == [{"input", "output", "status"}] * 2
     assert [line["status"] for line in lines] == ["skipped", "skipped"]

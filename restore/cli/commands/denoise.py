@@ -18,6 +18,7 @@ from restore.cli.options import (
     INPUTS,
     RESTORING,
     SEED,
+    SKIP_UNCHANGED,
     Settings,
     estimate_option,
     method_option,
@@ -105,7 +106,7 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
 @steps_option("denoise")
 @sampler_option("dpmpp-2m-sde")
 @SEED
-@with_settings(*RESTORING)
+@with_settings(SKIP_UNCHANGED, *RESTORING)
 def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Remove noise from pictures: files, folders with their sub-folders, or - for standard input.
 
@@ -126,10 +127,22 @@ def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     run_command(Denoise(options), inputs, settings)
 
 
+def _amounts(options: Options) -> tuple[float, float]:
+    """How much of the noise goes, in luma and in chroma."""
+    strength: float = options["strength"]
+    luma, chroma = (strength if options[name] is None else options[name] for name in ("luma", "chroma"))
+    return luma, chroma
+
+
 class Denoise(PictureCommand):
     """Remove noise."""
 
     ending = "denoised"
+
+    def __init__(self, options: Options):
+        super().__init__(options)
+        found = options["method"] == "auto" and options["sigma"] is None
+        self.leaves = found or not any(_amounts(options))
 
     def plan(self, source: Source) -> DenoisePlan:
         return DenoisePlan(source, self.options)
@@ -161,6 +174,9 @@ class DenoisePlan(Plan):
 
     def _by_method(self, prior: Callable[[], Prior]) -> Choice:
         options = {**self.options, "specks": False}
+        if not any(_amounts(options)):
+            note = f"{self.source.name}: nothing is to be taken out, so the picture is left as it is"
+            return Choice({**options, "method": "none"}, {"method": "none"}, (note,), unchanged=True)
         if options["sigma"] is not None or options["method"] == "blind":
             return Choice(options)
         if options["method"] == "auto":

@@ -19,6 +19,7 @@ from restore.cli.options import (
     RESTORING,
     SAVE_MASK,
     SEED,
+    SKIP_UNCHANGED,
     TRIAL_SEED,
     Settings,
     estimate_option,
@@ -85,12 +86,12 @@ class Sensitivity(click.types.StringParamType):
 @sampler_option("dpmpp-2m-sde")
 @SEED
 @TRIAL_SEED
-@with_settings(SAVE_MASK, *RESTORING)
+@with_settings(SAVE_MASK, SKIP_UNCHANGED, *RESTORING)
 def repair(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Find thin scratches, hairs, dust and fold lines, and fill them: files, folders, or -.
 
-    All else stays as it is, bit for bit, in every lossless format. Pictures without damage are written as
-    they are.
+    All else stays as it is, bit for bit, in every lossless format. The files of pictures without damage are
+    copied.
 
     \b
     restore repair scan.png
@@ -179,6 +180,7 @@ class Repair(Inpaint):
 
     ending = "repaired"
     finite = True
+    leaves = True
 
     def planned(self, source: Source) -> RepairPlan:
         return RepairPlan(source, self.options, self.finder)

@@ -1,0 +1,116 @@
+"""Results that are there already: kept where they are what the command would write, refused where not."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import click
+
+from restore import __version__, images
+from restore.cli.command import PictureCommand
+from restore.cli.jobs import Job
+from restore.cli.options import Settings
+from restore.cli.provenance import Record, history_in, history_of, stamped
+from restore.cli.record_match import Matcher
+from restore.cli.recorder import Recorder
+from restore.errors import ImageError
+from restore.images.told import told_in
+
+FEW = 3  # results that are named one by one where they differ in the same way
+REPLACE = "pass --overwrite to replace"
+NO_ROOM = ("bmp",)  # formats that hold no record
+
+
+@dataclass
+class There:
+    """Results that are there already.
+
+    kept: those of this command, and those of which that is not known. unknown: of the kept, those that hold
+    no record. copies: of the kept, those that are copies of their pictures, in which there was nothing to
+    do. refused: those that differ from what the command would write, and in what.
+    """
+
+    kept: list[Job] = field(default_factory=list)
+    unknown: list[Job] = field(default_factory=list)
+    copies: list[Job] = field(default_factory=list)
+    refused: list[tuple[Job, str]] = field(default_factory=list)
+
+    def aside(self, job: Job) -> str:
+        """What is to be said of a result that is kept."""
+        if job in self.copies:
+            return ", a copy of the picture,"
+        return ", without a record of what made it," if job in self.unknown else ""
+
+    def errors(self) -> Iterator[str]:
+        """A line for each result that is refused, or one for many that differ in the same way."""
+        alike: dict[str, list[Job]] = {}
+        for job, problem in self.refused:
+            alike.setdefault(problem, []).append(job)
+        for problem, jobs in alike.items():
+            if len(jobs) > FEW:
+                more = f"{jobs[0].target} and {len(jobs) - 1} more are there"
+                yield f"{more}, {problem}; {REPLACE} them, or another -o"
+            else:
+                yield from (refusal(job, problem) for job in jobs)
+
+
+def refusal(job: Job, problem: str) -> str:
+    """Say that a result is there and in what it differs."""
+    return f"{job.target} is there, {problem}; {REPLACE} it, or another -o"
+
+
+def examined(there: Sequence[Job], command: PictureCommand, settings: Settings, recorder: Recorder) -> There:
+    """Compare results that are there with what the command would write. Raises WeightsError."""
+    found, matcher = There(), Matcher(command, settings, recorder)
+    for job in there:
+        try:
+            problem = _judged(job, found, matcher)
+        except ImageError as error:
+            problem = f"but what it was made from cannot be compared ({error})"
+        if problem:
+            found.refused.append((job, problem))
+        else:
+            found.kept.append(job)
+    return found
+
+
+def _judged(job: Job, found: There, matcher: Matcher) -> str:
+    """Say in what a result differs; empty where it is kept."""
+    assert job.target is not None
+    is_copy = _is_copy(job, matcher.recorder)
+    if is_copy and matcher.command.leaves:
+        found.copies.append(job)
+        return ""
+    if records := history_in(job.target).records:
+        return " and ".join(matcher.differences(records[-1], job))
+    if not matcher.settings.provenance or not _has_room(job):
+        found.unknown.append(job)
+        return ""
+    return "a copy of the picture" if is_copy else "without a record of restore"
+
+
+def _is_copy(job: Job, recorder: Recorder) -> bool:
+    """Whether a result is its picture, byte for byte."""
+    assert job.target is not None
+    try:
+        if job.source is None:
+            return job.target.read_bytes() == recorder.read_picture(None, start=lambda _: None)
+        return filecmp.cmp(job.source, job.target, shallow=False)
+    except OSError:
+        return False
+
+
+def _has_room(job: Job) -> bool:
+    """Whether a result could hold a record: BMP does not, nor a JPEG whose EXIF is as long as it can be."""
+    assert job.target is not None
+    if told_in(job.target).format in NO_ROOM or job.target.suffix.lower() in (".bmp", ".dib"):
+        return False
+    try:
+        picture = images.read(job.target)
+    except ImageError:
+        return True
+    name, digest = str(click.get_current_context().info_name), "0" * 64
+    record = Record(__version__, name, inputs=((str(job.target.name), digest),), weights=digest)
+    return bool(history_of(stamped(picture, record, picture.format)).records)

@@ -1,0 +1,87 @@
+"""Which of the given pictures are results of others of them, as a glob catches them."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from restore import images
+from restore.cli.provenance import history_in
+from restore.errors import ImageError
+
+ENDINGS = r"denoised|inpainted|erased|repaired|dejpeg|deblurred|colorized|restored|varied|x\d[\d.]*"
+"""What commands add to the names of results."""
+
+NAMED = 5  # results that are named in a message
+
+_NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
+_NO_RECORD = (".bmp", ".dib")
+
+
+def left_out(results: Sequence[Path]) -> str:
+    """Say that pictures are left out, since they are results of others."""
+    shown = ", ".join(map(str, results[:NAMED]))
+    if len(results) == 1:
+        return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
+    more = f" and {len(results) - NAMED} more" if len(results) > NAMED else ""
+    return (
+        f"{shown}{more} are results of earlier runs and are left out; name them without the others to "
+        "restore them"
+    )
+
+
+def results_among(paths: Iterable[Path]) -> set[Path]:
+    """The pictures that were made from others of these.
+
+    A picture says so by its record. One that holds none, as a BMP or a copy of a picture in which there was
+    nothing to do, is known by its name beside that of the other.
+    """
+    names: dict[str, list[Path]] = {}
+    for path in paths:
+        names.setdefault(path.name, []).append(path)
+    everything = [path for each in names.values() for path in each]
+    if len(everything) < 2:
+        return set()
+    return {path for path in everything if _is_result(path, names)}
+
+
+def _is_result(path: Path, names: dict[str, list[Path]]) -> bool:
+    records = history_in(path).records
+    if not records:
+        return _is_named_as_one(path, names)
+    sources = (record.inputs[0] for record in records if record.inputs)
+    return any(
+        _is_source(other, path, digest)
+        for name, digest in sources
+        for other in names.get(Path(name).name, ())
+        if other != path
+    )
+
+
+def _is_source(other: Path, path: Path, digest: str) -> bool:
+    """Whether a picture of the right name is the one that another was made from."""
+    if os.path.realpath(other.parent) == os.path.realpath(path.parent):
+        return True
+    try:
+        return hashlib.sha256(images.read_bytes(other)).hexdigest() == digest
+    except ImageError:
+        return False
+
+
+def _is_named_as_one(path: Path, names: dict[str, list[Path]]) -> bool:
+    found = _NAMED.fullmatch(path.stem)
+    if found is None:
+        return False
+    beside = [other for other in names.get(found["stem"] + path.suffix, ()) if other.parent == path.parent]
+    return any(path.suffix.lower() in _NO_RECORD or _is_copy(path, other) for other in beside)
+
+
+def _is_copy(path: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(path, other, shallow=False)
+    except OSError:
+        return False

@@ -1,0 +1,115 @@
+"""What a file says of its picture, read without its pixels."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from restore.images import exif
+from restore.images.formats import sniffed
+from restore.images.paths import FILE, what_is
+from restore.images.png import png_chunk
+from restore.images.quiet import quietly
+
+MOST_TEXT = 2**26
+"""Bytes of a PNG chunk that is read; longer ones are passed over."""
+
+_EXIF_DIRECTORY, _COMMENT = 0x8769, 0x9286
+
+
+class Told(NamedTuple):
+    """What a file says: its format, its user comment, and its PNG chunks of text, one after the other.
+
+    All are empty where nothing can be read.
+    """
+
+    format: str = ""
+    comment: str = ""
+    chunks: bytes = b""
+
+
+def told_in(path: str | Path) -> Told:
+    """Read what a file says of its picture; nothing is decoded.
+
+    Parameters
+    ----------
+    path : of a PNG, JPEG, TIFF, WebP or BMP file. Of any other file, and of one that is missing or damaged,
+        nothing is read.
+
+    Returns
+    -------
+    Told
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from restore.images import Picture, write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "black.jpg")
+    ...     write(path, Picture(np.zeros((4, 6, 3), np.uint8), exif=exif.with_comment(b"", "a note")))
+    ...     told_in(path)
+    Told(format='jpeg', comment='a note', chunks=b'')
+    """
+    if what_is(path) != FILE:
+        return Told()
+    kind = ""
+    try:
+        with Path(path).open("rb") as file, quietly():
+            kind = sniffed(file.read(16), str(path))
+            file.seek(0)
+            if kind == "png":
+                return _of_png(file)
+            return Told(kind, (_of_tiff if kind == "tiff" else _of_others)(file, kind))
+    except Exception:  # readers raise anything for damaged files
+        return Told(kind)
+
+
+def _of_png(file: BinaryIO) -> Told:
+    """Text and EXIF up to the pixels."""
+    file.seek(8)
+    comment, chunks = "", b""
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        if kind in (b"IDAT", b"IEND"):
+            break
+        if kind not in (b"iTXt", b"eXIf") or size > MOST_TEXT:
+            file.seek(size + 4, 1)
+            continue
+        body = file.read(size)
+        file.seek(4, 1)
+        if kind == b"eXIf":
+            comment = exif.comment(body) or ""
+        else:
+            chunks += png_chunk(kind, body)
+    return Told("png", comment, chunks)
+
+
+def _of_others(file: BinaryIO, kind: str) -> str:
+    """The user comment of a JPEG or WebP file, of which Pillow reads the headers."""
+    from PIL import JpegImagePlugin, WebPImagePlugin
+
+    if kind == "bmp":
+        return ""
+    opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
+    return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
+
+
+def _of_tiff(file: BinaryIO, _: str) -> str:
+    """The user comment of a TIFF file: only its directories are read."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    start = file.read(8)
+    if b"+" in start[2:4]:  # BigTIFF
+        start += file.read(8)
+
+    def directory(at: int) -> ImageFileDirectory_v2:
+        found = ImageFileDirectory_v2(start)
+        file.seek(at)
+        found.load(file)
+        return found
+
+    first = directory(ImageFileDirectory_v2(start).next)
+    inner = directory(first[_EXIF_DIRECTORY]) if _EXIF_DIRECTORY in first else {}
+    body = inner.get(_COMMENT, b"")
+    return (exif.comment_text(body, start[:2]) or "") if isinstance(body, bytes) else ""
