@@ -16,7 +16,8 @@ MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
     "Input and output": """
-        output out ignore folders pairs listed limit crop references drawn overwrite allow_damaged save_mask
+        output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
+        allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
         dry_run provenance config resume force help
         """,

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from restore.cli import health
 from restore.cli.health import Finding
 from restore.priors import device
+from restore.priors.tensor_file import read_header
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -133,7 +134,8 @@ def test_weights_that_are_not_whole(tmp_path: Path) -> None:
     """One that is missing, one with a number changed, one cut short."""
     tensors = load_file(health.WEIGHTS / "damage.safetensors")
     name = min(tensors)
-    save_file({**tensors, name: tensors[name] + 1}, tmp_path / "damage.safetensors")
+    told = read_header(health.WEIGHTS / "damage.safetensors")[0]
+    save_file({**tensors, name: tensors[name] + 1}, tmp_path / "damage.safetensors", told)
     data = (health.WEIGHTS / "noise.safetensors").read_bytes()
     (tmp_path / "noise.safetensors").write_bytes(data[:-100])
     found = by_name(health.of_weights(tmp_path))
