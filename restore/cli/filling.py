@@ -123,6 +123,9 @@ class InpaintPlan(Plan):
 
     def check_picture(self) -> None:
         """Refuse a hole that leaves nothing to fill it from, or no whole patch where one is needed."""
+        feather, copied = self.options.get("feather", 0), self.options["method"] == "exemplar"
+        if not (feather or copied or self.allowed is not None or self.source.picture.alpha is not None):
+            return  # the finder of the hole has looked at it
         import torch
 
         from restore.images.canvas import canvas
@@ -133,8 +136,8 @@ class InpaintPlan(Plan):
         hole, name = self.whole_hole(), self.source.name
         if bool(hole.all()):
             raise MaskError(
-                f"{name}: with --feather {self.options['feather']} the hole is the whole picture, nothing is "
-                "left to fill it from; lower --feather"
+                f"{name}: with --feather {feather} the hole is the whole picture, nothing is left to fill it "
+                "from; lower --feather"
             )
         try:
             missing = missing_of(hole, canvas(self.pixels, checked=False).visible)
@@ -148,7 +151,7 @@ class InpaintPlan(Plan):
                     f"{self.options['source']}: {expected} that are white, to copy texture from, got too few "
                     f"({self.allowed.mean():.1%} is white); paint more"
                 )
-        elif self.options["method"] == "exemplar" and bool(hole.any()) and not can_be_copied(missing):
+        elif copied and bool(hole.any()) and not can_be_copied(missing):
             raise MaskError(
                 f"{name}: {expected} outside the hole, to copy texture from, got too few; pass another "
                 "--method, or a smaller hole"
