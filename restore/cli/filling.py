@@ -85,8 +85,7 @@ def check_copying(method: catalogue.Method, options: Options) -> None:
 
 def check_trial(method: catalogue.Method, options: Options) -> None:
     """Raise UsageError for a seed of trials where nothing is tried."""
-    tried = (method.name, method.estimate) == ("auto", "sample") and options.get("source") is None
-    if options["trial_seed"] is not None and not tried:
+    if options["trial_seed"] is not None and not catalogue.is_tried(method, options.get("source")):
         raise click.UsageError("--trial-seed is for samples of --method auto without --source; leave it out")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,12 +14,12 @@ from restore.cli.options import Settings
 from restore.cli.provenance import Record, history_in, history_of, stamped
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder
+from restore.cli.results import NO_RECORD, is_copy
 from restore.errors import ImageError
 from restore.images.told import told_in
 
 FEW = 3  # results that are named one by one where they differ in the same way
 REPLACE = "pass --overwrite to replace"
-NO_ROOM = ("bmp",)  # formats that hold no record
 
 
 @dataclass
@@ -79,8 +78,8 @@ def examined(there: Sequence[Job], command: PictureCommand, settings: Settings, 
 def _judged(job: Job, found: There, matcher: Matcher) -> str:
     """Say in what a result differs; empty where it is kept."""
     assert job.target is not None
-    is_copy = _is_copy(job, matcher.recorder)
-    if is_copy and matcher.command.leaves:
+    copied = _is_copied(job, matcher.recorder)
+    if copied and matcher.command.leaves:
         found.copies.append(job)
         return ""
     if records := history_in(job.target).records:
@@ -88,16 +87,16 @@ def _judged(job: Job, found: There, matcher: Matcher) -> str:
     if not matcher.settings.provenance or not _has_room(job):
         found.unknown.append(job)
         return ""
-    return "a copy of the picture" if is_copy else "without a record of restore"
+    return "a copy of the picture" if copied else "without a record of restore"
 
 
-def _is_copy(job: Job, recorder: Recorder) -> bool:
+def _is_copied(job: Job, recorder: Recorder) -> bool:
     """Whether a result is its picture, byte for byte."""
     assert job.target is not None
+    if job.source is not None:
+        return is_copy(job.target, job.source)
     try:
-        if job.source is None:
-            return job.target.read_bytes() == recorder.read_picture(None, start=lambda _: None)
-        return filecmp.cmp(job.source, job.target, shallow=False)
+        return job.target.read_bytes() == recorder.read_picture(None, start=lambda _: None)
     except OSError:
         return False
 
@@ -105,7 +104,7 @@ def _is_copy(job: Job, recorder: Recorder) -> bool:
 def _has_room(job: Job) -> bool:
     """Whether a result could hold a record: BMP does not, nor a JPEG whose EXIF is as long as it can be."""
     assert job.target is not None
-    if told_in(job.target).format in NO_ROOM or job.target.suffix.lower() in (".bmp", ".dib"):
+    if told_in(job.target).format == "bmp" or job.target.suffix.lower() in NO_RECORD:
         return False
     try:
         picture = images.read(job.target)

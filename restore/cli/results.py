@@ -19,7 +19,8 @@ ENDINGS = r"denoised|inpainted|erased|repaired|dejpeg|deblurred|colorized|restor
 NAMED = 5  # results that are named in a message
 
 _NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
-_NO_RECORD = (".bmp", ".dib")
+NO_RECORD = (".bmp", ".dib")
+"""Endings of files whose format has no room for a record."""
 
 
 def left_out(results: Sequence[Path]) -> str:
@@ -77,10 +78,11 @@ def _is_named_as_one(path: Path, names: dict[str, list[Path]]) -> bool:
     if found is None:
         return False
     beside = [other for other in names.get(found["stem"] + path.suffix, ()) if other.parent == path.parent]
-    return any(path.suffix.lower() in _NO_RECORD or _is_copy(path, other) for other in beside)
+    return any(path.suffix.lower() in NO_RECORD or is_copy(path, other) for other in beside)
 
 
-def _is_copy(path: Path, other: Path) -> bool:
+def is_copy(path: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes; not where one cannot be read."""
     try:
         return filecmp.cmp(path, other, shallow=False)
     except OSError:

@@ -218,6 +218,11 @@ def names(task: str) -> list[str]:
     return list(dict.fromkeys(method.name for method in methods(task)))
 
 
+def is_tried(method: Method, source: object) -> bool:
+    """Whether trials decide what fills deep parts of a hole. source: where texture may come from, or None."""
+    return (method.name, method.estimate) == ("auto", "sample") and source is None
+
+
 def find(task: str, name: str | None, estimate: str) -> Method:
     """Find a method by its name.
 

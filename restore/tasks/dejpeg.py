@@ -98,8 +98,7 @@ def dejpeg(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its size and depth.
+        The same kind as ``image``, a Picture for a path, of its size and depth.
 
     Raises
     ------

@@ -127,9 +127,8 @@ def denoise(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its size and depth. A noise level below half of the prior's lowest,
-        about that of 8-bit rounding, gives a copy.
+        The same kind as ``image``, a Picture for a path, of its size and depth. A noise level below half of
+        the prior's lowest, about that of 8-bit rounding, gives a copy.
 
     Raises
     ------

@@ -126,9 +126,8 @@ def inpaint(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its size and depth. An empty hole gives a copy. `filled` also says
-        which parts of the hole were copied.
+        The same kind as ``image``, a Picture for a path, of its size and depth. An empty hole gives a copy.
+        `filled` also says which parts of the hole were copied.
 
     Raises
     ------
@@ -297,7 +296,7 @@ def check_trial_seed(method: catalogue.Method, seed: int | None, *, source: Any)
     """Raise ValueError for a seed out of range, or where nothing is tried."""
     if seed is None:
         return
-    if (method.name, method.estimate) != ("auto", "sample") or source is not None:
+    if not catalogue.is_tried(method, source):
         raise ValueError("a trial_seed is for samples of method 'auto' without a source; leave it out")
     check_seed(seed)
 

@@ -76,8 +76,7 @@ def repair(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its size and depth. Without damage a copy.
+        The same kind as ``image``, a Picture for a path, of its size and depth. Without damage a copy.
 
     Raises
     ------

@@ -107,10 +107,9 @@ def solve(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its depth and of the operator's size. Where the measurement is gray,
-        the picture's luma is used. Pixels that are black or white count as at most, and at least, that; those
-        that alpha hides do not count.
+        The same kind as ``image``, a Picture for a path, of its depth and of the operator's size. Where the
+        measurement is gray, the picture's luma is used. Pixels that are black or white count as at most, and
+        at least, that; those that alpha hides do not count.
 
     Warns
     -----

@@ -110,8 +110,8 @@ def upscale(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its depth, with ``round(scale * size)`` pixels a side.
+        The same kind as ``image``, a Picture for a path, of its depth, with ``round(scale * size)`` pixels a
+        side.
 
     Raises
     ------

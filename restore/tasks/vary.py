@@ -100,8 +100,7 @@ def vary(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path,
-        of its size and depth. An empty mask gives a copy.
+        The same kind as ``image``, a Picture for a path, of its size and depth. An empty mask gives a copy.
 
     Raises
     ------
