@@ -28,7 +28,7 @@ from restore.cli.reporter import Reporter
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
-from restore.cli.uncertainty_map import write_map
+from restore.cli.uncertainty_map import deviation_of, write_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
     AlreadyThereError,
@@ -352,25 +352,7 @@ class Runner:
         """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
         if self.settings.uncertainty is None or job.draw:
             return None
-        from restore.tasks.variance import known_temperature
-
-        prior = self.loader.prior
-        chosen, prior.ensemble = prior.ensemble, self.settings.ensemble  # a budget may have chosen another
-        if known_temperature(plan.calibrated_as(choice), prior) is None:
-            self._notes(
-                f"{job.name}: how far deviations are off was not measured for these weights and this task: "
-                "where the map is bright is right, by how much is not"
-            )
-        try:
-            count, seed = self.settings.map_samples, choice.options["seed"]
-            found = plan.deviation(choice, prior, count=count, seed=seed)
-        except NumbersError as error:
-            self.reporter.error(f"{job.name}: no map of uncertainty: {error}")
-            return None
-        finally:
-            prior.ensemble = chosen
-        deviation: NDArray[np.float32] = found[0, 0].cpu().numpy()
-        return deviation
+        return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, job.name)
 
     def _write_map(self, deviation: NDArray[np.float32], job: Job) -> None:
         """Write the map of uncertainty and report it."""

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.command import Choice, Plan
 from restore.cli.jobs import Job, check_writable
 from restore.cli.options import Settings
-from restore.errors import OutputError
+from restore.cli.reporter import Reporter
+from restore.errors import NumbersError, OutputError
 from restore.types import to_255
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from restore.priors.protocol import Prior
 
 KINDS = (".png", ".tif", ".tiff")
 
@@ -46,6 +50,33 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
     images.check_place(path, overwrite=settings.overwrite)
     check_writable(path.parent, None)
+
+
+def deviation_of(
+    plan: Plan, choice: Choice, prior: Prior, settings: Settings, reporter: Reporter, name: str
+) -> NDArray[np.float32] | None:
+    """Estimate the standard deviation ``(h, w)`` of a result, [0, 1] units; None, which is told, if it fails.
+
+    name: of the picture, in notes.
+    """
+    from restore.tasks.variance import known_temperature
+
+    chosen, prior.ensemble = prior.ensemble, settings.ensemble  # a budget may have chosen another
+    if known_temperature(plan.calibrated_as(choice), prior) is None:
+        reporter.note(
+            f"{name}: how far deviations are off was not measured for these weights and this task: "
+            "where the map is bright is right, by how much is not"
+        )
+    try:
+        count, seed = settings.map_samples, choice.options["seed"]
+        found = plan.deviation(choice, prior, count=count, seed=seed)
+    except NumbersError as error:
+        reporter.error(f"{name}: no map of uncertainty: {error}")
+        return None
+    finally:
+        prior.ensemble = chosen
+    deviation: NDArray[np.float32] = found[0, 0].cpu().numpy()
+    return deviation
 
 
 def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) -> tuple[dict[str, Any], str]:
