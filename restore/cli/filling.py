@@ -104,7 +104,7 @@ class InpaintPlan(Plan):
         self.source = replace(source, picture=picture)
         path: Path | None = options.get("source")
         self.allowed = None if path is None else mask_of(path, source).white
-        self.facts = {"hole": round(float(self.hole.mean()), 6)}
+        self.facts = {"hole_share": round(float(self.hole.mean()), 6)}
         if shown:
             notes.append(
                 f"{source.name}: {shown} pixels of the hole were clear; they are opaque in the result"
@@ -220,7 +220,8 @@ class InpaintPlan(Plan):
         if options["method"] not in catalogue.COPYING or not parts.copied + parts.drawn:
             return result
         share = round(parts.share, 6)
-        result = replace(result, facts={"copied": parts.copied, "drawn": parts.drawn, "copied_share": share})
+        facts = {"copied_parts": parts.copied, "drawn_parts": parts.drawn, "copied_share": share}
+        result = replace(result, facts=facts)
         if not auto:
             return result
         note = f"{self.source.name}: of the hole, {_told(parts)}"
@@ -242,7 +243,7 @@ class InpaintPlan(Plan):
         before = images.at_depth_of(result, self.source.picture.pixels)
         hole = widened(self.hole, self.options.get("feather", 0))
         changed = outside_hole(before, result.pixels, hole)
-        return Checked(f"{changed} pixels outside the hole are changed", {"changed_outside": changed})
+        return Checked(f"{changed} pixels outside the hole are changed", {"changed_outside_pixels": changed})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_inpainting

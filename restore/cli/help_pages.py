@@ -9,8 +9,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import click
+
+from restore.cli.events import errors_told
 
 MOST = 12  # options at most that come first
 DO = "What to do"
@@ -40,11 +43,22 @@ OFTEN = """
     """
 """The names of options, those that a newcomer needs most first."""
 
+JSON = ("json", "as_json")  # what --json is called in commands where it is a flag
+
 Rows = list[tuple[str, str]]
 
 
 class Command(click.Command):
-    """A command whose help has its options in groups."""
+    """A command whose help has its options in groups, and whose errors are events by --json."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> click.Context:
+        asked = any(each.name in JSON and f in args for each in self.params for f in each.opts)
+        with errors_told(asked):
+            return super().make_context(info_name, args, *rest, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with errors_told(any(ctx.params.get(name) is True for name in JSON)):
+            return super().invoke(ctx)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         text, _ = parts(self.help or "")

@@ -103,7 +103,11 @@ MODEL = (
     *NETWORK,
     LABEL,
     switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
-    switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
+    switch(
+        "--json",
+        help="Events on standard output in place of paths: one JSON object a line for each picture, and for "
+        "an error. See restore schema.",
+    ),
     click.option(
         "--provenance/--no-provenance", default=True,
         help="Record in the picture how it was made, for restore info: options, seed, weights, names and "

@@ -79,7 +79,7 @@ class History:
 
     def text(self) -> str:
         """ASCII; `read_text` is the way back."""
-        return json.dumps([_told_of(record) for record in self.records[-MOST:]], separators=(",", ":"))
+        return json.dumps([told_of(record) for record in self.records[-MOST:]], separators=(",", ":"))
 
     def lines(self, name: str) -> list[str]:
         """The command of each record; name: of the picture. Those before it make what the next one reads."""
@@ -107,7 +107,7 @@ def read_text(text: str) -> History:
         raise ValueError(f"no record of restore ({error})") from error
 
 
-def _told_of(record: Record) -> dict[str, Any]:
+def told_of(record: Record) -> dict[str, Any]:
     """A record for JSON; what is rarely there is left out where it is not."""
     return {name: value for name, value in asdict(record).items() if value or name != "asked"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from restore import images
+from restore.cli.events import event
 from restore.cli.options import Settings
 from restore.cli.printable import bounded, message, printable, printable_lines
 
@@ -78,7 +78,7 @@ class Reporter:
 
     def result(self, text: str, **facts: Any) -> None:
         """Print a line on standard output: a path, or all facts as JSON."""
-        line = json.dumps(facts) if self.settings.json else text
+        line = event("picture", **facts) if self.settings.json else text
         self._say(path_for(sys.stdout, line), err=False)
 
     def nothing(self, **facts: Any) -> None:
@@ -88,7 +88,7 @@ class Reporter:
 
     def plan(self, text: str, **facts: Any) -> None:
         """Print what would be done in one line, or all facts as JSON."""
-        self._say(json.dumps(facts) if self.settings.json else printable(text), err=False)
+        self._say(event("picture", **facts) if self.settings.json else printable(text), err=False)
 
     def close(self) -> None:
         """All pictures are done. What is said from here on is of no sample in particular."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ import click
 
 from restore.cli import jobs, signals, streams
 from restore.cli.command import PictureCommand
+from restore.cli.events import event
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
 from restore.cli.options import Settings
@@ -99,7 +99,7 @@ def _refusing(settings: Settings, pairs: Sequence[tuple[str, str | None]]) -> It
     except RestoreError:
         with suppress(OSError):
             for name, output in pairs if settings.json else ():
-                click.echo(json.dumps({"input": name, "output": output, "status": "not tried"}))
+                click.echo(event("picture", input=name, output=output, status="not tried"))
         raise
 
 

@@ -367,7 +367,14 @@ class Runner:
         self.damaged += "damage" in self._facts
         h, w = plan.size
         target = job.output
-        about = {"input": job.name, "output": target, "width": w, "height": h, **more, **self._facts}
+        about = {
+            "input": job.name,
+            "output": target,
+            "width_pixels": w,
+            "height_pixels": h,
+            **more,
+            **self._facts,
+        }
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
             self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)

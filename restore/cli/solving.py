@@ -251,7 +251,7 @@ class SolvePlan(Plan):
         if found.measured is not None and found.sigma is not None:
             from restore.tasks.measurement import described
 
-            facts["sigma"] = round(found.sigma, 3)
+            facts["sigma_255"] = round(found.sigma, 3)
             notes.insert(0, described(from_255(found.measured)))
         if found.cautions:
             facts["doubts"] = list(found.cautions)
@@ -264,7 +264,7 @@ class SolvePlan(Plan):
         picture = self.source.picture
         most, mean = misfit(result.pixels, picture.pixels, chain_of(self.words)(picture.size, "cpu"))
         line = f"damaged again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
-        return Checked(line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)})
+        return Checked(line, {"apart_most_255": round(most, 4), "apart_mean_255": round(mean, 5)})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.inverse.build import chain_of

@@ -100,5 +100,5 @@ def write_map(path: Path, deviation: NDArray[np.float32], *, overwrite: bool) ->
     images.write(path, picture, overwrite=overwrite)
     average = to_255(float((deviation**2).mean() ** 0.5))
     scale = f"; brightest: {to_255(brightest):.1f}" if path.suffix.lower() == ".png" else ""
-    facts = {"uncertainty": str(path), "deviation": round(average, 3)}
+    facts = {"uncertainty": str(path), "deviation_255": round(average, 3)}
     return facts, f"a deviation of {average:.1f} of 255 on average is in {path}{scale}"

@@ -160,12 +160,12 @@ class PictureNoise:
     def facts(self) -> dict[str, Any]:
         """The measurement as a dictionary for JSON, with levels on the 0..255 scale."""
         return {
-            "sigma": round(to_255(self.sigma), 3),
-            "luma": round(to_255(self.luma_sigma), 3),
-            "chroma": round(to_255(self.chroma_sigma), 3),
+            "sigma_255": round(to_255(self.sigma), 3),
+            "luma_255": round(to_255(self.luma_sigma), 3),
+            "chroma_255": round(to_255(self.chroma_sigma), 3),
             "correlation": round(self.correlation, 3),
             "chroma_correlation": round(self.chroma_correlation, 3),
-            "by_brightness": [
+            "sigma_255_by_brightness": [
                 [round(float(b), 3), round(to_255(float(s)), 3)]
                 for b, s in zip(self.brightness, self.level(self.brightness), strict=True)
             ],

@@ -160,7 +160,7 @@ def test_the_level_of_low_counts_is_told_in_their_range(weights: Path) -> None:
     used, level = done.stderr.splitlines()
     assert "noise is judged by that" in used
     assert not level.endswith("estimated at 0.0 (of 255)")
-    assert json.loads(done.stdout)["sigma"] == pytest.approx(255 * 8 / 65535, rel=0.15)
+    assert json.loads(done.stdout)["sigma_255"] == pytest.approx(255 * 8 / 65535, rel=0.15)
 
 
 def test_what_a_format_cannot_hold_is_told(weights: Path) -> None:

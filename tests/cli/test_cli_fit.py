@@ -76,7 +76,9 @@ def test_the_command_says_what_the_function_reports(here: Path, weights: Path) -
     assert (facts["saved"], facts["skipped"], facts["scenes"]) == ("own.safetensors", 1, 3)
     assert facts["method"] == "recorrupted"
     kept = load(Path("own.safetensors")).facts["fit"]
+    noise = facts.pop("noise")
     assert {k: v for k, v in facts.items() if k in kept} == {k: v for k, v in kept.items() if k in facts}
+    assert (noise["sigma_255"], noise["gain"]) == (kept["noise"]["sigma"], kept["noise"]["gain"])
     assert "4 scenes, 0.0 megapixels, 1 left out\n" in done.stderr
 
 
@@ -84,9 +86,9 @@ def test_dry_run(here: Path) -> None:
     done = cli("fit", "in", "-o", "own.safetensors", "--dry-run", "--json", "-q")
     assert done.exit_code == 0
     facts = json.loads(done.stdout)
-    assert facts.keys() == {"noise", "method", "scenes", "skipped", "output", "status"}
+    assert facts.keys() == {"event", "schema", "noise", "method", "scenes", "skipped", "output", "status"}
     assert (facts["status"], facts["method"], facts["scenes"]) == ("planned", "recorrupted", 4)
-    assert facts["noise"]["sigma"] == pytest.approx(20, rel=0.15)
+    assert facts["noise"]["sigma_255"] == pytest.approx(20, rel=0.15)
     done = cli("fit", "in", "-o", "own.safetensors", "--dry-run", "--sigma", 7)
     assert done.stdout.startswith("noise sigma 7.0 of 255")
     assert done.stdout.endswith("; recorrupted -> own.safetensors\n")

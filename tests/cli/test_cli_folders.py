@@ -369,7 +369,8 @@ def test_a_locked_folder_hinders_only_its_own_pictures(
 
 def statuses(stdout: str) -> list[tuple[str, str]]:
     """The inputs and statuses of a run with --json."""
-    return [(each["input"], each["status"]) for each in map(json.loads, stdout.splitlines())]
+    told = map(json.loads, stdout.splitlines())
+    return [(each["input"], each["status"]) for each in told if each["event"] == "picture"]
 
 
 def test_every_input_has_its_object_also_where_it_is_no_picture(weights: Path) -> None:
@@ -378,7 +379,8 @@ def test_every_input_has_its_object_also_where_it_is_no_picture(weights: Path) -
     none = "none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none"
     done = cli("denoise", "none", "-o", "out", "--json")
     assert (done.exit_code, done.stderr) == (1, f"error: {none}\n")
-    assert json.loads(done.stdout) == {"input": "none", "output": None, "status": "failed", "error": none}
+    about = {"event": "picture", "schema": 1, "input": "none", "output": None}
+    assert json.loads(done.stdout) == {**about, "status": "failed", "error": none}
     done = cli("denoise", "none", "-o", "out")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"error: {none}\n")
     # Where all is refused at once, too.

@@ -188,16 +188,21 @@ def test_what_was_copied_is_said(weights: Path, monkeypatch: pytest.MonkeyPatch)
 
     def told(*more: Any) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(cli(*words, "--json", "--overwrite", *more).stdout)
-        return {name: facts.get(name) for name in ("method", "copied", "drawn", "copied_share")}
+        return {name: facts.get(name) for name in ("method", "copied_parts", "drawn_parts", "copied_share")}
 
-    assert told("--steps", 1) == {"method": "auto", "copied": 2, "drawn": 1, "copied_share": 0.778802}
+    assert told("--steps", 1) == {
+        "method": "auto",
+        "copied_parts": 2,
+        "drawn_parts": 1,
+        "copied_share": 0.778802,
+    }
     assert told("--method", "exemplar") | {"method": None} == {
-        "method": None, "copied": 3, "drawn": 0, "copied_share": 1.0
+        "method": None, "copied_parts": 3, "drawn_parts": 0, "copied_share": 1.0
     }  # fmt: skip
     hole[:46] = False
     Image.fromarray(hole).save("holes.png")
     assert told("--steps", 1) == {
-        "method": "alternating", "copied": None, "drawn": None, "copied_share": None
+        "method": "alternating", "copied_parts": None, "drawn_parts": None, "copied_share": None
     }  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_what_is_recognised_is_said_in_one_line(drawn: str, weights: Path) -> No
     done = cli(*words, "--dry-run", "--json")
     about = json.loads(done.stdout)
     assert about["mask"] == {"file": "mask.png", **facts}
-    assert about["hole"] == pytest.approx(HOLE.mean(), abs=1e-3)
+    assert about["hole_share"] == pytest.approx(HOLE.mean(), abs=1e-3)
     done = cli(*words, "-o", "out.png", "--invert-mask", "--overwrite")
     assert (hole_of(done) == ~HOLE).mean() > 0.97
 
@@ -221,7 +221,7 @@ def test_the_mask_from_standard_input(weights: Path) -> None:
     done = cli("inpaint", "photo.png", "other.png", *words[2:], "both", stdin=out.getvalue())
     assert (done.exit_code, done.stdout) == (0, "both/photo.png\nboth/other.png\n")
     assert np.array_equal(images.read("both/photo.png").pixels, images.read("both/other.png").pixels)
-    assert '["--mask","-"]' in cli("info", "out.png", "--json").stdout
+    assert '["--mask", "-"]' in cli("info", "out.png", "--json").stdout
     done = cli(*words, "new.png", stdin=b"no picture")
     assert done.stderr.startswith("error: standard input: expected a PNG, JPEG, TIFF, WebP or BMP picture")
     # The photograph may come that way, too.

@@ -51,19 +51,22 @@ def test_json(weights: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.exit_code == 1
     assert [line["status"] for line in lines] == ["done", "failed", "done"]
-    about = {"input", "output", "width", "height", "status", "seconds"}
-    assert lines[0].keys() == about | {"sigma", "method", "noise"}
+    about = {"input", "output", "event", "schema", "width_pixels", "height_pixels", "status", "seconds"}
+    assert lines[0].keys() == about | {"sigma_255", "method", "noise"}
     assert lines[0]["method"] == "gaussian"
     assert lines[0]["input"] == "noisy.png" and lines[0]["output"] == "out/noisy.png"
-    assert (lines[0]["width"], lines[0]["height"]) == (64, 64) and 15 < lines[0]["sigma"] < 22
+    assert (lines[0]["width_pixels"], lines[0]["height_pixels"]) == (64, 64) and 15 < lines[0][
+        "sigma_255"
+    ] < 22
     assert lines[1]["error"].startswith("bad.png: expected a PNG, JPEG, TIFF, WebP or BMP picture")
     done = cli("denoise", "noisy.png", "photo.png", "-o", "out", "--weights", weights, "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line.keys() for line in lines] == [{"input", "output", "status"}] * 2
+    assert [line.keys() for line in lines] == [{"event", "schema", "input", "output", "status"}] * 2
     assert [line["status"] for line in lines] == ["skipped", "skipped"]
     done = cli("upscale", "photo.png", "--scale", 2, "--json", "--dry-run")
     assert json.loads(done.stdout) == {
-        "input": "photo.png", "output": "photo-x2.png", "width": 74, "height": 62, "status": "planned",
+        "event": "picture", "schema": 1, "input": "photo.png", "output": "photo-x2.png",
+        "width_pixels": 74, "height_pixels": 62, "status": "planned",
     }  # fmt: skip
 
 

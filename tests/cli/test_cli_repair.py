@@ -56,8 +56,8 @@ def test_a_picture_without_damage_is_left_as_it_is(weights: Path) -> None:
     assert done.exit_code == 0
     assert "clean.png: no damage was found, so the picture is left as it is" in done.stderr
     first, second = map(json.loads, done.stdout.splitlines())
-    assert (first["specks"], first["scratches"], first["filled"]) == (0, 0, 0)
-    assert second["scratches"] == 1 and 0.015 < second["filled"] < 0.1
+    assert (first["specks_count"], first["scratches_count"], first["filled_share"]) == (0, 0, 0)
+    assert second["scratches_count"] == 1 and 0.015 < second["filled_share"] < 0.1
     assert np.array_equal(images.read("out/clean.png").pixels, ramp())
     assert (images.read("out/scratched.png").pixels != scratched()).any()
 

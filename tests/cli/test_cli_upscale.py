@@ -95,8 +95,8 @@ def test_above_4_there_are_two_steps_and_it_says_so(weights: Path, backbone: Bac
     assert done.exit_code == 0
     assert "note: photo.png: x5 is reached in two steps, through 123x103 (w x h)\n" in done.stderr
     facts = json.loads(done.stdout)
-    assert (facts["width"], facts["height"], facts["through"]) == (185, 155, ["123x103"])
-    assert facts["apart_most"] <= 0.5  # the whole of it, not each step
+    assert (facts["width_pixels"], facts["height_pixels"], facts["through"]) == (185, 155, ["123x103"])
+    assert facts["apart_most_255"] <= 0.5  # the whole of it, not each step
     assert np.array_equal(
         images.read("out.png").pixels, restore.upscale(PHOTO, 5, steps=2, consistent=True, prior=backbone)
     )

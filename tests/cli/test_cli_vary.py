@@ -62,7 +62,7 @@ def test_vary_keeps_the_kind_and_what_is_outside_the_mask(kind: str, weights: Pa
     assert np.array_equal(after.pixels[~HOLE], before.pixels[~HOLE])
     assert not np.array_equal(after.pixels[HOLE], before.pixels[HOLE])
     assert before.alpha is None or np.array_equal(after.alpha, before.alpha)  # type: ignore[arg-type] # same
-    assert json.loads(done.stdout)["changed_outside"] == 0
+    assert json.loads(done.stdout)["changed_outside_pixels"] == 0
 
 
 def test_the_noise_level_is_said(weights: Path, backbone: Backbone) -> None:
@@ -74,7 +74,7 @@ def test_the_noise_level_is_said(weights: Path, backbone: Backbone) -> None:
     for line in done.stdout.splitlines():
         facts = json.loads(line)
         assert (facts["strength"], facts["status"]) == (0.3, "done")
-        assert facts["sigma"] == round(to_255(noise_level(0.3, backbone)), 3)
+        assert facts["sigma_255"] == round(to_255(noise_level(0.3, backbone)), 3)
 
 
 def test_samples(weights: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_reference_is_agreed_with(weights: Path) -> None:
             "vary", name, "--reference", "style.png", "--weights", weights, "--json", "--report-consistency"
         )
         facts = json.loads(done.stdout)
-        assert facts["apart_most"] < 0.5
+        assert facts["apart_most_255"] < 0.5
         assert f"its low frequencies are {facts['apart_most']:.2f} from the reference at most" in done.stderr
 
 

@@ -238,7 +238,7 @@ def test_a_strangers_file_steers_no_terminal(tmp_path: Path) -> None:
     assert said.stdout.count("\n") == 2
     told = cli("info", path, "--json").stdout
     assert told.isascii()
-    assert json.loads(told)[0]["command"] == bad
+    assert json.loads(told)["command"] == bad
 
 
 # ------------------------------------------------------------------------------------- by commands
@@ -392,7 +392,7 @@ def test_info_tells_what_was_done(tmp_path: Path, weights: Path) -> None:
         "-o",
         target,
     )
-    (record,) = json.loads(cli("info", target, "--json").stdout)
+    record = json.loads(cli("info", target, "--json").stdout)
     (history,) = read_history(target).records
     assert record["version"] == __version__
     assert (history.command, history.seed) == ("denoise", 0)

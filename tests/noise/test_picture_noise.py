@@ -93,8 +93,8 @@ def test_words() -> None:
     assert "luma 10" in said
     assert "shared by neighbours" in said
     facts = with_noise(0.04, 0.01).facts()
-    assert facts["luma"] == pytest.approx(10.2, rel=0.06)
-    assert facts["chroma"] == pytest.approx(2.55, rel=0.06)
+    assert facts["luma_255"] == pytest.approx(10.2, rel=0.06)
+    assert facts["chroma_255"] == pytest.approx(2.55, rel=0.06)
 
 
 def test_twice_the_level() -> None:

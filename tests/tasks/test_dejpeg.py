@@ -255,7 +255,7 @@ def test_the_command_reads_the_quality_from_the_file(tmp_path: Path, weights: Pa
     said = json.loads(result.stdout)
     assert said["quality"] == 25
     again = recompressed(images.read(tmp_path / "good.png").pixels, images.read(source).pixels, coding_of(25))
-    assert said["apart_mean"] == pytest.approx(again[1], abs=1e-5)
+    assert said["apart_mean_255"] == pytest.approx(again[1], abs=1e-5)
     expected = dejpeg(
         images.read(source).pixels, quality=25, prior=load_backbone(weights, "cpu", "auto", 2048)
     )

@@ -233,7 +233,7 @@ def test_what_is_done_is_said(weights: Path, kind: str, sigma: float, method: st
         loaded = load(weights, device="cpu", dtype=torch.float32)
         assert np.array_equal(images.read("out.png").pixels, denoise(noisy, prior=loaded))
     if method == "gaussian":
-        assert facts["sigma"] == pytest.approx(sigma, rel=0.1)
+        assert facts["sigma_255"] == pytest.approx(sigma, rel=0.1)
 
 
 @pytest.mark.parametrize("depth", [8, 16])

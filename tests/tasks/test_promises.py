@@ -111,7 +111,7 @@ def test_deeper_pictures_in_shallow_files_keep_what_is_outside(photo: Path, weig
     options = ("--mask", photo.with_name("m.png"), "--steps", 1, "--weights", weights, "--report-consistency")
     for name, least, most in (("o.png", 0, 0), ("o.bmp", 0, 0), ("o.jpg", 100, 720)):
         done = cli("inpaint", deep, *options, "-o", photo.with_name(name), "--json")
-        assert least <= json.loads(done.stdout)["changed_outside"] <= most
+        assert least <= json.loads(done.stdout)["changed_outside_pixels"] <= most
 
 
 def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_is_said_is_true_of_the_file(photo: Path, weights: Path) -> None:
     most = {}
     for name in ("b.png", "b.jpg"):
         target = photo.with_name(name)
-        most[name] = json.loads(cli("upscale", photo, *options, "-o", target).stdout)["apart_most"]
+        most[name] = json.loads(cli("upscale", photo, *options, "-o", target).stdout)["apart_most_255"]
         written = reduced(images.read(target).pixels, images.read(photo).pixels)[0]
         assert most[name] == pytest.approx(written, abs=1e-4)
     assert most["b.png"] <= 0.5 < most["b.jpg"]
@@ -162,10 +162,14 @@ def test_measures() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said", "facts"),
     [
-        (["denoise", "--sigma", 10], "deviation of", ["removed"]),
-        (["upscale", "--scale", 2, "--consistent"], "reduced again it is", ["apart_most", "apart_mean"]),
-        (["deblur", "--kernel", "gaussian:1", "--steps", 1], "damaged again it is", ["apart_most"]),
-        (["colorize", "--steps", 1], "damaged again it is", ["apart_mean"]),
+        (["denoise", "--sigma", 10], "deviation of", ["removed_255"]),
+        (
+            ["upscale", "--scale", 2, "--consistent"],
+            "reduced again it is",
+            ["apart_most_255", "apart_mean_255"],
+        ),
+        (["deblur", "--kernel", "gaussian:1", "--steps", 1], "damaged again it is", ["apart_most_255"]),
+        (["colorize", "--steps", 1], "damaged again it is", ["apart_mean_255"]),
     ],
 )
 def test_it_is_said_on_request(

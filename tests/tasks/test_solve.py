@@ -319,7 +319,10 @@ def test_run_undoes_a_chain_and_its_size(tmp_path: Path, weights: Path) -> None:
     Image.fromarray(scene(0, 12, 17)).save(source)
     done = ("--operator", "blur=gaussian:1", "--operator", "down=2")
     planned = cli("solve", source, *done, "--dry-run", "--json")
-    assert (json.loads(planned.stdout)["width"], json.loads(planned.stdout)["height"]) == (34, 24)
+    assert (json.loads(planned.stdout)["width_pixels"], json.loads(planned.stdout)["height_pixels"]) == (
+        34,
+        24,
+    )
     for estimate in ("mean", "sample"):
         target = tmp_path / f"{estimate}.png"
         options = ("--estimate", estimate, "--steps", 2, "--weights", weights)

@@ -300,7 +300,7 @@ def test_every_command_writes_a_map(
     assert numbers.pixels.min() >= 0
     assert numbers.pixels.max() > 0
     said = json.loads(result.stdout)
-    assert said["deviation"] == pytest.approx(255 * float((numbers.pixels**2).mean() ** 0.5), abs=1e-3)
+    assert said["deviation_255"] == pytest.approx(255 * float((numbers.pixels**2).mean() ** 0.5), abs=1e-3)
     if command in ("inpaint", "upscale"):
         # The picture is the same with and without, and so is what it says of its calls.
         plain = cli(*arguments, "-o", tmp_path / "p.png")

@@ -156,7 +156,7 @@ class DejpegPlan(Plan):
             return None
         most, mean = recompressed(result.pixels, self.source.picture.pixels, self.coding)
         line = f"compressed again it is {most:.0f} from the input at most, {mean:.2f} on average (of 255)"
-        return Checked(line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)})
+        return Checked(line, {"apart_most_255": round(most, 4), "apart_mean_255": round(mean, 5)})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_dejpeg

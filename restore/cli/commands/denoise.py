@@ -53,7 +53,7 @@ _DONE = {
 
 def _facts(noise: PictureNoise) -> dict[str, Any]:
     """What was measured, for ``--json``."""
-    return {"sigma": noise.facts()["sigma"], "measured": noise.facts()}
+    return {"sigma_255": noise.facts()["sigma_255"], "measured": noise.facts()}
 
 
 @register
@@ -227,7 +227,7 @@ class DenoisePlan(Plan):
         if found.noise is not None:
             facts |= _facts(found.noise)
         if found.noise_std is not None:
-            facts["sigma"] = round(first.width * to_255(found.noise_std), 3)
+            facts["sigma_255"] = round(first.width * to_255(found.noise_std), 3)
         notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
         rest = found.method == "none" and (stripes or self.repaired)
         seldom = found.method == "none" and first.nominal and not (longer or rest)
@@ -237,9 +237,9 @@ class DenoisePlan(Plan):
         if stripes:
             facts["stripes"] = [each.describe() for each in stripes]
         if longer or not first.nominal:
-            facts["range"] = [first.low, first.high]
+            facts["range_shares"] = [first.low, first.high]
             notes.insert(0, self._judged_by(first))
-        if {"stripes", "range"} & set(facts):
+        if {"stripes", "range_shares"} & set(facts):
             # The task measures again, since a method that is named takes no stripes out.
             return Choice(options, facts, tuple(notes))
         options["method"] = found.method
@@ -269,7 +269,7 @@ class DenoisePlan(Plan):
                 f"{name}: neighbouring pixels share noise (correlation {found.correlation:.2f}), which is "
                 "taken for detail; --method blind removes more of it"
             )
-        return Choice(options, {"sigma": round(first.width * to_255(found.sigma), 3)}, tuple(notes))
+        return Choice(options, {"sigma_255": round(first.width * to_255(found.sigma), 3)}, tuple(notes))
 
     def _judged_by(self, used: Range) -> str:
         return (
@@ -322,17 +322,17 @@ class DenoisePlan(Plan):
         from restore.tasks.consistency import residual
 
         removed = residual(self.source.picture.pixels, result.pixels)
-        level = choice.facts.get("sigma", self.options["sigma"])
+        level = choice.facts.get("sigma_255", self.options["sigma"])
         known = "" if level is None else f", of noise sigma {level:.1f}"
         line = f"what was taken away has a deviation of {removed:.1f}{known} (of 255)"
-        return Checked(line, {"removed": round(removed, 3)})
+        return Checked(line, {"removed_255": round(removed, 3)})
 
     def calibrated_as(self, choice: Choice) -> str:
         return "denoise" if self._level(choice) is not None else "blind"
 
     def _level(self, choice: Choice) -> float | None:
         """Give the level of the white noise that was removed, 0..255; None for other noise."""
-        level: float | None = choice.facts.get("sigma", self.options["sigma"])
+        level: float | None = choice.facts.get("sigma_255", self.options["sigma"])
         method = choice.facts.get("method", self.options["method"])
         return level if method in ("auto", "gaussian") else None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
+from restore.cli.events import event
 from restore.cli.health import NEEDED, Finding, findings
 from restore.cli.help_pages import Command
 from restore.cli.printable import printable
@@ -21,7 +21,7 @@ HEADINGS = {"installed": "Installed", "optional": "Can be done without", "used":
 
 @register
 @click.command(cls=Command)
-@click.option("--json", "as_json", is_flag=True, help="All of it as one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="All of it as one event of JSON.")
 def doctor(as_json: bool) -> None:
     """Say what is installed, which device and precision will be used and why, and what is missing.
 
@@ -36,7 +36,7 @@ def doctor(as_json: bool) -> None:
     found = list(findings())
     missing = [each for each in found if each.state == "missing"]
     if as_json:
-        click.echo(json.dumps({"healthy": not missing, "findings": [asdict(each) for each in found]}))
+        click.echo(event("doctor", healthy=not missing, findings=[asdict(each) for each in found]))
     else:
         click.echo("\n".join(map(printable, shown(found))))
         names = ", ".join(each.name for each in missing)

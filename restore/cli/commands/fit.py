@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli import signals
+from restore.cli.events import event
 from restore.cli.help_pages import Command
 from restore.cli.options import IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
 from restore.cli.parameters import FileName, Number, switch
@@ -128,7 +128,7 @@ def fit(
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
     report = run(noisy, output, config, base=base, options=how)
     if settings.json:
-        click.echo(json.dumps(report.facts()))
+        click.echo(_event(report.facts()))
     elif report.saved:
         click.echo(path_for(sys.stdout, report.saved))
     context = click.get_current_context()
@@ -151,8 +151,15 @@ def _report_plan(
         "output": str(output),
         "status": "planned",
     }
-    line = json.dumps(facts) if as_json else f"{noise.describe()}; {method or 'nothing to learn'} -> {output}"
-    click.echo(printable(line))
+    line = f"{noise.describe()}; {method or 'nothing to learn'} -> {output}"
+    click.echo(_event(facts) if as_json else printable(line))
+
+
+def _event(facts: dict[str, Any]) -> str:
+    """What --json prints; the names in it have units, as those of a noise model in weights have not."""
+    units = {"sigma": "sigma_255", "read_std": "read_std_255"}
+    noise = {units.get(name, name): value for name, value in facts["noise"].items()}
+    return event("fit", **{**facts, "noise": noise})
 
 
 def _place(settings: Settings, *, resume: bool) -> Path:

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from restore import images
+from restore.cli.events import event
 from restore.cli.help_pages import Command
 from restore.cli.jobs import STDIO
 from restore.cli.parameters import FileName
-from restore.cli.provenance import read_named, read_piped, visible
+from restore.cli.provenance import read_named, read_piped, told_of, visible
 from restore.cli.recorder import read_input
 from restore.cli.registry import register
 
@@ -18,7 +19,7 @@ from restore.cli.registry import register
 @register
 @click.command(cls=Command)
 @click.argument("file", type=FileName(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="One event of JSON a line for each command.")
 def info(file: Path, as_json: bool) -> None:
     """Show how a picture was made: the commands, their seeds, weights and network calls.
 
@@ -37,7 +38,8 @@ def info(file: Path, as_json: bool) -> None:
     else:
         history, name = read_named(file)
     if as_json:
-        click.echo(history.text())
+        for record in history.records:
+            click.echo(event("record", **told_of(record)))
         return
     for record, line in zip(history.records, history.lines(name), strict=True):
         click.echo(line)

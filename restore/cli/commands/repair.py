@@ -195,6 +195,6 @@ class RepairPlan(InpaintPlan):
 
         count = tally(self.hole)
         share = round(count.share, 6)
-        facts = {"specks": count.specks, "scratches": count.scratches, "filled": share}
+        facts = {"specks_count": count.specks, "scratches_count": count.scratches, "filled_share": share}
         choice = super().choose(prior)
         return replace(choice, facts=choice.facts | facts, unchanged=not self.hole.any())

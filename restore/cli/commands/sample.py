@@ -151,7 +151,7 @@ def sample(
                 picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
             jobs.write(Job(None, path), picture, overwrite=settings.overwrite)
             h, w = picture.size
-            reporter.result(str(path), output=str(path), width=w, height=h, status="done")
+            reporter.result(str(path), output=str(path), width_pixels=w, height_pixels=h, status="done")
         trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
     finally:
         reporter.close()
@@ -161,7 +161,8 @@ def _planned(paths: Sequence[Path], size: tuple[int, int], reporter: Reporter) -
     """Report what would be written."""
     h, w = size
     for path in paths[:-1]:
-        reporter.plan(f"{path} ({w}x{h})", output=str(path), width=w, height=h, status="planned")
+        facts = {"width_pixels": w, "height_pixels": h, "status": "planned"}
+        reporter.plan(f"{path} ({w}x{h})", output=str(path), **facts)
     reporter.plan(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
 
 

@@ -142,7 +142,7 @@ class UpscalePlan(Plan):
 
         most, mean = reduced(result.pixels, self.source.picture.pixels)
         line = f"reduced again it is {most:.2f} from the input at most, {mean:.3f} on average (of 255)"
-        return Checked(line, {"apart_most": round(most, 4), "apart_mean": round(mean, 5)})
+        return Checked(line, {"apart_most_255": round(most, 4), "apart_mean_255": round(mean, 5)})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_upscaling

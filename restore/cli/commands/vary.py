@@ -164,7 +164,7 @@ class VaryPlan(Plan):
         from restore.tasks.vary import noise_level
 
         sigma, strength = to_255(noise_level(self.options["strength"], prior())), self.options["strength"]
-        facts = {"strength": strength, "sigma": round(sigma, 3)}
+        facts = {"strength": strength, "sigma_255": round(sigma, 3)}
         return Choice(dict(self.options), facts, self._command.once(strength, sigma))
 
     def workload(self, options: Options, prior: Prior) -> Workload:
@@ -190,18 +190,18 @@ class VaryPlan(Plan):
         before = self.source.picture.pixels
         apart = residual(before, result.pixels)
         lines = [f"what has changed has a deviation of {apart:.1f} (of 255)"]
-        facts: dict[str, Any] = {"changed": round(apart, 3)}
+        facts: dict[str, Any] = {"changed_255": round(apart, 3)}
         if self.area is not None:
             changed = outside_hole(images.at_depth_of(result, before), result.pixels, self.area)
             lines.append(f"{changed} pixels outside the mask are changed")
-            facts["changed_outside"] = changed
+            facts["changed_outside_pixels"] = changed
         elif self.reference is not None:
             shown, factor = task_pixels(result, self.source.name), choice.options["reference_scale"]
             most, mean = low_frequencies_apart(shown, self.reference, factor)
             lines.append(
                 f"its low frequencies are {most:.2f} from the reference at most, {mean:.3f} on average"
             )
-            facts |= {"apart_most": round(most, 4), "apart_mean": round(mean, 5)}
+            facts |= {"apart_most_255": round(most, 4), "apart_mean_255": round(mean, 5)}
         return Checked("; ".join(lines), facts)
 
 
