@@ -31,6 +31,16 @@ BRIEF = 200  # characters of a reason in a message
 _PART = r"(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{DEEPEST}}}")
 
+# The parts of TOML in which brackets are no nesting, brackets, and a quote that nothing closes.
+_BRACKETS = re.compile(
+    r"""
+    "{3}(?:[^\\"]|\\.|"(?!""))*+"{3,5} | '{3}(?:[^']|'(?!''))*+'{3,5}
+    | "(?!"")(?:[^"\\\n]|\\.)*+" | '(?!'')[^'\n]*+'
+    | \#[^\n]*+ | (?P<bracket>[\[\]{}]) | (?P<unclosed>["'])
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
 
 class _Short(reprlib.Repr):
     def __init__(self) -> None:
@@ -130,6 +140,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError("it begins with a byte order mark; save it as UTF-8 without one")
     if _LONG_KEY.search(text):  # the parser takes time with the square of their length
         raise ValueError(f"a key has more than {DEEPEST} parts")
+    _check_nesting(text)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -140,6 +151,21 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError("a number has more than 64 bits") from None
     _check_bounds(values)
     return values
+
+
+def _check_nesting(text: str) -> None:
+    """Raise ValueError for TOML that is nested too deeply, before its parser recurses that deep.
+
+    A RecursionError is not sure to come in time: torch raises the bound and makes each call larger.
+    """
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        if found["unclosed"]:
+            return  # which the parser says
+        if found["bracket"]:
+            depth += 1 if found["bracket"] in "[{" else -1
+            if depth > DEEPEST:
+                raise ValueError("it is nested too deeply")
 
 
 def parse_json(text: str, *, infinite: bool = False) -> Any:

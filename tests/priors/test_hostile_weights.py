@@ -528,6 +528,10 @@ def test_tensors_as_they_are_pass(tmp_path: Path) -> None:
         "a = 0x" + "f" * 5000,
         "a = " + "[" * 100_000,
         "a = " + "{a=" * 50_000,
+        "a = [" + "']'," * 9 + '["]", # ]\n' * 900,
+        "a = " + "'''" + "[" * 900 + "'''''" + "\nb = " + "[" * 900,
+        "a = " + '"""' * 100_001,
+        "a = " + "[" * 30 + '"' + '\\"' * 100_000,
         ".".join(["a"] * 30_000) + " = 1",
         "[" + ".".join(["a"] * 30_000) + "]",
         " . ".join(['"a"'] * 30_000) + " = 1",
@@ -546,6 +550,10 @@ def test_toml_from_strangers(text: str) -> None:
 def test_toml_as_people_write_it() -> None:
     text = "a.b.c = 1\n# " + ". " * 100 + '\nd = "' + "./" * 200 + '"\n[t]\nl = [[1, 2], [3]]\n'
     assert parse_toml(text)["a"] == {"b": {"c": 1}}
+    many = "[" * 100
+    text = f'a = "{many}" # {many}\nb = \'{many}\'\nc = """\n{many}"\\""""\nd = \'\'\'{many}\'\'\'\'\n'
+    text += "e = [" + "[1], " * 100 + "\"\", '']\n" + "[[f]]\n" * 50
+    assert [parse_toml(text)[name].count("[") for name in "abcd"] == [100] * 4
 
 
 @pytest.mark.parametrize(
