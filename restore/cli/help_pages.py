@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import click
 
+from restore.cli.configured import Configured
+
 MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
@@ -19,7 +21,7 @@ GROUPS = {
         output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
-        dry_run provenance config resume force help
+        dry_run provenance config no_config resume force help
         """,
     DO: "",
     "How well": """
@@ -43,7 +45,7 @@ OFTEN = """
 Rows = list[tuple[str, str]]
 
 
-class Command(click.Command):
+class Command(Configured):
     """A command whose help has its options in groups."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
