@@ -7,6 +7,7 @@ its key, or the environment variable.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,11 @@ def keys_of(table: Mapping[str, Any], place: str) -> dict[str, tuple[str, Any]]:
 
 
 def close_to(name: str, known: Iterable[str]) -> str:
-    """Ask which of some names was meant, or list them where they are few."""
+    """Say which of some names may have been meant, or list them where they are few."""
     words = sorted({each.replace("_", "-") if each.islower() else each for each in known})
     close = difflib.get_close_matches(name.replace("_", "-") if name.islower() else name, words, n=2)
     if close:
-        return f"did you mean {' or '.join(close)}?"
+        return f"perhaps {' or '.join(close)} is meant"
     few = len(words) <= FEW
     return (
         f"expected one of {', '.join(words)}" if few else "restore --help and restore config --all list all"
@@ -110,7 +111,7 @@ def _single_value(place: str, value: Any, option: click.Option, ctx: click.Conte
 
 def _converted(place: str, value: Any, option: click.Option, ctx: click.Context) -> Any:
     if isinstance(option.type, click.Path) and str(value).startswith(("~/", "~\\")):
-        value = str(Path.home()) + value[1:]  # as a shell does
+        value = os.path.expanduser("~") + value[1:]  # noqa: PTH111  # as a shell does; home may be unknown
     try:
         return option.type.convert(value, option, ctx)
     except click.UsageError as error:

@@ -6,7 +6,7 @@ which holds; in each of them what is for a command holds before what is shared b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Setting:
 
 
 Settings = dict[str, Setting]
+Layer = tuple[str, bool, Values]  # a source, whether its values are shared, and they themselves
 
 
 def variable(names: Names, key: str) -> str:
@@ -78,40 +79,44 @@ class Sources:
 
         names: the words that call it. typed: names of options that are not looked at. Raises ConfigError.
         """
-        found: Settings = {}
-        options = options_of(ctx.command)
-        for source, shared, values in self._layers(names, ctx):
-            read = text_value if source == ENVIRONMENT else file_value
-            for key, (place, raw) in values.items():
-                name = str(options[key].name)
-                if name not in found and name not in typed:
-                    value = read(place, raw, options[key], ctx)
-                    found[name] = Setting(value, raw, source, place, RANKS[source] + (not shared), shared)
-        return found
-
-    def _layers(self, names: Names, ctx: click.Context) -> Iterator[tuple[str, bool, Values]]:
-        """The values of each source, the first of which hold, and whether they are shared."""
-        for depth in range(len(names), -1, -1):
-            words = {key: variable(names[:depth], key) for key in options_of(ctx.command)}
-            yield (
-                ENVIRONMENT,
-                not depth,
-                {
-                    key: (word, self.environment[word])
-                    for key, word in words.items()
-                    if self.environment.get(word) and (depth or takes(names, key))
-                },
-            )
+        found = self._first(self._variables(names, ctx), ctx, typed)
         commands = Commands(ctx.find_root().command)
         if self.given is not None:
             file = ConfigTables(self.given, _content(self.given), commands, flat=True)
-            yield from ((GIVEN, *each) for each in file.values(names, ctx.command))
+            layers = [(GIVEN, *each) for each in file.values(names, ctx.command)]
+            found |= self._first(layers, ctx, {*typed, *found})
         if self.own is not None:
             try:
                 file = ConfigTables(self.own, self._own_content(self.own), commands)
-                yield from [(OWN, *each) for each in file.values(names, ctx.command)]
+                layers = [(OWN, *each) for each in file.values(names, ctx.command)]
+                found |= self._first(layers, ctx, {*typed, *found})
             except ConfigError as error:
-                raise ConfigError(f"{error}, or pass --no-config") from error
+                raise ConfigError(f"{error}; --no-config leaves your file out") from error
+        return found
+
+    def _variables(self, names: Names, ctx: click.Context) -> Iterator[Layer]:
+        for depth in range(len(names), -1, -1):
+            words = {key: variable(names[:depth], key) for key in options_of(ctx.command)}
+            values = {
+                key: (word, self.environment[word])
+                for key, word in words.items()
+                if self.environment.get(word) and (depth or takes(names, key))
+            }
+            yield ENVIRONMENT, not depth, values
+
+    @staticmethod
+    def _first(layers: Iterable[Layer], ctx: click.Context, passed: Collection[str]) -> Settings:
+        """The first value of each option. passed: names of options that are not looked at."""
+        found: Settings = {}
+        options = options_of(ctx.command)
+        for source, shared, values in layers:
+            read = text_value if source == ENVIRONMENT else file_value
+            for key, (place, raw) in values.items():
+                name = str(options[key].name)
+                if name not in found and name not in passed:
+                    value = read(place, raw, options[key], ctx)
+                    found[name] = Setting(value, raw, source, place, RANKS[source] + (not shared), shared)
+        return found
 
     def _own_content(self, path: Path) -> dict[str, Any]:
         """The user's own file; empty where it is not there and has not been named."""

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from restore.cli.config_tables import Names, is_configured
-from restore.cli.configuration import TYPED, Setting, Sources, user_file
+from restore.cli.configuration import GIVEN, TYPED, Setting, Sources, user_file
 from restore.errors import ConfigError
 
 KEY = "restore.configured"  # of the context: the words of the command, and its settings
@@ -51,6 +51,7 @@ class Configured(click.Command):
         try:
             super().parse_args(ctx, list(args))
         except click.MissingParameter:
+            ctx.meta[KEY] = args, settings
             return False
         return True
 
@@ -67,6 +68,22 @@ def names_of(ctx: click.Context) -> Names:
 def settings_in(ctx: click.Context) -> dict[str, Setting]:
     """What of the options of the running command is configured and holds."""
     return ctx.meta[KEY][1] if KEY in ctx.meta else {}
+
+
+def configured_words(ctx: click.Context) -> list[str]:
+    """What holds from elsewhere than the file of --config, which is typed, as words on the command line."""
+    words = []
+    for name, option in ((each.name or "", each) for each in ctx.command.params):
+        setting = settings_in(ctx).get(name)
+        if setting is not None and setting.source != GIVEN and isinstance(option, click.Option):
+            word = max(option.opts, key=len)
+            if option.is_flag:
+                words.append(word if setting.value else option.secondary_opts[0])
+                continue
+            several = isinstance(setting.raw, list)
+            parts = [str(each) for each in (setting.raw if several else [setting.raw])]
+            words += [f"{word}={each}" for each in (parts if option.multiple else [",".join(parts)])]
+    return words
 
 
 def sources_of(file: Path | None, *, alone: bool) -> Sources:
