@@ -62,7 +62,9 @@ def keys_of(table: Mapping[str, Any], place: str) -> dict[str, tuple[str, Any]]:
 def close_to(name: str, known: Iterable[str]) -> str:
     """Say which of some names may have been meant, or list them where they are few."""
     words = sorted({each.replace("_", "-") if each.islower() else each for each in known})
-    close = difflib.get_close_matches(name.replace("_", "-") if name.islower() else name, words, n=2)
+    close = difflib.get_close_matches(
+        name.replace("_", "-") if name.islower() else name, words, n=2, cutoff=0.7
+    )
     if close:
         return f"perhaps {' or '.join(close)} is meant"
     few = len(words) <= FEW

@@ -474,7 +474,7 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("step = 3", "unknown key step; perhaps steps or stages is meant"),
+        ("step = 3", "unknown key step; perhaps steps is meant"),
         ("zzz = 3", "unknown key zzz; restore --help and restore config --all list all"),
         ("config = 'a'", "unknown key config; "),
         ("[denose]\nsteps = 3", "[denose] is no command; perhaps denoise is meant"),
@@ -484,12 +484,12 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
             "[train] has no effect, its settings are in its own CONFIG; leave the table out",
         ),
         ("[denoise]\nscale = 3", "[denoise] has no option scale; "),
-        ("[denoise]\nstep = 3", "[denoise] has no option step; perhaps steps "),
+        ("[denoise]\nstep = 3", "[denoise] has no option step; perhaps steps is meant"),
         ("[denoise]\nsteps = '3'", "[denoise] steps must be an integer, got '3'"),
         ("[denoise]\nsteps = {a = 1}", "[denoise] steps must be an integer, got {'a': 1}"),
         ("steps = {a = 1}", "[steps] is no command; "),
         ("minutes = 3\n[denoise]", "minutes is not for all commands; put it into a table, as [fit]"),
-        ("stepz = 3\n[denoise]", "unknown key stepz; perhaps steps "),
+        ("stepz = 3\n[denoise]", "unknown key stepz; perhaps steps is meant"),
         ("steps = '3'", "steps must be an integer, got '3'"),
         ("steps = true", "steps must be an integer, got True"),
         ("steps = 0", "steps: 0 is not in the range 1<=x<=1000"),

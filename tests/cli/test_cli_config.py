@@ -99,7 +99,7 @@ def test_only_the_users_own_key_of_no_command_is_an_error(own: Path) -> None:
     done = cli("denoise", "photo.png")
     assert (done.exit_code, done.stdout) == (1, "")
     hint = "--no-config leaves your file out"
-    assert done.stderr == f"error: {own}: unknown key step; perhaps steps or stages is meant; {hint}\n"
+    assert done.stderr == f"error: {own}: unknown key step; perhaps steps is meant; {hint}\n"
 
 
 # ------------------------------------------------------------------------------------- what comes first
@@ -254,7 +254,11 @@ def test_a_shared_value_without_effect_is_passed_over(weights: Path, own: Path) 
     ],
 )
 def test_what_is_typed_wins_over_a_rival_that_is_configured(
-    config: str, words: list[str], left: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    config: str,
+    words: list[str],
+    left: dict[str, object],
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Path("a.toml").write_text(f"{config}\n[vary]\n")
     seen: list[dict[str, object]] = []
@@ -267,14 +271,16 @@ def test_what_is_typed_wins_over_a_rival_that_is_configured(
         plain(**options)
 
     monkeypatch.setattr(EVERY[(words[0],)], "callback", callback)
-    dry = [] if words[0] == "schedule" else ["--dry-run"]
+    dry = [] if words[0] == "schedule" else ["--dry-run", "--weights", weights]
     done = cli(*words, "--config", "a.toml", *dry)
     assert done.exit_code == 0, done.stderr
     assert len(seen) > 1 and seen[-1] == left
 
 
-def test_rivals_of_the_same_rank_are_refused_as_if_typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["inpaint", "photo.png", "--mask", "mask.png", "--dry-run"]
+def test_rivals_of_the_same_rank_are_refused_as_if_typed(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["inpaint", "photo.png", "--mask", "mask.png", "--dry-run", "--weights", weights]
     monkeypatch.setenv("RESTORE_NFE", "9")
     monkeypatch.setenv("RESTORE_SECONDS", "9")
     done = cli(*words)
