@@ -34,7 +34,7 @@ EXAMPLE = """\
 
 [denoise]
 # strength = 0.8              # leave a fifth of the grain
-# output = "clean"
+# skip-unchanged = true
 
 [upscale]
 # scale = 2
