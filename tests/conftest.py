@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from isolation import forget_configuration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,8 @@ for _name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
 for _name in ("TORCH_HOME", "HF_HOME"):
     os.environ[_name] = _EMPTY.name
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+forget_configuration()
 
 # No deadline and no complaint about slowness: the time a test takes says more about the machine's other
 # work than about the code.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import __version__
+from restore.cli.configured import configured_words
 from restore.cli.evaluation_inputs import device_of, networks_of, scorer_of, training_pictures
 from restore.cli.evaluation_outputs import OutputFiles
 from restore.cli.evaluation_reporter import EvaluationReporter
@@ -176,10 +177,11 @@ def _picture_sets(
 
 
 def facts_of(networks: Mapping[str, Prior], nets: Mapping[str, Any]) -> dict[str, str]:
-    """The facts that all numbers depend on, and the command without local folders."""
+    """The facts that all numbers depend on; the command, with what is configured, without local folders."""
     from restore.evaluation.environment import facts
 
-    shown = [_without_folders(word) for word in sys.argv[1:]]
+    words = [*sys.argv[1:], *configured_words(click.get_current_context())]
+    shown = [_without_folders(word) for word in words]
     return {"restore": __version__, "command": shlex.join(["restore", *shown])} | facts(networks, nets)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from restore.cli.configured import Configured
 from restore.cli.events import errors_told
 
 MOST = 12  # options at most that come first
@@ -22,7 +23,7 @@ GROUPS = {
         output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
-        dry_run provenance config resume force help
+        dry_run provenance config no_config resume force help
         """,
     DO: "",
     "How well": """
@@ -48,7 +49,7 @@ JSON = ("json", "as_json")  # what --json is called in commands where it is a fl
 Rows = list[tuple[str, str]]
 
 
-class Command(click.Command):
+class Command(Configured):
     """A command whose help has its options in groups, and whose errors are events by --json."""
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> click.Context:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.cli.config_file import read_config
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
@@ -21,6 +20,7 @@ from restore.cli.parameters import (
     Number,
     Pattern,
     Text,
+    all_of,
     late_option,
     method_names,
     switch,
@@ -73,9 +73,16 @@ PIECES = click.option(
     help="Side in pixels of the pieces a large picture is computed in; smaller needs less memory, the "
     "result is the same.",
 )  # fmt: skip
-CONFIG = click.option(
-    "--config", type=FileName(path_type=Path), metavar="FILE", is_eager=True, expose_value=False,
-    callback=read_config, help="TOML file with defaults: long option names as keys, such as steps = 30.",
+CONFIG = all_of(
+    click.option(
+        "--config", type=FileName(path_type=Path), metavar="FILE", expose_value=False,
+        help="TOML file with defaults: long option names as keys, such as steps = 30, for all commands or in "
+        "a table of one, such as [denoise].",
+    ),
+    click.option(
+        "--no-config", is_flag=True, expose_value=False,
+        help="Leave out your own configuration file and RESTORE_ variables, which restore config shows.",
+    ),
 )  # fmt: skip
 NETWORK = (
     WEIGHTS,

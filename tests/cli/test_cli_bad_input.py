@@ -444,7 +444,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         ),
         (
             ["denoise", "photo.png", "--page", "--sigma", "5"],
-            "--sigma has no effect with method page; leave it out",
+            "--sigma has no effect with --page; leave it out",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -474,12 +474,22 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
+        ("step = 3", "unknown key step; perhaps steps is meant"),
+        ("zzz = 3", "unknown key zzz; restore --help and restore config --all list all"),
+        ("config = 'a'", "unknown key config; "),
+        ("[denose]\nsteps = 3", "[denose] is no command; perhaps denoise is meant"),
+        ("[zzz]\nsteps = 3", "[zzz] is no command; expected one of colorize, convert, "),
         (
-            "step = 3",
-            "unknown key step; expected one of sigma, strength, luma, chroma, specks, estimate, method, ",
+            "[train]\nsteps = 3",
+            "[train] has no effect, its settings are in its own CONFIG; leave the table out",
         ),
-        ("config = 'a'", "unknown key config; expected one of "),
-        ("[denoise]\nsteps = 3", "unknown key denoise; expected one of "),
+        ("[denoise]\nscale = 3", "[denoise] has no option scale; "),
+        ("[denoise]\nstep = 3", "[denoise] has no option step; perhaps steps is meant"),
+        ("[denoise]\nsteps = '3'", "[denoise] steps must be an integer, got '3'"),
+        ("[denoise]\nsteps = {a = 1}", "[denoise] steps must be an integer, got {'a': 1}"),
+        ("steps = {a = 1}", "[steps] is no command; "),
+        ("minutes = 3\n[denoise]", "minutes is not for all commands; put it into a table, as [fit]"),
+        ("stepz = 3\n[denoise]", "unknown key stepz; perhaps steps is meant"),
         ("steps = '3'", "steps must be an integer, got '3'"),
         ("steps = true", "steps must be an integer, got True"),
         ("steps = 0", "steps: 0 is not in the range 1<=x<=1000"),
@@ -490,9 +500,11 @@ def test_a_device_that_is_not_there(weights: Path, monkeypatch: pytest.MonkeyPat
         ("method = 'magic'", "method: 'magic' is not one of 'auto', 'gaussian', 'blind'"),
         ("weights = 3", "weights must be a string, got 3"),
         ("device = 'gpu'", "device: 'gpu' is not one of auto, cpu, cuda, cuda:N, mps"),
+        ("[denoise]\ndry-run = true\ndry_run = true", "[denoise] dry_run is there twice, with - and with _"),
         ("dry-run = true\ndry_run = true", "dry_run is there twice, with - and with _; keep one"),
         ("steps = ", "not valid TOML: "),
         ("\xff", "not valid TOML: "),
+        ("a = 1\n" * 200_000, "not valid TOML: it is larger than 1000000 bytes"),
     ],
 )
 def test_a_wrong_config(toml: str, message: str) -> None:

@@ -16,17 +16,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fuzz_judge import judged
 from fuzz_loop import Guard, Limits, explore, noted, saved
 from fuzz_targets import TARGETS, warm
+from isolation import forget_configuration
 
 HEADROOM = 3 * 2**30  # bytes of address space beyond what the libraries take
 
 
 def main() -> int:
     """Run what is asked for; give the exit status."""
+    forget_configuration()
     arguments = _parsed()
     if arguments.worker:
         return _work(arguments)

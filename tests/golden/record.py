@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # for the helper
 
 from cases import CASES
 from golden_runs import FOLDER, Recorded, machine, prepare, read_recorded, run, write_recorded
+from isolation import forget_configuration
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--replace", nargs="+", default=[], metavar="NAME", help="to record again; or all")
     parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER", help="another place for them")
     arguments = parser.parse_args()
+    forget_configuration()
     folder: Path = arguments.into
     names = [case.name for case in CASES]
     replaced = names if arguments.replace == ["all"] else arguments.replace

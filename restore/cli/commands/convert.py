@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from restore.cli.help_pages import Command
-from restore.cli.options import OVERWRITE
+from restore.cli.options import CONFIG, OVERWRITE
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import path_for, say
@@ -55,6 +55,7 @@ from restore.errors import OutputError, WeightsError
     help="The last class stands for none: the network was trained with label drop-out, so that sample "
     "--guidance has something to go away from.",
 )  # fmt: skip
+@CONFIG
 def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **told: Any) -> None:
     """Convert weights of other projects: SOURCE is a guided-diffusion .pt file or a diffusers folder.
 

@@ -116,12 +116,13 @@ def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     restore denoise film.tif --strength 0.6
     restore denoise scans -o clean --page
     """
-    if options.pop("page"):
+    if page := options.pop("page"):
         if options["method"] not in ("auto", "page"):
             raise click.UsageError(f"--page is a method of its own; leave out --method {options['method']}")
         options["method"] = "page"
     if options["method"] in ("page", "completed") and options["sigma"] is not None:
-        raise click.UsageError(f"--sigma has no effect with method {options['method']}; leave it out")
+        word = "--page" if page else f"--method {options['method']}"
+        raise click.UsageError(f"--sigma has no effect with {word}; leave it out")
     check_method("denoise", options)
     check_common(settings, options)
     run_command(Denoise(options), inputs, settings)

@@ -14,7 +14,7 @@ from restore.cli.evaluation_options import FILE, SCORES, data_options, row_optio
 from restore.cli.evaluation_run import evaluate_task, evaluation_run, facts_of
 from restore.cli.evaluation_samples import samples
 from restore.cli.help_pages import Group
-from restore.cli.options import ENSEMBLE, JUMPS, NETWORK
+from restore.cli.options import CONFIG, ENSEMBLE, JUMPS, NETWORK
 from restore.cli.parameters import NameList, NumberList, all_of, late_option
 from restore.cli.registry import register
 from restore.evaluation.columns import HOLES
@@ -266,7 +266,7 @@ def inpaint(
 @click.option(
     "--partly", is_flag=True, help="Where the folders do not match, compare what is in all of them."
 )
-@all_of(*SCORES)
+@all_of(*SCORES, CONFIG)
 def compare(reference: Path, outputs: tuple[Path, ...], border: int, partly: bool, **options: Any) -> None:
     """Score the pictures of each OUTPUT folder against those of the same name in REFERENCE.
 

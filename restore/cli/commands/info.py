@@ -26,7 +26,8 @@ def info(file: Path, as_json: bool) -> None:
     FILE is a picture that restore has written, or - for standard input.
 
     The last command, run in the folder of its files, gives the same picture again, byte for byte, with the
-    same version and weights on the same kind of device. File names are shown without their folders.
+    same version and weights on the same kind of device; where options are configured, with --no-config. File
+    names are shown without their folders.
 
     \b
     restore info photo-inpainted.png
