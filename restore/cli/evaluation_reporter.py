@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli.course import NAMED
 from restore.cli.printable import bounded, message, printable, printable_lines
-from restore.cli.reporter import NAMED
 
 if TYPE_CHECKING:
     from restore.evaluation.observer import Observer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.config_file import read_config
+from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
@@ -102,7 +103,7 @@ LABEL = click.option(
 MODEL = (
     *NETWORK,
     LABEL,
-    switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
+    *LOUDNESS,
     switch("--json", help="One JSON object for each picture on standard output, in place of its path."),
     click.option(
         "--provenance/--no-provenance", default=True,
@@ -237,6 +238,7 @@ class Settings:
     max_memory: int | None = None
     save_mask: str | None = None
     skip_unchanged: bool = False
+    verbose: bool = False
 
     @property
     def budgeted(self) -> bool:
