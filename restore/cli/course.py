@@ -21,11 +21,11 @@ class Course:
     The time that is left is what the rest would take as what is done has. Loading the network is none of
     it. Pictures still to come count by their weights.
 
-    weights: of all pictures, such as their pixels. clock: gives seconds.
+    weights: of all pictures, such as their pixels. clock: gives seconds. word: for what there are several of.
     """
 
-    def __init__(self, weights: Sequence[float], clock: Callable[[], float]):
-        self.weights, self._clock = weights, clock
+    def __init__(self, weights: Sequence[float], clock: Callable[[], float], word: str = "picture"):
+        self.weights, self.word, self._clock = weights, word, clock
         self.finished = 0
         self.name, self.doing = "", ""
         self.steps = (0, 0)
@@ -39,6 +39,11 @@ class Course:
     def pictures(self) -> int:
         """How many there are."""
         return len(self.weights)
+
+    @property
+    def place(self) -> str:
+        """Which picture it is, of how many; empty for a single one."""
+        return f"{self.word} {self.number} of {self.pictures}" if self.pictures > 1 else ""
 
     @property
     def number(self) -> int:
@@ -155,7 +160,7 @@ def line(course: Course) -> str:
     doing = [each for each in (course.name, status(course)) if each]
     if course.pictures == 1:
         return f"{doing[0]}: {', '.join([*doing[1:], *much])}" if len(doing) > 1 else ", ".join(doing + much)
-    return f"{', '.join([f'picture {course.number} of {course.pictures}', *much])}: {', '.join(doing)}"
+    return f"{', '.join([course.place, *much])}: {', '.join(doing)}"
 
 
 def duration(seconds: float) -> str:

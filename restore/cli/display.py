@@ -98,11 +98,11 @@ class Display:
         text = cut(shown(self.course, width, bar), width)
         wide = cells(text)
         rest = " " * min(max(0, self._cells - wide), max(0, width - wide))
-        self._write(f"\r{text}{rest}" + "\b" * len(rest))
         self._cells = wide
+        self._write(f"\r{text}{rest}" + "\b" * len(rest))
 
     def _wipe(self) -> None:
-        if self._cells:
+        if self._cells and self._stream is not None:
             blank = min(self._cells + 2, max(1, self._columns() - 1))  # with the ^C that terminals echo
             self._write("\r" + " " * blank + "\r")
             self._cells = 0
@@ -124,7 +124,7 @@ def shown(course: Course, width: int, bar: tuple[str, str]) -> str:
     time_left = "" if left is None else f" {duration(left)} left"
     what = status(course)
     if course.pictures > 1:
-        head, tail = f"picture {course.number} of {course.pictures}", what
+        head, tail = course.place, what
     else:
         head, tail = what, ""
     rest = cells(f"{head}{much}{time_left}{tail}") + 5

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -96,6 +98,12 @@ class PriorLoader:
             yield
         finally:
             self._prior = narrow
+
+    def prepare(self) -> None:
+        """Import what every network and most measurements need, which takes seconds the first time."""
+        if self._reporter is not None and "torch" not in sys.modules:
+            with self._reporter.during(LOADING):
+                import_module("torch")
 
     def _loaded(self, settings: Settings) -> Prior:
         if self._reporter is None:

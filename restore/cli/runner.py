@@ -93,6 +93,8 @@ class Runner:
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
+        if not self.settings.dry_run:
+            self.loader.prepare()
         self.reporter.do(self.command.looking)
         plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
