@@ -113,7 +113,7 @@ class Course:
     @property
     def left(self) -> float | None:
         """The seconds that are left for all pictures; None where that cannot be told yet."""
-        if self._left is None:
+        if self._left is None or self.share >= 1:
             return None
         seconds, at = self._left
         return max(0.0, seconds - (self._clock() - at))

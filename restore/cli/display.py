@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from restore.cli.course import Course, duration, line, status
+from restore.cli.course import LOADING, Course, duration, line, status
 from restore.cli.printable import message
 
 DRAWN = 0.1  # seconds between two drawings
@@ -66,7 +66,9 @@ class Display:
                 return
             passed = self._clock() - self._said
             if not self._drawing:
-                if passed >= EVERY:
+                if self.course.doing == LOADING:  # a run that is short but for that is short
+                    self._said = self._clock()
+                elif passed >= EVERY:
                     self._said = self._clock()
                     self._write(message(line(self.course)) + "\n")
             elif now or passed >= DRAWN:

@@ -101,7 +101,7 @@ class PriorLoader:
 
     def prepare(self) -> None:
         """Import what every network and most measurements need, which takes seconds the first time."""
-        if self._reporter is not None and "torch" not in sys.modules:
+        if not (self._reporter is None or self.settings.dry_run or "torch" in sys.modules):
             with self._reporter.during(LOADING):
                 import_module("torch")
 

@@ -48,10 +48,7 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Runs a command on one job after the other.
-
-    weights: of all jobs, in the time that they take. folder: what may be created for the results.
-    """
+    """Runs a command on jobs of these weights. folder: what may be created for the results."""
 
     def __init__(
         self,
@@ -93,8 +90,7 @@ class Runner:
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
-        if not self.settings.dry_run:
-            self.loader.prepare()
+        self.loader.prepare()
         self.reporter.do(self.command.looking)
         plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))

@@ -279,6 +279,9 @@ def test_a_short_run_says_nothing(clock: Clock) -> None:
     stream, course = io.StringIO(), Course([1.0], clock)
     display = Display(course, stream, clock=clock)
     course.begin("a.png")
+    course.do(courses.LOADING)
+    clock.now += 60
+    display.show()
     course.do(RESTORING)
     clock.now += 9
     course.step(1, 1)
