@@ -22,6 +22,7 @@ EVERY = 10.0  # seconds between two plain lines, and before the first
 BEAT = 0.5  # seconds after which time is told anew where nothing else is
 BAR = 24  # cells
 LEAST = 8  # cells of a bar that is worth its place
+NAME = 16  # cells of a name that go before a bar
 FULL, EMPTY = "█", "░"
 PLAIN = "#", "."  # where the terminal has no such letters
 
@@ -130,7 +131,9 @@ def shown(course: Course, width: int, bar: tuple[str, str]) -> str:
     else:
         head, tail = what, ""
     rest = cells(f"{head}{much}{time_left}{tail}") + 5
-    name = cut(course.name, max(0, width - rest - LEAST - 3))
+    space = max(0, width - rest)
+    barred = max(0, space - LEAST - 3)
+    name = cut(course.name, barred if barred >= min(NAME, cells(course.name)) else space)
     room = min(BAR, width - rest - cells(name) - 3)
     full = round(course.share * room)
     drawn = f" |{bar[0] * full}{bar[1] * (room - full)}|" if begun and room >= LEAST else ""
