@@ -177,10 +177,11 @@ class PictureCommand(ABC):
 
     ending: added to the names of results. reads: files that are read besides the pictures. finite: whether
     pictures are refused that hold NaN; else the plan refuses them. leaves: whether there may be pictures that
-    the command leaves as they are.
+    the command leaves as they are. looking: what is done to a picture before it is restored, in words.
     """
 
     ending: str
+    looking: str = "looking at the picture"
     reads: tuple[Path, ...] = ()
     finite: bool = True
     leaves: bool = False

@@ -16,7 +16,7 @@ from restore.images.outside import plain
 UNCONFIGURED = {"train", "info", "doctor", "completion", "config", "schema"}
 """Commands that nothing of this is for: training has a file of its own, the others only look."""
 
-MACHINE = {"weights", "device", "precision", "tile", "quiet", "overwrite"}
+MACHINE = {"weights", "device", "precision", "tile", "quiet", "verbose", "overwrite"}
 NARROW = {"fit", "convert", "eval", "schedule"}
 """Commands in which steps, sigma and others mean something else, or whose numbers they would change unseen.
 Of what is shared they take `MACHINE` alone."""

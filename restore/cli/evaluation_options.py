@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from restore.cli.loudness import VERBOSE, one_of_two
 from restore.cli.options import OVERWRITE, SEED
 from restore.cli.parameters import (
     SAMPLER,
@@ -99,7 +100,11 @@ PLOT = click.option(
     "--plot", type=FILE, metavar="FILE",
     help="Write the curves as PNG, or as SVG where the name ends so; needs matplotlib.",
 )  # fmt: skip
-QUIET = switch("-q", "--quiet", help="No progress and no notes on standard error; warnings remain.")
+QUIET = switch(
+    "-q", "--quiet", callback=one_of_two,
+    help="No progress and no notes on standard error; warnings remain.",
+)  # fmt: skip
+LOUDNESS = (QUIET, VERBOSE)
 
 SCORES = (
     click.option(
@@ -129,7 +134,7 @@ SCORES = (
     ),
     PLOT,
     OVERWRITE,
-    QUIET,
+    *LOUDNESS,
 )  # fmt: skip
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from restore.cli.printable import bounded, message, printable, printable_lines
-from restore.cli.reporter import NAMED
+from restore.cli.course import RESTORING, Course
+from restore.cli.display import Display
+from restore.cli.logged import Logged
+from restore.cli.printable import message, printable_lines
 
 if TYPE_CHECKING:
     from restore.evaluation.observer import Observer
@@ -18,13 +22,16 @@ if TYPE_CHECKING:
 class EvaluationReporter:
     """Says what happens while tables are measured.
 
-    quiet: no progress and no notes, warnings only. tables: whether tables are printed; not where standard
-    output is for something else.
+    quiet: no progress and no notes, warnings only. verbose: details, too. tables: whether tables are
+    printed; not where standard output is for something else. clock: gives seconds.
     """
 
-    def __init__(self, *, quiet: bool, tables: bool):
-        self._quiet, self._tables = quiet, tables
-        self._bar: Any = None
+    def __init__(
+        self, *, quiet: bool, tables: bool, verbose: bool = False, clock: Callable[[], float] = time.monotonic
+    ):
+        self._quiet, self._verbose, self._tables, self._clock = quiet, verbose, tables, clock
+        self._display = Display(Course([], clock), None)
+        self._log = Logged(self.detail) if verbose else None
         self._expected = False
         self._done = 0  # of the tables before this one
         self._title, self._total = "", 0
@@ -39,14 +46,11 @@ class EvaluationReporter:
         return Observer(self.warn, self.progress)
 
     def expect(self, total: int) -> None:
-        """Show a bar for so many restorations, where there is a terminal."""
+        """Show how far so many restorations are."""
         self._expected = True
-        if self._quiet or not sys.stderr.isatty():
-            return
-        from tqdm import tqdm
-
-        form = "{desc} {percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
-        self._bar = tqdm(total=total, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)
+        if not self._quiet:
+            course = Course([1.0] * total, self._clock, word="measurement")
+            self._display = Display(course, sys.stderr, clock=self._clock)
 
     def progress(self, title: str, done: int, total: int) -> None:
         """Show how many restorations of a table are done."""
@@ -54,9 +58,13 @@ class EvaluationReporter:
             self.expect(total)
         if title != self._title:
             self._done, self._title, self._total = self._done + self._total, title, total
-        if self._bar is not None:
-            self._bar.set_description_str(bounded(printable(title), NAMED), refresh=False)
-            self._bar.update(self._done + done - self._bar.n)
+        course = self._display.course
+        while course.finished < self._done + done:
+            course.end()
+        course.begin(title)
+        course.do(RESTORING)
+        self._display.start()
+        self._display.show()
 
     def warn(self, text: str) -> None:
         """Say, even when quiet, what changes the meaning of the numbers; the exit code becomes 1."""
@@ -84,18 +92,25 @@ class EvaluationReporter:
                 "before, which makes the numbers too good: "
                 + ", ".join(f"{name} ({what})" for name, what in table.overlaps.items())
             )
+        for row in table.rows:
+            self.detail(f"{table.title}: {row.label}: {sum(one.seconds for one in row.pictures):.1f} s")
+        self.detail(f"{table.title}: scoring: {table.scoring_seconds:.1f} s")
         if self._tables:
-            if self._bar is not None:
-                self._bar.clear()
-            click.echo(printable_lines(markdown(table)))
+            with self._display.aside():
+                click.echo(printable_lines(markdown(table)))
+
+    def detail(self, text: str) -> None:
+        """Say, where more is asked for, what is used and how long it took."""
+        if self._verbose:
+            self.say(f"detail: {text}")
 
     def say(self, text: str) -> None:
         """Write a line on standard error."""
-        if self._bar is not None:
-            self._bar.clear()
-        click.echo(message(text), err=True)
+        with self._display.aside():
+            click.echo(message(text), err=True)
 
     def close(self) -> None:
-        """Remove the bar."""
-        if self._bar is not None:
-            self._bar.close()
+        """Show nothing any more."""
+        self._display.close()
+        if self._log is not None:
+            self._log.close()

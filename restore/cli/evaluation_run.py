@@ -14,6 +14,7 @@ import click
 
 from restore import __version__
 from restore.cli.configured import configured_words
+from restore.cli.details import of_prior
 from restore.cli.evaluation_inputs import device_of, networks_of, scorer_of, training_pictures
 from restore.cli.evaluation_outputs import OutputFiles
 from restore.cli.evaluation_reporter import EvaluationReporter
@@ -52,7 +53,8 @@ class EvaluationRun:
 def evaluation_run(options: Mapping[str, Any]) -> Iterator[EvaluationRun]:
     """Check the outputs; in the end exit with 1 where something was left out of the numbers."""
     outputs = OutputFiles(options)
-    reporter = EvaluationReporter(quiet=options["quiet"], tables=not outputs.on_stdout)
+    loudness = {name: options[name] for name in ("quiet", "verbose")}
+    reporter = EvaluationReporter(**loudness, tables=not outputs.on_stdout)
     try:
         yield EvaluationRun(reporter, outputs, int(options["show"]) if options["report"] else 0)
     finally:
@@ -68,6 +70,8 @@ def evaluate_task(task: str, protocols: Callable[[], list[Protocol]], **options:
         from restore.evaluation.measure import measure
 
         networks = networks_of(options)
+        for name, network in networks.items():
+            run.reporter.detail(f"{name}: {of_prior(network, options['weights'])}")
         plan = _plan(protocols(), networks, options, run.reporter)
         scorer, nets = scorer_of(task, options, run.reporter)
         run.reporter.expect(sum(len(one.pictures.files) * len(one.candidates) for one in plan))

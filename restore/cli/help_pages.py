@@ -23,7 +23,7 @@ GROUPS = {
         output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
-        dry_run provenance config no_config resume force help
+        verbose dry_run provenance config no_config resume force help
         """,
     DO: "",
     "How well": """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
@@ -109,7 +110,7 @@ LABEL = click.option(
 MODEL = (
     *NETWORK,
     LABEL,
-    switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress."),
+    *LOUDNESS,
     switch(
         "--json",
         help="Events on standard output in place of paths: one JSON object a line for each picture, and for "
@@ -248,6 +249,7 @@ class Settings:
     max_memory: int | None = None
     save_mask: str | None = None
     skip_unchanged: bool = False
+    verbose: bool = False
 
     @property
     def budgeted(self) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 from click.core import ParameterSource
 
+from restore.cli.course import LOADING
+from restore.cli.details import of_prior
 from restore.cli.options import Settings
 from restore.errors import ConfigError
 from restore.priors.device import TILE
@@ -41,15 +45,25 @@ def concerns_network(context: click.Context) -> bool:
     return bool(given & REFUSABLE)
 
 
+class Told(Protocol):
+    """Who is told that the network is loaded."""
+
+    def during(self, doing: str) -> AbstractContextManager[object]:
+        """Say what is being done for a while."""
+
+    def detail(self, text: str) -> None:
+        """Say what was decided."""
+
+
 class PriorLoader:
     """Loads the prior of a command.
 
-    loaded: called once the network is loaded.
+    reporter: says that the network is being loaded, and which one it is.
     """
 
-    def __init__(self, settings: Settings, loaded: Callable[[], None] = lambda: None):
+    def __init__(self, settings: Settings, reporter: Told | None = None):
         self.settings = settings
-        self._loaded = loaded
+        self._reporter = reporter
         self._prior: Prior | None = None
 
     @property
@@ -61,8 +75,7 @@ class PriorLoader:
     def prior(self) -> Prior:
         """The prior. Raises ConfigError and WeightsError when it cannot be loaded."""
         if self._prior is None:
-            self._prior = load_prior(self.settings)
-            self._loaded()
+            self._prior = self._loaded(self.settings)
         return self._prior
 
     @property
@@ -80,11 +93,25 @@ class PriorLoader:
         """The prior in single precision, for one picture."""
         narrow = self._prior
         # Half precision has rounded the loaded weights; the result must equal that of --precision fp32.
-        self._prior = load_prior(replace(self.settings, precision="fp32"))
+        self._prior = self._loaded(replace(self.settings, precision="fp32"))
         try:
             yield
         finally:
             self._prior = narrow
+
+    def prepare(self) -> None:
+        """Import what every network and most measurements need, which takes seconds the first time."""
+        if not (self._reporter is None or self.settings.dry_run or "torch" in sys.modules):
+            with self._reporter.during(LOADING):
+                import_module("torch")
+
+    def _loaded(self, settings: Settings) -> Prior:
+        if self._reporter is None:
+            return load_prior(settings)
+        with self._reporter.during(LOADING):
+            prior = load_prior(settings)
+        self._reporter.detail(of_prior(prior, settings.weights))
+        return prior
 
 
 def load_backbone(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Options that change where the picture goes or what is printed, but not the picture.
 NO_MATTER = {
     *("output", "overwrite", "quiet", "json", "dry_run", "provenance", "config", "report_consistency"),
-    *("trajectory", "ignore", "max_memory", "save_mask"),
+    *("verbose", "trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
     "skip_unchanged",

@@ -1,58 +1,95 @@
-"""Output of commands: a progress bar and notes on standard error, results on standard output."""
+"""Output of commands: progress, notes and details on standard error, results on standard output."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
 from restore import images
+from restore.cli.course import RESTORING, Course
+from restore.cli.display import Display
 from restore.cli.events import event
+from restore.cli.logged import Logged
 from restore.cli.options import Settings
-from restore.cli.printable import bounded, message, printable, printable_lines
+from restore.cli.printable import message, printable, printable_lines
+from restore.diffusion.watch import watched
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-NAMED = 60  # characters of a name beside the bar
+Clock = Callable[[], float]
 
 
 class Reporter:
     """Reports on the pictures of a command, one after the other.
 
-    finished: how many are done or have failed.
+    weights: of the pictures in the time that they take, such as their pixels.
     """
 
-    def __init__(self, settings: Settings, pictures: int):
-        self.settings = settings
-        self.finished = 0
-        self._name, self._draw = "", 0
-        self._bar = _bar(pictures) if not (settings.quiet or settings.dry_run) else None
+    def __init__(self, settings: Settings, weights: Sequence[float], clock: Clock = time.monotonic):
+        self.settings, self._clock = settings, clock
+        self.name, self._draw = "", 0
+        self.course = Course(weights, clock)
+        shows = not (settings.quiet or settings.dry_run)
+        self._display = Display(self.course, sys.stderr if shows else None, clock=clock)
+        self._log = Logged(self.detail) if settings.verbose else None
+
+    @property
+    def finished(self) -> int:
+        """How many pictures are done or have failed."""
+        return self.course.finished
 
     def begin(self, name: str, draw: int = 0) -> None:
         """Start a new picture. draw: the number of the sample."""
-        self._name, self._draw = bounded(printable(name), NAMED), draw
-        self.progress(0, 1)
+        self.name, self._draw = name, draw
+        self.course.begin(name)
+        self._display.start()
 
-    def loaded(self) -> None:
-        """The network is loaded. The remaining time is estimated without loading."""
-        if self._bar is not None:
-            self._bar.unpause()
+    def do(self, doing: str) -> None:
+        """Say what is being done from here on."""
+        self.course.do(doing)
+        self._display.show(now=True)
+
+    @contextmanager
+    def during(self, doing: str) -> Iterator[None]:
+        """Say what is being done for a while."""
+        with self.course.during(doing):
+            self._display.show(now=True)
+            yield
+        self._display.show(now=True)
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Show how far the steps are that are taken meanwhile."""
+        self.do(RESTORING)
+        with watched(self._within, self.course.expect):
+            yield
+
+    def _within(self, share: float) -> None:
+        self.course.within(share)
+        self._display.show()
 
     def progress(self, done: int, total: int) -> None:
         """Show the progress of the current picture in network calls."""
-        if self._bar is not None:
-            step = f" step {done}/{total}" if done else ""
-            self._bar.set_description_str(self._name + step, refresh=False)
-            self._bar.update(self.finished + done / total - self._bar.n)
+        self.course.step(done, total)
+        self._display.show()
 
     def end(self) -> None:
         """The current picture is done or has failed."""
-        self.finished += 1
+        self.course.do("")
+        spent = [f"{doing} {seconds:.1f} s" for doing, seconds in self.course.spent.items()]
+        if spent:
+            self.detail(f"{self.name}: {', '.join(spent)}")
+        self.course.end()
+
+    def detail(self, text: str) -> None:
+        """Say, where more is asked for, what was decided and how long it took."""
+        if self.settings.verbose:
+            self._say(message(f"detail: {text}"), err=True)
 
     def note(self, text: str) -> None:
         """Print a note for the user. The notes on the first sample of a picture hold for all."""
@@ -93,15 +130,13 @@ class Reporter:
     def close(self) -> None:
         """All pictures are done. What is said from here on is of no sample in particular."""
         self._draw = 0
-        if self._bar is not None:
-            self._bar.close()
+        self._display.close()
+        if self._log is not None:
+            self._log.close()
 
     def _say(self, text: str | bytes, *, err: bool) -> None:
-        if self._bar is not None:
-            self._bar.clear()
-        click.echo(text, err=err)
-        if self._bar is not None:
-            self._bar.refresh()
+        with self._display.aside():
+            click.echo(text, err=err)
 
 
 def path_for(stream: TextIO, text: str) -> str | bytes:
@@ -122,14 +157,3 @@ def say(text: str) -> None:
 def on_terminal(stream: TextIO) -> bool:
     """Whether the stream is a terminal."""
     return stream.isatty()
-
-
-def _bar(pictures: int) -> tqdm[Any] | None:
-    """Give a progress bar on standard error, if that is a terminal."""
-    if not on_terminal(sys.stderr):
-        return None
-    from tqdm import tqdm
-
-    of = f" of {pictures} pictures" if pictures > 1 else ""
-    form = f"{{desc}} {{percentage:3.0f}}%{of} |{{bar}}| {{elapsed}}, {{remaining}} left"
-    return tqdm(total=pictures, file=sys.stderr, bar_format=form, leave=False, dynamic_ncols=True)

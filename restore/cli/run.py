@@ -21,6 +21,7 @@ from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
 from restore.cli.trajectory import check_trajectory
 from restore.cli.uncertainty_map import check_map
+from restore.cli.weighing import weights_of
 from restore.diffusion.seeds import draw_seed
 from restore.errors import OutputError, RestoreError
 from restore.images.memory import limited_to
@@ -44,7 +45,8 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         todo, done = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
         check_trajectory(settings, planned.jobs, todo)
         check_saved_masks(settings, planned.jobs, todo, command.reads)
-    runner = Runner(command, settings, len(todo), planned.folder)
+    weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
+    runner = Runner(command, settings, weights, planned.folder)
     reporter = runner.reporter
     try:
         with limited_to(settings.max_memory), _refusing(settings, pairs):

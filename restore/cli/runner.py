@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
+from restore.cli.details import restoring
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.left_alone import is_the_file
@@ -46,14 +48,18 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Runs a command on one job after the other. folder: what may be created for the results."""
+    """Runs a command on jobs of these weights. folder: what may be created for the results."""
 
     def __init__(
-        self, command: PictureCommand, settings: Settings, pictures: int, folder: Path | None = None
+        self,
+        command: PictureCommand,
+        settings: Settings,
+        weights: Sequence[float],
+        folder: Path | None = None,
     ):
         self.command, self.settings, self.folder = command, settings, folder
-        self.reporter = Reporter(settings, pictures)
-        self.loader = PriorLoader(settings, self.reporter.loaded)
+        self.reporter = Reporter(settings, weights)
+        self.loader = PriorLoader(settings, self.reporter)
         self.recorder = Recorder()
         self.budgets = Budgets(settings)
         self.trajectories, self.masks = Trajectories(settings), SavedMasks(settings)
@@ -75,6 +81,7 @@ class Runner:
         self.recorder.begin(job.name)
         self.budgets.begin()
         self._check_place(job)
+        self.reporter.do("reading")
         data = self.recorder.read_picture(job.source)
         picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
@@ -83,6 +90,8 @@ class Runner:
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
         lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
         self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
+        self.loader.prepare()
+        self.reporter.do(self.command.looking)
         plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
             for each, name in restored_apart(picture, job.name, kind)
@@ -97,6 +106,7 @@ class Runner:
             return
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
+        self.reporter.do("writing")
         whole = self._with_extra(plan.source.picture, result.picture, others, job)
         as_it_is = not self._changed and is_the_file(plan.source, picture, self.settings)
         if not as_it_is:
@@ -258,7 +268,8 @@ class Runner:
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
             if plan is self._channels[0]:
                 prior = self.trajectories.recorded(prior)
-            result = plan.restore(options, prior, self._progress)
+            with restoring(self.reporter, options, prior, plan.size):
+                result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
             if not is_memory(error):
                 raise
@@ -270,6 +281,7 @@ class Runner:
 
     def _chosen(self, plan: Plan, job: Job) -> Choice:
         """Complete the options from the picture and the budget."""
+        self.reporter.do(self.command.looking)
         choice = plan.choose(lambda: self.loader.prior)
         self._facts |= choice.facts
         self._notes(*choice.notes)
@@ -283,7 +295,8 @@ class Runner:
         if not self.settings.budgeted:
             return choice
         left = self._channels[self._channels.index(plan) :]
-        spent = self.budgets.spend(left, choice.options, prior, self._began)
+        with self.reporter.during("measuring the speed of this machine"):
+            spent = self.budgets.spend(left, choice.options, prior, self._began)
         self._facts |= spent.facts
         self._notes(*spent.notes)
         self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
@@ -352,6 +365,7 @@ class Runner:
         """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
         if self.settings.uncertainty is None or job.draw:
             return None
+        self.reporter.do("measuring how sure the result is")
         return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, job.name)
 
     def _write_map(self, deviation: NDArray[np.float32], job: Job) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
+from restore.diffusion import watch
 from restore.types import Progress
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def with_progress(
     """Give the same function; after each call ``progress(calls so far, total)`` is called."""
     if progress is None:
         return answer
+    watch.expect(total)
     calls = count(1)
 
     def counted(x: Tensor, sigma: float) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -63,6 +64,40 @@ def told_in(path: str | Path) -> Told:
             return Told(kind, (_of_tiff if kind == "tiff" else _of_others)(file, kind))
     except Exception:  # readers raise anything for damaged files
         return Told(kind)
+
+
+def told_size(path: str | Path) -> tuple[int, int] | None:
+    """Read the size (h, w) of a picture from the head of its file, as it is stored, before it is turned.
+
+    Parameters
+    ----------
+    path : as of `told_in`.
+
+    Returns
+    -------
+    None where nothing can be read.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from restore.images import Picture, write
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "black.jpg")
+    ...     write(path, Picture(np.zeros((4, 6, 3), np.uint8)))
+    ...     told_size(path)
+    (4, 6)
+    """
+    if what_is(path) != FILE:
+        return None
+    try:
+        from PIL import Image
+
+        with Path(path).open("rb") as file, quietly(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP"]).size
+    except Exception:  # readers raise anything for damaged files
+        return None
+    return h, w
 
 
 def _of_png(file: BinaryIO) -> Told:

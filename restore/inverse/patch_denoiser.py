@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.inverse.fill import push_pull, smoothed
 from restore.inverse.patch_match import Found, Search
 from restore.inverse.patches import Patches, check_sources, means_over, patches_of
@@ -95,6 +96,7 @@ class PatchDenoiser:
         squares = y.square()
         expected, best = [], []
         step = max(1, AT_ONCE // len(sources))
+        told = watch.parts_of(len(patches.wanted))
         for part in (patches.wanted[k : k + step] for k in range(0, len(patches.wanted), step)):
             known = patches.known[patches.pixels(part)][..., None]
             weights = torch.where(known, min(sigma, KNOWN_NOISE) ** -2, sigma**-2).to(values)
@@ -105,6 +107,8 @@ class PatchDenoiser:
             likely = torch.exp((nearest - apart).clamp_min(-60) / 2)  # no denormal numbers, which are slow
             expected.append(likely @ y / likely.sum(1, keepdim=True))
             best.append(sources[number[:, 0]])
+            if told is not None:
+                told(len(part))
         self.found = Found(patches, torch.cat(best))
         return _overlapped(patches, torch.cat(expected).view(-1, patches.side**2, values.shape[1]))
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.inverse.patches import Patches
 
 FAR = (8, 4, 2, 1)  # neighbours that are asked, in steps of the wanted patches
+SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))  # of a patch, on which they are
 NEAR = 16  # pixels around what was found within which is searched at random, at first
 
 
@@ -114,19 +116,24 @@ class Search:
         sources = sources.clone()
         distances = self.distances(values, sources, torch.arange(len(sources), device=values.device))
         best = values, sources, distances
+        told = watch.parts_of(rounds * (len(FAR) * len(SIDES) + NEAR.bit_length()))
         for _ in range(rounds):
             for far in FAR:
                 self._ask_neighbours(best, far * self._step)
+                if told is not None:
+                    told(len(SIDES))
             reach = NEAR
             while reach:
                 self._try_at_random(best, reach)
                 reach //= 2
+                if told is not None:
+                    told(1)
         return sources, distances
 
     def _ask_neighbours(self, best: tuple[Tensor, Tensor, Tensor], far: int) -> None:
         h, w = self.patches.size
         y, x = self.patches.wanted // w, self.patches.wanted % w
-        for down, right in ((0, far), (0, -far), (far, 0), (-far, 0)):
+        for down, right in ((far * below, far * beside) for below, beside in SIDES):
             there = (y + down >= 0) & (y + down < h) & (x + right >= 0) & (x + right < w)
             numbers = self._number[((y + down) * w + x + right).where(there, 0)]
             there &= numbers >= 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from restore.diffusion import watch
 from restore.diffusion.coordinates import from_network, to_network
 from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
@@ -227,9 +229,16 @@ class Backbone:
                 f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
             )
 
+        told = watch.parts_of(
+            self.ensemble * self.computed((x.shape[-2], x.shape[-1]), differentiable=differentiable)
+        )
+
         def network(inputs: Tensor, *levels: Tensor) -> Tensor:
             inputs = inputs.to(self.dtype).contiguous(memory_format=torch.channels_last)
-            output: Tensor = shown.network(inputs, *levels)
+            more = {}
+            if told is not None and not inputs.requires_grad:
+                more["done"] = partial(told, inputs.shape[-2] * inputs.shape[-1] / shown.network.blocks)
+            output: Tensor = shown.network(inputs, *levels, **more)
             return output.float()
 
         def run(piece: Tensor) -> Tensor:
@@ -246,6 +255,8 @@ class Backbone:
             if not piece.requires_grad:
                 return run(piece)
             clean: Tensor = checkpoint(run, piece, use_reentrant=False)
+            if told is not None:  # only now: on the way back all layers are computed again
+                told(piece.shape[-2] * piece.shape[-1])
             return clean
 
         with torch.set_grad_enabled(differentiable and torch.is_grad_enabled()):

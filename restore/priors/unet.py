@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -178,10 +179,12 @@ class Attention(nn.Module):
 class Level(nn.ModuleList):
     """The residual blocks of one resolution, one after the other, and attention where there is some."""
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """Apply all blocks."""
+    def forward(self, x: Tensor, level: Tensor, done: Callable[[], None] | None = None) -> Tensor:
+        """Apply all blocks; done: called after each."""
         for block in self:
             x = block(x, level)
+            if done is not None:
+                done()
         return x
 
 
@@ -261,8 +264,23 @@ class UNet(nn.Module):
             radius += ways * 2 * self.config.blocks * 2 ** (i + 1)
         return radius + self.config.multiple - 1
 
-    def forward(self, x: Tensor, log_snr: Tensor, given: Tensor | None = None) -> Tensor:
-        """Give the output for planes x at their noise level; given: vectors ``(b or 1, n)``, or nothing."""
+    @property
+    def blocks(self) -> int:
+        """How many blocks a call goes through; with most widths they take about as long, each."""
+        return sum(map(len, (*self.encoder, *self.decoder)))
+
+    def forward(
+        self,
+        x: Tensor,
+        log_snr: Tensor,
+        given: Tensor | None = None,
+        *,
+        done: Callable[[], None] | None = None,
+    ) -> Tensor:
+        """Give the output for planes x at their noise level.
+
+        given: vectors ``(b or 1, n)``, or nothing. done: called after every block.
+        """
         phase = log_snr[:, None].float() * self.frequencies.float()
         precision = self.stem.weight.dtype
         level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
@@ -276,8 +294,8 @@ class UNet(nn.Module):
         for i, blocks in enumerate(self.encoder):
             if i:
                 h = self.down[i - 1](h)
-            h = blocks(h, level)
+            h = blocks(h, level, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level)
+            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level, done)
         return F.pixel_shuffle(self.head(h), 2)

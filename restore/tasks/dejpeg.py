@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.progress import part_of
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
@@ -130,6 +131,7 @@ def dejpeg(
     picture = canvas(image)
     prior = prior or shipped()
     y = picture.batch.to(prior.device)
+    watch.expect(1 if plan is None else 1 + plan.steps)
     if plan is None:
         answer = _blind(y, prior)
         if progress is not None:

@@ -9,6 +9,7 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.progress import part_of
 from restore.diffusion.sigmas import karras
 from restore.images.colours import rgb_of, ycc_of
@@ -91,6 +92,7 @@ def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
     """
     prior, progress = request.drawing.prior, request.progress
     shown = Condition(noisy, noisy=True, is_state=True)
+    watch.expect(2)
     found = request.drawing(prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, 1))
     sigmas = [WHITE_LEVEL * level, 0.0]
     plain = request.drawing(prior.denoiser(), noisy, sigmas, progress=part_of(progress, 1, 0))
@@ -132,6 +134,7 @@ def by_completion(noisy: Tensor, noise: PictureNoise, request: Request) -> Tenso
     drawing, draws = request.drawing, 1 if request.estimate == "sample" else request.steps
     prior, denoiser = drawing.prior, drawing.prior.denoiser()
     total = torch.zeros_like(noisy)
+    watch.expect(draws)
     for number in range(draws):
         state, level, curve = completed_state(noisy, noise, prior, drawing.rng)
         sigmas = [level, 0.0] if request.estimate == "mean" else request.sigmas(level)
@@ -152,6 +155,7 @@ def _made_up(
     models = {k: noise for k, noise in enumerate(lost) if noise is not None}
     if not models:
         return noisy, progress
+    watch.expect(calls + 1)
     signals = answer(noisy[[*models]]).clamp(0, 1)
     if progress is not None:
         progress(1, calls + 1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
+from restore.diffusion import watch
 from restore.diffusion.samplers import ddim
 from restore.diffusion.sigmas import log_sigma
 from restore.inverse.fill import push_pull
@@ -174,8 +175,9 @@ def _refined(
     weights = FADING ** -depth_of(hole).to(picture).clamp_max(DEEPEST_COUNTS)
     denoise = searching_denoiser(picture, patches, weights, found, _seed_of(rng))
     x = denoise.pasted()
-    for _ in range(calls):
-        x = denoise(x, 0.0)
+    for number in range(calls):
+        with watch.stretch(number, calls):
+            x = denoise(x, 0.0)
     report()
     return denoise, x
 
@@ -186,6 +188,8 @@ def _seed_of(rng: Rng) -> int:
 
 def _reporter(progress: Progress | None, total: int) -> Callable[[], None]:
     done = 0
+    if progress is not None:
+        watch.expect(total)
 
     def report() -> None:
         nonlocal done

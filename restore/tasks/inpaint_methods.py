@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.progress import part_of, part_progress, twice
 from restore.diffusion.sigmas import check_pure_noise, known_levels, log_sigma, repaint_sigmas
 from restore.diffusion.thresholding import thresholded
@@ -204,6 +205,7 @@ def by_alternating(level: Level, plan: Plan, drawing: Drawing, progress: Progres
     """The conditional branch, then splitting from there; for a sample the branch then draws the texture."""
     draws = plan.steps // 2 or 1 if plan.estimate == "sample" else 0
     steps = plan.steps - draws
+    watch.expect(steps + len(level.fill) * draws)
     mean = _alternated(level, steps, drawing.prior, part_of(progress, 0, len(level.fill) * draws))
     if not draws:
         return mean
@@ -220,6 +222,7 @@ def by_splitting(level: Level, plan: Plan, drawing: Drawing, progress: Progress 
     share, sigma = DRAWN[bool(depth_of(level.hole).max() > THIN)]
     draws = 0 if plan.estimate == "mean" else max(1, plan.steps // share)
     steps, denoise = plan.steps - draws, level.enforced(drawing.prior.denoiser())
+    watch.expect(plan.steps)
     mean = _split(denoise, level.fill, (START_SIGMA, LAST_SIGMA), steps, part_of(progress, 0, draws))
     if not draws:
         return mean

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.progress import part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.tasks import catalogue
@@ -99,13 +100,18 @@ def fill_by_parts(
     whole = scene.hole
     image, hole, missing = scene.image.clone(), whole.clone(), scene.missing.clone()
     scene = Scene(image, hole, missing, scene.source)
+    left = hole.clone()
+    for number, part in chosen:
+        left[number] *= 1 - part[0]
+    parts = len(chosen) + bool(left.any())
     for done, (number, part) in enumerate(chosen):
-        report = part_progress(progress, done, len(chosen))
+        report = part_progress(progress, done, parts)
         image[number] = filled_by_patches(scene.picture(number), part, drawing.rng, plan.estimate, report)[0]
         hole[number], missing[number] = hole[number] * (1 - part[0]), missing[number] * (1 - part[0])
     copied = whole - hole
     if hole.any():
-        image = fill_by_network(image, hole, missing, network, drawing, progress)
+        rest = part_progress(progress, len(chosen), parts)
+        image = fill_by_network(image, hole, missing, network, drawing, rest)
     return image, copied
 
 
@@ -135,9 +141,10 @@ def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[
         def by_network(picture: Tensor, lost: Tensor) -> Tensor:
             return fill_by_network(picture, lost, lost, trial, drawing, None)
 
-        trials.decided[key] = [
-            copies_win(scene.picture(number), part, drawing.rng, by_network) for number, part in deep
-        ]
+        with watch.unwatched():
+            trials.decided[key] = [
+                copies_win(scene.picture(number), part, drawing.rng, by_network) for number, part in deep
+            ]
     return [each for each, copied in zip(deep, trials.decided[key], strict=True) if copied]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -137,9 +139,23 @@ class TaskLosses:
         return means
 
 
+_HIDDEN: ContextVar[bool] = ContextVar("hidden", default=False)
+
+
+@contextmanager
+def without_bar() -> Iterator[None]:
+    """Show no bar of what is trained meanwhile."""
+    token = _HIDDEN.set(True)
+    try:
+        yield
+    finally:
+        _HIDDEN.reset(token)
+
+
 def progress_bar(name: str, *, quiet: bool) -> Any:
     """A bar from 0 to 100 % with the time left, on a terminal only."""
     from tqdm import tqdm
 
+    quiet = quiet or _HIDDEN.get()
     shape = "{desc} {percentage:5.1f}%|{bar}| {elapsed}<{remaining} {postfix}"
     return tqdm(total=100.0, unit="%", disable=True if quiet else None, desc=name, bar_format=shape)

@@ -25,3 +25,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def backbone(weights: Path) -> Backbone:
     """The network of the tiny weights."""
     return load(weights)
+
+
+@pytest.fixture(autouse=True)
+def no_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on whether the machine is so slow that a command tells how far it is."""
+    monkeypatch.setattr("restore.cli.display.EVERY", float("inf"))

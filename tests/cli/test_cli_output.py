@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +16,6 @@ from PIL import Image
 
 import restore
 from restore import images
-from restore.cli.options import Settings
-from restore.cli.reporter import Reporter
 from restore.priors.backbone import Backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -95,39 +91,6 @@ def test_standard_input_and_output(weights: Path, backbone: Backbone) -> None:
     assert done.stderr.endswith(
         "Error: --json and the picture both want standard output; give a file with -o\n"
     )
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(
-        output=None, overwrite=False, weights=None, device="auto", precision="auto", tile=2048, quiet=False,
-        json=False, dry_run=False,
-    )  # fmt: skip
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)  # no thread that outlives the test
-    reporter = Reporter(settings, 4)
-    assert reporter._bar is not None
-    reporter._bar.mininterval = 0
-    reporter.begin("a.png")
-    reporter.progress(1, 2)
-    reporter.end()
-    reporter.begin("b.png")
-    reporter.progress(1, 2)
-    reporter.note("hear, hear")
-    reporter.close()
-    shown = terminal.getvalue()
-    assert "a.png step 1/2  12% of 4 pictures |" in shown
-    assert "b.png step 1/2  38% of 4 pictures |" in shown
-    assert " left" in shown
-    assert "note: hear, hear\n" in shown
-    assert Reporter(replace(settings, quiet=True), 4)._bar is None
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert Reporter(settings, 4)._bar is None
 
 
 def test_the_picture_does_not_go_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

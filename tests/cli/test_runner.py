@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -251,11 +252,20 @@ def test_the_loader_loads_once_and_narrow_weights_again(weights: Path) -> None:
         json=False, dry_run=False,
     )  # fmt: skip
     told: list[str] = []
-    loader = prior_loader.PriorLoader(settings, lambda: told.append("loaded"))
+
+    class Listener:
+        def during(self, doing: str) -> AbstractContextManager[None]:
+            told.append(doing)
+            return nullcontext()
+
+        def detail(self, text: str) -> None:
+            told.append(text.partition(":")[0])
+
+    loader = prior_loader.PriorLoader(settings, Listener())
     assert loader.used is None
     narrow = loader.prior
     assert loader.prior is loader.used is narrow
-    assert told == ["loaded"]
+    assert told == ["loading the network", "weights"]
     assert loader.narrow
     with loader.in_float32():
         assert loader.prior.dtype == torch.float32

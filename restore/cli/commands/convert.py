@@ -10,11 +10,15 @@ from typing import Any
 import click
 
 from restore.cli.help_pages import Command
+from restore.cli.loudness import LOUDNESS
 from restore.cli.options import CONFIG, OVERWRITE
-from restore.cli.parameters import FileName
+from restore.cli.parameters import FileName, all_of
 from restore.cli.registry import register
-from restore.cli.reporter import path_for, say
+from restore.cli.reporter import path_for
+from restore.cli.voice import Voice
 from restore.errors import OutputError, WeightsError
+
+KIND = "a guided-diffusion file"
 
 
 @register
@@ -55,8 +59,10 @@ from restore.errors import OutputError, WeightsError
     help="The last class stands for none: the network was trained with label drop-out, so that sample "
     "--guidance has something to go away from.",
 )  # fmt: skip
-@CONFIG
-def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **told: Any) -> None:
+@all_of(CONFIG, *LOUDNESS)
+def convert(
+    source: Path, output: Path, overwrite: bool, null_label: bool, quiet: bool, verbose: bool, **told: Any
+) -> None:
     """Convert weights of other projects: SOURCE is a guided-diffusion .pt file or a diffusers folder.
 
     The result is a single file for --weights. Only tensors are read from .pt files; no code is run. A
@@ -78,21 +84,24 @@ def convert(source: Path, output: Path, overwrite: bool, null_label: bool, **tol
     from restore.priors.foreign import backbone as foreign
     from restore.priors.foreign import diffusers, guided_diffusion
 
-    if source.is_dir():
-        backbone = diffusers.read(source)
-    else:
-        backbone = guided_diffusion.read(source, guided_diffusion.Told(**told))
+    voice = Voice(quiet=quiet, verbose=verbose)
+    with voice.during(f"reading {source} as {'a diffusers folder' if source.is_dir() else KIND} took"):
+        if source.is_dir():
+            backbone = diffusers.read(source)
+        else:
+            backbone = guided_diffusion.read(source, guided_diffusion.Told(**told))
     if null_label:
         try:
             last = backbone.config.network.classes - 1
             backbone.config = replace(backbone.config, null_label=last)
         except ValueError as error:
             raise WeightsError(f"{source}: --null-label: {error}") from None
-    digest = foreign.save(backbone, output, overwrite=overwrite)
+    with voice.during(f"writing {output} took"):
+        digest = foreign.save(backbone, output, overwrite=overwrite)
     shape = backbone.config.network
     parameters = sum(tensor.numel() for tensor in backbone.network.state_dict().values())
     classes = f", {len(backbone.classes)} classes (--label)" if shape.classes else ""
-    say(
+    voice.say(
         f"note: {parameters / 1e6:.1f} M parameters, channels {', '.join(map(str, shape.channels))}, "
         f"{shape.blocks} blocks a level{classes}; predicts {backbone.config.prediction} on a "
         f"{backbone.config.schedule} schedule of {backbone.config.steps} steps; sha256 {digest[:12]}"

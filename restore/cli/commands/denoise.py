@@ -143,6 +143,8 @@ class Denoise(PictureCommand):
     def __init__(self, options: Options):
         super().__init__(options)
         found = options["method"] == "auto" and options["sigma"] is None
+        if options["sigma"] is None:
+            self.looking = "measuring noise"
         self.leaves = found or not any(_amounts(options))
 
     def plan(self, source: Source) -> DenoisePlan:

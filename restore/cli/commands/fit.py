@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore.cli import signals
+from restore.cli.details import of_options, of_prior
 from restore.cli.events import event
 from restore.cli.help_pages import Command
 from restore.cli.options import IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
@@ -19,6 +21,7 @@ from restore.cli.prior_loader import load_backbone
 from restore.cli.registry import register
 from restore.cli.reporter import path_for
 from restore.cli.reporter import say as note
+from restore.cli.voice import Voice
 from restore.errors import OutputError
 
 if TYPE_CHECKING:
@@ -110,15 +113,17 @@ def fit(
     from restore.fitting.views import read_noisy
     from restore.training.config import FitConfig
 
-    def say(line: str) -> None:
-        if not settings.quiet:
-            note(line)
-
+    voice = Voice(quiet=settings.quiet, verbose=settings.verbose)
+    say = voice.say
     config = FitConfig(precision=settings.precision, **options)
-    noisy = read_noisy(inputs, pairs=pairs, say=say, ignore=settings.ignore)
+    with voice.during("reading took"):
+        noisy = read_noisy(inputs, pairs=pairs, say=say, ignore=settings.ignore)
     left_out = f", {noisy.skipped} left out" if noisy.skipped else ""
     say(f"{len(noisy.scenes)} scenes, {noisy.megapixels:.1f} megapixels{left_out}")
-    base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
+    with voice.during("loading the network took"):
+        base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
+    voice.detail(of_prior(base, settings.weights))
+    voice.detail(f"options: {of_options(asdict(config))}")
     how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
     if settings.dry_run:
         noise, method = plan_fit(noisy, output, config, base=base, options=how)
@@ -126,7 +131,8 @@ def fit(
         return
     if settings.overwrite and not resume:
         (run_folder(output) / "state.safetensors").unlink(missing_ok=True)
-    report = run(noisy, output, config, base=base, options=how)
+    with voice.during("measuring and fitting took"):
+        report = run(noisy, output, config, base=base, options=how)
     if settings.json:
         click.echo(_event(report.facts()))
     elif report.saved:

@@ -179,6 +179,7 @@ class Repair(Inpaint):
     """Find damage and fill it."""
 
     ending = "repaired"
+    looking = "looking for damage"
     finite = True
     leaves = True
 

@@ -13,6 +13,7 @@ import click
 
 from restore import images
 from restore.cli import jobs
+from restore.cli.details import restoring
 from restore.cli.help_pages import Command
 from restore.cli.jobs import Job
 from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
@@ -113,7 +114,7 @@ def sample(
     paths = [*(target / f"sample-{k:03}.png" for k in range(count)), target / "grid.png"]
     jobs.check_new(paths, target, overwrite=settings.overwrite)
     _check_sampler(options)
-    reporter, recorder = Reporter(settings, 1), Recorder()
+    reporter, recorder = Reporter(settings, [1.0]), Recorder()
     options["vectors"] = _vectors(
         options.pop("vectors"), options.pop("text"), options.pop("encoder"), recorder.read
     )
@@ -129,7 +130,7 @@ def sample(
         settings = replace(settings, weights=_file(stages[0]))
         options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
         options |= {"stages": stages[1:], "settings": settings}
-    loader, trajectories = PriorLoader(settings, reporter.loaded), Trajectories(settings)
+    loader, trajectories = PriorLoader(settings, reporter), Trajectories(settings)
     if settings.dry_run:
         from restore.priors.uncalled import until_called
 
@@ -137,15 +138,17 @@ def sample(
             until_called(lambda prior: _drawn(count, size, prior, None, options), loader.prior)
         _planned(paths, size, reporter)
         return
-    reporter.begin("sampling")
 
     def progress(done: int, total: int) -> None:
         recorder.calls += done > 0
         reporter.progress(done, total)
 
     try:
-        with _usage():
-            drawn = _drawn(count, size, trajectories.recorded(loader.prior), progress, options)
+        reporter.begin("sampling")
+        prior = loader.prior
+        with _usage(), restoring(reporter, {"count": count, **options}, prior, size):
+            drawn = _drawn(count, size, trajectories.recorded(prior), progress, options)
+        reporter.do("writing")
         for path, picture in zip(paths, drawn, strict=True):
             if settings.provenance:
                 picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
@@ -153,6 +156,7 @@ def sample(
             h, w = picture.size
             reporter.result(str(path), output=str(path), width_pixels=w, height_pixels=h, status="done")
         trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
+        reporter.end()
     finally:
         reporter.close()
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.details import of_prior
 from restore.cli.help_pages import Command
+from restore.cli.loudness import LOUDNESS
 from restore.cli.options import NETWORK, OVERWRITE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
 from restore.cli.printable import printable_lines
 from restore.cli.registry import register
-from restore.cli.reporter import say
+from restore.cli.voice import Voice
 from restore.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def _names() -> list[str]:
     "--photo", type=FileName(path_type=Path), metavar="PHOTO",
     help="With --plot: a photograph that is shown going to noise, and what the network makes of it.",
 )  # fmt: skip
-@all_of(OVERWRITE, *NETWORK)
+@all_of(OVERWRITE, *LOUDNESS, *NETWORK)
 def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | None, **options: Any) -> None:
     """Show noise schedules: a table of timesteps, and a plot.
 
@@ -64,6 +66,7 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
     restore schedule --weights runs/ddpm/weights.safetensors
     """
     settings = _settings(options)
+    voice = Voice(quiet=settings.quiet, verbose=settings.verbose)
     if names is not None and photo is None and settings.weights is not None:
         raise click.UsageError("--weights has no effect beside --name without --photo; leave it out")
     if plot is None and photo is not None:
@@ -72,7 +75,10 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         raise click.UsageError(f"--plot {plot}: expected a .png or .svg file")
     if plot is not None and plot.exists() and not settings.overwrite:
         raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
-    shown, prior = _schedules(names, settings, options, network=photo is not None)
+    with voice.during("loading took"):
+        shown, prior = _schedules(names, settings, options, network=photo is not None)
+    if prior is not None:
+        voice.detail(of_prior(prior, settings.weights))
     for name, each in shown.items():
         click.echo(printable_lines(_table(name, each)))
     if plot is not None:
@@ -84,14 +90,15 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         if photo is not None and prior is not None:
             picture = _square(photo)
             strips = {name: schedule_plot.strip(picture, each, prior) for name, each in shown.items()}
-        drawn = schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix("."))
+        with voice.during("drawing took"):
+            drawn = schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix("."))
         images.write_bytes(plot, drawn, overwrite=settings.overwrite)
-        say(str(plot))
+        voice.say(str(plot))
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    kept = {name: options.pop(name) for name in ("overwrite", "weights", "device", "precision", "tile")}
-    return Settings(output=None, quiet=False, json=False, dry_run=False, **kept)
+    names = ("overwrite", "weights", "device", "precision", "tile", "quiet", "verbose")
+    return Settings(output=None, json=False, dry_run=False, **{name: options.pop(name) for name in names})
 
 
 def _schedules(

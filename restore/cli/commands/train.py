@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli import details
 from restore.cli.help_pages import Command
-from restore.cli.parameters import FileName
+from restore.cli.loudness import LOUDNESS
+from restore.cli.parameters import FileName, all_of
 from restore.cli.registry import register
-from restore.cli.reporter import say
+from restore.cli.voice import Voice
+
+if TYPE_CHECKING:
+    from restore.training.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ class TrainOptions:
     help="Take a few steps and print their times, and the share of the machine's convolution peak that they "
     "reach. Nothing is written.",
 )  # fmt: skip
-def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
+@all_of(*LOUDNESS)
+def train(config: Path, sets: tuple[str, ...], quiet: bool, verbose: bool, **options: Any) -> None:
     """Train a backbone as the file CONFIG says (see configs/).
 
     \b
@@ -81,9 +89,18 @@ def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
     run.check()
 
     from restore.training.config import read_config
+    from restore.training.log import without_bar
 
+    voice = Voice(quiet=quiet, verbose=verbose)
     changes = {key: value for key, value in options.items() if value is not None}
     settings = read_config(config, changes=sets, noisy=bool(run.from_noisy), **changes)
+    for table, values in asdict(settings).items():
+        voice.detail(f"{table}: {details.of_options(values) if isinstance(values, dict) else values}")
+    with voice.during("all of it took"), without_bar() if quiet else nullcontext():
+        _run(settings, run, voice.say)
+
+
+def _run(settings: TrainConfig, run: TrainOptions, say: Callable[[str], None]) -> None:
     if run.profile:
         from restore.training.profile import profile
         from restore.training.trainer import Trainer

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from restore.diffusion import schedule as schedules
+from restore.diffusion import watch
 from restore.diffusion.coordinates import Prediction, from_network, signal_and_noise_of, to_network, x0_from
 from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
@@ -276,8 +277,13 @@ class ForeignBackbone:
             output: Tensor = checkpoint(raw, planes, use_reentrant=False)
             return output
 
+        told = watch.parts_of(self.ensemble)
+
         def whole(planes: Tensor) -> Tensor:
-            return padded(network, planes, multiple=self.network.multiple)
+            answer = padded(network, planes, multiple=self.network.multiple)
+            if told is not None:
+                told(1)
+            return answer
 
         output = over_orientations(whole, x_t, self.ensemble)
         clean = x0_from(self.config.prediction, x_t, output[:, :3], float(a), float(s))
