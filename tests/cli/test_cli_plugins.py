@@ -118,8 +118,8 @@ def test_names_of_this_package_are_not_overridden(broken: None, caplog: pytest.L
         (
             "restore",
             logging.WARNING,
-            "sampler 'ddim' of broken 1.2 is not used: there is one of that name already; broken has to rename "
-            "it",
+            "sampler 'ddim' of broken 1.2 is not used: there is one of that name already; broken has to "
+            "rename it",
         )
     ]
 

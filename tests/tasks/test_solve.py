@@ -259,6 +259,7 @@ def test_solvers_of_other_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 SOLVERS = """
 import torch
+from restore.inverse.catalogue import Solver
 
 def update(denoise, problem):
     return lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25)
