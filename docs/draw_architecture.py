@@ -33,6 +33,7 @@ TEXTS = {
     "diffusion": "schedules and samplers",
     "images": "pictures and files",
     "noise": "measure noise",
+    "plugins": "of other packages",
     "types": "words and units",
     "errors": "what may go wrong",
 }

@@ -12,6 +12,7 @@ a message of one line that says what, and what to do; the command line prints it
       OutputError
         AlreadyThereError
       NumbersError
+      PluginError
       StoppedError
 
 What is doubtful but was done is a ``RestoreWarning``; the command line prints it as a note.
@@ -64,6 +65,10 @@ class AlreadyThereError(OutputError):
 
 class NumbersError(RestoreError):
     """Sampling gave values that are not finite."""
+
+
+class PluginError(RestoreError, ValueError):
+    """A sampler, method or operator of somebody else's cannot be loaded, or does not do what it has to."""
 
 
 class StoppedError(RestoreError):

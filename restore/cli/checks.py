@@ -9,6 +9,7 @@ import click
 
 from restore.cli.options import Settings
 from restore.diffusion.samplers import named_sampler
+from restore.errors import RestoreError
 from restore.tasks import catalogue
 from restore.tasks.catalogue import Method
 
@@ -22,6 +23,8 @@ def check_method(task: str, options: Mapping[str, Any], *, among: Sequence[Metho
     name, estimate, steps = options["method"], options["estimate"], options["steps"]
     methods = catalogue.methods(task) if among is None else among
     method = next((m for m in methods if (m.name, m.estimate) == (name, estimate)), None)
+    if method is None and among is None and catalogue.plugin_of(task, name) is not None:
+        method = _of_package(task, name, estimate)
     if method is None:
         able = " or ".join(m.name for m in methods if m.estimate == estimate)
         raise click.UsageError(
@@ -38,6 +41,16 @@ def check_method(task: str, options: Mapping[str, Any], *, among: Sequence[Metho
     return method
 
 
+def _of_package(task: str, name: str, estimate: str) -> Method:
+    """Give a method of an installed package. Raises UsageError where it cannot give the estimate."""
+    try:
+        return catalogue.find(task, name, estimate)
+    except RestoreError:
+        raise
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def _check_sampler(method: Method, sampler: str | None) -> None:
     if sampler is None:
         return
@@ -47,7 +60,8 @@ def _check_sampler(method: Method, sampler: str | None) -> None:
         )
     if method.sampler is None:
         raise click.UsageError(f"--method {method.name} has steps of its own; leave out --sampler")
-    if method.jumps and not named_sampler(sampler).climbs:
+    chosen = named_sampler(sampler)  # one of another package is imported before anything is computed
+    if method.jumps and not chosen.climbs:
         raise click.UsageError(
             f"--sampler {sampler} cannot climb, as --method {method.name} does; pass another one"
         )

@@ -20,7 +20,7 @@ from restore.cli.parameters import (
     late_option,
     switch,
 )
-from restore.diffusion.samplers import SAMPLERS
+from restore.diffusion.samplers import sampler_names
 from restore.evaluation.columns import FAMILIES, TRUNKS
 from restore.evaluation.selection import SWEPT, default_estimates
 from restore.tasks import catalogue
@@ -44,7 +44,7 @@ class Sweep(click.types.StringParamType):
         names: dict[str, Names] = {
             "method": lambda: [name for task in catalogue.TASKS for name in catalogue.names(task)],
             "estimate": lambda: catalogue.ESTIMATES,
-            "sampler": lambda: list(SAMPLERS),
+            "sampler": sampler_names,
         }
         return name, NameList(names[name]).convert(values, param, ctx)
 

@@ -9,18 +9,25 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from restore import __version__
+from restore import __version__, plugins
+from restore.diffusion.samplers import SAMPLERS, sampler_of
+from restore.errors import PluginError
 from restore.images import memory
+from restore.inverse.catalogue import own_solvers, solver_of
+from restore.inverse.spec import NAMES
+from restore.tasks.catalogue import TASKS, taken_methods
+from restore.tasks.method import method_of
 
 DISTRIBUTION = "restore-diffusion"
 HEADLESS = "opencv-python-headless"
 PIP = "python -m pip install"
+UNINSTALL = "python -m pip uninstall"
 LEAST_PYTHON = (3, 11)
 
 NEEDED = {
@@ -90,6 +97,7 @@ def findings() -> Iterator[Finding]:
     yield from of_python()
     yield from (of_package(name, module, least) for name, (module, least) in NEEDED.items())
     yield from of_options()
+    yield from of_plugins()
     # What these lack is told already.
     if all(trouble_importing(module) is None for module in ("torch", "numpy", "safetensors")):
         yield from (*of_device(), *of_weights(), *of_machine())
@@ -142,6 +150,43 @@ def of_options() -> Iterator[Finding]:
             yield Finding("optional", name, f"{found}, for {use}")
         else:
             yield Finding("optional", name, f"not found; for {use}", "optional", mend)
+
+
+def of_plugins() -> Iterator[Finding]:
+    """Samplers, operators, methods and solvers of other packages, and whether they can be used."""
+    for group in plugins.GROUPS:
+        for plugin in plugins.found(group).values():
+            name = f"{group.removesuffix('s')} {plugin.name}"
+            try:
+                told = trouble_with(plugin)
+            except PluginError as error:
+                told = str(error)
+            if told:
+                yield Finding("plugins", name, told, "optional", f"{UNINSTALL} {plugin.package}")
+            else:
+                yield Finding("plugins", name, f"of {plugin.source}")
+
+
+def trouble_with(plugin: plugins.Plugin) -> str:
+    """Load what another package offers; say why it cannot be used. Raises PluginError."""
+    task, dot, _ = plugin.name.partition(".")
+    taken: Collection[str] = ()
+    if plugin.group == "samplers":
+        sampler_of(plugin)
+        taken = SAMPLERS
+    elif plugin.group == "solvers":
+        solver_of(plugin)
+        taken = own_solvers()
+    elif plugin.group == "operators":
+        taken = NAMES
+        if not callable(plugin.load()):
+            raise plugin.wrong("a class or a function (size, device)", plugin.load())
+    elif dot and task in TASKS and task != "vary":
+        method_of(plugin, "mean")
+        taken = taken_methods(task)
+    else:
+        return f"{plugin.told}: expected TASK.NAME, such as denoise.mine"
+    return plugins.taken_text(plugin) if plugin.name in taken else ""
 
 
 def of_device() -> Iterator[Finding]:

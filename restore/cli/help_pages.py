@@ -39,8 +39,8 @@ GROUPS = {
 OFTEN = """
     mask masks box at words operators kernel count size scale sigma strength quality page sensitivity only
     infrared reference grow protocol holes names plot photo folders pairs output overwrite estimate samples
-    method methods minutes metrics limit report csv_file json_file seed resume quiet dry_run device weights
-    steps
+    method methods head_channels heads minutes metrics limit report csv_file json_file seed resume quiet
+    dry_run device weights steps
     """
 """The names of options, those that a newcomer needs most first."""
 

@@ -26,7 +26,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
-from restore.diffusion.samplers import SAMPLERS
+from restore.diffusion.samplers import SAMPLERS, sampler_names
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
 
@@ -292,13 +292,19 @@ def method_option(task: str, help: str | Text, *, default: str | None = None) ->
     """--method of a task; without a default the task's own, by the estimate."""
 
     def text() -> str:
-        said = help if isinstance(help, str) else help()
+        said = (help if isinstance(help, str) else help()) + of_packages(task)
         if default:
             return said
         sample, mean = (catalogue.default(task, estimate) for estimate in ("sample", "mean"))
         return f"{said} {default_method(sample, mean)}"
 
     return late_option("--method", type=method_names(task), default=default, show_default=True, late=text)
+
+
+def of_packages(task: str) -> str:
+    """Say which methods of a task other packages offer; empty where none does."""
+    found = catalogue.names_of_packages(task)
+    return f" Of other packages: {', '.join(found)}." if found else ""
 
 
 def default_method(sample: str, mean: str) -> str:
@@ -326,7 +332,7 @@ def sampler_option(default: str) -> Decorator:
     def text() -> str:
         calls = {name: round(sampler.calls(100) / 100) for name, sampler in SAMPLERS.items()}
         more = "".join(f", with {name} {numbers.get(n, n)}" for name, n in calls.items() if n > 1)
-        listed = ", ".join(SAMPLERS)
+        listed = ", ".join(sampler_names())
         return f"How a sample is drawn: {listed}; a step is one network call{more}. Default: {default}."
 
     return late_option("--sampler", type=SAMPLER, late=text)

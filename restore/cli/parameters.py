@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.diffusion.samplers import SAMPLERS
+from restore.diffusion.samplers import sampler_names
 from restore.images import name_problem
 from restore.images.mask_colours import rgb_of
 from restore.tasks import catalogue
@@ -103,7 +103,7 @@ def method_names(task: str) -> OneOf:
     return OneOf(lambda: catalogue.names(task), shown=5)
 
 
-SAMPLER = OneOf(lambda: list(SAMPLERS), shown=5)
+SAMPLER = OneOf(sampler_names, shown=5)
 
 
 class NameList(click.types.StringParamType):

@@ -6,7 +6,7 @@ import click
 
 from restore.cli.options import SEED, estimate_option
 from restore.cli.parameters import SAMPLER, Decorator, Number, Text, all_of, late_option
-from restore.diffusion.samplers import SAMPLERS
+from restore.diffusion.samplers import sampler_names
 from restore.tasks.catalogue import MOST_STEPS
 
 
@@ -24,7 +24,7 @@ def problem_options(*, estimate: str, method: Text, steps: Text, sampler: Text, 
         late_option(
             "--sampler",
             type=SAMPLER,
-            late=lambda: f"How a sample is drawn, for {sampler()}: {', '.join(SAMPLERS)}.",
+            late=lambda: f"How a sample is drawn, for {sampler()}: {', '.join(sampler_names())}.",
         ),
         late_option(
             "--start",

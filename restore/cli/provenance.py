@@ -30,7 +30,8 @@ class Record:
     those that do not change the picture. inputs: name and SHA-256 of the files that were read, the picture
     first. weights: their hash. calls: of the network. device, precision: what the network was computed in,
     whatever was asked for; empty where none was needed. asked: options that were given and for which others
-    stand in the arguments, such as a budget in seconds.
+    stand in the arguments, such as a budget in seconds. plugins: what other packages have provided: what it
+    is, its name, the package and its version.
     """
 
     version: str
@@ -44,6 +45,7 @@ class Record:
     device: str = ""
     precision: str = ""
     asked: tuple[tuple[str, ...], ...] = ()
+    plugins: tuple[tuple[str, ...], ...] = ()
 
     def line(self, name: str = "") -> str:
         """The command that gives the same bytes from the same inputs, on the same kind of device.
@@ -109,12 +111,14 @@ def read_text(text: str) -> History:
 
 def told_of(record: Record) -> dict[str, Any]:
     """A record for JSON; what is rarely there is left out where it is not."""
-    return {name: value for name, value in asdict(record).items() if value or name != "asked"}
+    return {
+        name: value for name, value in asdict(record).items() if value or name not in ("asked", "plugins")
+    }
 
 
 def _record(told: dict[str, Any]) -> Record:
     known = {name: told[name] for name in Record.__dataclass_fields__ if name in told}
-    for name in ("arguments", "inputs", "asked"):
+    for name in ("arguments", "inputs", "asked", "plugins"):
         known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
     record = Record(**known)
     words = (record.version, record.command, record.weights, record.method, record.device, record.precision)
@@ -123,6 +127,7 @@ def _record(told: dict[str, Any]) -> Record:
     if (
         not fine
         or any(len(each) != 2 for each in record.inputs)
+        or any(len(each) != 4 for each in record.plugins)
         or not all((*record.arguments, *record.asked))
     ):
         raise TypeError("fields of other types")

@@ -15,6 +15,7 @@ from restore.cli.jobs import STDIO, Job
 from restore.cli.kernel_files import BLUR, KernelFile
 from restore.cli.options import Settings
 from restore.cli.provenance import Record
+from restore.cli.providers import differences, provided
 from restore.cli.recorder import AS_DRAWN, ASKED, NO_MATTER, Recorder, given, words_of
 from restore.diffusion.seeds import draw_seed
 
@@ -171,6 +172,7 @@ class Matcher:
             files = [each for each in self.command.reads if each.parts[-len(ends) :] == ends]
             if digest not in map(self.hash_of, files):
                 yield f"made with another {name}"
+        yield from differences(record.plugins, provided(self.context))
         if record.weights and record.weights != (weights := self._weights_hash()):
             yield f"made with the weights {record.weights[:SHORT]}, now {weights[:SHORT]}"
 

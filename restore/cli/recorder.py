@@ -15,6 +15,7 @@ from restore.cli import streams
 from restore.cli.jobs import STDIO
 from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
+from restore.cli.providers import provided
 from restore.errors import ImageError
 from restore.images.files import Start
 
@@ -106,6 +107,7 @@ class Recorder:
             seed=seed,
             calls=self.calls,
             asked=tuple(asked(context)),
+            plugins=provided(context),
             **used,
         )
 

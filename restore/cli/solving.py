@@ -27,13 +27,13 @@ from restore.cli.command import (
     with_task_pixels,
 )
 from restore.cli.kernel_files import KernelFile, known, read_kernels
-from restore.cli.options import Settings
+from restore.cli.options import Settings, of_packages
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.run import run_command
-from restore.errors import ConfigError, ImageError
+from restore.errors import ConfigError, ImageError, RestoreError
 from restore.inverse.catalogue import Solver, solvers
-from restore.inverse.spec import Spec, preferred, size_before, solvers_for
+from restore.inverse.spec import Spec, gives_gray, preferred, size_before, solvers_for
 from restore.tasks import catalogue
 from restore.tasks.catalogue import SOLVE_STEPS
 from restore.types import from_255
@@ -69,7 +69,7 @@ def method_help() -> str:
     )
     first = ", ".join(name for _, name in ranked)
     return (
-        f"For the mean {mean}; for a sample {sample}.  "
+        f"For the mean {mean}; for a sample {sample}.{of_packages('solve')}  "
         f"[default: splitting; for a sample the first of {first} that can undo it]"
     )
 
@@ -122,22 +122,23 @@ def run_solver(
 
 def _check(words: Sequence[Spec], options: dict[str, Any]) -> None:
     """Check the chain and the options before anything is loaded."""
-    if any(word.kind == "gray" for word in words[:-1]):
+    if any(gives_gray([word]) for word in words[:-1]):
         raise click.UsageError("gray comes last in a chain, and once: what follows it is for colours")
     estimate, able = options["estimate"], solvers_for(words)
     name = options["method"] or preferred(words, estimate)
-    if name not in solvers():
-        listed = ", ".join(
-            method.name for method in catalogue.methods("solve") if method.estimate == estimate
-        )
-        raise ConfigError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
-    if name not in able:
+    try:
+        own = catalogue.find("solve", name, estimate).run is not None
+    except ValueError as error:
+        if name not in solvers() or isinstance(error, RestoreError):
+            raise ConfigError(str(error)) from error
+        own = False
+    if name not in able and not own:
         raise click.UsageError(
             f"--method {name} cannot undo this; --method {', '.join(able[:-1])} or {able[-1]} can"
             if len(able) > 1
             else f"--method {name} cannot undo this; pass --estimate sample --method {able[0]}"
         )
-    among = [method for method in catalogue.methods("solve") if method.name in able]
+    among = None if own else [method for method in catalogue.methods("solve") if method.name in able]
     check_method("solve", {**options, "method": name}, among=among)
     projected = [word.kind for word in words] == ["jpeg"]
     if options.get("sigma") is not None and (name == "dps" or projected):
@@ -169,7 +170,7 @@ class SolvePlan(Plan):
         self.words = words
         self._built: Degradation | None = None
         self._sigma: float | None = None  # of the noise that the result was solved with
-        self.colours = any(word.kind == "gray" for word in words)
+        self.colours = gives_gray(words)
         self.size = size_before(words, source.picture.size)
         check_result_size(source.name, self.size, "the factor")
         picture = source.picture
@@ -224,7 +225,7 @@ class SolvePlan(Plan):
             solved(given, lambda *_: operator, prior=prior, **{"sigma": 1.0, **options, "steps": 2})
             return math.prod(operator.x_shape[1:])
 
-        gradient = solvers()[options["method"]].gradient
+        gradient = catalogue.find("solve", options["method"], options["estimate"]).gradient
         size = size_before(self.words, (pixels.shape[0], pixels.shape[1]))
         return Workload("solve", prior.computed(size, differentiable=gradient), trial)
 

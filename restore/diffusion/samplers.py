@@ -1,4 +1,4 @@
-"""Samplers: plain functions that step through noise levels with a denoiser, and their registry.
+"""Samplers: plain functions that step through noise levels with a denoiser.
 
 A sampler is called ``sampler(denoise, x, sigmas, rng=..., progress=...)``. ``x`` starts as
 ``x0 + sigmas[0] * n``, sigmas are those of `restore.diffusion.sigmas` (in [0, 1] units, as a rule ending with
@@ -12,12 +12,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from restore.diffusion.dpm_solver import dpmpp_2m, dpmpp_2m_sde
 from restore.diffusion.langevin import annealed_langevin
+from restore.diffusion.named_samplers import (
+    SAMPLERS,
+    NamedSampler,
+    Sampler,
+    named_sampler,
+    register,
+    sampler_names,
+    sampler_of,
+    unregister,
+)
 from restore.diffusion.progress import with_progress
 from restore.diffusion.sigmas import network_calls
 from restore.diffusion.updates import Update, run_updates, steps_of
@@ -29,27 +37,11 @@ if TYPE_CHECKING:
 __all__ = [
     "SAMPLERS", "LearnedVariance", "NamedSampler", "Sampler", "Update", "Variance", "annealed_langevin",
     "check_share", "ddim", "ddim_step", "ddpm", "dpmpp_2m", "dpmpp_2m_sde", "heun", "learned_variance",
-    "named_sampler", "register", "run_updates", "unregister",
+    "named_sampler", "register", "run_updates", "sampler_names", "sampler_of", "unregister",
 ]  # fmt: skip
 
 Variance = Literal["small", "large", "learned"]
 """Of the reverse process; see `ddpm`."""
-
-
-class Sampler(Protocol):
-    """What the command line can choose between."""
-
-    def __call__(
-        self,
-        denoise: Denoiser,
-        x: Tensor,
-        sigmas: Sequence[float],
-        *,
-        rng: Rng | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Take x at ``sigmas[0]`` through all noise levels."""
-        ...
 
 
 @runtime_checkable
@@ -265,102 +257,6 @@ def heun(
         return x + (below - sigma) * (slope + slope_below) / 2
 
     return run_updates(update, x, sigmas, rng=rng)
-
-
-@dataclass(frozen=True)
-class NamedSampler:
-    """A sampler with what is known of it before it runs; called like the function itself.
-
-    Parameters
-    ----------
-    name : what users call it.
-    run : the function.
-    order : of convergence, in the size of the steps, to the exact distribution.
-    draws : whether it draws random numbers on the way; else the start alone decides what comes out.
-    calls : the network calls that it takes for a number of steps to noise level 0.
-    climbs : whether noise levels may rise in between, as RePaint's do.
-    options : the names of what can be chosen beside the noise levels.
-
-    Examples
-    --------
-    >>> SAMPLERS["heun"].calls(10)
-    19
-    >>> SAMPLERS["ddim"].with_options(eta=0.5).name
-    'ddim'
-    """
-
-    name: str
-    run: Sampler
-    order: int = 1
-    draws: bool = False
-    calls: Callable[[int], int] = int
-    climbs: bool = True
-    options: tuple[str, ...] = ()
-
-    def __call__(
-        self,
-        denoise: Denoiser,
-        x: Tensor,
-        sigmas: Sequence[float],
-        *,
-        rng: Rng | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Run it with its options, the default ones unless chosen."""
-        return self.run(denoise, x, sigmas, rng=rng, progress=progress)
-
-    def with_options(self, **chosen: float | str | None) -> NamedSampler:
-        """Give the same with other options; None leaves one as it is.
-
-        Raises
-        ------
-        ValueError
-            For an option that it does not have, saying which samplers do.
-        """
-        given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-        for name in given:
-            if name not in self.options:
-                able = ", ".join(other.name for other in SAMPLERS.values() if name in other.options)
-                raise ValueError(
-                    f"{name} is an option of {able or 'no sampler'}, not of {self.name}; leave it out"
-                )
-        return replace(self, run=partial(self.run, **given)) if given else self
-
-
-SAMPLERS: dict[str, NamedSampler] = {}
-"""All samplers by name. The command line, the tasks, budgets and evaluation know those that are in here."""
-
-
-def register(sampler: NamedSampler) -> NamedSampler:
-    """Make a sampler known by its name to the tasks and the command line; give it back.
-
-    Raises
-    ------
-    ValueError
-        Where there is one of that name already.
-
-    Examples
-    --------
-    >>> register(NamedSampler("mine", ddim)).name
-    'mine'
-    >>> unregister("mine")
-    """
-    if sampler.name in SAMPLERS:
-        raise ValueError(f"there is a sampler {sampler.name!r} already; choose another name")
-    SAMPLERS[sampler.name] = sampler
-    return sampler
-
-
-def unregister(name: str) -> None:
-    """Forget a sampler that `register` has added; KeyError for an unknown one."""
-    del SAMPLERS[name]
-
-
-def named_sampler(name: str) -> NamedSampler:
-    """Give the sampler of that name; ValueError for an unknown name, saying which there are."""
-    if name not in SAMPLERS:
-        raise ValueError(f"sampler is one of {', '.join(SAMPLERS)}, got {name!r}")
-    return SAMPLERS[name]
 
 
 register(NamedSampler("ddim", ddim, options=("eta",)))

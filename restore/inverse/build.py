@@ -12,6 +12,7 @@ from restore.images.jpeg_coding import coding_of
 from restore.inverse import operators
 from restore.inverse.jpeg import Jpeg
 from restore.inverse.kernels import disc_kernel, gaussian_kernel, kernel_of_array, motion_kernel
+from restore.inverse.own_operators import built
 from restore.inverse.protocols import Degradation
 from restore.inverse.spec import BLURS, Spec
 
@@ -64,6 +65,8 @@ def kernel_of(word: Spec) -> Tensor:
 
 def _operator(word: Spec, size: tuple[int, int], device: torch.device | str, *, first: bool) -> Degradation:
     """Give the operator whose measurement has the size (h, w)."""
+    if word.plugin is not None:
+        return built(word.plugin, size, device, word.numbers)
     if word.kind in BLURS:
         # What was done before the blur has left no more than the picture to be blurred.
         return (operators.BlurInside if first else operators.Blur)(kernel_of(word), size, device)

@@ -1,26 +1,30 @@
 """The solvers by name, and what each needs of an operator. Importing this does not import torch.
 
 A solver is one `Solver` record. `register` adds one at run time; an installed package adds its own by an
-entry point of the group ``restore.solvers``, ``name = "module:SOLVER"``. The tasks, the command line,
-budgets and evaluation know every solver that is in here.
+entry point of the group ``restore.solvers``, ``name = "module:SOLVER"``, which is imported with the others'
+names, since its estimate and its rank decide where it is listed. One that cannot be loaded is left out, and
+told of where it is asked for. The tasks, the command line, budgets and evaluation know every solver that is
+in here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from restore import plugins
 from restore.diffusion.samplers import Sampler, ddim, ddpm
 from restore.diffusion.updates import Update
+from restore.errors import PluginError
+from restore.plugins import Plugin
 
 if TYPE_CHECKING:
     from restore.inverse.problem import Problem
     from restore.types import Denoiser, Estimate, Rng
-
-ENTRY_POINTS = "restore.solvers"
 
 Capability = Literal["hole", "spectrum", "linear", "projection", "gradient"]
 """What an operator has to offer. ``hole``: it keeps some pixels. ``spectrum``: the eigenbasis of A A^T is
@@ -161,11 +165,6 @@ def unregister(name: str) -> None:
 def solvers() -> dict[str, Solver]:
     """Give all solvers by name: those of this package, those registered, those of installed packages.
 
-    Raises
-    ------
-    ValueError
-        For one of an installed package that has the name of another or is not a `Solver`.
-
     Examples
     --------
     >>> list(solvers())[:3]
@@ -174,25 +173,27 @@ def solvers() -> dict[str, Solver]:
     return _SOLVERS | _installed()
 
 
-def entry_points(group: str) -> Iterable[Any]:
-    """Give what installed packages offer under a group; the import takes time that help texts do not have."""
-    from importlib import metadata
-
-    return metadata.entry_points(group=group)
+def own_solvers() -> set[str]:
+    """Give the names of those that come from no installed package's entry point."""
+    return set(_SOLVERS)
 
 
 @cache
+def solver_of(plugin: Plugin) -> Solver:
+    """Load the solver that an installed package offers. Raises PluginError where it is none."""
+    found = plugin.load()
+    if not isinstance(found, Solver):
+        raise plugin.wrong("a restore.inverse.catalogue.Solver", found)
+    return replace(found, name=plugin.name)
+
+
 def _installed() -> dict[str, Solver]:
+    """Those of installed packages that can be loaded and have names of their own."""
     found: dict[str, Solver] = {}
-    for point in entry_points(group=ENTRY_POINTS):
-        solver = point.load()
-        if point.name in _SOLVERS or point.name in found:
-            raise ValueError(f"{point.value} adds a solver {point.name!r}, of which there is one already")
-        if not isinstance(solver, Solver):
-            raise ValueError(
-                f"{point.value} is no restore.inverse.catalogue.Solver but a {type(solver).__name__}"
-            )
-        found[point.name] = replace(solver, name=point.name)
+    for name in plugins.names("solvers"):
+        with suppress(PluginError):
+            if (plugin := plugins.find("solvers", name, _SOLVERS)) is not None:
+                found[name] = solver_of(plugin)
     return found
 
 

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from restore.inverse import catalogue
+from restore import plugins
+from restore.inverse import catalogue, own_operators
 from restore.inverse.catalogue import Capability
+from restore.plugins import Plugin
 
 EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
 KERNELS = (
     "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, motion:LENGTH:ANGLE, length from 1 to 400 "
     "pixels, the angle in degrees, disc:RADIUS, radius from 0.5 to 200 pixels, or a picture file of it"
 )
-Kind = Literal["gaussian", "motion", "disc", "kernel", "down", "area", "gray", "jpeg"]
+Kind = Literal["gaussian", "motion", "disc", "kernel", "down", "area", "gray", "jpeg", "own"]
 BLURS: tuple[Kind, ...] = ("gaussian", "motion", "disc", "kernel")
 NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at most
     "gaussian": (1, 1),
@@ -26,6 +28,8 @@ NUMBERS: dict[Kind, tuple[int, int]] = {  # how many follow, at least and at mos
     "gray": (0, 0),
     "jpeg": (1, 1),
 }
+NAMES = ("blur", *NUMBERS, "kernel")
+"""What installed packages cannot name theirs."""
 RANGES: dict[Kind, tuple[float, float]] = {  # of the first of them
     "gaussian": (0.1, 100),
     "motion": (1, 400),
@@ -45,8 +49,9 @@ class Spec:
     kind : of degradation.
     numbers : of gaussian: sigma in pixels; of motion: length in pixels and angle in degrees, counted from the
         right and upwards; of disc: radius in pixels; of down (bicubic) and area (means): the factor; of
-        jpeg: the quality; of gray and kernel none.
+        jpeg: the quality; of gray and kernel none; of own what it says itself.
     weights : of kernel: the rows of its gray values.
+    plugin : of own: the entry point of the package that it comes from.
 
     Examples
     --------
@@ -57,9 +62,12 @@ class Spec:
     kind: Kind
     numbers: tuple[float, ...] = ()
     weights: tuple[tuple[float, ...], ...] = ()
+    plugin: Plugin | None = None
 
     def size_after(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the largest size (h, w) that this can make of a picture of ``size``, or of a part of it."""
+        if self.plugin is not None:
+            return own_operators.size_after(self.plugin, self.numbers, size)
         if self.kind not in ("down", "area"):
             return size
         h, w = (math.floor((side + 0.5) / self.numbers[0]) for side in size)
@@ -67,6 +75,8 @@ class Spec:
 
     def size_before(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the size (h, w) of the picture that this made one of ``size`` of."""
+        if self.plugin is not None:
+            return own_operators.size_before(self.plugin, self.numbers, size)
         if self.kind not in ("down", "area"):
             return size
         return round(size[0] * self.numbers[0]), round(size[1] * self.numbers[0])
@@ -78,7 +88,8 @@ def parse_spec(word: str) -> Spec:
     Parameters
     ----------
     word : ``blur=gaussian:SIGMA``, ``blur=motion:LENGTH:ANGLE``, ``blur=disc:RADIUS``, ``down=FACTOR``,
-        ``area=FACTOR``, ``gray`` or ``jpeg=QUALITY``.
+        ``area=FACTOR``, ``gray`` or ``jpeg=QUALITY``; or ``NAME`` or ``NAME=NUMBER:NUMBER`` of an installed
+        package (`restore.inverse.own_operators`), which is not imported yet.
 
     Returns
     -------
@@ -101,14 +112,36 @@ def parse_spec(word: str) -> Spec:
         numbers = tuple(map(float, values))
     except ValueError:
         numbers, kind = (), None
+    if kind is None and not word.startswith("blur=") and (plugin := plugins.find("operators", name, NAMES)):
+        return _own(word, values, plugin)
     if kind is None or blurs != word.startswith("blur=") or not _fits(len(numbers), NUMBERS[kind]):
-        raise ValueError(f"{word!r} is no degradation; expected one such as {EXAMPLES}")
+        more = "".join(f", or {name} of {each.package}" for name, each in plugins.found("operators").items())
+        raise ValueError(f"{word!r} is no degradation; expected one such as {EXAMPLES}{more}")
     if not all(map(math.isfinite, numbers)):
         raise ValueError(f"{word!r} holds what is no finite number")
     if kind in RANGES and not RANGES[kind][0] <= numbers[0] <= RANGES[kind][1]:
         low, high = RANGES[kind]
         raise ValueError(f"{word!r} is out of range; {kind} goes from {low:g} to {high:g}")
     return Spec(kind, numbers)
+
+
+def _own(word: str, values: Sequence[str], plugin: Plugin) -> Spec:
+    """The degradation of an installed package. Raises ValueError for other values than numbers."""
+    try:
+        numbers = tuple(map(float, values))
+    except ValueError:
+        numbers = (math.nan,)
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{word!r}: expected finite numbers after {plugin.name}=, separated by colons")
+    return Spec("own", numbers, plugin=plugin)
+
+
+def gives_gray(words: Sequence[Spec]) -> bool:
+    """Whether the last of some degradations leaves no colours."""
+    last = words[-1]
+    if last.plugin is not None:
+        return own_operators.tried(last.plugin, last.numbers).y_shape[0] == 1
+    return last.kind == "gray"
 
 
 def _fits(count: int, between: tuple[int, int]) -> bool:
@@ -137,6 +170,12 @@ def capabilities(words: Sequence[Spec]) -> set[Capability]:
     ['gradient', 'projection']
     """
     kinds = [word.kind for word in words]
+    own = [own_operators.capabilities_of(w.plugin, w.numbers) for w in words if w.plugin is not None]
+    if own:
+        if len(words) == 1:
+            return own[0]
+        linear = "jpeg" not in kinds and all("linear" in each for each in own)
+        return {"linear", "gradient"} if linear else {"gradient"}
     if kinds == ["jpeg"]:
         return {"projection", "gradient"}
     if "jpeg" in kinds:

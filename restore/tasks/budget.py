@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from restore.diffusion.samplers import named_sampler
 from restore.errors import ConfigError
 from restore.tasks import catalogue
 from restore.tasks.catalogue import JUMPS, MOST_STEPS
@@ -71,9 +72,10 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0, t
     >>> plan("upscale", {"method": "projection", "estimate": "sample"}, 13, times=2)
     Plan(calls=12, options={'steps': 4}, ensemble=1)
     """
+    method = catalogue.find(task, options["method"], options["estimate"])
+    _check_counted(method, options.get("sampler"))
     if times > 1:
         return _several(task, options, calls, extra, times)
-    method = catalogue.find(task, options["method"], options["estimate"])
     if not method.network:
         return Plan(0)
     if method.one_call:
@@ -97,6 +99,15 @@ def plan(task: str, options: Mapping[str, Any], calls: int, *, extra: int = 0, t
     # More steps would smooth away what was found: the rest goes into orientations.
     turns = min(MOST_ORIENTATIONS, calls // taken(steps)) if steps == method.useful else 1
     return Plan(turns * taken(steps), {"steps": steps}, turns)
+
+
+def _check_counted(method: catalogue.Method, sampler: str | None) -> None:
+    """Raise ConfigError for a method or a sampler of which nobody says how many network calls it takes."""
+    unknown = None if method.counted else f"method {method.name!r}"
+    if sampler is not None and not named_sampler(sampler).counted:
+        unknown = f"sampler {sampler!r}"
+    if unknown is not None:
+        raise ConfigError(f"nothing says how many network calls {unknown} takes; pass steps, not a budget")
 
 
 def _several(task: str, options: Mapping[str, Any], calls: int, extra: int, times: int) -> Plan:

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any, cast
 
-from restore.diffusion.samplers import NamedSampler, named_sampler
+from restore import plugins
+from restore.diffusion.samplers import NamedSampler, Sampler, named_sampler
 from restore.inverse import catalogue
+from restore.tasks.method import Method as Method
+from restore.tasks.method import method_of, own_method
+from restore.tasks.method import names_of_packages as names_of_packages
 from restore.types import Estimate
+
+OwnMethod = Method | Callable[..., Any]
+"""A function of one's own, as `restore.tasks.own_methods` documents it, or a `Method` with one."""
 
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
 JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
@@ -31,76 +38,6 @@ INPAINT_SOLVER_STEPS = 20
 
 def _half(steps: int) -> int:
     return max(1, steps // 2)
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way for a task to give one estimate.
-
-    Parameters
-    ----------
-    task : str
-        denoise, inpaint, upscale, dejpeg, solve or vary.
-    name : str
-        What users call it.
-    estimate : {'mean', 'sample'}
-        What comes out.
-    steps : int
-        How many steps are taken unless a number is given; 1 is a single network call, which takes no steps.
-    default : bool
-        Whether it is used where no method is named.
-    sampler : str, optional
-        The sampler that is used unless one is named; None refuses every sampler.
-    drawn : callable
-        ``drawn(steps)`` of the steps are the sampler's; the others are a network call each.
-    before : int
-        Network calls before the steps.
-    useful : int, optional
-        More steps than these make the mean worse, measured on validation pictures.
-    jumps : bool
-        Whether its noise levels rise again, as RePaint's do.
-    guidable : bool
-        Whether classifier-free guidance has an effect.
-    gradient : bool
-        Whether the network is differentiated.
-    network : bool
-        Whether the network is called at all.
-
-    Examples
-    --------
-    >>> from restore.tasks import catalogue
-    >>> method = catalogue.find("upscale", "projection", "sample")
-    >>> method.steps, method.sampler, method.calls(8)
-    (8, 'dpmpp-2m', 10)
-    """
-
-    task: str
-    name: str
-    estimate: Estimate
-    steps: int
-    default: bool = False
-    sampler: str | None = None
-    drawn: Callable[[int], int] = int
-    before: int = 0
-    useful: int | None = None
-    jumps: bool = False
-    guidable: bool = False
-    gradient: bool = False
-    network: bool = True
-
-    @property
-    def one_call(self) -> bool:
-        """Whether it takes no steps."""
-        return self.steps == 1
-
-    def calls(self, steps: int, sampler: str | None = None, *, guidance: float = 1.0) -> int:
-        """The network calls that so many steps take at most, each at the full size."""
-        name = sampler or self.sampler
-        if name is None:
-            return self.before + steps
-        drawn = self.drawn(steps)
-        twice = 2 if guidance != 1 else 1
-        return self.before + steps - drawn + twice * named_sampler(name).calls(drawn)
 
 
 BRANCH_CALLS = 2  # of the conditional branch before upscaling's projection, one for each orientation
@@ -207,7 +144,7 @@ def enlargements(size: tuple[int, int], scale: float) -> list[tuple[int, int]]:
 
 
 def names(task: str) -> list[str]:
-    """List the names of a task's methods, each once.
+    """List the names of a task's methods, each once; those of installed packages are not imported.
 
     Examples
     --------
@@ -215,7 +152,9 @@ def names(task: str) -> list[str]:
     >>> catalogue.names("upscale")
     ['conditional', 'projection']
     """
-    return list(dict.fromkeys(method.name for method in methods(task)))
+    own = [method.name for method in methods(task)]
+    more = [*names_of_packages(task), *(plugins.names("solvers") if task == "solve" else ())]
+    return list(dict.fromkeys((*own, *more)))
 
 
 def is_tried(method: Method, source: object) -> bool:
@@ -223,14 +162,15 @@ def is_tried(method: Method, source: object) -> bool:
     return (method.name, method.estimate) == ("auto", "sample") and source is None
 
 
-def find(task: str, name: str | None, estimate: str) -> Method:
-    """Find a method by its name.
+def find(task: str, name: str | OwnMethod | None, estimate: str) -> Method:
+    """Find a method by its name, or take one that is none of this package's.
 
     Parameters
     ----------
     task : str
         One of TASKS.
-    name : str or None
+    name : str, callable, Method or None
+        A name, also one that an installed package offers; a function of one's own, or a `Method` with one.
         None is the task's default; ``solve`` has none, so there a name is needed.
     estimate : {'mean', 'sample'}
         What is asked for.
@@ -244,6 +184,8 @@ def find(task: str, name: str | None, estimate: str) -> Method:
     ------
     ValueError
         For an estimate or a method that the task does not have; the message lists those it has.
+    PluginError
+        For what an installed package offers and that cannot be loaded.
 
     Examples
     --------
@@ -252,14 +194,41 @@ def find(task: str, name: str | None, estimate: str) -> Method:
     'auto'
     """
     check_estimate(estimate)
+    if not isinstance(name, str | None):
+        return own_method(task, name, cast("Estimate", estimate))
     every = methods(task)
     if task == "solve":
         every = [_by_solver(solver) for solver in catalogue.solvers().values()]
     for method in every:
         if method.estimate == estimate and (method.name == name or (name is None and method.default)):
             return method
-    listed = ", ".join(method.name for method in methods(task) if method.estimate == estimate)
-    raise ValueError(f"method for estimate {estimate!r} is one of {listed}, got {name!r}")
+    if name is not None and (plugin := plugin_of(task, name)) is not None:
+        if plugin.group == "solvers":
+            catalogue.solver_of(plugin)  # says why it is not among the others
+        elif (found := method_of(plugin, cast("Estimate", estimate))) is not None:
+            return found
+        raise ValueError(f"{plugin.told} cannot give estimate {estimate!r}; pass another one")
+    listed = [method.name for method in methods(task) if method.estimate == estimate]
+    listed += names_of_packages(task)
+    raise ValueError(f"method for estimate {estimate!r} is one of {', '.join(listed)}, got {name!r}")
+
+
+def plugin_of(task: str, name: str) -> plugins.Plugin | None:
+    """Give the entry point that a method of a task comes from; None for those of this package."""
+    taken = taken_methods(task)
+    if f"{task}.{name}" in taken:
+        return None
+    if task in ("solve", "inpaint") and (solver := plugins.find("solvers", name)) is not None:
+        return solver
+    return plugins.find("methods", f"{task}.{name}", taken)
+
+
+def taken_methods(task: str) -> set[str]:
+    """Give what entry points for a task cannot be called: TASK.NAME of the methods of this package."""
+    own = {method.name for method in _METHODS if method.task == task}
+    if task in ("solve", "inpaint"):
+        own |= catalogue.own_solvers()
+    return {f"{task}.{name}" for name in own}
 
 
 def check_estimate(estimate: str) -> None:
@@ -284,7 +253,11 @@ def in_one_call(task: str) -> str | None:
 
 
 def check(
-    method: Method, *, steps: int | None = None, sampler: str | None = None, guidance: float = 1.0
+    method: Method,
+    *,
+    steps: int | None = None,
+    sampler: str | Sampler | None = None,
+    guidance: float = 1.0,
 ) -> NamedSampler | None:
     """Refuse options that have no effect with a method.
 
@@ -324,9 +297,9 @@ def check(
         return None if method.sampler is None else named_sampler(method.sampler)
     chosen = named_sampler(sampler)
     if estimate == "mean":
-        raise ValueError(f"a sampler draws samples, not the mean; leave out sampler={sampler!r}")
+        raise ValueError(f"a sampler draws samples, not the mean; leave out sampler={chosen.name!r}")
     if method.sampler is None:
-        raise ValueError(f"method {name!r} has steps of its own; leave out sampler={sampler!r}")
+        raise ValueError(f"method {name!r} has steps of its own; leave out sampler={chosen.name!r}")
     if method.jumps and not chosen.climbs:
-        raise ValueError(f"sampler {sampler!r} cannot climb, as method {name!r} does; choose another one")
+        raise ValueError(f"sampler {chosen.name!r} cannot climb, as method {name!r} does; choose another one")
     return chosen

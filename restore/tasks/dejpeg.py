@@ -9,6 +9,7 @@ from torch import Tensor
 
 from restore.diffusion import watch
 from restore.diffusion.progress import part_of
+from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
@@ -22,7 +23,8 @@ from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
-from restore.tasks.solve import Plan, check_numbers, solve_problem
+from restore.tasks.catalogue import OwnMethod
+from restore.tasks.solve import Plan, check_numbers, own_plan, solve_problem
 from restore.types import Estimate, Progress
 
 # The first noise level: a b^c, b how many times coarser the tables are than those of quality 50. Measured
@@ -39,8 +41,8 @@ def dejpeg(
     quality: float | None = None,
     coding: JpegCoding | None = None,
     estimate: Estimate = "mean",
-    method: str | None = None,
-    sampler: str | None = None,
+    method: str | OwnMethod | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     start: float | None = None,
     seed: int | None = 0,
@@ -72,12 +74,13 @@ def dejpeg(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
-    method : str, optional
+    method : str or callable, optional
         For the mean ``splitting``, the default: half-quadratic splitting [1]_; or ``blind``: the conditional
         branch's answer alone, which needs neither quality nor grid. For a sample ``ddnm``, the default: every
         estimate projected [2]_ [3]_; or ``dps``: by the gradient of JPEG without its rounding [4]_.
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``ddim``. Only ``ddnm`` takes one.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`),
+        for a sample; None is ``ddim``. Only ``ddnm`` takes one.
     steps : int, optional
         Steps after the branch's call; None is 2 for ``splitting``, 6 for ``ddnm`` and 20 for ``dps``.
     start : float, optional
@@ -140,8 +143,11 @@ def dejpeg(
     coding = coding or _coding_of(image, quality)
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
-    first = operator.projection(y)(_blind(y, prior))
     plan = _for_tables(plan, estimate, coding, start)
+    if plan.own is not None:
+        x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, progress)
+        return picture.like_original(gray_as(upright(x, coding.turn), picture.batch, picture.visible))
+    first = operator.projection(y)(_blind(y, prior))
     if progress is not None:
         progress(1, 1 + plan.steps)
     rest = part_of(progress, 1, 0)
@@ -157,7 +163,11 @@ def _for_tables(plan: Plan, estimate: Estimate, coding: JpegCoding, start: float
 
 
 def plan_of(
-    estimate: Estimate, method: str | None, sampler: str | None, steps: int | None, start: float | None
+    estimate: Estimate,
+    method: str | OwnMethod | None,
+    sampler: str | Sampler | None,
+    steps: int | None,
+    start: float | None,
 ) -> Plan | None:
     """Complete the options by their defaults, but for the noise levels; None for the branch alone.
 
@@ -165,6 +175,9 @@ def plan_of(
     """
     chosen = catalogue.find("dejpeg", method, estimate)
     check_numbers(steps, start)
+    if chosen.run is not None:
+        run = catalogue.check(chosen, steps=steps, sampler=sampler)
+        return own_plan(chosen, run, steps or chosen.steps, start)
     if chosen.one_call:
         if steps not in (None, 1) or start is not None or sampler is not None:
             raise ValueError(

@@ -9,24 +9,32 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of
+from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.value_range import Range, merged
-from restore.noise.estimate import estimate_sigma, measure
-from restore.noise.measure import SIDE, is_clipped, measure_noise
-from restore.noise.model import NoiseModel, white_noise
+from restore.noise.estimate import estimate_sigma
+from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
-from restore.tasks.denoise_input import amounts_of, levels_of, ranges_of, without_stripes_of
+from restore.tasks.catalogue import OwnMethod
+from restore.tasks.denoise_input import (
+    amounts_of,
+    cut_off,
+    levels_of,
+    ranges_of,
+    state_level,
+    without_stripes_of,
+)
 from restore.tasks.denoise_methods import (
-    Request,
     alike,
     by_branch,
     by_completion,
+    by_own,
     by_real_state,
     by_state,
     ended,
@@ -35,12 +43,14 @@ from restore.tasks.denoise_methods import (
 )
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
-from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, measured, pixels_of
+from restore.tasks.noise_choice import FAINT, choose, measured, pixels_of
 from restore.tasks.pages import on_even_paper
+from restore.tasks.request import Request
 from restore.tasks.specks import repair
 from restore.types import Estimate, Progress
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
+OWN = "own"  # what is done by a method that is none of this package
 
 
 @any_kind
@@ -50,12 +60,12 @@ def denoise(
     sigma: float | Any | None = None,
     noise: PictureNoise | None = None,
     estimate: Estimate = "mean",
-    method: Method = "auto",
+    method: Method | str | OwnMethod = "auto",
     strength: float = 1.0,
     luma: float | None = None,
     chroma: float | None = None,
     specks: bool = False,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
@@ -91,14 +101,15 @@ def denoise(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
-    method : {'auto', 'gaussian', 'blind', 'completed', 'page'}
+    method : {'auto', 'gaussian', 'blind', 'completed', 'page'} or callable
         ``gaussian`` uses the unconditional prior, which is exact for white noise. ``blind`` uses the
         conditional branch, which is shown the noisy picture and has learned the noise of cameras, film,
         scanners and JPEG. ``completed`` adds what the measured noise lacks to be white, and uses the
         unconditional prior (`restore.tasks.completed`). ``page`` is for scans of print: it evens out the
         paper, with its stains and shadows, to white and keeps the ink. ``auto``, the default, is
         ``gaussian`` where sigma is a number; otherwise each picture is measured (`choose`), and one with
-        hardly any noise is returned as a copy.
+        hardly any noise is returned as a copy. Or a method of one's own (`restore.tasks.own_methods`), by its
+        name or as a function.
     strength : float
         How much of what was taken for noise goes, 0 to 1.
     luma, chroma : float, optional
@@ -106,8 +117,9 @@ def denoise(
     specks : bool
         Whether single damaged pixels, salt and pepper or hot pixels, are looked for and repaired first
         (`restore.tasks.specks.repair`).
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m-sde``.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`),
+        for a sample; None is ``dpmpp-2m-sde``.
     steps : int, optional
         Steps of a sample, one noise level each; None is 20.
     seed : int, optional
@@ -161,12 +173,13 @@ def denoise(
     prior = prior or shipped()
     if specks:
         picture = canvas(repair(image, prior=prior))
-    asked = [_Asked(method, estimate, level, noise) for level in levels]
+    own = None if chosen.run is None else chosen
+    asked = [_Asked(chosen.name, estimate, level, noise, own) for level in levels]
     request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
-    given = without_stripes_of(source) if method == "auto" else source
+    given = without_stripes_of(source) if chosen.name == "auto" else source
     seen = [None] * len(source) if picture.visible is None else list(picture.visible[:, 0])
     ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
@@ -250,6 +263,7 @@ class _Job:
     noise_std: float | Tensor | None = None
     noise: PictureNoise | None = None
     lost: NoiseModel | None = None
+    own: catalogue.Method | None = None
 
     def at(self, known: Range, other: Range, most: float) -> _Job:
         """The same at another range than the one that the noise is known at; most: the highest level."""
@@ -266,17 +280,21 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The method and the estimate that are asked for, and what is known of the noise."""
+    """The method and the estimate that are asked for, and what is known of the noise.
+
+    own: the method where it is none of this package.
+    """
 
     method: str
     estimate: Estimate
     level: float | Tensor | None
     noise: PictureNoise | None
+    own: catalogue.Method | None = None
 
 
 def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
     """Decide what is done to a picture ``(3, h, w)``; visible: ``(h, w)``, as for `choose`."""
-    if asked.method != "auto":
+    if asked.own is not None or asked.method != "auto":
         return _as_told(asked, picture, prior, visible)
     if isinstance(asked.level, Tensor) or asked.noise is not None:
         return _as_told(replace(asked, method="blind"), picture, prior, visible)
@@ -292,28 +310,36 @@ def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -
 def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
     """What a method other than auto does to a picture ``(3, h, w)``. Raises ValueError."""
     method, level, noise = asked.method, asked.level, asked.noise
+    if asked.own is not None:
+        return _Job(OWN, _white_level(asked, picture, visible), own=asked.own)
     if method in ("none", "page"):
         return _Job(method)
     if method == "blind":
         known = level if noise is None else noise.sigma
-        return _Job("blind", level, noise, _cut_off(picture, "blind", known, prior))
+        return _Job("blind", level, noise, cut_off(picture, "blind", known, prior))
     if isinstance(level, Tensor):
         raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
     if method in ("real", "completed"):
         if noise is None:
             noise = measured(picture, prior, visible) if level is None else white(level)
         return _Job(method, noise=noise)
-    if noise is not None:
-        level = noise.sigma
-    elif level is None:
-        level = estimate_sigma(pixels_of(picture), None if visible is None else visible.numpy())
+    level = _white_level(asked, picture, visible)
     if level < prior.sigma_min / 2:
         return _Job("none")
-    return _Job("gaussian", level, None, _cut_off(picture, "gaussian", level, prior))
+    return _Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
+
+
+def _white_level(asked: _Asked, picture: Tensor, visible: Tensor | None) -> Any:
+    """The level of white noise that is told, or measured where nothing is; or a map that is told."""
+    if asked.noise is not None:
+        return asked.noise.sigma
+    if asked.level is not None:
+        return asked.level
+    return estimate_sigma(pixels_of(picture), None if visible is None else visible.numpy())
 
 
 def _by_state(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    sigmas = [request.sigmas(_state_level(one, job.noise_std)) for one, job in zip(noisy, jobs, strict=True)]
+    sigmas = [request.sigmas(state_level(one, job.noise_std)) for one, job in zip(noisy, jobs, strict=True)]
     return by_state(noisy, sigmas, [job.lost for job in jobs], request)
 
 
@@ -349,46 +375,16 @@ def _by_page(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     return by_branch(on_even_paper(noisy), None, [None] * len(jobs), request, page=True)
 
 
+def _by_own(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
+    assert jobs[0].own is not None
+    return by_own(noisy, [job.noise_std for job in jobs], jobs[0].own, request)
+
+
 _RUNS = {
     "gaussian": _by_state,
     "real": _by_real,
     "blind": _by_branch,
     "completed": _by_completion,
     "page": _by_page,
+    OWN: _by_own,
 }
-
-
-def _state_level(picture: Tensor, noise_std: Any) -> float:
-    """The level of the state that a noisy picture ``(3, h, w)`` is.
-
-    Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
-    the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
-    sqrt(3) times its noise. For a prior of gray pictures that is exact.
-    """
-    gray = bool((picture == picture[:1]).all())
-    level = float(noise_std)
-    return level * 3**0.5 if gray else level
-
-
-def _cut_off(
-    picture: Tensor, method: str, noise_std: float | Tensor | None, prior: Prior
-) -> NoiseModel | None:
-    """Measure noise of which some was cut off at black and white; None where that is little or unknown.
-
-    picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
-    """
-    fitted = prior.facts.get("fit")
-    if fitted and fitted["branch"] == method and fitted.get("noise", {}).get("clipped"):
-        return None  # these weights have learned what it is like
-    pixels = pixels_of(picture)
-    if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
-        return None
-    if noise_std is not None:
-        found = white_noise(noise_std)
-    elif min(pixels.shape[:2]) >= SIDE:
-        found = measure_noise([pixels], most=3000)
-        if found.sigma > 3 * measure(pixels).sigma:  # texture, or letters
-            return None
-    else:
-        return None
-    return replace(found, clipped=True) if found.sigma >= FAINT else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,12 @@ import torch
 from torch import Tensor
 
 from restore.images.value_range import Range, exposures
+from restore.noise.estimate import measure
+from restore.noise.measure import SIDE, is_clipped, measure_noise
+from restore.noise.model import NoiseModel, white_noise
 from restore.noise.stripes import Stripes, find_stripes, without_stripes
-from restore.tasks.noise_choice import pixels_of
+from restore.priors.protocol import Prior
+from restore.tasks.noise_choice import CUT_OFF, FAINT, pixels_of
 from restore.types import from_255
 
 MOST_STRIPED = 2  # rows, and then columns
@@ -122,3 +127,39 @@ def amounts_of(strength: float, luma: float | None, chroma: float | None) -> tup
         if amount is not None and not 0 <= amount <= 1:
             raise ValueError(f"{name} is a share from 0 to 1, got {amount:g}")
     return strength if luma is None else luma, strength if chroma is None else chroma
+
+
+def state_level(picture: Tensor, noise_std: Any) -> float:
+    """Give the level of the state that a noisy picture ``(3, h, w)`` is.
+
+    Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
+    the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
+    sqrt(3) times its noise. For a prior of gray pictures that is exact.
+    """
+    gray = bool((picture == picture[:1]).all())
+    level = float(noise_std)
+    return level * 3**0.5 if gray else level
+
+
+def cut_off(
+    picture: Tensor, method: str, noise_std: float | Tensor | None, prior: Prior
+) -> NoiseModel | None:
+    """Measure noise of which some was cut off at black and white; None where that is little or unknown.
+
+    picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
+    """
+    fitted = prior.facts.get("fit")
+    if fitted and fitted["branch"] == method and fitted.get("noise", {}).get("clipped"):
+        return None  # these weights have learned what it is like
+    pixels = pixels_of(picture)
+    if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
+        return None
+    if noise_std is not None:
+        found = white_noise(noise_std)
+    elif min(pixels.shape[:2]) >= SIDE:
+        found = measure_noise([pixels], most=3000)
+        if found.sigma > 3 * measure(pixels).sigma:  # texture, or letters
+            return None
+    else:
+        return None
+    return replace(found, clipped=True) if found.sigma >= FAINT else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 import torch
@@ -11,44 +10,21 @@ from torch import Tensor
 
 from restore.diffusion import watch
 from restore.diffusion.progress import part_of
-from restore.diffusion.sigmas import karras
 from restore.images.colours import rgb_of, ycc_of
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise
 from restore.priors.condition import Condition, smooth_signal
 from restore.tasks.completed import completed_state
-from restore.tasks.drawing import Drawing
-from restore.types import Estimate, Progress
+from restore.tasks.method import Method
+from restore.tasks.own_methods import MethodRequest, run_own
+from restore.tasks.request import Request
+from restore.types import Progress
 
 WHITE_LEVEL = 1.5
 """What the prior for white noise is told of real noise, times its level in luma; by camera pictures."""
 
 Level = float | Tensor | None
 """What the conditional branch is told of the noise: one level, a map ``(1, 1, h, w)`` or nothing."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What all methods are given.
-
-    Parameters
-    ----------
-    drawing : the prior, with its sampler and random numbers.
-    estimate : the mean or a draw.
-    steps : of a sample, or the draws that a completed mean is the mean of.
-    progress : called after every network call.
-    """
-
-    drawing: Drawing
-    estimate: Estimate
-    steps: int
-    progress: Progress | None
-
-    def sigmas(self, top: float) -> list[float]:
-        """Noise levels from ``top`` down; one step is one network call, which gives the posterior mean."""
-        lowest = self.drawing.prior.sigma_min
-        steps = self.steps
-        return [top, 0.0] if steps == 1 or top <= 2 * lowest else karras(top, lowest, steps)
 
 
 def told_level(noise: PictureNoise, noisy: Tensor) -> Tensor:
@@ -142,6 +118,17 @@ def by_completion(noisy: Tensor, noise: PictureNoise, request: Request) -> Tenso
         found = drawing(denoiser, state, sigmas, progress=progress)
         total = total + (found if curve is None else curve.back(found))
     return total / draws
+
+
+def by_own(noisy: Tensor, levels: Sequence[Level], method: Method, request: Request) -> Tensor:
+    """Denoise by a method that is no part of this package; levels: of each picture."""
+    each = [torch.as_tensor(level, dtype=noisy.dtype, device=noisy.device) for level in levels]
+    noise_std = torch.cat([level.reshape(1, 1, *(level.shape[-2:] or (1, 1))) for level in each])
+    own = MethodRequest(
+        request.drawing, request.estimate, request.steps, request.progress, task="denoise",
+        image=noisy.clone(), noise_std=noise_std, shape=tuple(noisy.shape),
+    )  # fmt: skip
+    return run_own(method, own)
 
 
 def _made_up(

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal
 import torch
 from torch import Tensor
 
+from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import check_seed, seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.colours import gray_as
@@ -16,6 +17,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
+from restore.tasks.catalogue import OwnMethod
 from restore.tasks.deep_holes import Parts, Scene, parts_of
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
@@ -32,8 +34,8 @@ def inpaint(
     mask_means: Literal["fill", "keep"] = "fill",
     grow: int = 0,
     estimate: Estimate = "sample",
-    method: str | None = None,
-    sampler: str | None = None,
+    method: str | OwnMethod | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     jumps: Jumps | None = None,
     guidance: float = 1.0,
@@ -71,7 +73,7 @@ def inpaint(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
-    method : str, optional
+    method : str or callable, optional
         None is ``auto``.
 
         - ``auto``: holes up to 12 pixels deep as by ``alternating``. Of a sample, each deeper part is filled
@@ -90,9 +92,11 @@ def inpaint(
           found, every estimate projected [3]_.
         - ``ddnm``, ``ddnm-plus``, ``ddrm``, ``diffpir``, ``pigdm``, ``dps`` and registered solvers: as
           published (`restore.inverse.catalogue`), from a smooth fill with noise added.
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is
-        ``dpmpp-2m-sde``, or ``ddpm`` for ``repaint``. The published solvers have their own.
+        - one's own (`restore.tasks.own_methods`), by its name or as a function, at each hole's own size.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`),
+        for a sample; None is ``dpmpp-2m-sde``, or ``ddpm`` for ``repaint``. The published solvers have their
+        own.
     steps : int, optional
         Steps, for ``alternating`` with those of the branch; None is the method's own number.
     jumps : Jumps, optional
@@ -197,8 +201,8 @@ class _Asked:
     mask_means: Literal["fill", "keep"] = "fill"
     grow: int = 0
     estimate: Estimate = "sample"
-    method: str | None = None
-    sampler: str | None = None
+    method: str | OwnMethod | None = None
+    sampler: str | Sampler | None = None
     steps: int | None = None
     jumps: Jumps | None = None
     guidance: float = 1.0

@@ -30,6 +30,7 @@ from restore.tasks import catalogue
 from restore.tasks.catalogue import ROUNDING
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, depth_of, enlarged, halved, halvings, surroundings
+from restore.tasks.own_methods import MethodRequest, run_own
 from restore.tasks.solve import Plan as SolverPlan
 from restore.tasks.solve import solve_problem
 from restore.types import Denoiser, Estimate, Progress
@@ -140,7 +141,7 @@ def fill_hole(
     sizes = [(image, hole)]
     for _ in range(halvings_of(hole, plan)):
         sizes.append(halved(*sizes[-1]))
-    filler = FILLERS.get(plan.method.name, by_solver)
+    filler = by_own if plan.method.run is not None else FILLERS.get(plan.method.name, by_solver)
     fill = push_pull(*sizes[-1])
     for number, (picture, missing) in enumerate(reversed(sizes)):
         if number:
@@ -152,7 +153,21 @@ def fill_hole(
 
 def halvings_of(hole: Tensor, plan: Plan) -> int:
     """How often a picture is halved before its hole is filled."""
-    return 0 if plan.method.name in FROM_NOISE else halvings(hole, plan.estimate)
+    return 0 if _at_one_size(plan.method) else halvings(hole, plan.estimate)
+
+
+def _at_one_size(method: catalogue.Method) -> bool:
+    """Whether a hole is filled at its own size alone."""
+    return method.name in FROM_NOISE or method.run is not None
+
+
+def by_own(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
+    """Run a method that is no part of this package."""
+    request = MethodRequest(
+        drawing, plan.estimate, plan.steps, progress, task="inpaint", image=level.fill.clone(),
+        hole=level.hole.clone(), shape=tuple(level.fill.shape),
+    )  # fmt: skip
+    return run_own(plan.method, request)
 
 
 def by_solver(level: Level, plan: Plan, drawing: Drawing, progress: Progress | None) -> Tensor:
@@ -311,7 +326,7 @@ def workload(hole: Tensor, missing: Tensor, method: catalogue.Method, prior: Pri
     total = 0
     for top, bottom, left, right in surroundings(hole, CONTEXT):
         piece, size = missing[..., top:bottom, left:right], (bottom - top, right - left)
-        for _ in range(1 + (0 if method.name in FROM_NOISE else halvings(piece, method.estimate))):
+        for _ in range(1 + (0 if _at_one_size(method) else halvings(piece, method.estimate))):
             total += prior.computed(size, differentiable=method.gradient)
             size = (size[0] + 1) // 2, (size[1] + 1) // 2
     return total

@@ -10,6 +10,7 @@ import torch
 from restore.images.canvas import Picture, canvas
 from restore.priors.protocol import Prior
 from restore.tasks.any_kind import any_kind
+from restore.tasks.catalogue import OwnMethod
 from restore.tasks.damage import Kind, Sensitivity, damage_mask
 from restore.tasks.inpaint import inpaint
 from restore.types import Estimate, Progress
@@ -26,7 +27,7 @@ def repair(
     infrared: Any = None,
     grow: int = GROW,
     estimate: Estimate = "sample",
-    method: str | None = None,
+    method: str | OwnMethod | None = None,
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
@@ -56,8 +57,8 @@ def repair(
         Pixels by which what is found is widened; 1 unless given.
     estimate : {'mean', 'sample'}
         As `inpaint` takes it. The default, ``sample``, has the grain of its surroundings.
-    method : str, optional
-        A method of `inpaint`.
+    method : str or callable, optional
+        A method of `inpaint`, or one's own, as it takes it.
     steps : int, optional
         Steps of the method.
     seed : int, optional

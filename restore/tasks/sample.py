@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_progress, twice
-from restore.diffusion.samplers import LearnedVariance, Variance, named_sampler
+from restore.diffusion.samplers import LearnedVariance, Sampler, Variance, named_sampler
 from restore.diffusion.seeds import check_seed, drawn_seed, picture_rng
 from restore.diffusion.sigmas import check_pure_noise
 from restore.diffusion.sigmas import ladder as named_ladder
@@ -29,7 +29,7 @@ def sample(
     n: int = 1,
     *,
     size: tuple[int, int] = (128, 128),
-    sampler: str = SAMPLE_SAMPLER,
+    sampler: str | Sampler = SAMPLE_SAMPLER,
     steps: int = SAMPLE_STEPS,
     ladder: str = "karras",
     eta: float | None = None,
@@ -53,8 +53,9 @@ def sample(
         How many, at least 1.
     size : (int, int)
         Height and width in pixels.
-    sampler : str
-        One of `restore.diffusion.samplers.SAMPLERS`; ``dpmpp-2m``, the default, needs the fewest steps.
+    sampler : str or callable
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`);
+        ``dpmpp-2m``, the default, needs the fewest steps.
     steps : int
         How many steps from pure noise to a picture.
     ladder : {'karras', 'log-snr', 'schedule'}

@@ -32,8 +32,10 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
-from restore.tasks.catalogue import ROUNDING
+from restore.tasks.catalogue import ROUNDING, OwnMethod
+from restore.tasks.drawing import Drawing
 from restore.tasks.measurement import measurement, noise_of, uses_noise
+from restore.tasks.own_methods import MethodRequest, run_own
 from restore.tasks.solved import TIMES, Watch, carefully
 from restore.types import Estimate, Progress, Rng, from_255, to_255
 
@@ -49,8 +51,8 @@ def solve(
     *,
     sigma: float | None = None,
     estimate: Estimate = "mean",
-    method: str | None = None,
-    sampler: str | None = None,
+    method: str | OwnMethod | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     start: float | None = None,
     seed: int | None = 0,
@@ -78,13 +80,14 @@ def solve(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
-    method : str, optional
+    method : str or callable, optional
         A solver of `restore.inverse.catalogue.solvers`. None is ``splitting`` [1]_ for the mean. For a sample
         it is ``pigdm`` [2]_ where the operator is linear, ``ddnm`` [3]_ where it can only be projected, and
-        ``dps`` [4]_ for the rest.
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is the solver's own. Only solvers
-        that any sampler can run take one.
+        ``dps`` [4]_ for the rest. Or a method of one's own
+        (`restore.tasks.own_methods`), by its name or as a function.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`),
+        for a sample; None is the solver's own. Only solvers that any sampler can run take one.
     steps : int, optional
         Steps of one network call each; None is 12 for the mean and 20 for a sample.
     start : float, optional
@@ -227,8 +230,8 @@ class _Asked:
 
     sigma: float | None = None
     estimate: Estimate = "mean"
-    method: str | None = None
-    sampler: str | None = None
+    method: str | OwnMethod | None = None
+    sampler: str | Sampler | None = None
     steps: int | None = None
     start: float | None = None
     seed: int = 0
@@ -257,7 +260,8 @@ class _Asked:
 class Plan:
     """How a problem is solved. start, last: the first noise level and the lowest above 0, [0, 1] units.
 
-    sampler: None is the solver's own.
+    sampler: None is the solver's own. own: the method that is run in place of the solver, if it is none of
+    this package.
     """
 
     solver: Solver
@@ -265,16 +269,29 @@ class Plan:
     steps: int
     start: float
     last: float = LAST_SIGMA
+    own: catalogue.Method | None = None
 
 
 def plan_of(
-    estimate: Estimate, name: str, sampler: str | None, steps: int | None, start: float | None
+    estimate: Estimate,
+    name: str | OwnMethod,
+    sampler: str | Sampler | None,
+    steps: int | None,
+    start: float | None,
 ) -> Plan:
     """Complete checked options by their defaults; ValueError for those that do not go together."""
     method = catalogue.find("solve", name, estimate)
     chosen = catalogue.check(method, steps=steps, sampler=sampler)
-    solver = solver_catalogue.solvers()[name]
+    if method.run is not None:
+        return own_plan(method, chosen, steps or method.steps, start)
+    solver = solver_catalogue.solvers()[method.name]
     return Plan(solver, None if sampler is None else chosen, steps or method.steps, start or solver.start)
+
+
+def own_plan(method: catalogue.Method, sampler: Sampler | None, steps: int, start: float | None) -> Plan:
+    """Give the plan for a method that is none of this package; it stands where a solver would."""
+    stand_in = Solver(method.name, "", (), wrap=lambda denoise, problem, rng: denoise)
+    return Plan(stand_in, sampler, steps, start or stand_in.start, own=method)
 
 
 def check_numbers(steps: int | None, start: float | None) -> None:
@@ -302,6 +319,8 @@ def solve_problem(
 
     watch: wraps the denoiser before the solver does.
     """
+    if plan.own is not None:
+        return _by_own(problem, plan, plan.own, Drawing(prior, rng, plan.sampler), progress)
     solver = plan.solver
     denoise = prior.denoiser(differentiable=solver.gradient)
     if problem.ends is not None and bool(problem.ends.high.any()):
@@ -317,6 +336,20 @@ def solve_problem(
     assert solver.wrap is not None  # a solver has one of the two
     run = plan.sampler or solver.sampler
     return run(solver.wrap(denoise, problem, rng), x, sigmas, rng=rng, progress=progress)
+
+
+def _by_own(
+    problem: Problem, plan: Plan, method: catalogue.Method, drawing: Drawing, progress: Progress | None
+) -> Tensor:
+    """Solve a problem by a method that is no part of this package."""
+    y, operator = problem.y, problem.operator
+    noise_std = torch.full((len(y), 1, 1, 1), problem.noise_std, device=y.device)
+    request = MethodRequest(
+        drawing, method.estimate, plan.steps, progress, task=method.task, image=y.clone(),
+        noise_std=noise_std if method.task == "solve" else None, operator=operator,
+        start=plan.start, shape=(len(y), *operator.x_shape),
+    )  # fmt: skip
+    return run_own(method, request)
 
 
 def first_picture(problem: Problem) -> Tensor:

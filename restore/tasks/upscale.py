@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion.progress import part_of, part_progress, twice, with_progress
+from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma
 from restore.images.canvas import Picture, canvas
@@ -23,9 +24,10 @@ from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
-from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, enlargements
+from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, OwnMethod, enlargements
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
+from restore.tasks.own_methods import MethodRequest, run_own
 from restore.types import Denoiser, Estimate, Progress
 
 # The highest and the lowest noise level of projection; measured on the validation pictures.
@@ -45,8 +47,8 @@ def upscale(
     scale: float,
     *,
     estimate: Estimate = "sample",
-    method: str | None = None,
-    sampler: str | None = None,
+    method: str | OwnMethod | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     guidance: float = 1.0,
     seed: int | None = 0,
@@ -74,15 +76,16 @@ def upscale(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
-    method : {'projection', 'conditional'}, optional
+    method : {'projection', 'conditional'} or callable, optional
         ``conditional``: the network is shown the bicubic enlargement at every step [1]_; of a consistent
         sample every estimate is projected, too; the mean is one call at the highest noise level.
         ``projection``, the default: the mean of two such calls, one for the mirrored picture, then the
         unconditional prior at low noise levels, every estimate projected onto the pictures that reduce to the
-        input [2]_; the mean by half-quadratic splitting [3]_.
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`, for a sample; None is ``dpmpp-2m`` for
-        ``projection``, ``dpmpp-2m-sde`` for ``conditional``.
+        input [2]_; the mean by half-quadratic splitting [3]_. One's own
+        (`restore.tasks.own_methods`), by its name or as a function, enlarges in one step.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`),
+        for a sample; None is ``dpmpp-2m`` for ``projection``, ``dpmpp-2m-sde`` for ``conditional``.
     steps : int, optional
         Steps of each run after its first calls; None is 30 for ``conditional``, 8 for a sample by
         ``projection``, 2 for its mean.
@@ -149,7 +152,9 @@ def upscale(
     sizes = enlargements((h, w), scale)
     if consistent is None:
         consistent = not is_noisy(small, picture.visible)
-    for number, size in enumerate(sizes):
+    if chosen.run is not None:
+        sizes, result = sizes[-1:], _by_own(small, sizes[-1], chosen, steps, drawing, progress)
+    for number, size in enumerate(sizes if chosen.run is None else ()):
         result = _in_one_step(
             result, size, chosen, steps, guidance, drawing, part_progress(progress, number, len(sizes)),
             consistent=consistent,
@@ -190,6 +195,23 @@ def _in_one_step(
         report = progress if guidance == 1 else twice(progress)
         return _conditional(denoise, bicubic, method.estimate, steps, drawing, report)
     return _projection((small, bicubic), operator, method.estimate, steps, drawing, progress)
+
+
+def _by_own(
+    small: Tensor,
+    size: tuple[int, int],
+    method: Method,
+    steps: int,
+    drawing: Drawing,
+    progress: Progress | None,
+) -> Tensor:
+    """Enlarge pictures at once by a method that is no part of this package."""
+    operator = Resize(size, (small.shape[-2], small.shape[-1]), small.device)
+    request = MethodRequest(
+        drawing, method.estimate, steps, progress, task="upscale", image=small.clone(), operator=operator,
+        shape=(*small.shape[:2], *size),
+    )  # fmt: skip
+    return run_own(method, request)
 
 
 def check_scale(scale: float) -> None:

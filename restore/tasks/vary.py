@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from restore.diffusion.progress import part_progress
+from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras
 from restore.diffusion.thresholding import mapped
@@ -42,7 +43,7 @@ def vary(
     mask: Any = None,
     reference: Any = None,
     reference_scale: int = REFERENCE_SCALE,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
@@ -78,9 +79,10 @@ def vary(
         What is coarser than so many pixels, 2 to 256, comes from the reference: N of [2]_. About 32 takes
         over colour and light, 8 the shapes, too. The low frequencies of the result are within a level of 8
         bits of the reference's, mostly within a tenth.
-    sampler : str, optional
-        One of `restore.diffusion.samplers.SAMPLERS`; None is ``dpmpp-2m``, whose randomness is that of
-        the noise that was added, and which keeps more of the picture than samplers that draw more.
+    sampler : str or callable, optional
+        One of `restore.diffusion.samplers.SAMPLERS`, or one's own (`restore.diffusion.samplers.Sampler`);
+        None is ``dpmpp-2m``, whose randomness is that of the noise that was added, and which keeps more of
+        the picture than samplers that draw more.
     steps : int, optional
         Steps from that noise level to a clean picture, spaced as Karras et al. [3]_ have it; None is 12.
     seed : int, optional

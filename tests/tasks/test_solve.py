@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from commands import cli
 from gaussian_oracle import GaussianPrior
 from networks import random_backbone
+from own_package import install
 from PIL import Image
 from recording import Reports, picture
 from scenes import scene
@@ -21,9 +21,9 @@ from torch import Tensor
 
 from restore import images
 from restore.cli.prior_loader import load_backbone
+from restore.errors import PluginError
 from restore.inverse import catalogue, operators
 from restore.inverse.build import chain_of
-from restore.inverse.catalogue import Solver
 from restore.inverse.kernels import gaussian_kernel
 from restore.inverse.protocols import consistent
 from restore.inverse.solvers import capabilities_of
@@ -238,36 +238,35 @@ def test_repaint_solves_holes() -> None:
     assert found[..., 5:9, 5:9].std() > 0
 
 
-def test_methods_of_other_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("mine", "test_solve:MINE", catalogue.ENTRY_POINTS)
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: [point])
-    catalogue._installed.cache_clear()
-    try:
-        found = deblur(
-            picture(1, 3, 16, 16), "gaussian:1", estimate="sample", method="mine", steps=2,
-            prior=random_backbone(),
-        )  # fmt: skip
-        assert (found == 0.25).all()
-        for name, value, message in (
-            ("ddrm", "test_solve:MINE", "adds a solver 'ddrm', of which there is one already"),
-            ("other", "test_solve:PRIOR", "is no restore.inverse.catalogue.Solver but a GaussianPrior"),
-        ):
-            points = [EntryPoint(name, value, catalogue.ENTRY_POINTS)]
-            monkeypatch.setattr(catalogue, "entry_points", lambda group, points=points: points)
-            catalogue._installed.cache_clear()
-            with pytest.raises(ValueError, match=message):
-                catalogue.solvers()
-    finally:
-        monkeypatch.undo()
-        catalogue._installed.cache_clear()
+def test_solvers_of_other_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {"mine": "MINE", "ddrm": "MINE", "other": "OTHER", "lost": "LOST"}
+    monkeypatch.syspath_prepend(str(install(tmp_path, SOLVERS, {"restore.solvers": points}, name="solver")))
+    found = deblur(
+        picture(1, 3, 16, 16), "gaussian:1", estimate="sample", method="mine", steps=2,
+        prior=random_backbone(),
+    )  # fmt: skip
+    assert (found == 0.25).all()
+    assert catalogue.solvers()["ddrm"].reference == "Kawar et al. 2022"
+    assert "mine" in catalogue.solvers()
+    for name, message in (
+        ("other", "solver 'other' of solver 1.2: expected a restore.inverse.catalogue.Solver, got int"),
+        ("lost", "solver 'lost' of solver 1.2 cannot be loaded \\(AttributeError: "),
+    ):
+        assert name not in catalogue.solvers()
+        with pytest.raises(PluginError, match=message):
+            deblur(picture(1, 3, 16, 16), "gaussian:1", method=name, prior=random_backbone())
 
 
-MINE = Solver(
-    "its name is that of the entry point",
-    "nobody",
-    ("gradient",),
-    lambda denoise, problem: lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25),
-)
+SOLVERS = """
+import torch
+from restore.inverse.catalogue import Solver
+
+def update(denoise, problem):
+    return lambda x, *_: torch.full_like(denoise(x, 0.1), 0.25)
+
+MINE = Solver("its name is that of the entry point", "nobody", ("gradient",), update)
+OTHER = 3
+"""
 
 
 # ---------------------------------------------------------------------------------------- commands

@@ -12,7 +12,7 @@ from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
 from restore.cli.help_pages import Command
-from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
+from restore.cli.options import INPUTS, RESTORING, Settings, of_packages, with_settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
@@ -34,8 +34,8 @@ def _method_help() -> str:
     mean, sample = (catalogue.default("dejpeg", estimate) for estimate in ("mean", "sample"))
     return (
         "splitting: every step agrees with the file; blind: one network call, for pictures that were cropped "
-        "or resized after compression; ddnm, dps: for a sample.  "
-        f"[default: {mean}, {sample}]"
+        "or resized after compression; ddnm, dps: for a sample."
+        f"{of_packages('dejpeg')}  [default: {mean}, {sample}]"
     )
 
 
@@ -76,13 +76,18 @@ def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, *
     options["method"] = options["method"] or catalogue.default("dejpeg", options["estimate"])
     method = check_method("dejpeg", options)
     check_common(settings, options)
-    if method.one_call:
+    if _by_branch(method):
         uncertainty = settings.uncertainty
         given = (("quality", quality), ("start", options["start"]), ("uncertainty", uncertainty))
         for name, value in given:
             if value is not None:
                 raise click.UsageError(f"--{name} has no effect with --method {method.name}; leave it out")
     run_command(Dejpeg(options, method, quality), inputs, settings)
+
+
+def _by_branch(method: catalogue.Method) -> bool:
+    """Whether the network is shown the picture alone, not how it was compressed."""
+    return method.one_call and method.run is None
 
 
 class Dejpeg(PictureCommand):
@@ -95,7 +100,7 @@ class Dejpeg(PictureCommand):
         self.method, self.quality = method, quality
 
     def plan(self, source: Source) -> DejpegPlan:
-        coding = None if self.method.one_call else _coding(source, self.quality)
+        coding = None if _by_branch(self.method) else _coding(source, self.quality)
         return DejpegPlan(source, self.options, self.method, coding)
 
 

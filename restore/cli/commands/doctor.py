@@ -16,7 +16,12 @@ from restore.cli.registry import register
 
 SIGNS = {"fine": "  ", "optional": "- ", "missing": "! "}
 WIDTH = 80  # characters of a line of names
-HEADINGS = {"installed": "Installed", "optional": "Can be done without", "used": "Used here"}
+HEADINGS = {
+    "installed": "Installed",
+    "optional": "Can be done without",
+    "plugins": "Of other packages",
+    "used": "Used here",
+}
 
 
 @register

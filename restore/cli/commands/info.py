@@ -12,6 +12,7 @@ from restore.cli.help_pages import Command
 from restore.cli.jobs import STDIO
 from restore.cli.parameters import FileName
 from restore.cli.provenance import read_named, read_piped, told_of, visible
+from restore.cli.providers import in_words
 from restore.cli.recorder import read_input
 from restore.cli.registry import register
 
@@ -50,6 +51,7 @@ def info(file: Path, as_json: bool) -> None:
             f"weights {record.weights[:12]}" if record.weights else "no weights",
             f"{record.device} {record.precision}".strip(),
             f"method {record.method}" if record.method else "",
+            in_words(record),
             "" if record.seed is None else f"seed {record.seed}",
             f"{record.calls} network calls",
             files,

@@ -24,7 +24,7 @@ from restore.cli.recorder import Recorder
 from restore.cli.registry import register
 from restore.cli.reporter import Reporter
 from restore.cli.trajectory import Trajectories, check_trajectory, trajectory_name
-from restore.diffusion.samplers import SAMPLERS, named_sampler
+from restore.diffusion.samplers import named_sampler, sampler_names
 from restore.diffusion.sigmas import LADDERS
 from restore.errors import ConfigError
 from restore.tasks.catalogue import MOST_STEPS, SAMPLE_SAMPLER, SAMPLE_STEPS
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 @click.option("--size", type=Size(), default="128", show_default=True, help="W or WxH in pixels.")
 @late_option(
     "--sampler", type=SAMPLER, default=SAMPLE_SAMPLER, show_default=True,
-    late=lambda: f"How it is drawn: {', '.join(SAMPLERS)}. dpmpp-2m needs the fewest steps; ddpm is the "
-    "process of the original paper.",
+    late=lambda: f"How it is drawn: {', '.join(sampler_names())}. dpmpp-2m needs the fewest steps; ddpm is "
+    "the process of the original paper.",
 )  # fmt: skip
 @click.option(
     "--steps", type=click.IntRange(1, MOST_STEPS), default=SAMPLE_STEPS, show_default=True, metavar="N",

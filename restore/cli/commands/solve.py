@@ -6,20 +6,29 @@ from typing import Any
 
 import click
 
+from restore import plugins
 from restore.cli.help_pages import Command
 from restore.cli.kernel_files import KernelFile, OperatorWord, specs_of
 from restore.cli.options import INPUTS, RESTORING, Settings, with_settings
+from restore.cli.parameters import late_option
 from restore.cli.registry import register
 from restore.cli.solving import SIGMA, run_solver, solver_options
+
+
+def _operator_help() -> str:
+    own = "".join(f", {name} (of {each.package})" for name, each in plugins.found("operators").items())
+    return (
+        "What was done to the picture: blur=KERNEL (as for deblur), down=FACTOR (bicubic), area=FACTOR "
+        f"(means), gray, jpeg=QUALITY{own}. May be given several times, in the order in which it happened."
+    )
 
 
 @register
 @click.command(cls=Command)
 @INPUTS
-@click.option(
+@late_option(
     "--operator", "words", multiple=True, required=True, type=OperatorWord(), metavar="WHAT",
-    help="What was done to the picture: blur=KERNEL (as for deblur), down=FACTOR (bicubic), area=FACTOR "
-    "(means), gray, jpeg=QUALITY. May be given several times, in the order in which it happened.",
+    late=_operator_help,
 )  # fmt: skip
 @SIGMA
 @solver_options

@@ -44,6 +44,7 @@ from restore.cli.options import (
 from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
 from restore.cli.run import run_command
+from restore.diffusion.samplers import named_sampler
 from restore.errors import MaskError
 from restore.tasks import catalogue
 from restore.types import to_255
@@ -122,6 +123,8 @@ def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     method = catalogue.find("vary", None, "sample")
     options |= {"method": method.name, "estimate": method.estimate}
     check_common(settings, options)
+    if options["sampler"] is not None:
+        named_sampler(options["sampler"])  # one of another package may not be there
     run_command(Vary(options, **files), inputs, settings)
 
 
