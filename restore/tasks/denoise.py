@@ -8,14 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_of
+from restore.diffusion.progress import in_turn, part_progress, reporter
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.value_range import Range, merged
-from restore.noise.estimate import estimate_sigma, measure
-from restore.noise.measure import SIDE, is_clipped, measure_noise
-from restore.noise.model import NoiseModel, white_noise
+from restore.noise.estimate import estimate_sigma
+from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
@@ -30,15 +29,16 @@ from restore.tasks.denoise_methods import (
     by_real_state,
     by_state,
     ended,
+    level_of_state,
     mixed,
     told_level,
 )
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
-from restore.tasks.noise_choice import CUT_OFF, FAINT, choose, measured, pixels_of
+from restore.tasks.noise_choice import FAINT, choose, cut_off, measured, pixels_of
 from restore.tasks.pages import on_even_paper
 from restore.tasks.specks import repair
-from restore.types import Estimate, Progress
+from restore.types import Callback, Estimate, Progress
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
 
@@ -59,7 +59,8 @@ def denoise(
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -115,8 +116,10 @@ def denoise(
         batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -159,10 +162,11 @@ def denoise(
     picture = canvas(image)
     levels = levels_of(sigma, picture.batch)
     prior = prior or shipped()
+    begin = in_turn(reporter(progress))
     if specks:
-        picture = canvas(repair(image, prior=prior))
+        picture = canvas(repair(image, prior=prior, progress=begin()))
     asked = [_Asked(method, estimate, level, noise) for level in levels]
-    request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
+    request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, begin())
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
@@ -174,7 +178,11 @@ def denoise(
         found = _done(given, jobs, request)
     else:
         pictures = zip(given, ranges, asked, seen, strict=True)
-        found = [_at_ranges(one, each, a, request, hidden) for one, each, a, hidden in pictures]
+        turns = in_turn(request.progress)
+        found = [
+            _at_ranges(one, each, a, replace(request, progress=turns()), hidden)
+            for one, each, a, hidden in pictures
+        ]
     changed = any(one is not None for one in found) or given is not source
     if not changed or not any(amounts):
         return picture.unchanged()
@@ -203,13 +211,13 @@ def _at_ranges(
     if job.method == "none":
         return None
     level = _level_of(job, inside, prior)
-    results = []
+    results, begin = [], in_turn(request.progress)
     for number, each in enumerate(ranges):
         inside = each.unit(picture)
         if number and level is not None and level * first.width / each.width < FAINT:
             results.append(inside)
             continue
-        own = replace(request, progress=part_of(request.progress, number, len(ranges) - 1 - number))
+        own = replace(request, progress=begin())
         (found,) = _done(inside[None], [job.at(first, each, prior.sigma_max)], own)
         results.append(inside if found is None else found.to(inside))
     return merged(ranges, results)
@@ -229,10 +237,11 @@ def _level_of(job: _Job, picture: Tensor, prior: Prior) -> float | None:
 def _done(noisy: Tensor, jobs: list[_Job], request: Request) -> list[Tensor | None]:
     """Do to a batch of pictures what was decided; None for each that is left as it is."""
     results: list[Tensor | None] = [None] * len(jobs)
+    begin = in_turn(request.progress)
     for name, run_jobs in _RUNS.items():
         places = [k for k, job in enumerate(jobs) if job.method == name]
         if places:
-            found = run_jobs(noisy[places], [jobs[k] for k in places], request)
+            found = run_jobs(noisy[places], [jobs[k] for k in places], replace(request, progress=begin()))
             for k, one in zip(places, ended(found, [jobs[k].lost for k in places]), strict=True):
                 results[k] = one
     return results
@@ -296,7 +305,7 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
         return _Job(method)
     if method == "blind":
         known = level if noise is None else noise.sigma
-        return _Job("blind", level, noise, _cut_off(picture, "blind", known, prior))
+        return _Job("blind", level, noise, cut_off(picture, "blind", known, prior))
     if isinstance(level, Tensor):
         raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
     if method in ("real", "completed"):
@@ -309,12 +318,12 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
         level = estimate_sigma(pixels_of(picture), None if visible is None else visible.numpy())
     if level < prior.sigma_min / 2:
         return _Job("none")
-    return _Job("gaussian", level, None, _cut_off(picture, "gaussian", level, prior))
+    return _Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
 
 
 def _by_state(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    sigmas = [request.sigmas(_state_level(one, job.noise_std)) for one, job in zip(noisy, jobs, strict=True)]
-    return by_state(noisy, sigmas, [job.lost for job in jobs], request)
+    levels = [level_of_state(one, job.noise_std) for one, job in zip(noisy, jobs, strict=True)]
+    return by_state(noisy, [request.sigmas(each) for each in levels], [job.lost for job in jobs], request)
 
 
 def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
@@ -326,21 +335,25 @@ def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
         level = told_level(job.noise, one) if job.noise is not None else job.noise_std
-        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        progress = part_progress(request.progress, number, len(jobs))
         results.append(by_branch(one, level, [job.lost], replace(request, progress=progress)))
     return torch.cat(results)
 
 
 def _by_completion(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    each = zip(noisy.chunk(len(noisy)), jobs, strict=True)
-    return torch.cat([by_completion(one, job.noise, request) for one, job in each if job.noise is not None])
+    results = []
+    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
+        assert job.noise is not None
+        progress = part_progress(request.progress, number, len(jobs))
+        results.append(by_completion(one, job.noise, replace(request, progress=progress)))
+    return torch.cat(results)
 
 
 def _by_real(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
         assert job.noise is not None
-        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        progress = part_progress(request.progress, number, len(jobs))
         results.append(by_real_state(one, job.noise.state_level, replace(request, progress=progress)))
     return torch.cat(results)
 
@@ -356,39 +369,3 @@ _RUNS = {
     "completed": _by_completion,
     "page": _by_page,
 }
-
-
-def _state_level(picture: Tensor, noise_std: Any) -> float:
-    """The level of the state that a noisy picture ``(3, h, w)`` is.
-
-    Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
-    the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
-    sqrt(3) times its noise. For a prior of gray pictures that is exact.
-    """
-    gray = bool((picture == picture[:1]).all())
-    level = float(noise_std)
-    return level * 3**0.5 if gray else level
-
-
-def _cut_off(
-    picture: Tensor, method: str, noise_std: float | Tensor | None, prior: Prior
-) -> NoiseModel | None:
-    """Measure noise of which some was cut off at black and white; None where that is little or unknown.
-
-    picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
-    """
-    fitted = prior.facts.get("fit")
-    if fitted and fitted["branch"] == method and fitted.get("noise", {}).get("clipped"):
-        return None  # these weights have learned what it is like
-    pixels = pixels_of(picture)
-    if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
-        return None
-    if noise_std is not None:
-        found = white_noise(noise_std)
-    elif min(pixels.shape[:2]) >= SIDE:
-        found = measure_noise([pixels], most=3000)
-        if found.sigma > 3 * measure(pixels).sigma:  # texture, or letters
-            return None
-    else:
-        return None
-    return replace(found, clipped=True) if found.sigma >= FAINT else None

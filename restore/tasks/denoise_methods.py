@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +56,18 @@ def told_level(noise: PictureNoise, noisy: Tensor) -> Tensor:
     signal = smooth_signal(noisy)
     level = noise.level(signal.cpu().double().numpy())
     return torch.from_numpy(level).to(signal)
+
+
+def level_of_state(picture: Tensor, noise_std: Any) -> float:
+    """Give the level of the state that a noisy picture ``(3, h, w)`` is.
+
+    Noise that is the same in all three channels, as in every gray picture, lies in their mean alone, where
+    the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
+    sqrt(3) times its noise. For a prior of gray pictures that is exact.
+    """
+    gray = bool((picture == picture[:1]).all())
+    level = float(noise_std)
+    return level * 3**0.5 if gray else level
 
 
 def by_state(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from torch import Tensor
 
-from restore.diffusion.progress import part_progress
+from restore.diffusion.progress import in_turn, part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.tasks import catalogue
 from restore.tasks.deep_holes import Scene, can_be_copied, copies_win, deep_parts, filled_by_patches
@@ -95,19 +96,24 @@ def fill_by_parts(
         Where all is to be copied, and there is no whole patch to copy.
     """
     network = replace(plan, method=catalogue.find("inpaint", "alternating", plan.estimate))
-    chosen = _whole(scene) if trials is None else _won(scene, network, drawing, trials)
+    begin = in_turn(progress)
+    chosen = _whole(scene) if trials is None else _won(scene, network, drawing, trials, begin)
     whole = scene.hole
     image, hole, missing = scene.image.clone(), whole.clone(), scene.missing.clone()
     scene = Scene(image, hole, missing, scene.source)
+    copying = begin()
     for done, (number, part) in enumerate(chosen):
-        report = part_progress(progress, done, len(chosen))
+        report = part_progress(copying, done, len(chosen))
         image[number] = filled_by_patches(scene.picture(number), part, drawing.rng, plan.estimate, report)[0]
         hole[number], missing[number] = hole[number] * (1 - part[0]), missing[number] * (1 - part[0])
     copied = whole - hole
     if hole.any():
-        image = fill_by_network(image, hole, missing, network, drawing, progress)
+        image = fill_by_network(image, hole, missing, network, drawing, begin())
     return image, copied
 
+
+Begin = Callable[[], Progress | None]
+"""Gives what the calls of the next part of the work are reported to."""
 
 Part = tuple[int, Tensor]
 """The number of a picture, and a part of its hole ``(1, 1, h, w)``."""
@@ -124,7 +130,7 @@ def _whole(scene: Scene) -> list[Part]:
     return [(number, each.hole) for number, each in parts if each.hole.any()]
 
 
-def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[Part]:
+def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials, begin: Begin) -> list[Part]:
     """The deep parts that copies are better for: tried now, or decided before."""
     deep = [] if network.estimate == "mean" else _deep(scene)
     trial, prior = replace(network, steps=min(TRIAL_STEPS, network.steps)), drawing.prior
@@ -133,7 +139,7 @@ def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[
         drawing = drawing if trials.own else replace(drawing, rng=seeded_rng(trials.seed))
 
         def by_network(picture: Tensor, lost: Tensor) -> Tensor:
-            return fill_by_network(picture, lost, lost, trial, drawing, None)
+            return fill_by_network(picture, lost, lost, trial, drawing, begin())
 
         trials.decided[key] = [
             copies_win(scene.picture(number), part, drawing.rng, by_network) for number, part in deep

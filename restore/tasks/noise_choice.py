@@ -13,13 +13,14 @@ from torch.nn import functional as F
 
 from restore.images.colours import YCC
 from restore.noise.estimate import NoiseReport, measure
-from restore.noise.measure import SIDE, measure_noise
-from restore.noise.model import NoiseModel
+from restore.noise.measure import SIDE, is_clipped, measure_noise
+from restore.noise.model import NoiseModel, white_noise
 from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
 from restore.tasks.removed import LEAST, real_level, stored_level
+from restore.tasks.watching import unwatched
 from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
@@ -239,7 +240,7 @@ def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Pi
 def _measured_in(pieces: Tensor, prior: Prior) -> PictureNoise:
     """The noise of even pieces of a picture, ``(n, 3, h, w)``."""
     condition = Condition(pieces, noise_std=None, noisy=True)
-    restored = prior.denoiser(condition)(pieces, prior.sigma_max)
+    restored = unwatched(prior).denoiser(condition)(pieces, prior.sigma_max)
     found = noise_between(_side_by_side(pieces), _side_by_side(restored))
     return found.scaled(LEFT_IN)
 
@@ -281,3 +282,27 @@ def pixels_of(picture: Tensor) -> NDArray[Any]:
     """A picture ``(3, h, w)`` as an array ``(h, w, 3)``."""
     pixels: NDArray[Any] = picture.permute(1, 2, 0).cpu().numpy()
     return pixels
+
+
+def cut_off(
+    picture: Tensor, method: str, noise_std: float | Tensor | None, prior: Prior
+) -> NoiseModel | None:
+    """Measure noise of which some was cut off at black and white; None where that is little or unknown.
+
+    picture ``(3, h, w)``; noise_std: of white noise, None for noise that is to be measured.
+    """
+    fitted = prior.facts.get("fit")
+    if fitted and fitted["branch"] == method and fitted.get("noise", {}).get("clipped"):
+        return None  # these weights have learned what it is like
+    pixels = pixels_of(picture)
+    if isinstance(noise_std, Tensor) or not is_clipped(pixels, CUT_OFF):
+        return None
+    if noise_std is not None:
+        found = white_noise(noise_std)
+    elif min(pixels.shape[:2]) >= SIDE:
+        found = measure_noise([pixels], most=3000)
+        if found.sigma > 3 * measure(pixels).sigma:  # texture, or letters
+            return None
+    else:
+        return None
+    return replace(found, clipped=True) if found.sigma >= FAINT else None

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from restore.diffusion.seeds import seeded_rng
 from restore.noise.model import white_noise
-from restore.tasks import catalogue
+from restore.tasks import catalogue, noise_choice
 from restore.tasks import denoise as denoise_task
 from restore.tasks import denoise_methods as methods
 from restore.tasks.denoise import denoise
@@ -279,11 +279,11 @@ test_the_check_finds_the_mutant = mutant_tests({
         ),
     ],
     check_denoise_gray: [
-        edited(denoise_task._state_level, "level * 3**0.5 if gray", "level if gray"),
-        edited(denoise_task._state_level, "level * 3**0.5 if gray", "level * 3 if gray"),
+        edited(methods.level_of_state, "level * 3**0.5 if gray", "level if gray"),
+        edited(methods.level_of_state, "level * 3**0.5 if gray", "level * 3 if gray"),
     ],
     check_denoise_makes_up_for_noise_cut_off: [
-        edited(denoise_task._cut_off, "white_noise(noise_std)", "white_noise(noise_std / 2)"),
+        edited(noise_choice.cut_off, "white_noise(noise_std)", "white_noise(noise_std / 2)"),
         edited(
             methods._made_up,
             "answer(noisy[[*models]]).clamp(0, 1)",
