@@ -280,7 +280,7 @@ def tensors() -> int:
 @pytest.mark.parametrize("name", [each for each in ALL if each.values[0] != "denoise measured"])
 def test_nothing_is_left_when_a_callback_ends_it(name: str) -> None:
     prior = tiny_prior()
-    prior.ensemble, prior.tile = 2, 16
+    prior.ensemble, prior.tile = 2, 500
     state = {n: t.clone() for n, t in prior.network.state_dict().items()}
     expected = RUNS[name](prior=prior)
     before, held = vars(prior).keys(), list[weakref.ref[Tensor]]()
@@ -300,7 +300,7 @@ def test_nothing_is_left_when_a_callback_ends_it(name: str) -> None:
         assert [ref() for ref in held] == [None] * len(held)
         assert tensors() == count
     assert (threading.active_count(), torch.is_grad_enabled()) == (threads, grad)
-    assert (prior.ensemble, prior.tile, vars(prior).keys()) == (2, 16, before)
+    assert (prior.ensemble, prior.tile, vars(prior).keys()) == (2, 500, before)
     assert not any(module._forward_hooks or module._backward_hooks for module in prior.network.modules())
     assert all(torch.equal(t, state[n]) for n, t in prior.network.state_dict().items())
     assert same(RUNS[name](prior=prior), expected)
