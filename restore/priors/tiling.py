@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -133,7 +134,7 @@ def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count
         raise ValueError(f"a picture has 1 to 8 orientations, got {count}")
     total = _turned(network(_turned(planes, 0)), 0, back=True)
     for k in range(1, count):  # no generator: it would make another exception of a StopIteration
-        total = total + _turned(network(_turned(planes, k)), k, back=True)
+        total = torch.add(total, _turned(network(_turned(planes, k)), k, back=True))
     return total / count
 
 
