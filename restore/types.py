@@ -22,6 +22,7 @@ The DDPM's own coordinates (``t``, betas, alphas_cumprod, pictures in [-1, 1]) l
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,32 @@ Rng = Callable[["Tensor"], "Tensor"]
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)`` is called after every network call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One network call of a task, as a callback is told of it.
+
+    Parameters
+    ----------
+    number : of the call, from 1; of a list of pictures all calls are counted.
+    total : how many calls there will be. Where a call decides what is done next it may grow, and with it the
+        number.
+    sigma : the noise level of the state, [0, 1] units.
+    estimate : E[x0 | x] ``(b, 3, h, w)``, what the network takes for the clean picture, nominal range [0, 1].
+        A copy, to be kept or changed. Of holes it is their surroundings, at the size that is being filled.
+    picture : which of a list of pictures it belongs to, from 0.
+    """
+
+    number: int
+    total: int
+    sigma: float
+    estimate: Tensor
+    picture: int = 0
+
+
+Callback = Callable[[Step], None]
+"""``callback(step)`` is called after every network call; what it raises ends the task."""
 
 
 def from_255(sigma: float) -> float:

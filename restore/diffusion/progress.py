@@ -46,6 +46,48 @@ def part_progress(progress: Progress | None, number: int, parts: int) -> Progres
     return lambda done, total: progress(number * total + done, parts * total)
 
 
+def in_turn(progress: Progress | None) -> Callable[[], Progress | None]:
+    """Report the calls of one part after the other, which take as many as they take, as one count.
+
+    Returns
+    -------
+    What is called at the beginning of each part, and gives what its calls are reported to.
+
+    Examples
+    --------
+    >>> begin = in_turn(lambda done, total: print(f"{done} of {total}"))
+    >>> first = begin()
+    >>> first(1, 2), first(2, 2)
+    1 of 2
+    2 of 2
+    (None, None)
+    >>> begin()(1, 3)
+    3 of 5
+    """
+    done_before = done_now = 0
+
+    def begin() -> Progress | None:
+        nonlocal done_before, done_now
+        if progress is None:
+            return None
+        done_before, done_now = done_before + done_now, 0
+        before = done_before
+
+        def report(done: int, total: int) -> None:
+            nonlocal done_now
+            done_now = max(done, done_now)
+            progress(before + done, before + total)
+
+        return report
+
+    return begin
+
+
+def reporter(progress: Progress | bool | None) -> Progress | None:
+    """What a task reports to: True and False are seen to by `restore.tasks.watching.shown` before it runs."""
+    return None if isinstance(progress, bool) else progress
+
+
 def twice(progress: Progress | None) -> Progress | None:
     """Report two calls for every one."""
     if progress is None:

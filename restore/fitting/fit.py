@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from restore.errors import ConfigError, OutputError
-from restore.fitting.fitter import FitSetup, Fitter
+from restore.fitting.fitter import FitSetup, FitStep, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
 from restore.fitting.views import NoisySet, Say, split
@@ -47,12 +48,15 @@ class FitOptions:
         pictures that look clean.
     say : called with every line for the user.
     quiet : show no progress bar.
+    callback : called with every training step. KeyboardInterrupt ends the fit as Ctrl-C does; what else it
+        raises passes through, and the state of the last check is left to resume from.
     """
 
     resume: bool = False
     force: bool = False
     say: Say = print
     quiet: bool = True
+    callback: Callable[[FitStep], None] | None = None
 
 
 @dataclass
@@ -250,7 +254,7 @@ def _train(
     fitter: Fitter, report: FitReport, held_out: HeldOut, options: FitOptions, started: float
 ) -> bool:  # fmt: skip
     """Train; whether the result is to be written."""
-    before = report.best_before
+    before, fitter.callback = report.best_before, options.callback
     if options.resume:
         fitter.resume()
     report.interrupted = not fitter.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -91,6 +92,22 @@ class FitSetup:
     base: Backbone
 
 
+@dataclass(frozen=True, eq=False)
+class FitStep:
+    """One training step of a fit, as a callback is told of it.
+
+    Parameters
+    ----------
+    number : of the step, from 1; a fit that is resumed counts on.
+    share : of the fit that is done, 0 to 1.
+    loss : of the step, a tensor of one number on the fit's device.
+    """
+
+    number: int
+    share: float
+    loss: Tensor
+
+
 class Fitter:
     """One fit: network, averaged and best weights, optimiser, crops.
 
@@ -128,6 +145,7 @@ class Fitter:
         self.step, self.seconds = 0, 0.0
         self.generator = Generator(self.device)
         self.dtype = dtype_of(config.precision, self.device)  # of calls; the weights stay exact
+        self.callback: Callable[[FitStep], None] | None = None
 
     @property
     def state(self) -> Path:
@@ -230,6 +248,8 @@ class Fitter:
                     loss = self.train_step(f)
                     self.seconds = earlier + time.monotonic() - started
                     bar.n = round(100 * self.progress, 1)
+                    if self.callback is not None:
+                        self.callback(FitStep(self.step, self.progress, loss))
                     if self.step % 10 == 0:
                         bar.refresh()
                         self._log(log, float(loss))

@@ -4,14 +4,67 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 _SILENT = logging.NullHandler()
 _TAKEN = threading.Lock()
+
+
+class _Shared:
+    """A change of the whole process, for as long as any thread wants it.
+
+    The first thread makes it and the last one takes it back. If each did, one that ends later than another
+    would bring back what that one had changed.
+
+    change : gives the context in which it holds.
+    """
+
+    def __init__(self, change: Callable[[], AbstractContextManager[None]]):
+        self._change, self._lock, self._inside = change, threading.Lock(), 0
+        self._made: AbstractContextManager[None] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._made = self._change()
+                self._made.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._made is not None:
+                made, self._made = self._made, None
+                made.__exit__(None, None, None)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Pillow warns about odd metadata, which is either repaired later or does not matter.
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _without_log_of_opencv() -> Iterator[None]:
+    import cv2
+
+    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
+    level = log.getLogLevel()
+    log.setLogLevel(0)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+_WITHOUT_WARNINGS, _WITHOUT_LOG_OF_OPENCV = _Shared(_without_warnings), _Shared(_without_log_of_opencv)
 
 
 @contextmanager
@@ -22,9 +75,9 @@ def quietly() -> Iterator[None]:
     """
     for name in ("tifffile", "PIL"):
         logging.getLogger(name).addHandler(_SILENT)
-    with warnings.catch_warnings():
-        # Pillow warns about odd metadata, which is either repaired later or does not matter.
-        warnings.simplefilter("ignore")
+    # From Python 3.14 on each thread may have filters of its own.
+    own = getattr(sys.flags, "context_aware_warnings", False)
+    with _without_warnings() if own else _WITHOUT_WARNINGS:
         yield
 
 
@@ -33,13 +86,8 @@ def opencv_quietly() -> Iterator[Any]:
     """OpenCV, its log turned off meanwhile."""
     import cv2
 
-    log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging  # OpenCV 4 and 5
-    level = log.getLogLevel()
-    log.setLogLevel(0)
-    try:
+    with _WITHOUT_LOG_OF_OPENCV:
         yield cv2
-    finally:
-        log.setLogLevel(level)
 
 
 @contextmanager

@@ -108,12 +108,12 @@ class BlurInside(LinearChain):
         (kh, kw), (h, w) = kernel.shape, size
         large = _quick_side(h + kh - 1), _quick_side(w + kw - 1)
         blur = Blur(kernel, large, device)
-        self.inside = Crop(large, (kh // 2, kw // 2), size)
+        self.inside = inside = Crop(large, (kh // 2, kw // 2), size)
 
-        def precondition(r: Tensor, damping: float) -> Tensor:
-            return self.inside.forward(blur.solve(self.inside.adjoint(r), damping))
+        def precondition(r: Tensor, damping: float) -> Tensor:  # not of self: that is freed with its last use
+            return inside.forward(blur.solve(inside.adjoint(r), damping))
 
-        super().__init__(blur, self.inside, precondition=precondition)
+        super().__init__(blur, inside, precondition=precondition)
 
 
 def _quick_side(side: int) -> int:

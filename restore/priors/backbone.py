@@ -20,6 +20,7 @@ from restore.priors import adapters
 from restore.priors.condition import Condition, no_condition
 from restore.priors.device import TILE
 from restore.priors.given import one_hot
+from restore.priors.once import ONE_AT_A_TIME, count_call
 from restore.priors.prediction import BackboneConfig, Network, interpolation, predict
 from restore.priors.tiling import computed_pixels, over_orientations, padded, tiled
 from restore.priors.unet import UNet
@@ -136,14 +137,18 @@ class Backbone:
         """The network with its adapters for noisy hints; itself where there are none."""
         if not self.noise_adapters:
             return self.network
-        if self._for_noise is None:  # only now, since most tasks do without
-            state = self.network.state_dict()
-            added = {name: tensor.to(self.device) for name, tensor in self.noise_adapters.items()}
-            with torch.device("meta"):
-                network = UNet(self.config.network)
-            network.load_state_dict(adapters.merged(state, added), assign=True)
-            self._for_noise = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-        return self._for_noise
+        with ONE_AT_A_TIME:
+            if self._for_noise is None:  # only now, since most tasks do without
+                self._for_noise = self._with_noise_adapters()
+            return self._for_noise
+
+    def _with_noise_adapters(self) -> UNet:
+        state = self.network.state_dict()
+        added = {name: tensor.to(self.device) for name, tensor in self.noise_adapters.items()}
+        with torch.device("meta"):
+            network = UNet(self.config.network)
+        network.load_state_dict(adapters.merged(state, added), assign=True)
+        return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def copy(self, dtype: torch.dtype) -> Backbone:
         """Give the same in another precision."""
@@ -251,7 +256,7 @@ class Backbone:
         tile = min(self.tile, GRADIENT_TILE) if differentiable else self.tile
 
         def part(piece: Tensor) -> Tensor:
-            self.calls += 1
+            count_call(self)
             if not piece.requires_grad:
                 return run(piece)
             clean: Tensor = checkpoint(run, piece, use_reentrant=False)

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from restore.priors import adapters
 from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.device import best_device, best_dtype, check_device, check_dtype
 from restore.priors.facts import parse_facts
+from restore.priors.once import once
 from restore.priors.tensor_file import check_header_size, read_header, read_tensors
 from restore.priors.unet import UNet, UNetConfig
 
@@ -38,7 +38,7 @@ def noise_adapters() -> Path:
     return Path(__file__).parents[1] / "weights" / "noise.safetensors"
 
 
-@cache
+@once
 def shipped() -> Backbone:
     """Give the backbone in the package, loaded once for all tasks."""
     return load()

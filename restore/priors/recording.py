@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from restore.diffusion.samplers import LearnedVariance
-from restore.diffusion.schedule import Schedule
-from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
-from restore.types import Denoiser
+from restore.priors.watched import Watched
 
 SIDE = 512  # pixels a side that are kept of larger pictures
 MEMORY = 2**29  # bytes that are kept in all; then every second step is dropped
@@ -80,7 +75,7 @@ class Run:
         self.kept, self.every = self.kept[::2], 2 * self.every
 
 
-class Recording:
+class Recording(Watched):
     """A prior whose denoisers record every call; in all else the prior itself.
 
     A new run begins with pictures of another size, and where the noise level comes back to the one that the
@@ -106,120 +101,14 @@ class Recording:
     """
 
     def __init__(self, prior: Prior):
-        self._prior = prior
-        self.facts = prior.facts
+        super().__init__(prior)
         self.runs: list[Run] = []
 
-    def __getattr__(self, name: str) -> Any:
-        """What the prior has beside the protocol."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._prior, name)
-
-    @property
-    def ensemble(self) -> int:
-        """How many orientations of a picture every call is the mean of."""
-        return self._prior.ensemble
-
-    @ensemble.setter
-    def ensemble(self, count: int) -> None:
-        self._prior.ensemble = count
-
-    @property
-    def calls(self) -> int:
-        """Network calls since the prior was loaded."""
-        return self._prior.calls
-
-    @calls.setter
-    def calls(self, count: int) -> None:
-        self._prior.calls = count
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self._prior.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The precision of the weights."""
-        return self._prior.dtype
-
-    @property
-    def conditional(self) -> bool:
-        """Whether it can be shown a `Condition`."""
-        return self._prior.conditional
-
-    @property
-    def sigma_min(self) -> float:
-        """The lowest noise level it knows, [0, 1] units."""
-        return self._prior.sigma_min
-
-    @property
-    def sigma_max(self) -> float:
-        """The highest noise level it knows, [0, 1] units."""
-        return self._prior.sigma_max
-
-    @property
-    def schedule(self) -> Schedule:
-        """The DDPM schedule that timesteps are taken from."""
-        return self._prior.schedule
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers it has learned."""
-        return self._prior.parameters
-
-    def computed(self, size: tuple[int, int], *, differentiable: bool = False) -> int:
-        """Give how many pixels one call computes for a picture of ``size`` (h, w)."""
-        return self._prior.computed(size, differentiable=differentiable)
-
-    def copy(self, dtype: torch.dtype) -> Self:
-        """Give the same in another precision; it records into the same runs."""
-        other = type(self)(self._prior.copy(dtype))
-        other.runs = self.runs
-        return other
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes that it can be told of; empty for none."""
-        return self._prior.classes
-
-    @property
-    def needs_label(self) -> bool:
-        """Whether it gives nothing without a class."""
-        return self._prior.needs_label
-
-    @property
-    def label(self) -> int | None:
-        """Number of the class that it is told of, where nothing else is given."""
-        return self._prior.label
-
-    @label.setter
-    def label(self, number: int | None) -> None:
-        self._prior.label = number
-
-    def denoiser(
-        self,
-        condition: Condition | None = None,
-        *,
-        given: Tensor | None = None,
-        differentiable: bool = False,
-    ) -> Denoiser:
-        """Bind a condition and give ``(x, sigma) -> E[x0 | x]``, which records its calls.
-
-        Takes and raises what that of the prior does. Learned variances pass through. What is told nothing
-        where something could be told is what guidance goes away from, and is not recorded.
-        """
-        denoise = self._prior.denoiser(condition, given=given, differentiable=differentiable)
-        if given is not None and not given.any():
-            return denoise
-        if isinstance(denoise, LearnedVariance):
-            return _RecordedVariance(denoise, self._record)
-        return _Recorded(denoise, self._record)
+    def _watch(self, x: Tensor, sigma: float, x0: Tensor, *, nothing: bool) -> None:
+        if not nothing:  # what guidance goes away from
+            self._record(x, sigma, x0)
 
     def _record(self, x: Tensor, sigma: float, x0: Tensor) -> None:
-        if sigma <= 0:  # no call
-            return
         run = self.runs[-1] if self.runs else None
         if run is None or run.size != tuple(x.shape) or _begins_again(run, sigma):
             run = Run(tuple(x.shape))
@@ -230,31 +119,6 @@ class Recording:
             if not long:
                 break
             max(long, key=lambda each: len(each.kept)).thin()
-
-
-class _Recorded:
-    """A denoiser that tells what it was asked and what it answered."""
-
-    def __init__(self, denoise: Denoiser, record: Callable[[Tensor, float, Tensor], None]):
-        self._denoise, self._record = denoise, record
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        """Give E[x0 | x]."""
-        x0 = self._denoise(x, sigma)
-        self._record(x, sigma, x0)
-        return x0
-
-
-class _RecordedVariance(_Recorded):
-    """The same for a denoiser with learned variances."""
-
-    def with_variance(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """Give E[x0 | x], and where its variance lies between the small and the large one."""
-        denoise = self._denoise
-        assert isinstance(denoise, LearnedVariance)  # else it was not wrapped so
-        x0, between = denoise.with_variance(x, sigma)
-        self._record(x, sigma, x0)
-        return x0, between
 
 
 def _begins_again(run: Run, sigma: float) -> bool:

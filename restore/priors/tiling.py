@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce
 
 import torch
 from torch import Tensor
@@ -133,8 +132,10 @@ def over_orientations(network: Callable[[Tensor], Tensor], planes: Tensor, count
     """
     if not 1 <= count <= 8:
         raise ValueError(f"a picture has 1 to 8 orientations, got {count}")
-    results = (_turned(network(_turned(planes, k)), k, back=True) for k in range(count))
-    return reduce(torch.add, results) / count
+    total = _turned(network(_turned(planes, 0)), 0, back=True)
+    for k in range(1, count):  # no generator: it would make another exception of a StopIteration
+        total = torch.add(total, _turned(network(_turned(planes, k)), k, back=True))
+    return total / count
 
 
 def _turned(planes: Tensor, orientation: int, *, back: bool = False) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -23,7 +23,9 @@ from restore.images.reader import read
 from restore.images.scales import Scaled, checked_range, in_units
 from restore.images.value_range import scale_of
 from restore.priors.backbone import Backbone
-from restore.priors.checkpoint import load
+from restore.priors.checkpoint import load, shipped
+from restore.priors.once import once
+from restore.tasks.watching import Outside, part_callback, shown, watched
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,12 +66,14 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
     """Let a task that takes one picture, as `restore.images.canvas.canvas` does, take all that users have.
 
     Paths are read, lists are done one picture after the other, pictures of another scale are brought to
-    [0, 1] and back (``data_range``), ``seed=None`` draws a seed and logs it, and ``device`` and ``dtype``
-    choose where the weights in the package are computed.
+    [0, 1] and back (``data_range``), ``seed=None`` draws a seed and logs it, ``device`` and ``dtype``
+    choose where the weights in the package are computed, ``progress=True`` is a bar, and ``callback`` is
+    called with every network call.
 
     Parameters
     ----------
-    task : its first argument is ``image``; ``data_range``, ``device`` and ``dtype`` are not passed on to it.
+    task : its first argument is ``image``; ``data_range``, ``device``, ``dtype`` and ``callback`` are not
+        passed on to it, and ``progress`` is None or a function.
 
     Examples
     --------
@@ -93,9 +97,12 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
             return task(*args, **options)  # it says what is wrong
         given |= options
         image = given.pop("image")
-        if isinstance(image, list | tuple):
-            return _of_list(taken, image, given)
-        return _of_one(task, image, given, ignores_hole="mask_means" in parameters)
+        with shown(given.get("progress"), task.__name__) as progress:
+            if progress is not None or "progress" in given:
+                given["progress"] = progress
+            if isinstance(image, list | tuple):
+                return _of_list(taken, image, given)
+            return _of_one(task, image, given, ignores_hole="mask_means" in parameters)
 
     return cast("AnyKind[P]", taken)
 
@@ -108,6 +115,10 @@ def _of_one(task: Callable[..., Any], image: Any, given: dict[str, Any], *, igno
         given["seed"] = drawn_seed(task.__name__)
     if "prior" in given or device is not None or dtype is not None:
         given["prior"] = prior_of(given.get("prior"), device, dtype)
+    callback = given.pop("callback", None)
+    if callback is not None:
+        prior = given.get("prior") or shipped()
+        given["prior"], given["progress"] = watched(prior, given.get("progress"), callback)
     if isinstance(image, str | Path):
         image = read(image)
     scaled = _scaled(image, data_range, given if ignores_hole else {})
@@ -123,15 +134,19 @@ def _of_list(task: Callable[..., Any], images: Sequence[Any], given: dict[str, A
             "expected a list of pictures, got one of lists or numbers; for one picture pass "
             "numpy.asarray(...)"
         )
-    count, results = len(images), []
-    progress = given.get("progress")
+    count, results, outside = len(images), [], Outside()
+    progress, callback = outside(given.pop("progress", None)), outside(given.pop("callback", None))
     for number, image in enumerate(images):
         own = {name: _own(name, value, number, count) for name, value in given.items()}
         if progress is not None:
             own["progress"] = part_progress(progress, number, count)
+        if callback is not None:
+            own["callback"] = part_callback(callback, number, count)
         try:
             results.append(task(image, **own))
         except (RestoreError, TypeError, ValueError) as error:
+            if outside.has_raised(error):
+                raise
             error.args = (f"picture {number + 1} of {count}: {error}", *error.args[1:])
             raise
     return results
@@ -179,7 +194,7 @@ def prior_of(prior: Any, device: Any, dtype: Any) -> Any:
     return _loaded(None if device is None else str(device), dtype)
 
 
-@cache
+@once
 def _loaded(device: str | None, dtype: torch.dtype | None) -> Backbone:
     return load(device=device, dtype=dtype)
 

@@ -15,7 +15,8 @@ from restore.tasks import catalogue
 from restore.tasks.catalogue import SCALES
 from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
-from restore.types import Progress, from_255
+from restore.tasks.watching import Steps, shown
+from restore.types import Callback, Progress, from_255
 
 AUGMENT = 4.0  # of 255; the shipped upscaler has seen up to 8
 LEAST = 8  # pixels of a side of the first stage
@@ -29,7 +30,8 @@ def cascade(
     scale: float = 4.0,
     augment: float = AUGMENT,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     **options: Any,
 ) -> Tensor:
     """Draw small pictures by the first network and enlarge them by the others, each conditioned on the last.
@@ -50,8 +52,10 @@ def cascade(
         shipped upscaler was trained with noise of up to 8.
     seed : int
         0 to 2^63 - 1.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     **options
         Those of `restore.sample`, for the first stage.
 
@@ -86,19 +90,23 @@ def cascade(
     sizes = sizes_of(size, scale, len(stages))
     for prior in stages[1:]:  # what cannot be shown a picture is refused before anything is drawn
         prior.denoiser(Condition(torch.zeros(1, 3, *sizes[0])))
-    calls = _Calls(progress, n, len(stages))
-    pictures = sample(n, size=sizes[0], seed=seed, prior=stages[0], progress=calls.first, **options)
-    for number, (prior, shape) in enumerate(zip(stages[1:], sizes[1:], strict=True), 1):
-        larger = []
-        for k, small in enumerate(pictures.chunk(n)):
-            shown = small + from_255(augment) * picture_rng(draw_seed(seed, number), k)(small)
-            drawn = upscale(
-                shown.clamp(0, 1), scale, method="conditional", consistent=False, prior=prior,
-                seed=mixed_seed(seed, number, k), progress=calls.of(number, k),
-            )  # fmt: skip
-            larger.append(drawn[..., : shape[0], : shape[1]])
-        pictures = torch.cat(larger)
-    return pictures
+    with shown(progress, "cascade") as report:
+        if callback is not None:
+            steps = Steps(callback, report)
+            stages, report = [steps.watched(stage) for stage in stages], steps.report
+        calls = _Calls(report, n, len(stages))
+        pictures = sample(n, size=sizes[0], seed=seed, prior=stages[0], progress=calls.first, **options)
+        for number, (prior, shape) in enumerate(zip(stages[1:], sizes[1:], strict=True), 1):
+            larger = []
+            for k, small in enumerate(pictures.chunk(n)):
+                noisy = small + from_255(augment) * picture_rng(draw_seed(seed, number), k)(small)
+                drawn = upscale(
+                    noisy.clamp(0, 1), scale, method="conditional", consistent=False, prior=prior,
+                    seed=mixed_seed(seed, number, k), progress=calls.of(number, k),
+                )  # fmt: skip
+                larger.append(drawn[..., : shape[0], : shape[1]])
+            pictures = torch.cat(larger)
+        return pictures
 
 
 class _Calls:

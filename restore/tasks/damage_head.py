@@ -8,7 +8,6 @@ answers for every cell of 2x2 pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
+from restore.priors.once import once
 from restore.priors.tensor_file import read_tensors
 
 Floats = NDArray[np.float32]
@@ -115,7 +115,7 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.half().contiguous() for name, value in found.items()}
 
 
-@cache
+@once
 def _stored() -> dict[str, Tensor]:
     _, tensors = read_tensors(Path(__file__).parents[1] / "weights" / "damage.safetensors")
     return {name: value.float() for name, value in tensors.items()}
@@ -127,7 +127,7 @@ def parameters(prefix: str) -> dict[str, Floats]:
     return {name.removeprefix(prefix): value.numpy() for name, value in named if name.startswith(prefix)}
 
 
-@cache
+@once
 def head() -> DamageHead:
     """The network with the weights in the package."""
     network = DamageHead()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from restore.diffusion import watch
-from restore.diffusion.progress import part_of
+from restore.diffusion.progress import part_of, reporter
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
@@ -25,7 +25,7 @@ from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import OwnMethod
 from restore.tasks.solve import Plan, check_numbers, own_plan, solve_problem
-from restore.types import Estimate, Progress
+from restore.types import Callback, Estimate, Progress
 
 # The first noise level: a b^c, b how many times coarser the tables are than those of quality 50. Measured
 # on the validation pictures at qualities from 5 to 90.
@@ -47,7 +47,8 @@ def dejpeg(
     start: float | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -90,8 +91,10 @@ def dejpeg(
         batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -135,22 +138,23 @@ def dejpeg(
     prior = prior or shipped()
     y = picture.batch.to(prior.device)
     watch.expect(1 if plan is None else 1 + plan.steps)
+    report = reporter(progress)
     if plan is None:
         answer = _blind(y, prior)
-        if progress is not None:
-            progress(1, 1)
+        if report is not None:
+            report(1, 1)
         return picture.like_original(gray_as(answer, picture.batch, picture.visible))
     coding = coding or _coding_of(image, quality)
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
     plan = _for_tables(plan, estimate, coding, start)
     if plan.own is not None:
-        x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, progress)
+        x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, report)
         return picture.like_original(gray_as(upright(x, coding.turn), picture.batch, picture.visible))
     first = operator.projection(y)(_blind(y, prior))
-    if progress is not None:
-        progress(1, 1 + plan.steps)
-    rest = part_of(progress, 1, 0)
+    if report is not None:
+        report(1, 1 + plan.steps)
+    rest = part_of(report, 1, 0)
     x = solve_problem(Problem(y, operator), plan, seeded_rng(seed), prior, rest, first=first)
     return picture.like_original(gray_as(upright(x, coding.turn), picture.batch, picture.visible))
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_of
+from restore.diffusion.progress import in_turn, part_progress, reporter
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
@@ -47,7 +47,7 @@ from restore.tasks.noise_choice import FAINT, choose, measured, pixels_of
 from restore.tasks.pages import on_even_paper
 from restore.tasks.request import Request
 from restore.tasks.specks import repair
-from restore.types import Estimate, Progress
+from restore.types import Callback, Estimate, Progress
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
 OWN = "own"  # what is done by a method that is none of this package
@@ -69,7 +69,8 @@ def denoise(
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -127,8 +128,10 @@ def denoise(
         batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -171,11 +174,12 @@ def denoise(
     picture = canvas(image)
     levels = levels_of(sigma, picture.batch)
     prior = prior or shipped()
+    begin = in_turn(reporter(progress))
     if specks:
-        picture = canvas(repair(image, prior=prior))
+        picture = canvas(repair(image, prior=prior, progress=begin()))
     own = None if chosen.run is None else chosen
     asked = [_Asked(chosen.name, estimate, level, noise, own) for level in levels]
-    request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, progress)
+    request = Request(Drawing(prior, rng, run), estimate, steps or chosen.steps, begin())
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
@@ -187,7 +191,11 @@ def denoise(
         found = _done(given, jobs, request)
     else:
         pictures = zip(given, ranges, asked, seen, strict=True)
-        found = [_at_ranges(one, each, a, request, hidden) for one, each, a, hidden in pictures]
+        turns = in_turn(request.progress)
+        found = [
+            _at_ranges(one, each, a, replace(request, progress=turns()), hidden)
+            for one, each, a, hidden in pictures
+        ]
     changed = any(one is not None for one in found) or given is not source
     if not changed or not any(amounts):
         return picture.unchanged()
@@ -216,13 +224,13 @@ def _at_ranges(
     if job.method == "none":
         return None
     level = _level_of(job, inside, prior)
-    results = []
+    results, begin = [], in_turn(request.progress)
     for number, each in enumerate(ranges):
         inside = each.unit(picture)
         if number and level is not None and level * first.width / each.width < FAINT:
             results.append(inside)
             continue
-        own = replace(request, progress=part_of(request.progress, number, len(ranges) - 1 - number))
+        own = replace(request, progress=begin())
         (found,) = _done(inside[None], [job.at(first, each, prior.sigma_max)], own)
         results.append(inside if found is None else found.to(inside))
     return merged(ranges, results)
@@ -242,10 +250,11 @@ def _level_of(job: _Job, picture: Tensor, prior: Prior) -> float | None:
 def _done(noisy: Tensor, jobs: list[_Job], request: Request) -> list[Tensor | None]:
     """Do to a batch of pictures what was decided; None for each that is left as it is."""
     results: list[Tensor | None] = [None] * len(jobs)
+    begin = in_turn(request.progress)
     for name, run_jobs in _RUNS.items():
         places = [k for k, job in enumerate(jobs) if job.method == name]
         if places:
-            found = run_jobs(noisy[places], [jobs[k] for k in places], request)
+            found = run_jobs(noisy[places], [jobs[k] for k in places], replace(request, progress=begin()))
             for k, one in zip(places, ended(found, [jobs[k].lost for k in places]), strict=True):
                 results[k] = one
     return results
@@ -352,21 +361,25 @@ def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
         level = told_level(job.noise, one) if job.noise is not None else job.noise_std
-        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        progress = part_progress(request.progress, number, len(jobs))
         results.append(by_branch(one, level, [job.lost], replace(request, progress=progress)))
     return torch.cat(results)
 
 
 def _by_completion(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    each = zip(noisy.chunk(len(noisy)), jobs, strict=True)
-    return torch.cat([by_completion(one, job.noise, request) for one, job in each if job.noise is not None])
+    results = []
+    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
+        assert job.noise is not None
+        progress = part_progress(request.progress, number, len(jobs))
+        results.append(by_completion(one, job.noise, replace(request, progress=progress)))
+    return torch.cat(results)
 
 
 def _by_real(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
         assert job.noise is not None
-        progress = part_of(request.progress, number, len(jobs) - 1 - number)
+        progress = part_progress(request.progress, number, len(jobs))
         results.append(by_real_state(one, job.noise.state_level, replace(request, progress=progress)))
     return torch.cat(results)
 

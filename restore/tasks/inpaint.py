@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal
 import torch
 from torch import Tensor
 
+from restore.diffusion.progress import reporter
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import check_seed, seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
@@ -23,7 +24,7 @@ from restore.tasks.drawing import Drawing
 from restore.tasks.holes import check_masks, depth_of, grown
 from restore.tasks.inpaint_methods import Jumps, Plan
 from restore.tasks.inpaint_parts import Decided, Trials, fill_by_network, fill_by_parts
-from restore.types import Estimate, Progress
+from restore.types import Callback, Estimate, Progress
 
 
 @any_kind
@@ -44,7 +45,8 @@ def inpaint(
     seed: int | None = 0,
     trial_seed: int | None = None,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -118,8 +120,10 @@ def inpaint(
         in the same parts have one.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -169,7 +173,7 @@ def inpaint(
     return filled(
         image, mask, mask_means=mask_means, grow=grow, estimate=estimate, method=method, sampler=sampler,
         steps=steps, jumps=jumps, guidance=guidance, source=source, feather=feather, seed=seed,
-        trial_seed=trial_seed, prior=prior, progress=progress,
+        trial_seed=trial_seed, prior=prior, progress=reporter(progress),
     ).picture  # fmt: skip
 
 

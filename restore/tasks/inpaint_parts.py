@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from restore.diffusion import watch
-from restore.diffusion.progress import part_progress
+from restore.diffusion.progress import in_turn, part_progress
 from restore.diffusion.seeds import seeded_rng
 from restore.tasks import catalogue
 from restore.tasks.deep_holes import Scene, can_be_copied, copies_win, deep_parts, filled_by_patches
@@ -96,24 +97,28 @@ def fill_by_parts(
         Where all is to be copied, and there is no whole patch to copy.
     """
     network = replace(plan, method=catalogue.find("inpaint", "alternating", plan.estimate))
-    chosen = _whole(scene) if trials is None else _won(scene, network, drawing, trials)
+    begin = in_turn(progress)
+    chosen = _whole(scene) if trials is None else _won(scene, network, drawing, trials, begin)
     whole = scene.hole
     image, hole, missing = scene.image.clone(), whole.clone(), scene.missing.clone()
     scene = Scene(image, hole, missing, scene.source)
     left = hole.clone()
     for number, part in chosen:
         left[number] *= 1 - part[0]
-    parts = len(chosen) + bool(left.any())
+    parts, filling = len(chosen) + bool(left.any()), begin()
     for done, (number, part) in enumerate(chosen):
-        report = part_progress(progress, done, parts)
+        report = part_progress(filling, done, parts)
         image[number] = filled_by_patches(scene.picture(number), part, drawing.rng, plan.estimate, report)[0]
         hole[number], missing[number] = hole[number] * (1 - part[0]), missing[number] * (1 - part[0])
     copied = whole - hole
     if hole.any():
-        rest = part_progress(progress, len(chosen), parts)
+        rest = part_progress(filling, len(chosen), parts)
         image = fill_by_network(image, hole, missing, network, drawing, rest)
     return image, copied
 
+
+Begin = Callable[[], Progress | None]
+"""Gives what the calls of the next part of the work are reported to."""
 
 Part = tuple[int, Tensor]
 """The number of a picture, and a part of its hole ``(1, 1, h, w)``."""
@@ -130,7 +135,7 @@ def _whole(scene: Scene) -> list[Part]:
     return [(number, each.hole) for number, each in parts if each.hole.any()]
 
 
-def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[Part]:
+def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials, begin: Begin) -> list[Part]:
     """The deep parts that copies are better for: tried now, or decided before."""
     deep = [] if network.estimate == "mean" else _deep(scene)
     trial, prior = replace(network, steps=min(TRIAL_STEPS, network.steps)), drawing.prior
@@ -139,7 +144,7 @@ def _won(scene: Scene, network: Plan, drawing: Drawing, trials: Trials) -> list[
         drawing = drawing if trials.own else replace(drawing, rng=seeded_rng(trials.seed))
 
         def by_network(picture: Tensor, lost: Tensor) -> Tensor:
-            return fill_by_network(picture, lost, lost, trial, drawing, None)
+            return fill_by_network(picture, lost, lost, trial, drawing, begin())
 
         with watch.unwatched():
             trials.decided[key] = [

@@ -20,6 +20,7 @@ from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
 from restore.tasks.removed import LEAST, real_level, stored_level
+from restore.tasks.watching import unwatched
 from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
@@ -239,7 +240,7 @@ def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Pi
 def _measured_in(pieces: Tensor, prior: Prior) -> PictureNoise:
     """The noise of even pieces of a picture, ``(n, 3, h, w)``."""
     condition = Condition(pieces, noise_std=None, noisy=True)
-    restored = prior.denoiser(condition)(pieces, prior.sigma_max)
+    restored = unwatched(prior).denoiser(condition)(pieces, prior.sigma_max)
     found = noise_between(_side_by_side(pieces), _side_by_side(restored))
     return found.scaled(LEFT_IN)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from restore.noise.picture_noise import OPPONENT
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
+from restore.tasks.watching import unwatched
 from restore.types import from_255
 
 LOW, HIGH = from_255(8), from_255(16)  # two levels, between which it is seen whether there is more to remove
@@ -90,7 +91,7 @@ def _turn(rises: NDArray[np.float64]) -> float | None:
 def _removed(pieces: Tensor, prior: Prior, level: float, *, adapted: bool = False) -> NDArray[np.float64]:
     """The deviation of what is removed from the luma of each piece, ``(n,)``."""
     condition = Condition(pieces, noisy=True, is_state=True) if adapted else None
-    removed = pieces - prior.denoiser(condition)(pieces, level)
+    removed = pieces - unwatched(prior).denoiser(condition)(pieces, level)
     luma = torch.einsum("c,nchw->nhw", torch.from_numpy(OPPONENT[0]).to(removed), removed)
     found: NDArray[np.float64] = luma.double().square().mean((1, 2)).sqrt().cpu().numpy()
     return found.clip(1e-6)

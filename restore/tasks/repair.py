@@ -13,7 +13,7 @@ from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import OwnMethod
 from restore.tasks.damage import Kind, Sensitivity, damage_mask
 from restore.tasks.inpaint import inpaint
-from restore.types import Estimate, Progress
+from restore.types import Callback, Estimate, Progress
 
 GROW = 1  # pixels: what is found leaves the faintest rim of a scratch
 
@@ -31,7 +31,8 @@ def repair(
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -65,8 +66,10 @@ def repair(
         The seed of the random numbers, 0 to 2^63 - 1; None draws one and logs it.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from restore.priors.protocol import Prior
 from restore.tasks.any_kind import prior_of
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
 from restore.tasks.told import Classifier, Label, Told
-from restore.types import Progress, Rng
+from restore.tasks.watching import shown, watched
+from restore.types import Callback, Progress
 
 BATCH = 8
 
@@ -41,7 +43,8 @@ def sample(
     classifier: Classifier | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
@@ -84,8 +87,10 @@ def sample(
         picture k of a seed is the same whatever ``n`` is.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     device, dtype : optional
         Where and in what precision the weights in the package are computed, as `restore.load` takes them; for
         other weights, pass them to `restore.load`.
@@ -126,21 +131,36 @@ def sample(
     prior = prior_of(prior, device, dtype) or shipped()
     sigmas = named_ladder(ladder, steps, prior.schedule, lowest=prior.sigma_min, highest=prior.sigma_max)
     check_pure_noise(sigmas[0])
-    told = Told(prior, n, label, vectors, guidance, classifier, seed)
-    if variance == "learned" and not isinstance(told.denoiser(0, 1), LearnedVariance):
-        raise WeightsError("these weights have no learned variance; pass small or large")
-    pictures = []
-    for first in range(0, n, BATCH):
-        # Each picture draws from its own stream, so it does not depend on its neighbours.
-        streams = [picture_rng(seed, k) for k in range(first, min(n, first + BATCH))]
+    with shown(progress, "sample") as report:
+        prior, report = watched(prior, report, callback)
+        told = Told(prior, n, label, vectors, guidance, classifier, seed)
+        if variance == "learned" and not isinstance(told.denoiser(0, 1), LearnedVariance):
+            raise WeightsError("these weights have no learned variance; pass small or large")
+        drawing = _Drawing(told, sigmas, run, thresholding)
+        return torch.cat([drawing.batch(size, first, report) for first in range(0, n, BATCH)]).clamp(0, 1)
 
-        def rng(like: Tensor, streams: list[Rng] = streams) -> Tensor:
+
+@dataclass(frozen=True)
+class _Drawing:
+    """How pictures are drawn, BATCH at a time."""
+
+    told: Told
+    sigmas: Sequence[float]
+    run: Sampler
+    thresholding: Thresholding
+
+    def batch(self, size: tuple[int, int], first: int, progress: Progress | None) -> Tensor:
+        """The pictures from number ``first`` on."""
+        told, n = self.told, self.told.n
+        # Each picture draws from its own stream, so it does not depend on its neighbours.
+        streams = [picture_rng(told.seed, k) for k in range(first, min(n, first + BATCH))]
+
+        def rng(like: Tensor) -> Tensor:
             return torch.cat([stream(like[:1]) for stream in streams])
 
-        grey = torch.full((len(streams), 3, *size), 0.5, device=prior.device)
+        grey = torch.full((len(streams), 3, *size), 0.5, device=told.prior.device)
         report = part_progress(progress, first // BATCH, -(-n // BATCH))
         report = report if told.calls == 1 else twice(report)
-        start = grey + sigmas[0] * rng(grey)
-        denoise = thresholded(told.denoiser(first, first + len(streams)), thresholding)
-        pictures.append(run(denoise, start, sigmas, rng=rng, progress=report).cpu())
-    return torch.cat(pictures).clamp(0, 1)
+        start = grey + self.sigmas[0] * rng(grey)
+        denoise = thresholded(told.denoiser(first, first + len(streams)), self.thresholding)
+        return self.run(denoise, start, self.sigmas, rng=rng, progress=report).cpu()

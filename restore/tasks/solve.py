@@ -10,7 +10,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import with_progress
+from restore.diffusion.progress import reporter, with_progress
 from restore.diffusion.samplers import Sampler, run_updates
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma, network_calls
@@ -37,7 +37,7 @@ from restore.tasks.drawing import Drawing
 from restore.tasks.measurement import measurement, noise_of, uses_noise
 from restore.tasks.own_methods import MethodRequest, run_own
 from restore.tasks.solved import TIMES, Watch, carefully
-from restore.types import Estimate, Progress, Rng, from_255, to_255
+from restore.types import Callback, Estimate, Progress, Rng, from_255, to_255
 
 LAST_SIGMA = 0.005
 GUESS_STD = 0.1  # by which the operator's guess is taken to be wrong
@@ -57,7 +57,8 @@ def solve(
     start: float | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -98,8 +99,10 @@ def solve(
         batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -156,7 +159,7 @@ def solve(
         "seed": seed,
     }
     found = solved(
-        image, operator, sigma=sigma, estimate=estimate, prior=prior, progress=progress, **options
+        image, operator, sigma=sigma, estimate=estimate, prior=prior, progress=reporter(progress), **options
     )  # fmt: skip
     for caution in found.cautions:
         warnings.warn(caution, RestoreWarning, stacklevel=4)  # past `any_kind`

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import part_of, part_progress, twice, with_progress
+from restore.diffusion.progress import part_of, part_progress, reporter, twice, with_progress
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import log_sigma
@@ -28,7 +28,7 @@ from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, OwnMethod, enl
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.own_methods import MethodRequest, run_own
-from restore.types import Denoiser, Estimate, Progress
+from restore.types import Callback, Denoiser, Estimate, Progress
 
 # The highest and the lowest noise level of projection; measured on the validation pictures.
 ENDS: dict[Estimate, tuple[float, float]] = {"mean": (0.02, 0.01), "sample": (0.1, 0.01)}
@@ -54,7 +54,8 @@ def upscale(
     seed: int | None = 0,
     consistent: bool | None = None,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -101,8 +102,10 @@ def upscale(
         NOISY is measured in a picture, which would be kept.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -142,7 +145,7 @@ def upscale(
     check_scale(scale)
     chosen = catalogue.find("upscale", method, estimate)
     run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
-    rng = seeded_rng(seed)
+    rng, report = seeded_rng(seed), reporter(progress)
     steps = steps or chosen.steps
     picture = canvas(image)
     drawing = Drawing(prior or shipped(), rng, run)
@@ -153,10 +156,10 @@ def upscale(
     if consistent is None:
         consistent = not is_noisy(small, picture.visible)
     if chosen.run is not None:
-        sizes, result = sizes[-1:], _by_own(small, sizes[-1], chosen, steps, drawing, progress)
+        sizes, result = sizes[-1:], _by_own(small, sizes[-1], chosen, steps, drawing, report)
     for number, size in enumerate(sizes if chosen.run is None else ()):
         result = _in_one_step(
-            result, size, chosen, steps, guidance, drawing, part_progress(progress, number, len(sizes)),
+            result, size, chosen, steps, guidance, drawing, part_progress(report, number, len(sizes)),
             consistent=consistent,
         )  # fmt: skip
     result = gray_as(result, picture.batch, picture.visible)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from restore.diffusion.progress import part_progress
+from restore.diffusion.progress import part_progress, reporter
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.diffusion.sigmas import karras
@@ -29,7 +29,7 @@ from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import REFERENCE_SCALE, REFERENCE_SCALES, STRENGTH
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import CONTEXT, check_masks, depth_of, filled_where_hidden, surroundings
-from restore.types import Denoiser, Progress
+from restore.types import Callback, Denoiser, Progress
 
 EDGE = 12.0  # pixels from the edge of a mask inwards over which the noise level rises to its full height
 AT_ONCE = 2**22  # pixels of a batch that are computed together
@@ -47,7 +47,8 @@ def vary(
     steps: int | None = None,
     seed: int | None = 0,
     prior: Prior | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    callback: Callback | None = None,
     data_range: tuple[float, float] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
@@ -90,8 +91,10 @@ def vary(
         batch draw different ones.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
-    progress : callable, optional
-        ``progress(done, total)`` is called after every network call.
+    progress : bool or callable, optional
+        True shows a bar on standard error. ``progress(done, total)`` is called after every network call.
+    callback : callable, optional
+        ``callback(step)`` is called then, too, with a `restore.types.Step`; what it raises ends the task.
     data_range : (float, float), optional
         The values of black and white, for pictures of another scale than their type's range or [0, 1], which
         come back in it; see `restore.tasks.any_kind`.
@@ -157,7 +160,7 @@ def vary(
     result = unit.clone()
     for number, piece in enumerate(pieces):
         given = Given(unit[piece], area[piece], gray[piece[0]], None if style is None else style[piece])
-        report = part_progress(progress, number, len(pieces))
+        report = part_progress(reporter(progress), number, len(pieces))
         result[piece] = _varied(given.to(drawing.prior.device), plan, drawing, report).to(result)
     result = torch.stack([used.back(each) for used, each in zip(ranges, result, strict=True)])
     result = torch.where(gray.to(result.device), result.mean(1, keepdim=True), result)

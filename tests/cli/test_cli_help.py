@@ -60,7 +60,7 @@ def test_defaults_are_the_functions_own(command: str) -> None:
     parameters = inspect.signature(getattr(restore, command)).parameters.values()
     # Given another way on the command line: jumps as two options, size as w x h, a scale only with a file.
     others = {"n", "size", "jumps", "noise", "mask", "reference", "reference_scale", "prior", "progress"}
-    others |= {"classifier", "mask_means"}  # a module of the user's; a switch, --invert-mask
+    others |= {"callback", "classifier", "mask_means"}  # functions of the user's; a switch, --invert-mask
     others |= {"data_range", "device", "dtype"}  # files say it; --device auto and --precision auto are None
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)

@@ -68,9 +68,9 @@ def test_sample_with_every_sampler(sampler: str) -> None:
 
 test_the_check_finds_the_mutant = mutant_tests({
     check_sample: [
-        edited(sample_task.sample, "grey + sigmas[0] * rng(grey)", "grey + sigmas[0] * rng(grey) / 2**0.5"),
+        edited(sample_task._Drawing.batch, "sigmas[0] * rng(grey)", "sigmas[0] * rng(grey) / 2**0.5"),
         edited(
-            sample_task.sample,
+            sample_task._Drawing.batch,
             "stream(like[:1]) for stream in streams",
             "streams[0](like[:1]) for _ in streams",
         ),

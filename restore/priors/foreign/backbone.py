@@ -41,6 +41,7 @@ from restore.priors.device import best_device
 from restore.priors.facts import parse_facts
 from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig, is_number
 from restore.priors.given import label_number, one_hot
+from restore.priors.once import count_call
 from restore.priors.prediction import MOST_STEPS
 from restore.priors.tiling import over_orientations, padded
 from restore.types import Denoiser
@@ -271,7 +272,7 @@ class ForeignBackbone:
             return output.float()
 
         def network(planes: Tensor) -> Tensor:
-            self.calls += 1
+            count_call(self)
             if not planes.requires_grad:
                 return raw(planes)
             output: Tensor = checkpoint(raw, planes, use_reentrant=False)
