@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -310,19 +311,24 @@ def one_of_each_kind(state: dict[str, Tensor]) -> list[str]:
     return list({re.sub("[0-9]+", "0", name): name for name in state}.values())
 
 
+def a_third(names: list[str], odd: str) -> list[str]:
+    """Another third for the next way to be odd: each tensor is odd in several ways, not in all of them."""
+    return names[list(ODD).index(odd) % 3 :: 3]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD)
 def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> None:
     file = tmp_path / "odd.pt"
     state = GuidedUNet(32, (1, 2), 1, (1,)).state_dict()
-    for name in one_of_each_kind(state):
+    for name in a_third(one_of_each_kind(state), odd):
         changed = {**state, name: ODD[odd](state[name])}
         torch.save({key: tensor for key, tensor in changed.items() if tensor is not None}, file)
         assert only_weights_errors(lambda: guided_diffusion.read(file, HEADS)), name
     network = UNet2DModel(**SMALL)
     network.save_pretrained(tmp_path)
     state = network.state_dict()
-    for name in () if odd == "sparse" else one_of_each_kind(state):  # safetensors hold none
+    for name in () if odd == "sparse" else a_third(one_of_each_kind(state), odd):  # safetensors hold none
         changed = {**state, name: ODD[odd](state[name])}
         kept = {key: tensor.contiguous() for key, tensor in changed.items() if tensor is not None}
         save_file(kept, tmp_path / "diffusion_pytorch_model.safetensors")
@@ -333,8 +339,8 @@ def test_every_odd_tensor_is_an_error_of_one_line(tmp_path: Path, odd: str) -> N
 def test_every_renamed_tensor_is_named(tmp_path: Path) -> None:
     state, file = GuidedUNet(32, (1, 2), 1, (1,), classes=2).state_dict(), tmp_path / "odd.pt"
     far, broken = "input_blocks.9999.0.in_layers.0.weight", "output_blocks.1.1.conv.weight\n"
-    for name in one_of_each_kind(state):
-        for other in (f"{name}x", far, broken, 7):
+    for number, name in enumerate(one_of_each_kind(state)):
+        for other in (f"{name}x", (far, broken, 7)[number % 3]):
             torch.save({other if key == name else key: tensor for key, tensor in state.items()}, file)
             message = only_weights_errors(lambda: guided_diffusion.read(file, HEADS))
             assert message, (name, other)
@@ -370,14 +376,14 @@ def test_every_odd_setting_is_an_error_of_one_line(tmp_path: Path) -> None:
     """Or none, where it is another's way to say something: 1.5 for a shift, null for no classes."""
     UNet2DModel(**SMALL).save_pretrained(tmp_path)
     DDPMScheduler().save_pretrained(tmp_path)
-    whole = diffusers.read(tmp_path).config
+    whole, rng = diffusers.read(tmp_path).config, random.Random(0)
     for name in ("config.json", "scheduler_config.json"):
         settings = json.loads((tmp_path / name).read_text())
-        for key in settings.keys() & SETTINGS:
+        for key in sorted(settings.keys() & SETTINGS):
             missing = {other: value for other, value in settings.items() if other != key}
             (tmp_path / name).write_text(json.dumps(missing))
             only_weights_errors(lambda: diffusers.read(tmp_path))
-            for wrong in WRONG:
+            for wrong in rng.sample(WRONG, 5):
                 (tmp_path / name).write_text(json.dumps({**settings, key: wrong}))
                 only_weights_errors(lambda: diffusers.read(tmp_path))
         for text in ("", "[" * 100_000, "null", "7", "\xff"):
