@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
     restore train configs/cpu.toml --resume --minutes 30
     restore train configs/from_noisy.toml --from-noisy scans
     """
+    started = time.monotonic()  # the minutes of the run count all of it
     run = TrainOptions(**{field.name: options.pop(field.name) for field in fields(TrainOptions)})
     run.check()
 
@@ -96,4 +98,4 @@ def train(config: Path, sets: tuple[str, ...], **options: Any) -> None:
     else:
         from restore.training.trainer import train
 
-        train(settings, resume=run.resume, start_from=run.start_from, say=say)
+        train(settings, resume=run.resume, start_from=run.start_from, say=say, started=started)
