@@ -28,8 +28,12 @@ def network_with(state: Mapping[str, Tensor], config: TrainConfig) -> UNet:
 
 def recipe(config: TrainConfig) -> dict[str, Any]:
     """What a checkpoint tells of how its weights were trained."""
-    tables = {"mix": config.mix, "loss": config.loss, "optim": config.optim}
-    return {"crop": config.data.crop, **{name: asdict(table) for name, table in tables.items()}}
+    return {
+        "crop": config.data.crop,
+        "mix": asdict(config.mix),
+        "loss": asdict(config.loss),
+        "optim": asdict(config.optim),
+    }
 
 
 def write_weights(
