@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from restore import __version__, images
 from restore.cli import streams
+from restore.cli.computed_on import computed_on
 from restore.cli.jobs import STDIO
 from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
@@ -107,6 +108,7 @@ class Recorder:
             calls=self.calls,
             asked=tuple(asked(context)),
             **used,
+            **computed_on(used.get("device", "")),
         )
 
 

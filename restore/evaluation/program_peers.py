@@ -45,7 +45,7 @@ class Program:
     a PNG file of the size of the result, of 8 bits or of 16, which are rounded to 8. ``{mask}`` is the path
     of a PNG file, grey, 255 where the picture is missing, ``{sigma}`` the standard deviation of the noise on
     the 0..255 scale, and ``{scale}`` how many times larger the result must be. The files are in a folder that
-    is gone afterwards. It has as many threads as torch (``OMP_NUM_THREADS``) and is stopped after ten minutes.
+    is gone afterwards. It has as many threads as torch has and is stopped after ten minutes.
 
     Parameters
     ----------
