@@ -90,7 +90,7 @@ class Recorder:
         arguments = [*_arguments(context, names), *self.chosen]
         if seed:
             arguments.append(("--seed", str(seed)))
-        used: dict[str, str] = {}
+        used: dict[str, Any] = {}
         if prior is not None:
             narrow = "bfloat16" in str(prior.dtype)
             used = {
