@@ -169,7 +169,8 @@ def row_options(task: str) -> tuple[Decorator, ...]:
         ),
         click.option(
             "--peer", "peers", multiple=True, metavar="[NAME=]SOURCE",
-            help="A row for another restorer: FILE.py:FUNCTION[:WEIGHTS], or a model file for spandrel.",
+            help="A row for another restorer: FILE.py:FUNCTION[:WEIGHTS], a model file for spandrel, or a "
+            "command such as 'Mine=mine {input} {output}'; docs/evaluation.md says what it must do.",
         ),
         click.option(
             "--against", type=CheckpointName(path_type=Path), multiple=True, metavar="FILE",

@@ -19,6 +19,7 @@ from restore.images.told import told_in
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
+RARE = ("asked", "plugins", "threads", "torch", "machine")  # left out of the text where they are empty
 DRAWN = "drawn"  # the folder in the command of what was made from no picture
 
 
@@ -31,7 +32,9 @@ class Record:
     first. weights: their hash. calls: of the network. device, precision: what the network was computed in,
     whatever was asked for; empty where none was needed. asked: options that were given and for which others
     stand in the arguments, such as a budget in seconds. plugins: what other packages have provided: what it
-    is, its name, the package and its version.
+    is, its name, the package and its version. threads, torch, machine: on how many threads of the
+    CPU, by which version of torch and on what it was computed, such as "x86_64 AVX2" or the name of a
+    graphics card; empty in records of older versions, and where nothing was computed by torch.
     """
 
     version: str
@@ -46,6 +49,28 @@ class Record:
     precision: str = ""
     asked: tuple[tuple[str, ...], ...] = ()
     plugins: tuple[tuple[str, ...], ...] = ()
+    threads: int = 0
+    torch: str = ""
+    machine: str = ""
+
+    def needs(self) -> str:
+        """What the bytes depend on, with what to set to have them again; empty where the record says little.
+
+        Rounding differs by the number of threads, the precision, the version of torch and the machine: by a
+        level of 8 bits in some pixels, and more where drawing goes on from what was rounded.
+        """
+        if not self.torch:
+            return ""
+        parts = (
+            f"restore {self.version}",
+            f"the weights {self.weights[:12]}" if self.weights else "",
+            "" if self.seed is None else f"seed {self.seed}",
+            f"--precision {self.precision}" if self.precision else "",
+            f"{self.threads} thread{'' if self.threads == 1 else 's'} (OMP_NUM_THREADS={self.threads})",
+            f"torch {self.torch}",
+            f"a machine like this one ({self.machine})" if self.machine else "",
+        )
+        return "the same bytes need: " + ", ".join(part for part in parts if part)
 
     def line(self, name: str = "") -> str:
         """The command that gives the same bytes from the same inputs, on the same kind of device.
@@ -111,9 +136,7 @@ def read_text(text: str) -> History:
 
 def told_of(record: Record) -> dict[str, Any]:
     """A record for JSON; what is rarely there is left out where it is not."""
-    return {
-        name: value for name, value in asdict(record).items() if value or name not in ("asked", "plugins")
-    }
+    return {name: value for name, value in asdict(record).items() if value or name not in RARE}
 
 
 def _record(told: dict[str, Any]) -> Record:
@@ -121,8 +144,11 @@ def _record(told: dict[str, Any]) -> Record:
     for name in ("arguments", "inputs", "asked", "plugins"):
         known[name] = tuple(tuple(map(str, each)) for each in known.get(name, ()))
     record = Record(**known)
-    words = (record.version, record.command, record.weights, record.method, record.device, record.precision)
-    numbers = (record.calls, 0 if record.seed is None else record.seed)
+    words = (
+        *(record.version, record.command, record.weights, record.method),
+        *(record.device, record.precision, record.torch, record.machine),
+    )
+    numbers = (record.calls, record.threads, 0 if record.seed is None else record.seed)
     fine = all(isinstance(word, str) for word in words) and all(isinstance(n, int) for n in numbers)
     if (
         not fine

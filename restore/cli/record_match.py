@@ -53,6 +53,8 @@ class Matcher:
         Raises ImageError for an input, and WeightsError for weights, that cannot be read. The version does
         not count, nor do options that change only how a result is computed.
         """
+        # Neither do threads, the version of torch and the machine, by which some pixels differ by a level: a
+        # folder that is moved to another computer, or gone on with on fewer cores, is not all computed anew.
         name = str(self.context.info_name)
         if record.command != name:
             return [f"made by restore {record.command}, now by restore {name}"]

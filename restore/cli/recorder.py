@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from restore import __version__, images
 from restore.cli import streams
+from restore.cli.computed_on import computed_on
 from restore.cli.jobs import STDIO
 from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
@@ -90,7 +91,7 @@ class Recorder:
         arguments = [*_arguments(context, names), *self.chosen]
         if seed:
             arguments.append(("--seed", str(seed)))
-        used: dict[str, str] = {}
+        used: dict[str, Any] = {}
         if prior is not None:
             narrow = "bfloat16" in str(prior.dtype)
             used = {
@@ -109,6 +110,7 @@ class Recorder:
             asked=tuple(asked(context)),
             plugins=provided(context),
             **used,
+            **computed_on(used.get("device", "")),
         )
 
 

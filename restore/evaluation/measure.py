@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restore.errors import ImageError
+from restore.errors import ImageError, RestoreError
 from restore.evaluation.cases import RESULT, Case, Given, Protocol, rounded, to_bytes
 from restore.evaluation.gallery import Gallery
 from restore.evaluation.observer import SILENT, Observer
@@ -173,7 +173,7 @@ class _Sheet:
             _check(result, case)
         except Exception as error:  # foreign code may raise anything; the run goes on without it
             reason = (str(error).splitlines() or [""])[0]
-            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            kind = "" if isinstance(error, ValueError | RestoreError) else f"{type(error).__name__}: "
             return f"{candidate.name}: {kind}{reason}", None
         self.method_seconds += seconds
         result = rounded(result)

@@ -1,4 +1,4 @@
-"""Rows for restorers from outside: a function of a Python file, or a model file for spandrel."""
+"""Rows for restorers from outside: a program, a function of a Python file, a model file for spandrel."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from restore.errors import ConfigError, WeightsError
 from restore.evaluation.cases import Given, Restorer
+from restore.evaluation.program_peers import Program, is_program
 from restore.evaluation.results import Candidate
 
 
@@ -23,8 +24,9 @@ def peer_method(spec: str, device: str) -> Candidate:
     Parameters
     ----------
     spec : str
-        ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]`` or ``[NAME=]MODEL``. FUNCTION is called with the path of the
-        weights, where given, and the device's name, and returns the restorer: a function from a
+        ``[NAME=]FILE.py:FUNCTION[:WEIGHTS]``, ``[NAME=]MODEL``, or ``[NAME=]COMMAND`` with ``{input}`` and
+        ``{output}`` in it, see `restore.evaluation.program_peers.Program`. FUNCTION is called with the path
+        of the weights, where given, and the device's name, and returns the restorer: a function from a
         `restore.evaluation.cases.Given` to a picture ``(1, 3, h, w)`` in [0, 1]. MODEL is a file of a
         single-pass network of any architecture that the spandrel package knows.
     device : str
@@ -48,6 +50,9 @@ def peer_method(spec: str, device: str) -> Candidate:
     'FFDNet'
     """
     name, source = _named(spec)
+    if is_program(source):
+        program = Program.parse(source)
+        return Candidate(name or Path(program.words[0]).stem, program, "peer", "cpu 8 bits")
     found = re.fullmatch(r"(.+\.py):([A-Za-z_]\w*)(?::(.+))?", source)
     if found:
         factory, file = _function(Path(found[1]), found[2]), found[3]
@@ -67,6 +72,8 @@ def peer_method(spec: str, device: str) -> Candidate:
 
 def _named(spec: str) -> tuple[str, str]:
     name, equals, source = spec.partition("=")
+    if "{" in name or " -" in name:  # a command with an option such as --out={output}
+        return "", spec
     return (name.strip(), source) if equals else ("", spec)
 
 

@@ -7,7 +7,7 @@ posterior mean: the prior at the level of the noise, or the conditional branch w
 from __future__ import annotations
 
 import math
-import time
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.errors import ConfigError, OutputError
+from restore.errors import ConfigError, OutputError, StoppedError
 from restore.fitting.fitter import FitSetup, FitStep, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
@@ -28,12 +28,15 @@ from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, save, save_adapters
 from restore.priors.device import dtype_of
 from restore.tasks.noise_choice import knows_real_noise
+from restore.training.clock import RunClock
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore, to_bytes
+from restore.training.interrupts import Interrupts
 from restore.training.rescue import write_or_rescue, write_or_say
 from restore.training.state import read_state
 
 TWICE = "adapters are put on whole weights, not on other adapters; leave out the rank"
+LAST_LOOK = 1.5  # times as long as one measurement on the pictures kept aside
 SMALL = 0.5  # megapixels below which little can be learned
 
 
@@ -50,6 +53,7 @@ class FitOptions:
     quiet : show no progress bar.
     callback : called with every training step. KeyboardInterrupt ends the fit as Ctrl-C does; what else it
         raises passes through, and the state of the last check is left to resume from.
+    started : `time.monotonic` of when the fit began, from which its minutes count; None for now.
     """
 
     resume: bool = False
@@ -57,6 +61,7 @@ class FitOptions:
     say: Say = print
     quiet: bool = True
     callback: Callable[[FitStep], None] | None = None
+    started: float | None = None
 
 
 @dataclass
@@ -74,6 +79,7 @@ class FitReport:
     scenes, held_out, skipped : scenes learned from, scenes kept aside, files left out.
     steps, minutes : of training.
     interrupted : whether Ctrl-C ended it.
+    stopped_by : the number of the signal that did, 0 for none.
     saved : the file of the weights; empty where nothing was written.
     """
 
@@ -89,6 +95,7 @@ class FitReport:
     steps: int = 0
     minutes: float = 0.0
     interrupted: bool = False
+    stopped_by: int = 0
     saved: str = ""
 
     @property
@@ -103,7 +110,7 @@ class FitReport:
 
     def facts(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
-        plain = {k: v for k, v in vars(self).items() if k != "noise"}
+        plain = {k: v for k, v in vars(self).items() if k not in ("noise", "stopped_by")}
         numbers = {k: round(v, 3) if isinstance(v, float) else v for k, v in plain.items()}
         numbers["before"] = {k: round(v, 8) for k, v in self.before.items()}
         numbers["after"] = round(self.after, 8)
@@ -157,20 +164,54 @@ def fit(
     ------
     ConfigError
         For options that do not fit the pictures, and for a saved state of another fit.
+    StoppedError
+        When interrupted before the first step; later an interrupt gives what was fitted so far.
     RestoreError
         When the fit diverges.
     OutputError
         Where the result cannot be written; the message says where it is kept instead.
     """
-    started = time.monotonic()
-    options = options or FitOptions()
-    output = Path(output)
-    base = base or load(dtype=torch.float32)
+    options, output = options or FitOptions(), Path(output)
+    clock = RunClock(config.minutes, started=options.started)
+    with Interrupts() as interrupts:
+        try:
+            with interrupts.at_once():
+                base = base or load(dtype=torch.float32)
+                begun = _begin(noisy, config, base, options, clock)
+                fitter = _fitter(begun, base, config, output, options)
+        except KeyboardInterrupt:
+            number = interrupts.number or int(signal.SIGINT)
+            raise StoppedError("stopped before the first step: nothing was written", number) from None
+        report, held_out = begun.report, begun.held_out
+        if fitter is None or held_out is None:
+            return report
+        fitter.clock, fitter.interrupts = clock, interrupts
+        if _train(fitter, report, held_out, options):
+            adapted = base.noise_adapters if report.branch == "blind" else {}
+            write_or_rescue(lambda path: _write(fitter, report, begun.learning, path, adapted), output)
+            gain = held_out.compare(report.best_before, report.after)
+            options.say(f"on those kept aside: {gain}: {output}")
+        return report
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What is known before the first step; ``held_out`` is None where there is nothing to learn."""
+
+    report: FitReport
+    learning: NoisySet
+    held_out: HeldOut | None = None
+
+
+def _begin(
+    noisy: NoisySet, config: FitConfig, base: Backbone, options: FitOptions, clock: RunClock
+) -> _Begun:  # fmt: skip
+    """Measure the noise and the errors before the fit."""
     used = base.copy(dtype_of(config.precision, base.device))
     if config.rank and "adapts" in base.facts:
         raise ConfigError(TWICE)
     learning, aside = split(noisy, config.held_out, config.seed, options.say)
-    crop = _crop(learning, config, base)
+    _crop(learning, config, base)  # refuses pictures that are too small before anything is measured
     report = FitReport(measure_set(learning, config.sigma), skipped=noisy.skipped)
     report.scenes, report.held_out = len(learning.scenes), len(aside.scenes)
     alone = not config.sigma and not learning.paired
@@ -179,31 +220,35 @@ def fit(
     options.say(report.noise.describe())
     if report.noise.sigma < CLEAN:
         options.say("that is as good as none: there is nothing to learn, nothing was written")
-        return report
+        return _Begun(report, learning)
     if alone and not options.force and looks_clean(learning, report.noise, used):
         options.say(
             "but single pictures look clean, and what was measured is their texture: there is nothing to "
             "learn, nothing was written (pass --force, or the noise as --sigma, if you do see noise)"
         )
-        return report
+        return _Begun(report, learning)
     report.method = choose_method(config, learning, report.noise, options.say)
     held_out = _held_out(aside, report, config, used)
-    store = _store(learning, config, crop, base, options.say)
-    _choose_branch(report, held_out, used, options.say)
+    _choose_branch(report, held_out, used, options.say, clock)
+    return _Begun(report, learning, held_out)
+
+
+def _fitter(
+    begun: _Begun, base: Backbone, config: FitConfig, output: Path, options: FitOptions
+) -> Fitter | None:  # fmt: skip
+    """What trains; None where there is nothing to learn."""
+    if begun.held_out is None:
+        return None
+    report, learning = begun.report, begun.learning
+    store = _store(learning, config, _crop(learning, config, base), base, options.say)
     folder = run_folder(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot make the folder of the fit ({error.strerror})") from error
-    blind = report.branch == "blind"
-    first = base.alone(for_noise=blind)  # the branch begins with what it knows of the noise of cameras
-    fitter = Fitter(config, FitSetup(report.method, report.branch, report.noise, first), store, folder)
-    if _train(fitter, report, held_out, options, started):
-        adapted = base.noise_adapters if blind else {}
-        write_or_rescue(lambda path: _write(fitter, report, learning, path, adapted), output)
-        gain = held_out.compare(report.best_before, report.after)
-        options.say(f"on those kept aside: {gain}: {output}")
-    return report
+    # The branch begins with what it knows of the noise of cameras.
+    first = base.alone(for_noise=report.branch == "blind")
+    return Fitter(config, FitSetup(report.method, report.branch, report.noise, first), store, folder)
 
 
 def plan_fit(
@@ -236,10 +281,15 @@ def _held_out(aside: NoisySet, report: FitReport, config: FitConfig, used: Backb
     return held_out
 
 
-def _choose_branch(report: FitReport, held_out: HeldOut, used: Backbone, say: Say) -> None:
+def _choose_branch(
+    report: FitReport, held_out: HeldOut, used: Backbone, say: Say, clock: RunClock
+) -> None:  # fmt: skip
     """Train the branch of the network that does better to begin with."""
     branches: tuple[Branch, ...] = ("gaussian", "blind")
+    begun = clock.seconds()
     report.before = {name: held_out.error(as_used(used, name, report.noise)) for name in branches}
+    # The last look at the pictures kept aside takes as long, and writes a picture of some.
+    clock.reserve = LAST_LOOK * (clock.seconds() - begun) / len(branches)
     # By level the prior is ahead for noise that is white and of one level, else the conditional branch.
     report.branch = min(branches, key=lambda name: report.before[name])
     if report.noise.correlated and knows_real_noise(used):
@@ -250,27 +300,38 @@ def _choose_branch(report: FitReport, held_out: HeldOut, used: Backbone, say: Sa
     say(f"--method {best} does better so far, {trained}; measured {report.scored_by}")
 
 
-def _train(
-    fitter: Fitter, report: FitReport, held_out: HeldOut, options: FitOptions, started: float
-) -> bool:  # fmt: skip
+def _train(fitter: Fitter, report: FitReport, held_out: HeldOut, options: FitOptions) -> bool:
     """Train; whether the result is to be written."""
-    before, fitter.callback = report.best_before, options.callback
+    before, say, interrupts = report.best_before, options.say, fitter.interrupts
+    fitter.callback = options.callback
     if options.resume:
         fitter.resume()
-    report.interrupted = not fitter.run(
-        held_out, options.say, before=before, started=started, quiet=options.quiet
+    report.stopped_by = interrupts.during(
+        lambda: fitter.run(held_out, say, before=before, quiet=options.quiet)
     )
+    report.interrupted = report.stopped_by != 0
     if report.interrupted and fitter.step:
-        write_or_say(fitter.save, options.say)  # measuring may take longer than the program is given
-        fitter.check(held_out)
-        write_or_rescue(fitter.save, fitter.state)
+        write_or_say(fitter.save, say)  # measuring may take longer than the program is given
+        say("measuring what was learned so far; a second interrupt leaves that out")
+        try:
+            fitter.check(held_out)
+        except KeyboardInterrupt:
+            say("not measured")
+        else:
+            write_or_rescue(fitter.save, fitter.state)
     report.after, report.steps = fitter.best_error, fitter.step
     report.minutes = fitter.seconds / 60
     if not fitter.step:
-        options.say("interrupted before the first step: nothing was learned, nothing was written")
+        why = (
+            "interrupted" if report.interrupted else "measuring alone has used up the minutes: the fit ended"
+        )
+        say(f"{why} before the first step: nothing was learned, nothing was written")
+        return False
+    if math.isinf(report.after):
+        say("what was learned was not measured on those kept aside: not written; --resume goes on")
         return False
     if not report.gain > 0 and not options.force:
-        options.say(
+        say(
             f"no better than before ({held_out.compare(before, report.after)}): not written (pass --force "
             "to write it nevertheless, or give it more time or pictures)"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -31,8 +30,11 @@ from restore.priors.checkpoint import check_finite, write_tensors
 from restore.priors.condition import Condition, no_condition
 from restore.priors.device import dtype_of
 from restore.priors.unet import UNet
+from restore.training.clock import RunClock
+from restore.training.compiling import as_called, once_more
 from restore.training.config import FitConfig
 from restore.training.data import PictureStore
+from restore.training.interrupts import Interrupts
 from restore.training.log import RunLog, progress_bar
 from restore.training.rescue import write_or_say
 from restore.training.state import (
@@ -48,6 +50,7 @@ from restore.training.state import (
 
 LOG_FIELDS = ("step", "minutes", "rate", "loss")
 CHECKS = 8  # times that the pictures kept aside are looked at during a run
+CHECKING = 0.25  # share of the time that this may take at most; then it is done fewer times
 PATIENCE = 3  # checks without a gain after which the run ends
 
 
@@ -143,6 +146,8 @@ class Fitter:
             fused=self.device.type in ("cpu", "cuda"),
         )  # fmt: skip
         self.step, self.seconds = 0, 0.0
+        self.clock, self.interrupts = RunClock(config.minutes), Interrupts()
+        self.called: backbones.Network = self.network  # what is called in training
         self.generator = Generator(self.device)
         self.dtype = dtype_of(config.precision, self.device)  # of calls; the weights stay exact
         self.callback: Callable[[FitStep], None] | None = None
@@ -155,9 +160,8 @@ class Fitter:
     @property
     def progress(self) -> float:
         """How much of the fit is done, 0 to 1."""
-        config = self.config
-        by_time = self.seconds / 60 / config.minutes if config.minutes else 0.0
-        return min(1.0, max(by_time, self.step / config.steps if config.steps else 0.0))
+        by_steps = self.step / self.config.steps if self.config.steps else 0.0
+        return min(1.0, max(by_steps, self.clock.progress(self.seconds)))
 
     def loss(self, f: Restoration) -> Tensor:
         """The objective on fresh crops."""
@@ -178,29 +182,36 @@ class Fitter:
         # The paper raises the regulariser's weight from 0 to 2 over the run.
         return objectives.neighbor2neighbor(f, noisy, weight=2 * self.progress, generator=generator)
 
-    def restoration(self) -> Restoration:
+    def restoration(self, say: Say) -> Restoration:
         """What is trained, as a function that gradients pass through."""
-        network: Any = _compiled(self.network) if self.config.compile else self.network
-        return regression(network, self.base.config, self.branch, self.noise)
+        if self.config.compile:
+            self.called = as_called(self.network, self.clock, say)
+        return regression(self.called, self.base.config, self.branch, self.noise)
 
     def train_step(self, f: Restoration) -> Tensor:
         """One step on fresh crops; the loss."""
         done, config = self.progress, self.config
-        self.generator.manual_seed((config.seed * 1_000_003 + self.step) % 2**63)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            loss = self.loss(f)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
-        warmup = min(1.0, (self.step + 1) / 100)
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.rate * warmup * min(1.0, (1 - done) / 0.75)
-        self.optimizer.step()
-        self.step += 1
-        decay = min(config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - decay)
+        loss = once_more(self.called, lambda: self._gradients(f))
+        with self.interrupts.not_now():
+            nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+            warmup = min(1.0, (self.step + 1) / 100)
+            for group in self.optimizer.param_groups:
+                group["lr"] = config.rate * warmup * min(1.0, (1 - done) / 0.75)
+            self.optimizer.step()
+            self.step += 1
+            decay = min(config.ema, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - decay)
         return loss.detach()
+
+    def _gradients(self, f: Restoration) -> Tensor:
+        self.generator.manual_seed((self.config.seed * 1_000_003 + self.step) % 2**63)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.interrupts.at_once():
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+                loss = self.loss(f)
+            torch.autograd.backward(loss)
+        return loss
 
     def with_weights(self, weights: dict[str, Tensor], dtype: torch.dtype | None = None) -> Backbone:
         """A backbone with these values of what is trained, for use, or as exact as ``dtype``."""
@@ -228,45 +239,48 @@ class Fitter:
             self.waited += 1
         return error
 
-    def run(
-        self, held_out: HeldOut, say: Say, *, before: float, started: float, quiet: bool = False
-    ) -> bool:  # fmt: skip
-        """Train until the time is over or nothing is gained any more; False when interrupted.
+    def run(self, held_out: HeldOut, say: Say, *, before: float, quiet: bool = False) -> None:
+        """Train until the time is over or nothing is gained any more; KeyboardInterrupt when interrupted.
 
-        before: the error to compare with. started: `time.monotonic` of when this fit began: its minutes count
-        everything.
+        before: the error to compare with.
         """
-        earlier = self.seconds
-        f = self.restoration()
-        checked = int(self.progress * CHECKS)
+        self.clock.earlier, self.seconds = self.seconds, self.seconds + self.clock.seconds()
+        f = self.restoration(say)
+        looks = self._looks()
+        checked = int(self.progress * looks)
         with (
             closing(RunLog(self.out, LOG_FIELDS, fresh=self.step == 0, say=say)) as log,
             progress_bar("fit", quiet=quiet) as bar,
         ):
-            try:
-                while self.progress < 1:
-                    loss = self.train_step(f)
-                    self.seconds = earlier + time.monotonic() - started
-                    bar.n = round(100 * self.progress, 1)
-                    if self.callback is not None:
-                        self.callback(FitStep(self.step, self.progress, loss))
-                    if self.step % 10 == 0:
-                        bar.refresh()
-                        self._log(log, float(loss))
-                    if int(self.progress * CHECKS) > checked or self.progress >= 1:
-                        checked = int(self.progress * CHECKS)
-                        error = self.check(held_out)
-                        log.validation(self.step, {"held out": 255**2 * error}, self.grid(held_out))
-                        gained = held_out.compare(before, error)
-                        bar.set_postfix_str(gained, refresh=False)
-                        say(f"{self.seconds / 60:.1f} min, step {self.step}, on those kept aside: {gained}")
-                        write_or_say(self.save, say)
-                        if self.waited >= PATIENCE:
-                            say("nothing is gained any more: stopping early")
-                            break
-            except KeyboardInterrupt:
-                return False
-        return True
+            while self.progress < 1:
+                loss = self.train_step(f)
+                self.seconds = self.clock.seconds()
+                bar.n = round(100 * self.progress, 1)
+                if self.callback is not None:
+                    self.callback(FitStep(self.step, self.progress, loss))
+                if self.step % 10 == 0:
+                    bar.refresh()
+                    self._log(log, float(loss))
+                if int(self.progress * looks) > checked or self.progress >= 1:
+                    checked = int(self.progress * looks)
+                    with self.interrupts.at_once():
+                        error, grid = self.check(held_out), self.grid(held_out)
+                    log.validation(self.step, {"held out": 255**2 * error}, grid)
+                    gained = held_out.compare(before, error)
+                    bar.set_postfix_str(gained, refresh=False)
+                    say(f"{self.seconds / 60:.1f} min, step {self.step}, on those kept aside: {gained}")
+                    write_or_say(self.save, say)
+                    if self.waited >= PATIENCE:
+                        say("nothing is gained any more: stopping early")
+                        break
+                if self.interrupts.number:
+                    raise KeyboardInterrupt
+
+    def _looks(self) -> int:
+        """How often the pictures kept aside are looked at; ``clock.reserve`` is what one look takes."""
+        reserve, left = self.clock.reserve, self.clock.left()
+        affordable = CHECKING * left / reserve if reserve > 0 else math.inf
+        return CHECKS if affordable >= CHECKS else max(1, int(affordable))
 
     def _log(self, log: RunLog, loss: float) -> None:
         if not math.isfinite(loss):
@@ -345,22 +359,3 @@ class Fitter:
             load_optimizer(self.optimizer, tensors)
         self.step, self.seconds = step, seconds
         self.best_error, self.waited = best_error, waited
-
-
-def _compiled(network: nn.Module) -> backbones.Network:
-    """The network compiled, twice as fast on a CPU; as it is where there is no compiler to do it."""
-    compiled: Any = torch.compile(network, dynamic=False)
-    failed = False
-
-    def call(planes: Tensor, log_snr: Tensor) -> Tensor:
-        nonlocal failed
-        if not failed:
-            try:
-                answer: Tensor = compiled(planes, log_snr)
-                return answer
-            except torch._dynamo.exc.BackendCompilerFailed:
-                failed = True
-        answer = network(planes, log_snr)
-        return answer
-
-    return call

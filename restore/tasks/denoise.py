@@ -8,14 +8,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import in_turn, part_progress, reporter
+from restore.diffusion.progress import in_turn, reporter
 from restore.diffusion.samplers import Sampler
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.value_range import Range, merged
 from restore.noise.estimate import estimate_sigma
-from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
@@ -27,30 +26,18 @@ from restore.tasks.denoise_input import (
     cut_off,
     levels_of,
     ranges_of,
-    state_level,
     without_stripes_of,
 )
-from restore.tasks.denoise_methods import (
-    alike,
-    by_branch,
-    by_completion,
-    by_own,
-    by_real_state,
-    by_state,
-    ended,
-    mixed,
-    told_level,
-)
+from restore.tasks.denoise_jobs import OWN, Job, done
+from restore.tasks.denoise_methods import alike, mixed
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.noise_choice import FAINT, choose, measured, pixels_of
-from restore.tasks.pages import on_even_paper
 from restore.tasks.request import Request
 from restore.tasks.specks import repair
 from restore.types import Callback, Estimate, Progress
 
 Method = Literal["auto", "gaussian", "real", "blind", "completed", "page"]
-OWN = "own"  # what is done by a method that is none of this package
 
 
 @any_kind
@@ -188,7 +175,7 @@ def denoise(
     ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
         jobs = [_job(a, one.cpu(), prior, each) for a, one, each in zip(asked, given, seen, strict=True)]
-        found = _done(given, jobs, request)
+        found = done(given, jobs, request)
     else:
         pictures = zip(given, ranges, asked, seen, strict=True)
         turns = in_turn(request.progress)
@@ -231,12 +218,12 @@ def _at_ranges(
             results.append(inside)
             continue
         own = replace(request, progress=begin())
-        (found,) = _done(inside[None], [job.at(first, each, prior.sigma_max)], own)
+        (found,) = done(inside[None], [job.at(first, each, prior.sigma_max)], own)
         results.append(inside if found is None else found.to(inside))
     return merged(ranges, results)
 
 
-def _level_of(job: _Job, picture: Tensor, prior: Prior) -> float | None:
+def _level_of(job: Job, picture: Tensor, prior: Prior) -> float | None:
     """The most that is known of the noise level in a picture ``(3, h, w)``; None for a page."""
     if job.method == "page":
         return None
@@ -245,46 +232,6 @@ def _level_of(job: _Job, picture: Tensor, prior: Prior) -> float | None:
     if job.noise_std is None:
         return measured(picture, prior).state_level
     return float(torch.as_tensor(job.noise_std).max())
-
-
-def _done(noisy: Tensor, jobs: list[_Job], request: Request) -> list[Tensor | None]:
-    """Do to a batch of pictures what was decided; None for each that is left as it is."""
-    results: list[Tensor | None] = [None] * len(jobs)
-    begin = in_turn(request.progress)
-    for name, run_jobs in _RUNS.items():
-        places = [k for k, job in enumerate(jobs) if job.method == name]
-        if places:
-            found = run_jobs(noisy[places], [jobs[k] for k in places], replace(request, progress=begin()))
-            for k, one in zip(places, ended(found, [jobs[k].lost for k in places]), strict=True):
-                results[k] = one
-    return results
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is done to one picture.
-
-    noise_std: a level, a map ``(1, 1, h, w)``, or None for unknown. lost: the noise of which some was cut
-    off at black and white.
-    """
-
-    method: str
-    noise_std: float | Tensor | None = None
-    noise: PictureNoise | None = None
-    lost: NoiseModel | None = None
-    own: catalogue.Method | None = None
-
-    def at(self, known: Range, other: Range, most: float) -> _Job:
-        """The same at another range than the one that the noise is known at; most: the highest level."""
-        times = known.width / other.width
-        level = self.noise_std if self.noise_std is None else self.noise_std * times
-        if isinstance(level, float):
-            level = min(level, most)
-        noise = self.noise
-        if noise is not None:
-            noise = noise.in_range((other.low - known.low) / known.width, 1 / times)
-        # What lies beyond a range was not cut off.
-        return replace(self, noise_std=level, noise=noise, lost=self.lost if other.nominal else None)
 
 
 @dataclass(frozen=True)
@@ -301,7 +248,7 @@ class _Asked:
     own: catalogue.Method | None = None
 
 
-def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
+def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> Job:
     """Decide what is done to a picture ``(3, h, w)``; visible: ``(h, w)``, as for `choose`."""
     if asked.own is not None or asked.method != "auto":
         return _as_told(asked, picture, prior, visible)
@@ -316,26 +263,26 @@ def _job(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -
     return _as_told(replace(asked, method=method, level=level, noise=choice.noise), picture, prior, visible)
 
 
-def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> _Job:
+def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | None) -> Job:
     """What a method other than auto does to a picture ``(3, h, w)``. Raises ValueError."""
     method, level, noise = asked.method, asked.level, asked.noise
     if asked.own is not None:
-        return _Job(OWN, _white_level(asked, picture, visible), own=asked.own)
+        return Job(OWN, _white_level(asked, picture, visible), own=asked.own)
     if method in ("none", "page"):
-        return _Job(method)
+        return Job(method)
     if method == "blind":
         known = level if noise is None else noise.sigma
-        return _Job("blind", level, noise, cut_off(picture, "blind", known, prior))
+        return Job("blind", level, noise, cut_off(picture, "blind", known, prior))
     if isinstance(level, Tensor):
         raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
     if method in ("real", "completed"):
         if noise is None:
             noise = measured(picture, prior, visible) if level is None else white(level)
-        return _Job(method, noise=noise)
+        return Job(method, noise=noise)
     level = _white_level(asked, picture, visible)
     if level < prior.sigma_min / 2:
-        return _Job("none")
-    return _Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
+        return Job("none")
+    return Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
 
 
 def _white_level(asked: _Asked, picture: Tensor, visible: Tensor | None) -> Any:
@@ -345,59 +292,3 @@ def _white_level(asked: _Asked, picture: Tensor, visible: Tensor | None) -> Any:
     if asked.level is not None:
         return asked.level
     return estimate_sigma(pixels_of(picture), None if visible is None else visible.numpy())
-
-
-def _by_state(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    sigmas = [request.sigmas(state_level(one, job.noise_std)) for one, job in zip(noisy, jobs, strict=True)]
-    return by_state(noisy, sigmas, [job.lost for job in jobs], request)
-
-
-def _by_branch(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    """All together where nothing or the same is known of their noise, otherwise one after the other."""
-    levels = [job.noise_std if job.noise is None else job.noise for job in jobs]
-    same = all(isinstance(level, float) for level in levels) and len(set(levels)) == 1
-    if same or not any(level is not None for level in levels):
-        return by_branch(noisy, jobs[0].noise_std, [job.lost for job in jobs], request)
-    results = []
-    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
-        level = told_level(job.noise, one) if job.noise is not None else job.noise_std
-        progress = part_progress(request.progress, number, len(jobs))
-        results.append(by_branch(one, level, [job.lost], replace(request, progress=progress)))
-    return torch.cat(results)
-
-
-def _by_completion(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    results = []
-    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
-        assert job.noise is not None
-        progress = part_progress(request.progress, number, len(jobs))
-        results.append(by_completion(one, job.noise, replace(request, progress=progress)))
-    return torch.cat(results)
-
-
-def _by_real(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    results = []
-    for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
-        assert job.noise is not None
-        progress = part_progress(request.progress, number, len(jobs))
-        results.append(by_real_state(one, job.noise.state_level, replace(request, progress=progress)))
-    return torch.cat(results)
-
-
-def _by_page(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    return by_branch(on_even_paper(noisy), None, [None] * len(jobs), request, page=True)
-
-
-def _by_own(noisy: Tensor, jobs: list[_Job], request: Request) -> Tensor:
-    assert jobs[0].own is not None
-    return by_own(noisy, [job.noise_std for job in jobs], jobs[0].own, request)
-
-
-_RUNS = {
-    "gaussian": _by_state,
-    "real": _by_real,
-    "blind": _by_branch,
-    "completed": _by_completion,
-    "page": _by_page,
-    OWN: _by_own,
-}

@@ -40,7 +40,7 @@ class FitConfig:
     loss : of noise2noise; see `restore.fitting.objectives.noise2noise`.
     sigma : standard deviation of white Gaussian noise on the 0..255 scale; 0 measures the noise.
     minutes, steps : the run ends at whichever comes first; 0 means no such limit. Minutes, 1e7 at most, count
-        everything after reading, also compiling and checking; steps are 1e9 at most.
+        everything, also measuring, compiling and checking; steps are 1e9 at most.
     rank : of low-rank adapters, which are saved instead of the weights, up to 1024; 0 trains all weights.
     from_scratch : begin with random weights of the same shape.
     lr : learning rate, up to 100; 0 takes 3e-4, and 1e-3 for adapters and from scratch.
@@ -257,7 +257,9 @@ class RunConfig:
     Parameters
     ----------
     out : the folder of the run.
-    steps, minutes : the run ends at whichever comes first; 0 means no such limit. Up to 1e9 and 1e7.
+    steps, minutes : the run ends at whichever comes first; 0 means no such limit. Up to 1e9 and 1e7. Minutes
+        count everything, also reading, compiling and validation; with validation pictures training ends when
+        5 % of them are left, for the choice between averages.
     batch : crops per step and process, up to 65536; of 2^30 pixels in all at most.
     ema : decays of averaged weights, up to 16 of them. The first is validated and saved during the run; at
         its end validation decides which of them, or the last weights themselves, are saved.

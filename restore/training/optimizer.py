@@ -74,6 +74,28 @@ class WeightUpdater:
             load_optimizer(optimizer, tensors, numbers, moments)
 
 
+def learning_rate(config: OptimConfig, step: int, done: float) -> float:
+    """The learning rate of a step.
+
+    Parameters
+    ----------
+    config : the highest rate, warm-up and schedule.
+    step : number of the step, from 0.
+    done : how much of the run is over, 0 to 1.
+
+    Examples
+    --------
+    >>> learning_rate(OptimConfig(lr=1.0, warmup_steps=4, decay=0.5), 1, 0.25)
+    0.5
+    >>> learning_rate(OptimConfig(lr=1.0, warmup_steps=4, decay=0.5), 9, 0.75)
+    0.5
+    """
+    warmup = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    if config.schedule == "cosine":
+        return config.lr * warmup * 0.5 * (1 + math.cos(math.pi * done))
+    return config.lr * warmup * (min(1.0, (1 - done) / config.decay) if config.decay else 1.0)
+
+
 class Muon(optim.Optimizer):
     """Step along the nearest orthogonal matrix to the momentum.
 

@@ -1,22 +1,14 @@
-"""One training run in several processes, as torchrun and Accelerate start them, and its interrupts."""
+"""One training run in several processes, as torchrun and Accelerate start them."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from restore.errors import ConfigError
 from restore.priors.device import best_device
-
-SAME = 1.0  # seconds in which a second signal is taken for the first
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @dataclass(frozen=True)
@@ -71,33 +63,3 @@ def device_of(name: str) -> torch.device:
         raise ConfigError(
             f"run.device {name!r} cannot be used ({reason}); expected auto, cpu or cuda"
         ) from None
-
-
-@contextmanager
-def deferred_interrupts() -> Iterator[Callable[[], int]]:
-    """Make Ctrl-C, SIGTERM and SIGHUP only set what the given function returns: a step is completed.
-
-    It gives the number of the signal, 0 for none. A second one does not wait, unless it comes within a second
-    and is taken for the first. Signals that are ignored stay so; outside the main thread nothing changes.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: 0
-        return
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    before = {number: was for number, was in before.items() if was not in (signal.SIG_IGN, None)}
-    requested, at = 0, 0.0
-
-    def request(number: int, _: object) -> None:
-        nonlocal requested, at
-        if requested and time.monotonic() - at >= SAME:
-            raise KeyboardInterrupt
-        if not requested:
-            requested, at = number, time.monotonic()
-
-    for number in before:
-        signal.signal(number, request)
-    try:
-        yield lambda: requested
-    finally:
-        for number, was in before.items():
-            signal.signal(number, was)

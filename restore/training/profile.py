@@ -78,6 +78,7 @@ def profile(trainer: Trainer) -> Profile:
         torch.autograd.backward(trainer.loss(trainer.network, batch)[0])
     trainer.network.zero_grad(set_to_none=True)
     forward, wait = trainer.compiled(), waiting(trainer.device)
+    trainer.train_step(forward, data)  # compiles
     parts: dict[str, list[float]] = {"crops and damage": [], "forward": [], "backward": [], "optimiser": []}
     for _ in range(WARM_UP + MEASURED):
         marks = [now(wait)]

@@ -74,6 +74,24 @@ def prepare_folder(out: Path, *, fresh: bool) -> None:
         raise ConfigError(f"{out} holds a run already: go on with --resume, or name another run.out")
 
 
+def stopped_at(step: int, saved: int | None, out: Path) -> str:
+    """What is told of a run that was interrupted: what is saved, and how to go on.
+
+    saved: the step of the state in the run's folder, None where there is none.
+
+    Examples
+    --------
+    >>> stopped_at(0, None, Path("run"))
+    'stopped at step 0; nothing was saved'
+    """
+    how = f"run the same command with --resume to go on from {out / 'state.safetensors'}"
+    if saved is None:
+        return f"stopped at step {step}; nothing was saved"
+    if saved == step:
+        return f"stopped at step {step}; nothing is lost: {how}"
+    return f"stopped at step {step}, which was not saved; {how}, of step {saved}"
+
+
 def _is_number(value: Any, most: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-import signal
-import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import asdict, replace
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,29 +16,32 @@ from torch import Tensor, nn
 
 from restore.errors import RestoreError, StoppedError, WeightsError
 from restore.images.fingerprints import Fingerprints
-from restore.priors import adapters, checkpoint
 from restore.priors.backbone import Backbone, Network
 from restore.priors.checkpoint import check_finite, write_tensors
 from restore.priors.device import dtype_of
-from restore.priors.unet import UNet
 from restore.training import validation
 from restore.training.averages import Averages
 from restore.training.batches import TASKS, Batch, make_batch
+from restore.training.clock import RunClock
+from restore.training.compiling import as_called, once_more
 from restore.training.conditions import dropped
 from restore.training.config import TrainConfig
 from restore.training.data import some_faded, some_gray
 from restore.training.first_network import first_network
+from restore.training.interrupts import Interrupts
 from restore.training.levels import NoiseLevels
 from restore.training.log import RunLog, TaskLosses, progress_bar
 from restore.training.objective import Objective
-from restore.training.optimizer import WeightUpdater
-from restore.training.processes import deferred_interrupts, device_of, join_processes
+from restore.training.optimizer import WeightUpdater, learning_rate
+from restore.training.processes import device_of, join_processes
 from restore.training.rescue import write_or_rescue, write_or_say
-from restore.training.run_state import RunState, prepare_folder, read_run
+from restore.training.result import network_with, recipe, write_weights
+from restore.training.run_state import RunState, prepare_folder, read_run, stopped_at
 from restore.training.state import copied, fitting, part, restoring
 from restore.training.training_set import TrainingSet, read_training_set
 
 LOG_FIELDS = ("step", "minutes", "crops", "lr", *TASKS)
+CHOICE = 0.05  # share of a run's minutes that is left for the choice between averages at its end
 
 
 class Trainer:
@@ -53,6 +54,7 @@ class Trainer:
     ----------
     config : what is trained, on what and for how long; see `read_config`.
     say : called with every line for the user, in the first process only.
+    started : `time.monotonic` of when the run began, from which its minutes count; None for now.
 
     Raises
     ------
@@ -60,11 +62,16 @@ class Trainer:
         Where the device of the configuration cannot be used.
     """
 
-    def __init__(self, config: TrainConfig, *, say: Callable[[str], None] = print):
+    def __init__(
+        self, config: TrainConfig, *, say: Callable[[str], None] = print, started: float | None = None
+    ):  # fmt: skip
         self.config = config
+        self.clock = RunClock(config.run.minutes, started=started)
+        self.clock.reserve = CHOICE * 60 * config.run.minutes if config.data.val else 0.0
+        self.interrupts = Interrupts()
         self.device = device_of(config.run.device)
         self.processes = join_processes(self.device)
-        self.say = say if self.processes.first else _silent
+        self.say = say if self.processes.first else lambda _: None  # the first process speaks for all
         self.out = Path(config.run.out)
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
@@ -76,6 +83,9 @@ class Trainer:
         self.objective = Objective(config.backbone, config.loss, config.data.noise_std, self.device)
         self.levels = NoiseLevels(config.mix, config.backbone, self.device)
         self.step, self.seconds, self.resumed = 0, 0.0, False
+        self.saved: int | None = None  # the step of the state in the run's folder
+        self.data: TrainingSet | None = None
+        self.checks: Tensor | None = None  # pictures that it is validated on
         self.earlier: list[dict[str, float]] = []  # the runs that this one started from
         self.facts: dict[str, Any] = {}
         self.fingerprints = Fingerprints()  # of all pictures that these weights have seen, in all their runs
@@ -87,22 +97,14 @@ class Trainer:
         """The precision of network calls; weights are always float32."""
         return dtype_of(self.config.run.precision, self.device)
 
-    # --- one step -------------------------------------------------------------------------------
-
     def progress(self) -> float:
         """How much of the run is done, 0 to 1, by steps or by minutes, whichever is farther."""
-        run = self.config.run
-        by_steps = self.step / run.steps if run.steps else 0.0
-        by_time = self.seconds / (60 * run.minutes) if run.minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
+        steps = self.config.run.steps
+        return min(1.0, max(self.step / steps if steps else 0.0, self.clock.progress(self.seconds)))
 
     def rate(self) -> float:
         """The learning rate now."""
-        optim, done = self.config.optim, self.progress()
-        warmup = min(1.0, (self.step + 1) / max(1, optim.warmup_steps))
-        if optim.schedule == "cosine":
-            return optim.lr * warmup * 0.5 * (1 + math.cos(math.pi * done))
-        return optim.lr * warmup * (min(1.0, (1 - done) / optim.decay) if optim.decay else 1.0)
+        return learning_rate(self.config.optim, self.step, self.progress())
 
     def batch(self, data: TrainingSet) -> Batch:
         """The crops of this step, damaged."""
@@ -123,14 +125,31 @@ class Trainer:
         """(the number to minimise, the unweighted loss of each picture ``(b,)``)."""
         return self.objective(forward, batch, generator=self.generator, dtype=self.dtype)
 
-    def train_step(self, forward: nn.Module, data: TrainingSet) -> tuple[Batch, Tensor]:
+    def train_step(self, forward: Network, data: TrainingSet) -> tuple[Batch, Tensor]:
         """(the crops of this step, their losses ``(b,)``)."""
-        batch = self.batch(data)
-        loss, each = self.loss(forward, batch)
-        torch.autograd.backward(loss)
-        self.levels.learn(batch.sigma[~batch.is_state], each[~batch.is_state])
-        self.update_weights()
+        batch, each = once_more(forward, lambda: self._gradients(forward, data))
+        with self.interrupts.not_now():
+            self.update_weights()
         return batch, each
+
+    def _gradients(self, forward: Network, data: TrainingSet) -> tuple[Batch, Tensor]:
+        """The same before the weights change; what ends it, such as an interrupt, undoes it."""
+        before = self.objective.running, self.levels.squares
+        try:
+            with self._at_once():
+                batch = self.batch(data)
+                loss, each = self.loss(forward, batch)
+                torch.autograd.backward(loss)
+                self.levels.learn(batch.sigma[~batch.is_state], each[~batch.is_state])
+        except BaseException:
+            self.objective.running, self.levels.squares = before
+            self.network.zero_grad(set_to_none=True)
+            raise
+        return batch, each
+
+    def _at_once(self) -> AbstractContextManager[None]:
+        """Where an interrupt need not wait; in several processes all must come to the end of the step."""
+        return self.interrupts.at_once() if self.processes.world == 1 else nullcontext()
 
     def update_weights(self) -> None:
         """Change the weights along the gradients they have now, and the averages with them."""
@@ -140,8 +159,6 @@ class Trainer:
         self.step += 1
         earlier = sum(int(run["steps"]) for run in self.earlier)
         self.averages.update(self.network, self.step + earlier)
-
-    # --- the run --------------------------------------------------------------------------------
 
     def run(self) -> Path:
         """Train until steps or minutes are used up.
@@ -164,25 +181,25 @@ class Trainer:
             For data that cannot be used, and for a folder with another run.
         """
         prepare_folder(self.out, fresh=not self.resumed and self.processes.first)
-        data = self.read_data()
-        checks = validation.prepare(self.config.data.val) if self.config.data.val else None
-        stopped = self._train(data, checks)
-        if self.processes.first:
-            write_or_rescue(self.save, self.out)
-            if checks is not None and not stopped:
-                try:
-                    self._save_best()
-                except KeyboardInterrupt:
-                    stopped = signal.SIGINT
+        with self.interrupts as interrupts:
+            stopped = interrupts.during(self._begin)
+            if self.data is not None:
+                stopped = stopped or interrupts.during(self._train)
+                if self.processes.first:
+                    stopped = interrupts.during(partial(write_or_rescue, self.save, self.out))
+                    stopped = stopped or interrupts.during(self._save_best)
         self.processes.leave()
         if stopped:
-            raise StoppedError(
-                f"stopped at step {self.step}; nothing is lost: run the same command with --resume to go on",
-                int(stopped),
-            )
+            raise StoppedError(stopped_at(self.step, self.saved, self.out), stopped)
         weights = self.out / "weights.safetensors"
         self.say(f"trained {self.step} steps, {self._compute()['crops']} crops: {weights}")
         return weights
+
+    def _begin(self) -> None:
+        with self.interrupts.at_once():
+            val, data = self.config.data.val, self.read_data()
+            self.checks = validation.prepare(val) if val else None
+            self.data = data
 
     def read_data(self) -> TrainingSet:
         """The training pictures; their number and fingerprints are kept for the checkpoint."""
@@ -191,54 +208,47 @@ class Trainer:
         self.facts = {"pictures": data.pictures, "megapixels": data.megapixels}
         return data
 
-    def compiled(self) -> nn.Module:
+    def compiled(self) -> Network:
         """The network as it is called in training."""
         forward: Any = self.network
         if self.processes.world > 1:
             forward = nn.parallel.DistributedDataParallel(self.network)
-        if self.config.run.compile:
-            forward = torch.compile(forward, dynamic=False)
-        module: nn.Module = forward
-        return module
+        return as_called(forward, self.clock, self.say) if self.config.run.compile else forward
 
-    def _train(self, data: TrainingSet, checks: Tensor | None) -> int:
-        """Take the steps of the run; the number of the signal that has interrupted it, 0 for none."""
+    def _train(self) -> None:
+        """Take the steps of the run until it is over or interrupted."""
+        assert self.data is not None
         forward = self.compiled()
         with ExitStack() as stack:
-            interrupted = stack.enter_context(deferred_interrupts())
             log = None
             if self.processes.first:
                 log = RunLog(self.out, LOG_FIELDS, fresh=self.step == 0, say=self.say)
                 stack.enter_context(closing(log))
             bar = stack.enter_context(progress_bar("train", quiet=not self.processes.first))
-            losses = TaskLosses(self.device)
-            started, before = time.monotonic(), self.seconds
-            try:
-                while self.progress() < 1:
-                    batch, each = self.train_step(forward, data)
-                    losses.add(batch.task, each)
-                    seconds = before + time.monotonic() - started
-                    self.seconds, stop = self.processes.agree(seconds, interrupted())
-                    bar.n = round(100 * self.progress(), 1)
-                    if self.step % 10 == 0:
-                        bar.refresh()
-                    if log:
-                        self._report(log, bar, losses, checks)
-                    if stop:
-                        return int(stop)
-            except KeyboardInterrupt:
-                return interrupted() or int(signal.SIGINT)
-        return 0
+            losses, stop = TaskLosses(self.device), 0.0
+            while self.progress() < 1 and not stop:
+                batch, each = self.train_step(forward, self.data)
+                losses.add(batch.task, each)
+                self.seconds, stop = self.processes.agree(self.clock.seconds(), self.interrupts.number)
+                bar.n = round(100 * self.progress(), 1)
+                if self.step % 10 == 0:
+                    bar.refresh()
+                if log:
+                    self._report(log, bar, losses)
+        if self.processes.world > 1:
+            self.interrupts.number = int(stop)  # as the first process has it
 
-    def _report(self, log: RunLog, bar: Any, losses: TaskLosses, checks: Tensor | None) -> None:
+    def _report(self, log: RunLog, bar: Any, losses: TaskLosses) -> None:
         """Log, save and validate where it is this step's turn."""
         run = self.config.run
         if self.step % run.log_every == 0:
             bar.set_postfix_str(self._log_losses(log, losses.take()), refresh=False)
         if run.save_every and self.step % run.save_every == 0:
             write_or_say(self.save, self.say)
-        if checks is not None and self.step % run.validate_every == 0:
-            scores, grid = validation.measure(self.averaged(), checks)
+        turn = self.step % run.validate_every == 0
+        if self.checks is not None and turn and self.clock.fits("validation"):
+            with self.clock.timing("validation"), self._at_once():
+                scores, grid = validation.measure(self.averaged(), self.checks)
             log.validation(self.step, scores, grid)
             self.say(f"step {self.step}: " + ", ".join(f"{k} {v:.2f}" for k, v in scores.items()))
 
@@ -254,31 +264,25 @@ class Trainer:
 
     def _save_best(self) -> None:
         """Let validation decide which of the averages or the last weights are saved for use."""
+        if not self.config.data.val:
+            return
         names = [*(f"average {decay:g}" for decay in self.config.run.ema), "last weights"]
-        candidates = ((name, self.averaged(chosen=number)) for number, name in enumerate(names))
-        best = validation.best_of(candidates, self.config.data.val, self.config.mix, self.say)
+        source, mix, left = self.config.data.val, self.config.mix, self.clock.left_in_all
+        with self.interrupts.at_once():
+            candidates = [(name, self.averaged(chosen=number)) for number, name in enumerate(names)]
+            best = validation.best_of(candidates, source, mix, self.say, left=left)
         write_or_rescue(partial(self._save_weights, best), self.out)
-
-    # --- state ----------------------------------------------------------------------------------
 
     def averaged(self, dtype: torch.dtype | None = None, *, chosen: int = 0) -> Backbone:
         """One of the averages, or after the last of them the weights themselves, in their own network."""
-        state = self._state(chosen)
-        if self.config.run.rank:
-            state = adapters.merged(*adapters.split(state))
-        with torch.device("meta"):
-            network = UNet(self.config.backbone.network)
-        network.load_state_dict({n: t.detach().clone() for n, t in state.items()}, assign=True)
+        network = network_with(self._state(chosen), self.config)
         runs = [*self.earlier, self._compute()]
         facts = {
             **self.facts,
             **{key: sum(run[key] for run in runs) for key in runs[0]},
             "runs": runs,
-            "crop": self.config.data.crop,
+            **recipe(self.config),
             "device": str(self.device),
-            "mix": asdict(self.config.mix),
-            "loss": asdict(self.config.loss),
-            "optim": asdict(self.config.optim),
             "ema": [*self.config.run.ema, 0.0][chosen],
             "fingerprints": self.fingerprints.text(),
         }
@@ -289,13 +293,8 @@ class Trainer:
 
     def _save_weights(self, chosen: int, out: Path) -> None:
         """Write one of the averages, or of its adapters, into a folder for use."""
-        out.mkdir(exist_ok=True)
-        backbone, path = self.averaged(torch.float32, chosen=chosen), out / "weights.safetensors"
-        if self.config.run.rank:
-            tensors = adapters.split(self._state(chosen))[1]
-            checkpoint.save_adapters(tensors, path, base=self.base, facts=backbone.facts)
-        else:
-            checkpoint.save(backbone, path)
+        backbone, rank = self.averaged(torch.float32, chosen=chosen), self.config.run.rank
+        write_weights(backbone, out, self._state(chosen) if rank else None, base=self.base)
 
     def save(self, out: Path | None = None) -> None:
         """Write the averaged weights and the state to resume from, each beside its target and renamed.
@@ -305,8 +304,11 @@ class Trainer:
         """
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= self.averages.tensors()
-        tensors |= {"running": self.objective.running, "squares": self.levels.squares}
-        tensors |= self.updater.tensors()
+        tensors |= {
+            "running": self.objective.running,
+            "squares": self.levels.squares,
+            **self.updater.tensors(),
+        }
         state = RunState(
             backbone=self.config.backbone,
             step=self.step,
@@ -315,14 +317,14 @@ class Trainer:
             runs=[*self.earlier, self._compute()],
             fingerprints=self.fingerprints,
         )
-        out = out or self.out
-        path = out / "state.safetensors"
+        path = (out or self.out) / "state.safetensors"
         try:
             check_finite(path, tensors)
         except WeightsError:
             raise self._diverged("the weights are not finite") from None
-        self._save_weights(0, out)
+        self._save_weights(0, path.parent)
         write_tensors(path, copied(tensors), state.metadata())
+        self.saved = self.step if path.parent == self.out else self.saved
 
     def resume(self, path: str | Path | None = None, *, restart_schedule: bool = False) -> None:
         """Go on from a saved state.
@@ -351,6 +353,7 @@ class Trainer:
         self.earlier = saved.runs if restart_schedule else saved.runs[:-1]
         if not restart_schedule:
             self.step, self.seconds, self.resumed = saved.step, saved.seconds, True
+            self.clock.earlier, self.saved = saved.seconds, saved.step
 
     def _compute(self) -> dict[str, float]:
         """What this run has taken so far."""
@@ -363,13 +366,9 @@ class Trainer:
         )
 
 
-def _silent(line: str) -> None:
-    """What processes other than the first say."""
-
-
 def train(
     config: TrainConfig, *, resume: bool = False, start_from: str | Path | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = print, started: float | None = None,
 ) -> Path:  # fmt: skip
     """Train a backbone as configured.
 
@@ -380,6 +379,7 @@ def train(
     start_from : begin a new run, with its own schedule, from the weights, averages and optimiser of another
         run's ``state.safetensors``.
     say : called with every line for the user.
+    started : `time.monotonic` of when the run began, from which its minutes count; None for now.
 
     Returns
     -------
@@ -392,7 +392,7 @@ def train(
     RestoreError
         When interrupted, and when the loss or the weights are not finite.
     """
-    trainer = Trainer(config, say=say)
+    trainer = Trainer(config, say=say, started=started)
     if resume:
         trainer.resume()
     elif start_from:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from restore.training.holes import stroke_holes
 COUNT, SIZE = 12, 192
 
 AT_ONCE = 16  # crops in one call: there may be thousands
+FEW = 4  # crops between two looks at the clock, where the time is limited
 TASK = {
     "denoise 15": "unconditional",
     "denoise 25": "unconditional",
@@ -59,22 +61,39 @@ def measure(backbone: Backbone, clean: Tensor) -> tuple[dict[str, float], Tensor
 
 
 def best_of(
-    candidates: Iterable[tuple[str, Backbone]], source: str, mix: Mix, say: Callable[[str], None]
-) -> int:
+    candidates: Sequence[tuple[str, Backbone]], source: str, mix: Mix, say: Callable[[str], None], *,
+    left: Callable[[], float] = lambda: math.inf,
+) -> int:  # fmt: skip
     """The number of the backbone with the best mean in dB of the tasks that were trained.
 
     On all pictures of ``source``, not only the few of the checks during a run: the candidates are close.
+    left: the seconds that are left for it; it looks at as many pictures as there is time for, and where there
+    is none at all the first backbone is taken.
     """
+    names = [name for name, _ in candidates]
+    if left() <= 0:
+        say(f"{names[0]}: saved, as no time is left to compare it with {', '.join(names[1:])}")
+        return 0
     checks = prepare(source, all_of_them=True)
-    names, means = [], []
-    for name, backbone in candidates:
-        scores, _ = measure(backbone, checks)
-        names.append(name)
+    found: list[dict[str, float]] = [{} for _ in candidates]
+    seen, took = 0, 0.0
+    for part in torch.split(checks, len(checks) if math.isinf(left()) else FEW):
+        before = left()
+        if seen and before < took:
+            break
+        for sums, (_, backbone) in zip(found, candidates, strict=True):
+            for name, score in measure(backbone, part)[0].items():
+                sums[name] = sums.get(name, 0.0) + len(part) * score
+        seen, took = seen + len(part), before - left()
+    means = []
+    for name, sums in zip(names, found, strict=True):
+        scores = {key: total / seen for key, total in sums.items()}
         means.append(mean_of(scores, mix))
         listed = ", ".join(f"{k} {v:.3f}" for k, v in scores.items() if k in TASK)
         say(f"{name}: {listed}; mean {means[-1]:.3f}")
     best = means.index(max(means))
-    say(f"{names[best]}: the best of them on {len(checks)} validation pictures, saved")
+    of_all = "" if seen == len(checks) else f", of {len(checks)}: the time is over"
+    say(f"{names[best]}: the best of them on {seen} validation pictures, saved{of_all}")
     return best
 
 

@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,17 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from restore.errors import ConfigError, RestoreError
-from restore.fitting import fit as fits
 from restore.fitting import fitter as fitters
 from restore.fitting.fit import FitReport, choose_method, run_folder
 from restore.fitting.fitter import Fitter
+from restore.fitting.held_out import HeldOut
 from restore.fitting.set_noise import measure_set
 from restore.fitting.views import NoisySet, Scene
 from restore.images.fingerprints import Fingerprints
 from restore.priors import checkpoint
 from restore.priors.backbone import Backbone
 from restore.tasks.noise_choice import choose
+from restore.training import clock
 from restore.training.config import FitConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -377,15 +377,37 @@ def test_gray_pictures_are_fitted_to(tmp_path: Path, base: Backbone) -> None:
 
 @pytest.mark.slow
 def test_minutes_end_a_fit(tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a clock that is looked at once when it begins and once after each step, a second later."""
-    seconds = itertools.count(1000.0)
-    clock = SimpleNamespace(monotonic=lambda: next(seconds))
-    monkeypatch.setattr(fits, "time", clock)
-    monkeypatch.setattr(fitters, "time", clock)
-    for steps, ended in ((0, 6), (50, 6), (4, 4)):
-        config = quick(minutes=0.1, steps=steps, seed=steps)
+    """On a clock that only steps, of a second, and measurements, of half a second, move."""
+    now = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+
+    def taking(seconds: float, function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            now[0] += seconds
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(fitters.Fitter, "train_step", taking(1.0, fitters.Fitter.train_step))
+    monkeypatch.setattr(HeldOut, "error", taking(0.5, HeldOut.error))
+    # Of 10 s the errors before take 1, one look in between 0.5, eight steps 8, and the last look 0.5.
+    for steps, ended in ((0, 8), (50, 8), (4, 4)):
+        config = quick(minutes=1 / 6, steps=steps, seed=steps)
+        before = now[0]
         report = fit(singles(), tmp_path / f"{steps}.safetensors", config, base=base, say=len)
-        assert (report.steps, report.minutes) == (ended, pytest.approx(ended / 60))
+        assert report.steps == ended
+        assert now[0] - before == (10 if ended == 8 else 6)
+
+
+@pytest.mark.slow
+def test_minutes_that_measuring_uses_up(
+    tmp_path: Path, base: Backbone, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    config, output = quick(minutes=1), tmp_path / "own.safetensors"
+    started = clock.monotonic() - 61
+    report = fit(singles(), output, config, base=base, say=said.append, started=started)
+    assert (report.steps, report.saved, report.interrupted) == (0, "", False)
+    assert said[-1].startswith("measuring alone has used up the minutes: the fit ended before the first step")
 
 
 def test_facts_of_a_report() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore.cli import signals
 from restore.cli.details import of_options, of_prior
 from restore.cli.events import event
 from restore.cli.help_pages import Command
@@ -65,7 +65,8 @@ LOSSES = ("l2", "l1", "l0")
 )  # fmt: skip
 @click.option(
     "--minutes", type=Number(0), default=8.0, show_default=True, metavar="M",
-    help="Time limit in all; 0 is no limit, and --steps must be given.",
+    help="Time limit in all, from reading to the last look at the result; 0 is no limit, and --steps must be "
+    "given.",
 )  # fmt: skip
 @click.option("--steps", type=click.IntRange(min=0), default=0, metavar="N", help="Stop after N steps.")
 @click.option(
@@ -106,6 +107,7 @@ def fit(
     restore denoise scans -o clean --weights myscanner.safetensors
     restore fit bursts -o mycamera.safetensors --pairs '{scene}_{view}'
     """
+    started = time.monotonic()  # the minutes of the fit count all of it
     output = _place(settings, resume=resume)
 
     from restore.fitting.fit import FitOptions, plan_fit, run_folder
@@ -124,7 +126,7 @@ def fit(
         base = load_backbone(settings.weights, settings.device, "fp32", settings.tile)
     voice.detail(of_prior(base, settings.weights))
     voice.detail(f"options: {of_options(asdict(config))}")
-    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet)
+    how = FitOptions(resume=resume, force=force, say=say, quiet=settings.quiet, started=started)
     if settings.dry_run:
         noise, method = plan_fit(noisy, output, config, base=base, options=how)
         _report_plan(noisy, noise, method, output, as_json=settings.json)
@@ -140,7 +142,7 @@ def fit(
     context = click.get_current_context()
     if report.interrupted:
         note("interrupted; --resume goes on from here" if report.steps else "interrupted")
-        context.exit(signals.exit_code())
+        context.exit(128 + report.stopped_by)
     if report.method and not report.saved:
         context.exit(1)
 

@@ -26,9 +26,9 @@ def info(file: Path, as_json: bool) -> None:
 
     FILE is a picture that restore has written, or - for standard input.
 
-    The last command, run in the folder of its files, gives the same picture again, byte for byte, with the
-    same version and weights on the same kind of device; where options are configured, with --no-config. File
-    names are shown without their folders.
+    The last command, run in the folder of its files, gives the same picture again, byte for byte where all
+    that its line "the same bytes need" names is the same; where options are configured, with --no-config.
+    File names are shown without their folders.
 
     \b
     restore info photo-inpainted.png
@@ -57,3 +57,5 @@ def info(file: Path, as_json: bool) -> None:
             files,
         )
         click.echo("  " + visible("; ".join(detail for detail in details if detail)))
+        if needs := record.needs():
+            click.echo("  " + visible(needs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
@@ -85,6 +86,7 @@ def train(config: Path, sets: tuple[str, ...], quiet: bool, verbose: bool, **opt
     restore train configs/cpu.toml --resume --minutes 30
     restore train configs/from_noisy.toml --from-noisy scans
     """
+    started = time.monotonic()  # the minutes of the run count all of it
     run = TrainOptions(**{field.name: options.pop(field.name) for field in fields(TrainOptions)})
     run.check()
 
@@ -97,10 +99,10 @@ def train(config: Path, sets: tuple[str, ...], quiet: bool, verbose: bool, **opt
     for table, values in asdict(settings).items():
         voice.detail(f"{table}: {details.of_options(values) if isinstance(values, dict) else values}")
     with voice.during("all of it took"), without_bar() if quiet else nullcontext():
-        _run(settings, run, voice.say)
+        _run(settings, run, voice.say, started)
 
 
-def _run(settings: TrainConfig, run: TrainOptions, say: Callable[[str], None]) -> None:
+def _run(settings: TrainConfig, run: TrainOptions, say: Callable[[str], None], started: float) -> None:
     if run.profile:
         from restore.training.profile import profile
         from restore.training.trainer import Trainer
@@ -113,4 +115,4 @@ def _run(settings: TrainConfig, run: TrainOptions, say: Callable[[str], None]) -
     else:
         from restore.training.trainer import train
 
-        train(settings, resume=run.resume, start_from=run.start_from, say=say)
+        train(settings, resume=run.resume, start_from=run.start_from, say=say, started=started)
