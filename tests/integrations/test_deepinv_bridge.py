@@ -80,7 +80,7 @@ class GaussianDenoiser(torch.nn.Module):
     """The same, as a user of deepinv would write it."""
 
     def forward(self, x: Tensor, sigma: float | Tensor) -> Tensor:
-        level = torch.as_tensor(sigma).view(-1, *[1] * 3)
+        level = torch.as_tensor(sigma).to(x).view(-1, *[1] * 3)
         found: Tensor = 0.5 + (x - 0.5) * 0.09 / (0.09 + level**2)
         return found
 
