@@ -176,22 +176,6 @@ def test_a_physics_that_does_not_fit_is_refused() -> None:
         PhysicsOperator(gray, (1, SIDE, SIDE))
 
 
-@pytest.mark.slow
-def test_with_the_weights_of_the_package_ddrm_fills_half_of_a_photograph() -> None:
-    """DPIR, and `restore.solve` with a physics, are measured on the page, docs/integrations.md."""
-    from skimage.data import astronaut
-
-    x = torch.from_numpy(astronaut()[64:112, 204:252]).permute(2, 0, 1)[None] / 255
-    rng = torch.Generator().manual_seed(0)
-    noise = deepinv.physics.GaussianNoise(0.03, rng=rng)
-    physics = deepinv.physics.Inpainting((3, 48, 48), mask=0.5, noise_model=noise, rng=rng)
-    y = physics(x)
-    torch.manual_seed(0)
-    ddrm = deepinv.sampling.DDRM(denoiser=Denoiser(device="cpu"), sigmas=np.linspace(1, 0, 8))
-    before, after = ((each.clamp(0, 1) - x).square().mean().log10() for each in (y, ddrm(y, physics)))
-    assert 10 * (before - after) > 12
-
-
 def test_without_deepinv_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "deepinv", None)
     with pytest.raises(
