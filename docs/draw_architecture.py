@@ -25,6 +25,8 @@ TEXTS = {
     "cli": "commands",
     "evaluation": "measure restorers",
     "fitting": "learn from noisy pictures",
+    "integrations": "deepinv, scikit-image",
+    "nn": "tasks as modules",
     "training": "train a backbone",
     "tasks": "denoise, inpaint, ...",
     "testing": "contract tests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -36,15 +37,15 @@ def chain_of(words: Sequence[Spec]) -> Building:
     >>> chain_of([parse_spec("down=2"), parse_spec("gray")])((8, 8), "cpu").x_shape
     (3, 16, 16)
     """
+    return partial(_chain, tuple(words))  # unlike a function in a function it can be pickled
 
-    def build(size: tuple[int, int], device: torch.device | str) -> Degradation:
-        parts: list[Degradation] = []
-        for number, word in reversed(list(enumerate(words))):
-            parts.insert(0, _operator(word, size, device, first=number == 0))
-            size = parts[0].x_shape[1:]
-        return operators.chain(*parts)
 
-    return build
+def _chain(words: tuple[Spec, ...], size: tuple[int, int], device: torch.device | str) -> Degradation:
+    parts: list[Degradation] = []
+    for number, word in reversed(list(enumerate(words))):
+        parts.insert(0, _operator(word, size, device, first=number == 0))
+        size = parts[0].x_shape[1:]
+    return operators.chain(*parts)
 
 
 def kernel_of(word: Spec) -> Tensor:

@@ -237,6 +237,13 @@ class ForeignBackbone:
         other.label, other.ensemble = self.label, self.ensemble
         return other
 
+    def to(
+        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> ForeignBackbone:
+        """Move the weights."""
+        self.network.to(device=device, dtype=dtype)
+        return self
+
     def _labels(self, given: Tensor | None) -> Tensor | None:
         """The classes ``(b or 1,)`` that the network is told; WeightsError for others than it has."""
         count, none = len(self.classes), self.config.null_label
