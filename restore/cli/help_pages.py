@@ -16,7 +16,8 @@ MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
     "Input and output": """
-        output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
+        output out suffix format output_quality output_template depth
+        ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
         dry_run provenance config resume force help
@@ -33,11 +34,11 @@ GROUPS = {
 """The names of options by the headings of their groups, in the order in which they are shown."""
 
 OFTEN = """
-    mask masks box at words operators kernel count size scale sigma strength quality page sensitivity only
-    infrared reference grow protocol holes names plot photo folders pairs output overwrite estimate samples
-    method methods minutes metrics limit report csv_file json_file seed resume quiet dry_run device weights
-    steps
-    """
+    mask masks box at words operators kernel count size scale width height max_side sigma strength quality
+    page sensitivity only infrared reference grow protocol holes names plot photo folders pairs output
+    overwrite estimate samples method methods minutes metrics limit report csv_file json_file seed resume
+    quiet dry_run device weights steps
+"""
 """The names of options, those that a newcomer needs most first."""
 
 Rows = list[tuple[str, str]]

@@ -25,6 +25,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
+from restore.cli.result_options import RESULT
 from restore.diffusion.samplers import SAMPLERS
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
@@ -237,6 +238,11 @@ class Settings:
     max_memory: int | None = None
     save_mask: str | None = None
     skip_unchanged: bool = False
+    suffix: str | None = None
+    format: str | None = None
+    output_template: str | None = None
+    output_quality: int | None = None
+    depth: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -320,7 +326,8 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(ENSEMBLE, MEMORY),
     *MODEL,
 )
 """Options of every command that restores a picture."""

@@ -25,6 +25,7 @@ from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
+from restore.cli.result_files import has_depth, kind_of, losses, lowered, raised
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
@@ -78,11 +79,11 @@ class Runner:
         data = self.recorder.read_picture(job.source)
         picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        kind = picture.format if job.target is None else images.kind_of(job.target)
+        kind, picture = kind_of(job, picture, self.settings), raised(picture, self.settings)
         recorded = self.settings.provenance
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
-        lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
-        self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
+        lost = dropped + losses(picture, job, self.settings)
+        self._changed, self._lost = False, [f"{job.output}: {text}" for text in lost]
         plan, *others = self._channels = [
             self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
             for each, name in restored_apart(picture, job.name, kind)
@@ -98,12 +99,14 @@ class Runner:
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
         whole = self._with_extra(plan.source.picture, result.picture, others, job)
-        as_it_is = not self._changed and is_the_file(plan.source, picture, self.settings)
+        whole = lowered(whole, self.settings)
+        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, self.settings)
+        as_it_is = same and not self._changed
         if not as_it_is:
             self._changes()
             whole = self._stamped(whole, choice, result, kind, job)
         if self.settings.report_consistency:
-            self._check(plan, choice, data if as_it_is else images.encode(whole, kind), job)
+            self._check(plan, choice, data if as_it_is else self._encoded(whole, kind), job)
         self._write(data if as_it_is else whole, kind, job)
         problem = self._beside(plan, job, deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
@@ -312,16 +315,20 @@ class Runner:
         self._facts |= checked.facts
         self._notes(f"{job.name}: {checked.line}")
 
+    def _encoded(self, picture: images.Picture, kind: str) -> bytes:
+        return images.encode(picture, kind, quality=self.settings.output_quality)
+
     def _write(self, picture: images.Picture | bytes, kind: str, job: Job) -> None:
         if isinstance(picture, bytes) and self.settings.skip_unchanged:
             return
         if job.target is None:
-            data = picture if isinstance(picture, bytes) else images.encode(picture, kind)
+            data = picture if isinstance(picture, bytes) else self._encoded(picture, kind)
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             return
         try:
-            jobs.write(job, picture, overwrite=self.settings.overwrite)
+            quality = self.settings.output_quality
+            jobs.write(job, picture, overwrite=self.settings.overwrite, quality=quality)
         except AlreadyThereError as error:
             self._skipped(job)
             raise jobs.Overtaken(str(error)) from error
