@@ -79,7 +79,7 @@ def losses(picture: images.Picture, job: Job, settings: Settings) -> list[str]:
     notes = [] if job.target is None else images.lossy_notes(job.target, less)
     if less is not picture:
         clipped = ", clipped to [0, 1]" if picture.bits == 32 else ""
-        notes.insert(0, f"--depth: {picture.bits} bits a channel become {less.bits}{clipped}")
+        notes.insert(0, f"--depth {less.bits}: {picture.bits} bits a channel are rounded{clipped}")
     return notes
 
 
