@@ -71,19 +71,19 @@ def check_shape(size: Size, wanted: Size) -> None:
 
     Examples
     --------
-    >>> check_shape((480, 640), (1441, 1920))
+    >>> check_shape((480, 640), (1440, 1920))
     >>> check_shape((480, 640), (1080, 1920))
     Traceback (most recent call last):
     ValueError: 640x480 cannot become 1920x1080 (w x h), which has another shape; heights that fit a \
-width of 1920 are 1439 to 1441
+width of 1920: 1440
     """
     (h, w), (tall, wide) = size, wanted
     low, high = _heights(size, wide)
     if not low <= tall <= high:
-        fitting = f"{low} to {high}" if low < high else f"{low} alone"
+        fitting = f"{low} to {high}" if low < high else str(low)
         raise ValueError(
             f"{w}x{h} cannot become {wide}x{tall} (w x h), which has another shape; heights that fit a width "
-            f"of {wide} are {fitting}"
+            f"of {wide}: {fitting}"
         )
 
 

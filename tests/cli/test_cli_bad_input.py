@@ -577,9 +577,9 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
             f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
         )
     Path("other").mkdir()
-    Image.fromarray(PHOTO).save("other/photo.png")
-    assert failure("denoise", "photo.png", "other/photo.png", "-o", "out") == (
-        "photo.png and other/photo.png would both be written to out/photo.png; rename one, or choose another "
+    Image.fromarray(PHOTO).save("photo.bmp")
+    assert failure("denoise", "photo.png", "photo.bmp", "-o", "out", "--format", "png") == (
+        "photo.png and photo.bmp would both be written to out/photo.png; rename one, or choose another "
         "folder for it"
     )
     # The mode alone would not stop a test that runs as root.

@@ -58,7 +58,7 @@ def test_the_longer_side() -> None:
         ({"scale": 0.5}, "from 1 to 8, got 0.5; it enlarges, and this would reduce"),
         ({"size": (8, 7)}, "7x9 cannot become 7x8.*upscaling enlarges, and this would reduce"),
         ({"size": (73, 57)}, "8.143 times as large; the most is 8 times, 56x72"),
-        ({"size": (20, 14)}, "heights that fit a width of 14 are 17 to 19"),
+        ({"size": (20, 14)}, "heights that fit a width of 14: 17 to 19"),
     ],
 )
 def test_sizes_that_cannot_be(options: Any, message: str) -> None:
