@@ -193,6 +193,10 @@ class PictureCommand(ABC):
     def plan(self, source: Source) -> Plan:
         """Check a picture. Nothing is computed yet."""
 
+    def may_leave(self, path: Path) -> bool:
+        """Whether a copy of a picture can be what the command would write."""
+        return self.leaves
+
     def aside(self, found: Sequence[Path]) -> set[Path]:
         """Give those of the inputs that are not to be restored, such as the masks of others."""
         return set()

@@ -20,7 +20,8 @@ MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
     "Input and output": """
-        output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
+        output out suffix format output_quality output_template depth
+        ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
         verbose dry_run provenance config no_config resume force help
@@ -37,10 +38,10 @@ GROUPS = {
 """The names of options by the headings of their groups, in the order in which they are shown."""
 
 OFTEN = """
-    mask masks box at words operators kernel count size scale sigma strength quality page sensitivity only
-    infrared reference grow protocol holes names plot photo folders pairs output overwrite estimate samples
-    method methods head_channels heads minutes metrics limit report csv_file json_file seed resume quiet
-    dry_run device weights steps
+    mask masks box at words operators kernel count size scale width height max_side sigma strength quality
+    page sensitivity only infrared reference grow protocol holes names plot photo folders pairs output
+    overwrite estimate samples method methods head_channels heads minutes metrics limit report csv_file
+    json_file seed resume quiet dry_run device weights steps
     """
 """The names of options, those that a newcomer needs most first."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.results import results_among
+from restore.cli.naming import Naming
+from restore.cli.results import NAMED, results_among
 from restore.cli.streams import STDIO
+from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
+from restore.images.formats import FORMAT_OF_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,15 @@ class Job:
     """One picture: where it is read and where the result goes; None is standard input or output.
 
     draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
-    folder that was given, if one was.
+    folder that was given, if one was, or that which tells it from others of its name. base: the folder within
+    which those of the result may be created, beside what the plan says.
     """
 
     source: Path | None
     target: Path | None
     draw: int = 0
     inside: Path | None = field(default=None, compare=False)
+    base: Path | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -43,7 +48,7 @@ class Plan:
 
     folder: where results go and what may be created; None: beside the inputs. failures: names of inputs
     that are no jobs, with messages. unread: pictures in folders of kinds that are not read. results: pictures
-    that are left out, since they were made from others of these.
+    that are left out, since they were made from others of these. notes: for the user.
     """
 
     jobs: tuple[Job, ...]
@@ -51,6 +56,7 @@ class Plan:
     failures: tuple[tuple[str, str], ...] = ()
     unread: tuple[Path, ...] = ()
     results: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,58 +67,137 @@ class _Found:
     given: Path | None = None
 
 
-def plan(
-    inputs: Sequence[str],
-    output: str | None,
-    *,
-    ending: str,
-    samples: int = 1,
-    seeds: Sequence[int] = (),
-    ignore: Sequence[str] = (),
-) -> Plan:
-    """Pair every input with its output, or with so many: ``name-1.png`` and on.
+def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: Sequence[str] = ()) -> Plan:
+    """Pair every input with its output, or with one for each of the marks: ``name-1.png`` and on.
 
-    With seeds there is one for each, and it stands in the name: ``name-seed7.png``. ignore: patterns of
-    names that are left out.
+    ignore: patterns of names that are left out.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
-    Without ``output`` the result stands beside the input with ``-ending`` in its name; ``-`` goes to ``-``.
-    Pictures that were made from others of these, as an earlier run leaves them beside those, are left out.
+    Where names are the same, results go below the names of their folders (`restore.cli.told_apart`). Without
+    ``output`` the result stands beside the input with ``-ending`` in its name; ``-`` goes to ``-``. Pictures
+    that were made from others of these, as an earlier run leaves them beside those, are left out.
 
     A folder that cannot be listed or has no pictures is a failure beside the jobs, if there are any.
 
     A picture that is given twice, be it by its name and by its folder, is one; its place is that within the
     folder.
 
-    Raises ValueError where inputs, output and samples do not go together, ImageError where results and what
-    is ignored are all there is, OutputError where two inputs would go to one output.
+    Raises ValueError where inputs, output, names and samples do not go together, ImageError where results and
+    what is ignored are all there is, OutputError where two inputs would go to one output.
     """
-    marks = [f"seed{seed}" for seed in seeds] or _numbers(samples)
     many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
     if STDIO in inputs:
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
-        return Plan(_drawn(Job(None, _piped(output)), marks))
+        piped = _piped(output)
+        _check_names(naming, STDIO if piped is None else output, None)
+        return Plan(_drawn(Job(None, piped), naming.marks))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
-        return Plan(_drawn(Job(Path(inputs[0]), None), marks))
+        _check_names(naming, output, None)
+        return Plan(_drawn(Job(Path(inputs[0]), None), naming.marks))
     folder = _folder(output, many=many)
+    _check_names(naming, output, folder)
     found, failures, unread = _search(inputs, folder, ignore)
-    pairs = [
-        Job(path, _target(path, each.inside, output, folder, ending), inside=each.inside)
-        for path, each in found.items()
-    ]
-    jobs = [job for pair in pairs for job in _drawn(pair, marks)]
-    results = _results(jobs, found, folder)
-    jobs = [job for job in jobs if job.source not in results]
+    made = results_among(found, naming.pattern)
+    place = _Placing(naming, output, folder)
+    results = _results(place.jobs(found, made), found, folder, made)
+    # The numbers of names are those of the pictures that are left.
+    pictures = {path: each for path, each in found.items() if path not in results}
+    place.tell_apart(pictures)
+    jobs = place.jobs(pictures)
     if not jobs and not failures:
         named = not any(images.is_folder(name) for name in inputs)
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
         raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
     _check_collisions(jobs)
-    return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results))
+    return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results), place.notes(jobs))
+
+
+def _check_names(naming: Naming, output: str | None, folder: Path | None) -> None:
+    """Raise ValueError for names of results where the output has one, or where they would be the inputs'."""
+    if output is None or folder is not None:
+        if folder is None and naming.suffix == "" and naming.format is None:
+            raise ValueError(
+                "--suffix '' gives results the names of their pictures; pass a folder with -o, or a --format"
+            )
+        return
+    if naming.named:
+        told = "standard output has no name" if output == STDIO else f"-o {output} is the name of the result"
+        raise ValueError(f"{told}; leave out {naming.named}, or give a folder with -o")
+    if output != STDIO and naming.format is not None:
+        kinds = {FORMAT_OF_SUFFIX.get(each.lower()) for each in (Path(output).suffix, f".{naming.format}")}
+        if len(kinds) > 1:
+            raise ValueError(
+                f"-o {output} is no name for --format {naming.format}; name it .{naming.format}, or leave "
+                "out --format"
+            )
+
+
+class _Placing:
+    """Finds the places of results. output, folder: where they go; folder: where many of them do."""
+
+    def __init__(self, naming: Naming, output: str | None, folder: Path | None):
+        self.naming, self.output, self.folder = naming, output, folder
+        self._labels: dict[Path, Path] = {}
+        self._first: dict[Path, Path] = {}  # picture of each folder that has a label
+
+    def jobs(self, found: Mapping[Path, _Found], made: Collection[Path] = ()) -> list[Job]:
+        """Give the jobs of pictures. made: those that do not count in numbers."""
+        jobs: list[Job] = []
+        number = 0
+        for path, each in found.items():
+            number += path not in made
+            jobs += self._of_picture(path, each, number)
+        return jobs
+
+    def _of_picture(self, path: Path, each: _Found, number: int) -> tuple[Job, ...]:
+        label = self._labels.get(_folder_of(path, each))
+        inside = each.inside if label is None else label / (each.inside or path.name)
+        base = path.parent if self.output is None else None
+        first = Job(path, self._target(path, inside, number, 0), inside=inside, base=base)
+        if not self.naming.drawn_apart:
+            return _drawn(first, self.naming.marks)
+        draws = range(len(self.naming.marks))
+        more = (replace(first, target=self._target(path, inside, number, k), draw=k) for k in draws)
+        return tuple(more) or (first,)
+
+    def _target(self, path: Path, inside: Path | None, number: int, draw: int) -> Path:
+        if self.output is not None and self.folder is None:
+            return Path(self.output)
+        name = self.naming.name(path, number, beside=self.folder is None, draw=draw)
+        if self.folder is None:
+            return path.parent / name
+        return self.folder / ((inside or path).parent if inside and not self.naming.by_folders else "") / name
+
+    def tell_apart(self, found: Mapping[Path, _Found]) -> None:
+        """Let pictures that share the name of a result, or of a mask, be told apart by their folders."""
+        places: dict[Path, list[str]] = {}
+        for number, (path, each) in enumerate(found.items(), 1):
+            inside = each.inside or Path(path.name)
+            if self.folder is None:
+                name = str(inside.with_suffix(""))
+            else:
+                name = str(self._target(path, each.inside, number, 0))
+            places.setdefault(_folder_of(path, each), []).append(name)
+            self._first.setdefault(_folder_of(path, each), path)
+        self._labels = labels(places)
+
+    def notes(self, jobs: Sequence[Job]) -> tuple[str, ...]:
+        """Say where pictures of the same name go, for the first of each folder."""
+        if self.folder is None or not self._labels or self.naming.by_folders:
+            return ()
+        first = {path for folder, path in self._first.items() if folder in self._labels}
+        shown = {job.source: job.output for job in reversed(jobs) if job.source in first}
+        listed = ", ".join(list(reversed(shown.values()))[:NAMED])
+        return (f"pictures of the same name are told apart by their folders: {listed}",)
+
+
+def _folder_of(path: Path, each: _Found) -> Path:
+    """The folder that was given, or that of the file that was."""
+    return path.parent if each.given is None else each.given
 
 
 def without(planned: Plan, aside: Collection[Path]) -> Plan:
@@ -127,12 +212,6 @@ def without(planned: Plan, aside: Collection[Path]) -> Plan:
     if not jobs and not planned.failures:
         raise ImageError(f"{min(aside)}: expected pictures, found only masks")
     return replace(planned, jobs=jobs, unread=unread)
-
-
-def _numbers(samples: int) -> list[str]:
-    """What the names of so many samples end in; nothing where there is one."""
-    width = len(str(samples))
-    return [f"{number:0{width}}" for number in range(1, samples + 1)] if samples > 1 else []
 
 
 def _drawn(job: Job, marks: Sequence[str]) -> tuple[Job, ...]:
@@ -220,12 +299,6 @@ def _outside(paths: Sequence[Path], given: Path, output: Path | None) -> Sequenc
     return [path for path in paths if not _real(path.parent).is_relative_to(results)]
 
 
-def _target(path: Path, inside: Path | None, output: str | None, folder: Path | None, ending: str) -> Path:
-    if output is None:
-        return path.with_name(f"{path.stem}-{ending}{path.suffix}")
-    return Path(output) if folder is None else folder / (inside or path.name)
-
-
 def _real(path: Path) -> Path:
     """The path without links; also where it is missing, or links lead in a circle."""
     return Path(os.path.realpath(path))
@@ -241,8 +314,10 @@ def _target_place(path: Path) -> str:
     return os.path.normcase(_real(path)) if images.what_is(path) else _place(path)
 
 
-def _results(jobs: list[Job], found: dict[Path, _Found], folder: Path | None) -> dict[Path, None]:
-    """The pictures that were made from others of these.
+def _results(
+    jobs: list[Job], found: dict[Path, _Found], folder: Path | None, made: Collection[Path]
+) -> dict[Path, None]:
+    """The pictures that were made from others of these. made: those that say so.
 
     So are those in the places of results, where results stand beside their pictures. Where results go
     elsewhere, a picture in their place is one of the user's, unless its record says otherwise.
@@ -252,7 +327,6 @@ def _results(jobs: list[Job], found: dict[Path, _Found], folder: Path | None) ->
         given: folder is None or (given is not None and _real(folder) == _real(given))
         for given in dict.fromkeys(each.given for each in found.values())
     }
-    made = results_among(found)
 
     def is_result(source: Path) -> bool:
         given = found[source].given

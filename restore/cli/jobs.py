@@ -92,6 +92,8 @@ def _check_parent(job: Job, folder: Path | None) -> None:
     parent = job.target.parent
     if job.source is not None and job.source.parent == parent:
         folder = parent  # that it is missing is told as the picture is read
+    elif job.base is not None:
+        folder = job.base
     check_writable(parent, folder)
 
 
@@ -208,7 +210,7 @@ def _disk_is_full(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
 
-def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool) -> None:
+def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool, quality: int | None = None) -> None:
     """Write a job's result, or the bytes of its file, creating the folder of a tree. Raises OutputError.
 
     That is AlreadyThereError where the file has appeared meanwhile. A copy of a file onto itself is left out.
@@ -220,7 +222,7 @@ def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool) -> None
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
     if not isinstance(picture, bytes):
-        images.write(job.target, picture, overwrite=overwrite)
+        images.write(job.target, picture, overwrite=overwrite, quality=quality)
     elif job.source is None or _mark(job.source) != _mark(job.target):
         images.check_place(job.target, overwrite=overwrite)
         images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))

@@ -14,6 +14,7 @@ from restore.cli.options import Settings
 from restore.cli.provenance import Record, history_in, history_of, stamped
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder
+from restore.cli.result_files import has_depth
 from restore.cli.results import NO_RECORD, is_copy
 from restore.errors import ImageError
 from restore.images.told import told_in
@@ -79,7 +80,7 @@ def _judged(job: Job, found: There, matcher: Matcher) -> str:
     """Say in what a result differs; empty where it is kept."""
     assert job.target is not None
     copied = _is_copied(job, matcher.recorder)
-    if copied and matcher.command.leaves:
+    if copied and matcher.command.may_leave(job.target) and _has_depth(job, matcher.settings):
         found.copies.append(job)
         return ""
     if records := history_in(job.target).records:
@@ -99,6 +100,12 @@ def _is_copied(job: Job, recorder: Recorder) -> bool:
         return job.target.read_bytes() == recorder.read_picture(None, start=lambda _: None)
     except OSError:
         return False
+
+
+def _has_depth(job: Job, settings: Settings) -> bool:
+    """Whether a result holds the depth that is asked for."""
+    assert job.target is not None
+    return settings.depth is None or has_depth(images.read_bytes(job.target), settings)
 
 
 def _has_room(job: Job) -> bool:

@@ -26,6 +26,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
+from restore.cli.result_options import RESULT
 from restore.diffusion.samplers import SAMPLERS, sampler_names
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
@@ -250,6 +251,11 @@ class Settings:
     save_mask: str | None = None
     skip_unchanged: bool = False
     verbose: bool = False
+    suffix: str | None = None
+    format: str | None = None
+    output_template: str | None = None
+    output_quality: int | None = None
+    depth: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -339,7 +345,8 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(ENSEMBLE, MEMORY),
     *MODEL,
 )
 """Options of every command that restores a picture."""

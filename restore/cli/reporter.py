@@ -118,6 +118,11 @@ class Reporter:
         line = event("picture", **facts) if self.settings.json else text
         self._say(path_for(sys.stdout, line), err=False)
 
+    def refused(self, name: str, message: str) -> None:
+        """Report an input that is no job, such as a folder without pictures."""
+        self.error(message)
+        self.nothing(input=name, output=None, status="failed", error=message)
+
     def nothing(self, **facts: Any) -> None:
         """Tell --json of a picture for which nothing is written."""
         if self.settings.json:

@@ -13,7 +13,10 @@ from restore import images
 from restore.cli.provenance import history_in
 from restore.errors import ImageError
 
-ENDINGS = r"denoised|inpainted|erased|repaired|dejpeg|deblurred|colorized|restored|varied|x\d[\d.]*"
+ENDINGS = (
+    r"denoised|inpainted|erased|repaired|dejpeg|deblurred|colorized|restored|varied|x\d[\d.]*|\d+[wh]|"
+    r"\d+x\d+|max\d+"
+)
 """What commands add to the names of results."""
 
 NAMED = 5  # results that are named in a message
@@ -35,11 +38,12 @@ def left_out(results: Sequence[Path]) -> str:
     )
 
 
-def results_among(paths: Iterable[Path]) -> set[Path]:
+def results_among(paths: Iterable[Path], pattern: re.Pattern[str] | None = None) -> set[Path]:
     """The pictures that were made from others of these.
 
     A picture says so by its record. One that holds none, as a BMP or a copy of a picture in which there was
-    nothing to do, is known by its name beside that of the other.
+    nothing to do, is known by its name beside that of the other. pattern: of names of results beside those
+    that commands give, with the group ``stem`` or ``name`` for that of the picture.
     """
     names: dict[str, list[Path]] = {}
     for path in paths:
@@ -47,13 +51,14 @@ def results_among(paths: Iterable[Path]) -> set[Path]:
     everything = [path for each in names.values() for path in each]
     if len(everything) < 2:
         return set()
-    return {path for path in everything if _is_result(path, names)}
+    return {path for path in everything if _is_result(path, names, pattern)}
 
 
-def _is_result(path: Path, names: dict[str, list[Path]]) -> bool:
+def _is_result(path: Path, names: dict[str, list[Path]], pattern: re.Pattern[str] | None) -> bool:
     records = history_in(path).records
     if not records:
-        return _is_named_as_one(path, names)
+        own = _NAMED.fullmatch(path.stem), pattern.fullmatch(path.name) if pattern else None
+        return any(_is_named_as_one(path, names, found) for found in own if found)
     sources = (record.inputs[0] for record in records if record.inputs)
     return any(
         _is_source(other, path, digest)
@@ -73,11 +78,10 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
         return False
 
 
-def _is_named_as_one(path: Path, names: dict[str, list[Path]]) -> bool:
-    found = _NAMED.fullmatch(path.stem)
-    if found is None:
-        return False
-    beside = [other for other in names.get(found["stem"] + path.suffix, ()) if other.parent == path.parent]
+def _is_named_as_one(path: Path, names: dict[str, list[Path]], found: re.Match[str]) -> bool:
+    groups = found.groupdict()
+    name = groups.get("name") or groups["stem"] + path.suffix
+    beside = [each for each in names.get(name, ()) if each.parent == path.parent and each != path]
     return any(path.suffix.lower() in NO_RECORD or is_copy(path, other) for other in beside)
 
 

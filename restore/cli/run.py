@@ -14,8 +14,10 @@ from restore.cli.command import PictureCommand
 from restore.cli.events import event
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
+from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
 from restore.cli.reporter import on_terminal
+from restore.cli.result_files import check_files
 from restore.cli.results import left_out
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
@@ -41,6 +43,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
     pairs = [(job.name, job.output) for job in planned.jobs]
     with _refusing(settings, pairs):
+        check_files(settings, planned.jobs)
         check_map(settings, planned.jobs, command.reads)
         todo, done = jobs.sort_out(planned, overwrite=settings.overwrite, reads=command.reads)
         check_trajectory(settings, planned.jobs, todo)
@@ -65,6 +68,8 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
 def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
     """Report on what is not to be restored: earlier results, those that are kept, and what is no picture."""
     reporter, as_json = runner.reporter, runner.settings.json
+    for note in planned.notes:
+        reporter.note(note)
     if planned.results:
         reporter.note(left_out(planned.results))
     for path in planned.results if as_json else ():
@@ -76,21 +81,33 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
     for job, problem in there.refused:
         runner.tell_failed(job, refusal(job, problem))
     for name, message in planned.failures:
-        runner.refused(name, message)
+        reporter.refused(name, message)
 
 
 def _planned(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> jobs.Plan:
-    seeds = [draw_seed(command.options["seed"], draw) for draw in range(settings.copies or 0)]
     with _refusing(settings, [(name, None) for name in inputs]):
         try:
-            planned = jobs.plan(
-                inputs, settings.output, ending=command.ending, samples=settings.samples, seeds=seeds,
-                ignore=settings.ignore,
-            )  # fmt: skip
+            naming = _naming(command, settings)
+            planned = jobs.plan(inputs, settings.output, naming, ignore=settings.ignore)
             found = [job.source for job in planned.jobs if job.source]
             return jobs.without(planned, command.aside([*dict.fromkeys(found), *planned.unread]))
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+
+
+def _naming(command: PictureCommand, settings: Settings) -> Naming:
+    """What the results are called. Raises ValueError."""
+    count = settings.copies or settings.samples
+    seeds = tuple(draw_seed(command.options["seed"], draw) for draw in range(count))
+    return Naming(
+        ending=command.ending,
+        suffix=settings.suffix,
+        format=settings.format,
+        template=settings.output_template,
+        command=str(click.get_current_context().info_name),
+        marks=tuple(f"seed{seed}" for seed in seeds) if settings.copies else numbers(count),
+        seeds=seeds,
+    )
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
+from restore.cli.result_files import has_depth, kind_of, losses, lowered, raised
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
@@ -85,11 +86,11 @@ class Runner:
         data = self.recorder.read_picture(job.source)
         picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        kind = picture.format if job.target is None else images.kind_of(job.target)
+        kind, picture = kind_of(job, picture, self.settings), raised(picture, self.settings)
         recorded = self.settings.provenance
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
-        lost = dropped + ([] if job.target is None else images.lossy_notes(job.target, picture))
-        self._changed, self._lost = False, [f"{job.target}: {text}" for text in lost]
+        lost = dropped + losses(picture, job, self.settings)
+        self._changed, self._lost = False, [f"{job.output}: {text}" for text in lost]
         self.loader.prepare()
         self.reporter.do(self.command.looking)
         plan, *others = self._channels = [
@@ -108,12 +109,14 @@ class Runner:
         deviation = self._deviation(plan, choice, job)
         self.reporter.do("writing")
         whole = self._with_extra(plan.source.picture, result.picture, others, job)
-        as_it_is = not self._changed and is_the_file(plan.source, picture, self.settings)
+        whole = lowered(whole, self.settings)
+        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, self.settings)
+        as_it_is = same and not self._changed
         if not as_it_is:
             self._changes()
             whole = self._stamped(whole, choice, result, kind, job)
         if self.settings.report_consistency:
-            self._check(plan, choice, data if as_it_is else images.encode(whole, kind), job)
+            self._check(plan, choice, data if as_it_is else self._encoded(whole, kind), job)
         self._write(data if as_it_is else whole, kind, job)
         problem = self._beside(plan, job, deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
@@ -170,12 +173,6 @@ class Runner:
         if self.settings.json:
             about = {"input": job.name, "output": job.output, "status": "failed", "error": message}
             self.reporter.result("", **about | self._facts)
-
-    def refused(self, name: str, message: str) -> None:
-        """Report an input that is no job, such as a folder without pictures."""
-        self.reporter.error(message)
-        if self.settings.json:
-            self.reporter.result("", input=name, output=None, status="failed", error=message)
 
     def _check_place(self, job: Job) -> None:
         """Check where the result will be; a picture that another process has done meanwhile is skipped."""
@@ -325,16 +322,20 @@ class Runner:
         self._facts |= checked.facts
         self._notes(f"{job.name}: {checked.line}")
 
+    def _encoded(self, picture: images.Picture, kind: str) -> bytes:
+        return images.encode(picture, kind, quality=self.settings.output_quality)
+
     def _write(self, picture: images.Picture | bytes, kind: str, job: Job) -> None:
         if isinstance(picture, bytes) and self.settings.skip_unchanged:
             return
         if job.target is None:
-            data = picture if isinstance(picture, bytes) else images.encode(picture, kind)
+            data = picture if isinstance(picture, bytes) else self._encoded(picture, kind)
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             return
         try:
-            jobs.write(job, picture, overwrite=self.settings.overwrite)
+            quality = self.settings.output_quality
+            jobs.write(job, picture, overwrite=self.settings.overwrite, quality=quality)
         except AlreadyThereError as error:
             self._skipped(job)
             raise jobs.Overtaken(str(error)) from error
@@ -381,14 +382,8 @@ class Runner:
         self.damaged += "damage" in self._facts
         h, w = plan.size
         target = job.output
-        about = {
-            "input": job.name,
-            "output": target,
-            "width_pixels": w,
-            "height_pixels": h,
-            **more,
-            **self._facts,
-        }
+        sizes = {"width_pixels": w, "height_pixels": h}
+        about = {"input": job.name, "output": target, **sizes, **more, **self._facts}
         if more["status"] == "planned":
             before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
             self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)

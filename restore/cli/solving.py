@@ -154,10 +154,15 @@ class Solve(PictureCommand):
     def __init__(self, options: Options, words: Sequence[Spec | KernelFile], ending: str):
         super().__init__(options)
         self.words, self.ending = words, ending
+        self._told = False
         self.reads = tuple(word.path for word in words if isinstance(word, KernelFile))
 
     def plan(self, source: Source) -> SolvePlan:
-        return SolvePlan(source, self.options, read_kernels(self.words, source.read))
+        words, notes = read_kernels(self.words, source.read)
+        plan = SolvePlan(source, self.options, words)
+        plan.notes = () if self._told else notes
+        self._told = True
+        return plan
 
 
 class SolvePlan(Plan):

@@ -26,6 +26,8 @@ DECODING = 7
 growth of the resident set: 4 to 8 for reading and for writing all formats but WebP, which takes 12."""
 
 JPEG_QUALITY = 95
+LOSSLESS = 100
+"""The quality of WebP files that keep every number, which they do unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Format:
     extra : whether it has room for further channels.
     metadata : fields of `Picture` that it keeps.
     side : the longest side, in pixels.
+    lossy : whether it has a quality, below which numbers are not kept.
     """
 
     name: str
@@ -49,15 +52,16 @@ class Format:
     metadata: tuple[str, ...]
     side: int
     extra: bool = False
+    lossy: bool = False
 
 
 FORMATS = {
     "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
-    "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500),
+    "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500, lossy=True),
     "tiff": Format(
         "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1, True
     ),
-    "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383),
+    "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383, lossy=True),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
 }
 FORMAT_OF_SUFFIX = {

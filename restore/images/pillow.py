@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
 from restore.images.exif import number_of
-from restore.images.formats import JPEG_QUALITY, MAX_PIXELS, check_size, sniffed
+from restore.images.formats import JPEG_QUALITY, LOSSLESS, MAX_PIXELS, check_size, sniffed
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.jpeg_file import read_jpeg
 from restore.images.picture import Picture, assembled, channels_of
@@ -239,18 +239,20 @@ def as_bytes(text: Any) -> bytes:
     return text.encode() if isinstance(text, str) else bytes(text)
 
 
-def encode_with_pillow(picture: Picture) -> bytes:
-    """Encode JPEG, lossless WebP, or BMP without alpha."""
+def encode_with_pillow(picture: Picture, quality: int | None = None) -> bytes:
+    """Encode JPEG, WebP, or BMP without alpha."""
     from PIL import Image
 
     channels = channels_of(picture)
     image = Image.fromarray(channels[..., 0] if channels.shape[2] == 1 else channels)
     defaults: dict[str, dict[str, Any]] = {
-        "jpeg": {"quality": JPEG_QUALITY, "subsampling": 0},
-        "webp": {"lossless": True, "exact": True},
+        "jpeg": {"quality": quality or JPEG_QUALITY, "subsampling": 0},
+        "webp": {"lossless": quality in (None, LOSSLESS), "exact": True},
         "bmp": {"dpi": (0, 0)},  # unknown; without it Pillow would write 96
     }
     options = defaults[picture.format]
+    if picture.format == "webp" and not options["lossless"]:
+        options["quality"] = quality
     for key, value in (("icc_profile", picture.icc), ("xmp", picture.xmp), ("dpi", picture.dpi)):
         if value:
             options[key] = value

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMATS, check_side, fitted, kind_of
+from restore.images.formats import FORMATS, LOSSLESS, check_side, fitted, kind_of
 from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
@@ -19,11 +19,11 @@ from restore.images.temporary import temporary_beside
 from restore.images.tiff import encode_tiff
 
 
-def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> None:
+def write(path: str | Path, picture: Picture, *, overwrite: bool = False, quality: int | None = None) -> None:
     """Write a picture in the format that the suffix of ``path`` names, all of it or nothing.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded and
-    compared (JPEG: only the size), and only then get their name.
+    compared (of what is lossy only the size), and only then get their name.
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     overwrite : whether a file that is already there, or appears meanwhile, is replaced. A link stays, and the
         file it points to is replaced. A file of several pages never is, for only one would be left. An empty
         file (0 bytes) counts as none.
+    quality : of JPEG and WebP, 1 to 100; None is 95 for JPEG, and 100 for WebP, which then keeps every
+        number.
 
     Raises
     ------
@@ -39,6 +41,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
         Where a file is there already (without ``overwrite``).
     OutputError
         Where it cannot be written; then no file is left behind.
+    ValueError
+        For a quality out of range, or of a format that has none.
 
     Examples
     --------
@@ -50,8 +54,13 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False) -> Non
     """
     check_place(path, overwrite=overwrite)
     path = Path(path)
-    stored, data = _encoded(picture, kind_of(path), str(path))
-    write_bytes(path, data, overwrite=overwrite, check=lambda there: _verify(there, stored, str(path)))
+    stored, data = _encoded(picture, kind_of(path), str(path), quality)
+    lossy = _is_lossy(stored.format, quality)
+
+    def check(there: Path) -> None:
+        _verify(there, stored, str(path), lossy=lossy)
+
+    write_bytes(path, data, overwrite=overwrite, check=check)
 
 
 def write_bytes(
@@ -89,13 +98,14 @@ def write_bytes(
         raise OutputError(_why_not(path, error)) from error
 
 
-def encode(picture: Picture, format: str) -> bytes:
+def encode(picture: Picture, format: str, *, quality: int | None = None) -> bytes:
     """Encode a picture to the bytes that `write` would write.
 
     Parameters
     ----------
     picture : what to encode.
     format : png, jpeg, tiff, webp or bmp.
+    quality : as `write` takes it.
 
     Returns
     -------
@@ -104,7 +114,7 @@ def encode(picture: Picture, format: str) -> bytes:
     Raises
     ------
     ValueError
-        For another format.
+        For another format, and for a quality as `write` does.
     OutputError
         For a picture that the format cannot hold.
 
@@ -116,7 +126,7 @@ def encode(picture: Picture, format: str) -> bytes:
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
-    return _encoded(picture, format, f"{format} output")[1]
+    return _encoded(picture, format, f"{format} output", quality)[1]
 
 
 def _why_not(path: Path, error: OSError) -> str:
@@ -143,7 +153,7 @@ def _write_out(temporary: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _verify(temporary: Path, stored: Picture, name: str) -> None:
+def _verify(temporary: Path, stored: Picture, name: str, *, lossy: bool) -> None:
     """Decode what is on the disk and compare with what was to be stored."""
     try:
         again = decode(temporary.read_bytes(), name=name)
@@ -151,24 +161,25 @@ def _verify(temporary: Path, stored: Picture, name: str) -> None:
         raise OutputError(
             f"{name}: what was written cannot be read back, nothing is kept ({error})"
         ) from error
-    if not same_stored(again, stored, stored.format):
+    if not same_stored(again, stored, stored.format, lossy=lossy):
         raise OutputError(f"{name}: what was written reads back wrong, nothing is kept; check the disk")
 
 
-def same_stored(again: Picture, picture: Picture, kind: str) -> bool:
-    """Whether a picture that was read again is what was written; of JPEG only the size is compared.
+def same_stored(again: Picture, picture: Picture, kind: str, *, lossy: bool | None = None) -> bool:
+    """Whether a picture that was read again is what was written; of what is lossy only the size is compared.
 
     Parameters
     ----------
     again : what was read.
     picture : what was written.
     kind : the format.
+    lossy : whether numbers were lost; None is yes for JPEG alone.
     """
     import numpy as np
 
     stored, _ = fitted(picture, kind) if picture.format != kind else (picture, [])
     same = again.pixels.shape == stored.pixels.shape and again.pixels.dtype == stored.pixels.dtype
-    if same and kind != "jpeg":
+    if same and not (_is_lossy(kind, None) if lossy is None else lossy):
         full = np.full(stored.size, TOP[stored.pixels.dtype.name], stored.pixels.dtype)
         sent, came = (full if p.alpha is None else p.alpha for p in (stored, again))
         same = np.array_equal(again.pixels, stored.pixels) and np.array_equal(sent, came)
@@ -187,13 +198,30 @@ def _same_extra(one: Picture, other: Picture) -> bool:
     return same and np.array_equal(one.extra.view(bits), other.extra.view(bits))
 
 
-def _encoded(picture: Picture, kind: str, name: str) -> tuple[Picture, bytes]:
+def _is_lossy(kind: str, quality: int | None) -> bool:
+    """Whether a file of this format and quality holds other numbers than it was given."""
+    return kind == "jpeg" or (kind == "webp" and quality not in (None, LOSSLESS))
+
+
+def _check_quality(kind: str, quality: int | None) -> None:
+    if quality is None:
+        return
+    if not FORMATS[kind].lossy:
+        raise ValueError(f"quality is for JPEG and WebP, {FORMATS[kind].name} has none; leave it out")
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality is 1 to 100, got {quality}")
+
+
+def _encoded(picture: Picture, kind: str, name: str, quality: int | None) -> tuple[Picture, bytes]:
     """What the file will hold, and its bytes."""
+    _check_quality(kind, quality)
     check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
     encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
     try:
-        return stored, encoders.get(kind, encode_with_pillow)(stored)
+        if kind in encoders:
+            return stored, encoders[kind](stored)
+        return stored, encode_with_pillow(stored, quality)
     except MemoryError:
         raise
     except Exception as error:  # encoders raise anything for odd metadata

@@ -15,7 +15,8 @@ from restore.plugins import Plugin
 EXAMPLES = "blur=gaussian:1.6, blur=motion:15:30, down=4, area=4, gray or jpeg=30"
 KERNELS = (
     "a kernel is gaussian:SIGMA, sigma from 0.1 to 100 pixels, motion:LENGTH:ANGLE, length from 1 to 400 "
-    "pixels, the angle in degrees, disc:RADIUS, radius from 0.5 to 200 pixels, or a picture file of it"
+    "pixels, the angle in degrees, disc:RADIUS, radius from 0.5 to 200 pixels, or a file of "
+    "it: a picture, .npy or text"
 )
 Kind = Literal["gaussian", "motion", "disc", "kernel", "down", "area", "gray", "jpeg", "own"]
 BLURS: tuple[Kind, ...] = ("gaussian", "motion", "disc", "kernel")

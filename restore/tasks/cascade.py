@@ -12,7 +12,7 @@ from restore.diffusion.seeds import draw_seed, mixed_seed, picture_rng
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
-from restore.tasks.catalogue import SCALES
+from restore.tasks.catalogue import LEARNED
 from restore.tasks.sample import sample
 from restore.tasks.upscale import upscale
 from restore.tasks.watching import Steps, shown
@@ -142,8 +142,8 @@ def sizes_of(size: tuple[int, int], scale: float, stages: int) -> list[tuple[int
     >>> sizes_of((128, 192), 4, 2)
     [(32, 48), (128, 192)]
     """
-    if not SCALES[0] <= scale <= 4:
-        raise ValueError(f"scale is a factor from {SCALES[0]:g} to 4 for each stage, got {scale:g}")
+    if not LEARNED <= scale <= 4:
+        raise ValueError(f"scale is a factor from {LEARNED:g} to 4 for each stage, got {scale:g}")
     sizes = [size]
     for _ in range(stages - 1):
         h, w = sizes[0]

@@ -23,7 +23,8 @@ OwnMethod = Method | Callable[..., Any]
 
 ESTIMATES: tuple[Estimate, ...] = ("sample", "mean")
 JUMPS = (10, 10)  # RePaint's jumps: their length in steps, and how often these are taken
-SCALES = (1.5, 8.0)
+SCALES = (1.0, 8.0)
+LEARNED = 1.5  # the smallest factor that the network was trained for
 ONE_STEP = 4.0  # the largest factor that the network is asked for at once
 SAMPLE_STEPS, SAMPLE_SAMPLER = 50, "dpmpp-2m"
 STRENGTH, REFERENCE_SCALE, REFERENCE_SCALES = 0.3, 32, (2, 256)  # of variations
@@ -128,10 +129,13 @@ def _by_solver(solver: catalogue.Solver) -> Method:
     )
 
 
-def enlargements(size: tuple[int, int], scale: float) -> list[tuple[int, int]]:
+def enlargements(
+    size: tuple[int, int], scale: float, wanted: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
     """Give the sizes (h, w) that upscaling goes through, the last one that of the result.
 
     Above ONE_STEP there are two. The first step is as large as can be: in that order PSNR is highest.
+    wanted: the last one, where it is not the rounded one.
 
     Examples
     --------
@@ -139,8 +143,9 @@ def enlargements(size: tuple[int, int], scale: float) -> list[tuple[int, int]]:
     >>> catalogue.enlargements((20, 30), 4), catalogue.enlargements((20, 30), 8)
     ([(80, 120)], [(80, 120), (160, 240)])
     """
-    factors = [scale] if scale <= ONE_STEP else [min(ONE_STEP, scale / SCALES[0]), scale]
-    return [(round(size[0] * factor), round(size[1] * factor)) for factor in factors]
+    factors = [scale] if scale <= ONE_STEP else [min(ONE_STEP, scale / LEARNED), scale]
+    sizes = [(round(size[0] * factor), round(size[1] * factor)) for factor in factors]
+    return sizes if wanted is None else [*sizes[:-1], wanted]
 
 
 def names(task: str) -> list[str]:

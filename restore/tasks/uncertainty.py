@@ -18,6 +18,8 @@ from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.jpeg_coding import JpegCoding
 from restore.images.resize import resize
 from restore.inverse.build import Building, chain_of
+from restore.inverse.operators import Resize
+from restore.inverse.protocols import Degradation
 from restore.inverse.spec import Spec
 from restore.priors.protocol import Prior
 from restore.tasks.catalogue import ROUNDING
@@ -169,7 +171,15 @@ def mirrored_off(hole: Tensor) -> Tensor:
     return best * ((size >= TRIED**2) & (2 * size >= whole))
 
 
-def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0, prior: Prior) -> Tensor:
+def of_upscaling(
+    image: Picture,
+    scale: float,
+    *,
+    size: tuple[int, int] | None = None,
+    count: int = 8,
+    seed: int = 0,
+    prior: Prior,
+) -> Tensor:
     """Estimate the deviation of an enlargement.
 
     It is tried on the picture itself first: the picture is reduced by ``scale`` and enlarged again, and the
@@ -181,7 +191,9 @@ def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0,
     image : array, tensor or PIL image
         As the task takes it.
     scale : float
-        1.5 to 8.
+        1 to 8.
+    size : (int, int), optional
+        Height and width of the result, where it is not the rounded one.
     count : int
         How many samples are compared, at least 2.
     seed : int
@@ -201,7 +213,11 @@ def of_upscaling(image: Picture, scale: float, *, count: int = 8, seed: int = 0,
         For fewer than two samples, and as the task does.
     """
     check_scale(scale)
-    operator, batch = chain_of([Spec("down", (scale,))]), canvas(image).planes
+    batch = canvas(image).planes
+    given, rounded = tuple(batch.shape[-2:]), chain_of([Spec("down", (scale,))])
+
+    def operator(small: tuple[int, int], device: torch.device | str) -> Degradation:
+        return rounded(small, device) if size is None or small != given else Resize(size, small, device)
 
     def spread(picture: Tensor) -> Tensor:
         def draw(number: int) -> Tensor:

@@ -24,10 +24,11 @@ from restore.priors.protocol import Prior
 from restore.priors.tiling import over_orientations
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
-from restore.tasks.catalogue import BRANCH_CALLS, SCALES, Method, OwnMethod, enlargements
+from restore.tasks.catalogue import BRANCH_CALLS, LEARNED, SCALES, Method, OwnMethod, enlargements
 from restore.tasks.drawing import Drawing
 from restore.tasks.holes import filled_where_hidden
 from restore.tasks.own_methods import MethodRequest, run_own
+from restore.tasks.sizes import check_larger, check_shape
 from restore.types import Callback, Denoiser, Estimate, Progress
 
 # The highest and the lowest noise level of projection; measured on the validation pictures.
@@ -44,8 +45,9 @@ ROUNDING_STD = 1 / 255 / 12**0.5  # an 8-bit picture is its measurement up to ro
 @any_kind
 def upscale(
     image: Picture,
-    scale: float,
+    scale: float | None = None,
     *,
+    size: tuple[int, int] | None = None,
     estimate: Estimate = "sample",
     method: str | OwnMethod | None = None,
     sampler: str | Sampler | None = None,
@@ -60,11 +62,12 @@ def upscale(
     device: str | torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Picture:
-    """Enlarge a picture by a factor from 1.5 to 8, fractions included.
+    """Enlarge a picture by a factor from 1 to 8, fractions included, or to a size.
 
     The small picture is taken as a bicubic, antialiased reduction of the wanted one. A factor above 4 is
     reached in two steps, each of them a whole run: 8 as 4 and 2, 5 as 3.33 and 1.5
-    (`restore.tasks.catalogue.enlargements`).
+    (`restore.tasks.catalogue.enlargements`). By a factor of 1 the picture comes back as it is. The network
+    was trained for factors from 1.5; below, what it answers is held by the projection alone.
 
     Parameters
     ----------
@@ -72,8 +75,11 @@ def upscale(
         A NumPy array ``(h, w)``, ``(h, w, c)`` or ``(b, h, w, c)`` with 1 to 4 channels, a tensor
         ``(c, h, w)`` or ``(b, c, h, w)``, a PIL image, a path, what `restore.images.read` gives, or a list of
         these. Integers span their type's range, floats span [0, 1]; alpha is kept.
-    scale : float
-        The factor, 1.5 to 8.
+    scale : float, optional
+        The factor, 1 to 8.
+    size : (int, int), optional
+        Height and width of the result, instead of a factor: of the picture's shape, within rounding, and 1 to
+        8 times as large. `restore.tasks.sizes` has the sizes that fit.
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``sample``.
@@ -99,7 +105,8 @@ def upscale(
     consistent : bool, optional
         Whether the result, rounded to its depth and reduced again, has to be the input to half a level of 8
         bits, wherever a picture in [0, 1] can be that and alpha is not 0. None is yes, unless noise above
-        NOISY is measured in a picture, which would be kept.
+        NOISY is measured in a picture, which would be kept; below a factor of 1.5 only where that can be
+        reached everywhere, which in a picture that is no reduction it cannot: forced, it draws patterns.
     prior : Prior, optional
         The network, as `restore.load` gives it; None loads the weights in the package.
     progress : bool or callable, optional
@@ -116,13 +123,14 @@ def upscale(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path, of its depth, with ``round(scale * size)`` pixels a
-        side.
+        The same kind as ``image``, a Picture for a path, of its depth, of the size ``size``, or with
+        ``round(scale * side)`` pixels a side.
 
     Raises
     ------
     ValueError
-        For options out of range or that have no effect, and for pictures that hold NaN or infinity.
+        For options out of range or that have no effect, for a size that is smaller or has another shape, and
+        for pictures that hold NaN or infinity.
 
     References
     ----------
@@ -141,18 +149,25 @@ def upscale(
     >>> small = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
     >>> upscale(small, 1.5, steps=2, prior=tiny_prior()).shape
     (12, 15, 3)
+    >>> upscale(small, size=(13, 16), steps=2, prior=tiny_prior()).shape
+    (13, 16, 3)
     """
-    check_scale(scale)
+    if scale is not None:
+        check_scale(scale)
     chosen = catalogue.find("upscale", method, estimate)
     run = catalogue.check(chosen, steps=steps, sampler=sampler, guidance=guidance)
     rng, report = seeded_rng(seed), reporter(progress)
     steps = steps or chosen.steps
     picture = canvas(image)
+    h, w = picture.batch.shape[-2:]
+    factor = _factor((h, w), scale, size)
+    sizes = enlargements((h, w), factor, size)
+    if sizes[-1] == (h, w):
+        return picture.unchanged()
     drawing = Drawing(prior or shipped(), rng, run)
     # The colours that alpha 0 hides would be drawn into the rim of what is seen.
     small = filled_where_hidden(picture.batch, picture.visible).to(drawing.prior.device)
-    result, (h, w) = small, small.shape[-2:]
-    sizes = enlargements((h, w), scale)
+    result, doubtful = small, consistent is None and factor < LEARNED
     if consistent is None:
         consistent = not is_noisy(small, picture.visible)
     if chosen.run is not None:
@@ -165,9 +180,25 @@ def upscale(
     result = gray_as(result, picture.batch, picture.visible)
     if consistent:
         operator = Resize(sizes[-1], (h, w), small.device)
-        returned = canvas(picture.like_original(between_ends(result, small, operator)))
+        agreeing = between_ends(result, small, operator)
+        if doubtful and float(_missing(agreeing, small, operator).abs().max()) > HALF_LEVEL:
+            return picture.like_original(result)
+        returned = canvas(picture.like_original(agreeing))
         result = after_rounding(returned.batch.to(small), small, operator)
     return picture.like_original(result)
+
+
+def _factor(size: tuple[int, int], scale: float | None, wanted: tuple[int, int] | None) -> float:
+    """Give the factor that is asked for. Raises ValueError for a size that cannot be reached."""
+    if (scale is None) == (wanted is None):
+        got = "neither" if wanted is None else "both"
+        raise ValueError(f"pass a factor, as scale=2, or size=(h, w), got {got}")
+    if scale is not None:
+        return scale
+    assert wanted is not None
+    factor = check_larger(size, wanted)
+    check_shape(size, wanted)
+    return factor
 
 
 def is_noisy(small: Tensor, visible: Tensor | None) -> bool:
@@ -220,7 +251,8 @@ def _by_own(
 def check_scale(scale: float) -> None:
     """Raise ValueError for a factor that pictures are not enlarged by."""
     if not SCALES[0] <= scale <= SCALES[1]:
-        raise ValueError(f"scale is a factor from {SCALES[0]:g} to {SCALES[1]:g}, got {scale:g}")
+        less = "; it enlarges, and this would reduce" if 0 < scale < SCALES[0] else ""
+        raise ValueError(f"scale is a factor from {SCALES[0]:g} to {SCALES[1]:g}, got {scale:g}{less}")
 
 
 def _conditional(

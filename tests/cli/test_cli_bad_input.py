@@ -325,11 +325,17 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["upscale", "photo.png"], "Missing option '--scale'."),
-        (["upscale", "photo.png", "--scale", "1.4"], "'--scale': 1.4 is not in the range 1.5<=x<=8.0."),
-        (["upscale", "photo.png", "--scale", "9"], "'--scale': 9.0 is not in the range 1.5<=x<=8.0."),
+        (
+            ["upscale", "photo.png"],
+            "pass one of --scale, --width, --height (or these two) and --max-side, got none of them",
+        ),
+        (
+            ["upscale", "photo.png", "--scale", "0.9"],
+            "'--scale': 0.9 would reduce the picture; upscale enlarges, 1 to 8 times",
+        ),
+        (["upscale", "photo.png", "--scale", "9"], "'--scale': 9.0 is not in the range 1.0<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "nan"], "'--scale': nan is not a number"),
-        (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.5<=x<=8.0."),
+        (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.0<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid float range."),
         (["denoise", "photo.png", "--sigma", "-1"], "'--sigma': -1.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "256"], "'--sigma': 256.0 is not in the range 0<=x<=255."),
@@ -583,9 +589,9 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
             f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
         )
     Path("other").mkdir()
-    Image.fromarray(PHOTO).save("other/photo.png")
-    assert failure("denoise", "photo.png", "other/photo.png", "-o", "out") == (
-        "photo.png and other/photo.png would both be written to out/photo.png; rename one, or choose another "
+    Image.fromarray(PHOTO).save("photo.bmp")
+    assert failure("denoise", "photo.png", "photo.bmp", "-o", "out", "--format", "png") == (
+        "photo.png and photo.bmp would both be written to out/photo.png; rename one, or choose another "
         "folder for it"
     )
     # The mode alone would not stop a test that runs as root.

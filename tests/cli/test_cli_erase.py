@@ -16,6 +16,7 @@ from PIL import Image
 import restore
 from restore import images
 from restore.cli.job_plan import plan
+from restore.cli.naming import Naming
 from restore.cli.options import Settings
 from restore.cli.provenance import read_history
 from restore.cli.saved_masks import check_saved_masks, mask_path
@@ -179,23 +180,26 @@ def test_where_the_masks_of_many_pictures_go(here: Path) -> None:
     Path("in/sub").mkdir(parents=True)
     for name in ("in/a.png", "in/sub/a.png", "in/sub/b.jpg"):
         Image.fromarray(PHOTO).save(name)
-    found = plan(["in"], "out", ending="inpainted").jobs
+    found = plan(["in"], "out", Naming("inpainted")).jobs
     assert [str(mask_path("masks", job)) for job in found] == [
         "masks/a.png",
         "masks/sub/a.png",
         "masks/sub/b.png",
     ]
-    named = plan(["in/a.png", "in/sub/b.jpg"], None, ending="inpainted").jobs
+    named = plan(["in/a.png", "in/sub/b.jpg"], None, Naming("inpainted")).jobs
     assert [str(mask_path("masks/", job)) for job in named] == ["masks/a.png", "masks/b.png"]
     settings = Settings(None, False, None, "auto", "auto", 64, False, False, False)
-    alike = plan(["in/a.png", "in/sub/a.png"], None, ending="x").jobs
+    apart = plan(["in/a.png", "in/sub/a.png"], None, Naming("x")).jobs
+    assert [str(mask_path("masks/", job)) for job in apart] == ["masks/in/a.png", "masks/sub/a.png"]
+    Image.fromarray(PHOTO).save("in/a.jpg")
+    alike = plan(["in/a.png", "in/a.jpg"], None, Naming("x")).jobs
     for given, jobs, message in (
         ("m.png", named, "--save-mask m.png is one file, but there are several pictures; give a folder"),
         ("m.gif", named[:1], "--save-mask m.gif: a mask is written as .png or .tif; name it so"),
         (
             "m",
             alike,
-            "masks of in/a.png and in/sub/a.png would",
+            "masks of in/a.png and in/a.jpg would",
         ),
     ):
         with pytest.raises((click.UsageError, OutputError), match=message):

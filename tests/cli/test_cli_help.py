@@ -61,6 +61,7 @@ def test_defaults_are_the_functions_own(command: str) -> None:
     # Given another way on the command line: jumps as two options, size as w x h, a scale only with a file.
     others = {"n", "size", "jumps", "noise", "mask", "reference", "reference_scale", "prior", "progress"}
     others |= {"callback", "classifier", "mask_means"}  # functions of the user's; a switch, --invert-mask
+    others |= {"scale"} if command == "upscale" else set()  # one of four options, or size
     others |= {"data_range", "device", "dtype"}  # files say it; --device auto and --precision auto are None
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name not in others}
     program = click.Context(main, **main.context_settings)
@@ -91,7 +92,7 @@ def test_help_says_units_and_defaults() -> None:
         name: " ".join(cli(name, "--help").stdout.split()) for name in main.list_commands(click.Context(main))
     }
     assert "0 to 255 as 8-bit pixels count. Default: estimated for each picture." in text["denoise"]
-    assert "1.5 to 8, fractions too; above 4 in two steps" in text["upscale"]
+    assert "1 to 8, fractions too; above 4 in two steps" in text["upscale"]
     assert options.default_method("a", "b") == "Default: a for a sample, b for the mean."
     assert options.default_method("a", "a") == "Default: a."
     for task in ("inpaint", "upscale"):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from restore import images
 from restore.cli import jobs as folder
 from restore.cli.jobs import Job, plan, run, sort_out
+from restore.cli.naming import Naming
 from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
 
 
@@ -31,7 +32,7 @@ def touch(*names: str) -> None:
 
 
 def pairs(inputs: list[str], output: str | None = None, *, ending: str = "done") -> list[tuple[str, str]]:
-    planned = plan(inputs, output, ending=ending)
+    planned = plan(inputs, output, Naming(ending))
     return [(str(job.source or "-"), str(job.target or "-")) for job in planned.jobs]
 
 
@@ -46,8 +47,8 @@ def test_one_file_goes_beside_itself_or_where_it_is_told() -> None:
     assert pairs(["in/a.b.JPG"], "out") == [("in/a.b.JPG", "out/a.b.JPG")]
     assert pairs(["in/a.b.JPG"], "missing/") == [("in/a.b.JPG", "missing/a.b.JPG")]
     assert pairs(["in/a.b.JPG"], "-") == [("in/a.b.JPG", "-")]
-    assert plan(["in/a.b.JPG"], "new.png", ending="done").folder is None
-    assert plan(["in/a.b.JPG"], "missing/", ending="done").folder == Path("missing")
+    assert plan(["in/a.b.JPG"], "new.png", Naming("done")).folder is None
+    assert plan(["in/a.b.JPG"], "missing/", Naming("done")).folder == Path("missing")
 
 
 def test_standard_input() -> None:
@@ -55,11 +56,11 @@ def test_standard_input() -> None:
     assert pairs(["-"]) == [("-", "-")]
     assert pairs(["-"], "-") == [("-", "-")]
     assert pairs(["-"], "a.png") == [("-", "a.png")]
-    assert plan(["-"], None, ending="done").jobs[0].name == "standard input"
+    assert plan(["-"], None, Naming("done")).jobs[0].name == "standard input"
     with pytest.raises(ValueError, match=r"^-o out is a folder, but standard input has no name; give a file"):
-        plan(["-"], "out", ending="done")
+        plan(["-"], "out", Naming("done"))
     with pytest.raises(ValueError, match=r"^- \(standard input\) stands alone"):
-        plan(["-", "a.png"], "out", ending="done")
+        plan(["-", "a.png"], "out", Naming("done"))
 
 
 def test_many_files_go_into_a_folder_under_their_names() -> None:
@@ -70,9 +71,9 @@ def test_many_files_go_into_a_folder_under_their_names() -> None:
     assert pairs(["a.png", "missing.png"], "new")[1] == ("missing.png", "new/missing.png")
     for name in ("new.png", "there.png", "file"):
         with pytest.raises(ValueError, match=f"^-o {name} is a file name, but many inputs need a folder$"):
-            plan(["a.png", "in/b.tif"], name, ending="done")
+            plan(["a.png", "in/b.tif"], name, Naming("done"))
     with pytest.raises(ValueError, match=r"^-o - \(standard output\) takes one picture, got many"):
-        plan(["a.png", "in/b.tif"], "-", ending="done")
+        plan(["a.png", "in/b.tif"], "-", Naming("done"))
 
 
 def test_a_folder_is_mirrored() -> None:
@@ -90,7 +91,7 @@ def test_a_folder_is_mirrored() -> None:
 
 def test_a_folder_without_pictures() -> None:
     touch("in/notes.txt")
-    planned = plan(["in"], "out", ending="done")
+    planned = plan(["in"], "out", Naming("done"))
     kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp)"
     assert planned.jobs == ()
     assert planned.failures == (("in", f"in: expected a folder with pictures {kinds}, got none"),)
@@ -110,7 +111,7 @@ def test_results_of_an_earlier_run_are_not_inputs() -> None:
     # Named alone, it is an input like any other; with its picture, as a glob catches it, it is not.
     assert pairs(["in/a-done.png"]) == [("in/a-done.png", "in/a-done-done.png")]
     assert pairs(["in/a.png", "in/a-done.png"]) == [("in/a.png", "in/a-done.png")]
-    assert plan(["in/a.png", "in/a-done.png"], None, ending="done").results == (Path("in/a-done.png"),)
+    assert plan(["in/a.png", "in/a-done.png"], None, Naming("done")).results == (Path("in/a-done.png"),)
     # What is replaced by its own result is no result of another picture.
     assert pairs(["in/out"], "in/out") == [
         ("in/out/a.png", "in/out/a.png"),
@@ -120,7 +121,7 @@ def test_results_of_an_earlier_run_are_not_inputs() -> None:
         Path("in/a.png").unlink()
         Path("in/a-done.png").unlink()
         Path("in/a-done-done.png").unlink()
-        plan(["in"], "in/out", ending="done")
+        plan(["in"], "in/out", Naming("done"))
 
 
 def test_a_folder_into_the_one_it_lies_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,15 +142,14 @@ def test_a_picture_where_another_ones_result_would_go_is_not_lost() -> None:
     with pytest.raises(
         OutputError, match=r"^a.png: |^in/a.png: the output of in/in/a.png would replace in/a"
     ):
-        sort_out(plan(["in"], ".", ending="done"), overwrite=True)
+        sort_out(plan(["in"], ".", Naming("done")), overwrite=True)
     touch("one/x.png", "two/x.png")
-    with pytest.raises(OutputError, match=r"^one/x.png and two/x.png would both be written to one/x.png"):
-        plan(["one", "two"], "one", ending="done")
+    assert pairs(["one", "two"], "one") == [("one/x.png", "one/one/x.png"), ("two/x.png", "one/two/x.png")]
 
 
 def test_one_bad_input_among_several(monkeypatch: pytest.MonkeyPatch) -> None:
     touch("in/a.png", "none/notes.txt", "films/x.heic", "b.png")
-    planned = plan(["in", "none", "films", "missing.png", "b.png"], "out", ending="done")
+    planned = plan(["in", "none", "films", "missing.png", "b.png"], "out", Naming("done"))
     assert [job.name for job in planned.jobs] == ["in/a.png", "missing.png", "b.png"]
     kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp)"
     assert planned.failures == (
@@ -166,12 +166,12 @@ def test_one_bad_input_among_several(monkeypatch: pytest.MonkeyPatch) -> None:
 
     touch("in/none/c.png", "in/z/d.png")
     monkeypatch.setattr(os, "scandir", locked)
-    planned = plan(["in"], "out", ending="done")
+    planned = plan(["in"], "out", Naming("done"))
     assert [job.name for job in planned.jobs] == ["in/a.png", "in/z/d.png"]
     refused = "in/none: cannot list the folder (Permission denied); check its permissions"
     assert planned.failures == (("in/none", refused),)
-    assert plan(["in/none"], "out", ending="done").failures == (("in/none", refused),)
-    assert plan(["in"], "out", ending="done", ignore=["none"]).failures == ()
+    assert plan(["in/none"], "out", Naming("done")).failures == (("in/none", refused),)
+    assert plan(["in"], "out", Naming("done"), ignore=["none"]).failures == ()
 
 
 def test_what_is_left_out() -> None:
@@ -179,7 +179,7 @@ def test_what_is_left_out() -> None:
     touch("in/Thumbs.db", "in/a.xmp", "in/.DS_Store", "in/notes.txt", "in/.hidden.heic", "in/.restore-x.part")
 
     def names(*ignore: str, inputs: tuple[str, ...] = ("in",)) -> list[str]:
-        planned = plan(inputs, "out", ending="done", ignore=ignore)
+        planned = plan(inputs, "out", Naming("done"), ignore=ignore)
         return [str(path) for path in (*(job.source for job in planned.jobs), *planned.unread)]
 
     pictures = ["in/A2.PNG", "in/a.png", "in/old/b.png", "in/old/deep/c.png"]
@@ -203,7 +203,7 @@ def test_links_that_lead_in_circles() -> None:
     assert sorted(pairs(["in"], "out")) == [
         ("in/a.png", "out/a.png"), ("in/loose.png", "out/loose.png"), ("in/self.png", "out/self.png"),
     ]  # fmt: skip
-    planned = plan(["in"], "out", ending="done")
+    planned = plan(["in"], "out", Naming("done"))
     assert len(sort_out(planned, overwrite=False)[0]) == 3
 
 
@@ -214,7 +214,7 @@ def test_one_file_by_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pairs(["a.png", "in/../a.png"], "out") == [("a.png", "out/a.png")]
     Path("in/link.png").symlink_to("b.png")
     with pytest.raises(OutputError, match=r"^in/b.png and in/link.png would both be written to in/link.png"):
-        plan(["in"], "in", ending="done")
+        plan(["in"], "in", Naming("done"))
     assert len(pairs(["in"], "out")) == 2
     # A file system that ignores case has one entry for both.
     Path("A.PNG").unlink()
@@ -223,15 +223,13 @@ def test_one_file_by_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_inputs_with_one_output() -> None:
-    touch("in/a.png", "other/a.png")
+    touch("in/a.png", "in/a.jpg", "other/a.png")
     expected = (
-        "^in/a.png and other/a.png would both be written to out/a.png; rename one, or choose another folder "
+        "^in/a.png and in/a.jpg would both be written to out/a.png; rename one, or choose another folder "
         "for it$"
     )
     with pytest.raises(OutputError, match=expected):
-        plan(["in/a.png", "other/a.png"], "out", ending="done")
-    with pytest.raises(OutputError, match=expected):
-        plan(["in", "other"], "out", ending="done")
+        plan(["in/a.png", "in/a.jpg"], "out", Naming("done", format="png"))
     Path("link").symlink_to("in")  # the same place under another name
     assert pairs(["in/a.png", "link/a.png"]) == [("in/a.png", "in/a-done.png")]
 
@@ -268,7 +266,7 @@ def test_no_output_twice_and_none_lost(names: list[tuple[str, str, str]], tmp_pa
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    jobs = plan([str(root / "in")], str(root / "out"), ending="done").jobs
+    jobs = plan([str(root / "in")], str(root / "out"), Naming("done")).jobs
     assert {job.source for job in jobs} == files
     targets = [job.target for job in jobs]
     assert len(set(targets)) == len(files)
@@ -283,7 +281,7 @@ def test_no_output_twice_and_none_lost(names: list[tuple[str, str, str]], tmp_pa
 def check(
     inputs: list[str], output: str | None = None, *, overwrite: bool = False
 ) -> tuple[list[str], list[str]]:
-    planned = plan(inputs, output, ending="done")
+    planned = plan(inputs, output, Naming("done"))
     todo, done = sort_out(planned, overwrite=overwrite)
     return [str(job.target) for job in todo], [str(job.target) for job in done]
 
@@ -306,7 +304,7 @@ def test_an_empty_output_is_not_done() -> None:
 
 def test_a_name_that_becomes_too_long() -> None:
     touch("a" * 248 + ".png", "b.png")
-    planned = plan(["a" * 248 + ".png", "b.png"], None, ending="denoised")
+    planned = plan(["a" * 248 + ".png", "b.png"], None, Naming("denoised"))
     todo, _ = sort_out(planned, overwrite=False)
     with pytest.raises(OutputError, match="expected names of at most 255 bytes, got 261: "):
         folder.check(todo[0], overwrite=False)
@@ -359,7 +357,7 @@ def test_an_output_never_replaces_another_input() -> None:
         "out/a.png: the output of in/a.png would replace b.png, which is read too; choose another name or "
         "folder"
     )
-    planned = plan(["b.png"], "mask.png", ending="done")
+    planned = plan(["b.png"], "mask.png", Naming("done"))
     with pytest.raises(OutputError, match=r"^mask.png: the output of b.png would replace mask.png, which"):
         sort_out(planned, overwrite=True, reads=[Path("mask.png")])
 

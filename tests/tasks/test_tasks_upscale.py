@@ -161,7 +161,7 @@ test_the_check_finds_the_mutant = mutant_tests({
     ],
     check_upscale_in_two_steps: [
         constant(catalogue, "ONE_STEP", 8.0),
-        constant(catalogue, "SCALES", (2.0, 8.0)),
+        constant(catalogue, "LEARNED", 2.0),
         edited(upscale_task.upscale, "part_progress(report, number, len(sizes))", "report"),
     ],
     check_upscale_seeds: IGNORED_SEEDS,

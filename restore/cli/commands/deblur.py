@@ -19,7 +19,8 @@ from restore.cli.solving import SIGMA, run_solver, solver_options
 @click.option(
     "--kernel", required=True, type=KernelWord(), metavar="KERNEL",
     help="gaussian:SIGMA, motion:LENGTH:ANGLE with the angle in degrees from the right turning up, or "
-    "disc:RADIUS for a lens out of focus; in pixels. Or a picture file whose gray values are the kernel.",
+    "disc:RADIUS for a lens out of focus; in pixels. Or a file: a picture whose gray "
+    "values are the kernel, or its numbers as .npy or as text, a row each line.",
 )  # fmt: skip
 @SIGMA
 @solver_options

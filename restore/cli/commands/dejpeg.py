@@ -16,6 +16,7 @@ from restore.cli.options import INPUTS, RESTORING, Settings, of_packages, with_s
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
+from restore.cli.result_options import OUTPUT_QUALITY, QUALITY
 from restore.cli.run import run_command
 from restore.errors import ImageError
 from restore.images.jpeg_coding import JpegCoding, coding_of
@@ -62,7 +63,7 @@ def _sampler_help() -> str:
     sampler=_sampler_help,
     start=lambda: "by the tables",
 )
-@with_settings(*RESTORING)
+@with_settings(*(OUTPUT_QUALITY if option is QUALITY else option for option in RESTORING))
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **options: Any) -> None:
     """Remove JPEG artefacts from pictures: files, folders with their sub-folders, or -.
 

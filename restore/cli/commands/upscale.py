@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from restore import images
 from restore.cli.budgets import SMALL
@@ -27,6 +30,7 @@ from restore.cli.options import (
     INPUTS,
     RESTORING,
     SEED,
+    SKIP_UNCHANGED,
     Settings,
     estimate_option,
     method_option,
@@ -37,7 +41,9 @@ from restore.cli.options import (
 from restore.cli.parameters import Number, Switch
 from restore.cli.registry import register
 from restore.cli.run import run_command
+from restore.errors import ImageError
 from restore.tasks import catalogue
+from restore.tasks.sizes import check_larger, check_shape, longest_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +53,44 @@ if TYPE_CHECKING:
     from restore.priors.protocol import Prior
     from restore.types import Progress
 
+SIZES = ("scale", "width", "height", "max_side")  # options of which one kind is given
+PIXELS = click.IntRange(1, 1_000_000)
+
+
+class Factor(Number):
+    """A factor to enlarge by."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        low, high = catalogue.SCALES
+        try:
+            reduces = 0 < float(value) < low
+        except ValueError:
+            reduces = False
+        if reduces:
+            told = f"upscale enlarges, {low:g} to {high:g} times"
+            self.fail(f"{value} would reduce the picture; {told}", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 @register
 @click.command(cls=Command)
 @INPUTS
 @click.option(
-    "--scale", type=Number(*catalogue.SCALES), required=True, metavar="S",
-    help="How many times wider and higher, 1.5 to 8, fractions too; above 4 in two steps, each of them a "
-    "whole run.",
+    "--scale", type=Factor(*catalogue.SCALES), metavar="S",
+    help="How many times wider and higher, 1 to 8, fractions too; above 4 in two steps, each of them a "
+    "whole run. By 1 the file is copied.",
+)  # fmt: skip
+@click.option(
+    "--width", type=PIXELS, metavar="W",
+    help="Instead of --scale: the width of the result in pixels, 1 to 8 times that of the picture. With "
+    "--height both, where they have the picture's shape.",
+)  # fmt: skip
+@click.option(
+    "--height", type=PIXELS, metavar="H", help="Instead of --scale: the height of the result in pixels."
+)
+@click.option(
+    "--max-side", type=PIXELS, metavar="N",
+    help="Instead of --scale: the longer side of the result in pixels, for pictures upright and across.",
 )  # fmt: skip
 @estimate_option("sample")
 @method_option(
@@ -68,33 +104,93 @@ if TYPE_CHECKING:
 @click.option(
     "--consistent/--no-consistent", cls=Switch, default=None,
     help="Make the result one that, reduced again, is the input to half a gray level, in a file of the "
-    "input's depth that keeps every number.  [default: yes, unless noise is measured in the input]",
+    "input's depth that keeps every number.  [default: yes, unless noise is measured in the input; below "
+    "1.5 times where it can be]",
 )  # fmt: skip
 @SEED
-@with_settings(*RESTORING)
-def upscale(settings: Settings, inputs: tuple[str, ...], scale: float, **options: Any) -> None:
+@with_settings(SKIP_UNCHANGED, *RESTORING)
+def upscale(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Enlarge pictures: files, folders with their sub-folders, or - for standard input.
 
     \b
     restore upscale small.png --scale 2
-    restore upscale small.png --scale 2.5 --estimate mean -o large.png
-    restore upscale thumbnails --scale 4 -o large
+    restore upscale small.png --width 1920 --estimate mean -o large.png
+    restore upscale thumbnails --max-side 1200 -o large
     """
+    aim = Aim.given(click.get_current_context())
+    for name in SIZES:
+        options.pop(name)
     options["method"] = options["method"] or catalogue.default("upscale", options["estimate"])
     check_method("upscale", options)
     check_common(settings, options)
-    run_command(Upscale(options, scale), inputs, settings)
+    run_command(Upscale(options, aim), inputs, settings)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How large results are to be: by a factor, or by one or two of their sides."""
+
+    scale: float | None = None
+    width: int | None = None
+    height: int | None = None
+    max_side: int | None = None
+
+    @classmethod
+    def given(cls, context: click.Context) -> Aim:
+        """What the options say; those on the command line stand for others in a configuration file."""
+        named = [name for name in SIZES if context.params[name] is not None]
+        typed = [n for n in named if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+        for name in set(named) - set(typed) if typed else ():
+            context.params[name] = None
+            context.set_parameter_source(name, ParameterSource.DEFAULT)
+        chosen = typed or named
+        if len(chosen) != 1 and set(chosen) != {"width", "height"}:
+            got = " and ".join(f"--{name.replace('_', '-')}" for name in chosen) or "none of them"
+            raise click.UsageError(
+                f"pass one of --scale, --width, --height (or these two) and --max-side, got {got}"
+            )
+        return cls(**{name: context.params[name] for name in chosen})
+
+    @property
+    def ending(self) -> str:
+        """What it adds to the names of results."""
+        if self.scale is not None:
+            return f"x{self.scale:g}"
+        if self.max_side is not None:
+            return f"max{self.max_side}"
+        if self.width is None:
+            return f"{self.height}h"
+        return f"{self.width}w" if self.height is None else f"{self.width}x{self.height}"
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """The size (h, w) of the result of a picture; None where there is a factor. Raises ValueError."""
+        if self.scale is not None:
+            return None
+        if self.max_side is not None:
+            wanted = longest_of(size, self.max_side)
+        elif self.width is not None and self.height is not None:
+            wanted = self.height, self.width
+        else:
+            wanted = size_of(size, width=self.width, height=self.height)
+        check_larger(size, wanted)
+        check_shape(size, wanted)
+        return wanted
 
 
 class Upscale(PictureCommand):
     """Enlarge pictures."""
 
-    def __init__(self, options: Options, scale: float):
+    def __init__(self, options: Options, aim: Aim):
         super().__init__(options)
-        self.scale, self.ending = scale, f"x{scale:g}"
+        self.aim, self.ending = aim, aim.ending
+        self.leaves = aim.scale in (None, 1)
 
     def plan(self, source: Source) -> UpscalePlan:
-        return UpscalePlan(source, self.options, self.scale)
+        return UpscalePlan(source, self.options, self.aim)
+
+    def may_leave(self, path: Path) -> bool:
+        """Whether a picture has the size already."""
+        return self.leaves and self.aim.size(size := images.read(path).size) in (None, size)
 
 
 class UpscalePlan(Plan):
@@ -102,17 +198,27 @@ class UpscalePlan(Plan):
 
     task = "upscale"
 
-    def __init__(self, source: Source, options: Options, scale: float):
+    def __init__(self, source: Source, options: Options, aim: Aim):
         super().__init__(source, options)
-        self.scale = scale
-        *self.between, self.size = catalogue.enlargements(source.picture.size, scale)
-        check_result_size(source.name, self.size, "--scale")
+        size = source.picture.size
+        try:
+            wanted = aim.size(size)
+        except ValueError as error:
+            raise ImageError(f"{source.name}: {error}") from error
+        self.scale = check_larger(size, wanted) if wanted else aim.scale or 1.0
+        self.asked: dict[str, Any] = {"size": wanted} if wanted else {"scale": self.scale}
+        *self.between, self.size = catalogue.enlargements(size, self.scale, wanted)
+        check_result_size(source.name, self.size, "--scale" if aim.scale else "the size")
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
+        if self.size == self.source.picture.size:
+            h, w = self.size
+            note = f"{self.source.name}: it is {w}x{h} (w x h) already, so it is left as it is"
+            return Choice(dict(self.options), {}, (note,), unchanged=True)
         through = [f"{w}x{h}" for h, w in self.between]
         if not through:
             return Choice(dict(self.options))
-        note = f"{self.source.name}: x{self.scale:g} is reached in two steps, through {through[0]} (w x h)"
+        note = f"{self.source.name}: x{self.scale:.4g} is reached in two steps, through {through[0]} (w x h)"
         return Choice(dict(self.options), {"through": through}, (note,))
 
     def workload(self, options: Options, prior: Prior) -> Workload:
@@ -135,7 +241,8 @@ class UpscalePlan(Plan):
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.upscale import upscale
 
-        return self.finished(upscale(self.pixels, self.scale, prior=prior, progress=progress, **options))
+        asked = {**self.asked, **options}
+        return self.finished(upscale(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import reduced
@@ -147,4 +254,5 @@ class UpscalePlan(Plan):
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_upscaling
 
-        return of_upscaling(self.fine_pixels, self.scale, count=count, seed=seed, prior=prior)
+        size = self.asked.get("size")
+        return of_upscaling(self.fine_pixels, self.scale, size=size, count=count, seed=seed, prior=prior)

@@ -43,6 +43,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
+from restore.cli.result_options import RESULT
 from restore.cli.run import run_command
 from restore.diffusion.samplers import named_sampler
 from restore.errors import MaskError
@@ -101,7 +102,8 @@ MANY = (
 @sampler_option("dpmpp-2m")
 @SEED
 @with_settings(
-    *(OUTPUT, IGNORE, OVERWRITE, DAMAGED, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY), *MODEL
+    *(OUTPUT, *RESULT, IGNORE, OVERWRITE, DAMAGED, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *MODEL,
 )
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     """Draw variations of pictures: files, folders with their sub-folders, or - for standard input.

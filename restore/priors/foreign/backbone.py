@@ -10,7 +10,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -204,11 +204,7 @@ class ForeignBackbone:
         return size[0] * size[1]
 
     def denoiser(
-        self,
-        condition: Condition | None = None,
-        *,
-        given: Tensor | None = None,
-        differentiable: bool = False,
+        self, condition: Condition | None = None, *, given: Tensor | None = None, differentiable: bool = False
     ) -> Denoiser:
         """Give ``(x, sigma) -> E[x0 | x]``, as `restore.priors.backbone.Backbone.denoiser` does.
 
@@ -238,7 +234,7 @@ class ForeignBackbone:
         return other
 
     def to(
-        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> ForeignBackbone:
         """Move the weights."""
         self.network.to(device=device, dtype=dtype)
@@ -278,20 +274,18 @@ class ForeignBackbone:
             output: Tensor = self.network(planes.to(self.dtype), times, told)
             return output.float()
 
+        told_of = watch.parts_of(self.ensemble)
+
         def network(planes: Tensor) -> Tensor:
             count_call(self)
-            if not planes.requires_grad:
-                return raw(planes)
-            output: Tensor = checkpoint(raw, planes, use_reentrant=False)
-            return output
-
-        told = watch.parts_of(self.ensemble)
+            run = partial(checkpoint, raw, use_reentrant=False) if planes.requires_grad else raw
+            answer: Tensor = run(planes)
+            if told_of is not None:
+                told_of(1)
+            return answer
 
         def whole(planes: Tensor) -> Tensor:
-            answer = padded(network, planes, multiple=self.network.multiple)
-            if told is not None:
-                told(1)
-            return answer
+            return padded(network, planes, multiple=self.network.multiple)
 
         output = over_orientations(whole, x_t, self.ensemble)
         clean = x0_from(self.config.prediction, x_t, output[:, :3], float(a), float(s))

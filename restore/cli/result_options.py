@@ -1,0 +1,54 @@
+"""The options of what results are called, and of what their files hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from restore.cli.naming import FIELDS, FORMATS
+
+SUFFIX = click.option(
+    "--suffix", metavar="TEXT",
+    help="What is added to the names of results in place of -denoised and the like; a hyphen is put before a "
+    "letter or digit: clean gives photo-clean.jpg, _clean photo_clean.jpg.",
+)  # fmt: skip
+FORMAT = click.option(
+    "--format", type=click.Choice(FORMATS, case_sensitive=False),
+    help="Format of results, in a folder and beside the pictures. Default: that of each picture.",
+)  # fmt: skip
+TEMPLATE = click.option(
+    "--output-template", metavar="NAME",
+    help="Names of results, such as '{stem}-clean{ext}', within the folder of -o or beside the pictures; "
+    "slashes make folders. Fields: " + "; ".join(f"{{{name}}} {text}" for name, text in FIELDS.items()) + ".",
+)  # fmt: skip
+_QUALITY_HELP = (
+    "Quality of JPEG and WebP results, 1 to 100; a WebP of 100 keeps every number.  [default: 95 for JPEG, "
+    "100 for WebP]"
+)
+QUALITY = click.option(
+    "--quality", "--output-quality", "output_quality", type=click.IntRange(1, 100), metavar="Q",
+    help=_QUALITY_HELP,
+)  # fmt: skip
+OUTPUT_QUALITY = click.option(
+    "--output-quality", type=click.IntRange(1, 100), metavar="Q", help=_QUALITY_HELP
+)
+"""The same for commands in which --quality is that of their input."""
+
+
+class Depth(click.IntRange):
+    """8 or 16."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        bits = super().convert(value, param, ctx)
+        if bits not in (8, 16):
+            self.fail(f"{value} is neither 8 nor 16", param, ctx)
+        return bits
+
+
+DEPTH = click.option(
+    "--depth", type=Depth(), metavar="[8|16]",
+    help="Bits a channel of the result, 8 or 16. PNG and TIFF hold 16.  [default: those of the picture]",
+)  # fmt: skip
+
+RESULT = (SUFFIX, FORMAT, TEMPLATE, QUALITY, DEPTH)
