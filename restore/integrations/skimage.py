@@ -104,7 +104,7 @@ def upscale_diffusion(
     Parameters
     ----------
     image : ``(h, w)``, or with an axis of 3 channels, or of 1.
-    scale : factor, 1.5 to 8.
+    scale : factor, 1 to 8.
     channel_axis : the axis of the channels; None for a gray picture ``(h, w)``.
     **options : those of `restore.upscale`; ``data_range`` as for `denoise_diffusion`.
 

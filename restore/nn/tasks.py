@@ -144,7 +144,7 @@ class Upscale(_Task):
 
     Parameters
     ----------
-    scale : factor, 1.5 to 8.
+    scale : factor, 1 to 8.
     **options : the others of `restore.upscale`.
 
     Raises
