@@ -57,8 +57,11 @@ def test_error_rate_counts_characters() -> None:
 @pytest.mark.skipif(
     shutil.which("tesseract") is None, reason="needs tesseract: apt-get install tesseract-ocr"
 )
-@pytest.mark.parametrize(("height", "seed"), [(16, 216), (20, 220)])
-@pytest.mark.parametrize("options", [{"sigma": 25}, {}, {"method": "blind"}], ids=["told", "auto", "blind"])
+@pytest.mark.parametrize(
+    ("height", "seed", "options"),
+    [(16, 216, {"sigma": 25}), (16, 216, {}), (20, 220, {}), (20, 220, {"method": "blind"})],
+    ids=["told-16", "auto-16", "auto-20", "blind-20"],
+)
 def test_text_is_read_as_well_as_on_the_clean_page(
     pages: ModuleType, tmp_path: Path, height: int, seed: int, options: dict[str, object]
 ) -> None:
