@@ -73,9 +73,9 @@ def test_the_tile_changes_the_work_and_not_the_result(weights: Path, monkeypatch
     sizes: list[tuple[int, ...]] = []
     forward = UNet.forward
 
-    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
+    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor, **told: Any) -> torch.Tensor:
         sizes.append(tuple(x.shape[-2:]))
-        return forward(self, x, log_snr)
+        return forward(self, x, log_snr, **told)
 
     monkeypatch.setattr(UNet, "forward", seen)
     made, calls = [], []

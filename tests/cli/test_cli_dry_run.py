@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -126,7 +127,9 @@ def test_a_dry_run_fails_as_the_run_does(broken: Path, line: str) -> None:
     done = cli(*line.split())
     assert done.exit_code in (1, 2)
     assert (planned.exit_code, last_line(planned)) == (done.exit_code, last_line(done))
-    assert planned.stdout == ""
+    assert [json.loads(each)["event"] for each in planned.stdout.splitlines()] == ["error"] * (
+        "--json" in line
+    )
 
 
 @pytest.mark.parametrize(

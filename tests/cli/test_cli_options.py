@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,9 +64,9 @@ def test_an_ensemble_is_so_many_calls(
     calls = []
     forward = UNet.forward
 
-    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor) -> torch.Tensor:
+    def seen(self: UNet, x: torch.Tensor, log_snr: torch.Tensor, **told: Any) -> torch.Tensor:
         calls.append(tuple(x.shape[-2:]))
-        return forward(self, x, log_snr)
+        return forward(self, x, log_snr, **told)
 
     monkeypatch.setattr(UNet, "forward", seen)
     numbers = []

@@ -91,7 +91,8 @@ def test_a_failure_tells_the_facts_found_so_far(weights: Path, monkeypatch: pyte
     done = cli(*DENOISE, "--weights", weights, "--json", "--nfe", 3)
     assert done.exit_code == 1
     facts = json.loads(done.stdout)
-    assert list(facts) == ["input", "output", "status", "error", "method", "noise", "sigma", "planned_calls"]
+    told = ["status", "error", "method", "noise", "sigma_255", "planned_calls"]
+    assert list(facts) == ["event", "schema", "input", "output", *told]
     assert (facts["status"], facts["method"], facts["planned_calls"]) == ("failed", "gaussian", 3)
 
 
