@@ -2,7 +2,7 @@
 
 The public names are listed once, in the stub ``__init__.pyi``, which type checkers and this module read.
 Importing the package is cheap. A name's module, torch included, is imported when the name is first looked up
-(PEP 562).
+(PEP 562). That holds for modules, too: `restore.images`, `restore.nn`, `restore.types`.
 
 Examples
 --------
@@ -35,10 +35,13 @@ def _listed() -> dict[str, str]:
 
 def __getattr__(name: str) -> object:
     if name == "__all__":
-        return sorted(_listed())
+        return sorted(public for public, module in _listed().items() if module != __name__)
     if name not in _listed():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_listed()[name]), name)
+    module = _listed()[name]
+    if module == __name__:
+        return import_module(f"{module}.{name}")
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

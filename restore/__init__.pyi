@@ -1,3 +1,9 @@
+from restore import errors as errors
+from restore import images as images
+from restore import integrations as integrations
+from restore import nn as nn
+from restore import testing as testing
+from restore import types as types
 from restore.errors import RestoreError as RestoreError
 from restore.priors.checkpoint import load as load
 from restore.tasks.colorize import colorize as colorize

@@ -21,16 +21,8 @@ if TYPE_CHECKING:
 class Sampler(Protocol):
     """What the command line can choose between; a function of one's own may leave out rng and progress."""
 
-    def __call__(
-        self,
-        denoise: Denoiser,
-        x: Tensor,
-        sigmas: Sequence[float],
-        *,
-        rng: Rng | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Take x at ``sigmas[0]`` through all noise levels."""
+    def __call__(self, denoise: Denoiser, x: Tensor, sigmas: Any, /, *args: Any, **options: Any) -> Tensor:
+        """Take x at ``sigmas[0]`` through all noise levels; options: ``rng`` and ``progress``."""
         ...
 
 
@@ -41,7 +33,8 @@ class NamedSampler:
     Parameters
     ----------
     name : what users call it.
-    run : the function.
+    run : the function. One of your own may leave out ``rng`` and ``progress``, and what it gives is looked at
+        (`restore.diffusion.own_sampler.OwnSampler`).
     order : of convergence, in the size of the steps, to the exact distribution.
     draws : whether it draws random numbers on the way; else the start alone decides what comes out.
     calls : the network calls that it takes for a number of steps to noise level 0.
@@ -66,6 +59,13 @@ class NamedSampler:
     climbs: bool = True
     counted: bool = True
     options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError and PluginError for what cannot be run."""
+        if not callable(self.run):
+            raise ValueError(f"run is a function run(denoise, x, sigmas), got {type(self.run).__name__}")
+        if not _is_of_package(self.run):
+            object.__setattr__(self, "run", OwnSampler(self.run))
 
     def __call__(
         self,
@@ -173,10 +173,18 @@ def sampler_of(plugin: plugins.Plugin) -> NamedSampler:
     """Load the sampler that an installed package offers: a function, or a `NamedSampler`. PluginError."""
     found = plugin.load()
     if isinstance(found, NamedSampler):
-        return replace(found, name=plugin.name, run=OwnSampler(found.run, plugin))
+        own = found.run.function if isinstance(found.run, OwnSampler) else found.run
+        return replace(found, name=plugin.name, run=OwnSampler(own, plugin))
     if not callable(found) or isinstance(found, type):
         raise plugin.wrong("a function sampler(denoise, x, sigmas) or a NamedSampler", found)
     return _unknown(plugin.name, OwnSampler(found, plugin))
+
+
+def _is_of_package(run: Callable[..., Any]) -> bool:
+    """Whether a function is one of this package, with options or without, which needs no looking at."""
+    function = getattr(run, "func", run)  # of a partial
+    module = getattr(function, "__module__", None) or ""
+    return isinstance(function, OwnSampler) or module.partition(".")[0] == "restore"
 
 
 def _unknown(name: str, run: OwnSampler) -> NamedSampler:

@@ -67,13 +67,15 @@ class OwnSampler:
         given = {name: value for name, value in (("rng", rng), ("progress", progress)) if name in self._takes}
         if progress is not None and "progress" not in given:
             denoise = _counted(denoise, progress, network_calls(sigmas))
-        shape = tuple(x.shape)
-        found = plugins.call(self.function, self.plugin, denoise, x, list(sigmas), **given, **options)
-        return checked(found, shape, self.told).to(x)
+        # It may write in what it is given.
+        found = plugins.call(self.function, self.plugin, denoise, x.clone(), list(sigmas), **given, **options)
+        return checked(found, tuple(x.shape), self.told).to(x)
 
 
 def taken(function: Callable[..., Any], placed: int, by_name: Sequence[str]) -> tuple[str, ...] | None:
     """Which names a function takes beside its first arguments; None where it cannot be called with these.
+
+    One that takes any name is given rng, and not progress, which it would hardly call.
 
     placed : how many are given by their places.
     """
@@ -88,7 +90,7 @@ def taken(function: Callable[..., Any], placed: int, by_name: Sequence[str]) -> 
         for each in parameters[placed:]
         if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)
     }
-    found = tuple(name for name in by_name if every or name in named)
+    found = tuple(name for name in by_name if name in named or (every and name != "progress"))
     try:
         signature.bind(*[None] * placed, **dict.fromkeys(found))
     except TypeError:
@@ -131,6 +133,9 @@ def checked(found: Any, shape: tuple[int, ...], told: str) -> Tensor:
         )
     if not found.is_floating_point():
         raise PluginError(f"{told} gave a tensor of {found.dtype}, expected floats; change what it gives")
+    if found.is_meta or found.layout != torch.strided:
+        kind = "meta" if found.is_meta else found.layout
+        raise PluginError(f"{told} gave a tensor of {kind}, expected a dense one; change what it gives")
     if not bool(torch.isfinite(found).all()):
         raise NumbersError(f"{told} gave values that are not finite, expected numbers; change what it gives")
     return found.detach()

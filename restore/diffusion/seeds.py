@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import secrets
 from operator import index
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,11 +65,13 @@ def seeded_rng(seed: int | None) -> Rng:
 
 def check_seed(seed: int | None) -> int:
     """Give a seed; ValueError outside 0..2^63 - 1, TypeError for what is no whole number."""
-    if not isinstance(seed, SupportsIndex):
-        raise TypeError(f"the seed is a whole number, or None for one that is drawn; got {seed!r}")
-    if not 0 <= seed < MOST:
-        raise ValueError(f"the seed must lie in 0..2^63 - 1; got {seed}")
-    return index(seed)
+    try:
+        number = index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"the seed is a whole number, or None for one that is drawn; got {seed!r}") from None
+    if not 0 <= number < MOST:
+        raise ValueError(f"the seed must lie in 0..2^63 - 1; got {number}")
+    return number
 
 
 def drawn_seed(task: str) -> int:

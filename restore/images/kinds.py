@@ -44,6 +44,9 @@ def from_tensor(image: Tensor) -> Tensor:
             f"tensors are expected as uint8, or as floats in [0, 1], got {image.dtype}; convert them, or "
             "tell their scale by data_range=(low, high)"
         )
+    if image.is_meta or image.layout != torch.strided:
+        kind = "on the device 'meta', which holds no numbers" if image.is_meta else f"of {image.layout}"
+        raise TypeError(f"expected a dense tensor, got one {kind}")
     batch = image[None] if image.ndim == 3 else image
     if batch.ndim != 4 or not 1 <= batch.shape[1] <= 4:
         raise ValueError(
@@ -134,7 +137,7 @@ def pixels_of(image: Any) -> np.ndarray[Any, Any]:
     Gray or RGB, with alpha where there is any; further channels of a file are left out.
     """
     if isinstance(image, np.ndarray):
-        return image
+        return np.asarray(image)  # a matrix has no third axis
     if isinstance(image, FilePicture):
         return channels_of(replace(image, extra=None, meanings=()))
     return _pil_pixels(image)

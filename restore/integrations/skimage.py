@@ -9,8 +9,7 @@ picture of uint8, 0.1 for one in [0, 1].
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,14 +96,14 @@ def inpaint_diffusion(image: Array, mask: Array, *, channel_axis: int | None = N
 
 
 def upscale_diffusion(
-    image: Array, scale: float, *, channel_axis: int | None = None, **options: Any
+    image: Array, scale: float | None = None, *, channel_axis: int | None = None, **options: Any
 ) -> Array:
     """Enlarge, as `skimage.transform.rescale` does.
 
     Parameters
     ----------
     image : ``(h, w)``, or with an axis of 3 channels, or of 1.
-    scale : factor, 1 to 8.
+    scale : factor, 1 to 8; None where ``size=(h, w)`` says the size of the result.
     channel_axis : the axis of the channels; None for a gray picture ``(h, w)``.
     **options : those of `restore.upscale`; ``data_range`` as for `denoise_diffusion`.
 
@@ -189,8 +188,24 @@ class _Picture:
         self.pixels: Array = planes.astype(np.float32 if single else np.float64, copy=False)
 
     def level(self, sigma: Any) -> Any:
-        """A noise level in the numbers of the picture on the scale of 0 to 255."""
-        return sigma * (to_255(1) / self._width) if isinstance(sigma, Real | np.ndarray) else sigma
+        """A noise level in the numbers of the picture on the scale of 0 to 255. TypeError and ValueError."""
+        if sigma is None:
+            return None
+        try:
+            if isinstance(sigma, str | bytes | bool):
+                raise TypeError
+            levels = np.array(sigma.tolist() if hasattr(sigma, "tolist") else sigma, np.float64)
+        except (TypeError, ValueError):
+            shown = repr(sigma) if isinstance(sigma, str | bytes | bool) else type(sigma).__name__
+            raise TypeError(f"sigma is a number, in those of the picture, or a map; got {shown}") from None
+        if not ((levels >= 0) & (levels <= self._width)).all():
+            got = f"{levels.min():g}" + (f" to {levels.max():g}" if levels.size > 1 else "")
+            raise ValueError(
+                f"sigma is in the numbers of the picture, 0 to {self._width:g}, got {got}; floats are in "
+                "[0, 1], unless data_range says more"
+            )
+        scaled = levels * (to_255(1) / self._width)
+        return float(scaled.item()) if levels.size == 1 else scaled
 
     def back(self, result: Array) -> Array:
         """A result with its channels where those of the picture are."""
@@ -198,7 +213,11 @@ class _Picture:
 
 
 def _channels_last(image: Array, channel_axis: int | None) -> Array:
-    """A picture as ``(h, w)`` or ``(h, w, c)``. Raises ValueError."""
+    """A picture as ``(h, w)`` or ``(h, w, c)``. Raises TypeError and ValueError."""
+    if image.dtype.kind not in "buif":
+        raise TypeError(f"expected a picture of numbers, got an array of {image.dtype}")
+    if not isinstance(channel_axis, SupportsIndex | None):
+        raise TypeError(f"channel_axis is the number of an axis, or None, got {channel_axis!r}")
     if image.ndim != (2 if channel_axis is None else 3):
         way = "; pass channel_axis=-1 for colours" if channel_axis is None and image.ndim == 3 else ""
         expected = "(h, w)" if channel_axis is None else "(h, w) and an axis of channels"

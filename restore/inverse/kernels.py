@@ -125,6 +125,8 @@ def kernel_of_array(values: Any) -> Tensor:
 
     Raises
     ------
+    TypeError
+        For what is no array of real numbers.
     ValueError
         For another shape, no numbers, negative ones or ones that are not finite, nothing but zeros, and more
         than 1001 pixels a side.
@@ -135,7 +137,13 @@ def kernel_of_array(values: Any) -> Tensor:
     >>> kernel_of_array(np.array([[0, 3, 1]])).tolist()
     [[0.0, 0.75, 0.25]]
     """
-    kernel = torch.as_tensor(values).detach().to("cpu", torch.float64)
+    try:
+        given = torch.as_tensor(values).detach()
+    except (TypeError, ValueError, RuntimeError):
+        given = None
+    if given is None or given.is_complex():
+        raise TypeError(f"a blur kernel is an array (h, w) of numbers, got {type(values).__name__}")
+    kernel = given.to("cpu", torch.float64)
     if kernel.ndim != 2 or not kernel.numel():
         raise ValueError(f"a blur kernel is expected as (h, w), got shape {tuple(kernel.shape)}")
     if not bool(kernel.isfinite().all()) or float(kernel.min()) < 0:

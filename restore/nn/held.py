@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from restore.priors.checkpoint import shipped
 from restore.priors.device import best_device, best_dtype
-from restore.priors.posterior_mean import posterior_mean
+from restore.priors.posterior_mean import levels_in, posterior_mean
 from restore.priors.protocol import Prior
 from restore.tasks.any_kind import prior_of
 from restore.types import from_255
@@ -140,7 +140,7 @@ class PosteriorMean(PriorModule):
             raise ValueError(
                 "expected a noise level, got none; make PosteriorMean(sigma=25), or pass it beside x"
             )
-        return posterior_mean(self.prior, x, torch.as_tensor(level).double() * from_255(1))
+        return posterior_mean(self.prior, x, levels_in(level) * from_255(1))
 
     def extra_repr(self) -> str:
         """What it was made with."""

@@ -30,7 +30,7 @@ class _Task(PriorModule):
         prior, device, dtype = (options.pop(name, None) for name in ("prior", "device", "dtype"))
         super().__init__(prior, device=device, dtype=dtype)
         known = inspect.signature(self.options_of).parameters
-        if unknown := sorted(options.keys() - known.keys()):
+        if unknown := sorted(options.keys() - (known.keys() - {"image"})):
             raise TypeError(
                 f"{type(self).__name__} takes the options of restore.{self.function.__name__}, which has no "
                 f"{unknown[0]!r}; see help(restore.{self.options_of.__name__})"
@@ -144,7 +144,7 @@ class Upscale(_Task):
 
     Parameters
     ----------
-    scale : factor, 1 to 8.
+    scale : factor, 1 to 8; None where ``size=(h, w)`` says the size of the result.
     **options : the others of `restore.upscale`.
 
     Raises
@@ -162,7 +162,7 @@ class Upscale(_Task):
     function = staticmethod(upscale)
     options_of = staticmethod(upscale)
 
-    def __init__(self, scale: float, **options: Any):
+    def __init__(self, scale: float | None = None, **options: Any):
         super().__init__({"scale": scale}, options)
 
 

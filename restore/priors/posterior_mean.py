@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -63,9 +65,24 @@ def _check(x: Tensor) -> None:
         raise ValueError(f"expected pictures (b, 3, h, w), or gray (b, 1, h, w), got {tuple(x.shape)}")
 
 
+def levels_in(sigma: Any) -> Tensor:
+    """Noise levels in double precision, without gradient. Raises TypeError for what is no number.
+
+    Examples
+    --------
+    >>> levels_in([1, 2])
+    tensor([1., 2.], dtype=torch.float64)
+    """
+    try:
+        return torch.as_tensor(sigma).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        shown = repr(sigma) if isinstance(sigma, str) else type(sigma).__name__
+        raise TypeError(f"sigma is a noise level, or one for each picture, got {shown}") from None
+
+
 def _levels(sigma: float | Tensor, count: int) -> list[float]:
     """The noise level of each picture."""
-    given = torch.as_tensor(sigma).detach().double().flatten().tolist()
+    given = levels_in(sigma).flatten().tolist()
     levels = given * count if len(given) == 1 else given
     if len(levels) != count:
         raise ValueError(f"sigma has {len(levels)} levels for {count} pictures; pass one, or one for each")

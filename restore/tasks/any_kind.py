@@ -21,10 +21,11 @@ from restore.images.kinds import is_pil
 from restore.images.picture import Picture as FilePicture
 from restore.images.reader import read
 from restore.images.scales import Scaled, checked_range, in_units
-from restore.images.value_range import scale_of
+from restore.images.value_range import NOMINAL, scale_of
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, shipped
 from restore.priors.once import once
+from restore.tasks.given_numbers import numbers_in
 from restore.tasks.watching import Outside, part_callback, shown, watched
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class AnyKind(Protocol[P]):
         self, image: list[str] | list[Path], *args: P.args, **options: P.kwargs
     ) -> list[FilePicture]: ...
     @overload
-    def __call__(self, image: tuple[Any, ...], *args: P.args, **options: P.kwargs) -> list[Any]: ...
+    def __call__(
+        self, image: list[Any] | tuple[Any, ...], *args: P.args, **options: P.kwargs
+    ) -> list[Any]: ...
 
 
 def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
@@ -109,6 +112,7 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
 
 def _of_one(task: Callable[..., Any], image: Any, given: dict[str, Any], *, ignores_hole: bool) -> Any:
     """Do a task to one picture, or to a batch of one size."""
+    given = numbers_in(given)
     data_range = given.pop("data_range", None)
     device, dtype = given.pop("device", None), given.pop("dtype", None)
     if "seed" in given and given["seed"] is None:
@@ -124,7 +128,23 @@ def _of_one(task: Callable[..., Any], image: Any, given: dict[str, Any], *, igno
     scaled = _scaled(image, data_range, given if ignores_hole else {})
     if scaled is None:
         return task(image, **given)
+    if data_range is not None and "mask" not in given:  # what a mask hides may be anything
+        _check_scaled(scaled)
     return scaled.back(task(scaled.unit, **given))
+
+
+def _check_scaled(scaled: Scaled) -> None:
+    """Raise ValueError for a picture that goes far beyond the range that it was said to have."""
+    batch = canvas(scaled.unit, checked=False).batch
+    seen = batch[batch.isfinite()]
+    if seen.numel() and float(seen.abs().max()) > NOMINAL:
+        low, high = (
+            float(each) * (scaled.high - scaled.low) + scaled.low for each in (seen.min(), seen.max())
+        )
+        raise ValueError(
+            f"data_range ({scaled.low:g}, {scaled.high:g}) is far from the values of the picture, {low:g} to "
+            f"{high:g}; pass those of its black and white"
+        )
 
 
 def _of_list(task: Callable[..., Any], images: Sequence[Any], given: dict[str, Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -116,7 +117,7 @@ def sureness(sensitivity: str | float) -> float:
     if isinstance(sensitivity, str):
         if sensitivity in THRESHOLDS:
             return THRESHOLDS[sensitivity]
-    elif 0 < sensitivity < 1:
+    elif isinstance(sensitivity, Real) and 0 < sensitivity < 1:
         return 1 - float(sensitivity)
     raise ValueError(f"sensitivity is low, normal, high or a number above 0 and below 1, got {sensitivity!r}")
 

@@ -20,6 +20,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks.any_kind import prior_of
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
+from restore.tasks.given_numbers import numbers_in
 from restore.tasks.told import Classifier, Label, Told
 from restore.tasks.watching import shown, watched
 from restore.types import Callback, Progress
@@ -124,6 +125,8 @@ def sample(
     >>> sample(2, size=(8, 12), steps=2, prior=tiny_prior()).shape
     torch.Size([2, 3, 8, 12])
     """
+    given = numbers_in({"n": n, "size": size, "steps": steps, "guidance": guidance})
+    n, size, steps, guidance = given["n"], given["size"], given["steps"], given["guidance"]
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")
     run = named_sampler(sampler).with_options(eta=eta, variance=variance)

@@ -204,6 +204,11 @@ def solved(
     picture, prior = canvas(image), prior or shipped()
     size = picture.batch.shape[-2], picture.batch.shape[-1]
     degradation = operator(size, prior.device)
+    if not isinstance(degradation, Degradation):
+        raise TypeError(
+            "the function that was given has to give an operator, with x_shape, y_shape, forward and guess; "
+            f"it gave {type(degradation).__name__}"
+        )
     plan = asked.plan(degradation)
     coding = coding or (image.coding if isinstance(image, FilePicture) else coding_of_file(image))
     given = measurement(picture, coding, gray=degradation.y_shape[0] == 1, device=prior.device)

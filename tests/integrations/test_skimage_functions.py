@@ -145,3 +145,19 @@ def test_what_is_no_picture_of_theirs_is_refused(shape: tuple[int, ...], axis: i
 def test_what_is_no_level_is_refused() -> None:
     with pytest.raises(TypeError, match="sigma is a number"):
         denoise_diffusion(np.zeros((8, 8)), "20", prior=TINY)  # type: ignore[arg-type]
+
+
+def test_a_level_in_a_list_or_a_tensor_is_in_the_numbers_of_the_picture() -> None:
+    noisy = np.random.default_rng(0).random((8, 9))
+    expected = denoise_diffusion(noisy, 0.1, prior=TINY)
+    for sigma in ([0.1], (0.1,), np.array([0.1]), torch.tensor(0.1, dtype=torch.float64)):
+        np.testing.assert_array_equal(denoise_diffusion(noisy, sigma, prior=TINY), expected)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^sigma is in the numbers of the picture, 0 to 1, got 25; "):
+        denoise_diffusion(noisy, 25, prior=TINY)
+    with pytest.raises(TypeError, match=r"^channel_axis is the number of an axis, or None, got 'last'$"):
+        denoise_diffusion(noisy, 0.1, channel_axis="last", prior=TINY)  # type: ignore[arg-type]
+
+
+def test_a_size_stands_for_the_scale() -> None:
+    small = np.random.default_rng(0).random((8, 9))
+    assert upscale_diffusion(small, size=(16, 18), steps=1, prior=TINY).shape == (16, 18)

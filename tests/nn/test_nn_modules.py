@@ -231,3 +231,7 @@ def test_in_the_forked_workers_of_a_data_loader(by_module: bool) -> None:
     clean = Clean(by_module=by_module)
     loader = DataLoader(list(x), num_workers=2, collate_fn=clean, multiprocessing_context="fork")
     torch.testing.assert_close(torch.cat(list(loader)), restore.denoise(x, sigma=25, prior=TINY))
+
+
+def test_a_size_stands_for_the_scale() -> None:
+    assert Upscale(size=(16, 18), steps=1, prior=TINY)(torch.rand(1, 3, 8, 9)).shape == (1, 3, 16, 18)

@@ -109,6 +109,40 @@ def test_an_own_error_of_a_function_is_its_own() -> None:
         SAMPLED["denoise"](sampler=mine, prior=PRIOR)
 
 
+def test_a_named_function_is_looked_at_and_may_leave_out_what_it_does_not_use() -> None:
+    def plain(denoise: Any, x: Tensor, sigmas: list[float]) -> Tensor:
+        return once(denoise, x, sigmas)
+
+    options: dict[str, Any] = {"steps": 2, "prior": PRIOR}
+    expected = SAMPLED["denoise"](sampler=plain, **options)
+    assert np.array_equal(SAMPLED["denoise"](sampler=NamedSampler("mine", plain), **options), expected)
+    with pytest.raises(PluginError, match=r"gave a tensor \(1, 1, 24, 32\), expected \(1, 3, 24, 32\)"):
+        SAMPLED["denoise"](sampler=NamedSampler("mine", lambda denoise, x, sigmas: x[:, :1]), **options)
+    with pytest.raises(ValueError, match=r"^run is a function run\(denoise, x, sigmas\), got int$"):
+        NamedSampler("mine", 3)  # type: ignore[arg-type]
+
+
+def test_calls_are_counted_for_a_function_of_any_names() -> None:
+    steps: list[Any] = []
+
+    def mine(denoise: Any, x: Tensor, sigmas: list[float], **options: Any) -> Tensor:
+        return once(denoise, x, sigmas)
+
+    SAMPLED["denoise"](sampler=mine, steps=3, prior=PRIOR, callback=steps.append)
+    assert [(step.number, step.total) for step in steps] == [(1, 3)]
+
+
+def test_a_sampler_may_write_in_its_state() -> None:
+    def writing(denoise: Any, x: Tensor, sigmas: list[float]) -> Tensor:
+        found = once(denoise, x, sigmas)
+        x.fill_(0.25)
+        return found
+
+    options: dict[str, Any] = {"steps": 2, "strength": 0.5, "prior": PRIOR}
+    expected = SAMPLED["denoise"](sampler=once, **options)
+    assert np.array_equal(SAMPLED["denoise"](sampler=writing, **options), expected)
+
+
 def test_a_function_is_not_taken_to_climb() -> None:
     with pytest.raises(ValueError, match="cannot climb, as method 'repaint' does"):
         restore.inpaint(PHOTO, MASK, method="repaint", sampler=once, prior=PRIOR)

@@ -52,7 +52,7 @@ def doctor(as_json: bool) -> None:
 
 def shown(found: Sequence[Finding]) -> Iterator[str]:
     """The findings as lines; those packages that are as they should be share a paragraph."""
-    widest = max(len(each.name) for each in found)
+    widest = min(max(len(each.name) for each in found), WIDTH // 3)  # packages choose names
     for group, heading in HEADINGS.items():
         own = [each for each in found if each.group == group]
         if own:
