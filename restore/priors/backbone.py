@@ -228,15 +228,9 @@ class Backbone:
         config, planes = self.config, shown.planes
         # Double precision on the CPU: not every device has it.
         level = torch.tensor([min(max(sigma, config.sigma_min), config.sigma_max)], dtype=torch.float64)
-        if planes is not None and (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
-            raise ValueError(
-                f"the condition is for {planes.shape[0]} pictures of {planes.shape[-1]}x{planes.shape[-2]}, "
-                f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
-            )
-
-        told = watch.parts_of(
-            self.ensemble * self.computed((x.shape[-2], x.shape[-1]), differentiable=differentiable)
-        )
+        _check_shown(planes, x)
+        size = x.shape[-2], x.shape[-1]
+        told = watch.parts_of(self.ensemble * self.computed(size, differentiable=differentiable))
 
         def network(inputs: Tensor, *levels: Tensor) -> Tensor:
             inputs = inputs.to(self.dtype).contiguous(memory_format=torch.channels_last)
@@ -276,6 +270,15 @@ class Backbone:
 
             answer = over_orientations(whole, inputs, self.ensemble)
             return from_network(answer[:, :3], 0.0).to(x.device, x.dtype), answer.to(x.device)
+
+
+def _check_shown(planes: Tensor | None, x: Tensor) -> None:
+    """Raise ValueError for a condition of another number or size of pictures than x."""
+    if planes is not None and (planes.shape[0], *planes.shape[2:]) != (x.shape[0], *x.shape[2:]):
+        raise ValueError(
+            f"the condition is for {planes.shape[0]} pictures of {planes.shape[-1]}x{planes.shape[-2]}, "
+            f"x holds {x.shape[0]} of {x.shape[-1]}x{x.shape[-2]} (w x h)"
+        )
 
 
 class VarianceDenoiser:

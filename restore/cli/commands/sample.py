@@ -125,11 +125,8 @@ def sample(
         _planned(paths, size, reporter)
         return
     if stages:
-        for path in {Path(name) for name in stages[1:] if name != "shipped"}:
-            recorder.read(path)  # so that its hash is recorded
         settings = replace(settings, weights=_file(stages[0]))
-        options["cascade"] = {name: value for name, value in scaling.items() if value is not None}
-        options |= {"stages": stages[1:], "settings": settings}
+        options |= _cascade(stages, scaling, settings, recorder)
     loader, trajectories = PriorLoader(settings, reporter), Trajectories(settings)
     if settings.dry_run:
         from restore.priors.uncalled import until_called
@@ -149,24 +146,40 @@ def sample(
         with _usage(), restoring(reporter, {"count": count, **options}, prior, size):
             drawn = _drawn(count, size, trajectories.recorded(prior), progress, options)
         reporter.do("writing")
+        if settings.provenance:
+            record = recorder.record("", options["seed"], loader.used)
+            drawn = [stamped(picture, record, "png") for picture in drawn]
         for path, picture in zip(paths, drawn, strict=True):
-            if settings.provenance:
-                picture = stamped(picture, recorder.record("", options["seed"], loader.used), "png")
             jobs.write(Job(None, path), picture, overwrite=settings.overwrite)
-            h, w = picture.size
-            reporter.result(str(path), output=str(path), width_pixels=w, height_pixels=h, status="done")
+            _tell(reporter, path, picture.size, "done")
         trajectories.write([trajectory_name(Job(None, path)) for path in paths[:-1]])
         reporter.end()
     finally:
         reporter.close()
 
 
+def _cascade(
+    stages: tuple[str, ...], scaling: Mapping[str, Any], settings: Settings, recorder: Recorder
+) -> dict[str, Any]:
+    """The options of a cascade; the weights of the later stages are read for their hashes."""
+    for path in {Path(name) for name in stages[1:] if name != "shipped"}:
+        recorder.read(path)
+    given = {name: value for name, value in scaling.items() if value is not None}
+    return {"cascade": given, "stages": stages[1:], "settings": settings}
+
+
+def _tell(reporter: Reporter, path: Path, size: tuple[int, int], status: str) -> None:
+    """Report a picture that is written, or would be."""
+    h, w = size
+    tell = reporter.result if status == "done" else reporter.plan
+    text = str(path) if status == "done" else f"{path} ({w}x{h})"
+    tell(text, output=str(path), width_pixels=w, height_pixels=h, status=status)
+
+
 def _planned(paths: Sequence[Path], size: tuple[int, int], reporter: Reporter) -> None:
     """Report what would be written."""
-    h, w = size
     for path in paths[:-1]:
-        facts = {"width_pixels": w, "height_pixels": h, "status": "planned"}
-        reporter.plan(f"{path} ({w}x{h})", output=str(path), **facts)
+        _tell(reporter, path, size, "planned")
     reporter.plan(f"{paths[-1]} (all of them)", output=str(paths[-1]), status="planned")
 
 
