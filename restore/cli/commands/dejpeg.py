@@ -142,7 +142,8 @@ class DejpegPlan(Plan):
 
         def trial(options: Options) -> int:
             steps = None if self.method.one_call else 2
-            dejpeg(piece, coding=self.coding, prior=prior, **{**options, "steps": steps})
+            asked = {**options, "steps": steps, "data_range": self.units}
+            dejpeg(piece, coding=self.coding, prior=prior, **asked)
             return int(piece.shape[0] * piece.shape[1])
 
         computed = prior.computed(self.source.picture.size, differentiable=self.method.gradient)
@@ -151,9 +152,8 @@ class DejpegPlan(Plan):
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.dejpeg import dejpeg
 
-        return self.finished(
-            dejpeg(self.pixels, coding=self.coding, prior=prior, progress=progress, **options)
-        )
+        asked = {**options, "coding": self.coding, "data_range": self.units}
+        return self.finished(dejpeg(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked | None:
         from restore.tasks.consistency import recompressed
