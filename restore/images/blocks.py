@@ -12,8 +12,8 @@ LEAST_PIXELS = 200_000
 """In smaller pictures too few borders are seen: of 256x256 pixels, 9 % of those of quality 80 seem
 to have none."""
 BLOCKY = 0.014
-"""A larger `block_excess` is that of blocks. Chosen on 35 pictures that were no JPEG, of which none was above;
-of 75, these among them, two were: a page of a talk, and a zebra."""
+"""A larger `block_excess` is that of blocks. Chosen on 35 pictures that were no JPEG, of which none was
+above; of 75, these among them, two were: a page of a talk, and a zebra."""
 PLAIN = 0.1
 """A larger one is that of blocks that are plain to see: of 75 JPEGs of quality 98 none was above 0.09, of
 quality 30 all were above 0.12."""
