@@ -34,7 +34,7 @@ class Source:
 
     name: used in messages. format: of the result. read: gives the bytes of another file, or of standard input
     for None, which is then named in the record of the result; start: looks at its first bytes. path: of its
-    file; None for standard input.
+    file; None for standard input. beside: gives another picture in units of 0 to 1, by its name in messages.
     """
 
     picture: images.Picture
@@ -42,6 +42,11 @@ class Source:
     format: str
     read: Callable[..., bytes]
     path: Path | None = None
+    beside: Callable[[images.Picture, str], images.Picture] = lambda picture, _: picture
+
+    def read_beside(self, path: Path) -> images.Picture:
+        """Read another picture, in units of 0 to 1 where it is of floats."""
+        return self.beside(images.decode(self.read(path), name=str(path)), str(path))
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,11 @@ class Plan(ABC):
         return task_pixels(self.source.picture, self.source.name)
 
     @property
+    def units(self) -> tuple[float, float] | None:
+        """The ``data_range`` of tasks: floats are in units of 0 to 1, which need not be judged again."""
+        return (0, 1) if self.source.picture.bits == 32 else None
+
+    @property
     def fine_pixels(self) -> NDArray[Any]:
         """The same as floats, so that samples can differ by less than one level."""
         import numpy as np
@@ -197,32 +207,33 @@ class PictureCommand(ABC):
         """Whether a copy of a picture can be what the command would write."""
         return self.leaves
 
+    def unread(self, source: Source) -> NDArray[np.bool_] | None:
+        """What of a picture of floats ``(h, w)`` does not count when its scale is judged; None: nothing."""
+        return None
+
     def aside(self, found: Sequence[Path]) -> set[Path]:
         """Give those of the inputs that are not to be restored, such as the masks of others."""
         return set()
 
 
-def task_pixels(picture: images.Picture, name: str, *, judged: bool = True) -> NDArray[Any]:
-    """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha. Raises ImageError for bad floats.
+FARTHEST = 16  # of values in units of 0 to 1, as `restore.images.canvas.canvas` takes them
 
-    judged: whether all pixels, those of holes too, are to have a scale that can be told.
+
+def task_pixels(picture: images.Picture, name: str) -> NDArray[Any]:
+    """Give the input of a task: (h, w, 1..4), gray or RGB, with alpha.
+
+    Raises ImageError for floats that are not finite, or farther from black and white than tasks take them.
     """
     import numpy as np
 
     colour = picture.pixels[..., :1] if picture.gray else picture.pixels
     if picture.bits == 32:
-        from restore.images.canvas import canvas
-        from restore.images.value_range import scale_of
-
-        try:
-            batch = canvas(colour).batch
-            if judged:
-                import torch
-
-                alpha = picture.alpha
-                scale_of(batch, None if alpha is None else torch.from_numpy(alpha > 0)[None, None])
-        except ValueError as error:
-            raise ImageError(f"{name}: {error}") from error
+        images.check_finite(picture, name)
+        if (most := float(np.abs(colour).max())) > FARTHEST:
+            raise ImageError(
+                f"{name}: values lie {most:.4g} times as far from black as white does, more than {FARTHEST}; "
+                "pass --data-range LOW,HIGH, the values of black and white"
+            )
     return colour if picture.alpha is None else np.dstack([colour, picture.alpha])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +12,7 @@ import click
 from restore import images
 from restore.cli.budgets import SMALL
 from restore.cli.command import (
+    FARTHEST,
     Checked,
     Choice,
     Options,
@@ -22,7 +22,6 @@ from restore.cli.command import (
     Source,
     Workload,
     mask_of,
-    task_pixels,
 )
 from restore.errors import MaskError
 from restore.tasks import catalogue
@@ -65,6 +64,9 @@ class Inpaint(PictureCommand):
         self.reads = (*finder.reads, *self.sources)
         self._decided: dict[str, Decided] = {}
 
+    def unread(self, source: Source) -> NDArray[np.bool_] | None:
+        return self.finder.hole(source)[0]
+
     def plan(self, source: Source) -> InpaintPlan:
         plan = self.planned(source)
         plan.decided = self._decided.setdefault(source.name, plan.decided)  # once for all of its samples
@@ -100,7 +102,7 @@ class InpaintPlan(Plan):
         self.decided: Decided = {}
         self.hole, notes = finder.hole(source)
         images.check_finite(source.picture, source.name, unread=self.hole)
-        picture, shown = _shown(_of_numbers(source.picture), self.hole)
+        picture, shown = _shown(_of_numbers(source.picture, self.hole), self.hole)
         self.source = replace(source, picture=picture)
         path: Path | None = options.get("source")
         self.allowed = None if path is None else mask_of(path, source).white
@@ -114,11 +116,6 @@ class InpaintPlan(Plan):
                 "JPEG stores pixels outside the hole only roughly; write .png to keep them bit for bit"
             )
         self.notes = tuple(notes)
-
-    @cached_property
-    def pixels(self) -> NDArray[Any]:
-        """The input of the task; what is in the hole tells no scale."""
-        return task_pixels(self.source.picture, self.source.name, judged=False)
 
     def check_picture(self) -> None:
         """Refuse a hole that leaves nothing to fill it from, or no whole patch where one is needed."""
@@ -252,14 +249,16 @@ class InpaintPlan(Plan):
         return of_inpainting(self.fine_pixels, self.hole, prior=prior, **asked)
 
 
-def _of_numbers(picture: images.Picture) -> images.Picture:
-    """The picture with 0 where it is not finite."""
+def _of_numbers(picture: images.Picture, hole: NDArray[np.bool_]) -> images.Picture:
+    """The picture with 0 in the hole, where it may be anything, and where it is not finite."""
     import numpy as np
 
     if picture.bits != 32:
         return picture
     alpha = None if picture.alpha is None else np.nan_to_num(picture.alpha, posinf=0, neginf=0)
-    return replace(picture, pixels=np.nan_to_num(picture.pixels, posinf=0, neginf=0), alpha=alpha)
+    pixels = np.nan_to_num(picture.pixels, posinf=0, neginf=0)
+    far = hole & (np.abs(pixels) > FARTHEST).any(axis=2)
+    return replace(picture, pixels=np.where(far[..., None], np.float32(0), pixels), alpha=alpha)
 
 
 def _shown(picture: images.Picture, hole: NDArray[np.bool_]) -> tuple[images.Picture, int]:

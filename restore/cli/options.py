@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
@@ -256,6 +257,7 @@ class Settings:
     output_template: str | None = None
     output_quality: int | None = None
     depth: int | None = None
+    data_range: DataRange | None = None
 
     @property
     def budgeted(self) -> bool:

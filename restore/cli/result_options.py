@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from restore.cli.data_range import DATA_RANGE
 from restore.cli.naming import FIELDS, FORMATS
 
 SUFFIX = click.option(
@@ -51,4 +52,4 @@ DEPTH = click.option(
     help="Bits a channel of the result, 8 or 16. PNG and TIFF hold 16.  [default: those of the picture]",
 )  # fmt: skip
 
-RESULT = (SUFFIX, FORMAT, TEMPLATE, QUALITY, DEPTH)
+RESULT = (SUFFIX, FORMAT, TEMPLATE, QUALITY, DEPTH, DATA_RANGE)

@@ -27,11 +27,12 @@ from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
-from restore.cli.result_files import has_depth, kind_of, losses, lowered, raised
+from restore.cli.result_files import has_depth, kind_of
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
 from restore.cli.uncertainty_map import deviation_of, write_map
+from restore.cli.units import Units
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
     AlreadyThereError,
@@ -62,7 +63,7 @@ class Runner:
         self.reporter = Reporter(settings, weights)
         self.loader = PriorLoader(settings, self.reporter)
         self.recorder = Recorder()
-        self.budgets = Budgets(settings)
+        self.budgets, self.units = Budgets(settings), Units(command, settings)
         self.trajectories, self.masks = Trajectories(settings), SavedMasks(settings)
         self._ensemble = settings.ensemble
         self._began = 0.0
@@ -86,19 +87,19 @@ class Runner:
         data = self.recorder.read_picture(job.source)
         picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        kind, picture = kind_of(job, picture, self.settings), raised(picture, self.settings)
-        recorded = self.settings.provenance
+        kind, recorded = kind_of(job, picture, self.settings), self.settings.provenance
         picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
-        lost = dropped + losses(picture, job, self.settings)
+        found = self.units.of(Source(picture, job.name, kind, self.recorder.read_picture, job.source))
+        lost = dropped + found.losses(job)
         self._changed, self._lost = False, [f"{job.output}: {text}" for text in lost]
         self.loader.prepare()
         self.reporter.do(self.command.looking)
         plan, *others = self._channels = [
-            self.command.plan(Source(each, name, kind, self.recorder.read_picture, job.source))
-            for each, name in restored_apart(picture, job.name, kind)
+            self.command.plan(replace(found.source, picture=each, name=name))
+            for each, name in restored_apart(found.source.picture, job.name, kind)
         ]
-        self._notes(*plan.notes)
-        self._facts |= plan.facts
+        self._notes(*found.notes, *plan.notes)
+        self._facts |= found.facts | plan.facts
         images.check_side(kind, plan.size, job.output)
         check_memory(plan.task, plan.size, job.name)
         if self.settings.dry_run:
@@ -108,15 +109,15 @@ class Runner:
         choice, result = self._restored(plan, job)
         deviation = self._deviation(plan, choice, job)
         self.reporter.do("writing")
-        whole = self._with_extra(plan.source.picture, result.picture, others, job)
-        whole = lowered(whole, self.settings)
+        whole = found.back(self._with_extra(plan.source.picture, result.picture, others, job))
         same = is_the_file(plan.source, picture, self.settings) and has_depth(data, self.settings)
         as_it_is = same and not self._changed
         if not as_it_is:
             self._changes()
             whole = self._stamped(whole, choice, result, kind, job)
         if self.settings.report_consistency:
-            self._check(plan, choice, data if as_it_is else self._encoded(whole, kind), job)
+            stored = data if as_it_is else self._encoded(whole, kind)
+            self._check(plan, choice, found.decoded(stored, job.name), job)
         self._write(data if as_it_is else whole, kind, job)
         problem = self._beside(plan, job, deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
@@ -313,9 +314,9 @@ class Runner:
             self._notes(f"{job.output}: no room for the record of what made it, which is left out")
         return marked
 
-    def _check(self, plan: Plan, choice: Choice, result: bytes, job: Job) -> None:
+    def _check(self, plan: Plan, choice: Choice, result: images.Picture, job: Job) -> None:
         """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
-        checked = plan.check(images.decode(result, name=job.name), choice)
+        checked = plan.check(result, choice)
         if checked is None:
             unknown = "nothing says what was done to it, so how true the result is cannot be measured"
             checked = Checked(unknown, {})

@@ -24,6 +24,7 @@ from restore.priors.protocol import Prior
 from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import OwnMethod
+from restore.tasks.dejpeg_need import nothing_to_undo
 from restore.tasks.solve import Plan, check_numbers, own_plan, solve_problem
 from restore.types import Callback, Estimate, Progress
 
@@ -105,7 +106,10 @@ def dejpeg(
     Returns
     -------
     array, tensor, PIL image, Picture or list
-        The same kind as ``image``, a Picture for a path, of its size and depth.
+        The same kind as ``image``, a Picture for a path, of its size and depth. Where neither ``quality`` nor
+        ``coding`` is told it is a copy of what needs nothing: of a picture of 200,000 pixels or more that is
+        no JPEG and in which no blocks are seen, and of a JPEG of quality 98 or more with all its colours
+        (4:4:4).
 
     Raises
     ------
@@ -144,6 +148,8 @@ def dejpeg(
         if report is not None:
             report(1, 1)
         return picture.like_original(gray_as(answer, picture.batch, picture.visible))
+    if coding is None and quality is None and _is_fine(image, picture.batch):
+        return picture.unchanged()
     coding = coding or _coding_of(image, quality)
     y = as_coded(y, coding.turn)
     operator = Jpeg(coding, (y.shape[-2], y.shape[-1]), y.device)
@@ -197,6 +203,22 @@ def _blind(y: Tensor, prior: Prior) -> Tensor:
     return prior.denoiser(Condition(y))(y, prior.sigma_max)
 
 
+def _is_fine(image: object, batch: Tensor) -> bool:
+    """Whether there is nothing to undo in what was given without a word about its compression."""
+    if isinstance(image, FilePicture):
+        known, jpeg = image.coding, image.format == "jpeg"
+    else:
+        jpeg = bool(getattr(image, "quantization", None))
+        known = _coding_of_pil(image) if jpeg else None
+    return (known is not None or not jpeg) and bool(nothing_to_undo(batch, known))
+
+
+def _coding_of_pil(image: object) -> JpegCoding | None:
+    from restore.images.pillow import coding_of_file
+
+    return coding_of_file(image)
+
+
 def _coding_of(image: object, quality: float | None) -> JpegCoding:
     """Take the coding from the quality, or from a file that PIL has opened."""
     if quality is not None:
@@ -209,9 +231,7 @@ def _coding_of(image: object, quality: float | None) -> JpegCoding:
             "nothing says how the picture was compressed: pass quality (1 to 100), or a JPEG by its path or "
             "opened by PIL; method='blind' needs neither"
         )
-    from restore.images.pillow import coding_of_file
-
-    found = coding_of_file(image)
+    found = _coding_of_pil(image)
     if found is None:
         raise ValueError(
             "the file is a JPEG of another kind than YCbCr or gray; pass quality, or use 'blind'"

@@ -89,10 +89,11 @@ def test_floats_that_are_no_picture(weights: Path) -> None:
         f"nan.tif: expected numbers, got NaN or infinity at 1 of {H * W} pixels, first at x=5, y=3; replace "
         "them first"
     )
-    tifffile.imwrite("wide.tif", PHOTO.clip(0, 200).astype(np.float32), photometric="rgb")
+    pixels[3, 5] = 1e6, 0, 0
+    tifffile.imwrite("wide.tif", pixels, photometric="rgb")
     assert failure("denoise", "wide.tif", "--sigma", 9, "--weights", weights) == (
-        "wide.tif: float pictures are expected in [0, 1], got values up to 200; divide by 255, or in Python "
-        "pass data_range=(low, high)"
+        "wide.tif: values lie 1e+06 times as far from black as white does, more than 16; pass --data-range "
+        "LOW,HIGH, the values of black and white"
     )
     tifffile.imwrite("signed.tif", (PHOTO / 127.5 - 1).astype(np.float32), photometric="rgb")
     assert "signed.tif: the scale of a picture of floats from -1 to " in failure("denoise", "signed.tif")

@@ -12,7 +12,7 @@ from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import Checked, Choice, Options, PictureCommand, Plan, Result, Source, Workload
 from restore.cli.help_pages import Command
-from restore.cli.options import INPUTS, RESTORING, Settings, of_packages, with_settings
+from restore.cli.options import INPUTS, RESTORING, SKIP_UNCHANGED, Settings, of_packages, with_settings
 from restore.cli.parameters import Number
 from restore.cli.problem_options import problem_options
 from restore.cli.registry import register
@@ -63,11 +63,13 @@ def _sampler_help() -> str:
     sampler=_sampler_help,
     start=lambda: "by the tables",
 )
-@with_settings(*(OUTPUT_QUALITY if option is QUALITY else option for option in RESTORING))
+@with_settings(SKIP_UNCHANGED, *(OUTPUT_QUALITY if option is QUALITY else option for option in RESTORING))
 def dejpeg(settings: Settings, inputs: tuple[str, ...], quality: float | None, **options: Any) -> None:
     """Remove JPEG artefacts from pictures: files, folders with their sub-folders, or -.
 
     The quantisation tables of the file give the interval of every coefficient; the result stays within it.
+    The files of pictures that need nothing are copied: large ones that are no JPEG and show no blocks, and
+    JPEGs of quality 98 and more with all their colours (4:4:4). --quality overrules that.
 
     \b
     restore dejpeg bad.jpg -o better.png
@@ -95,14 +97,28 @@ class Dejpeg(PictureCommand):
     """Remove JPEG artefacts."""
 
     ending = "dejpeg"
+    looking = "looking for blocks"
 
     def __init__(self, options: Options, method: catalogue.Method, quality: float | None):
         super().__init__(options)
         self.method, self.quality = method, quality
+        self.leaves = quality is None and not _by_branch(method)
 
     def plan(self, source: Source) -> DejpegPlan:
+        if self.leaves and (why := _needless(source.picture)):
+            return DejpegPlan(source, self.options, self.method, source.picture.coding, why)
         coding = None if _by_branch(self.method) else _coding(source, self.quality)
         return DejpegPlan(source, self.options, self.method, coding)
+
+
+def _needless(picture: images.Picture) -> str:
+    """Say why there is nothing to undo in a picture of which nothing was told; empty where there may be."""
+    from restore.images.canvas import canvas
+    from restore.tasks.dejpeg_need import nothing_to_undo
+
+    if picture.coding is None and picture.format == "jpeg":
+        return ""
+    return nothing_to_undo(canvas(picture.pixels).batch, picture.coding)
 
 
 def _coding(source: Source, quality: float | None) -> JpegCoding:
@@ -120,15 +136,32 @@ def _coding(source: Source, quality: float | None) -> JpegCoding:
 
 
 class DejpegPlan(Plan):
-    """A picture that was compressed. coding: its tables; None when they are not used."""
+    """A picture that was compressed.
+
+    coding: its tables; None when they are not used. needless: why there is nothing to undo.
+    """
 
     task = "dejpeg"
 
-    def __init__(self, source: Source, options: Options, method: catalogue.Method, coding: JpegCoding | None):
+    def __init__(
+        self,
+        source: Source,
+        options: Options,
+        method: catalogue.Method,
+        coding: JpegCoding | None,
+        needless: str = "",
+    ):
         super().__init__(source, options)
-        self.method, self.coding = method, coding
+        self.method, self.coding, self.needless = method, coding, needless
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
+        if self.needless:
+            facts = {} if self.coding is None else {"quality": self.coding.quality}
+            note = (
+                f"{self.source.name}: {self.needless}, so the picture is left as it is; if it was a JPEG of "
+                "quality Q before, pass --quality Q"
+            )
+            return Choice(dict(self.options), {**facts, "method": "none"}, (note,), unchanged=True)
         if self.coding is None:
             return Choice(dict(self.options))
         quality = self.coding.quality
@@ -142,7 +175,8 @@ class DejpegPlan(Plan):
 
         def trial(options: Options) -> int:
             steps = None if self.method.one_call else 2
-            dejpeg(piece, coding=self.coding, prior=prior, **{**options, "steps": steps})
+            asked = {**options, "steps": steps, "data_range": self.units}
+            dejpeg(piece, coding=self.coding, prior=prior, **asked)
             return int(piece.shape[0] * piece.shape[1])
 
         computed = prior.computed(self.source.picture.size, differentiable=self.method.gradient)
@@ -151,9 +185,8 @@ class DejpegPlan(Plan):
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.dejpeg import dejpeg
 
-        return self.finished(
-            dejpeg(self.pixels, coding=self.coding, prior=prior, progress=progress, **options)
-        )
+        asked = {**options, "coding": self.coding, "data_range": self.units}
+        return self.finished(dejpeg(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked | None:
         from restore.tasks.consistency import recompressed
@@ -165,7 +198,8 @@ class DejpegPlan(Plan):
         return Checked(line, {"apart_most_255": round(most, 4), "apart_mean_255": round(mean, 5)})
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.dejpeg_need import FINE
         from restore.tasks.uncertainty import of_dejpeg
 
-        assert self.coding is not None  # else --uncertainty is refused
-        return of_dejpeg(self.fine_pixels, self.coding, count=count, seed=seed, prior=prior)
+        coding = self.coding or coding_of(FINE)  # what is left as it is cannot have lost more
+        return of_dejpeg(self.fine_pixels, coding, count=count, seed=seed, prior=prior)

@@ -319,7 +319,8 @@ class DenoisePlan(Plan):
 
         if options["method"] == "none":  # specks were all there was
             return self.finished(self.pixels)
-        return self.finished(denoise(self.pixels, prior=prior, progress=progress, **options))
+        asked = {**options, "data_range": self.units}
+        return self.finished(denoise(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
         from restore.tasks.consistency import residual

@@ -163,7 +163,7 @@ class DamageFinder:
             if source.picture.gray or extra is None or extra.shape[2] != 1:
                 return None, ""
             return extra[..., 0], f"{source.name}: its infrared channel"
-        found = images.decode(source.read(self.infrared), name=str(self.infrared))
+        found = source.read_beside(self.infrared)
         (h, w), (found_h, found_w) = source.picture.size, found.size
         if (found_h, found_w) != (h, w):
             raise MaskError(
@@ -182,6 +182,9 @@ class Repair(Inpaint):
     looking = "looking for damage"
     finite = True
     leaves = True
+
+    def unread(self, source: Source) -> None:
+        """All of the picture is looked at."""
 
     def planned(self, source: Source) -> RepairPlan:
         return RepairPlan(source, self.options, self.finder)

@@ -230,7 +230,8 @@ class UpscalePlan(Plan):
 
         def trial(options: Options) -> int:
             steps = None if method.one_call else 2
-            upscale(piece, self.scale, prior=prior, **{**options, "steps": steps})
+            asked = {**options, "steps": steps, "data_range": self.units}
+            upscale(piece, self.scale, prior=prior, **asked)
             sizes = catalogue.enlargements((piece.shape[0], piece.shape[1]), self.scale)
             return sum(map(math.prod, sizes)) // len(sizes)
 
@@ -241,7 +242,7 @@ class UpscalePlan(Plan):
     def restore(self, options: Options, prior: Prior, progress: Progress) -> Result:
         from restore.tasks.upscale import upscale
 
-        asked = {**self.asked, **options}
+        asked = {**self.asked, **options, "data_range": self.units}
         return self.finished(upscale(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:

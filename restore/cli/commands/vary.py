@@ -163,7 +163,7 @@ class VaryPlan(Plan):
             self.area, self.notes = _area(command.mask, source)
         if command.reference is not None:
             path = command.reference
-            self.reference = task_pixels(images.decode(source.read(path), name=str(path)), str(path))
+            self.reference = task_pixels(source.read_beside(path), str(path))
 
     def choose(self, prior: Callable[[], Prior]) -> Choice:
         from restore.tasks.vary import noise_level
@@ -178,7 +178,7 @@ class VaryPlan(Plan):
         piece = self.pixels[:SMALL, :SMALL]
 
         def trial(options: Options) -> int:
-            vary(piece, prior=prior, **{**_for_task(options), "steps": 2})
+            vary(piece, prior=prior, data_range=self.units, **{**_for_task(options), "steps": 2})
             return int(piece.shape[0] * piece.shape[1])
 
         return Workload("vary", workload(self.source.picture.size, self.area, prior), trial)
@@ -187,6 +187,7 @@ class VaryPlan(Plan):
         from restore.tasks.vary import vary
 
         asked = {**_for_task(options), "mask": self.area, "reference": self.reference}
+        asked["data_range"] = self.units
         return self.finished(vary(self.pixels, prior=prior, progress=progress, **asked))
 
     def check(self, result: images.Picture, choice: Choice) -> Checked:
