@@ -18,8 +18,8 @@ GROUPS = {
     "Input and output": """
         output out ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
-        trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
-        dry_run provenance config resume force help
+        trajectory uncertainty report_consistency report show opened plot csv_file json_file json as_json
+        quiet dry_run provenance config resume force help
         """,
     DO: "",
     "How well": """

@@ -24,7 +24,7 @@ COMMANDS = {
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),
     "Measure": ("eval",),
-    "Look": ("info", "doctor", "schedule", "completion"),
+    "Look": ("info", "doctor", "demo", "schedule", "completion"),
 }
 """The names of the commands by the headings of their groups, in the order in which they are shown."""
 
