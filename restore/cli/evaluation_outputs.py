@@ -80,6 +80,9 @@ def _check_writable(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that could not be written in the end, before anything is computed."""
     if path.is_dir():
         raise OutputError(f"{path}: expected a file name, got a folder; add a name")
+    kind = images.what_is(path)
+    if kind not in ("", "a file") and not (overwrite and kind == "a link to nothing"):
+        raise OutputError(f"{path}: expected a file name, got {kind}; choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: the file is already there; choose another name or pass --overwrite")
     if not path.absolute().parent.is_dir():

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import click
 
+from restore.cli.strict import Strict
+
 MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
@@ -43,7 +45,7 @@ OFTEN = """
 Rows = list[tuple[str, str]]
 
 
-class Command(click.Command):
+class Command(Strict):
     """A command whose help has its options in groups."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

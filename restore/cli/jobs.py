@@ -153,7 +153,8 @@ def check_writable(parent: Path, folder: Path | None) -> None:
     if link := next(loose, None):
         raise OutputError(f"{link}: expected a folder, got a link to nothing; choose another folder")
     if not there.is_dir():
-        raise OutputError(f"{parent}: cannot write there, {there} is a file; choose another folder")
+        kind = images.what_is(there)
+        raise OutputError(f"{parent}: cannot write there, {there} is {kind}; choose another folder")
     if there != parent and folder is None:
         raise OutputError(f"{parent}: the output folder does not exist; create it first")
     if not os.access(there, os.W_OK | os.X_OK):

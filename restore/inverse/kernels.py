@@ -135,7 +135,13 @@ def kernel_of_array(values: Any) -> Tensor:
     >>> kernel_of_array(np.array([[0, 3, 1]])).tolist()
     [[0.0, 0.75, 0.25]]
     """
-    kernel = torch.as_tensor(values).detach().to("cpu", torch.float64)
+    try:
+        kernel = torch.as_tensor(values).detach().to("cpu", torch.float64)
+    except (RuntimeError, TypeError, ValueError):
+        told = type(values).__name__
+        raise TypeError(
+            f"a blur kernel is an array (h, w) of numbers, or words such as 'gaussian:1.5', got {told}"
+        ) from None
     if kernel.ndim != 2 or not kernel.numel():
         raise ValueError(f"a blur kernel is expected as (h, w), got shape {tuple(kernel.shape)}")
     if not bool(kernel.isfinite().all()) or float(kernel.min()) < 0:

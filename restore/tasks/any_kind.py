@@ -24,6 +24,7 @@ from restore.images.scales import Scaled, checked_range, in_units
 from restore.images.value_range import scale_of
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load
+from restore.tasks.checked import check_arguments
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,6 +103,7 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
 
 def _of_one(task: Callable[..., Any], image: Any, given: dict[str, Any], *, ignores_hole: bool) -> Any:
     """Do a task to one picture, or to a batch of one size."""
+    check_arguments(given, task)
     data_range = given.pop("data_range", None)
     device, dtype = given.pop("device", None), given.pop("dtype", None)
     if "seed" in given and given["seed"] is None:

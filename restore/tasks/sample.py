@@ -19,6 +19,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks.any_kind import prior_of
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
+from restore.tasks.checked import check_arguments
 from restore.tasks.told import Classifier, Label, Told
 from restore.types import Progress, Rng
 
@@ -118,6 +119,14 @@ def sample(
     >>> sample(2, size=(8, 12), steps=2, prior=tiny_prior()).shape
     torch.Size([2, 3, 8, 12])
     """
+    check_arguments(
+        {
+            **{"n": n, "size": size, "steps": steps, "seed": seed, "eta": eta, "guidance": guidance},
+            **{"sampler": sampler, "ladder": ladder, "variance": variance, "thresholding": thresholding},
+            **{"progress": progress, "dtype": dtype},
+        },
+        sample,
+    )
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")
     run = named_sampler(sampler).with_options(eta=eta, variance=variance)
