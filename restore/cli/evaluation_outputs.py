@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.jobs import check_folder
 from restore.errors import OutputError, RestoreError
 
 if TYPE_CHECKING:
@@ -85,8 +86,7 @@ def _check_writable(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: expected a file name, got {kind}; choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: the file is already there; choose another name or pass --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    check_folder(path)
     try:
         with tempfile.TemporaryFile(dir=path.absolute().parent):
             pass

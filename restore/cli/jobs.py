@@ -18,8 +18,8 @@ from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "message",
-    "plan", "run", "sort_out", "sweep", "without", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_folder", "check_new",
+    "check_writable", "message", "plan", "run", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
@@ -144,6 +144,15 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
             f"{job.target}: the output of {job.name} would replace {owner}, which is read too; choose "
             "another name or folder"
         )
+
+
+def check_folder(path: Path) -> None:
+    """Raise OutputError where the folder that a file is to be written into is missing, or is none."""
+    kind = images.what_is(path.absolute().parent)
+    if not kind:
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if kind != "a folder":
+        raise OutputError(f"{path}: expected a folder, but {path.parent} is {kind}; choose another name")
 
 
 def check_writable(parent: Path, folder: Path | None) -> None:

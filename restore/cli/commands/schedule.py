@@ -9,6 +9,7 @@ import click
 
 from restore import images
 from restore.cli.help_pages import Command
+from restore.cli.jobs import check_folder
 from restore.cli.options import NETWORK, OVERWRITE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
 from restore.cli.printable import printable_lines
@@ -72,6 +73,11 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         raise click.UsageError(f"--plot {plot}: expected a .png or .svg file")
     if plot is not None and plot.exists() and not settings.overwrite:
         raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
+    if plot is not None:  # before the table is shown
+        images.check_place(plot, overwrite=settings.overwrite)
+        check_folder(plot)
+    if photo is not None:
+        images.read_picture_bytes(photo)
     shown, prior = _schedules(names, settings, options, network=photo is not None)
     for name, each in shown.items():
         click.echo(printable_lines(_table(name, each)))
