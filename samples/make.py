@@ -15,31 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage.data
-import torch
 from PIL import Image
 
 import restore
-from restore.evaluation.camera import Camera
+from restore.cli.demo_pictures import camera_noise, scratch_mask
 from restore.training.holes import text_pages
 
 HERE = Path(__file__).parent
 SIGMA = 25
-SHOT = 0.0064  # shot noise of the simulated camera, about ISO 6400
-
-
-def scratch_mask(height: int, width: int) -> np.ndarray:
-    """Pen strokes, scratches and a line of writing, the same every time; 255 where to fill."""
-    rng = np.random.default_rng(3)
-    mask = np.zeros((height, width), np.uint8)
-    for _ in range(6):
-        start = rng.integers((0, 0), (width, height))
-        path = np.cumsum(np.vstack([start, rng.normal(0, 28, (6, 2)).astype(int)]), axis=0)
-        cv2.polylines(mask, [path.astype(np.int32)], False, 255, int(rng.integers(2, 6)))
-    for _ in range(7):
-        x, drift = int(rng.integers(width)), int(rng.normal(0, 25))
-        cv2.line(mask, (x, 0), (x + drift, height), 255, 1)
-    cv2.putText(mask, "proof - do not copy", (12, height - 24), cv2.FONT_HERSHEY_SIMPLEX, 1.1, 255, 2)
-    return np.where(mask > 0, np.uint8(255), np.uint8(0))  # some versions of OpenCV draw soft edges
 
 
 def spoon_mask(height: int, width: int) -> np.ndarray:
@@ -115,8 +98,7 @@ def main() -> None:
     side_by_side(noisy, restore.denoise(noisy, sigma=SIGMA), clean).save(HERE / "denoise.jpg", quality=92)
 
     clean = skimage.data.coffee()[60:380, 120:440]
-    night = Camera(SHOT).apply(torch.from_numpy(clean.copy()).permute(2, 0, 1)[None] / 255).given.image
-    noisy = (night[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    noisy = camera_noise(clean)
     side_by_side(noisy, restore.denoise(noisy), clean).save(HERE / "camera.jpg", quality=92)
 
     clean = skimage.data.chelsea()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.jobs import check_folder
 from restore.errors import OutputError, RestoreError
 
 if TYPE_CHECKING:
@@ -80,10 +81,12 @@ def _check_writable(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that could not be written in the end, before anything is computed."""
     if path.is_dir():
         raise OutputError(f"{path}: expected a file name, got a folder; add a name")
+    kind = images.what_is(path)
+    if kind not in ("", "a file") and not (overwrite and kind == "a link to nothing"):
+        raise OutputError(f"{path}: expected a file name, got {kind}; choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: the file is already there; choose another name or pass --overwrite")
-    if not path.absolute().parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    check_folder(path)
     try:
         with tempfile.TemporaryFile(dir=path.absolute().parent):
             pass

@@ -15,6 +15,7 @@ import click
 
 from restore.cli.configured import Configured
 from restore.cli.events import errors_told
+from restore.cli.strict import Strict
 
 MOST = 12  # options at most that come first
 DO = "What to do"
@@ -23,8 +24,8 @@ GROUPS = {
         output out suffix format output_quality output_template depth data_range
         ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
         allow_damaged save_mask
-        trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
-        verbose dry_run provenance config no_config resume force help
+        trajectory uncertainty report_consistency report show opened plot csv_file json_file json as_json
+        quiet verbose dry_run provenance config no_config resume force help
         """,
     DO: "",
     "How well": """
@@ -50,7 +51,7 @@ JSON = ("json", "as_json")  # what --json is called in commands where it is a fl
 Rows = list[tuple[str, str]]
 
 
-class Command(Configured):
+class Command(Configured, Strict):
     """A command whose help has its options in groups, and whose errors are events by --json."""
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> click.Context:

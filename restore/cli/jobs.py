@@ -18,8 +18,8 @@ from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_new", "check_writable", "message",
-    "plan", "run", "sort_out", "sweep", "without", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_folder", "check_new",
+    "check_writable", "message", "plan", "run", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
@@ -148,6 +148,15 @@ def _check_not_an_input(job: Job, owner: Path | None, mark: tuple[int, int], *, 
         )
 
 
+def check_folder(path: Path) -> None:
+    """Raise OutputError where the folder that a file is to be written into is missing, or is none."""
+    kind = images.what_is(path.absolute().parent)
+    if not kind:
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if kind != "a folder":
+        raise OutputError(f"{path}: expected a folder, but {path.parent} is {kind}; choose another name")
+
+
 def check_writable(parent: Path, folder: Path | None) -> None:
     """Raise OutputError where no file can be created in a folder; folder: what may be created itself."""
     there = next(place for place in (parent, *parent.absolute().parents) if _mark(place))
@@ -155,7 +164,8 @@ def check_writable(parent: Path, folder: Path | None) -> None:
     if link := next(loose, None):
         raise OutputError(f"{link}: expected a folder, got a link to nothing; choose another folder")
     if not there.is_dir():
-        raise OutputError(f"{parent}: cannot write there, {there} is a file; choose another folder")
+        kind = images.what_is(there)
+        raise OutputError(f"{parent}: cannot write there, {there} is {kind}; choose another folder")
     if there != parent and folder is None:
         raise OutputError(f"{parent}: the output folder does not exist; create it first")
     if not os.access(there, os.W_OK | os.X_OK):

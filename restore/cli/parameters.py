@@ -21,16 +21,28 @@ if TYPE_CHECKING:
 Names = Callable[[], Sequence[str]]
 Text = Callable[[], str]
 Decorator = Callable[[Any], Any]
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
 
 
 class Number(click.FloatRange):
-    """A finite number in a range."""
+    """A finite number in a range, in the digits 0 to 9."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not NUMBER.fullmatch(value.strip()):
+            self.fail(f"{value!r} is not a number in the range {bounds(self)}.", param, ctx)
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):  # NaN is in every range
             self.fail(f"{value} is not a number", param, ctx)
         return number
+
+
+def bounds(kind: click.IntRange | click.FloatRange) -> str:
+    """The range of a number, as click's own messages show it."""
+    low = "" if kind.min is None else f"{kind.min}{'<' if kind.min_open else '<='}"
+    high = "" if kind.max is None else f"{'<' if kind.max_open else '<='}{kind.max}"
+    if low and not high:
+        return f"x{'>' if kind.min_open else '>='}{kind.min}"
+    return f"{low}x{high}"
 
 
 class Device(click.types.StringParamType):

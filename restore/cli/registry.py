@@ -24,7 +24,7 @@ COMMANDS = {
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),
     "Measure": ("eval",),
-    "Look": ("info", "doctor", "config", "schedule", "schema", "completion"),
+    "Look": ("info", "doctor", "demo", "config", "schedule", "schema", "completion"),
 }
 """The names of the commands by the headings of their groups, in the order in which they are shown."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from restore import images
-from restore.cli.jobs import Job, check_new, check_writable
+from restore.cli.jobs import Job, check_folder, check_new, check_writable
 from restore.cli.options import Settings
 from restore.errors import OutputError
 
@@ -84,8 +84,7 @@ def check_saved_masks(
             images.check_place(path, overwrite=settings.overwrite)
         return
     for path in paths:
-        if not images.is_folder(path.absolute().parent):
-            raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+        check_folder(path)
         if images.what_is(path) and not settings.overwrite:
             raise OutputError(f"{path} is there already; pass --overwrite to replace it")
         images.check_place(path, overwrite=settings.overwrite)

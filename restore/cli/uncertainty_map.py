@@ -10,7 +10,7 @@ import click
 
 from restore import images
 from restore.cli.command import Choice, Plan
-from restore.cli.jobs import Job, check_writable
+from restore.cli.jobs import Job, check_folder, check_writable
 from restore.cli.options import Settings
 from restore.cli.reporter import Reporter
 from restore.errors import NumbersError, OutputError
@@ -44,8 +44,7 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
     taken = [file for job in jobs for file in (job.source, job.target) if file is not None]
     if path.resolve() in {file.resolve() for file in (*taken, *reads)}:
         raise click.UsageError(f"--uncertainty {path} is the picture itself, or its mask; name another file")
-    if not images.is_folder(path.absolute().parent):
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    check_folder(path)
     if images.what_is(path) and not settings.overwrite:
         raise OutputError(f"{path} is there already; pass --overwrite to replace it")
     images.check_place(path, overwrite=settings.overwrite)

@@ -206,6 +206,8 @@ def in_colour(image: Picture) -> Picture:
     """
     if isinstance(image, Tensor):
         dim = image.ndim - 3
+        if dim < 0:
+            return image  # the task says what is wrong
         gray, alpha = image.narrow(dim, 0, 1), image.narrow(dim, 1, image.shape[dim] - 1)
         return image if image.shape[dim] > 2 else torch.cat([gray, gray, gray, alpha], dim)
     if isinstance(image, np.ndarray):
@@ -215,6 +217,8 @@ def in_colour(image: Picture) -> Picture:
         return np.take(pixels, [0, 0, 0, *range(1, pixels.shape[-1])], axis=-1)
     if isinstance(image, FilePicture):
         return replace(image, gray=False)
+    if not is_pil(image):
+        return image  # the task says what is wrong
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
@@ -254,8 +258,9 @@ def hole_of(mask: Any, size: tuple[int, int], mask_means: str = "fill") -> Tenso
     >>> hole_of(np.array([[0, 255]], np.uint8), (1, 2), mask_means="keep")
     tensor([[[[1., 0.]]]])
     """
-    if mask_means not in ("fill", "keep"):
-        raise ValueError(f"mask_means is 'fill' or 'keep', got {mask_means!r}")
+    if not isinstance(mask_means, str) or mask_means not in ("fill", "keep"):
+        told = " ".join(repr(mask_means).split())[:80]
+        raise ValueError(f"mask_means is 'fill' or 'keep', got {told}")
     if isinstance(mask, list | tuple) and mask and not isinstance(mask[0], list | tuple | int | float):
         return torch.cat([hole_of(each, size, mask_means) for each in mask])
     mask = _mask_values(mask, size)
@@ -296,6 +301,10 @@ def _mask_values(mask: Any, size: tuple[int, int]) -> np.ndarray[Any, Any]:
         mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu().numpy()
     elif not isinstance(mask, np.ndarray):
         mask = _as_array(mask)
+    if not mask.size:
+        raise ValueError(
+            f"the mask is empty, got {mask.shape}; it has the size of its picture, {size} (h, w)"
+        )
     coloured = mask.ndim == 3 and mask.shape[-1] in (3, 4) and mask.shape[-2:] != size
     if not coloured or mask.dtype.name not in TOP:
         return np.asarray(mask)

@@ -39,6 +39,8 @@ def colours_in(channels: int) -> int:
 
 def from_tensor(image: Tensor) -> Tensor:
     """A tensor of uint8 or floats as a batch ``(b, 3, h, w)``."""
+    if image.layout != torch.strided:
+        raise TypeError(f"tensors are expected to be dense, got {image.layout}; pass tensor.to_dense()")
     if not image.is_floating_point() and image.dtype != torch.uint8:
         raise TypeError(
             f"tensors are expected as uint8, or as floats in [0, 1], got {image.dtype}; convert them, or "

@@ -27,7 +27,8 @@ def checked_range(data_range: Any) -> tuple[float, float]:
     try:
         low, high = (float(each) for each in data_range)
     except (TypeError, ValueError):
-        raise TypeError(f"{RANGE}; got {data_range!r}") from None
+        told = " ".join(repr(data_range).split())
+        raise TypeError(f"{RANGE}; got {told[:80]}") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{RANGE}, low below high; got ({low:g}, {high:g})")
     return low, high

@@ -142,7 +142,10 @@ def kernel_of_array(values: Any) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         given = None
     if given is None or given.is_complex():
-        raise TypeError(f"a blur kernel is an array (h, w) of numbers, got {type(values).__name__}")
+        told = type(values).__name__
+        raise TypeError(
+            f"a blur kernel is an array (h, w) of numbers, or words such as 'gaussian:1.5', got {told}"
+        )
     kernel = given.to("cpu", torch.float64)
     if kernel.ndim != 2 or not kernel.numel():
         raise ValueError(f"a blur kernel is expected as (h, w), got shape {tuple(kernel.shape)}")

@@ -293,7 +293,9 @@ def _read(
     from safetensors import SafetensorError
 
     try:
-        if path.is_dir() or not path.exists():
+        if path.is_dir():
+            raise WeightsError(f"{path}: expected a weights file, got a folder; name the file in it")
+        if not path.exists():
             raise WeightsError(f"{path}: no such weights file")
         return read(path)
     except (SafetensorError, OSError, ValueError) as error:

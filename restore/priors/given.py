@@ -31,7 +31,8 @@ def label_number(label: str | int, names: Sequence[str]) -> int:
     (1, 0)
     """
     if not names:
-        raise WeightsError(f"these weights know no classes, got label {label}; leave the label out")
+        told = " ".join(str(label).split())[:80] or "''"
+        raise WeightsError(f"these weights know no classes, got label {told}; leave the label out")
     if str(label) in names:
         return list(names).index(str(label))
     try:

@@ -25,6 +25,7 @@ from restore.images.value_range import NOMINAL, scale_of
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, shipped
 from restore.priors.once import once
+from restore.tasks.checked import check_arguments
 from restore.tasks.given_numbers import numbers_in
 from restore.tasks.watching import Outside, part_callback, shown, watched
 
@@ -113,6 +114,7 @@ def any_kind(task: Callable[Concatenate[Any, P], Any]) -> AnyKind[P]:
 def _of_one(task: Callable[..., Any], image: Any, given: dict[str, Any], *, ignores_hole: bool) -> Any:
     """Do a task to one picture, or to a batch of one size."""
     given = numbers_in(given)
+    check_arguments(given, task)
     data_range = given.pop("data_range", None)
     device, dtype = given.pop("device", None), given.pop("dtype", None)
     if "seed" in given and given["seed"] is None:

@@ -52,7 +52,7 @@ def colorize(
     (8, 12, 3)
     """
     if estimate == "sample":
-        start = start or COLOUR_START
+        start = COLOUR_START if start is None else start
     # The luma stays the picture's own, whatever its noise.
     options = {"sigma": ROUNDING, **options, "estimate": estimate, "start": start}
     return solve(in_colour(image), operators.Gray, **options)

@@ -119,7 +119,8 @@ def sureness(sensitivity: str | float) -> float:
             return THRESHOLDS[sensitivity]
     elif isinstance(sensitivity, Real) and 0 < sensitivity < 1:
         return 1 - float(sensitivity)
-    raise ValueError(f"sensitivity is low, normal, high or a number above 0 and below 1, got {sensitivity!r}")
+    told = " ".join(repr(sensitivity).split())[:80]
+    raise ValueError(f"sensitivity is low, normal, high or a number above 0 and below 1, got {told}")
 
 
 def _found(picture: Floats, sure: float) -> Mask:

@@ -125,8 +125,10 @@ def erase_mask(
     import numpy as np
 
     from restore.images.canvas import canvas
+    from restore.tasks.checked import check_arguments
     from restore.tasks.holes import widened
 
+    check_arguments({"radius": radius, "grow": grow})
     boxes, points = _several(box, 4, "box"), _several(at, 2, "at")
     if not boxes and not points:
         raise ValueError("nothing says what to erase; pass box=(x, y, width, height) or at=(x, y)")
@@ -135,7 +137,10 @@ def erase_mask(
     for each in boxes:
         hole |= box_hole(each, (h, w))
     for x, y in points:
-        found = object_at(image, x, y, radius=radius)
+        try:
+            found = object_at(image, x, y, radius=radius)
+        except ValueError as error:
+            raise ValueError(f"at {error}") from error
         hole |= found if grow is not None else with_rim(found)
     hole = widened(hole, grow or 0)
     if problem := too_large(hole):
@@ -193,5 +198,6 @@ def _several(given: Any, count: int, name: str) -> list[tuple[float, ...]]:
         numbers = numbers[None]
     if numbers.size and (numbers.ndim != 2 or numbers.shape[1] != count or not np.isfinite(numbers).all()):
         expected = "(x, y, width, height)" if count == 4 else "(x, y)"
-        raise ValueError(f"{name} is {expected} in pixels, or a list of such, got {given!r}")
+        told = " ".join(repr(given).split())
+        raise ValueError(f"{name} is {expected} in pixels, or a list of such, got {told[:80]}")
     return [tuple(map(float, each)) for each in numbers] if numbers.size else []

@@ -1,4 +1,4 @@
-"""Options of tasks that are numbers: refused, where they are none, before anything is computed with them."""
+"""Options of tasks that are numbers: out of arrays and tensors of one, before anything is done with them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from restore.noise.picture_noise import PictureNoise
-
 REAL = ("strength", "luma", "chroma", "scale", "guidance", "start", "radius", "quality")
 WHOLE = ("steps", "grow", "feather", "reference_scale", "n")
-NEVER_NONE = ("strength", "guidance", "feather", "operator", "n")
 
 
 def numbers_in(given: dict[str, Any]) -> dict[str, Any]:
@@ -20,76 +17,40 @@ def numbers_in(given: dict[str, Any]) -> dict[str, Any]:
 
     Parameters
     ----------
-    given : the options by name; which of them are numbers is told by REAL and WHOLE. None is left as
-        it is where it means something, and whether a number is in range is left to the task.
-
-    Raises
-    ------
-    TypeError
-        For what is no number, no size, no measured noise and no operator, where that is expected.
+    given : the options by name; which of them are numbers is told by REAL and WHOLE. What is no number is
+        left as it is: `restore.tasks.checked.check_arguments` refuses it.
 
     Examples
     --------
     >>> numbers_in({"steps": np.int64(3), "scale": np.array(2.0), "size": np.array([8, 9]), "seed": 0})
     {'steps': 3, 'scale': 2.0, 'size': (8, 9), 'seed': 0}
     >>> numbers_in({"steps": "3"})
-    Traceback (most recent call last):
-    TypeError: steps is a whole number, got '3'
+    {'steps': '3'}
     """
-    found = dict(given)
-    for name, value in given.items():
-        if value is None and name not in NEVER_NONE:
-            continue
-        if name in REAL:
-            found[name] = _real(name, value)
-        elif name in WHOLE:
-            found[name] = _whole(f"{name} is a whole number", value, value)
-        elif name == "size":
-            found[name] = _size(value)
-        elif name == "noise" and not isinstance(value, PictureNoise):
-            raise TypeError(
-                "noise is what restore.tasks.noise_choice.measured gives, got "
-                f"{_shown(value)}; for a level pass sigma"
-            )
-        elif name == "operator" and not callable(value):
-            raise TypeError(
-                f"operator is a function of a size (h, w) and a device, got {_shown(value)}; for a "
-                "description such as 'down=2' pass restore.inverse.build.chain_of("
-                "[restore.inverse.spec.parse_spec('down=2')])"
-            )
-    return found
+    kinds = {**dict.fromkeys(REAL, _real), **dict.fromkeys(WHOLE, _whole), "size": _size}
+    return {name: kinds[name](value) if name in kinds else value for name, value in given.items()}
 
 
-def _real(name: str, value: Any) -> Any:
-    """A number, as it is unless it is in an array or a tensor."""
-    if hasattr(value, "__float__"):
-        try:
-            number = float(value.item() if isinstance(value, np.ndarray | Tensor) else value)
-            return number if isinstance(value, np.ndarray | Tensor) else value
-        except (TypeError, ValueError, RuntimeError):  # several numbers, or none
-            pass
-    raise TypeError(f"{name} is one number, got {_shown(value)}")
-
-
-def _whole(expected: str, value: Any, shown: Any) -> int:
+def _real(value: Any) -> Any:
+    single = isinstance(value, np.ndarray | Tensor) and np.prod(value.shape) == 1
+    if not single or np.iscomplexobj(value) or not hasattr(value, "__float__"):
+        return value
     try:
-        return index(value)
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):  # objects, and tensors without values
+        return value
+
+
+def _whole(value: Any) -> Any:
+    try:
+        return value if isinstance(value, bool) else index(value)
     except TypeError:
-        raise TypeError(f"{expected}, got {_shown(shown)}") from None
+        return value
 
 
-def _size(value: Any) -> tuple[int, int]:
-    expected = "size is (height, width) in whole pixels"
+def _size(value: Any) -> Any:
     try:
         h, w = value
     except (TypeError, ValueError):
-        raise TypeError(f"{expected}, got {_shown(value)}") from None
-    return _whole(expected, h, value), _whole(expected, w, value)
-
-
-def _shown(value: Any) -> str:
-    """A value in a few words: numbers, text and small tuples themselves, else what it is."""
-    plain = str | bytes | bool | int | float | complex
-    if isinstance(value, plain) or (isinstance(value, tuple) and len(value) < 5):
-        return repr(value)[:80]
-    return type(value).__name__
+        return value
+    return _whole(h), _whole(w)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from restore.diffusion.seeds import check_seed
 from restore.images.canvas import Picture, canvas
 from restore.priors.protocol import Prior
+from restore.tasks import catalogue
 from restore.tasks.any_kind import any_kind
 from restore.tasks.catalogue import OwnMethod
 from restore.tasks.damage import Kind, Sensitivity, damage_mask
@@ -107,6 +109,7 @@ def repair(
     given = canvas(image)
     if infrared is not None and len(given.batch) > 1:
         raise ValueError(f"infrared is of one picture, got {len(given.batch)} pictures; call it for each")
+    _check(estimate, method, steps, grow, seed)
     options: dict[str, Any] = {"sensitivity": sensitivity, "only": only, "infrared": infrared}
     if isinstance(image, torch.Tensor | np.ndarray) and image.ndim == 4:
         masks = [damage_mask(one, **options) for one in image]
@@ -119,3 +122,14 @@ def repair(
         image, torch.from_numpy(holes.astype(np.float32)), grow=grow, estimate=estimate, method=method,
         steps=steps, seed=seed, prior=prior, progress=progress,
     )  # fmt: skip
+
+
+def _check(estimate: Any, method: Any, steps: int | None, grow: int, seed: int | None) -> None:
+    """Refuse what `inpaint` would refuse, also where there is no damage. Raises ValueError, TypeError."""
+    catalogue.find("inpaint", method, estimate)
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if grow < 0:
+        raise ValueError(f"a hole grows by 0 pixels or more, got {grow}")
+    if seed is not None:
+        check_seed(seed)

@@ -20,6 +20,7 @@ from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks.any_kind import prior_of
 from restore.tasks.catalogue import SAMPLE_SAMPLER, SAMPLE_STEPS
+from restore.tasks.checked import check_arguments
 from restore.tasks.given_numbers import numbers_in
 from restore.tasks.told import Classifier, Label, Told
 from restore.tasks.watching import shown, watched
@@ -126,6 +127,13 @@ def sample(
     torch.Size([2, 3, 8, 12])
     """
     given = numbers_in({"n": n, "size": size, "steps": steps, "guidance": guidance})
+    check_arguments(
+        {
+            **{**given, "seed": seed, "eta": eta, "progress": progress, "dtype": dtype},
+            **{"sampler": sampler, "ladder": ladder, "variance": variance, "thresholding": thresholding},
+        },
+        sample,
+    )
     n, size, steps, guidance = given["n"], given["size"], given["steps"], given["guidance"]
     if n < 1 or min(size) < 1 or steps < 1:
         raise ValueError(f"n, size and steps must be at least 1, got {n}, {size} and {steps}")

@@ -337,7 +337,10 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         (["upscale", "photo.png", "--scale", "9"], "'--scale': 9.0 is not in the range 1.0<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "nan"], "'--scale': nan is not a number"),
         (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.0<=x<=8.0."),
-        (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid float range."),
+        (
+            ["upscale", "photo.png", "--scale", "two"],
+            "'--scale': 'two' is not a number in the range 1.0<=x<=8.0.",
+        ),
         (["denoise", "photo.png", "--sigma", "-1"], "'--sigma': -1.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "256"], "'--sigma': 256.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "nan"], "'--sigma': nan is not a number"),
@@ -419,7 +422,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
             "'dpmpp-2m-sde', 'langevin'.",
         ),
         (["denoise", "photo.png", "--tile", "63"], "'--tile': 63 is not in the range x>=64."),
-        (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a valid integer range."),
+        (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a whole number in the range x>=64."),
         (["denoise", ".", "-r"], "No such option '-r'."),
         (
             ["denoise", "photo.png", "--device", "gpu"],

@@ -89,7 +89,7 @@ def test_hash_sees_every_part() -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert "no such weights file" in refused(tmp_path / "none.safetensors")
-    assert "no such weights file" in refused(tmp_path)
+    assert "expected a weights file, got a folder" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 100, -1, -1000])

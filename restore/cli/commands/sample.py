@@ -231,6 +231,8 @@ def _vectors(file: Path | None, text: str | None, encoder: Path | None, read: Ca
     if file is not None:
         from restore.images.outside import parse_array
 
+        if (kind := images.what_is(file)) not in ("a file", "a named pipe", ""):
+            raise ConfigError(f"{file}: expected a .npy file of vectors, got {kind}; check the name")
         try:
             return parse_array(read(file))
         except ValueError as error:

@@ -10,6 +10,7 @@ import click
 from restore import images
 from restore.cli.details import of_prior
 from restore.cli.help_pages import Command
+from restore.cli.jobs import check_folder
 from restore.cli.loudness import LOUDNESS
 from restore.cli.options import NETWORK, OVERWRITE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
@@ -71,10 +72,10 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
         raise click.UsageError("--weights has no effect beside --name without --photo; leave it out")
     if plot is None and photo is not None:
         raise click.UsageError("--photo is for --plot; leave it out")
-    if plot is not None and plot.suffix.lower() not in (".png", ".svg"):
-        raise click.UsageError(f"--plot {plot}: expected a .png or .svg file")
-    if plot is not None and plot.exists() and not settings.overwrite:
-        raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
+    if plot is not None:  # before the table is shown
+        _check_plot(plot, settings)
+    if photo is not None:
+        images.read_picture_bytes(photo)
     with voice.during("loading took"):
         shown, prior = _schedules(names, settings, options, network=photo is not None)
     if prior is not None:
@@ -94,6 +95,16 @@ def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | Non
             drawn = schedule_plot.png(shown, strips, plot.suffix.lower().removeprefix("."))
         images.write_bytes(plot, drawn, overwrite=settings.overwrite)
         voice.say(str(plot))
+
+
+def _check_plot(plot: Path, settings: Settings) -> None:
+    """Raise UsageError and OutputError for a plot that cannot be written."""
+    if plot.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(f"--plot {plot}: expected a .png or .svg file")
+    if plot.exists() and not settings.overwrite:
+        raise OutputError(f"{plot} is there already; pass --overwrite to replace it")
+    images.check_place(plot, overwrite=settings.overwrite)
+    check_folder(plot)
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore import images
 from restore.cli import details
 from restore.cli.help_pages import Command
 from restore.cli.loudness import LOUDNESS
 from restore.cli.parameters import FileName, all_of
 from restore.cli.registry import register
 from restore.cli.voice import Voice
+from restore.errors import ConfigError
 
 if TYPE_CHECKING:
     from restore.training.config import TrainConfig
@@ -43,6 +45,9 @@ class TrainOptions:
             raise click.UsageError("--profile measures one process; run it without torchrun")
         if self.from_noisy and self.start_from:
             raise click.UsageError("--from-noisy begins anew; it cannot --start-from another run's state")
+        if self.start_from is not None and (kind := images.what_is(self.start_from)) != "a file":
+            got = kind or "no such file"
+            raise ConfigError(f"--start-from {self.start_from}: expected a file of another run, got {got}")
         if self.prior != "cleaned" and not self.from_noisy:
             raise click.UsageError("--prior says what is made of --from-noisy pictures; name some")
 
