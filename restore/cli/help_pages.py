@@ -21,7 +21,7 @@ DO = "What to do"
 GROUPS = {
     "Input and output": """
         output out suffix format output_quality output_template depth
-        ignore folders pairs listed limit crop references drawn overwrite skip_unchanged
+        ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show plot csv_file json_file json as_json quiet
         verbose dry_run provenance config no_config resume force help
@@ -52,6 +52,14 @@ Rows = list[tuple[str, str]]
 
 class Command(Configured):
     """A command whose help has its options in groups, and whose errors are events by --json."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        for each in self.params:  # click's refusals name these kinds in its own words
+            if isinstance(each.type, click.IntRange):
+                each.type.name = "whole number"
+            elif isinstance(each.type, click.FloatRange):
+                each.type.name = "number"
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> click.Context:
         asked = any(each.name in JSON and f in args for each in self.params for f in each.opts)

@@ -46,7 +46,8 @@ def kind_of(job: Job, picture: images.Picture, settings: Settings) -> str:
 
 def fitted(settings: Settings, kind: str) -> Settings:
     """The settings without a depth and a quality that results of a format do not have."""
-    return replace(settings, **dict.fromkeys(without_effect(kind, settings)))
+    unset: dict[str, Any] = dict.fromkeys(without_effect(kind, settings))
+    return replace(settings, **unset)
 
 
 def without_effect(kind: str, settings: Settings) -> tuple[str, ...]:

@@ -39,6 +39,9 @@ OUTPUT_QUALITY = click.option(
 class Depth(click.IntRange):
     """8 or 16."""
 
+    def _describe_range(self) -> str:
+        return ""  # the metavar says it
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         bits = super().convert(value, param, ctx)
         if bits not in (8, 16):

@@ -76,13 +76,13 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
     "--luma",
     type=Number(0, 1),
     metavar="S",
-    help="The same in brightness alone. Default: --strength.",
+    help="How much of the noise goes in brightness alone, as --strength says for all. Default: --strength.",
 )
 @click.option(
     "--chroma",
     type=Number(0, 1),
     metavar="S",
-    help="The same in colour alone. Default: --strength.",
+    help="How much of the noise goes in colour alone. Default: --strength.",
 )
 @click.option(
     "--specks",
