@@ -37,7 +37,11 @@ def check_files(settings: Settings, jobs: Iterable[Job]) -> None:
 def kind_of(job: Job, picture: images.Picture, settings: Settings) -> str:
     """Give the format of a result. Raises OutputError for one without such a depth or quality."""
     if job.target is not None:
-        return images.kind_of(job.target)  # checked by its name
+        try:
+            return images.kind_of(job.target)  # checked by its name
+        except OutputError as error:
+            more = "" if job.target.suffix else ", or end -o in / for a folder"
+            raise OutputError(f"{error}{more}") from error
     kind = picture.format if settings.format is None else FORMAT_OF_SUFFIX[f".{settings.format}"]
     if problem := _problem(kind, settings):
         raise OutputError(f"{job.output}: {problem}")

@@ -336,7 +336,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         (["upscale", "photo.png", "--scale", "9"], "'--scale': 9.0 is not in the range 1.0<=x<=8.0."),
         (["upscale", "photo.png", "--scale", "nan"], "'--scale': nan is not a number"),
         (["upscale", "photo.png", "--scale", "inf"], "'--scale': inf is not in the range 1.0<=x<=8.0."),
-        (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid float range."),
+        (["upscale", "photo.png", "--scale", "two"], "'--scale': 'two' is not a valid number."),
         (["denoise", "photo.png", "--sigma", "-1"], "'--sigma': -1.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "256"], "'--sigma': 256.0 is not in the range 0<=x<=255."),
         (["denoise", "photo.png", "--sigma", "nan"], "'--sigma': nan is not a number"),
@@ -418,7 +418,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
             "'dpmpp-2m-sde', 'langevin'.",
         ),
         (["denoise", "photo.png", "--tile", "63"], "'--tile': 63 is not in the range x>=64."),
-        (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a valid integer range."),
+        (["sample", "-o", "out", "--tile", "x"], "'--tile': 'x' is not a valid whole number."),
         (["denoise", ".", "-r"], "No such option '-r'."),
         (
             ["denoise", "photo.png", "--device", "gpu"],
@@ -584,9 +584,10 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("denoise", "photo.png", "-o", "no/out.png") == (
         "no: the output folder does not exist; create it first"
     )
-    for name, got in (("out.gif", "'.gif'"), ("out", "none")):
+    for name, got, more in (("out.gif", "'.gif'", ""), ("out", "none", ", or end -o in / for a folder")):
         assert failure("denoise", "photo.png", "-o", name) == (
             f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
+            + more
         )
     Path("other").mkdir()
     Image.fromarray(PHOTO).save("photo.bmp")

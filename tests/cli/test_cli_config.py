@@ -183,7 +183,7 @@ def test_a_variable(name: str, text: str, expected: object, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("RESTORE_STEPS", "many", "'many' is not a valid integer range"),
+        ("RESTORE_STEPS", "many", "'many' is not a valid whole number"),
         ("RESTORE_DENOISE_STEPS", "0", "0 is not in the range 1<=x<=1000"),
         ("RESTORE_SIGMA", "nan", "nan is not a number"),
         ("RESTORE_DEVICE", "gpu", "'gpu' is not one of auto, cpu, cuda, cuda:N, mps"),
