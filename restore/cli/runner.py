@@ -87,10 +87,8 @@ class Runner:
         picture = self._decoded(data, job)
         self._notes(*(f"{job.name}: {text}" for text in picture.notes))
         kind = kind_of(job, picture, self.settings)
-        settings = fitted(self.settings, kind)
-        picture = raised(picture, settings)
-        recorded = self.settings.provenance
-        picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
+        picture = raised(picture, settings := fitted(self.settings, kind))
+        picture, dropped = recordable(picture, kind, job.output, recorded=settings.provenance)
         lost = dropped + losses(picture, job, settings)
         self._changed, self._lost = False, [f"{job.output}: {text}" for text in lost]
         self.loader.prepare()
