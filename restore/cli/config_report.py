@@ -130,7 +130,7 @@ def as_lines(found: Found, sources: Sources) -> Iterator[str]:
         for row in rows:
             value = "not set" if row.value is None else f"= {json.dumps(row.value, ensure_ascii=False)}"
             alike.setdefault(f"{row.key} {value}  ({row.place})", []).append(names)
-    if not alike:
+    if not (alike or found.problems):
         yield "Nothing is configured; all options have their defaults."
     for line, commands in alike.items():
         yield line

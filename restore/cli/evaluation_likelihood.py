@@ -12,7 +12,7 @@ from restore.cli.evaluation_inputs import training_pictures
 from restore.cli.evaluation_options import CSV, JSON, LIMIT, LOUDNESS, PLOT, data_options
 from restore.cli.evaluation_run import evaluation_run, facts_of
 from restore.cli.help_pages import Command
-from restore.cli.options import CONFIG, DEVICE, ENSEMBLE, LABEL, OVERWRITE, PIECES, SEED, WEIGHTS, Settings
+from restore.cli.options import CONFIG, DEVICE, ENSEMBLE, LABEL, PIECES, REPLACE, SEED, WEIGHTS, Settings
 from restore.cli.parameters import all_of
 from restore.cli.prior_loader import load_prior
 
@@ -49,7 +49,7 @@ VARIANCES = ("small", "large", "learned")
     help="ode: random vectors for each estimate of the divergence; more cost time and scatter less.  "
     "[default: 1]",
 )  # fmt: skip
-@all_of(SEED, LIMIT, JSON, CSV, PLOT, OVERWRITE, *LOUDNESS, LABEL, ENSEMBLE, WEIGHTS, DEVICE, PIECES, CONFIG)
+@all_of(SEED, LIMIT, JSON, CSV, PLOT, REPLACE, *LOUDNESS, LABEL, ENSEMBLE, WEIGHTS, DEVICE, PIECES, CONFIG)
 def likelihood(
     method: str, steps: int | None, variance: str | None, probes: int | None, **options: Any
 ) -> None:

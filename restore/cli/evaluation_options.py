@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from restore.cli.loudness import VERBOSE, one_of_two
-from restore.cli.options import OVERWRITE, SEED
+from restore.cli.options import REPLACE, SEED
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -133,7 +133,7 @@ SCORES = (
         help="Pictures in the report: half of them spread over the set, half the worst.",
     ),
     PLOT,
-    OVERWRITE,
+    REPLACE,
     *LOUDNESS,
 )  # fmt: skip
 

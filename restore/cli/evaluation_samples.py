@@ -10,7 +10,7 @@ import click
 from restore.cli.evaluation_options import CSV, FILE, JSON, LIMIT, LOUDNESS
 from restore.cli.evaluation_run import evaluation_run, facts_of
 from restore.cli.help_pages import Command
-from restore.cli.options import CONFIG, OVERWRITE
+from restore.cli.options import CONFIG, REPLACE
 from restore.cli.parameters import all_of
 
 MOST_NAMED = 5  # copies that are named one by one
@@ -30,7 +30,7 @@ MOST_NAMED = 5  # copies that are named one by one
     help="All pictures are cut to the square in the middle and reduced to NxN.  [default: the samples' "
     "smallest side]",
 )  # fmt: skip
-@all_of(LIMIT, JSON, CSV, OVERWRITE, *LOUDNESS, CONFIG)
+@all_of(LIMIT, JSON, CSV, REPLACE, *LOUDNESS, CONFIG)
 def samples(references: Path, drawn: Path, size: int | None, **options: Any) -> None:
     """Compare drawn pictures with real ones as sets: distance, diversity, copies.
 

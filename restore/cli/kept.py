@@ -14,7 +14,7 @@ from restore.cli.options import Settings
 from restore.cli.provenance import Record, history_in, history_of, stamped
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder
-from restore.cli.result_files import has_depth
+from restore.cli.result_files import has_depth, idle_in
 from restore.cli.results import NO_RECORD, is_copy
 from restore.errors import ImageError
 from restore.images.told import told_in
@@ -105,7 +105,9 @@ def _is_copied(job: Job, recorder: Recorder) -> bool:
 def _has_depth(job: Job, settings: Settings) -> bool:
     """Whether a result holds the depth that is asked for."""
     assert job.target is not None
-    return settings.depth is None or has_depth(images.read_bytes(job.target), settings)
+    if settings.depth is None or "depth" in idle_in(job, settings):
+        return True
+    return has_depth(images.read_bytes(job.target), settings)
 
 
 def _has_room(job: Job) -> bool:

@@ -63,7 +63,7 @@ class OperatorWord(click.types.StringParamType):
             found = _file(value.removeprefix(BLUR), BLUR) if value.startswith(BLUR) else None
             if found is not None:
                 return found
-            raise click.UsageError(str(error), ctx) from error
+            raise click.UsageError(f"--operator: {error}", ctx) from error
         return value
 
 
@@ -75,7 +75,7 @@ def _file(word: str, before: str = "") -> KernelFile | None:
         return KernelFile(Path(word), before)
     if Path(word).suffix.lower() in (*images.SUFFIXES, *NUMBERS):
         got = problem or f"expected a file of the kernel, got {kind or 'no such file'}; check the name"
-        raise click.UsageError(f"{word}: {got}")
+        raise click.UsageError(f"--{'operator' if before else 'kernel'}: {word}: {got}")
     return None
 
 

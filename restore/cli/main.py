@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -91,7 +92,8 @@ def _misused(error: click.ClickException) -> int:
         click.echo(WELCOME if isinstance(error.ctx.command, Program) else error.format_message(), err=True)
     else:
         context = error.ctx if isinstance(error, click.UsageError) else None
-        click.UsageError(message(error.format_message()), context).show()
+        text = re.sub(r"([:,])\n\t", r"\1 ", error.format_message())  # choices, each in a line
+        click.UsageError(message(text), context).show()
     return error.exit_code
 
 

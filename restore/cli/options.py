@@ -59,6 +59,9 @@ OVERWRITE = switch(
     "and others are refused.",
 )
 
+REPLACE = switch("--overwrite", help="Replace files that are there already, which are refused otherwise.")
+"""For commands whose results are not compared with what is there."""
+
 SKIP_UNCHANGED = switch(
     "--skip-unchanged",
     help="Write nothing for pictures in which there is nothing to do; otherwise their files are copied.",
@@ -120,7 +123,7 @@ MODEL = (
     ),
     click.option(
         "--provenance/--no-provenance", default=True,
-        help="Record in the picture how it was made, for restore info: options, seed, weights, names and "
+        help="Record in each result how it was made, for restore info: options, seed, weights, names and "
         "hashes of the files read.  [default: yes]",
     ),
     switch(
@@ -131,7 +134,7 @@ MODEL = (
 )  # fmt: skip
 
 SEED = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N",
     help="Seed of the random numbers; the same seed gives the same bytes.",
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from restore.cli.options import Settings
 from restore.cli.provenance import Record
 from restore.cli.providers import differences, provided
 from restore.cli.recorder import AS_DRAWN, ASKED, NO_MATTER, Recorder, given, words_of
+from restore.cli.result_files import idle_in
 from restore.diffusion.seeds import draw_seed
 
 # Looked at apart, or without effect on the result of a picture that can be read.
@@ -59,7 +60,8 @@ class Matcher:
         if record.command != name:
             return [f"made by restore {record.command}, now by restore {name}"]
         pairs = self._pairs(record, job)
-        said = [f"made with {_listed(old for old, _ in pairs)}, now {_listed(new for _, new in pairs)}"]
+        words = ", now ".join(_listed(side) for side in zip(*pairs, strict=True))
+        said = [f"made with {words}"]
         return [*(said if pairs else []), *self._others(record, job)]
 
     def hash_of(self, path: Path | None) -> str:
@@ -76,6 +78,8 @@ class Matcher:
     def _pairs(self, record: Record, job: Job) -> list[tuple[str, str]]:
         """What options were and are, as words, where they differ."""
         before, now = self._recorded(record), self._now()
+        for name in idle_in(job, self.settings):
+            now.pop(name, None)
         first = self.command.options["seed"]
         seeds = record.seed, draw_seed(first, job.draw)
         if seeds[0] is not None:
@@ -208,5 +212,6 @@ def _files(value: Any) -> Iterator[Path]:
             yield path
 
 
-def _listed(words: Iterable[str]) -> str:
-    return " and ".join(words)
+def _listed(words: Sequence[str]) -> str:
+    """Options that were, or are, given; those that are not where there are no others."""
+    return " and ".join([word for word in words if not word.startswith("no ")] or words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,14 +81,19 @@ class Recorder:
             self._files[path] = images.read_bytes(path, start=start or images.picture_start(str(path)))
         return self._files[path]
 
-    def record(self, method: str, seed: int | None, prior: Prior | None) -> Record:
-        """Give the record of the current picture. prior: None when no network was needed."""
+    def record(
+        self, method: str, seed: int | None, prior: Prior | None, *, idle: Collection[str] = ()
+    ) -> Record:
+        """Give the record of the current picture.
+
+        prior: None when no network was needed. idle: names of options that do nothing for its format.
+        """
         import hashlib
 
         context = click.get_current_context()
         names = {path: _short_name(path, self._files) for path in self._files}
         hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
-        arguments = [*_arguments(context, names), *self.chosen]
+        arguments = [*_arguments(context, names, idle), *self.chosen]
         if seed:
             arguments.append(("--seed", str(seed)))
         used: dict[str, Any] = {}
@@ -134,10 +139,12 @@ def _short_name(path: Path | None, others: Iterable[Path | None]) -> str:
     return f"./{name}" if name == STDIO else name
 
 
-def _arguments(context: click.Context, names: Mapping[Path | None, str]) -> Iterator[tuple[str, ...]]:
+def _arguments(
+    context: click.Context, names: Mapping[Path | None, str], idle: Collection[str]
+) -> Iterator[tuple[str, ...]]:
     """Give the options of the command line and the configuration file as words. names: of files."""
     for option in given(context):
-        if option.name not in NO_MATTER | AS_DRAWN:
+        if option.name not in NO_MATTER | AS_DRAWN | {*idle}:
             yield from words_of(option, context.params[option.name or ""], names)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from restore import images
 from restore.cli.jobs import Job
@@ -20,33 +21,68 @@ DTYPES = {8: "uint8", 16: "uint16"}
 
 
 def check_files(settings: Settings, jobs: Iterable[Job]) -> None:
-    """Refuse results whose formats have no such depth or quality, before anything is computed."""
-    for job in jobs:
-        kind = None if job.target is None else FORMAT_OF_SUFFIX.get(job.target.suffix.lower())
-        if kind is not None and (problem := _problem(kind, settings)):
+    """Refuse results whose formats have no such depth or quality, before anything is computed.
+
+    A quality is for those of the results that have one. What is configured is passed over where a format
+    does not have it.
+    """
+    named = [job for job in jobs if job.target is not None]
+    kinds = [FORMAT_OF_SUFFIX.get(job.target.suffix.lower()) for job in named if job.target is not None]
+    quality = not any(kind is not None and FORMATS[kind].lossy for kind in kinds)
+    for job, kind in zip(named, kinds, strict=True):
+        if kind is not None and (problem := _problem(kind, settings, quality=quality)):
             raise click.UsageError(f"{job.target}: {problem}")
 
 
 def kind_of(job: Job, picture: images.Picture, settings: Settings) -> str:
     """Give the format of a result. Raises OutputError for one without such a depth or quality."""
     if job.target is not None:
-        return images.kind_of(job.target)  # checked by its name
+        try:
+            return images.kind_of(job.target)  # checked by its name
+        except OutputError as error:
+            more = "" if job.target.suffix else ", or end -o in / for a folder"
+            raise OutputError(f"{error}{more}") from error
     kind = picture.format if settings.format is None else FORMAT_OF_SUFFIX[f".{settings.format}"]
     if problem := _problem(kind, settings):
         raise OutputError(f"{job.output}: {problem}")
     return kind
 
 
-def _problem(kind: str, settings: Settings) -> str:
-    """Why a format cannot be written as it is asked for; empty where it can."""
+def fitted(settings: Settings, kind: str) -> Settings:
+    """The settings without a depth and a quality that results of a format do not have."""
+    unset: dict[str, Any] = dict.fromkeys(without_effect(kind, settings))
+    return replace(settings, **unset)
+
+
+def without_effect(kind: str, settings: Settings) -> tuple[str, ...]:
+    """The names of options that do nothing for results of a format."""
     form = FORMATS[kind]
-    if settings.depth is not None and DTYPES[settings.depth] not in form.depths:
+    depth = settings.depth is not None and DTYPES[settings.depth] not in form.depths
+    quality = settings.output_quality is not None and not form.lossy
+    return ("depth",) * depth + ("output_quality",) * quality
+
+
+def idle_in(job: Job, settings: Settings) -> tuple[str, ...]:
+    """The same for the file of a result, by its name."""
+    kind = None if job.target is None else FORMAT_OF_SUFFIX.get(job.target.suffix.lower())
+    return () if kind is None else without_effect(kind, settings)
+
+
+def _problem(kind: str, settings: Settings, *, quality: bool = True) -> str:
+    """Why a format cannot be written as it is typed; empty where it can. quality: whether that counts."""
+    form, context = FORMATS[kind], click.get_current_context()
+    refused = [
+        name
+        for name in without_effect(kind, settings)
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if "depth" in refused and settings.depth is not None:
         able = " and ".join(each.name for each in FORMATS.values() if DTYPES[settings.depth] in each.depths)
         return (
             f"--depth {settings.depth}: {form.name} holds 8 bits a channel, {able} hold {settings.depth}; "
             "pass --format png"
         )
-    if settings.output_quality is not None and not form.lossy:
+    if "output_quality" in refused and quality:
         able = " and ".join(each.name for each in FORMATS.values() if each.lossy)
         return (
             f"{_quality_option()} {settings.output_quality} is for {able}, {form.name} keeps every number; "

@@ -9,8 +9,13 @@ import click
 from restore.cli.data_range import DATA_RANGE
 from restore.cli.naming import FIELDS, FORMATS
 
+
+class Suffix(click.types.StringParamType):
+    """A text that may be empty, as others may not."""
+
+
 SUFFIX = click.option(
-    "--suffix", metavar="TEXT",
+    "--suffix", type=Suffix(), metavar="TEXT",
     help="What is added to the names of results in place of -denoised and the like; a hyphen is put before a "
     "letter or digit: clean gives photo-clean.jpg, _clean photo_clean.jpg.",
 )  # fmt: skip
@@ -39,6 +44,9 @@ OUTPUT_QUALITY = click.option(
 
 class Depth(click.IntRange):
     """8 or 16."""
+
+    def _describe_range(self) -> str:
+        return ""  # the metavar says it
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         bits = super().convert(value, param, ctx)

@@ -27,7 +27,7 @@ from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
-from restore.cli.result_files import has_depth, kind_of
+from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories, trajectory_name
 from restore.cli.trouble import is_memory
@@ -110,7 +110,7 @@ class Runner:
         deviation = self._deviation(plan, choice, job)
         self.reporter.do("writing")
         whole = found.back(self._with_extra(plan.source.picture, result.picture, others, job))
-        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, self.settings)
+        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, found.settings)
         as_it_is = same and not self._changed
         if not as_it_is:
             self._changes()
@@ -309,7 +309,8 @@ class Runner:
         chosen = choice.facts.get("method") or self.command.options.get("method") or ""
         method = result.method or str(chosen)
         seed = draw_seed(choice.options["seed"], job.draw)
-        marked = stamped(picture, self.recorder.record(method, seed, self.loader.used), kind)
+        idle = without_effect(kind, self.settings)
+        marked = stamped(picture, self.recorder.record(method, seed, self.loader.used, idle=idle), kind)
         if kind != "bmp" and not history_of(marked).records:
             self._notes(f"{job.output}: no room for the record of what made it, which is left out")
         return marked
@@ -324,7 +325,7 @@ class Runner:
         self._notes(f"{job.name}: {checked.line}")
 
     def _encoded(self, picture: images.Picture, kind: str) -> bytes:
-        return images.encode(picture, kind, quality=self.settings.output_quality)
+        return images.encode(picture, kind, quality=fitted(self.settings, kind).output_quality)
 
     def _write(self, picture: images.Picture | bytes, kind: str, job: Job) -> None:
         if isinstance(picture, bytes) and self.settings.skip_unchanged:
@@ -335,7 +336,7 @@ class Runner:
             sys.stdout.buffer.flush()
             return
         try:
-            quality = self.settings.output_quality
+            quality = fitted(self.settings, kind).output_quality
             jobs.write(job, picture, overwrite=self.settings.overwrite, quality=quality)
         except AlreadyThereError as error:
             self._skipped(job)

@@ -1,4 +1,4 @@
-"""What every command demands of its options: numbers as people write them, words, and no option twice."""
+"""What every command demands of its options: numbers as people write them, words, and no file lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from restore.cli.parameters import Number, bounds
+from restore.cli.parameters import FileName, Number, bounds
 
 MOST = 10**9
 """The largest whole number of an option that has no other bound."""
@@ -72,15 +72,16 @@ def strictly(kind: click.ParamType[Any]) -> click.ParamType[Any]:
 
 
 def refuse_twice(given: Sequence[click.Parameter], ctx: click.Context) -> None:
-    """Raise UsageError where an option that has one value is given twice: one of the two would be lost.
+    """Raise UsageError where an option that takes one file is given twice: one of the two would be lost.
 
-    given: options in their order on the command line.
+    Of other options the last value holds, so that a script can overrule what goes before. given: options in
+    their order on the command line.
     """
     seen = set()
     for option in given:
-        if not isinstance(option, click.Option) or option.multiple or option.is_flag or option.count:
+        if not isinstance(option, click.Option) or option.multiple or not isinstance(option.type, FileName):
             continue
         if option.name in seen:
             name = max(option.opts, key=len)
-            raise click.UsageError(f"{name} is given twice, but takes one value; leave one of them out", ctx)
+            raise click.UsageError(f"{name} is given twice, but takes one file; leave one of them out", ctx)
         seen.add(option.name)

@@ -12,7 +12,7 @@ from restore.cli.command import PictureCommand, Source
 from restore.cli.data_range import DataRange
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
-from restore.cli.result_files import losses, lowered, raised
+from restore.cli.result_files import fitted, losses, lowered, raised
 from restore.errors import ImageError
 from restore.images.formats import FORMATS
 
@@ -30,7 +30,8 @@ class InUnits:
     """A picture in units, and the way back.
 
     source: with the picture in units. original: as it was read. used: its values of black and white; None
-    where it is in units as it is, or of whole numbers of which nothing was told.
+    where it is in units as it is, or of whole numbers of which nothing was told. settings: without what the
+    format of the result does not have.
     """
 
     source: Source
@@ -75,15 +76,16 @@ class Units:
     def of(self, source: Source) -> InUnits:
         """Bring a picture to units. Raises ImageError for floats whose scale cannot be told."""
         picture, told = source.picture, self.settings.data_range
+        settings = fitted(self.settings, source.format)
         source = replace(source, beside=partial(self._beside, bits=picture.bits))
         used = told or self._judged(source)
         if used is None:
-            return InUnits(replace(source, picture=raised(picture, self.settings)), picture, self.settings)
+            return InUnits(replace(source, picture=raised(picture, settings)), picture, settings)
         notes = () if told else (f"{source.name}: values were taken to be from {used.low:g} to {used.high:g} "
                                  "(--data-range)",)  # fmt: skip
         facts = {"data_range": [used.low, used.high]}
         unit = replace(source, picture=in_units(picture, used))
-        return InUnits(unit, picture, self.settings, used, notes, facts)
+        return InUnits(unit, picture, settings, used, notes, facts)
 
     def _judged(self, source: Source) -> DataRange | None:
         """Judge the scale of floats, without what the command does not read of them."""

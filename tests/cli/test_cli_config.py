@@ -392,7 +392,11 @@ def test_config_says_what_holds_and_where_it_comes_from(own: Path, monkeypatch: 
     assert "steps not set  (default)" in everything and 'device = "auto"  (default)' in everything
     lines = cli("config").stdout.splitlines()
     assert lines[lines.index(f"scale = 2.0  ({own}: [upscale] scale)") + 1] == "    upscale"
-    assert cli("config", "--no-config").stdout == "Nothing is configured; all options have their defaults.\n"
+    nothing = "Nothing is configured; all options have their defaults.\n"
+    assert cli("config", "--no-config").stdout == nothing
+    Path("broken.toml").write_text("[denoise")
+    broken = cli("config", "--no-config", "--config", "broken.toml")
+    assert (broken.exit_code, broken.stdout) == (1, "")  # what cannot be read may hold something
     assert set(json.loads(cli("config", "eval", "--json").stdout)["commands"]) == {
         " ".join(names) for names in EVERY if names[0] == "eval"
     }

@@ -252,3 +252,10 @@ def test_completion() -> None:
     assert [item.value for item in complete.get_completions([], "inp")] == ["inpaint"]
     assert [item.value for item in complete.get_completions(["denoise", "--method"], "b")] == ["blind"]
     assert "--sampler" in [item.value for item in complete.get_completions(["denoise"], "--s")]
+
+
+def test_refusals_say_kinds_and_choices_in_one_line() -> None:
+    assert cli("completion").stderr.endswith(" Choose from: bash, zsh, fish\n")
+    for word, kind in (("--sigma", "number"), ("--seed", "whole number")):
+        refused = cli("denoise", "a.png", word, "abc")
+        assert f"Invalid value for '{word}': 'abc' is not a {kind} in the range " in refused.stderr

@@ -54,7 +54,7 @@ def test_only_the_result_of_the_same_command_is_kept(weights: Path) -> None:
     assert outcome(*words) == refused("made with --sigma 10, now no --sigma")
     assert outcome(*words, "--sigma", 10, "--seed", 3) == refused("made with --seed 0, now --seed 3")
     assert outcome(*words, "--sigma", 10, "--specks", "--strength", 0.5) == refused(
-        "made with --strength 1 and no --specks, now --strength 0.5 and --specks"
+        "made with --strength 1, now --strength 0.5 and --specks"
     )
     two = outcome("upscale", "photo.png", "--scale", 2, "-o", "photo-denoised.png")
     assert two == refused("made by restore denoise, now by restore upscale")
@@ -122,9 +122,7 @@ def test_a_budget_in_seconds_is_the_same_again(weights: Path) -> None:
     assert cli(*words, "--seconds", 60).exit_code == 0
     name = "photo-x2.png"
     assert outcome(*words, "--seconds", 30) == refused("made with --seconds 60, now --seconds 30", name)
-    assert outcome(*words, "--nfe", 3) == refused(
-        "made with --seconds 60 and no --nfe, now no --seconds and --nfe 3", name
-    )
+    assert outcome(*words, "--nfe", 3) == refused("made with --seconds 60, now --nfe 3", name)
 
 
 def test_a_method_is_the_same_by_default_and_by_its_name(weights: Path) -> None:

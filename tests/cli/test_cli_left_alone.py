@@ -60,7 +60,9 @@ def test_one_bit_stays_one_bit(weights: Path) -> None:
     assert Path("page-repaired.tif").read_bytes() == before
 
 
-@pytest.mark.parametrize("more", [["--strength", 0], ["--luma", 0, "--chroma", 0, "--sigma", 20]])
+@pytest.mark.parametrize(
+    "more", [["--strength", 0], ["--luma", 0, "--chroma", 0, "--sigma", 20], ["--sigma", 0]]
+)
 def test_nothing_is_taken_out(weights: Path, more: list[object]) -> None:
     done = cli("denoise", "photo.png", *more, "--weights", weights)
     assert (done.exit_code, done.stdout) == (0, "photo-denoised.png\n")

@@ -239,6 +239,32 @@ def test_quality(weights: Path) -> None:
         images.encode(images.read("a.png"), "png", quality=90)
 
 
+def test_depth_and_quality_in_a_folder_of_several_formats(weights: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    Path("in").mkdir()
+    for name in ("a.jpg", "b.png"):
+        Image.fromarray(noise).save(Path("in", name))
+    rest = ["denoise", "in", "--sigma", 5, "--weights", weights, "-o"]
+    Path("shared.toml").write_text("depth = 16\noutput-quality = 70\n[denoise]\n")
+    Path("own.toml").write_text("[denoise]\ndepth = 16\noutput-quality = 70\n")
+    for number, asked in enumerate(
+        (["--quality", 70], *(["--config", f"{n}.toml"] for n in ("shared", "own")))
+    ):
+        for kept in (False, True):
+            done = cli(*rest, f"out{number}", *asked)
+            assert done.exit_code == 0
+            assert ("2 there already and kept" in done.stderr) == kept
+        photo, deep = (images.read(f"out{number}/{name}") for name in ("a.jpg", "b.png"))
+        assert photo.coding is not None
+        assert photo.coding.quality == 70
+        assert deep.bits == (16 if number else 8)
+        told = [cli("info", f"out{number}/{name}").stdout for name in ("a.jpg", "b.png")]
+        assert ["--output-quality 70" in each for each in told] == [True, False]
+        assert ["--depth 16" in each for each in told] == [False, number > 0]
+    typed = cli(*rest, "deep", "--depth", 16)
+    assert (typed.exit_code, "a.jpg: --depth 16: JPEG holds 8 bits" in typed.stderr) == (2, True)
+
+
 def test_in_dejpeg_quality_is_that_of_the_input(weights: Path) -> None:
     Image.fromarray(FLAT).save("a.png")
     done = cli(

@@ -61,7 +61,8 @@ def config(command: tuple[str, ...], file: Path | None, alone: bool, **asked: bo
     if asked["as_json"]:
         click.echo(as_event(found, sources))
     else:
-        click.echo("\n".join(map(printable, as_lines(found, sources))))
+        for line in as_lines(found, sources):
+            click.echo(printable(line))
     for note in unknown_variables(commands, list(sources.environment)):
         say(note)
     for problem in found.problems:

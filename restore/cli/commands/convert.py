@@ -11,7 +11,7 @@ import click
 
 from restore.cli.help_pages import Command
 from restore.cli.loudness import LOUDNESS
-from restore.cli.options import CONFIG, OVERWRITE
+from restore.cli.options import CONFIG, REPLACE
 from restore.cli.parameters import FileName, all_of
 from restore.cli.registry import register
 from restore.cli.reporter import path_for
@@ -28,7 +28,7 @@ KIND = "a guided-diffusion file"
     "-o", "--output", type=FileName(path_type=Path), required=True, metavar="FILE",
     help="Where to write them, as .safetensors.",
 )  # fmt: skip
-@OVERWRITE
+@REPLACE
 @click.option(
     "--head-channels", type=click.IntRange(1, 65_536), metavar="N",
     help="guided-diffusion only: channels of one attention head.  [default: 64]",

@@ -76,13 +76,13 @@ def _facts(noise: PictureNoise) -> dict[str, Any]:
     "--luma",
     type=Number(0, 1),
     metavar="S",
-    help="The same in brightness alone. Default: --strength.",
+    help="How much of the noise goes in brightness alone, as --strength says for all. Default: --strength.",
 )
 @click.option(
     "--chroma",
     type=Number(0, 1),
     metavar="S",
-    help="The same in colour alone. Default: --strength.",
+    help="How much of the noise goes in colour alone. Default: --strength.",
 )
 @click.option(
     "--specks",
@@ -128,11 +128,11 @@ def denoise(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     run_command(Denoise(options), inputs, settings)
 
 
-def _amounts(options: Options) -> tuple[float, float]:
-    """How much of the noise goes, in luma and in chroma."""
-    strength: float = options["strength"]
-    luma, chroma = (strength if options[name] is None else options[name] for name in ("luma", "chroma"))
-    return luma, chroma
+def _nothing_goes(options: Options) -> bool:
+    """Whether no noise is to be taken out: there is none, or none of it goes in luma and in chroma."""
+    strength = options["strength"]
+    amounts = (strength if options[name] is None else options[name] for name in ("luma", "chroma"))
+    return options["sigma"] == 0 or not any(amounts)
 
 
 class Denoise(PictureCommand):
@@ -145,7 +145,7 @@ class Denoise(PictureCommand):
         found = options["method"] == "auto" and options["sigma"] is None
         if options["sigma"] is None:
             self.looking = "measuring noise"
-        self.leaves = found or not any(_amounts(options))
+        self.leaves = found or _nothing_goes(options)
 
     def plan(self, source: Source) -> DenoisePlan:
         return DenoisePlan(source, self.options)
@@ -177,7 +177,7 @@ class DenoisePlan(Plan):
 
     def _by_method(self, prior: Callable[[], Prior]) -> Choice:
         options = {**self.options, "specks": False}
-        if not any(_amounts(options)):
+        if _nothing_goes(options):
             note = f"{self.source.name}: nothing is to be taken out, so the picture is left as it is"
             return Choice({**options, "method": "none"}, {"method": "none"}, (note,), unchanged=True)
         if options["sigma"] is not None or options["method"] == "blind":

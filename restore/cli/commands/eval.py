@@ -230,7 +230,7 @@ def upscale(scale: tuple[int, ...], **options: Any) -> None:
     show_default=True, metavar="LIST", late=lambda: f"Families of holes, of {', '.join(HOLES)}, or all.",
 )  # fmt: skip
 @click.option(
-    "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+    "--hole-seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, metavar="N",
     help="Seed of the holes; each picture has its own hole, the same in every run.",
 )  # fmt: skip
 @all_of(*JUMPS, *row_options("inpaint"), *SCORES, ENSEMBLE, *NETWORK)

@@ -14,7 +14,7 @@ import click
 from restore.cli.details import of_options, of_prior
 from restore.cli.events import event
 from restore.cli.help_pages import Command
-from restore.cli.options import IGNORE, MODEL, OVERWRITE, SEED, Settings, with_settings
+from restore.cli.options import IGNORE, MODEL, REPLACE, SEED, Settings, with_settings
 from restore.cli.parameters import FileName, Number, switch
 from restore.cli.printable import printable
 from restore.cli.prior_loader import load_backbone
@@ -93,7 +93,7 @@ LOSSES = ("l2", "l1", "l0")
 @switch("--force", help="Write the weights even if they are no better on the scenes kept aside.")
 @switch("--resume", help="Continue this fit where it stopped, or extend it.")
 @SEED
-@with_settings(IGNORE, OVERWRITE, *MODEL)
+@with_settings(IGNORE, REPLACE, *MODEL)
 def fit(
     settings: Settings, inputs: tuple[str, ...], pairs: str | None, force: bool, resume: bool, **options: Any
 ) -> None:

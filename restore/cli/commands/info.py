@@ -53,7 +53,7 @@ def info(file: Path, as_json: bool) -> None:
             f"method {record.method}" if record.method else "",
             in_words(record),
             "" if record.seed is None else f"seed {record.seed}",
-            f"{record.calls} network calls",
+            f"{record.calls} network call{'s' * (record.calls != 1)}",
             files,
         )
         click.echo("  " + visible("; ".join(detail for detail in details if detail)))

@@ -69,7 +69,7 @@ class Sensitivity(click.types.StringParamType):
 )  # fmt: skip
 @click.option(
     "--only", type=click.Choice(["specks", "scratches"]),
-    help="Repair only what is long, or only what is not.",
+    help="specks: repair only dust and spots; scratches: only what is long, as hairs and folds are.",
 )  # fmt: skip
 @click.option(
     "--infrared", type=FileName(path_type=Path), metavar="FILE",

@@ -16,7 +16,7 @@ from restore.cli import jobs
 from restore.cli.details import restoring
 from restore.cli.help_pages import Command
 from restore.cli.jobs import Job
-from restore.cli.options import ENSEMBLE, MODEL, OVERWRITE, SEED, TRAJECTORY, Settings, with_settings
+from restore.cli.options import ENSEMBLE, MODEL, REPLACE, SEED, TRAJECTORY, Settings, with_settings
 from restore.cli.parameters import SAMPLER, FileList, FileName, Number, Size, late_option
 from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import stamped
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 @register
 @click.command(cls=Command)
-@click.option("-n", "--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many.")
+@click.option(
+    "-n", "--count", type=click.IntRange(1, 1000), default=1, show_default=True, metavar="N", help="How many."
+)
 @click.option(
     "-o", "--output", type=FileName(), required=True, metavar="DIR",
     help="Folder for sample-000.png and so on, and grid.png with all of them; created if missing.",
@@ -96,7 +98,7 @@ if TYPE_CHECKING:
     help="--stages only: noise on what an upscaler is shown, 0 to 50 of 255.  [default: 4]",
 )  # fmt: skip
 @SEED
-@with_settings(OVERWRITE, TRAJECTORY, ENSEMBLE, *MODEL)
+@with_settings(REPLACE, TRAJECTORY, ENSEMBLE, *MODEL)
 def sample(
     settings: Settings, count: int, size: tuple[int, int], stages: tuple[str, ...], **options: Any
 ) -> None:

@@ -12,7 +12,7 @@ from restore.cli.details import of_prior
 from restore.cli.help_pages import Command
 from restore.cli.jobs import check_folder
 from restore.cli.loudness import LOUDNESS
-from restore.cli.options import NETWORK, OVERWRITE, Settings
+from restore.cli.options import NETWORK, REPLACE, Settings
 from restore.cli.parameters import FileName, NameList, Number, all_of
 from restore.cli.printable import printable_lines
 from restore.cli.registry import register
@@ -54,7 +54,7 @@ def _names() -> list[str]:
     "--photo", type=FileName(path_type=Path), metavar="PHOTO",
     help="With --plot: a photograph that is shown going to noise, and what the network makes of it.",
 )  # fmt: skip
-@all_of(OVERWRITE, *LOUDNESS, *NETWORK)
+@all_of(REPLACE, *LOUDNESS, *NETWORK)
 def schedule(names: tuple[str, ...] | None, plot: Path | None, photo: Path | None, **options: Any) -> None:
     """Show noise schedules: a table of timesteps, and a plot.
 

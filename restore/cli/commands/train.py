@@ -74,8 +74,8 @@ class TrainOptions:
     help="Override a value of the file, such as optim.lr=1e-3; may be given several times.",
 )  # fmt: skip
 @click.option("--out", type=FileName(), help="Folder of the run; overrides run.out.")
-@click.option("--steps", type=click.IntRange(min=0), help="Overrides run.steps.")
-@click.option("--minutes", type=click.FloatRange(min=0), help="Overrides run.minutes.")
+@click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Overrides run.steps.")
+@click.option("--minutes", type=click.FloatRange(min=0), metavar="M", help="Overrides run.minutes.")
 @click.option("--device", help="Overrides run.device: auto, cpu, cuda, cuda:1, mps.")
 @click.option(
     "--profile", is_flag=True,

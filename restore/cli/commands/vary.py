@@ -66,8 +66,8 @@ MANY = (
     ),
     click.option(
         "--copies", type=click.IntRange(1, 1000), metavar="N",
-        help="The same for a set of pictures that is to be enlarged: their seeds stand in the names, such as "
-        "cat/0001-seed7.png.",
+        help="In place of --samples, for a set of pictures that is to be enlarged: N variations of each, "
+        "with their seeds in the names, such as cat/0001-seed7.png.",
     ),
 )  # fmt: skip
 
