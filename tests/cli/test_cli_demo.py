@@ -6,6 +6,7 @@ import base64
 import json
 import shlex
 import shutil
+import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -218,8 +219,13 @@ def test_a_browser_compares_the_pictures(browser: Browser, here: Path) -> None:
 
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        browser.call("Page.reload")
+        browser.call("Page.navigate", url="about:blank")
+        browser.call("Page.navigate", url=path.as_uri())
         boxes = "return $$('.pair img').map(img => img.getBoundingClientRect()).map(box => [box.x, box.y])"
+        end = time.monotonic() + 60
+        while not browser.run("return document.readyState === 'complete' && $$('.pair img').length === 2"):
+            assert time.monotonic() < end, "the page was not ready within a minute"
+            time.sleep(0.05)
         (left, top), (right, other) = browser.run(boxes)
         assert top == other and right > left + 100  # side by side
         assert browser.run("return $('.how').hidden && $('.command button').hidden")
