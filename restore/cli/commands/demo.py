@@ -56,7 +56,7 @@ def demo(output: Path, opened: bool | None, **options: Any) -> None:
     """Restore six small sample pictures, and open a page that shows each before and after.
 
     A noisy photograph, one with JPEG blocks, a small one, a scratched one with its mask, an object that is in
-    the way, and a worn print. It takes about a minute on two cores. The page has the command for each
+    the way, and a worn print. It takes a minute or two on two cores. The page has the command for each
     picture, to be copied, and the time that it took; it needs no network. Its path goes to standard output.
 
     \b
