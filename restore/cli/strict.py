@@ -74,12 +74,13 @@ def strictly(kind: click.ParamType[Any]) -> click.ParamType[Any]:
 def refuse_twice(given: Sequence[click.Parameter], ctx: click.Context) -> None:
     """Raise UsageError where an option that takes one file is given twice: one of the two would be lost.
 
-    Of the output and of other options the last value holds, so that a script, or somebody who repeats what
-    restore info prints, can overrule what goes before. given: options in their order on the command line.
+    Of the output, of weights and of other options the last value holds, so that a script, or somebody who
+    repeats what restore info prints, can overrule what goes before. given: options in their order on the
+    command line.
     """
     seen = set()
     for option in given:
-        one_file = isinstance(option.type, FileName) and option.name != "output"
+        one_file = type(option.type) is FileName and option.name != "output"
         if not isinstance(option, click.Option) or option.multiple or not one_file:
             continue
         if option.name in seen:

@@ -109,11 +109,6 @@ def _operator(name: str, value: Any) -> None:
         )
 
 
-def _called(name: str, value: Any) -> None:
-    if not callable(value) and not isinstance(value, bool):
-        raise TypeError(f"{name} is a function, got {shown(value)}")
-
-
 def _whole(most: int, least: float = -math.inf) -> Callable[[str, Any], None]:
     def check(name: str, value: Any) -> None:
         if not _is_whole(value):
@@ -162,11 +157,10 @@ _CHECKS: dict[str, Callable[[str, Any], None]] = {
     "size": _size,
     **dict.fromkeys(("strength", "scale", "quality", "start", "eta", "guidance", "luma", "chroma"), _number),
     "reference_scale": _number,
-    **dict.fromkeys(("estimate", "method", "sampler", "ladder", "variance", "thresholding", "only"), _name),
+    **dict.fromkeys(("estimate", "ladder", "variance", "thresholding", "only"), _name),
     **dict.fromkeys(("seed", "trial_seed"), _seed),
     "dtype": _dtype,
     "operator": _operator,
-    **dict.fromkeys(("progress", "callback"), _called),
     "specks": _switch,
     "consistent": _switch,
     "radius": _above_zero,

@@ -261,7 +261,7 @@ def test_options_without_value_files_twice_and_flags_with_one(name: str, folder:
         word = long_name(option)
         if option.is_flag:
             tried = [[f"{word}=1"]]
-        elif isinstance(option.type, FileName) and not option.multiple and option.name != "output":
+        elif type(option.type) is FileName and not option.multiple and option.name != "output":
             tried = [[word, "1", word, "2"], [word]]
         else:  # the last of several values holds, so that a script can overrule what goes before
             tried = [[word]]

@@ -229,7 +229,7 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
     link.symlink_to("/dev/zero")
     for path in (pipe, link):
         assert "expected a regular file, got a pipe or a device" in refused(path)
-    assert "no such weights file" in refused(tmp_path)
+    assert "expected a weights file, got a folder" in refused(tmp_path)
 
 
 def test_an_enormous_file_of_nothing_is_not_read(sound: Path) -> None:

@@ -336,6 +336,8 @@ class DenoisePlan(Plan):
 
     def _level(self, choice: Choice) -> float | None:
         """Give the level of the white noise that was removed, 0..255; None for other noise."""
+        if self.options["sigma"] == 0:
+            return 0.0  # the picture is left as it is, whatever the method
         level: float | None = choice.facts.get("sigma_255", self.options["sigma"])
         method = choice.facts.get("method", self.options["method"])
         return level if method in ("auto", "gaussian") else None
