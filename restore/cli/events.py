@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 import click
 
-from restore.cli.trouble import trouble
-from restore.errors import RestoreError, StoppedError
+from restore.cli.trouble import exit_code_of, told_of
 
 SCHEMA = Path(__file__).with_name("events.schema.json")
 VERSION = 1
@@ -53,13 +52,11 @@ def errors_told(asked: bool) -> Iterator[None]:
 def _line(error: Exception) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
-    return str(error) if isinstance(error, RestoreError) else trouble(error) or type(error).__name__
+    return told_of(error) or type(error).__name__
 
 
 def _exit_code(error: Exception) -> int:
-    if isinstance(error, StoppedError):
-        return 128 + error.number
-    return error.exit_code if isinstance(error, click.ClickException) else 1
+    return error.exit_code if isinstance(error, click.ClickException) else exit_code_of(error)
 
 
 def _plain(value: Any) -> Any:

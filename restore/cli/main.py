@@ -15,8 +15,7 @@ from restore.cli.help_pages import Group
 from restore.cli.printable import message
 from restore.cli.registry import command_names, find_command, grouped_commands, summary
 from restore.cli.reporter import say_error
-from restore.cli.trouble import trouble
-from restore.errors import RestoreError, StoppedError
+from restore.cli.trouble import exit_code_of, told_of
 
 WELCOME = """\
 restore takes damage out of photographs and writes each result beside its picture:
@@ -65,19 +64,13 @@ class Program(Group):
         except (KeyboardInterrupt, click.Abort):
             say_error("interrupted")
             return signals.exit_code()
-        except StoppedError as error:
-            say_error(str(error))
-            return 128 + error.number
-        except RestoreError as error:
-            say_error(str(error))
         except Exception as error:
-            told = trouble(error)
+            told = told_of(error)
             if told is None:
                 raise
             say_error(told)
-        else:
-            return code if isinstance(code, int) else 0
-        return 1
+            return exit_code_of(error)
+        return code if isinstance(code, int) else 0
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from restore.cli.course import LOADING
-from restore.cli.details import of_prior
+from restore.cli.details import of_prior, precision_of
 from restore.cli.options import Settings
 from restore.errors import ConfigError
 from restore.priors.device import TILE
@@ -86,7 +86,7 @@ class PriorLoader:
     @property
     def narrow(self) -> bool:
         """Whether the network computes in less than single precision."""
-        return "bfloat16" in str(self.prior.dtype)
+        return precision_of(self.prior) == "bf16"
 
     @contextmanager
     def in_float32(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from restore import __version__, images
 from restore.cli import streams
 from restore.cli.computed_on import computed_on
+from restore.cli.details import precision_of
 from restore.cli.jobs import STDIO
 from restore.cli.kernel_files import KernelFile
 from restore.cli.provenance import Record
@@ -98,11 +99,10 @@ class Recorder:
             arguments.append(("--seed", str(seed)))
         used: dict[str, Any] = {}
         if prior is not None:
-            narrow = "bfloat16" in str(prior.dtype)
             used = {
                 "weights": prior.facts.get("sha256", ""),
                 "device": prior.device.type,
-                "precision": self.precision or ("bf16" if narrow else "fp32"),
+                "precision": self.precision or precision_of(prior),
             }
         return Record(
             version=__version__,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from restore.errors import RestoreError, StoppedError
+
 MEMORY = "not enough memory; lower --tile, or crop the picture"
 
 
@@ -25,3 +27,13 @@ def trouble(error: BaseException) -> str | None:
         why = error.strerror or str(error) or type(error).__name__
         return f"{name}: {why}; check the file and the disk" if name else f"{why}; check the disk"
     return None
+
+
+def told_of(error: Exception) -> str | None:
+    """Say in one line what has ended a command, the errors of this package included; None for a fault."""
+    return str(error) if isinstance(error, RestoreError) else trouble(error)
+
+
+def exit_code_of(error: Exception) -> int:
+    """The exit code of a command that such an error has ended."""
+    return 128 + error.number if isinstance(error, StoppedError) else 1

@@ -5,17 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-import shutil
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-from chromium import NAMES, Browser
+from chromium import Browser
+from chromium import browser as browser
 from commands import cli
 from PIL import Image
 
@@ -175,16 +175,6 @@ def test_the_sample_pictures_are_there_and_their_commands_understood() -> None:
     assert total < 1_000_000
     veil = demo_pictures.wear(120, 160)
     assert veil.shape == (120, 160) and 0.005 < np.mean(veil > 0.3) < 0.1 and veil.max() <= 1
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
-    browser = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
 
 
 @pytest.mark.slow

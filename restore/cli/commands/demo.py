@@ -22,6 +22,7 @@ from restore.cli.demo_page import MARK, Shown, html
 from restore.cli.demo_pictures import CREDITS, SAMPLES, Sample
 from restore.cli.events import event
 from restore.cli.help_pages import Command
+from restore.cli.loudness import QUIET
 from restore.cli.options import DEVICE, OVERWRITE
 from restore.cli.parameters import FileName, switch
 from restore.cli.registry import register
@@ -48,7 +49,7 @@ STOPPED = 128  # exit codes from here on are of signals
 )  # fmt: skip
 @OVERWRITE
 @DEVICE
-@switch("-q", "--quiet", help="Only errors on standard error, no notes and no progress.")
+@QUIET
 @switch(
     "--json", help="Events on standard output: one JSON object a line for each picture, and for the page."
 )
