@@ -1,0 +1,46 @@
+"""Open a file of several pictures: which of the readers it needs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from restore.images.documents import Document
+
+_HEAD = 1024  # bytes in which %PDF- may stand, as readers of PDF take it
+
+
+def open_document(path: Path, *, name: str = "") -> Document | None:
+    """Open a file of several pictures.
+
+    Parameters
+    ----------
+    path : the file.
+    name : what messages call it; empty for its path.
+
+    Returns
+    -------
+    Document or None
+        None for a file of one picture, for what is no picture, and for what cannot be opened: reading it as one
+        picture tells what is wrong.
+
+    Raises
+    ------
+    ImageError
+        For a document that is encrypted, damaged as a whole, or needs a package that is not there.
+
+    Examples
+    --------
+    >>> print(open_document(Path("missing.tif")))
+    None
+    """
+    name = name or str(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return None
+    if b"%PDF-" in head:
+        found: Document = import_module("restore.images.pdf").open_pdf(path, name)
+        return found
+    return None
