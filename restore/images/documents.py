@@ -74,8 +74,8 @@ class Document(ABC):
 
         Parameters
         ----------
-        pages : the pages that are to be restored, from 1; None for all. Pictures of the others are given, too,
-            and say why they stay in ``keep``.
+        pages : the pages that are to be restored, from 1; None for all. Pictures of the others are given,
+            too, and say why they stay in ``keep``.
         """
 
     @abstractmethod
@@ -95,14 +95,20 @@ class Document(ABC):
             Where it cannot be read.
         """
 
+    def stored(self, part: Part) -> bytes:
+        """Give a picture as a file of its own, as it is stored; nothing where it is not stored as one."""
+        del part
+        return b""
+
     @abstractmethod
-    def writer(self, path: Path, kind: str, *, quality: int | None = None) -> DocumentWriter:
+    def writer(self, path: Path, kind: str, *, name: str = "", quality: int | None = None) -> DocumentWriter:
         """Begin a document like this one.
 
         Parameters
         ----------
         path : a temporary file, which may not be there yet.
         kind : the format, one of ``kinds``.
+        name : what messages call the file; empty for its path.
         quality : of what is lossy, as `restore.images.write` takes it.
 
         Raises

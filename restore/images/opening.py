@@ -21,8 +21,8 @@ def open_document(path: Path, *, name: str = "") -> Document | None:
     Returns
     -------
     Document or None
-        None for a file of one picture, for what is no picture, and for what cannot be opened: reading it as one
-        picture tells what is wrong.
+        None for a file of one picture, for what is no picture, and for what cannot be opened: reading it as
+        one picture tells what is wrong.
 
     Raises
     ------
