@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from restore.images.documents import Document
+from restore.images.paths import FILE, what_is
+from restore.images.tiff_document import TiffDocument
 
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEAD = 1024  # bytes in which %PDF- may stand, as readers of PDF take it
 
 
@@ -35,6 +39,8 @@ def open_document(path: Path, *, name: str = "") -> Document | None:
     None
     """
     name = name or str(path)
+    if what_is(path) != FILE:  # reading the others might never end
+        return None
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
@@ -43,4 +49,18 @@ def open_document(path: Path, *, name: str = "") -> Document | None:
     if b"%PDF-" in head:
         found: Document = import_module("restore.images.pdf").open_pdf(path, name)
         return found
+    if head[:4] in _TIFF:
+        return _several(path, name, TiffDocument)
+    return None
+
+
+def _several(path: Path, name: str, kind: Callable[[Path, str], Document]) -> Document | None:
+    """Open a document; None where it has one picture, or is too damaged to tell."""
+    try:
+        document = kind(path, name)
+    except (OSError, ValueError):
+        return None
+    if document.pages > 1:
+        return document
+    document.close()
     return None

@@ -16,7 +16,7 @@ from restore.images.png import encode_png
 from restore.images.publishing import already_there, check_place, publish, sweep_once
 from restore.images.reader import decode
 from restore.images.temporary import temporary_beside
-from restore.images.tiff import encode_tiff
+from restore.images.tiff_encoder import encode_tiff
 
 
 def write(path: str | Path, picture: Picture, *, overwrite: bool = False, quality: int | None = None) -> None:
@@ -95,7 +95,7 @@ def write_bytes(
     except FileExistsError as error:
         raise already_there(path) from error
     except OSError as error:
-        raise OutputError(_why_not(path, error)) from error
+        raise OutputError(told_disk(path, error)) from error
 
 
 def encode(picture: Picture, format: str, *, quality: int | None = None) -> bytes:
@@ -129,8 +129,8 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     return _encoded(picture, format, f"{format} output", quality)[1]
 
 
-def _why_not(path: Path, error: OSError) -> str:
-    """What went wrong with a file, and what to do about it."""
+def told_disk(path: Path, error: OSError) -> str:
+    """What went wrong with writing a file, and what to do about it."""
     hints = {
         errno.ENOENT: "create the folder first",
         errno.ENOTDIR: "choose another folder",
