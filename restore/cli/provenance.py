@@ -14,7 +14,7 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.told import told_in
+from restore.images.told import comments_in, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
@@ -233,9 +233,13 @@ def history_of(picture: images.Picture) -> History:
 
 
 def history_in(path: Path) -> History:
-    """The same of the picture in a file, whose pixels are not read; none where there is no such file."""
+    """The same of the first picture in a file that tells it; pixels are not read. None for no such file."""
     told = told_in(path)
-    return _history(told.comment, told.chunks)
+    found = _history(told.comment, told.chunks)
+    if found.records or told.format != "tiff":
+        return found
+    pages = (_history(comment, b"") for comment in comments_in(path)[1:])
+    return next((each for each in pages if each.records), found)
 
 
 def _history(comment: str, chunks: bytes) -> History:
