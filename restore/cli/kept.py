@@ -115,6 +115,8 @@ def _has_room(job: Job) -> bool:
     assert job.target is not None
     if told_in(job.target).format in UNRECORDED or job.target.suffix.lower() in NO_RECORD:
         return False
+    if images.page_count(job.target) > 1:
+        return True
     try:
         picture = images.read(job.target)
     except ImageError:
