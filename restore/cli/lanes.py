@@ -76,7 +76,7 @@ class Lanes:
     ):
         self._attempt, self._reporter, self._recorder = attempt, reporter, recorder
         self._count, self._growth = count, growth
-        self._changed = threading.Condition()
+        self._changed, self._taking = threading.Condition(), threading.Lock()
         self._flights: deque[_Flight] = deque()
         self._computing: dict[int, int] = {}  # pixels in each lane
         self._stopped = False
@@ -182,28 +182,30 @@ class Lanes:
 
     def _next(self, groups: Iterator[list[Job]], lane: int) -> list[_Flight]:
         """The samples of the next picture, once there is room for it; nothing where there is none."""
-        with self._changed:
-            while not (self._stopped or self._exhausted or self._has_room()):
-                self._changed.wait()
-            if self._stopped or self._exhausted:
-                return []
+        with self._taking:  # the head of its file is read while others compute
             group = self._group(groups)
-            if not group:
-                self._exhausted = True
+            pixels = _pixels(group[0]) if group else 0
+            with self._changed:
+                while group and not (self._stopped or self._has_room(pixels)):
+                    self._changed.wait()
+                if not group or self._stopped:
+                    self._exhausted = True
+                    self._changed.notify_all()
+                    return []
+                weights = self._reporter.course.weights[self._begun : self._begun + len(group)]
+                flights = [
+                    _Flight(job, self._voice(job), weights[k] if k < len(weights) else 1.0)
+                    for k, job in enumerate(group)
+                ]
+                self._begun += len(group)
+                self._computing[lane] = pixels
+                self._flights.extend(flights)
                 self._changed.notify_all()
-                return []
-            weights = self._reporter.course.weights[self._begun :][: len(group)]
-            flights = [
-                _Flight(job, self._voice(job), weights[k] if k < len(weights) else 1.0)
-                for k, job in enumerate(group)
-            ]
-            self._begun += len(group)
-            self._computing[lane] = _pixels(group[0])
-            self._flights.extend(flights)
-            self._changed.notify_all()
-            return flights
+                return flights
 
     def _group(self, groups: Iterator[list[Job]]) -> list[Job]:
+        if self._stopped or self._exhausted:
+            return []
         try:
             return next(groups, [])
         except BaseException as error:
@@ -213,18 +215,16 @@ class Lanes:
     def _voice(self, job: Job) -> PictureVoice:
         return PictureVoice(self._reporter, job.name, job.draw, stopped=lambda: self._stopped)
 
-    def _has_room(self) -> bool:
-        """Whether another picture as large as the largest in flight can be taken."""
+    def _has_room(self, pixels: int) -> bool:
+        """Whether a picture of so many pixels can be taken beside those in flight."""
         if not self._computing:
             return True
-        waiting = sum(flight.ended for flight in self._flights)
-        if waiting >= AHEAD:
+        if sum(flight.ended for flight in self._flights) >= AHEAD:
             return False
-        pixels, largest = sum(self._computing.values()), max(self._computing.values())
-        need = (pixels + largest) * self._growth * PER_PIXEL_ELSE
-        if self._most is not None and need > self._most:
+        pixels += sum(self._computing.values())
+        if self._most is not None and pixels * self._growth * PER_PIXEL_ELSE > self._most:
             return False
-        return self._count is not None or len(self._computing) < FEW or pixels + largest <= SMALL
+        return self._count is not None or len(self._computing) < FEW or pixels <= SMALL
 
     def _stop(self, lanes: list[threading.Thread]) -> None:
         """Give up what is in flight, but not a file that is being written."""
