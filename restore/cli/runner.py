@@ -63,7 +63,7 @@ class Runner:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                return
+                lanes.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
