@@ -8,6 +8,8 @@ from pathlib import Path
 
 from restore.cli import jobs
 from restore.cli.command import PictureCommand
+from restore.cli.document_run import DocumentRun
+from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
 from restore.cli.options import Settings
@@ -76,7 +78,12 @@ class Runner:
         """Restore one picture, write the result and report it, or what went wrong."""
         run = PictureRun(self, job, recorder, voice)
         try:
-            return run.restore()
+            with opened(job, recorder, self.settings.pages) as document:
+                if document is None:
+                    return run.restore()
+                run = whole = DocumentRun(self, job, recorder, voice, document)
+                run = whole.one_page() or whole
+                return run.restore()
         except jobs.Overtaken:
             return Outcome(job, "skipped")
         except (WeightsError, ConfigError, BrokenPipeError):
