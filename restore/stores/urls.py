@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
+from urllib.request import url2pathname
 
 from restore.errors import StoreError
 
@@ -172,6 +174,51 @@ def _web(scheme: str, host: str, rest: str) -> Url:
     typed = rest.partition("#")[0]
     plain = _PLAIN.fullmatch(typed) is not None
     return Url(scheme, host, unquote(typed.partition("?")[0]), "" if plain else typed)
+
+
+def local_name(name: Any) -> Any:
+    """The path of a file that is written as ``file:///...``; any other name as it is.
+
+    Parameters
+    ----------
+    name : as it was typed.
+
+    Raises
+    ------
+    ValueError
+        For a file on another machine.
+
+    Examples
+    --------
+    >>> local_name("file:///scans/a%20b.png"), local_name("s3://scans/a.png")
+    ('/scans/a b.png', 's3://scans/a.png')
+    """
+    found = _URL.fullmatch(name) if isinstance(name, str) else None
+    if found is None or found["scheme"].lower() != "file":
+        return name
+    host, slash, path = found["rest"].partition("/")
+    if host not in ("", "localhost") or not path:
+        raise ValueError(f"{shown(name)}: expected file:/// and a path; name the file without file://")
+    return url2pathname(slash + path)
+
+
+def not_local(name: Any) -> str:
+    """What is wrong with an address where only a file will do; empty for a path.
+
+    Parameters
+    ----------
+    name : as it was typed.
+
+    Examples
+    --------
+    >>> not_local("https://example.org/mask.png?sig=abc")
+    'expected a file on this machine, got the address https://example.org/mask.png; fetch it first'
+    >>> not_local("mask.png")
+    ''
+    """
+    if not is_url(name):
+        return ""
+    return f"expected a file on this machine, got the address {shown(name)}; fetch it first"
 
 
 def from_path(path: Path) -> Url | None:
