@@ -43,6 +43,11 @@ class Job:
         return "standard input" if self.source is None else str(self.origin or self.source)
 
     @property
+    def known_as(self) -> Path | None:
+        """The path by which the plan knows the picture, wherever it is read."""
+        return self.source if self.origin is None else self.origin.path
+
+    @property
     def output(self) -> str:
         """What messages call the result."""
         return "standard output" if self.target is None else str(self.destination or self.target)

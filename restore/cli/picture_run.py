@@ -107,7 +107,7 @@ class PictureRun:
         picture, dropped = recordable(picture, kind, self.job.output, recorded=recorded)
         read = self.recorder.read_picture
         found = self._found = self.runner.units.of(
-            Source(picture, self.job.name, kind, read, self.job.source)
+            Source(picture, self.job.name, kind, read, self.job.known_as)
         )
         self._changed = False
         self._lost = [f"{self.job.output}: {text}" for text in dropped + found.losses(self.job)]
@@ -180,7 +180,7 @@ class PictureRun:
     def _skipped(self) -> None:
         """Report a job that another process has done meanwhile."""
         self.reporter.end()
-        self._notes(f"{self.job.target}: another process has written it meanwhile, which is kept")
+        self._notes(f"{self.job.output}: another process has written it meanwhile, which is kept")
         if self.settings.json:
             self.reporter.result("", input=self.job.name, output=self.job.output, status="skipped")
 

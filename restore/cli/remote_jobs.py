@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from restore import images
 from restore.cli.addresses import most_bytes
 from restore.errors import AlreadyThereError, OutputError, StoreError
-from restore.stores import Spool, Store, Url, is_url, parse_url, survey
+from restore.stores import PATIENCE, Store, Url, is_url, parse_url, survey
 
 if TYPE_CHECKING:
     from restore.cli.job_plan import Job
@@ -24,18 +24,22 @@ Given = TypeVar("Given")
 FEW = 16
 """Results that are asked for one by one; of more, the prefix is listed."""
 
-_last = threading.local()  # what each thread has fetched last, for the samples of one picture
+POLL, GRACE = 0.1, 10.0
+"""Seconds after which is looked whether the run ends, and for which what is sent may take longer than it."""
 
 
-@cache
-def spool() -> Spool:
-    """The private files of this process."""
-    return Spool()
+class _Lane(threading.local):
+    """What a thread is told: check raises where the run ends."""
+
+    check: Callable[[], None] | None = None
+
+
+LANE = _Lane()
 
 
 @cache
 def _store(scheme: str, container: str, typed: str) -> Store:
-    return Store(Url(scheme, container, "", typed))
+    return Store(Url(scheme, container, "", typed), patience=PATIENCE)
 
 
 def store_of(url: Url) -> Store:
@@ -43,9 +47,10 @@ def store_of(url: Url) -> Store:
     return _store(url.scheme, url.container, url.typed)
 
 
-def waited(call: Callable[[], Given]) -> Given:
-    """The result of a call to a store, for which the main thread waits so that Ctrl-C ends the wait."""
-    if threading.current_thread() is not threading.main_thread():
+def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:
+    """The result of a call to a store, of which the wait ends with the run; grace: so many seconds later."""
+    check, ending = LANE.check, 0.0
+    if check is None and threading.current_thread() is not threading.main_thread():
         return call()
     results: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue()
 
@@ -56,10 +61,21 @@ def waited(call: Callable[[], Given]) -> Given:
             results.put((None, error))
 
     threading.Thread(target=work, daemon=True).start()
-    found, error = results.get()
-    if error is not None:
-        raise error
-    return found  # type: ignore[no-any-return]
+    while True:
+        try:
+            found, error = results.get(timeout=POLL)
+        except queue.Empty:
+            try:
+                if check is not None:
+                    check()
+            except BaseException:
+                ending = ending or time.monotonic() + grace
+                if time.monotonic() >= ending:
+                    raise
+            continue
+        if error is not None:
+            raise error
+        return found  # type: ignore[no-any-return]
 
 
 def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
@@ -133,36 +149,6 @@ def check_object(job: Job, *, overwrite: bool) -> None:
         )
 
 
-@contextmanager
-def at_hand(job: Job) -> Iterator[Job]:
-    """A job of files in place of objects: that of the picture is there, that of the result will be sent.
-
-    Raises StoreError where the picture cannot be fetched.
-    """
-    target = None if job.destination is None else spool().place(job.destination.name)
-    try:
-        if target is not None:
-            job = replace(job, target=target, base=target.parent)
-        yield job if job.origin is None else replace(job, source=_fetched(job.origin))
-    finally:
-        if target is not None:
-            spool().remove(target)
-
-
-def _fetched(origin: Url) -> Path:
-    """The file of an object, which the next one takes the place of in this thread."""
-    known: tuple[Url, Path] | None = getattr(_last, "file", None)
-    if known is not None:
-        if known[0] == origin and known[1].is_file():
-            return known[1]
-        spool().remove(known[1])
-    path = spool().place(origin.name)
-    _last.file = origin, path
-    most = most_bytes(path.suffix.lower())
-    waited(lambda: store_of(origin).fetch(origin, path, most=most))
-    return path
-
-
 def send(job: Job, *, overwrite: bool) -> None:
     """Write the result of a job to its store, once its file is written.
 
@@ -170,18 +156,4 @@ def send(job: Job, *, overwrite: bool) -> None:
     """
     url, path = job.destination, job.target
     if url is not None and path is not None:
-        waited(lambda: store_of(url).put(path, url, overwrite=overwrite))
-
-
-def in_addresses(job: Job, local: Job, value: Any) -> Any:
-    """A text, or facts, with the addresses of a job in place of the paths of its private files."""
-    if isinstance(value, str):
-        for path, name in ((local.source, job.name), (local.target, job.output)):
-            if path is not None and path not in (job.source, job.target):
-                value = value.replace(str(path), name)
-        return value
-    if isinstance(value, dict):
-        return {key: in_addresses(job, local, each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(in_addresses(job, local, each) for each in value)
-    return value
+        waited(lambda: store_of(url).put(path, url, overwrite=overwrite), grace=GRACE)

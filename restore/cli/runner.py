@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.cli import jobs
+from restore.cli.at_hand import at_hand, told_of
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
@@ -76,7 +77,9 @@ class Runner:
         """Restore one picture, write the result and report it, or what went wrong."""
         run = PictureRun(self, job, recorder, voice)
         try:
-            return run.restore()
+            with at_hand(job, voice) as run.job:
+                outcome = run.restore()
+            return told_of(job, run.job, outcome)
         except jobs.Overtaken:
             return Outcome(job, "skipped")
         except (WeightsError, ConfigError, BrokenPipeError):
@@ -84,4 +87,5 @@ class Runner:
         except Exception as error:
             if self.alone and jobs.is_fault(error):
                 raise
-            return replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            failed = replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            return told_of(job, run.job, failed)
