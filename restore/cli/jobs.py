@@ -64,17 +64,17 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     return todo, done
 
 
-def check(job: Job, *, overwrite: bool, folder: Path | None = None) -> None:
+def check(job: Job, *, overwrite: bool, folder: Path | None = None, pages: int = 1) -> None:
     """Check that the result of a job can be written, when its turn has come and before it is computed.
 
-    folder: what may be created. Raises OutputError, and Overtaken where another process has done it
-    meanwhile.
+    folder: what may be created. pages: of the result. Raises OutputError, and Overtaken where another process
+    has done it meanwhile.
     """
     if job.target is None:
         return
     try:
         check_object(job, overwrite=overwrite)
-        images.check_place(job.target, overwrite=overwrite)
+        images.check_place(job.target, overwrite=overwrite, pages=pages)
     except AlreadyThereError as error:
         raise Overtaken(str(error)) from error
     _check_parent(job, folder)
@@ -192,16 +192,31 @@ def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool, quality
     """
     if job.target is None:
         raise ValueError("the target is standard output, which is not a file")
+    make_folder(job)
+    if not isinstance(picture, bytes):
+        images.write(job.target, picture, overwrite=overwrite, quality=quality)
+    elif not is_same(job):
+        images.check_place(job.target, overwrite=overwrite)
+        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+    send(job, overwrite=overwrite)
+
+
+def make_folder(job: Job) -> None:
+    """Create the folder of a job's result. Raises OutputError."""
+    if job.target is None:
+        return
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
-    if not isinstance(picture, bytes):
-        images.write(job.target, picture, overwrite=overwrite, quality=quality)
-    elif job.source is None or _mark(job.source) != _mark(job.target):
-        images.check_place(job.target, overwrite=overwrite)
-        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
-    send(job, overwrite=overwrite)
+
+
+def is_same(job: Job) -> bool:
+    """Whether the result of a job is its picture's own file."""
+    if job.source is None or job.target is None:
+        return False
+    mark = _mark(job.source)
+    return mark is not None and mark == _mark(job.target)
 
 
 def _check_copy(job: Job, data: bytes, written: Path) -> None:

@@ -13,6 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
+from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -266,6 +267,7 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    pages: Pages | None = None
     jobs: int | None = None
 
     @property
@@ -356,7 +358,7 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
     *MODEL,
 )

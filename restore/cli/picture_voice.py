@@ -53,6 +53,12 @@ class PictureVoice:
         """What is still to be said."""
         return tuple(self._kept)
 
+    def part(self, number: int, count: int, label: str) -> None:
+        """Come to the next part of the picture. count: how many there are. label: what it is called."""
+        self.check()
+        self.stage.part(number, count, label)
+        self._show()
+
     def do(self, doing: str) -> None:
         """Say what is being done from here on."""
         self.check()

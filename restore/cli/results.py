@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ ENDINGS = (
 NAMED = 5  # results that are named in a message
 
 _NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
-NO_RECORD = (".bmp", ".dib")
+NO_RECORD = (".bmp", ".dib", ".gif")
 """Endings of files whose format has no room for a record."""
 
 
@@ -74,7 +73,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
     if os.path.realpath(other.parent) == os.path.realpath(path.parent):
         return True
     try:
-        return hashlib.sha256(images.read_bytes(other)).hexdigest() == digest
+        return images.hash_of(other) == digest
     except ImageError:
         return False
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from restore.cli import jobs
 from restore.cli.at_hand import at_hand, fetched_ahead, told_of
 from restore.cli.command import PictureCommand
+from restore.cli.document_run import DocumentRun
+from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
 from restore.cli.options import Settings
@@ -64,7 +66,7 @@ class Runner:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                return
+                lanes.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
@@ -77,7 +79,11 @@ class Runner:
         """Restore one picture, write the result and report it, or what went wrong."""
         run = PictureRun(self, job, recorder, voice)
         try:
-            with at_hand(job, voice) as run.job:
+            pages = self.settings.pages
+            with at_hand(job, voice) as run.job, opened(run.job, recorder, pages) as document:
+                if document is not None:
+                    run = whole = DocumentRun(self, run.job, recorder, voice, document)
+                    run = whole.one_page() or whole
                 outcome = run.restore()
             return told_of(job, run.job, outcome)
         except jobs.Overtaken:
