@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from restore import images
-from restore.cli.addresses import most_bytes
+from restore.cli.addresses import most_bytes, readable
 from restore.errors import AlreadyThereError, OutputError, StoreError
 from restore.stores import PATIENCE, Store, Url, is_url, parse_url, survey
 
@@ -89,7 +89,8 @@ def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
         return images.survey(given, ignore=ignore)
     prefix = parse_url(name)
     try:
-        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes))
+        reads = readable()
+        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes, reads=reads))
     except StoreError as error:
         return images.Listing((), (), ((given, str(error)),))
     return images.Listing(
@@ -160,5 +161,5 @@ def send(job: Job, *, overwrite: bool) -> None:
     Raises AlreadyThereError, StoreError.
     """
     url, path = job.destination, job.target
-    if url is not None and path is not None:
+    if url is not None and path is not None and path.is_file():  # else nothing was to be written
         waited(lambda: store_of(url).put(path, url, overwrite=overwrite), grace=GRACE)
