@@ -54,7 +54,6 @@ OPTIONAL = {
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
-    "boto3": ("cloud", "the profiles of AWS in ~/.aws"),
 }
 """The extra that brings each package which can be done without, and what wants it."""
 

@@ -29,6 +29,7 @@ from restore.cli.weighing import weights_of
 from restore.diffusion.seeds import draw_seed
 from restore.errors import OutputError, RestoreError
 from restore.images.memory import limited_to
+from restore.stores import shown
 
 
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
@@ -109,7 +110,7 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
 
 
 def _planned(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> jobs.Plan:
-    with _refusing(settings, [(name, None) for name in inputs]):
+    with _refusing(settings, [(shown(name), None) for name in inputs]):
         try:
             naming = _naming(command, settings)
             planned = jobs.plan(inputs, settings.output, naming, ignore=settings.ignore)
