@@ -20,6 +20,7 @@ tensors and PIL images as batches), `resize`, `device_constants`; `fingerprints`
 
 from restore.images.files import MAX_BYTES, picture_start, read_bytes, read_picture_bytes, read_stream
 from restore.images.folders import (
+    ASIDE,
     Listing,
     is_ignored,
     list_inputs,
@@ -52,8 +53,8 @@ from restore.images.reader import (
 from restore.images.writer import encode, write, write_bytes
 
 __all__ = [
-    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "JpegCoding", "Listing", "Mask", "Picture",
-    "at_depth_of", "check_finite", "check_place", "check_side", "decode", "decode_mask",
+    "ASIDE", "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "JpegCoding", "Listing", "Mask",
+    "Picture", "at_depth_of", "check_finite", "check_place", "check_side", "decode", "decode_mask",
     "decode_mask_picture", "encode", "is_empty", "is_folder", "is_ignored", "kind_of", "list_inputs",
     "lossy_notes", "mask_start", "name_problem", "no_pictures", "page_count", "picture_start", "png_chunk",
     "read", "read_bytes", "read_mask", "read_pages", "read_picture_bytes", "read_stream", "recognised",
