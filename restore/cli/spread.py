@@ -45,7 +45,9 @@ def _stretched(jobs: Sequence[Job], count: int) -> list[Job]:
     for number in range(count):
         start, end = (len(jobs) * (number + k) // count for k in (0, 1))
         stretch = jobs[start : end : max(1, (end - start) // LOOKED_AT)]
-        ordered = sorted(stretch, key=lambda job: _bytes(job.source))  # stable: by place where sizes are equal
+        ordered = sorted(
+            stretch, key=lambda job: _bytes(job.source)
+        )  # stable: by place where sizes are equal
         chosen.append(ordered[int(_radical_inverse(number) * len(ordered))])
     return chosen
 
