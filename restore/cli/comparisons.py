@@ -36,7 +36,7 @@ def is_comparison(path: Path) -> bool:
 
 
 def side_by_side(before: images.Picture, after: images.Picture) -> images.Picture:
-    """The picture, a white gap and its result, in one picture of the result's height; a smaller one is enlarged.
+    """The picture, a white gap and its result, in one picture; a smaller one is enlarged.
 
     >>> import numpy as np
     >>> left = images.Picture(np.zeros((20, 300, 3), np.uint8))
@@ -44,8 +44,7 @@ def side_by_side(before: images.Picture, after: images.Picture) -> images.Pictur
     [0, 0, 255, 255, 9, 9, 9, 9]
     """
     depth = "uint8" if after.pixels.dtype.name == before.pixels.dtype.name == "uint8" else "uint16"
-    h, w = after.size
-    gap = max(2, w // _GAPS)
+    gap = max(2, after.size[1] // _GAPS)
     left, right = (_channels(each, after.size, depth) for each in (before, after))
     pixels = _joined([plane[..., :3] for plane in (left, right)], gap)
     alpha = None
