@@ -13,26 +13,19 @@ import click
 from restore import images
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
+from restore.cli.results import COMPARISON, COMPARISON_HEAD, is_comparison
 from restore.errors import OutputError
 from restore.images.picture import at_depth
-from restore.images.told import told_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ENDING = "-compare.png"
-_HEAD = b"restore-compare\0\0\0\0\0"  # of an iTXt chunk: its keyword, not compressed, no language
 _GAPS = 150  # of them would fill the width of a picture
 
 
 def comparison_path(job: Job) -> Path | None:
     """Where the comparison of a job goes; None for standard output."""
-    return None if job.target is None else job.target.with_name(f"{job.target.stem}{ENDING}")
-
-
-def is_comparison(path: Path) -> bool:
-    """Whether a file is one of these, which its name and its contents say."""
-    return path.name.endswith(ENDING) and _HEAD in told_in(path).chunks
+    return None if job.target is None else job.target.with_name(f"{job.target.stem}{COMPARISON}")
 
 
 def side_by_side(before: images.Picture, after: images.Picture) -> images.Picture:
@@ -51,7 +44,7 @@ def side_by_side(before: images.Picture, after: images.Picture) -> images.Pictur
     if before.alpha is not None or after.alpha is not None:
         alpha = _joined([plane[..., 3:] for plane in (left, right)], gap)[..., 0]
     gray = before.gray and after.gray
-    chunk = images.png_chunk(b"iTXt", _HEAD + b"before and after, side by side")
+    chunk = images.png_chunk(b"iTXt", COMPARISON_HEAD + b"before and after, side by side")
     return images.Picture(pixels, alpha=alpha, gray=gray, icc=after.icc, dpi=after.dpi, chunks=chunk)
 
 

@@ -15,6 +15,7 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, Plan, Result, Source
+from restore.cli.comparisons import write_comparison
 from restore.cli.details import restoring
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
@@ -26,6 +27,7 @@ from restore.cli.prior_loader import PriorLoader, concerns_network
 from restore.cli.provenance import history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
+from restore.cli.reporting import views_for
 from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
 from restore.cli.trajectory import trajectory_name
 from restore.cli.trouble import is_memory
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from restore.cli.report_views import Views
     from restore.cli.runner import Runner
     from restore.priors.protocol import Prior
 
@@ -65,6 +68,7 @@ class PictureRun:
         self._facts: dict[str, Any] = {}
         self._changed, self._lost = False, list[str]()  # what the result cannot hold
         self._outcome: Outcome | None = None  # once it is reported
+        self._views: Views | None = None
 
     def restore(self) -> Outcome:
         """Restore the picture and write the result. Raises RestoreError."""
@@ -92,7 +96,7 @@ class PictureRun:
             stored = data if as_it_is else self._encoded(whole, kind)
             self._check(plan, choice, found.decoded(stored, self.job.name))
         self._write(data if as_it_is else whole, kind)
-        problem = self._beside(plan, deviation)  # the picture is safe by now
+        problem = self._beside(plan, deviation, result.picture)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
         status = "damaged" if picture.damage else "unchanged" if as_it_is else "done"
         outcome = self._report(plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
@@ -333,7 +337,9 @@ class PictureRun:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error
 
-    def _beside(self, plan: Plan, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+    def _beside(
+        self, plan: Plan, deviation: NDArray[np.float32] | None, result: images.Picture
+    ) -> RestoreError | None:
         """Write what goes beside the picture; give the error, which does not cost the picture its report."""
         try:
             if mask := self.runner.masks.write(plan.hole, self.job):
@@ -341,6 +347,9 @@ class PictureRun:
             self._write_trajectory()
             if deviation is not None:
                 self._write_map(deviation)
+            self._views = views_for(self.settings, plan.source.picture, result)
+            if self.settings.compare and self._changed:
+                self._facts["comparison"] = str(write_comparison(plan.source.picture, result, self.job))
         except RestoreError as error:
             return error
         return None
@@ -385,5 +394,5 @@ class PictureRun:
         elif self.job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()
-        self._outcome = Outcome(self.job, status, about)
+        self._outcome = Outcome(self.job, status, about, views=self._views)
         return self._outcome

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -36,6 +37,16 @@ _OURS = re.compile(r"[0-9a-f]{16}(-part)?\.jpg")
 def folder_of(page: Path) -> Path:
     """The folder of a report's pictures."""
     return page.with_name(f"{page.stem}-files")
+
+
+def results_of(page: Path) -> Path:
+    """The folder of the restored pictures of a preview."""
+    return folder_of(page) / "results"
+
+
+def is_preview(page: Path) -> bool:
+    """Whether a report is of a preview, which has its results with it."""
+    return images.is_folder(results_of(page))
 
 
 def check_report(page: Path, *, overwrite: bool) -> None:
@@ -76,6 +87,7 @@ class Report:
         """Begin a run in a new report, or in that of an earlier one. anew: replaces what is there."""
         try:
             self.page.parent.mkdir(parents=True, exist_ok=True)
+            anew = anew or is_preview(self.page)
             if anew:
                 self._clear()
             if not anew and images.what_is(self.page) == "a file" and is_report(self.page):
@@ -164,6 +176,7 @@ class Report:
         """Remove the pictures of the report that is replaced, and nothing else."""
         if not (self.folder / images.ASIDE).exists():
             return
+        shutil.rmtree(results_of(self.page), ignore_errors=True)
         for path in self.folder.glob("[0-9a-f][0-9a-f]/*.jpg"):
             if _OURS.fullmatch(path.name):
                 path.unlink(missing_ok=True)

@@ -326,6 +326,7 @@ function tellRuns() {
   const parts = [new Date(run.began).toLocaleString(undefined, {dateStyle: "medium", timeStyle: "short"}), run.facts];
   if (run.seconds !== undefined) parts.push(`${run.interrupted ? "interrupted after" : "took"} ${seconds(run.seconds)}`);
   else parts.push("this run had not ended when the page was loaded; reload it to see more");
+  if (runs.length > 1) parts.push(`run ${runs.length} of this report`);
   if (run.kept) parts.push(`${number.format(run.kept)} kept from earlier runs`);
   const command = make("p", "soft");
   command.append(make("code", "", run.command));

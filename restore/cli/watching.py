@@ -9,7 +9,6 @@ from pathlib import Path
 
 from restore import images
 from restore.cli.changes import ANYHOW, EVERY, TURN, Wait, changes_in
-from restore.cli.comparisons import ENDING, is_comparison
 from restore.cli.settling import Settling
 from restore.errors import OutputError
 from restore.images import Listing
@@ -120,7 +119,7 @@ class Watching:
         if self._retry is not None and time.monotonic() >= self._retry[0]:
             self._settling.again(self._retry[1])
             self._retry = None
-        found = (path for path in listing.pictures if not (ours(path) or _is_made(path)))
+        found = (path for path in listing.pictures if not ours(path))
         unread = [path for path, _ in self._new((path, "") for path in listing.unread if not ours(path))]
         problems = self._new(listing.problems)
         self._told = {(path, "") for path in listing.unread} | set(listing.problems)
@@ -133,10 +132,6 @@ class Watching:
 
     def _new(self, told: Iterable[tuple[Path, str]]) -> list[tuple[Path, str]]:
         return [each for each in told if each not in self._told]
-
-
-def _is_made(path: Path) -> bool:
-    return path.name.endswith(ENDING) and is_comparison(path)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -1,0 +1,96 @@
+"""``--report``: the report of a run, as its pictures are done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import __version__
+from restore.cli.events import event
+from restore.cli.options import Settings
+from restore.cli.outcome import Outcome
+from restore.cli.report_file import Report, check_report, is_preview
+from restore.cli.report_views import Views, views_of
+from restore.cli.typed import command_line
+from restore.errors import OutputError
+
+if TYPE_CHECKING:
+    from restore.images import Picture
+
+
+def views_for(settings: Settings, before: Picture, after: Picture) -> Views | None:
+    """What a report shows of a picture; None where none is wanted, or memory is too little for it."""
+    if settings.report is None:
+        return None
+    try:
+        return views_of(before, after)
+    except MemoryError:
+        return None
+
+
+class Reporting:
+    """Adds the outcomes of a run to its report, if there is one.
+
+    trouble: says what went wrong; the run goes on without its report, and `broken` says so.
+    """
+
+    def __init__(self, settings: Settings, trouble: Callable[[str], None]):
+        wanted = settings.report is not None and not settings.dry_run
+        self._report = Report(settings.report) if settings.report is not None and wanted else None
+        self._settings, self._trouble = settings, trouble
+        self._start = time.monotonic()
+        self.broken = False
+
+    @property
+    def page(self) -> Path | None:
+        """The page, if there is one."""
+        return None if self._report is None else self._report.page
+
+    def check(self) -> None:
+        """Raise OutputError where no report can be written."""
+        if self._report is not None:
+            check_report(self._report.page, overwrite=self._settings.overwrite)
+
+    def begin(self) -> None:
+        """Begin, in a new report where results are replaced. Raises OutputError."""
+        if self._report is None:
+            return
+        line = command_line(click.get_current_context())
+        self._report.begin(line, f"restore {__version__}", anew=self._settings.overwrite)
+        self._start = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Add a picture that has been tried."""
+        if outcome.status not in ("planned", "skipped"):
+            error = {"error": outcome.error} if outcome.error else {}
+            self._add(outcome.facts | error, outcome.job.source, outcome)
+
+    def refuse(self, failures: Iterable[tuple[str, str]]) -> None:
+        """Add what cannot be tried, with messages."""
+        for name, message in failures:
+            self._add({"input": name, "output": None, "status": "failed", "error": message}, Path(name))
+
+    def _add(self, facts: dict[str, Any], source: Path | None, outcome: Outcome | None = None) -> None:
+        views, target = (None, None) if outcome is None else (outcome.views, outcome.job.target)
+        self._try(lambda report: report.add(facts, views, source=source, target=target))
+
+    def end(self, *, kept: int = 0, interrupted: bool = False) -> None:
+        """End, and tell where the report is."""
+        seconds = time.monotonic() - self._start
+        self._try(lambda report: report.end(seconds, kept=kept, interrupted=interrupted))
+        page = self.page
+        if page is not None and not self.broken and self._settings.json and not is_preview(page):
+            click.echo(event("page", output=str(page), status="done"))
+
+    def _try(self, write: Callable[[Report], None]) -> None:
+        if self._report is None or self.broken:
+            return
+        try:
+            write(self._report)
+        except OutputError as error:
+            self.broken = True
+            self._trouble(str(error))

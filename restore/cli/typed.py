@@ -1,0 +1,36 @@
+"""The command as it was typed, or would be typed for something else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from restore.cli.provenance import quoted
+from restore.cli.recorder import given, words_of
+
+
+class _Whole(dict[Path, str]):
+    """Names of files as they were given."""
+
+    def get(self, path: Path, default: object = None) -> str:  # type: ignore[override]
+        return os.fspath(path)
+
+
+def command_line(context: click.Context, *, without: Collection[str] = ()) -> str:
+    """The command for a shell. without: names of options that are left out."""
+    words = ["restore", str(context.info_name)]
+    for each in context.command.params:
+        value = context.params.get(each.name or "")
+        if isinstance(each, click.Argument) and value:
+            words += map(os.fspath, value if isinstance(value, tuple) else (value,))
+    for option in given(context):
+        typed = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if typed and option.name not in without:
+            value = context.params[option.name or ""]
+            words += [word for pair in words_of(option, value, _Whole()) for word in pair]
+    words = ["-o" if word == "--output" else word for word in words]
+    return " ".join(map(quoted, words))
