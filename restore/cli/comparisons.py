@@ -79,10 +79,16 @@ def check_comparisons(settings: Settings, jobs: Sequence[Job], reads: Iterable[P
         raise click.UsageError("--compare writes a file beside the result, which needs a name; pass -o FILE")
     used = {file for job in jobs for file in (job.source, job.target) if file is not None} | {*reads}
     places = {_place(file) for file in used}
+    owners: dict[Path, Job] = {}
     for job in jobs:
         path = comparison_path(job)
         if path is None:
             continue
+        if (other := owners.setdefault(path, job)) is not job:
+            raise OutputError(
+                f"the comparisons of {other.name} and {job.name} would both be {path}; rename one, or leave out "
+                "--compare"
+            )
         if _place(path) in places:
             raise OutputError(
                 f"{path}: the comparison of {job.name} would have the name of another file; rename that, or "
