@@ -86,8 +86,8 @@ def check_comparisons(settings: Settings, jobs: Sequence[Job], reads: Iterable[P
             continue
         if (other := owners.setdefault(path, job)) is not job:
             raise OutputError(
-                f"the comparisons of {other.name} and {job.name} would both be {path}; rename one, or leave out "
-                "--compare"
+                f"the comparisons of {other.name} and {job.name} would both be {path}; rename one, or "
+                "leave out --compare"
             )
         if _place(path) in places:
             raise OutputError(

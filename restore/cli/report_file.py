@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 from restore import images
+from restore.cli.jobs import check_writable
 from restore.cli.page_parts import filled, read, shared
 from restore.cli.printable import printable
 from restore.cli.report_rows import block, link, plain, row_of
@@ -59,6 +60,7 @@ def check_report(page: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"{page}: a file that is no report is there; pass --overwrite to replace it, or another name"
         )
+    check_writable(page.parent, page.parent)
     folder = folder_of(page)
     if images.what_is(folder) and not images.is_folder(folder):
         raise OutputError(

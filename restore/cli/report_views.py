@@ -12,9 +12,9 @@ from restore.images.views import Box, fitted_size, gain_of, telling_part, view
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIDE = 320  # pixels: the longer side of a small picture
-PART = (360, 480)  # (h, w) of the part that is shown pixel for pixel
-QUALITY, PART_QUALITY = 84, 90  # of JPEG; in the part the noise is looked at, hence 4:4:4
+SIDE = 288  # pixels: the longer side of a small picture
+PART = (300, 400)  # (h, w) of the part that is shown pixel for pixel
+QUALITY, PART_QUALITY = 80, 88  # of JPEG; in the part the noise is looked at, hence 4:4:4
 
 
 @dataclass(frozen=True)

@@ -39,29 +39,25 @@ class Reporting:
     """
 
     def __init__(self, settings: Settings, trouble: Callable[[str], None]):
-        wanted = settings.report is not None and not settings.dry_run
-        self._report = Report(settings.report) if settings.report is not None and wanted else None
+        self.page = settings.report
         self._settings, self._trouble = settings, trouble
+        self._report: Report | None = None  # once it is begun
         self._start = time.monotonic()
         self.broken = False
 
-    @property
-    def page(self) -> Path | None:
-        """The page, if there is one."""
-        return None if self._report is None else self._report.page
-
     def check(self) -> None:
         """Raise OutputError where no report can be written."""
-        if self._report is not None:
-            check_report(self._report.page, overwrite=self._settings.overwrite)
+        if self.page is not None:
+            check_report(self.page, overwrite=self._settings.overwrite)
 
     def begin(self) -> None:
         """Begin, in a new report where results are replaced. Raises OutputError."""
-        if self._report is None:
+        if self.page is None or self._settings.dry_run:
             return
+        report = Report(self.page)
         line = command_line(click.get_current_context())
-        self._report.begin(line, f"restore {__version__}", anew=self._settings.overwrite)
-        self._start = time.monotonic()
+        report.begin(line, f"restore {__version__}", anew=self._settings.overwrite)
+        self._report, self._start = report, time.monotonic()
 
     def add(self, outcome: Outcome) -> None:
         """Add a picture that has been tried."""
@@ -82,9 +78,10 @@ class Reporting:
         """End, and tell where the report is."""
         seconds = time.monotonic() - self._start
         self._try(lambda report: report.end(seconds, kept=kept, interrupted=interrupted))
-        page = self.page
-        if page is not None and not self.broken and self._settings.json and not is_preview(page):
-            click.echo(event("page", output=str(page), status="done"))
+        if self._report is None or self.broken or not self._settings.json:
+            return
+        if not is_preview(self._report.page):
+            click.echo(event("page", output=str(self._report.page), status="done"))
 
     def _try(self, write: Callable[[Report], None]) -> None:
         if self._report is None or self.broken:

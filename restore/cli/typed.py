@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -13,11 +13,17 @@ from restore.cli.provenance import quoted
 from restore.cli.recorder import given, words_of
 
 
-class _Whole(dict[Path, str]):
-    """Names of files as they were given."""
+class _Whole(Mapping[Path | None, str]):
+    """Names of files as they were given, whatever they are."""
 
-    def get(self, path: Path, default: object = None) -> str:  # type: ignore[override]
-        return os.fspath(path)
+    def __getitem__(self, path: Path | None) -> str:
+        return "-" if path is None else os.fspath(path)
+
+    def __iter__(self) -> Iterator[Path | None]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def command_line(context: click.Context, *, without: Collection[str] = ()) -> str:

@@ -86,8 +86,8 @@ def view(
     levels = _in_srgb(levels, picture.icc, gray=picture.gray)
     if cover is None:
         return levels
-    shown = levels * cover + _squares(size) * 255 * (1 - cover)
-    return np.rint(shown).astype(np.uint8)
+    shown: Bytes = np.rint(levels * cover + _squares(size) * 255 * (1 - cover)).astype(np.uint8)
+    return shown
 
 
 def gain_of(picture: Picture, side: int = 256) -> float:
@@ -143,7 +143,7 @@ def telling_part(before: Picture, after: Picture, size: tuple[int, int]) -> Box:
 
     h, w = (min(n, m) for n, m in zip(size, after.size, strict=True))
     cell = max(1, min(h, w) // 16)  # the maps have a value for each such square
-    grid = tuple(max(1, -(-n // cell)) for n in after.size)
+    grid = (-(-after.size[0] // cell), -(-after.size[1] // cell))
     # Reduced no further than the noise survives as a measure: twice the grid, its differences then averaged.
     fine = (grid[0] * 2, grid[1] * 2)
     old, new = (
@@ -202,7 +202,8 @@ def _squares(size: tuple[int, int]) -> NDArray[Any]:
     import numpy as np
 
     rows, columns = (np.arange(n) // _SQUARE for n in size)
-    return np.array(_SQUARES, np.float32)[(rows[:, None] + columns) % 2][..., None]
+    shades: NDArray[Any] = np.array(_SQUARES, np.float32)[(rows[:, None] + columns) % 2][..., None]
+    return shades
 
 
 def _in_srgb(levels: Bytes, icc: bytes, *, gray: bool) -> Bytes:
