@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from restore import images
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
+from restore.cli.page_job import PageJob
 from restore.cli.results import COMPARISON, COMPARISON_HEAD, is_comparison
 from restore.errors import OutputError
 from restore.images.picture import at_depth
@@ -24,8 +26,11 @@ _GAPS = 150  # of them would fill the width of a picture
 
 
 def comparison_path(job: Job) -> Path | None:
-    """Where the comparison of a job goes; None for standard output."""
-    return None if job.target is None else job.target.with_name(f"{job.target.stem}{COMPARISON}")
+    """Where the comparison of a job, or of a page of one, goes; None for standard output."""
+    target, label = job.target, ""
+    if isinstance(job, PageJob) and job.whole is not None:
+        target, label = job.whole.target, "-" + re.sub(r"\W+", "-", job.label)
+    return None if target is None else target.with_name(f"{target.stem}{label}{COMPARISON}")
 
 
 def side_by_side(before: images.Picture, after: images.Picture) -> images.Picture:
@@ -77,7 +82,9 @@ def check_comparisons(settings: Settings, jobs: Sequence[Job], reads: Iterable[P
         return
     if any(job.target is None for job in jobs):
         raise click.UsageError("--compare writes a file beside the result, which needs a name; pass -o FILE")
-    used = {file for job in jobs for file in (job.source, job.target) if file is not None} | {*reads}
+    if any(job.destination is not None for job in jobs):
+        raise click.UsageError("--compare writes into folders, not into stores; leave it out, or pass -o DIR")
+    used = {file for job in jobs for file in (job.known_as, job.target) if file is not None} | {*reads}
     places = {_place(file) for file in used}
     owners: dict[Path, Job] = {}
     for job in jobs:
@@ -94,21 +101,28 @@ def check_comparisons(settings: Settings, jobs: Sequence[Job], reads: Iterable[P
                 f"{path}: the comparison of {job.name} would have the name of another file; rename that, or "
                 "leave out --compare"
             )
-        if images.what_is(path) and not settings.overwrite and not is_comparison(path):
-            raise OutputError(
-                f"{path} is there already and no comparison; pass --overwrite to replace it, or rename it"
-            )
+        _check_free(path, overwrite=settings.overwrite)
 
 
-def write_comparison(before: images.Picture, after: images.Picture, job: Job) -> Path:
+def write_comparison(
+    before: images.Picture, after: images.Picture, job: Job, *, overwrite: bool = False
+) -> Path:
     """Write the comparison of a job. Raises OutputError."""
     path = comparison_path(job)
     assert path is not None  # else it was refused
+    _check_free(path, overwrite=overwrite)
     both = side_by_side(before, after)
     images.check_side("png", both.size, str(path))
     kept, _ = images.writable(both, "png")  # a profile that no PNG can hold
     images.write(path, replace(kept, chunks=both.chunks), overwrite=True)
     return path
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    if images.what_is(path) and not overwrite and not is_comparison(path):
+        raise OutputError(
+            f"{path} is there already and no comparison; pass --overwrite to replace it, or rename it"
+        )
 
 
 def _place(path: Path) -> str:

@@ -17,7 +17,7 @@ class Outcome:
     status: done, unchanged, damaged, planned, skipped or failed, as in its event. facts: those of its event.
     error: what went wrong; a picture may be done though something beside it went wrong. full: whether the
     disk is full, so that no other job could be done. said: what is still to be said of it. views: what a
-    report shows of it.
+    report shows of it, or of the first pages of a document.
     """
 
     job: Job
@@ -26,7 +26,7 @@ class Outcome:
     error: str = ""
     full: bool = False
     said: tuple[Said, ...] = ()
-    views: Views | None = None
+    views: tuple[Views, ...] = ()
 
     @property
     def failed(self) -> bool:

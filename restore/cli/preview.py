@@ -79,7 +79,12 @@ def prepared(settings: Settings, todo: Sequence[Job]) -> Preview:
     if page is None:
         page = Path(tempfile.mkdtemp(prefix="restore-preview-")) / "index.html"
     chosen = tuple(
-        replace(job, target=results_of(page) / f"{number:03}" / job.target.name, base=page.parent)
+        replace(
+            job,
+            target=results_of(page) / f"{number:03}" / job.target.name,
+            base=page.parent,
+            destination=None,
+        )
         for number, job in enumerate(spread(todo, count), 1)
         if job.target is not None
     )

@@ -12,11 +12,11 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes
 
 from restore import images
@@ -26,6 +26,9 @@ from restore.cli.printable import printable
 from restore.cli.report_rows import block, link, plain, row_of
 from restore.cli.report_views import Views
 from restore.errors import OutputError
+
+if TYPE_CHECKING:
+    from restore.stores import Url
 
 MARK = b'<meta name="generator" content="restore report">'
 """By which a report is known."""
@@ -54,6 +57,8 @@ def check_report(page: Path, *, overwrite: bool) -> None:
     """Refuse a place where no report can be written, or where something else is. Raises OutputError."""
     if page.suffix.lower() not in ENDINGS:
         raise OutputError(f"--report {page}: a report is a page; name it .html, as {page.stem}.html")
+    if any(part.endswith(":") and len(part) > 2 for part in page.parts[:1]):  # what a path makes of s3://
+        raise OutputError(f"--report {page}: a report is written to a folder, not to a store; pass a path")
     images.check_place(page, overwrite=True)
     there = images.what_is(page) == "a file" and not images.is_empty(page)
     if there and not overwrite and not is_report(page):
@@ -106,22 +111,23 @@ class Report:
     def add(
         self,
         facts: Mapping[str, Any],
-        views: Views | None,
+        views: Sequence[Views],
         *,
-        source: Path | str | None,
-        target: Path | str | None,
+        source: Path | Url | None,
+        target: Path | Url | None,
     ) -> None:
-        """Add a picture. facts: as of its event. source, target: where its files are."""
+        """Add a picture. facts: as of its event. views: one, or none. source, target: where its files are."""
         row = row_of(facts)
         row |= {"in": link(source, self.page), "out": link(target, self.page)}
         if row.get("status") in ("failed", "planned") or facts.get("output") is None:
             row["out"] = None
         shown = ""
-        if views is not None:
-            row["pic"] = name = self._store(views)
-            (bh, bw), (h, w) = views.before, views.after
-            row |= {"a": round(w / h, 4), "part": views.box, "w": w, "h": h, "bw": bw, "bh": bh}
-            row |= {} if views.gain == 1 else {"gain": views.gain}
+        for each in views[:1]:
+            row["pic"] = name = self._store(each)
+            (bh, bw), (h, w) = each.before, each.after
+            row |= {"a": round(w / h, 4), "part": each.box, "w": w, "h": h, "bw": bw, "bh": bh}
+            row |= {} if each.gain == 1 else {"gain": each.gain}
+            row |= {} if not each.label else {"label": each.label}
             shown = f"{_quoted(self.folder.name)}/{name[:2]}/{name}.jpg"
         data = block({name: value for name, value in row.items() if value is not None})
         if self._plain < PLAIN:

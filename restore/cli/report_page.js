@@ -297,6 +297,7 @@ function details(row) {
     Object.assign(a, {href, target: "_blank", rel: "noopener"});
     return a;
   };
+  tell("Shown", row.label);
   tell("Found", row.found);
   tell("Method", row.method);
   tell("Time", seconds(row.seconds));

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from html import escape
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes
 
 from restore.cli.printable import printable
+
+if TYPE_CHECKING:
+    from restore.stores import Url
 
 _SAFE = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 LEVELS = ("sigma_255", "quality", "filled_share", "hole_share", "specks_count")
@@ -28,18 +31,18 @@ def block(told: Mapping[str, Any]) -> bytes:
     return f'<script type="application/json">{text}</script>\n'.encode("ascii")
 
 
-def link(place: str | Path | None, page: Path) -> str | None:
+def link(place: Path | Url | None, page: Path) -> str | None:
     """Where a page finds a file: from its own folder, so that both can be moved; None where it cannot.
 
-    place: a path, or an address of the web.
+    place: a path, or the address of an object, of which browsers know those of the web.
 
-    >>> link(Path("in/a #1?.png"), Path("out/run.html")), link("s3://bucket/a.png", Path("run.html"))
-    ('../in/a%20%231%3F.png', None)
+    >>> link(Path("in/a #1?.png"), Path("out/run.html"))
+    '../in/a%20%231%3F.png'
     """
     if place is None:
         return None
-    if isinstance(place, str):
-        return place if place.startswith(("https://", "http://")) else None
+    if not isinstance(place, Path):
+        return str(place) if place.is_web else None
     try:
         path = os.path.relpath(place, page.parent)
     except ValueError:  # on another drive

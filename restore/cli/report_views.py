@@ -22,7 +22,8 @@ class Views:
     """What a report shows of a picture; it can be sent to another process.
 
     small, part: JPEG files of before and after side by side. box: of the part within the result. before,
-    after: sizes (h, w) of the pictures. gain: by which they are shown brighter.
+    after: sizes (h, w) of the pictures. gain: by which they are shown brighter. label: of a page of a
+    document; empty for a picture by itself.
     """
 
     small: bytes
@@ -31,6 +32,7 @@ class Views:
     before: tuple[int, int]
     after: tuple[int, int]
     gain: float = 1.0
+    label: str = ""
 
 
 def views_of(before: Picture, after: Picture) -> Views:

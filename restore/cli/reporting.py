@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,17 @@ from restore.errors import OutputError
 
 if TYPE_CHECKING:
     from restore.images import Picture
+    from restore.stores import Url
 
 
-def views_for(settings: Settings, before: Picture, after: Picture) -> Views | None:
-    """What a report shows of a picture; None where none is wanted, or memory is too little for it."""
+def views_for(settings: Settings, before: Picture, after: Picture) -> tuple[Views, ...]:
+    """What a report shows of a picture; nothing where none is wanted, or memory is too little for it."""
     if settings.report is None:
-        return None
+        return ()
     try:
-        return views_of(before, after)
+        return (views_of(before, after),)
     except MemoryError:
-        return None
+        return ()
 
 
 class Reporting:
@@ -63,16 +65,22 @@ class Reporting:
         """Add a picture that has been tried."""
         if outcome.status not in ("planned", "skipped"):
             error = {"error": outcome.error} if outcome.error else {}
-            self._add(outcome.facts | error, outcome.job.source, outcome)
+            self._add(outcome.facts | error, outcome.job.origin or outcome.job.source, outcome)
 
     def refuse(self, failures: Iterable[tuple[str, str]]) -> None:
         """Add what cannot be tried, with messages."""
         for name, message in failures:
             self._add({"input": name, "output": None, "status": "failed", "error": message}, Path(name))
 
-    def _add(self, facts: dict[str, Any], source: Path | None, outcome: Outcome | None = None) -> None:
-        views, target = (None, None) if outcome is None else (outcome.views, outcome.job.target)
-        self._try(lambda report: report.add(facts, views, source=source, target=target))
+    def _add(self, facts: dict[str, Any], source: Path | Url | None, outcome: Outcome | None = None) -> None:
+        views: tuple[Views, ...] = () if outcome is None else outcome.views
+        target = None if outcome is None else outcome.job.destination or outcome.job.target
+        self._try(lambda report: report.add(facts, views[:1], source=source, target=target))
+        pages = {each["label"]: each for each in facts.get("pages", ())}
+        for each in views[1:]:
+            about = {"input": f"{facts['input']}, {each.label}", "output": facts["output"]}
+            page = about | pages.get(each.label, {"status": facts["status"]})
+            self._try(partial(Report.add, facts=page, views=(each,), source=source, target=target))
 
     def end(self, *, kept: int = 0, interrupted: bool = False) -> None:
         """End, and tell where the report is."""

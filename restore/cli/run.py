@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from restore import images
 from restore.cli import jobs, signals, streams
+from restore.cli.addresses import called
 from restore.cli.command import PictureCommand
 from restore.cli.comparisons import check_comparisons
 from restore.cli.events import event
@@ -216,9 +216,9 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
     if planned.results:
         reporter.note(left_out(planned.results))
     for path in planned.results if as_json else ():
-        reporter.result("", input=str(path), output=None, status="left out")
+        reporter.result("", input=called(path), output=None, status="left out")
     for job in there.kept if as_json else ():
-        reporter.result("", input=job.name, output=str(job.target), status="skipped")
+        reporter.result("", input=job.name, output=job.output, status="skipped")
     for line in there.errors():
         reporter.error(line)
     for job, problem in there.refused:
@@ -228,7 +228,7 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
 
 
 def _planned(
-    command: PictureCommand, inputs: Sequence[str], settings: Settings, *, survey: Survey = images.survey
+    command: PictureCommand, inputs: Sequence[str], settings: Settings, *, survey: Survey | None = None
 ) -> jobs.Plan:
     with _refusing(settings, [(name, None) for name in inputs]):
         try:
@@ -306,6 +306,7 @@ def _summarise(tally: Tally, runner: Runner, count: int, there: There) -> None:
         parts += [f"{tally.left} left as they are"] if tally.left else []
         parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{len(there.unknown)} of them without a record of what made them"] if there.unknown else []
+        parts += [f"{len(there.stored)} of them in a store and not compared"] if there.stored else []
         parts += [f"{refused} there already but not as asked"] if refused else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
@@ -315,4 +316,4 @@ def _summarise(tally: Tally, runner: Runner, count: int, there: There) -> None:
     elif there.kept:
         job = there.kept[0]
         aside = there.aside(job)
-        reporter.note(f"{job.target} is there already{aside} and was kept; pass --overwrite to replace it")
+        reporter.note(f"{job.output} is there already{aside} and was kept; pass --overwrite to replace it")

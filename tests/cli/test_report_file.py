@@ -45,7 +45,7 @@ def rows(page: Path) -> list[dict[str, Any]]:
 
 def add(report: Report, name: str, shown: Views | None = None, **more: Any) -> None:
     source, target = Path("in", name), Path("out", name)
-    report.add(facts(name, **more), shown, source=source, target=target)
+    report.add(facts(name, **more), [] if shown is None else [shown], source=source, target=target)
 
 
 def test_a_report_grows_by_a_line_and_goes_on_after_a_kill(tmp_path: Path, monkeypatch: Any) -> None:
