@@ -226,10 +226,15 @@ function near(i, step) {  // the row above or below
   return best;
 }
 
+function enlarged(row) {  // how many times a part of few pixels is enlarged, so that there is something to see
+  const most = Math.max(row.part[2], row.part[3]);
+  return most < 200 ? Math.max(1, Math.floor(400 / most)) : 1;
+}
+
 function half(row, when) {
   const figure = make("figure"), view = make("div", `half ${when}`);
   view.style.backgroundImage = `url("${url(row, "-part")}")`;
-  view.classList.toggle("pixels", row.part[3] < 64);
+  view.classList.toggle("pixels", enlarged(row) > 1);
   view.setAttribute("role", "img");
   view.setAttribute("aria-label", when);
   figure.append(view, make("figcaption", "", when === "before" ? "Before" : "After"));
@@ -252,7 +257,7 @@ function full(row, pair) {
 function view(i, focus) {
   open = i;
   const row = shown[i], stage = $(".stage"), pair = make("div", "pair");
-  const can = row.pic && row.part, wholly = can && row.in && row.out;
+  const can = row.pic && row.part, wholly = can && row.in && row.out && !row.label;
   $("#shown").textContent = row.name;
   $(".previous").disabled = i === 0;
   $(".next").disabled = i === shown.length - 1;
@@ -263,7 +268,7 @@ function view(i, focus) {
   stage.replaceChildren();
   let range;
   if (can) {
-    const [, , h, w] = row.part, grown = w < 64 ? Math.max(1, Math.floor(256 / Math.max(w, h))) : 1;
+    const [, , h, w] = row.part, grown = enlarged(row);
     if (all) {
       pair.style.setProperty("--width", row.w);
       full(row, pair);
@@ -303,7 +308,7 @@ function details(row) {
   tell("Time", seconds(row.seconds));
   tell("Size", row.bw && (row.bw !== row.w || row.bh !== row.h) ? `${row.bw} × ${row.bh} to ${size(row)}` : size(row));
   tell("State", STATES[row.status] ?? row.status);
-  if (row.part) tell("Part shown", `${row.part[3]} × ${row.part[2]} pixels from ${row.part[1]}, ${row.part[0]}`);
+  if (row.part) tell("Part shown", `${row.part[3]} × ${row.part[2]} pixels from ${row.part[1]}, ${row.part[0]}${enlarged(row) > 1 ? `, enlarged ${enlarged(row)} times` : ""}`);
   if (row.gain) tell("Shown brighter", `${row.gain} times`);
   tell("Before", link(row.in, row.name), true);
   if (row.output) tell("After", link(row.out, row.output), true);

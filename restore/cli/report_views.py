@@ -43,7 +43,7 @@ def views_of(before: Picture, after: Picture) -> Views:
     >>> found.box, found.before, found.after, found.small[:2]
     ((0, 0, 60, 80), (30, 40), (60, 80), b'\\xff\\xd8')
     """
-    gain, size = gain_of(before), fitted_size(after.size, SIDE)
+    gain, size = min(gain_of(before), gain_of(after)), fitted_size(after.size, SIDE)
     box = telling_part(before, after, PART)
     return Views(
         _beside(view(before, size, gain=gain), view(after, size, gain=gain), quality=QUALITY, chroma=2),

@@ -212,3 +212,15 @@ def test_pictures_that_stand_for_many(tmp_path: Path) -> None:
     assert spread(jobs[:3], 12) == jobs[:3] and len(spread(jobs, 1)) == 1
     samples = [Job(Path("a.png"), Path(f"{draw}.png"), draw=draw) for draw in range(4)]
     assert spread(samples, 12) == samples[:1]
+
+
+def test_pages_of_a_document_each_have_a_row_and_a_comparison() -> None:
+    pages = [Image.fromarray(np.roll(PHOTO, number, axis=0)) for number in range(18)]
+    pages[0].save("in/doc.tif", save_all=True, append_images=pages[1:])
+    done = denoise("--report", "run.html", "--compare", "--pages", "1-17", "--ignore", "*.png", "--ignore", "*.jpg")
+    assert done.exit_code == 0, done.stderr
+    found = [each for each in rows() if each.get("name", "").startswith("in/doc.tif")]
+    assert [each["label"] for each in found] == [f"page {number}" for number in range(1, 17)]
+    assert [each["name"] for each in found[:2]] == ["in/doc.tif", "in/doc.tif, page 2"]
+    assert len({each["pic"] for each in found}) == 16 and {each["out"] for each in found} == {"out/doc.tif"}
+    assert sum(map(is_comparison, Path("out").glob("doc-page-*-compare.png"))) == 17
