@@ -8,6 +8,7 @@ folder beside it.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -145,7 +146,8 @@ class Report:
             # One call: a run that is killed leaves all of a line or its beginning.
             place = os.open(self.page, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
             try:
-                os.write(place, data)
+                if os.write(place, data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(place)
         except OSError as error:
