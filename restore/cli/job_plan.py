@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.stores import Url, shown
+
+Survey = Callable[..., images.Listing]
+"""Lists a folder, as `images.survey`."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,17 @@ class _Found:
     given: Path | None = None
 
 
-def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: Sequence[str] = ()) -> Plan:
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    naming: Naming,
+    *,
+    ignore: Sequence[str] = (),
+    survey: Survey | None = None,
+) -> Plan:
     """Pair every input with its output, or with one for each of the marks: ``name-1.png`` and on.
 
-    ignore: patterns of names that are left out.
+    ignore: patterns of names that are left out. survey: lists folders, in place of what does by itself.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
@@ -114,7 +124,7 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
         return Plan(_drawn(job, naming.marks))
     folder = _folder(output, many=many)
     _check_names(naming, output, folder)
-    found, failures, unread = _search(inputs, folder, ignore)
+    found, failures, unread = _search(inputs, folder, ignore, survey)
     made = results_among(found, naming.pattern)
     place = _Placing(naming, output, folder)
     results = _results(place.jobs(found, made), found, folder, made)
@@ -262,7 +272,7 @@ def _is_folder(output: str) -> bool:
 
 
 def _search(
-    inputs: Sequence[str], output: Path | None, ignore: Sequence[str]
+    inputs: Sequence[str], output: Path | None, ignore: Sequence[str], survey: Survey | None
 ) -> tuple[dict[Path, _Found], list[tuple[str, str]], list[Path]]:
     """Every picture once; names and messages of what cannot be used; pictures that are not read.
 
@@ -280,7 +290,7 @@ def _search(
                 path = places.setdefault(_place(given), given)
                 found.setdefault(path, _Found())
             continue
-        listing = surveyed(name, given, ignore)
+        listing = surveyed(name, given, ignore) if survey is None else survey(given, ignore=ignore)
         failures += [(called(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
