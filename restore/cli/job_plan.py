@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.addresses import addressed, addresses, called, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
 from restore.cli.naming import Naming
 from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
@@ -16,7 +16,7 @@ from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMAT_OF_SUFFIX
-from restore.stores import Url
+from restore.stores import Url, shown
 
 Survey = Callable[..., images.Listing]
 """Lists a folder, as `images.survey`."""
@@ -107,6 +107,8 @@ def plan(
     Raises ValueError where inputs, output, names and samples do not go together, ImageError where results and
     what is ignored are all there is, OutputError where two inputs would go to one output.
     """
+    given = addresses(inputs)
+    check_output(output)
     many = len(inputs) > 1 or any(map(is_folder, inputs))
     if STDIO in inputs:
         if many:
@@ -118,7 +120,7 @@ def plan(
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
         _check_names(naming, output, None)
-        job = addressed(Job(path_of(inputs[0]), None), addresses(inputs), output)
+        job = addressed(Job(path_of(inputs[0]), None), given, output)
         return Plan(_drawn(job, naming.marks))
     folder = _folder(output, many=many)
     _check_names(naming, output, folder)
@@ -129,12 +131,11 @@ def plan(
     # The numbers of names are those of the pictures that are left.
     pictures = {path: each for path, each in found.items() if path not in results}
     place.tell_apart(pictures)
-    given = addresses(inputs)
     jobs = [addressed(job, given, output) for job in place.jobs(pictures)]
     if not jobs and not failures:
         named = not any(map(is_folder, inputs))
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
-        raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
+        raise ImageError(f"{', '.join(map(shown, inputs))}: expected pictures, {hint}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results), place.notes(jobs))
 

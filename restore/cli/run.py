@@ -37,6 +37,7 @@ from restore.diffusion.seeds import draw_seed
 from restore.errors import ImageError, OutputError, RestoreError
 from restore.images import Listing
 from restore.images.memory import limited_to
+from restore.stores import shown
 
 SIGNALLED = 128
 """Exit codes from here on are of signals."""
@@ -232,7 +233,7 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
 def _planned(
     command: PictureCommand, inputs: Sequence[str], settings: Settings, *, survey: Survey | None = None
 ) -> jobs.Plan:
-    with _refusing(settings, [(name, None) for name in inputs]):
+    with _refusing(settings, [(shown(name), None) for name in inputs]):
         try:
             naming = _naming(command, settings)
             planned = jobs.plan(inputs, settings.output, naming, ignore=settings.ignore, survey=survey)
