@@ -1,0 +1,289 @@
+"""PDF files, whose images are replaced in place by pikepdf: all else of the pages stays (extra ``pdf``)."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from restore.errors import DamagedError, ImageError, OutputError
+from restore.images.documents import UNWANTED, Document, DocumentWriter, Part
+from restore.images.exif import comment, with_comment
+from restore.images.memory import limit
+from restore.images.pdf_pages import Shown, Where, shown_on
+from restore.images.pdf_parts import FilePart, as_file
+from restore.images.pdf_pictures import read_image, why_kept
+from restore.images.picture import Picture
+
+RECORD = "/restore"
+"""The key of the document information under which restore says what it has done."""
+
+NEEDED = "PDF needs pikepdf and pypdfium2; pip install 'restore-diffusion[pdf]'"
+LEAST_UNPACKED = 2**28
+"""Bytes that a stream may always become when it is unpacked."""
+
+
+@dataclass(frozen=True)
+class PdfPart(Part):
+    """An image of a PDF, or what else a page shows.
+
+    Parameters
+    ----------
+    where : number and generation of the image among the objects of the file.
+
+    Examples
+    --------
+    >>> PdfPart(3, "page 3, image 2", number=2, where=(7, 0)).label
+    'page 3, image 2'
+    """
+
+    where: Where = (0, 0)
+
+
+def has_pdf() -> bool:
+    """Whether the packages are there that PDF needs."""
+    from importlib.util import find_spec
+
+    return find_spec("pikepdf") is not None and find_spec("pypdfium2") is not None
+
+
+def is_pdf(start: bytes) -> bool:
+    """Whether a file is a PDF, by its first 1024 bytes.
+
+    Examples
+    --------
+    >>> is_pdf(b"%PDF-1.7"), is_pdf(b"GIF89a")
+    (True, False)
+    """
+    return b"%PDF-" in start[:1024]
+
+
+class PdfDocument(Document):
+    """A PDF and its images.
+
+    Each image is one part, wherever it is used: at the first page that shows it. What stays as it is on a
+    page is one part for each reason.
+
+    Parameters
+    ----------
+    path : the file.
+
+    Raises
+    ------
+    ImageError
+        Where pikepdf is missing, or the file is encrypted, has no pages, or cannot be read.
+    """
+
+    format, unit, kinds = "pdf", "page", ("pdf",)
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        if not has_pdf():
+            raise ImageError(f"{path}: {NEEDED}")
+        self.path = path
+        self.file = _file_of(path)
+        try:
+            self.pdf = open_pdf(as_file(self.file), self.name)
+            self.damage = damage_of(self.pdf)
+            self.pages = _count(self.pdf, self.name)
+            self.notes = tuple(_notes(self.pdf))
+        except ImageError:
+            self.file.close()
+            raise
+        self._profile: bytes | None = None
+
+    def parts(self, pages: Collection[int] | None = None) -> Iterator[Part]:
+        """Give the images of each page, and what else is on it."""
+        seen: set[Where] = set()
+        for number in range(1, self.pages + 1):
+            if pages is not None and number not in pages:
+                yield PdfPart(number, f"page {number}", UNWANTED)
+                continue
+            yield from _parts_of(number, shown_on(self.pdf.pages[number - 1]), seen)
+
+    def picture(self, part: Part, *, damaged: bool = False) -> Picture:
+        """Read an image."""
+        name = self.called(part)
+        if not isinstance(part, PdfPart) or part.keep:
+            raise ImageError(f"{name}: expected an image to be restored, got {part.keep or 'none'}")
+        if self._profile is None:
+            self._profile = _output_profile(self.pdf)
+        image = self.pdf.get_object(part.where)
+        picture = read_image(image, name, damaged=damaged, profile=self._profile)
+        if told := record_of(self.pdf):
+            own = comment(picture.exif) or ""
+            if told not in own:
+                text = f"{own}\n{told}" if own else told
+                picture = replace(picture, exif=with_comment(picture.exif, text))
+        return picture
+
+    def writer(self, path: Path, kind: str, *, quality: int | None = None) -> DocumentWriter:
+        """Begin a PDF with other images."""
+        from restore.images.pdf_writer import PdfWriter
+
+        if kind != "pdf":
+            raise OutputError(f"{path}: a PDF becomes a PDF, not {kind.upper()}; write to a name with .pdf")
+        return PdfWriter(self, path, quality)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.pdf.close()
+        self.file.close()
+
+
+def open_pdf(file: Any, name: str) -> Any:
+    """Open a PDF with pikepdf.
+
+    Parameters
+    ----------
+    file : to be read.
+    name : what messages call it.
+
+    Raises
+    ------
+    ImageError
+        Where it is encrypted.
+    DamagedError
+        Where nothing can be read of it.
+    """
+    import pikepdf
+
+    most = limit()
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=min(2**32 - 1, max(LEAST_UNPACKED, (most or 2**32) // 2))
+    )
+    try:
+        return pikepdf.open(file)
+    except pikepdf.PasswordError as error:
+        raise ImageError(
+            f"{name}: expected a PDF that opens without a password, got an encrypted one; take the password "
+            "away first, as qpdf --decrypt does"
+        ) from error
+    except (pikepdf.PdfError, RuntimeError, ValueError) as error:
+        raise ImageError(
+            f"{name}: expected a PDF, got a damaged file of which nothing can be read ({_reason(error)}); "
+            "get a fresh copy"
+        ) from error
+
+
+def damage_of(pdf: Any) -> str:
+    """What is wrong with a PDF whose table of objects was found damaged as it was opened; empty for nothing."""
+    told = [" ".join(str(each).split()) for each in pdf.get_warnings()]
+    return next((_short(each) for each in told if "reconstruct" not in each), "") if told else ""
+
+
+def record_of(pdf: Any) -> str:
+    """What restore has written into the document information; empty where it has not."""
+    try:
+        return str(pdf.docinfo.get(RECORD, "")) if "/Info" in pdf.trailer else ""
+    except (AttributeError, TypeError, ValueError):
+        return ""
+
+
+def told_in_pdf(path: str | Path) -> str:
+    """The same of a file; empty where it cannot be read.
+
+    Parameters
+    ----------
+    path : of a PDF.
+    """
+    import pikepdf
+
+    try:
+        with Path(path).open("rb") as file, pikepdf.open(as_file(FilePart(file))) as pdf:
+            return record_of(pdf)
+    except (OSError, pikepdf.PdfError, RuntimeError, ValueError):
+        return ""
+
+
+def _file_of(path: Path) -> FilePart:
+    try:
+        return FilePart(path.open("rb"))
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file; check the name") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"{path}: cannot read the file ({reason}); check its permissions") from error
+
+
+def _count(pdf: Any, name: str) -> int:
+    """How many pages there are. Raises ImageError for none, and for a portfolio."""
+    import pikepdf
+
+    try:
+        files = len(pdf.attachments) if "/Collection" in pdf.Root else 0
+        count = len(pdf.pages)
+    except (pikepdf.PdfError, RuntimeError, ValueError, AttributeError, TypeError) as error:
+        raise DamagedError(
+            f"{name}: expected a PDF with pages, got one whose pages cannot be found ({_reason(error)}); get a "
+            "fresh copy"
+        ) from ValueError(_reason(error))
+    if files:
+        many = "a file" if files == 1 else f"{files} files"
+        raise ImageError(f"{name}: expected a PDF of pages, got a portfolio of {many}; take them out first")
+    if not count:
+        raise ImageError(f"{name}: expected a PDF with pages, got one without; get a fresh copy")
+    return count
+
+
+def _notes(pdf: Any) -> Iterator[str]:
+    """What the user should know about the file."""
+    if pdf.is_encrypted:
+        barred = "" if pdf.allow.modify_other else ", and forbids changes, which is not enforced here"
+        yield f"it is encrypted, without a password to open it{barred}; the result is encrypted as it is"
+    if _is_signed(pdf):
+        yield "it is signed; the signatures do not hold for a result with other images"
+
+
+def _is_signed(pdf: Any) -> bool:
+    try:
+        form = pdf.Root.get("/AcroForm")
+        return form is not None and bool(int(form.get("/SigFlags", 0)) & 1) or "/Perms" in pdf.Root
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
+def _parts_of(number: int, shown: Shown, seen: set[Where]) -> Iterator[Part]:
+    """The parts of a page: its new images, and one for each reason for which others stay."""
+    page, count = f"page {number}", len(shown.images)
+    kept: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    for at, (where, image) in enumerate(shown.images.items(), 1):
+        if where in seen:
+            continue
+        seen.add(where)
+        label = page if count == 1 else f"{page}, image {at}"
+        if reason := why_kept(image):
+            kept[reason] += 1
+            first.setdefault(reason, at)
+        else:
+            yield PdfPart(number, label, number=at, where=where)
+    for reason, times in kept.items():
+        which = f"image {first[reason]}" if times == 1 else f"{times} images"
+        yield PdfPart(number, page if count == 1 else f"{page}, {which}", reason, first[reason])
+    if not count or shown.inline:
+        yield PdfPart(number, page, shown.other)
+
+
+def _output_profile(pdf: Any) -> bytes:
+    """The profile of CMYK that a PDF/A or PDF/X says it is meant for; empty for none."""
+    try:
+        for intent in pdf.Root.get("/OutputIntents", ()):
+            stream = intent.get("/DestOutputProfile")
+            if stream is not None and (icc := stream.read_bytes())[16:20] == b"CMYK":
+                return bytes(icc)
+    except (RuntimeError, AttributeError, TypeError, ValueError):
+        pass
+    return b""
+
+
+def _reason(error: BaseException) -> str:
+    return _short(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _short(text: str) -> str:
+    """A message of qpdf without the name of the file before it, which is none here."""
+    return text.rsplit(": ", 1)[-1]
