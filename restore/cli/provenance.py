@@ -14,10 +14,9 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.told import told_in
+from restore.images.told import MARK, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
-MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
 RARE = ("asked", "plugins", "threads", "torch", "machine")  # left out of the text where they are empty
 DRAWN = "drawn"  # the folder in the command of what was made from no picture

@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from restore.images.file_bytes import FileBytes
+
+
+Piece = bytes | memoryview | FileBytes
+
 
 class PageFile(io.RawIOBase):
     """A file in parts, which are not copied to put them together."""
 
-    def __init__(self, parts: list[bytes | memoryview]):
+    def __init__(self, parts: list[Piece]):
         super().__init__()
         self._parts, self._at = parts, 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -12,10 +11,11 @@ from typing import Any
 from restore.errors import DamagedError, ImageError, OutputError
 from restore.images.documents import UNWANTED, Document, DocumentWriter, Part
 from restore.images.exif import comment, with_comment
+from restore.images.file_bytes import FileBytes
 from restore.images.memory import limit
+from restore.images.page_file import PageFile
 from restore.images.pdf_pages import Shown, Where, shown_on
-from restore.images.pdf_parts import FilePart, as_file
-from restore.images.pdf_pictures import read_image, why_kept
+from restore.images.pdf_pictures import filters_of, read_image, why_kept
 from restore.images.picture import Picture
 
 RECORD = "/restore"
@@ -70,6 +70,7 @@ class PdfDocument(Document):
     Parameters
     ----------
     path : the file.
+    name : what messages call it.
 
     Raises
     ------
@@ -79,14 +80,14 @@ class PdfDocument(Document):
 
     format, unit, kinds = "pdf", "page", ("pdf",)
 
-    def __init__(self, path: Path):
-        super().__init__(str(path))
+    def __init__(self, path: Path, name: str):
+        super().__init__(name)
         if not has_pdf():
-            raise ImageError(f"{path}: {NEEDED}")
+            raise ImageError(f"{name}: {NEEDED}")
         self.path = path
-        self.file = _file_of(path)
+        self.file = FileBytes(path)
         try:
-            self.pdf = open_pdf(as_file(self.file), self.name)
+            self.pdf = piked(PageFile([self.file]), self.name)
             self.damage = damage_of(self.pdf)
             self.pages = _count(self.pdf, self.name)
             self.notes = tuple(_notes(self.pdf))
@@ -98,11 +99,11 @@ class PdfDocument(Document):
     def parts(self, pages: Collection[int] | None = None) -> Iterator[Part]:
         """Give the images of each page, and what else is on it."""
         seen: set[Where] = set()
-        for number in range(1, self.pages + 1):
+        for number, page in enumerate(self.pdf.pages, 1):
             if pages is not None and number not in pages:
                 yield PdfPart(number, f"page {number}", UNWANTED)
                 continue
-            yield from _parts_of(number, shown_on(self.pdf.pages[number - 1]), seen)
+            yield from _parts_of(number, shown_on(page), seen)
 
     def picture(self, part: Part, *, damaged: bool = False) -> Picture:
         """Read an image."""
@@ -120,13 +121,21 @@ class PdfDocument(Document):
                 picture = replace(picture, exif=with_comment(picture.exif, text))
         return picture
 
-    def writer(self, path: Path, kind: str, *, quality: int | None = None) -> DocumentWriter:
+    def stored(self, part: Part) -> bytes:
+        """Give the file of an image that is stored as JPEG; nothing for others."""
+        if not isinstance(part, PdfPart) or part.keep:
+            return b""
+        image = self.pdf.get_object(part.where)
+        return image.read_raw_bytes() if filters_of(image) in (["/DCTDecode"], ["/DCT"]) else b""
+
+    def writer(self, path: Path, kind: str, *, name: str = "", quality: int | None = None) -> DocumentWriter:
         """Begin a PDF with other images."""
         from restore.images.pdf_writer import PdfWriter
 
-        if kind != "pdf":
-            raise OutputError(f"{path}: a PDF becomes a PDF, not {kind.upper()}; write to a name with .pdf")
-        return PdfWriter(self, path, quality)
+        name = name or str(path)
+        if kind not in self.kinds:
+            raise OutputError(f"{name}: a PDF is written as PDF alone; choose a name that ends with .pdf")
+        return PdfWriter(self, path, name, quality)
 
     def close(self) -> None:
         """Close the file."""
@@ -134,7 +143,30 @@ class PdfDocument(Document):
         self.file.close()
 
 
-def open_pdf(file: Any, name: str) -> Any:
+def open_pdf(path: Path, name: str = "") -> PdfDocument:
+    """Open a PDF as a document.
+
+    Parameters
+    ----------
+    path : the file.
+    name : what messages call it; empty for its path.
+
+    Raises
+    ------
+    ImageError
+        As `PdfDocument`, and where the file cannot be read.
+    """
+    name = name or str(path)
+    try:
+        return PdfDocument(path, name)
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file; check the name") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"{name}: cannot read the file ({reason}); check its permissions") from error
+
+
+def piked(file: Any, name: str) -> Any:
     """Open a PDF with pikepdf.
 
     Parameters
@@ -171,8 +203,7 @@ def open_pdf(file: Any, name: str) -> Any:
 
 def damage_of(pdf: Any) -> str:
     """What is wrong with a PDF whose table of objects was found damaged as it was opened; empty for nothing."""
-    told = [" ".join(str(each).split()) for each in pdf.get_warnings()]
-    return next((_short(each) for each in told if "reconstruct" not in each), "") if told else ""
+    return "its list of objects is broken" if pdf.get_warnings() else ""
 
 
 def record_of(pdf: Any) -> str:
@@ -193,20 +224,10 @@ def told_in_pdf(path: str | Path) -> str:
     import pikepdf
 
     try:
-        with Path(path).open("rb") as file, pikepdf.open(as_file(FilePart(file))) as pdf:
+        with Path(path).open("rb") as file, pikepdf.open(file) as pdf:
             return record_of(pdf)
     except (OSError, pikepdf.PdfError, RuntimeError, ValueError):
         return ""
-
-
-def _file_of(path: Path) -> FilePart:
-    try:
-        return FilePart(path.open("rb"))
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the name") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ImageError(f"{path}: cannot read the file ({reason}); check its permissions") from error
 
 
 def _count(pdf: Any, name: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from restore.images.pdfium import cmyk_as_shown
 from restore.images.pillow import cmyk_to_rgb
 
 if TYPE_CHECKING:
@@ -152,8 +153,10 @@ def _cmyk_to_rgb(channels: NDArray[Any], icc: bytes) -> tuple[NDArray[Any], tupl
     import numpy as np
     from PIL import Image
 
+    if not icc:
+        return cmyk_as_shown(channels), ("CMYK became sRGB as PDFium shows it, as it has no colour profile",)
     image = Image.fromarray(np.ascontiguousarray(channels), "CMYK")
-    image.info |= {"icc_profile": icc} if icc else {}
+    image.info["icc_profile"] = icc
     converted, note = cmyk_to_rgb(image)
     return np.asarray(converted), (note,)
 

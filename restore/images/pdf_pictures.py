@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -27,6 +28,7 @@ _PLAIN = (
     "/FlateDecode", "/Fl", "/LZWDecode", "/LZW", "/RunLengthDecode", "/RL", "/ASCII85Decode", "/A85",
     "/ASCIIHexDecode", "/AHx",
 )  # fmt: skip
+_MORE, _PIECE = 2**20, 2**22  # bytes
 JPEG, JPEG_2000 = ("/DCTDecode", "/DCT"), ("/JPXDecode",)
 
 
@@ -131,8 +133,6 @@ def read_image(image: Any, name: str, *, damaged: bool = False, profile: bytes =
 
 
 def _decoded(image: Any, profile: bytes, _: bytes, name: str, *, damaged: bool = False) -> Picture:
-    import pikepdf
-
     filters = filters_of(image)
     last = filters[-1] if filters else ""
     space = None if last in JPEG_2000 and image.get("/ColorSpace") is None else space_of(image.ColorSpace)
@@ -141,6 +141,8 @@ def _decoded(image: Any, profile: bytes, _: bytes, name: str, *, damaged: bool =
     decode = [float(each) for each in image.get("/Decode", ())]
     if last in JPEG:
         data = _without_last(image)
+        if not data.startswith(b"\xff\xd8"):
+            raise ValueError("it is no JPEG")
         if space is not None and space.palette is None and not decode and not space.converted:
             picture = decode_with_pillow(data, name, damaged=damaged)
             if picture.gray != (space.kind == "gray") or picture.alpha is not None:
@@ -153,11 +155,8 @@ def _decoded(image: Any, profile: bytes, _: bytes, name: str, *, damaged: bool =
     w, h, bits = int(image.Width), int(image.Height), int(image.BitsPerComponent)
     assert space is not None
     check_size(w, h, name, each=max(1, space.channels * bits // 8))
-    try:
-        stored = image.read_bytes(decode_level=pikepdf.StreamDecodeLevel.generalized)
-    except pikepdf.PdfError as error:
-        raise ValueError(f"its pixels cannot be unpacked: {error}") from error
     size = (w * space.channels * bits + 7) // 8 * h
+    stored = _unfiltered(image, size, damaged=damaged)
     if len(stored) < size and not damaged:
         raise ValueError(f"expected {size} bytes of pixels, got {len(stored)}")
     return _assembled(unpacked(stored, (h, w, space.channels), bits), bits, space, decode)
@@ -175,6 +174,45 @@ def _assembled(
     channels, notes = colours_of(codes, bits, space, decode)
     icc = b"" if space.converted else space.icc
     return assembled(channels, format=format, icc=icc, notes=notes)
+
+
+def _unfiltered(image: Any, size: int, *, damaged: bool) -> bytes:
+    """The samples as they are stored, of which there should be so many bytes."""
+    import pikepdf
+
+    try:
+        if filters_of(image) not in (["/FlateDecode"], ["/Fl"]):
+            return bytes(image.read_bytes())
+        data = _inflated(image.read_raw_bytes(), 2 * size + _MORE, damaged=damaged)
+        own = parameters_of(image)[0]
+        if own is None or int(own.get("/Predictor", 1)) == 1:
+            return data
+        if not damaged:
+            return bytes(image.read_bytes())
+        return _through(zlib.compress(data, 1), ["/FlateDecode"], [own])
+    except (pikepdf.PdfError, RuntimeError) as error:
+        raise ValueError(f"its pixels cannot be unpacked: {_last_of(error)}") from error
+
+
+def _last_of(error: Exception) -> str:
+    """What a message says in the end, behind the place in a file that nobody knows."""
+    return " ".join(str(error).split()).rsplit(": ", 1)[-1]
+
+
+def _inflated(data: bytes, most: int, *, damaged: bool) -> bytes:
+    """Undo Flate. most: bytes; more of them are no image's. damaged: whether the start is enough."""
+    unpacker = zlib.decompressobj()
+    pieces, left = [], most
+    try:
+        while data and not unpacker.eof:
+            pieces.append(unpacker.decompress(data, min(left, _PIECE)))
+            data, left = unpacker.unconsumed_tail, left - len(pieces[-1])
+            if left <= 0:
+                raise ValueError("there are far more bytes than pixels")
+    except zlib.error as error:
+        if not damaged:
+            raise ValueError(f"its pixels cannot be unpacked: {_last_of(error)}") from error
+    return b"".join(pieces)
 
 
 def unpacked(stored: bytes, shape: tuple[int, int, int], bits: int) -> NDArray[Any]:
@@ -208,18 +246,21 @@ def unpacked(stored: bytes, shape: tuple[int, int, int], bits: int) -> NDArray[A
 
 def _without_last(image: Any) -> bytes:
     """The data of a stream with all filters undone but the last."""
-    import pikepdf
-
     filters, own = filters_of(image), parameters_of(image)
     data: bytes = image.read_raw_bytes()
-    if len(filters) == 1:
-        return data
+    return data if len(filters) == 1 else _through(data, filters[:-1], own[:-1])
+
+
+def _through(data: bytes, filters: list[str], parameters: list[Any]) -> bytes:
+    """Undo filters. Raises what pikepdf raises."""
+    import pikepdf
+
+    plain = [
+        pikepdf.Dictionary({} if each is None else {key: int(value) for key, value in each.items()})
+        for each in parameters
+    ]
     with pikepdf.new() as scratch:
-        names = pikepdf.Array([pikepdf.Name(each) for each in filters[:-1]])
-        plain = [
-            pikepdf.Dictionary({} if each is None else {key: int(value) for key, value in each.items()})
-            for each in own[:-1]
-        ]
+        names = pikepdf.Array([pikepdf.Name(each) for each in filters])
         stream = scratch.make_stream(data, Filter=names, DecodeParms=pikepdf.Array(plain))
         return bytes(stream.read_bytes())
 

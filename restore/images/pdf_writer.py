@@ -1,63 +1,29 @@
-"""Write a PDF with other images: beside the source in a second file, then both as one by pikepdf."""
+"""Write a PDF with other images: they go to a file behind the source, and both as one through pikepdf."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from dataclasses import dataclass, replace
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from restore.errors import ImageError, OutputError
+from restore.errors import OutputError
 from restore.images.documents import DocumentWriter, Part
 from restore.images.exif import comment
-from restore.images.formats import FORMATS
-from restore.images.pdf import RECORD, PdfDocument, PdfPart, open_pdf
-from restore.images.pdf_colours import OddSpaceError, space_of, srgb_profile
+from restore.images.page_file import PageFile
+from restore.images.pdf import RECORD, PdfDocument, PdfPart, piked
+from restore.images.pdf_change import Change, changed, undescribed
+from restore.images.pdf_check import check_pdf
+from restore.images.pdf_colours import srgb_profile
 from restore.images.pdf_pages import Where
-from restore.images.pdf_parts import Update, as_file
+from restore.images.pdf_parts import Update
 from restore.images.pdf_pictures import JPEG, filters_of
-from restore.images.picture import Picture, at_depth, channels_of
-from restore.images.png import encode_png, png_chunks
+from restore.images.picture import Picture
 from restore.images.told import MARK
-from restore.images.writer import encode, why_not
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-LEAST_QUALITY = 85
-"""The quality of JPEGs whose own is lower: once more at that, they would lose more than they did."""
-USUAL_QUALITY = 95
-
-_REPLACED = ("/Filter", "/DecodeParms", "/DP", "/Decode", "/Length", "/F", "/FFilter", "/FDecodeParms")
-
-
-@dataclass(frozen=True)
-class New:
-    """An image that was replaced.
-
-    Parameters
-    ----------
-    size : (h, w).
-    digest : of its samples; empty where they are lossy.
-    """
-
-    size: tuple[int, int]
-    digest: bytes = b""
-
-    def fits(self, picture: Picture) -> bool:
-        """Whether a picture that was read again is this one."""
-        return picture.size == self.size and self.digest in (b"", digest_of(channels_of(picture)))
-
-
-def digest_of(channels: NDArray[Any]) -> bytes:
-    """A digest of samples and their depth."""
-    import numpy as np
-
-    made = hashlib.blake2b(np.ascontiguousarray(channels), digest_size=16)
-    made.update(channels.dtype.name.encode())
-    return made.digest()
+from restore.images.writer import told_disk
 
 
 class PdfWriter(DocumentWriter):
@@ -67,20 +33,19 @@ class PdfWriter(DocumentWriter):
     ----------
     document : the source.
     path : the file to be written.
+    name : what messages call it.
     quality : of JPEGs; None for near their own.
     """
 
-    def __init__(self, document: PdfDocument, path: Path, quality: int | None):
+    def __init__(self, document: PdfDocument, path: Path, name: str, quality: int | None):
         super().__init__()
-        self.document, self.path, self.quality = document, path, quality
-        self.made: dict[Where, New] = {}
+        self.document, self.path, self.name, self.quality = document, path, name, quality
+        self.made: dict[Where, Change] = {}
         self._record = ""
         self._srgb: Where | None = None
-        try:
+        with self._told():
             self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115  # closed by close()
-        except OSError as error:
-            raise OutputError(why_not(path, error)) from error
-        self._update = Update(document.file, document.pdf.trailer, self._file)
+            self._update = Update(document.file, document.pdf.trailer, self._file)
 
     def add(self, part: Part, picture: Picture | None) -> None:
         """Write an image."""
@@ -89,23 +54,87 @@ class PdfWriter(DocumentWriter):
         told = comment(picture.exif) or ""
         if not self._record and MARK in told:
             self._record = told[told.rindex(MARK) :]
-        try:
-            self._replace(part.where, self.document.pdf.get_object(part.where), picture)
-        except OSError as error:
-            raise OutputError(why_not(self.path, error)) from error
+        image = self.document.pdf.get_object(part.where)
+        jpeg = (filters_of(image) or [""])[-1] in JPEG
+        change, data = changed(image, picture, jpeg=jpeg, quality=self.quality)
+        with self._told():
+            if change.space == "srgb" and self._srgb is None:
+                self._add_srgb()
+            own, more = change.described(image), b""
+            if change.space == "srgb" and self._srgb is not None:
+                more = b" /ColorSpace [/ICCBased %d %d R]" % self._srgb
+            self._update.add(part.where, own, data, more)
+        self.made[part.where] = change
 
-    def _replace(self, where: Where, image: Any, picture: Picture) -> None:
-        lossy = (filters_of(image) or [""])[-1] in JPEG
-        stored, entries, data = _stored(picture, lossy=lossy, quality=self.quality)
-        own = image.stream_dict.copy()
-        for key in _REPLACED:
-            if key in own:
-                del own[key]
-        own |= entries
-        if (space := self._space(image, stored)) is not None:
-            own["/ColorSpace"] = space
-        if "/SMaskInData" in own:
-            del own["/SMaskInData"]
-        self._update.add(where, own, data)
-        digest = b"" if entries["/Filter"] == "/DCTDecode" else digest_of(channels_of(stored))
-        self.made[where] = New(stored.size, digest)
+    def _add_srgb(self) -> None:
+        import pikepdf
+
+        self._srgb = self._update.new()
+        about = pikepdf.Dictionary(N=3, Filter=pikepdf.Name.FlateDecode)
+        self._update.add(self._srgb, about, zlib.compress(srgb_profile()))
+
+    def finish(self) -> None:
+        """Write the file and read it back."""
+        import pikepdf
+
+        try:
+            with self._told():
+                self._write()
+        except (pikepdf.PdfError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise OutputError(f"{self.name}: cannot be written as PDF ({reason}); nothing is kept") from error
+        check_pdf(self.path, self.document, self.made, self.name)
+
+    def _write(self) -> None:
+        """Write the source with what stands behind it. Its objects are let go of with this."""
+        document = self.document
+        apart = document.pdf.is_encrypted or bool(document.damage)
+        end = self._update.finish()
+        pieces = [document.file] if apart else [document.file, end]
+        with piked(PageFile(list(pieces)), self.name) as pdf:
+            if apart:
+                self._put(pdf)
+            if "/Size" not in pdf.trailer:
+                pdf.trailer["/Size"] = 0  # qpdf writes the right one where there is any
+            if self._record:
+                pdf.docinfo[RECORD] = self._record
+            self._save(pdf)
+
+    def _put(self, pdf: Any) -> None:
+        """Replace the images of an encrypted or damaged PDF, which no other objects can be put behind."""
+        import pikepdf
+
+        srgb = None
+        for where, change in self.made.items():
+            image = pdf.get_object(where)
+            if change.space == "srgb" and srgb is None:
+                profile = pdf.make_stream(srgb_profile(), N=3)
+                srgb = pikepdf.Array([pikepdf.Name.ICCBased, profile])
+            name, about = change.filter()
+            undescribed(image)
+            image.write(self._update.data(where), filter=name, decode_parms=about)
+            change.describe(image, srgb)
+
+    def _save(self, pdf: Any) -> None:
+        """Write all that is in use, streams as they are stored, the same bytes each time."""
+        import pikepdf
+
+        as_stored: dict[str, Any] = {"stream_decode_level": pikepdf.StreamDecodeLevel.none}
+        how = {"encryption": True} if pdf.is_encrypted else as_stored | {"deterministic_id": True}
+        linear = self.document.pdf.is_linearized
+        with self.path.open("w+b") as file:
+            pdf.save(file, fix_metadata_version=False, compress_streams=False, linearize=linear, **how)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file of the new images."""
+        self._file.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what went wrong with the disk."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(told_disk(Path(self.name), error)) from error

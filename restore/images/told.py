@@ -16,6 +16,9 @@ from restore.images.quiet import quietly
 MOST_TEXT = 2**26
 """Bytes of a PNG chunk that is read; longer ones are passed over."""
 
+MARK = "restore: "
+"""Before the record of what made a picture, in a user comment, which may hold other things too."""
+
 _EXIF_DIRECTORY, _COMMENT = 0x8769, 0x9286
 
 
