@@ -11,7 +11,7 @@ from restore import __version__, images
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
-from restore.cli.provenance import Record, history_in, history_of, stamped
+from restore.cli.provenance import UNRECORDED, Record, history_in, history_of, stamped
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder
 from restore.cli.result_files import has_depth, idle_in
@@ -111,9 +111,9 @@ def _has_depth(job: Job, settings: Settings) -> bool:
 
 
 def _has_room(job: Job) -> bool:
-    """Whether a result could hold a record: BMP does not, nor a JPEG whose EXIF is as long as it can be."""
+    """Whether a result could hold a record: BMP and GIF do not, nor a JPEG whose EXIF is as long as it can be."""
     assert job.target is not None
-    if told_in(job.target).format == "bmp" or job.target.suffix.lower() in NO_RECORD:
+    if told_in(job.target).format in UNRECORDED or job.target.suffix.lower() in NO_RECORD:
         return False
     try:
         picture = images.read(job.target)

@@ -19,6 +19,7 @@ from restore.images.told import MARK, told_in
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MOST = 20  # steps of a picture's history that are kept
 RARE = ("asked", "plugins", "threads", "torch", "machine")  # left out of the text where they are empty
+UNRECORDED = ("bmp", "gif")  # formats without room for a record
 DRAWN = "drawn"  # the folder in the command of what was made from no picture
 
 
@@ -163,7 +164,7 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     """The picture with a record of what made it, after those it has; kind: the format it is written in.
 
     PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
-    there is no place for it (BMP, a comment that cannot be read, an EXIF that would be too long for JPEG) the
+    there is no place for it (BMP, GIF, a comment that cannot be read, an EXIF that would be too long for JPEG) the
     picture says nothing: what made it before did not make what it is now.
     """
     history = History((*history_of(picture).records, record))
@@ -171,7 +172,7 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     if kind == "png":
         text = HEAD + history.text().encode("ascii")
         return replace(bare, chunks=bare.chunks + images.png_chunk(b"iTXt", text))
-    own = None if kind == "bmp" else exif.comment(bare.exif)
+    own = None if kind in UNRECORDED else exif.comment(bare.exif)
     if own is None:
         return bare
     comment = (own + "\n" if own else "") + MARK + history.text()

@@ -23,7 +23,7 @@ from restore.cli.left_alone import is_the_file
 from restore.cli.memory_need import check_memory
 from restore.cli.options import Settings
 from restore.cli.prior_loader import PriorLoader, concerns_network
-from restore.cli.provenance import history_of, recordable, stamped, unstamped
+from restore.cli.provenance import UNRECORDED, history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.reporter import Reporter
@@ -311,7 +311,7 @@ class Runner:
         seed = draw_seed(choice.options["seed"], job.draw)
         idle = without_effect(kind, self.settings)
         marked = stamped(picture, self.recorder.record(method, seed, self.loader.used, idle=idle), kind)
-        if kind != "bmp" and not history_of(marked).records:
+        if kind not in UNRECORDED and not history_of(marked).records:
             self._notes(f"{job.output}: no room for the record of what made it, which is left out")
         return marked
 

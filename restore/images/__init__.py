@@ -11,6 +11,7 @@ PNG      8, 16 bit               lossless
 TIFF     8, 16 bit, float32      lossless (Deflate); floats may lie outside [0, 1]
 WebP     8 bit                   lossless unless a quality below 100 is given, at most 16383 pixels a side
 BMP      8 bit                   lossless; no EXIF, ICC or XMP
+GIF      8 bit                   at most 256 colours a picture; no EXIF, ICC or XMP
 JPEG     8 bit                   quality 95 by default, colour at full resolution (4:4:4); no alpha
 =======  ======================  =====================================================================
 

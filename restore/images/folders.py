@@ -16,7 +16,7 @@ from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_pat
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .mng .pdf .psd .psb .xcf .kra .ora .svg "
         ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
         ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from restore.images.animation import Animation, GifAnimation, PngAnimation, WebPAnimation
 from restore.images.documents import Document
+from restore.images.gif import is_gif
+from restore.images.page_count import page_count
 from restore.images.paths import FILE, what_is
 from restore.images.tiff_document import TiffDocument
 
@@ -51,7 +54,19 @@ def open_document(path: Path, *, name: str = "") -> Document | None:
         return found
     if head[:4] in _TIFF:
         return _several(path, name, TiffDocument)
-    return None
+    kind = _animation(head)
+    if kind is None or page_count(path) < 2:
+        return None
+    return _several(path, name, kind)
+
+
+def _animation(head: bytes) -> type[Animation] | None:
+    """Which kind of animation a file can be by its start."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngAnimation
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WebPAnimation
+    return GifAnimation if is_gif(head) else None
 
 
 def _several(path: Path, name: str, kind: Callable[[Path, str], Document]) -> Document | None:

@@ -97,7 +97,7 @@ def told_size(path: str | Path) -> tuple[int, int] | None:
 
         with Path(path).open("rb") as file, quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP"]).size
+            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"]).size
     except Exception:  # readers raise anything for damaged files
         return None
     return h, w
@@ -127,7 +127,7 @@ def _of_others(file: BinaryIO, kind: str) -> str:
     """The user comment of a JPEG or WebP file, of which Pillow reads the headers."""
     from PIL import JpegImagePlugin, WebPImagePlugin
 
-    if kind == "bmp":
+    if kind in ("bmp", "gif"):
         return ""
     opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMATS, LOSSLESS, check_side, fitted, kind_of
+from restore.images.gif import encode_gif
 from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
@@ -104,7 +105,7 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     Parameters
     ----------
     picture : what to encode.
-    format : png, jpeg, tiff, webp or bmp.
+    format : png, jpeg, tiff, webp, bmp or gif.
     quality : as `write` takes it.
 
     Returns
@@ -173,7 +174,7 @@ def same_stored(again: Picture, picture: Picture, kind: str, *, lossy: bool | No
     again : what was read.
     picture : what was written.
     kind : the format.
-    lossy : whether numbers were lost; None is yes for JPEG alone.
+    lossy : whether numbers were lost; None is yes for JPEG and GIF.
     """
     import numpy as np
 
@@ -200,7 +201,7 @@ def _same_extra(one: Picture, other: Picture) -> bool:
 
 def _is_lossy(kind: str, quality: int | None) -> bool:
     """Whether a file of this format and quality holds other numbers than it was given."""
-    return kind == "jpeg" or (kind == "webp" and quality not in (None, LOSSLESS))
+    return kind in ("jpeg", "gif") or (kind == "webp" and quality not in (None, LOSSLESS))
 
 
 def _check_quality(kind: str, quality: int | None) -> None:
@@ -217,7 +218,7 @@ def _encoded(picture: Picture, kind: str, name: str, quality: int | None) -> tup
     _check_quality(kind, quality)
     check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
-    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
+    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp, "gif": encode_gif}
     try:
         if kind in encoders:
             return stored, encoders[kind](stored)

@@ -588,7 +588,7 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("denoise", "photo.png", "-o", "no/out.png") == (
         "no: the output folder does not exist; create it first"
     )
-    for name, got, more in (("out.gif", "'.gif'", ""), ("out", "none", ", or end -o in / for a folder")):
+    for name, got, more in (("out.psd", "'.psd'", ""), ("out", "none", ", or end -o in / for a folder")):
         assert failure("denoise", "photo.png", "-o", name) == (
             f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
             + more
