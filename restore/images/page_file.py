@@ -1,4 +1,4 @@
-"""A file of parts in memory, as decoders of TIFF read it."""
+"""A file of parts, as decoders of TIFF and PDF read it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 from restore.images.file_bytes import FileBytes
 
-
 Piece = bytes | memoryview | FileBytes
 
 
 class PageFile(io.RawIOBase):
-    """A file in parts, which are not copied to put them together."""
+    """A file in parts, which are not copied to put them together. parts: in memory, or files."""
 
     def __init__(self, parts: list[Piece]):
         super().__init__()
@@ -61,4 +60,4 @@ class PageFile(io.RawIOBase):
 
     def whole(self) -> bytes:
         """All bytes, copied."""
-        return b"".join(self._parts)
+        return b"".join(part[:] for part in self._parts)

@@ -202,7 +202,7 @@ def piked(file: Any, name: str) -> Any:
 
 
 def damage_of(pdf: Any) -> str:
-    """What is wrong with a PDF whose table of objects was found damaged as it was opened; empty for nothing."""
+    """What is wrong with a PDF that was repaired as it was opened; empty where it was whole."""
     return "its list of objects is broken" if pdf.get_warnings() else ""
 
 
@@ -239,8 +239,8 @@ def _count(pdf: Any, name: str) -> int:
         count = len(pdf.pages)
     except (pikepdf.PdfError, RuntimeError, ValueError, AttributeError, TypeError) as error:
         raise DamagedError(
-            f"{name}: expected a PDF with pages, got one whose pages cannot be found ({_reason(error)}); get a "
-            "fresh copy"
+            f"{name}: expected a PDF with pages, got one whose pages cannot be found ({_reason(error)}); "
+            "get a fresh copy"
         ) from ValueError(_reason(error))
     if files:
         many = "a file" if files == 1 else f"{files} files"
@@ -262,7 +262,8 @@ def _notes(pdf: Any) -> Iterator[str]:
 def _is_signed(pdf: Any) -> bool:
     try:
         form = pdf.Root.get("/AcroForm")
-        return form is not None and bool(int(form.get("/SigFlags", 0)) & 1) or "/Perms" in pdf.Root
+        signed = form is not None and bool(int(form.get("/SigFlags", 0)) & 1)
+        return signed or "/Perms" in pdf.Root
     except (AttributeError, TypeError, ValueError):
         return False
 

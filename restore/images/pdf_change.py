@@ -104,7 +104,7 @@ def digest_of(channels: NDArray[Any]) -> bytes:
     """A digest of samples and their depth."""
     import numpy as np
 
-    made = hashlib.blake2b(np.ascontiguousarray(channels), digest_size=16)
+    made = hashlib.blake2b(np.ascontiguousarray(channels).tobytes(), digest_size=16)
     made.update(channels.dtype.name.encode())
     return made.digest()
 

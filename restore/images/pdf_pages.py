@@ -39,8 +39,10 @@ class Shown:
     def other(self) -> str:
         """What there is beside images, in words."""
         if self.inline:
-            return "an image within its text of commands" if self.inline == 1 else (
-                f"{self.inline} images within its text of commands"
+            return (
+                "an image within its text of commands"
+                if self.inline == 1
+                else (f"{self.inline} images within its text of commands")
             )
         return "text" if self.text else "a drawing" if self.drawn else "an empty page"
 

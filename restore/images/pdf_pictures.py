@@ -150,7 +150,7 @@ def _decoded(image: Any, profile: bytes, _: bytes, name: str, *, damaged: bool =
             return replace(picture, icc=space.icc, dpi=None, pages=1, exif=_unturned(picture.exif))
         return _assembled(_jpeg_samples(data, name, damaged=damaged), 8, space, decode, format="jpeg")
     if last in JPEG_2000:
-        codes = _jpeg_2000_samples(image.read_raw_bytes() if len(filters) == 1 else _without_last(image), name)
+        codes = _jpeg_2000_samples(_without_last(image), name)
         return _assembled(codes, 8 * codes.itemsize, space, decode)
     w, h, bits = int(image.Width), int(image.Height), int(image.BitsPerComponent)
     assert space is not None
@@ -182,7 +182,7 @@ def _unfiltered(image: Any, size: int, *, damaged: bool) -> bytes:
 
     try:
         if filters_of(image) not in (["/FlateDecode"], ["/Fl"]):
-            return bytes(image.read_bytes())
+            return _through(image.read_raw_bytes(), filters_of(image), parameters_of(image))
         data = _inflated(image.read_raw_bytes(), 2 * size + _MORE, damaged=damaged)
         own = parameters_of(image)[0]
         if own is None or int(own.get("/Predictor", 1)) == 1:
@@ -202,11 +202,13 @@ def _last_of(error: Exception) -> str:
 def _inflated(data: bytes, most: int, *, damaged: bool) -> bytes:
     """Undo Flate. most: bytes; more of them are no image's. damaged: whether the start is enough."""
     unpacker = zlib.decompressobj()
-    pieces, left = [], most
+    pieces, left, at = [], most, 0
+    step = _PIECE if not damaged else 2**8  # what comes before the damage in a piece is lost
     try:
-        while data and not unpacker.eof:
-            pieces.append(unpacker.decompress(data, min(left, _PIECE)))
-            data, left = unpacker.unconsumed_tail, left - len(pieces[-1])
+        while at < len(data) and not unpacker.eof:
+            given = data[at : at + step]
+            pieces.append(unpacker.decompress(given, min(left, _PIECE)))
+            at, left = at + len(given) - len(unpacker.unconsumed_tail), left - len(pieces[-1])
             if left <= 0:
                 raise ValueError("there are far more bytes than pixels")
     except zlib.error as error:
@@ -255,8 +257,8 @@ def _through(data: bytes, filters: list[str], parameters: list[Any]) -> bytes:
     """Undo filters. Raises what pikepdf raises."""
     import pikepdf
 
-    plain = [
-        pikepdf.Dictionary({} if each is None else {key: int(value) for key, value in each.items()})
+    plain = [  # numbers alone belong to these filters; qpdf wants nothing where there are none
+        pikepdf.Dictionary({key: int(value) for key, value in each.items()}) if each else None
         for each in parameters
     ]
     with pikepdf.new() as scratch:
