@@ -111,7 +111,7 @@ def _has_depth(job: Job, settings: Settings) -> bool:
 
 
 def _has_room(job: Job) -> bool:
-    """Whether a result could hold a record: BMP and GIF do not, nor a JPEG whose EXIF is as long as it can be."""
+    """Whether a result could hold a record: no BMP or GIF, nor a JPEG whose EXIF is as long as can be."""
     assert job.target is not None
     if told_in(job.target).format in UNRECORDED or job.target.suffix.lower() in NO_RECORD:
         return False

@@ -14,7 +14,7 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.told import MARK, told_in
+from restore.images.told import MARK, comments_in, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MOST = 20  # steps of a picture's history that are kept
@@ -164,7 +164,7 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     """The picture with a record of what made it, after those it has; kind: the format it is written in.
 
     PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
-    there is no place for it (BMP, GIF, a comment that cannot be read, an EXIF that would be too long for JPEG) the
+    there is no place for it (BMP, GIF, a comment that cannot be read, an EXIF too long for JPEG) the
     picture says nothing: what made it before did not make what it is now.
     """
     history = History((*history_of(picture).records, record))
@@ -232,9 +232,13 @@ def history_of(picture: images.Picture) -> History:
 
 
 def history_in(path: Path) -> History:
-    """The same of the picture in a file, whose pixels are not read; none where there is no such file."""
+    """The same of the first picture in a file that tells it; pixels are not read. None for no such file."""
     told = told_in(path)
-    return _history(told.comment, told.chunks)
+    found = _history(told.comment, told.chunks)
+    if found.records or told.format != "tiff":
+        return found
+    pages = (_history(comment, b"") for comment in comments_in(path)[1:])
+    return next((each for each in pages if each.records), found)
 
 
 def _history(comment: str, chunks: bytes) -> History:

@@ -17,9 +17,7 @@ from restore.images.page_file import PageFile
 from restore.images.pdf_pages import Shown, Where, shown_on
 from restore.images.pdf_pictures import filters_of, read_image, why_kept
 from restore.images.picture import Picture
-
-RECORD = "/restore"
-"""The key of the document information under which restore says what it has done."""
+from restore.images.told import record_of
 
 NEEDED = "PDF needs pikepdf and pypdfium2; pip install 'restore-diffusion[pdf]'"
 LEAST_UNPACKED = 2**28
@@ -204,30 +202,6 @@ def piked(file: Any, name: str) -> Any:
 def damage_of(pdf: Any) -> str:
     """What is wrong with a PDF that was repaired as it was opened; empty where it was whole."""
     return "its list of objects is broken" if pdf.get_warnings() else ""
-
-
-def record_of(pdf: Any) -> str:
-    """What restore has written into the document information; empty where it has not."""
-    try:
-        return str(pdf.docinfo.get(RECORD, "")) if "/Info" in pdf.trailer else ""
-    except (AttributeError, TypeError, ValueError):
-        return ""
-
-
-def told_in_pdf(path: str | Path) -> str:
-    """The same of a file; empty where it cannot be read.
-
-    Parameters
-    ----------
-    path : of a PDF.
-    """
-    import pikepdf
-
-    try:
-        with Path(path).open("rb") as file, pikepdf.open(file) as pdf:
-            return record_of(pdf)
-    except (OSError, pikepdf.PdfError, RuntimeError, ValueError):
-        return ""
 
 
 def _count(pdf: Any, name: str) -> int:

@@ -291,7 +291,7 @@ def page(data: bytes, number: int) -> tuple[Directory, int]:
     return Directory.at(data, own, places[number]), len(places)
 
 
-def chain(data: bytes, own: Layout, at: int) -> tuple[array[int], bool]:
+def chain(data: bytes, own: Layout, at: int, most: int | None = None) -> tuple[array[int], bool]:
     """Where the pages of a file are, and whether their chain ends: it may leave the file, or go in circles.
 
     Parameters
@@ -299,9 +299,10 @@ def chain(data: bytes, own: Layout, at: int) -> tuple[array[int], bool]:
     data : the file.
     own : how it is laid out.
     at : where its first directory is.
+    most : pages at which it is left; None for ``MOST_PAGES``.
     """
     places, seen = array("Q"), set[int]()
-    while at and at not in seen and len(places) < MOST_PAGES:
+    while at and at not in seen and len(places) < (most or MOST_PAGES):
         try:
             end = own.end(data, at)
         except ValueError:

@@ -261,8 +261,9 @@ def test_pages_are_written_as_tiff_alone(tmp_path: Path) -> None:
 def test_what_reads_back_wrong_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mixed(tmp_path / "in.tif")
     monkeypatch.setattr("restore.images.tiff_pages.same_stored", lambda *_: False)
-    with pytest.raises(OutputError, match=r"out: page 1 reads back wrong, nothing is kept; check the disk"):
-        with opened(tmp_path / "in.tif") as document:
-            with document.writer(tmp_path / "out", "tiff", name="out") as writer:
-                part = next(document.parts())
-                writer.add(part, document.picture(part))
+    with opened(tmp_path / "in.tif") as document, document.writer(tmp_path / "o", "tiff", name="out") as to:
+        part = next(document.parts())
+        with pytest.raises(
+            OutputError, match="out: page 1 reads back wrong, nothing is kept; check the disk"
+        ):
+            to.add(part, document.picture(part))

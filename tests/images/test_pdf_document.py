@@ -15,9 +15,9 @@ from restore.errors import ImageError, OutputError
 from restore.images import exif, pdf_check
 from restore.images.documents import UNWANTED
 from restore.images.opening import open_document
-from restore.images.pdf import told_in_pdf
 from restore.images.pdf_colours import srgb_profile
 from restore.images.picture import Picture
+from restore.images.told import Told, told_in
 
 H, W = 48, 64
 
@@ -242,8 +242,8 @@ def test_the_record_of_the_pictures_becomes_that_of_the_document(tmp_path: Path)
         return replace(picture, exif=exif.with_comment(picture.exif, 'restore: [{"a": 1}]'))
 
     out = replaced(a_book(tmp_path), recorded)
-    assert told_in_pdf(out) == 'restore: [{"a": 1}]' and told_in_pdf(tmp_path / "book.pdf") == ""
-    assert told_in_pdf(tmp_path / "missing.pdf") == ""
+    assert told_in(out) == Told("pdf", 'restore: [{"a": 1}]')
+    assert told_in(tmp_path / "book.pdf") == Told("pdf")
 
 
 def test_a_pdf_is_written_as_pdf_alone(tmp_path: Path) -> None:
