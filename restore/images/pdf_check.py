@@ -17,7 +17,7 @@ from restore.images.pdfium import pdfium
 if TYPE_CHECKING:
     from restore.images.pdf import PdfDocument
 
-MOST_RENDERED = 100
+MOST_RENDERED = 40
 """Pages that are drawn for a comparison, spread over the document."""
 SCALE = 0.5
 """Pixels of a point in those."""
@@ -85,16 +85,17 @@ def _check_pages(path: Path, document: PdfDocument, touched: set[int]) -> None:
 
     A source that PDFium cannot open, as a damaged one, is compared with nothing.
     """
-    with pdfium() as module, module.PdfDocument(path) as found:
-        if len(found) != document.pages:
-            raise ValueError(f"expected {document.pages} pages, PDFium finds {len(found)}")
-        try:
-            source = module.PdfDocument(document.path)
-        except module.PdfiumError:
-            return
-        with source:
-            step = max(1, -(-document.pages // MOST_RENDERED))
-            for at in range(0, document.pages, step):
+    step = max(1, -(-document.pages // MOST_RENDERED))
+    for at in range(0, document.pages, step):
+        # Each page from a document that is opened for it: PDFium holds all streams that it has read.
+        with pdfium() as module, module.PdfDocument(path) as found:
+            if len(found) != document.pages:
+                raise ValueError(f"expected {document.pages} pages, PDFium finds {len(found)}")
+            try:
+                source = module.PdfDocument(document.path)
+            except module.PdfiumError:
+                return
+            with source:
                 _compare(source, found, at, shown=at + 1 not in touched)
 
 
