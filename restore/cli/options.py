@@ -13,6 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
+from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -39,6 +40,11 @@ IGNORE = click.option(
     "--ignore", type=Pattern(), multiple=True, metavar="PATTERN",
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
+)  # fmt: skip
+JOBS = click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N",
+    help="Pictures that are restored at once: some are read and written while the network computes another, "
+    "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
@@ -261,6 +267,8 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    pages: Pages | None = None
+    jobs: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -350,11 +358,11 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
     *MODEL,
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

@@ -70,9 +70,9 @@ class Matcher:
             piped = path is None or str(path) == STDIO
             if piped or path is None:
                 data = self.recorder.read_picture(None, start=lambda _: None)
+                self._hashes[path] = hashlib.sha256(data).hexdigest()
             else:
-                data = images.read_bytes(path)
-            self._hashes[path] = hashlib.sha256(data).hexdigest()
+                self._hashes[path] = images.hash_of(path)
         return self._hashes[path]
 
     def _pairs(self, record: Record, job: Job) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -73,7 +72,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
     if os.path.realpath(other.parent) == os.path.realpath(path.parent):
         return True
     try:
-        return hashlib.sha256(images.read_bytes(other)).hexdigest() == digest
+        return images.hash_of(other) == digest
     except ImageError:
         return False
 

@@ -67,6 +67,7 @@ class Animation(Document):
         self._about: Picture | None = None
         self._frames: Frames = iter(())
         self._at = 0  # the frame that was given last, from 1
+        self._shown: Picture | None = None
         self._timing: Timing | None = None
 
     @abstractmethod
@@ -96,6 +97,8 @@ class Animation(Document):
         if self._about is None:
             self._about = replace(decode(self._data, name=self.name), pages=1, notes=())
         about, alpha = self._about, self.timing.alpha
+        if part.page == self._at and self._shown is not None:
+            return self._shown
         if part.page <= self._at or not self._at:
             self._frames, self._at = self._played(self._data), 0
         at, self._at = self._at, 0  # where this fails, it begins again
@@ -104,8 +107,10 @@ class Animation(Document):
                 channels = next(self._frames)
             self._at = part.page
             frame = assembled(channels if alpha else channels[..., :-1])
-        planes = replace(about, pixels=turned(frame.pixels, about.turned), alpha=None, gray=frame.gray)
-        return planes if frame.alpha is None else replace(planes, alpha=turned(frame.alpha, about.turned))
+        clear = None if frame.alpha is None else turned(frame.alpha, about.turned)
+        pixels = turned(frame.pixels, about.turned)
+        self._shown = replace(about, pixels=pixels, alpha=clear, gray=frame.gray)
+        return self._shown
 
     def writer(self, path: Path, kind: str, *, name: str = "", quality: int | None = None) -> DocumentWriter:
         """Begin an animation of as many frames."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
@@ -81,6 +82,35 @@ def write_bytes(
     OutputError
         Where the file is already there (without ``overwrite``) or cannot be written.
     """
+    with written(path, overwrite=overwrite) as temporary:
+        _write_out(temporary, data)
+        if check is not None:
+            check(temporary)
+
+
+@contextmanager
+def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give the name of a new file, which is renamed to ``path`` in the end, if it is there.
+
+    Parameters
+    ----------
+    path : the file to write.
+    overwrite : whether a file that is already there is replaced.
+
+    Raises
+    ------
+    OutputError
+        As `write_bytes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written(Path(folder, "note.txt")) as temporary:
+    ...         count = temporary.write_text("all of it")
+    ...     Path(folder, "note.txt").read_text()
+    'all of it'
+    """
     if problem := name_problem(path):
         raise OutputError(f"{short_path(path)}: {problem}")
     path = Path(path)
@@ -89,10 +119,9 @@ def write_bytes(
     sweep_once(target.parent)
     try:
         with temporary_beside(target) as temporary:
-            _write_out(temporary, data)
-            if check is not None:
-                check(temporary)
-            publish(temporary, target, overwrite=overwrite)
+            yield temporary
+            if temporary.exists():
+                publish(temporary, target, overwrite=overwrite)
     except FileExistsError as error:
         raise already_there(path) from error
     except OSError as error:
