@@ -271,7 +271,8 @@ class DocumentRun(PictureRun):
             raise jobs.Overtaken(str(error)) from error
 
     def _writer(self, path: Path, kind: str) -> DocumentWriter:
-        quality = fitted(self.settings, kind).output_quality if kind in FORMATS else None
+        settings = fitted(self.settings, kind) if kind in FORMATS else self.settings
+        quality = settings.output_quality
         return self.document.writer(path, kind, name=self.job.output, quality=quality)
 
     def _restore_all(self, writer: DocumentWriter, kind: str, wanted: frozenset[int]) -> None:

@@ -14,6 +14,8 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
+from restore.images.extras import lacking
+from restore.images.formats import PDF_SUFFIX
 from restore.images.told import MARK, comments_in, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
@@ -91,7 +93,7 @@ class Record:
         if not self.inputs:
             return DRAWN
         path = Path(name)
-        if path.suffix.lower() not in images.SUFFIXES:
+        if path.suffix.lower() not in (*images.SUFFIXES, PDF_SUFFIX):
             return STDIO
         while str(path) in dict(self.inputs):
             path = path.with_stem(f"{path.stem}-again")
@@ -254,6 +256,10 @@ def read_history(path: Path) -> History:
 
 def read_named(path: Path) -> tuple[History, str]:
     """The history in a file, and the file's name with an ending that says its format."""
+    if (told := told_in(path)).format == "pdf":
+        if missing := lacking("pdf"):
+            raise ImageError(f"{path}: {missing}")
+        return _there(_history(told.comment, b""), str(path)), path.name
     picture = images.read(path)
     fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
     return _told_history(picture, str(path)), path.name if fits else f"{path.name}.{picture.format}"
@@ -266,7 +272,10 @@ def read_piped(data: bytes) -> tuple[History, str]:
 
 
 def _told_history(picture: images.Picture, name: str) -> History:
-    history = history_of(picture)
+    return _there(history_of(picture), name)
+
+
+def _there(history: History, name: str) -> History:
     if not history.records:
         raise ImageError(f"{name}: holds no record of restore; it was made by something else, or without one")
     return history

@@ -4,59 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from restore.errors import DamagedError, ImageError, OutputError
 from restore.images.documents import UNWANTED, Document, DocumentWriter, Part
 from restore.images.exif import comment, with_comment
+from restore.images.extras import lacking
 from restore.images.file_bytes import FileBytes
-from restore.images.memory import limit
 from restore.images.page_file import PageFile
+from restore.images.pdf_opened import PdfPart, damage_of, piked, reason_of
 from restore.images.pdf_pages import Shown, Where, shown_on
 from restore.images.pdf_pictures import filters_of, read_image, why_kept
 from restore.images.picture import Picture
 from restore.images.told import record_of
-
-NEEDED = "PDF needs pikepdf and pypdfium2; pip install 'restore-diffusion[pdf]'"
-LEAST_UNPACKED = 2**28
-"""Bytes that a stream may always become when it is unpacked."""
-
-
-@dataclass(frozen=True)
-class PdfPart(Part):
-    """An image of a PDF, or what else a page shows.
-
-    Parameters
-    ----------
-    where : number and generation of the image among the objects of the file.
-
-    Examples
-    --------
-    >>> PdfPart(3, "page 3, image 2", number=2, where=(7, 0)).label
-    'page 3, image 2'
-    """
-
-    where: Where = (0, 0)
-
-
-def has_pdf() -> bool:
-    """Whether the packages are there that PDF needs."""
-    from importlib.util import find_spec
-
-    return find_spec("pikepdf") is not None and find_spec("pypdfium2") is not None
-
-
-def is_pdf(start: bytes) -> bool:
-    """Whether a file is a PDF, by its first 1024 bytes.
-
-    Examples
-    --------
-    >>> is_pdf(b"%PDF-1.7"), is_pdf(b"GIF89a")
-    (True, False)
-    """
-    return b"%PDF-" in start[:1024]
 
 
 class PdfDocument(Document):
@@ -80,8 +42,8 @@ class PdfDocument(Document):
 
     def __init__(self, path: Path, name: str):
         super().__init__(name)
-        if not has_pdf():
-            raise ImageError(f"{name}: {NEEDED}")
+        if missing := lacking("pdf"):
+            raise ImageError(f"{name}: {missing}")
         self.path = path
         self.file = FileBytes(path)
         try:
@@ -164,46 +126,6 @@ def open_pdf(path: Path, name: str = "") -> PdfDocument:
         raise ImageError(f"{name}: cannot read the file ({reason}); check its permissions") from error
 
 
-def piked(file: Any, name: str) -> Any:
-    """Open a PDF with pikepdf.
-
-    Parameters
-    ----------
-    file : to be read.
-    name : what messages call it.
-
-    Raises
-    ------
-    ImageError
-        Where it is encrypted.
-    DamagedError
-        Where nothing can be read of it.
-    """
-    import pikepdf
-
-    most = limit()
-    pikepdf.settings.set_qpdf_limits(
-        flate_max_memory=min(2**32 - 1, max(LEAST_UNPACKED, (most or 2**32) // 2))
-    )
-    try:
-        return pikepdf.open(file)
-    except pikepdf.PasswordError as error:
-        raise ImageError(
-            f"{name}: expected a PDF that opens without a password, got an encrypted one; take the password "
-            "away first, as qpdf --decrypt does"
-        ) from error
-    except (pikepdf.PdfError, RuntimeError, ValueError) as error:
-        raise ImageError(
-            f"{name}: expected a PDF, got a damaged file of which nothing can be read ({_reason(error)}); "
-            "get a fresh copy"
-        ) from error
-
-
-def damage_of(pdf: Any) -> str:
-    """What is wrong with a PDF that was repaired as it was opened; empty where it was whole."""
-    return "its list of objects is broken" if pdf.get_warnings() else ""
-
-
 def _count(pdf: Any, name: str) -> int:
     """How many pages there are. Raises ImageError for none, and for a portfolio."""
     import pikepdf
@@ -213,9 +135,9 @@ def _count(pdf: Any, name: str) -> int:
         count = len(pdf.pages)
     except (pikepdf.PdfError, RuntimeError, ValueError, AttributeError, TypeError) as error:
         raise DamagedError(
-            f"{name}: expected a PDF with pages, got one whose pages cannot be found ({_reason(error)}); "
+            f"{name}: expected a PDF with pages, got one whose pages cannot be found ({reason_of(error)}); "
             "get a fresh copy"
-        ) from ValueError(_reason(error))
+        ) from ValueError(reason_of(error))
     if files:
         many = "a file" if files == 1 else f"{files} files"
         raise ImageError(f"{name}: expected a PDF of pages, got a portfolio of {many}; take them out first")
@@ -274,12 +196,3 @@ def _output_profile(pdf: Any) -> bytes:
     except (RuntimeError, AttributeError, TypeError, ValueError):
         pass
     return b""
-
-
-def _reason(error: BaseException) -> str:
-    return _short(" ".join(str(error).split()) or type(error).__name__)
-
-
-def _short(text: str) -> str:
-    """A message of qpdf without the name of the file before it, which is none here."""
-    return text.rsplit(": ", 1)[-1]

@@ -10,6 +10,7 @@ from restore.errors import ImageError, OutputError
 from restore.images.file_bytes import FileBytes
 from restore.images.page_file import PageFile
 from restore.images.pdf_change import Change
+from restore.images.pdf_opened import damage_of, piked
 from restore.images.pdf_pages import Where, shown_on
 from restore.images.pdf_pictures import read_image
 from restore.images.pdfium import pdfium
@@ -47,8 +48,6 @@ def check_pdf(path: Path, document: PdfDocument, made: Mapping[Where, Change], n
 
 def _check_images(path: Path, document: PdfDocument, made: Mapping[Where, Change]) -> set[int]:
     """Compare the images; give the pages that show new ones. Raises ValueError."""
-    from restore.images.pdf import damage_of, piked
-
     file, touched, left = FileBytes(path), set[int](), set(made)
     try:
         with piked(PageFile([file]), "it") as pdf:

@@ -8,22 +8,25 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from restore.errors import OutputError
 from restore.images.documents import DocumentWriter, Part
 from restore.images.exif import comment
 from restore.images.page_file import PageFile
-from restore.images.pdf import PdfDocument, PdfPart, piked
 from restore.images.pdf_change import Change, changed, undescribed
 from restore.images.pdf_check import check_pdf
 from restore.images.pdf_colours import srgb_profile
+from restore.images.pdf_opened import PdfPart, piked
 from restore.images.pdf_pages import Where
 from restore.images.pdf_parts import Update
 from restore.images.pdf_pictures import JPEG, filters_of
 from restore.images.picture import Picture
 from restore.images.told import MARK, RECORD
 from restore.images.writer import told_disk
+
+if TYPE_CHECKING:
+    from restore.images.pdf import PdfDocument
 
 
 class PdfWriter(DocumentWriter):

@@ -73,7 +73,8 @@ def told_in(path: str | Path) -> Told:
         with Path(path).open("rb") as file, quietly():
             head = file.read(HEAD_OF_PDF)
             if b"%PDF-" in head:
-                return Told("pdf", _of_pdf(file))
+                kind = "pdf"
+                return Told(kind, _of_pdf(file))
             kind = sniffed(head, str(path))
             file.seek(0)
             if kind == "png":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -330,6 +331,6 @@ def test_what_stands_before_a_pdf_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_without_the_packages_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.images.pdf.has_pdf", lambda: False)
+    monkeypatch.setitem(sys.modules, "pikepdf", None)
     with pytest.raises(ImageError, match=r"pip install 'restore-diffusion\[pdf\]'"):
         open_document(a_book(tmp_path))
