@@ -19,6 +19,7 @@ from restore.cli.jobs import Job
 from restore.cli.left_alone import can_be_copied
 from restore.cli.outcome import Outcome
 from restore.cli.picture_run import Made, PictureRun
+from restore.cli.remote_jobs import send
 from restore.cli.result_files import fitted, has_depth, kind_of
 from restore.errors import AlreadyThereError, ImageError, MaskError, NumbersError, OutputError
 from restore.images.documents import UNWANTED, Document, DocumentWriter, Part
@@ -62,7 +63,7 @@ class PageRun(PictureRun):
         whole = run.job
         page = PageJob(
             whole.source, None, whole.draw, whole.inside, whole.base, whole=whole, label=part.label,
-            page=part.page, pages=document.pages,
+            page=part.page, pages=document.pages, origin=whole.origin, destination=whole.destination,
         )  # fmt: skip
         super().__init__(run.runner, page, run.recorder, run.reporter)
         self.document, self.part, self.kind, self._said = document, part, kind, said
@@ -105,7 +106,7 @@ class PageRun(PictureRun):
 
     def _source(self, picture: images.Picture, kind: str) -> Source:
         read, page = self.recorder.read_picture, self.page
-        return Source(picture, page.name, kind, read, page.source, page=page.page, pages=page.pages)
+        return Source(picture, page.name, kind, read, page.known_as, page=page.page, pages=page.pages)
 
     def _can_stay(self, plan: Plan, picture: images.Picture, stored: bytes) -> bool:
         same = self.kind == self.document.format and can_be_copied(picture, self.settings)
@@ -266,6 +267,7 @@ class DocumentRun(PictureRun):
         try:
             with images.written(job.target, overwrite=self.settings.overwrite) as path:
                 yield path
+            send(job, overwrite=self.settings.overwrite)
         except AlreadyThereError as error:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error

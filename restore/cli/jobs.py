@@ -12,6 +12,7 @@ from pathlib import Path
 
 from restore import images
 from restore.cli.job_plan import Job, Plan, plan, without
+from restore.cli.remote_jobs import check_not_an_input, check_object, existing, send
 from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, OutputError, RestoreError
@@ -39,7 +40,13 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     inputs = {mark: path for path in read if (mark := _mark(path))}
     todo: list[Job] = []
     done: list[Job] = []
+    origins = {job.origin: job for job in jobs if job.origin}
+    sent = set() if overwrite else existing(jobs)
     for job in jobs:
+        if job.destination is not None:
+            check_not_an_input(job, origins, overwrite=overwrite)
+            (done if job.destination in sent else todo).append(job)
+            continue
         mark = _mark(job.target) if job.target else None
         if mark is None or job.target is None:
             todo.append(job)
@@ -49,7 +56,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         # empty file, which a process that was killed may have left.
         finished = images.what_is(job.target) == "a file" and not images.is_empty(job.target)
         (done if finished and not overwrite else todo).append(job)
-    parents = {job.target.parent: job for job in todo if job.target}
+    parents = {job.target.parent: job for job in todo if job.target and not job.destination}
     if planned.folder is None and len(parents) == 1:
         _check_parent(next(iter(parents.values())), None)
     elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
@@ -66,6 +73,7 @@ def check(job: Job, *, overwrite: bool, folder: Path | None = None, pages: int =
     if job.target is None:
         return
     try:
+        check_object(job, overwrite=overwrite)
         images.check_place(job.target, overwrite=overwrite, pages=pages)
     except AlreadyThereError as error:
         raise Overtaken(str(error)) from error
@@ -92,7 +100,7 @@ def _is_refused(parent: Path, folder: Path) -> bool:
 
 def sweep(jobs: Iterable[Job]) -> None:
     """Remove what processes that were killed have left in the folders that these jobs write to."""
-    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target):
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target and not job.destination):
         images.sweep(folder)
 
 
@@ -190,6 +198,7 @@ def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool, quality
     elif not is_same(job):
         images.check_place(job.target, overwrite=overwrite)
         images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+    send(job, overwrite=overwrite)
 
 
 def make_folder(job: Job) -> None:

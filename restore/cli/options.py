@@ -41,14 +41,14 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(stores=True), metavar="INPUT...")
 JOBS = click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N",
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
-    "-o", "--output", type=FileName(), metavar="PATH",
+    "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip

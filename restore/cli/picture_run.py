@@ -125,7 +125,7 @@ class PictureRun:
         return kind_of(self.job, picture, self.settings)
 
     def _source(self, picture: images.Picture, kind: str) -> Source:
-        return Source(picture, self.job.name, kind, self.recorder.read_picture, self.job.source)
+        return Source(picture, self.job.name, kind, self.recorder.read_picture, self.job.known_as)
 
     def _planned(self, picture: images.Picture) -> tuple[Plan, images.Picture, str]:
         """Plan what is done to a picture; give it without records that do not fit, and the format."""
@@ -204,7 +204,7 @@ class PictureRun:
     def _skipped(self) -> None:
         """Report a job that another process has done meanwhile."""
         self.reporter.end()
-        self._notes(f"{self.job.target}: another process has written it meanwhile, which is kept")
+        self._notes(f"{self.job.output}: another process has written it meanwhile, which is kept")
         if self.settings.json:
             self.reporter.result("", input=self.job.name, output=self.job.output, status="skipped")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,6 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.extras import lacking
 from restore.images.formats import PDF_SUFFIX
 from restore.images.told import MARK, comments_in, told_in
 
@@ -256,10 +257,9 @@ def read_history(path: Path) -> History:
 
 def read_named(path: Path) -> tuple[History, str]:
     """The history in a file, and the file's name with an ending that says its format."""
-    if (told := told_in(path)).format == "pdf":
-        if missing := lacking("pdf"):
-            raise ImageError(f"{path}: {missing}")
-        return _there(_history(told.comment, b""), str(path)), path.name
+    with named_document(path) as document:
+        if document is not None:
+            return _told_records(history_in(path), str(path)), path.name
     picture = images.read(path)
     fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
     return _told_history(picture, str(path)), path.name if fits else f"{path.name}.{picture.format}"
@@ -272,10 +272,21 @@ def read_piped(data: bytes) -> tuple[History, str]:
 
 
 def _told_history(picture: images.Picture, name: str) -> History:
-    return _there(history_of(picture), name)
+    return _told_records(history_of(picture), name)
 
 
-def _there(history: History, name: str) -> History:
+@contextmanager
+def named_document(path: Path) -> Iterator[images.Document | None]:
+    """Open the document in a file; None where it holds one picture."""
+    document = images.open_document(path)
+    try:
+        yield document
+    finally:
+        if document is not None:
+            document.close()
+
+
+def _told_records(history: History, name: str) -> History:
     if not history.records:
         raise ImageError(f"{name}: holds no record of restore; it was made by something else, or without one")
     return history

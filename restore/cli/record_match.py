@@ -166,7 +166,7 @@ class Matcher:
     def _others(self, record: Record, job: Job) -> Iterator[str]:
         """Say what else has made it: other pictures, masks in folders, weights."""
         source, *rest = record.inputs or (("", ""),)
-        if source[1] != self.hash_of(job.source):
+        if job.origin is None and source[1] != self.hash_of(job.source):  # an object is not fetched for this
             name = STDIO if job.source is None else job.source.name
             other = f"another {name}" if Path(source[0]).name == name else source[0] or "something else"
             yield f"made from {other}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from restore import images
+from restore.cli.addresses import called
 from restore.cli.provenance import history_in
 from restore.errors import ImageError
 
@@ -27,7 +28,7 @@ NO_RECORD = (".bmp", ".dib", ".gif")
 
 def left_out(results: Sequence[Path]) -> str:
     """Say that pictures are left out, since they are results of others."""
-    shown = ", ".join(map(str, results[:NAMED]))
+    shown = ", ".join(map(called, results[:NAMED]))
     if len(results) == 1:
         return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
     more = f" and {len(results) - NAMED} more" if len(results) > NAMED else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.cli import jobs
+from restore.cli.at_hand import at_hand, told_of
 from restore.cli.command import PictureCommand
 from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
@@ -65,7 +66,7 @@ class Runner:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                return
+                lanes.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
@@ -78,12 +79,13 @@ class Runner:
         """Restore one picture, write the result and report it, or what went wrong."""
         run = PictureRun(self, job, recorder, voice)
         try:
-            with opened(job, recorder, self.settings.pages) as document:
-                if document is None:
-                    return run.restore()
-                run = whole = DocumentRun(self, job, recorder, voice, document)
-                run = whole.one_page() or whole
-                return run.restore()
+            pages = self.settings.pages
+            with at_hand(job, voice) as run.job, opened(run.job, recorder, pages) as document:
+                if document is not None:
+                    run = whole = DocumentRun(self, run.job, recorder, voice, document)
+                    run = whole.one_page() or whole
+                outcome = run.restore()
+            return told_of(job, run.job, outcome)
         except jobs.Overtaken:
             return Outcome(job, "skipped")
         except (WeightsError, ConfigError, BrokenPipeError):
@@ -91,4 +93,5 @@ class Runner:
         except Exception as error:
             if self.alone and jobs.is_fault(error):
                 raise
-            return replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            failed = replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            return told_of(job, run.job, failed)

@@ -97,6 +97,17 @@ def list_inputs(
     return list(found)
 
 
+def suffixes_read(*, pdf: bool) -> frozenset[str]:
+    """Endings of files that are read, in lower case. pdf: as in `survey`.
+
+    Examples
+    --------
+    >>> ".png" in suffixes_read(pdf=False), ".pdf" in suffixes_read(pdf=False)
+    (True, False)
+    """
+    return frozenset((*FORMAT_OF_SUFFIX, PDF_SUFFIX) if pdf and not lacking("pdf") else FORMAT_OF_SUFFIX)
+
+
 def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), pdf: bool = False) -> Listing:
     """List a folder; what lies in folders within it that cannot be listed does not stop the rest.
 
@@ -106,7 +117,7 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), 
     recursive, ignore : as in `list_inputs`.
     pdf : whether PDFs are pictures that are read, where what they need is there.
     """
-    read = {*FORMAT_OF_SUFFIX, PDF_SUFFIX} if pdf and not lacking("pdf") else FORMAT_OF_SUFFIX
+    read = suffixes_read(pdf=pdf)
     problems: list[tuple[Path, str]] = []
 
     def refuse(error: OSError) -> None:
@@ -135,8 +146,8 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), 
             else:
                 (pictures if ours else unread).append(path)
     return Listing(
-        tuple(sorted(pictures, key=_natural_order)),
-        tuple(sorted(unread, key=_natural_order)),
+        tuple(sorted(pictures, key=natural_order)),
+        tuple(sorted(unread, key=natural_order)),
         tuple(problems),
     )
 
@@ -208,8 +219,18 @@ def unread_note(unread: Sequence[Path], *, pdf: bool = False) -> str:
     return f"not read: {kinds_of(unread)}; {needed}convert them first, or pass {options}"
 
 
-def _natural_order(path: Path) -> list[list[str | int]]:
-    """A key that sorts ``a2`` before ``a10``."""
+def natural_order(path: PurePath) -> list[list[str | int]]:
+    """A key that sorts ``a2`` before ``a10``.
+
+    Parameters
+    ----------
+    path : of a file.
+
+    Examples
+    --------
+    >>> sorted(["a10.png", "a2.png"], key=lambda name: natural_order(PurePath(name)))
+    ['a2.png', 'a10.png']
+    """
     return [
         [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts

@@ -127,7 +127,7 @@ def sweep(folder: str | Path) -> None:
     except OSError:
         return
     for path in found:
-        if _is_left_over(path):
+        if is_left_over(path):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -138,10 +138,23 @@ def sweep_once(folder: str | Path) -> None:
         sweep(folder)
 
 
-def _is_left_over(path: Path) -> bool:
+def is_left_over(path: Path, *, folder: bool = False) -> bool:
+    """Whether a process that was killed has left an unfinished file.
+
+    Parameters
+    ----------
+    path : whose name `temporary_name` has given.
+    folder : whether it is to be a folder rather than a file.
+
+    Examples
+    --------
+    >>> is_left_over(Path(temporary_name()))
+    False
+    """
     ours = _OURS.fullmatch(path.name)
     status = status_of(path, follow=False)
-    if not (ours or _MARKER.fullmatch(path.name)) or status is None or not stat.S_ISREG(status.st_mode):
+    expected = stat.S_ISDIR if folder else stat.S_ISREG
+    if not (ours or _MARKER.fullmatch(path.name)) or status is None or not expected(status.st_mode):
         return False
     if time.time() - status.st_mtime > OLD:
         return True
