@@ -331,6 +331,7 @@ def test_what_stands_before_a_pdf_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_without_the_packages_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = a_book(tmp_path)
     monkeypatch.setitem(sys.modules, "pikepdf", None)
     with pytest.raises(ImageError, match=r"pip install 'restore-diffusion\[pdf\]'"):
-        open_document(a_book(tmp_path))
+        open_document(path)
