@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from restore.cli.command import Plan
+from restore.cli.command import Plan, Source
 from restore.cli.trajectory import trajectory_name
 from restore.cli.uncertainty_map import write_map
 from restore.errors import RestoreError
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
     from restore.cli.jobs import Job
     from restore.cli.runner import Runner
+
+
+def _ending(source: Source) -> str:
+    """What tells the pictures of a document apart in names: the page, and which of its pictures it is."""
+    if source.pages == 1 and source.number == 1:
+        return ""
+    return f"-p{source.page}" if source.number == 1 else f"-p{source.page}-{source.number}"
 
 
 def write_beside(
@@ -32,7 +39,7 @@ def write_beside(
     facts: dict[str, Any] = {}
     settings = runner.settings
     try:
-        if mask := runner.masks.write(plan.hole, job, plan.source.page if plan.source.pages > 1 else 0):
+        if mask := runner.masks.write(plan.hole, job, _ending(plan.source)):
             facts["saved_mask"] = str(mask)
         if settings.trajectory is not None:
             if files := runner.trajectories.write([trajectory_name(job)]):

@@ -106,7 +106,10 @@ class PageRun(PictureRun):
 
     def _source(self, picture: images.Picture, kind: str) -> Source:
         read, page = self.recorder.read_picture, self.page
-        return Source(picture, page.name, kind, read, page.known_as, page=page.page, pages=page.pages)
+        return Source(
+            picture, page.name, kind, read, page.known_as, page=page.page, pages=page.pages,
+            number=self.part.number,
+        )  # fmt: skip
 
     def _can_stay(self, plan: Plan, picture: images.Picture, stored: bytes) -> bool:
         same = self.kind == self.document.format and can_be_copied(picture, self.settings)

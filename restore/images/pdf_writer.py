@@ -22,7 +22,7 @@ from restore.images.pdf_pages import Where
 from restore.images.pdf_parts import Update
 from restore.images.pdf_pictures import JPEG, filters_of
 from restore.images.picture import Picture
-from restore.images.told import MARK, RECORD
+from restore.images.told import MARK, RECORD, record_of
 from restore.images.writer import told_disk
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class PdfWriter(DocumentWriter):
                 pdf.trailer["/Size"] = 0  # qpdf writes the right one where there is any
             if self._record:
                 pdf.docinfo[RECORD] = self._record
+            elif self.made and record_of(pdf):  # what made it before did not make what it is now
+                del pdf.docinfo[RECORD]
             self._save(pdf)
 
     def _put(self, pdf: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from restore.images import exif
 from restore.images.file_bytes import FileBytes
 from restore.images.formats import sniffed
+from restore.images.page_count import HEAD_OF_PDF
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
 from restore.images.quiet import quietly
@@ -17,9 +18,6 @@ from restore.images.tiff_tags import Directory, chain, layout
 
 MOST_TEXT = 2**26
 """Bytes of a PNG chunk that is read; longer ones are passed over."""
-
-HEAD_OF_PDF = 1024
-"""Bytes in which a PDF begins."""
 
 RECORD = "/restore"
 """The key under which the information of a PDF holds the record of what made it."""

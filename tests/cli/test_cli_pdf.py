@@ -62,6 +62,8 @@ def test_the_images_of_a_pdf_are_restored_as_alone(weights: Path) -> None:
     assert "\nrestore denoise scan.pdf --sigma 9.0 " in told.stdout and "-o clean.pdf" in told.stdout
     kept = cli("denoise", "scan.pdf", "-o", "clean.pdf", *quick(weights))
     assert kept.stderr.startswith("note: clean.pdf is there already and was kept")
+    bare = cli("denoise", "clean.pdf", "-o", "bare.pdf", "--no-provenance", *quick(weights))
+    assert bare.exit_code == 0 and not history_in(Path("bare.pdf")).records
     again = cli("denoise", "clean.pdf", "-o", "twice.pdf", *quick(weights))
     assert again.exit_code == 0 and len(history_in(Path("twice.pdf")).records) == 2
 
@@ -166,3 +168,16 @@ def test_the_quality_of_jpegs_in_a_pdf_can_be_set(weights: Path) -> None:
     assert done.exit_code == 0, done.stderr
     (picture,) = pictures("x.pdf")
     assert picture.coding is not None and picture.coding.quality == 40
+
+
+def test_each_image_of_a_page_has_a_mask_of_its_own(weights: Path) -> None:
+    maker = PdfMaker()
+    maker.page(maker.flate(PHOTO), maker.flate(PHOTO[::-1].copy()))
+    maker.save(Path("scan.pdf"))
+    hole = np.zeros(PHOTO.shape[:2], np.uint8)
+    hole[4:10, 4:10] = 255
+    Image.fromarray(hole).save("hole.png")
+    words = ["--mask", "hole.png", "--steps", 2, "--save-mask", "masks/"]
+    done = cli("inpaint", "scan.pdf", "-o", "x.pdf", *words, "--weights", weights)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in Path("masks").iterdir()) == ["scan-p1-2.png", "scan.png"]

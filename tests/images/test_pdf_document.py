@@ -16,6 +16,7 @@ from restore.errors import ImageError, OutputError
 from restore.images import exif, pdf_check
 from restore.images.documents import UNWANTED
 from restore.images.opening import open_document
+from restore.images.page_count import page_count
 from restore.images.pdf_colours import srgb_profile
 from restore.images.picture import Picture
 from restore.images.told import Told, told_in
@@ -322,6 +323,13 @@ def test_a_pdf_without_its_end_is_repaired(tmp_path: Path) -> None:
     with document:
         assert document.damage == "its list of objects is broken"
     assert [picture.size for picture in images_of(replaced(path))] == [(H, W)] * 3
+
+
+def test_pages_are_counted(tmp_path: Path) -> None:
+    path = a_book(tmp_path)
+    assert page_count(path) == 3
+    path.write_bytes(b"%PDF-1.7\n")
+    assert page_count(path) == 1
 
 
 def test_what_stands_before_a_pdf_is_passed_over(tmp_path: Path) -> None:
