@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from restore.errors import ImageError, OutputError
 from restore.images.file_bytes import FileBytes
 from restore.images.page_file import PageFile
 from restore.images.pdf_change import Change
-from restore.images.pdf_opened import damage_of, piked
+from restore.images.pdf_opened import damage_of, piked, save
 from restore.images.pdf_pages import Where, shown_on
 from restore.images.pdf_pictures import read_image
 from restore.images.pdfium import pdfium
@@ -24,8 +25,8 @@ SCALE = 0.5
 """Pixels of a point in those."""
 
 
-def check_pdf(path: Path, document: PdfDocument, made: Mapping[Where, Change], name: str) -> None:
-    """Raise OutputError for a PDF that is not its source with other images.
+def check_pdf(path: Path, document: PdfDocument, made: Mapping[Where, Change], name: str) -> list[str]:
+    """Give notes on a PDF. Raises OutputError where it is not its source with other images.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def check_pdf(path: Path, document: PdfDocument, made: Mapping[Where, Change], n
 
     try:
         touched = _check_images(path, document, made)
-        _check_pages(path, document, touched)
+        return _check_pages(path, document, touched)
     except (ImageError, OSError, RuntimeError, ValueError, pikepdf.PdfError) as error:
         reason = " ".join(str(error).split())
         raise OutputError(
@@ -55,7 +56,7 @@ def _check_images(path: Path, document: PdfDocument, made: Mapping[Where, Change
                 raise ValueError(f"expected {document.pages} pages, got {len(pdf.pages)}")
             if pdf.is_linearized != document.pdf.is_linearized:
                 raise ValueError("it is not linearized as its source is")
-            if damage := damage_of(pdf):
+            if (damage := damage_of(pdf)) and not document.pdf.get_warnings():
                 raise ValueError(damage)
             for number, before, after in _side_by_side(document.pdf, pdf):
                 if len(before) != len(after):
@@ -79,49 +80,59 @@ def _side_by_side(one: Any, other: Any) -> Iterator[tuple[int, dict[Where, Any],
         yield number, before, after
 
 
-def _check_pages(path: Path, document: PdfDocument, touched: set[int]) -> None:
+def _check_pages(path: Path, document: PdfDocument, touched: set[int]) -> list[str]:
     """Compare the text of pages, and how those look that show no new images. Raises ValueError.
 
-    A source that PDFium cannot open, as a damaged one, is compared with nothing.
+    A source that PDFium cannot open, as a damaged one, is compared with nothing. Where pikepdf and PDFium
+    take a damaged page for different ones, which a note says, it looks as pikepdf writes it without changes.
     """
     step = max(1, -(-document.pages // MOST_RENDERED))
+    notes = []
+    if _count(document.path) == document.pages != (count := _count(path)):
+        raise ValueError(f"expected {document.pages} pages, PDFium finds {count}")
     for at in range(0, document.pages, step):
-        # Each page from a document that is opened for it: PDFium holds all streams that it has read.
-        with pdfium() as module, module.PdfDocument(path) as found:
-            if len(found) != document.pages:
-                raise ValueError(f"expected {document.pages} pages, PDFium finds {len(found)}")
-            try:
-                source = module.PdfDocument(document.path)
-            except module.PdfiumError:
-                return
-            with source:
-                _compare(source, found, at, shown=at + 1 not in touched)
+        shown = at + 1 not in touched
+        before = _look(document.path, at, shown=shown)
+        after = _look(path, at, shown=shown)
+        if before is None or before == after:
+            continue
+        if not document.pdf.get_warnings():
+            with tempfile.TemporaryFile(dir=path.parent) as file:
+                save(document.pdf, file)
+                if _look(file, at, shown=shown) != after:
+                    raise ValueError(f"page {at + 1} looks different")
+        notes.append(f"page {at + 1} is damaged, and may look different in some programs")
+    return notes
 
 
-def _compare(source: Any, found: Any, at: int, *, shown: bool) -> None:
-    """Compare a page. shown: also how it looks."""
-    before, after = source[at], found[at]
-    try:
-        if _text(before) != _text(after):
-            raise ValueError(f"page {at + 1}: its text has changed")
-        if shown and _pixels(before) != _pixels(after):
-            raise ValueError(f"page {at + 1} looks different, though its images are the same")
-    finally:
-        before.close()
-        after.close()
+def _count(path: Path) -> int:
+    """How many pages PDFium finds in a document; 0 where it cannot open it."""
+    with pdfium() as module:
+        try:
+            with module.PdfDocument(path) as found:
+                return len(found)
+        except module.PdfiumError:
+            return 0
+
+
+def _look(file: Path | IO[bytes], at: int, *, shown: bool) -> tuple[str, bytes] | None:
+    """The text of a page, and how it looks, if that is wanted; None where PDFium cannot show it.
+
+    The document is opened for this page alone, since PDFium holds all streams that it has read.
+    """
+    with pdfium() as module:
+        try:
+            with module.PdfDocument(file) as found:
+                page = found[at]
+                return _text(page), _pixels(page) if shown else b""
+        except module.PdfiumError:
+            return None
 
 
 def _text(page: Any) -> str:
     text = page.get_textpage()
-    try:
-        return str(text.get_text_bounded())
-    finally:
-        text.close()
+    return str(text.get_text_bounded())
 
 
 def _pixels(page: Any) -> bytes:
-    bitmap = page.render(scale=SCALE)
-    try:
-        return bytes(bitmap.to_numpy().tobytes())
-    finally:
-        bitmap.close()
+    return bytes(page.render(scale=SCALE).to_numpy().tobytes())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
 from restore.errors import ImageError
 from restore.images.documents import Part
 from restore.images.memory import limit
 from restore.images.pdf_pages import Where
+from restore.images.quiet import quietly
 
 LEAST_UNPACKED = 2**28
 """Bytes that a stream may always become when it is unpacked."""
@@ -49,7 +50,8 @@ def piked(file: Any, name: str) -> Any:
 
     _limit_unpacking()
     try:
-        return pikepdf.open(file)
+        with quietly():
+            return pikepdf.open(file)
     except pikepdf.PasswordError as error:
         raise ImageError(
             f"{name}: expected a PDF that opens without a password, got an encrypted one; take the password "
@@ -69,6 +71,23 @@ def _limit_unpacking() -> None:
 
     most = limit() or 2**32
     pikepdf.settings.set_qpdf_limits(flate_max_memory=min(2**32 - 1, max(LEAST_UNPACKED, most // 2)))
+
+
+def save(pdf: Any, file: IO[bytes], *, linear: bool = False) -> None:
+    """Write all that is in use in a PDF, streams as they are stored, the same bytes each time.
+
+    Parameters
+    ----------
+    pdf : as pikepdf has opened it. What is encrypted stays so; then the bytes differ.
+    file : open for writing.
+    linear : whether it is linearized.
+    """
+    import pikepdf
+
+    how: dict[str, Any] = {"encryption": True}
+    if not pdf.is_encrypted:
+        how = {"deterministic_id": True, "stream_decode_level": pikepdf.StreamDecodeLevel.none}
+    pdf.save(file, fix_metadata_version=False, compress_streams=False, linearize=linear, **how)
 
 
 def damage_of(pdf: Any) -> str:

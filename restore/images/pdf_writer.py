@@ -17,7 +17,7 @@ from restore.images.page_file import PageFile
 from restore.images.pdf_change import Change, changed, undescribed
 from restore.images.pdf_check import check_pdf
 from restore.images.pdf_colours import srgb_profile
-from restore.images.pdf_opened import PdfPart, piked
+from restore.images.pdf_opened import PdfPart, piked, save
 from restore.images.pdf_pages import Where
 from restore.images.pdf_parts import Update
 from restore.images.pdf_pictures import JPEG, filters_of
@@ -86,7 +86,7 @@ class PdfWriter(DocumentWriter):
         except (pikepdf.PdfError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise OutputError(f"{self.name}: cannot be written as PDF ({reason}); nothing is kept") from error
-        check_pdf(self.path, self.document, self.made, self.name)
+        self.notes += check_pdf(self.path, self.document, self.made, self.name)
 
     def _write(self) -> None:
         """Write the source with what stands behind it. Its objects are let go of with this."""
@@ -103,7 +103,10 @@ class PdfWriter(DocumentWriter):
                 pdf.docinfo[RECORD] = self._record
             elif self.made and record_of(pdf):  # what made it before did not make what it is now
                 del pdf.docinfo[RECORD]
-            self._save(pdf)
+            with self.path.open("w+b") as file:
+                save(pdf, file, linear=document.pdf.is_linearized)
+                file.flush()
+                os.fsync(file.fileno())
 
     def _put(self, pdf: Any) -> None:
         """Replace the images of an encrypted or damaged PDF, which no other objects can be put behind."""
@@ -119,18 +122,6 @@ class PdfWriter(DocumentWriter):
             undescribed(image)
             image.write(self._update.data(where), filter=name, decode_parms=about)
             change.describe(image, srgb)
-
-    def _save(self, pdf: Any) -> None:
-        """Write all that is in use, streams as they are stored, the same bytes each time."""
-        import pikepdf
-
-        as_stored: dict[str, Any] = {"stream_decode_level": pikepdf.StreamDecodeLevel.none}
-        how = {"encryption": True} if pdf.is_encrypted else as_stored | {"deterministic_id": True}
-        linear = self.document.pdf.is_linearized
-        with self.path.open("w+b") as file:
-            pdf.save(file, fix_metadata_version=False, compress_streams=False, linearize=linear, **how)
-            file.flush()
-            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Let go of the file of the new images."""

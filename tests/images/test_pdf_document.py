@@ -343,3 +343,20 @@ def test_without_the_packages_the_extra_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "pikepdf", None)
     with pytest.raises(ImageError, match=r"pip install 'restore-diffusion\[pdf\]'"):
         open_document(path)
+
+
+def test_a_page_that_looks_different_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker = PdfMaker()
+    maker.page(maker.flate(scene(H, W)))
+    maker.page(text="words")
+    path = maker.save(tmp_path / "a.pdf")
+    look, looked = pdf_check._look, list[Any]()
+
+    def other(file: Any, at: int, *, shown: bool) -> Any:
+        looked.append(file)
+        return look(file, at, shown=shown) if file != path.with_name("new-a.pdf") else ("", b"")
+
+    monkeypatch.setattr(pdf_check, "_look", other)
+    with pytest.raises(OutputError, match="page 2 looks different"):
+        replaced(path)
+    assert len(looked) == 5  # source, result, and the source as it is written without changes
