@@ -295,7 +295,8 @@ class DocumentRun(PictureRun):
             raise self._problem
         for keep, labels in stay.items():
             more = f" and {len(labels) - FEW} more" if len(labels) > FEW else ""
-            self._notes(f"{self.job.name}: {', '.join(labels[:FEW])}{more}: {keep}, which stays as it is")
+            told = keep if ";" in keep else f"{keep}, which stays as it is"
+            self._notes(f"{self.job.name}: {', '.join(labels[:FEW])}{more}: {told}")
 
     def _restored_page(self, part: Part, kind: str) -> images.Picture | None:
         """Restore a page; None for one that stays as it is, also since it failed."""
