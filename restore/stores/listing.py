@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from restore.images.folders import OTHER_PICTURES, is_ignored, natural_order, suffixes_read
+from restore.images.folders import OTHER_PICTURES, is_ignored, natural_order
+from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.stores.objects import Object, Store
 from restore.stores.urls import Url
 
@@ -33,6 +34,7 @@ def survey(
     *,
     ignore: Sequence[str] = (),
     most: Callable[[str], int | None] = lambda suffix: None,
+    reads: Collection[str] = FORMAT_OF_SUFFIX,
 ) -> Found:
     """List the pictures below a prefix; in memory are the names of pictures alone.
 
@@ -41,6 +43,7 @@ def survey(
     store : that of the prefix.
     prefix : such as ``s3://bucket/scans/``.
     ignore : patterns of what is left out, as in `restore.images.is_ignored`.
+    reads : endings of files that are read, in lower case.
     most : gives the bytes of the longest file that is read, by its ending in lower case; None for any.
 
     Raises
@@ -65,11 +68,10 @@ def survey(
     unread: list[Url] = []
     problems: list[tuple[Url, str]] = []
     empty: list[Url] = []
-    read = suffixes_read(pdf=True)
     for each in store.objects(prefix):
         inside = PurePosixPath(each.key[len(base.key) :])
         suffix = inside.suffix.lower()
-        ours = suffix in read
+        ours = suffix in reads
         if not each.key.startswith(base.key) or not (ours or suffix in OTHER_PICTURES):
             continue
         if _is_left_out(inside, ignore):
