@@ -94,7 +94,7 @@ class Shared:
 
     def pictures_of(self, listing: Listing, naming: Naming) -> tuple[Path, ...]:
         """The pictures of a listing without results of others."""
-        beside = images.survey(self.folder).pictures if listing.pictures else ()
+        beside = images.survey(self.folder, pdf=True).pictures if listing.pictures else ()
         made = results_among(listing.pictures, naming.pattern, beside=beside)
         return tuple(path for path in listing.pictures if path not in made)
 
