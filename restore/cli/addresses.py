@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from restore import images
 from restore.errors import OutputError, StoreError
 from restore.images.files import MAX_BYTES
-from restore.images.folders import OTHER_PICTURES
-from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.images.folders import OTHER_PICTURES, suffixes_read
 from restore.stores import Url, from_path, is_url, parse_url
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def addressed(job: Job, given: Mapping[Path, Url], output: str | None) -> Job:
 
 def readable() -> frozenset[str]:
     """The endings of files that are read, as of those in folders."""
-    return frozenset(FORMAT_OF_SUFFIX)
+    return suffixes_read(pdf=True)
 
 
 def most_bytes(suffix: str) -> int | None:
