@@ -40,6 +40,16 @@ def called(path: Path) -> str:
     return str(from_path(path) or path)
 
 
+def plain(label: Path) -> Path:
+    """A path within a folder, that of an object without the colon of its scheme.
+
+    >>> plain(Path("s3:", "bucket")).as_posix()
+    's3/bucket'
+    """
+    url = from_path(label)
+    return label if url is None else Path(url.scheme, *label.parts[1:])
+
+
 def addresses(inputs: Sequence[str]) -> dict[Path, Url]:
     """The addresses among the inputs, by their paths.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of, plain
 from restore.cli.naming import Naming
 from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
@@ -207,7 +207,7 @@ class _Placing:
                 name = str(self._target(path, each.inside, number, 0))
             places.setdefault(_folder_of(path, each), []).append(name)
             self._first.setdefault(_folder_of(path, each), path)
-        self._labels = labels(places)
+        self._labels = {folder: plain(label) for folder, label in labels(places).items()}
 
     def notes(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Say where pictures of the same name go, for the first of each folder."""
