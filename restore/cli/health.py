@@ -54,6 +54,8 @@ OPTIONAL = {
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
     "watchfiles": ("watch", "--watch without --poll"),
+    "pikepdf": ("pdf", "the images of PDFs"),
+    "pypdfium2": ("pdf", "the images of PDFs"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
 }
 """The extra that brings each package which can be done without, and what wants it."""
