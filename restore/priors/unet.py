@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from restore.priors.convolution import Convolution, convolved
 from restore.priors.limits import Limit, check_fields
 
 HEAD = 32  # channels of a head of attention
@@ -124,24 +125,36 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, embedding: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution(channels, channels, 3, padding=1)
         self.film = nn.Linear(embedding, 2 * channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
         _start_at_zero(self.film, self.conv2)
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """Apply it to x ``(b, channels, h, w)`` at the embedded noise level ``(b or 1, embedding)``."""
-        gain, shift = self.film(level).chunk(2, dim=1)
-        gain = 1 + gain
-        if len(level) == 1:
-            # One noise level for the whole batch: the modulation folds into the convolution,
-            # which saves two passes over the feature map.
-            bias = self.conv1.bias * gain[0] + shift[0]
-            h = F.conv2d(x, self.conv1.weight * gain[0, :, None, None, None], bias, padding=1)
+    def forward(self, x: Tensor, level: Tensor, counts: Sequence[int] = ()) -> Tensor:
+        """Apply it to x ``(b, channels, h, w)`` at the embedded noise level ``(b or 1, embedding)``.
+
+        counts: how many pictures after one another are at each level, if not one at each or all at one.
+        """
+        if counts:
+            runs = zip(torch.split(x, list(counts)), level.chunk(len(level)), strict=True)
+            h = torch.cat([self._folded(*run) for run in runs])
+        elif len(level) == 1:
+            h = self._folded(x, level)
         else:
-            h = self.conv1(x) * gain[:, :, None, None] + shift[:, :, None, None]
+            gain, shift = self.film(level).chunk(2, dim=1)
+            h = self.conv1(x) * (1 + gain)[:, :, None, None] + shift[:, :, None, None]
         change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
         return x + change
+
+    def _folded(self, x: Tensor, level: Tensor) -> Tensor:
+        """The first convolution of pictures at one level.
+
+        The modulation folds into it, which saves two passes over the feature map.
+        """
+        gain, shift = self.film(level).chunk(2, dim=1)
+        gain = 1 + gain
+        bias = self.conv1.bias * gain[0] + shift[0]
+        return convolved(x, self.conv1.weight * gain[0, :, None, None, None], bias, padding=1)
 
 
 class Attention(nn.Module):
@@ -164,7 +177,7 @@ class Attention(nn.Module):
         self.project = nn.Linear(channels, channels)
         _start_at_zero(self.project)
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+    def forward(self, x: Tensor, level: Tensor, counts: Sequence[int] = ()) -> Tensor:
         """Apply it to x ``(b, channels, h, w)``; the noise level is not used."""
         b, c, h, w = x.shape
         cells = F.layer_norm(x.flatten(2).mT, (c,))
@@ -179,10 +192,12 @@ class Attention(nn.Module):
 class Level(nn.ModuleList):
     """The residual blocks of one resolution, one after the other, and attention where there is some."""
 
-    def forward(self, x: Tensor, level: Tensor, done: Callable[[], None] | None = None) -> Tensor:
-        """Apply all blocks; done: called after each."""
+    def forward(
+        self, x: Tensor, level: Tensor, counts: Sequence[int] = (), done: Callable[[], None] | None = None
+    ) -> Tensor:
+        """Apply all blocks; counts: as of `ResidualBlock`; done: called after each."""
         for block in self:
-            x = block(x, level)
+            x = block(x, level, counts)
             if done is not None:
                 done()
         return x
@@ -230,12 +245,12 @@ class UNet(nn.Module):
             nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         ch = config.channels
-        self.stem = nn.Conv2d(4 * config.inputs, ch[0], 3, padding=1)
+        self.stem = Convolution(4 * config.inputs, ch[0], 3, padding=1)
         self.encoder = nn.ModuleList(self._level(number) for number in range(len(ch)))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
-        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
+        self.down = nn.ModuleList(Convolution(a, b, 2, stride=2) for a, b in pairwise(ch))
+        self.up = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.decoder = nn.ModuleList(self._level(number) for number in range(len(ch) - 1))
-        self.head = nn.Conv2d(ch[0], 4 * config.outputs, 3, padding=1)
+        self.head = Convolution(ch[0], 4 * config.outputs, 3, padding=1)
         _start_at_zero(self.head)
         # Last, so that networks without one are drawn from a seed as they always were.
         self.given = nn.Linear(config.given, width, bias=False) if config.given else None
@@ -275,27 +290,52 @@ class UNet(nn.Module):
         log_snr: Tensor,
         given: Tensor | None = None,
         *,
+        apart: bool = False,
         done: Callable[[], None] | None = None,
     ) -> Tensor:
         """Give the output for planes x at their noise level.
 
-        given: vectors ``(b or 1, n)``, or nothing. done: called after every block.
+        given: vectors ``(b or 1, n)``, or nothing. apart: give pictures at levels of their own exactly what
+        each of them gets by itself; those at one level are best next to each other. done: called after
+        every block.
         """
-        phase = log_snr[:, None].float() * self.frequencies.float()
-        precision = self.stem.weight.dtype
-        level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
-        if self.given is not None and given is not None:
-            level = level + self.given(given.to(precision))
-        # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
-        # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
-        level = level + (level.bfloat16().to(precision) - level).detach()
+        counts: list[int] = []
+        if apart and max(len(log_snr), 1 if given is None else len(given)) > 1:
+            level, counts = self._embedded_apart(log_snr.expand(len(x)), given)
+        else:
+            level = self._embedded(log_snr, given)
         h = self.stem(F.pixel_unshuffle(x, 2))
         skips = []
         for i, blocks in enumerate(self.encoder):
             if i:
                 h = self.down[i - 1](h)
-            h = blocks(h, level, done)
+            h = blocks(h, level, counts, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level, done)
+            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level, counts, done)
         return F.pixel_shuffle(self.head(h), 2)
+
+    def _embedded(self, log_snr: Tensor, given: Tensor | None) -> Tensor:
+        """What the blocks are told of the noise level and of the pictures, ``(b or 1, embedding)``."""
+        phase = log_snr[:, None].float() * self.frequencies.float()
+        precision = self.stem.weight.dtype
+        level: Tensor = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
+        if self.given is not None and given is not None:
+            level = level + self.given(given.to(precision))
+        # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
+        # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
+        return level + (level.bfloat16().to(precision) - level).detach()
+
+    def _embedded_apart(self, log_snr: Tensor, given: Tensor | None) -> tuple[Tensor, list[int]]:
+        """The same for runs of pictures that are told the same, and how many pictures each has."""
+        told = [None] * len(log_snr) if given is None else given.expand(len(log_snr), -1).chunk(len(log_snr))
+        levels: list[Tensor] = []
+        counts: list[int] = []
+        for one, vector in zip(log_snr.chunk(len(log_snr)), told, strict=True):
+            level = self._embedded(one, vector)
+            if levels and torch.equal(level, levels[-1]):
+                counts[-1] += 1
+            else:
+                levels.append(level)
+                counts.append(1)
+        return (levels[0], []) if len(levels) == 1 else (torch.cat(levels), counts)
