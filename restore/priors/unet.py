@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -106,6 +106,30 @@ class UNetConfig:
         return int(2 ** len(self.channels))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the blocks are told of the noise levels of a batch.
+
+    Parameters
+    ----------
+    levels : embedded, ``(n, embedding)``: one for all pictures, one for each, or those of runs of pictures.
+    counts : how many pictures after one another each level is that of; empty where they are no runs.
+    folded : whether gain and shift fold into the weights.
+    """
+
+    levels: Tensor
+    counts: tuple[int, ...] = ()
+    folded: bool = False
+
+    def through(self, film: nn.Module) -> Tensor:
+        """What a layer makes of the levels, for each picture or for all; of runs, of each run by itself."""
+        if not self.counts:
+            found: Tensor = film(self.levels)
+            return found
+        each = [film(level) for level in self.levels.chunk(len(self.counts))]
+        return torch.cat([one.expand(n, -1) for one, n in zip(each, self.counts, strict=True)])
+
+
 class ResidualBlock(nn.Module):
     """``x + W2 relu(gain(level) * (W1 x) + shift(level))``, no normalisation.
 
@@ -130,18 +154,16 @@ class ResidualBlock(nn.Module):
         self.conv2 = Convolution(channels, channels, 3, padding=1)
         _start_at_zero(self.film, self.conv2)
 
-    def forward(self, x: Tensor, level: Tensor, counts: Sequence[int] = ()) -> Tensor:
-        """Apply it to x ``(b, channels, h, w)`` at the embedded noise level ``(b or 1, embedding)``.
-
-        counts: how many pictures after one another are at each level, if not one at each or all at one.
-        """
-        if counts:
-            runs = zip(torch.split(x, list(counts)), level.chunk(len(level)), strict=True)
-            h = torch.cat([self._folded(*run) for run in runs])
-        elif len(level) == 1:
-            h = self._folded(x, level)
+    def forward(self, x: Tensor, told: Told) -> Tensor:
+        """Apply it to x ``(b, channels, h, w)`` at noise levels."""
+        if told.folded:
+            parts = torch.split(x, list(told.counts)) if told.counts else [x]
+            found = [
+                self._folded(*each) for each in zip(parts, told.levels.chunk(len(told.levels)), strict=True)
+            ]
+            h = found[0] if len(found) == 1 else torch.cat(found)
         else:
-            gain, shift = self.film(level).chunk(2, dim=1)
+            gain, shift = told.through(self.film).chunk(2, dim=1)
             h = self.conv1(x) * (1 + gain)[:, :, None, None] + shift[:, :, None, None]
         change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
         return x + change
@@ -149,7 +171,7 @@ class ResidualBlock(nn.Module):
     def _folded(self, x: Tensor, level: Tensor) -> Tensor:
         """The first convolution of pictures at one level.
 
-        The modulation folds into it, which saves two passes over the feature map.
+        The modulation folds into its weights, which saves two passes over the feature map.
         """
         gain, shift = self.film(level).chunk(2, dim=1)
         gain = 1 + gain
@@ -177,7 +199,7 @@ class Attention(nn.Module):
         self.project = nn.Linear(channels, channels)
         _start_at_zero(self.project)
 
-    def forward(self, x: Tensor, level: Tensor, counts: Sequence[int] = ()) -> Tensor:
+    def forward(self, x: Tensor, told: Told) -> Tensor:
         """Apply it to x ``(b, channels, h, w)``; the noise level is not used."""
         b, c, h, w = x.shape
         cells = F.layer_norm(x.flatten(2).mT, (c,))
@@ -192,12 +214,10 @@ class Attention(nn.Module):
 class Level(nn.ModuleList):
     """The residual blocks of one resolution, one after the other, and attention where there is some."""
 
-    def forward(
-        self, x: Tensor, level: Tensor, counts: Sequence[int] = (), done: Callable[[], None] | None = None
-    ) -> Tensor:
-        """Apply all blocks; counts: as of `ResidualBlock`; done: called after each."""
+    def forward(self, x: Tensor, told: Told, done: Callable[[], None] | None = None) -> Tensor:
+        """Apply all blocks; done: called after each."""
         for block in self:
-            x = block(x, level, counts)
+            x = block(x, told)
             if done is not None:
                 done()
         return x
@@ -290,29 +310,27 @@ class UNet(nn.Module):
         log_snr: Tensor,
         given: Tensor | None = None,
         *,
-        apart: bool = False,
+        alone: bool = False,
+        folded: bool = True,
         done: Callable[[], None] | None = None,
     ) -> Tensor:
         """Give the output for planes x at their noise level.
 
-        given: vectors ``(b or 1, n)``, or nothing. apart: give pictures at levels of their own exactly what
-        each of them gets by itself; those at one level are best next to each other. done: called after
-        every block.
+        given: vectors ``(b or 1, n)``, or nothing. alone: give pictures at levels of their own exactly what
+        each of them gets by itself; those at one level are best next to each other. folded: whether the
+        modulation of pictures at one level folds into the weights, which is quicker unless they are small.
+        done: called after every block.
         """
-        counts: list[int] = []
-        if apart and max(len(log_snr), 1 if given is None else len(given)) > 1:
-            level, counts = self._embedded_apart(log_snr.expand(len(x)), given)
-        else:
-            level = self._embedded(log_snr, given)
+        told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
         h = self.stem(F.pixel_unshuffle(x, 2))
         skips = []
         for i, blocks in enumerate(self.encoder):
             if i:
                 h = self.down[i - 1](h)
-            h = blocks(h, level, counts, done)
+            h = blocks(h, told, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level, counts, done)
+            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), told, done)
         return F.pixel_shuffle(self.head(h), 2)
 
     def _embedded(self, log_snr: Tensor, given: Tensor | None) -> Tensor:
@@ -326,16 +344,19 @@ class UNet(nn.Module):
         # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
         return level + (level.bfloat16().to(precision) - level).detach()
 
-    def _embedded_apart(self, log_snr: Tensor, given: Tensor | None) -> tuple[Tensor, list[int]]:
-        """The same for runs of pictures that are told the same, and how many pictures each has."""
-        told = [None] * len(log_snr) if given is None else given.expand(len(log_snr), -1).chunk(len(log_snr))
+    def _told(self, log_snr: Tensor, given: Tensor | None, alone: int, *, folded: bool) -> Told:
+        """What the blocks are told; alone: of how many pictures, each as by itself; 0 for all at once."""
+        one = max(len(log_snr), 1 if given is None else len(given)) == 1
+        if one or not alone:
+            return Told(self._embedded(log_snr, given), folded=folded and one)
+        vectors = [None] * alone if given is None else given.expand(alone, -1).chunk(alone)
         levels: list[Tensor] = []
         counts: list[int] = []
-        for one, vector in zip(log_snr.chunk(len(log_snr)), told, strict=True):
-            level = self._embedded(one, vector)
-            if levels and torch.equal(level, levels[-1]):
+        for level, vector in zip(log_snr.expand(alone).chunk(alone), vectors, strict=True):
+            found = self._embedded(level, vector)
+            if levels and torch.equal(found, levels[-1]):
                 counts[-1] += 1
             else:
-                levels.append(level)
+                levels.append(found)
                 counts.append(1)
-        return (levels[0], []) if len(levels) == 1 else (torch.cat(levels), counts)
+        return Told(torch.cat(levels), tuple(counts), folded)

@@ -40,23 +40,31 @@ def test_its_gradient_is_that_of_any_convolution() -> None:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("side", [32, 48])
-def test_pictures_in_a_batch_get_what_they_get_by_themselves(side: int, precision: torch.dtype) -> None:
+@pytest.mark.parametrize(("side", "folded"), [(32, False), (48, True)])
+def test_pictures_in_a_batch_get_what_they_get_by_themselves(
+    side: int, folded: bool, precision: torch.dtype
+) -> None:
     network = random_network(WIDE).to(precision)
     x = random_planes(5, 9, side, side).to(precision)
     levels = torch.tensor([1.0, 1.0, 2.0, 3.0, 3.0])
     told = torch.eye(3)[[0, 0, 1, 1, 2]]
     rows = [slice(k, k + 1) for k in range(5)]
     with torch.no_grad():
-        alone = torch.cat([network(x[k], levels[k], told[k]) for k in rows])
-        assert torch.equal(network(x, levels, told, apart=True), alone)
-        at_one = torch.cat([network(x[k], levels[:1]) for k in rows])
-        assert torch.equal(network(x, levels[:1]), at_one)
-        assert torch.equal(network(x, levels[:1].expand(5), apart=True), at_one)
+        alone = torch.cat([network(x[k], levels[k], told[k], folded=folded) for k in rows])
+        assert torch.equal(network(x, levels, told, alone=True, folded=folded), alone)
+        at_one = torch.cat([network(x[k], levels[:1], folded=folded) for k in rows])
+        assert torch.equal(network(x, levels[:1], folded=folded), at_one)
+        assert torch.equal(network(x, levels[:1].expand(5), alone=True, folded=folded), at_one)
 
 
 def test_pictures_told_different_things_differ() -> None:
     network = random_network(WIDE)
     x = random_planes(1, 9, 8, 8).expand(2, -1, -1, -1)
-    one, other = network(x, torch.zeros(1), torch.eye(3)[:2], apart=True)
+    one, other = network(x, torch.zeros(1), torch.eye(3)[:2], alone=True)
     assert not torch.equal(one, other)
+
+
+def test_folding_changes_rounding_alone() -> None:
+    network, x = random_network(WIDE), random_planes(2, 9, 16, 16)
+    folded, unfolded = (network(x, torch.ones(1), folded=each) for each in (True, False))
+    torch.testing.assert_close(folded, unfolded, rtol=1e-4, atol=1e-4)
