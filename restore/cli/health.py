@@ -53,6 +53,7 @@ OPTIONAL = {
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
+    "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
 }
 """The extra that brings each package which can be done without, and what wants it."""
 
