@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from restore.cli.job_plan import Job
 from restore.cli.options import Settings
 from restore.diffusion.samplers import named_sampler
 from restore.errors import RestoreError
@@ -98,3 +99,18 @@ def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[
     for name, value in (("steps", options["steps"]), *rivals, ("ensemble", ensemble)) if budgets else ():
         if value is not None:
             raise click.UsageError(f"--{budgets[0]} chooses --{name} itself; leave one of them out")
+
+
+def check_engine(settings: Settings, jobs: Sequence[Job]) -> None:
+    """Check what pictures are restored by. Raises UsageError for what a cluster cannot do."""
+    if settings.engine != "ray":
+        if settings.address is not None:
+            raise click.UsageError("--address is that of a cluster; pass --engine ray, too, or leave it out")
+        return
+    for name in ("uncertainty", "trajectory"):
+        if getattr(settings, name) is not None:
+            raise click.UsageError(f"--{name} is of one picture, which needs no --engine ray; leave one out")
+    if any(job.source is None or job.target is None for job in jobs):
+        raise click.UsageError(
+            "--engine ray reads and writes files; name them in place of standard input and output"
+        )

@@ -18,7 +18,7 @@ from click.globals import push_context
 from restore.cli.job_plan import Job
 from restore.cli.memory_need import PER_PIXEL_ELSE
 from restore.cli.outcome import Outcome
-from restore.cli.picture_voice import PictureVoice
+from restore.cli.picture_voice import PictureVoice, Stopped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter
 from restore.images.memory import limit
@@ -88,7 +88,8 @@ class Lanes:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """Restore all pictures. What ends the run is raised at the turn of its picture.
 
-        Where the user ends it, what is done by then is given before KeyboardInterrupt is raised.
+        Where the user or `stop` ends it, what is done by then is given before KeyboardInterrupt or Stopped is
+        raised.
         """
         groups = (list(group) for _, group in groupby(jobs, key=lambda job: job.source))
         if self._count == 1:
@@ -105,7 +106,7 @@ class Lanes:
             lane.start()
         try:
             yield from self._in_order()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             self._stop(lanes)
             yield from (each.outcome for each in self._opened() if each.outcome is not None)
             raise
@@ -116,7 +117,7 @@ class Lanes:
         for group in groups:
             recorder = self._recorder()
             for job in group:
-                voice = PictureVoice(self._reporter, job.name, job.draw)
+                voice = self._voice(job)
                 voice.open()
                 yield self._attempt(job, recorder, voice)
 
@@ -226,11 +227,14 @@ class Lanes:
             return False
         return self._count is not None or len(self._computing) < FEW or pixels <= SMALL
 
-    def _stop(self, lanes: list[threading.Thread]) -> None:
+    def stop(self) -> None:
         """Give up what is in flight, but not a file that is being written."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+    def _stop(self, lanes: list[threading.Thread]) -> None:
+        self.stop()
         for lane in lanes:
             lane.join()
 

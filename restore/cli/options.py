@@ -45,6 +45,19 @@ JOBS = click.option(
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
+ENGINE = (
+    click.option(
+        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="ray: share the pictures among the machines of a Ray cluster, or try that on this machine alone.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT",
+        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS, else Ray is started on this "
+        "machine]",
+    ),
+)  # fmt: skip
+"""Where pictures are restored."""
+
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
     "-o", "--output", type=FileName(), metavar="PATH",
@@ -267,6 +280,8 @@ class Settings:
     depth: int | None = None
     data_range: DataRange | None = None
     jobs: int | None = None
+    engine: str = "local"
+    address: str | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -362,5 +377,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *ENGINE, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

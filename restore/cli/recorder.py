@@ -31,7 +31,7 @@ NO_MATTER = {
     *("verbose", "trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
-    *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
+    *("skip_unchanged", "suffix", "format", "output_template", "jobs", "engine", "address"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from restore.cli import jobs, signals, streams
+from restore.cli.checks import check_engine
 from restore.cli.command import PictureCommand
 from restore.cli.events import event
 from restore.cli.jobs import Job
@@ -43,6 +44,7 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         if on_terminal(sys.stdout) and not settings.dry_run:  # where a plan is to be read
             raise click.UsageError("standard output is a terminal; redirect it, or give a file with -o")
     pairs = [(job.name, job.output) for job in planned.jobs]
+    check_engine(settings, planned.jobs)
     with _refusing(settings, pairs):
         check_files(settings, planned.jobs)
         check_map(settings, planned.jobs, command.reads)
@@ -51,6 +53,10 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         check_saved_masks(settings, planned.jobs, todo, command.reads)
     weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
     runner = Runner(command, settings, weights, planned.folder)
+    if settings.engine == "ray" and not settings.dry_run:
+        from restore.cli.ray_engine import RayEngine
+
+        runner.engine = RayEngine(runner, settings.address)
     reporter = runner.reporter
     try:
         with limited_to(settings.max_memory), _refusing(settings, pairs):

@@ -42,6 +42,8 @@ class Runner:
         self.rehearsed = False
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
+        self.engine: Callable[[Iterable[Job]], Iterator[Outcome]] = self._in_lanes
+        self._lanes_now: Lanes | None = None
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
@@ -54,16 +56,24 @@ class Runner:
         could do better. With many jobs a fault of the program itself is that job's failure, told with its
         traceback; a single job raises it.
         """
-        lanes = Lanes(
-            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
-        )
-        self.networks.merges = self._lanes() != 1
-        for outcome in lanes.outcomes(todo):
+        for outcome in self.engine(todo):
             for listener in self.listeners:
                 listener(outcome)
             yield outcome
             if outcome.full:
                 return
+
+    def stop(self) -> None:
+        """Give up what is being done on this machine, but not a file that is being written."""
+        if self._lanes_now is not None:
+            self._lanes_now.stop()
+
+    def _in_lanes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
+        lanes = self._lanes_now = Lanes(
+            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+        )
+        self.networks.merges = self._lanes() != 1
+        return lanes.outcomes(todo)
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
