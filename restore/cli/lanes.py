@@ -86,11 +86,7 @@ class Lanes:
         self._most: int | None = None
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """Restore all pictures. What ends the run is raised at the turn of its picture.
-
-        Where the user or `stop` ends it, what is done by then is given before KeyboardInterrupt or Stopped is
-        raised.
-        """
+        """Restore all pictures. What ends the run is raised after all that is done by then was given."""
         groups = (list(group) for _, group in groupby(jobs, key=lambda job: job.source))
         if self._count == 1:
             yield from self._one_by_one(groups)
@@ -106,9 +102,9 @@ class Lanes:
             lane.start()
         try:
             yield from self._in_order()
-        except (KeyboardInterrupt, Stopped):
+        except (Exception, KeyboardInterrupt):
             self._stop(lanes)
-            yield from (each.outcome for each in self._opened() if each.outcome is not None)
+            yield from self._done()
             raise
         finally:
             self._stop(lanes)
@@ -120,6 +116,8 @@ class Lanes:
                 voice = self._voice(job)
                 voice.open()
                 yield self._attempt(job, recorder, voice)
+                if self._stopped:
+                    return
 
     def _in_order(self) -> Iterator[Outcome]:
         while True:
@@ -137,18 +135,24 @@ class Lanes:
                     self._changed.wait()
                 self._flights.popleft()
                 self._changed.notify_all()
-            if flight.error is not None:
+            if flight.outcome is not None:
+                yield flight.outcome
+            elif flight.error is not None and not isinstance(flight.error, Stopped):
                 raise flight.error
-            assert flight.outcome is not None
-            yield flight.outcome
 
-    def _opened(self) -> Iterator[_Flight]:
-        """The pictures that are still in flight, what is said of them said where they are done."""
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _done(self) -> Iterator[Outcome]:
+        """Those in flight that are done, though they were not to be waited for."""
         while self._flights:
             flight = self._flights.popleft()
             if flight.outcome is not None:
                 flight.voice.open()
-            yield flight
+                yield flight.outcome
 
     def _ahead(self) -> float:
         """The weight of what is done of pictures after the current one."""
@@ -227,14 +231,9 @@ class Lanes:
             return False
         return self._count is not None or len(self._computing) < FEW or pixels <= SMALL
 
-    def stop(self) -> None:
-        """Give up what is in flight, but not a file that is being written."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
     def _stop(self, lanes: list[threading.Thread]) -> None:
-        self.stop()
+        """Give up what is in flight, but not a file that is being written."""
+        self.end()
         for lane in lanes:
             lane.join()
 

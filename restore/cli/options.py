@@ -13,6 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
+from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -40,6 +41,7 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(stores=True), metavar="INPUT...")
 JOBS = click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N",
     help="Pictures that are restored at once: some are read and written while the network computes another, "
@@ -48,19 +50,18 @@ JOBS = click.option(
 ENGINE = (
     click.option(
         "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-        help="ray: share the pictures among the machines of a Ray cluster, or try that on this machine alone.",
+        help="ray: share the pictures among the machines of a Ray cluster.",
     ),
     click.option(
         "--address", metavar="HOST:PORT",
-        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS, else Ray is started on this "
-        "machine]",
+        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS; else Ray is started on "
+        "this machine]",
     ),
 )  # fmt: skip
 """Where pictures are restored."""
 
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
-    "-o", "--output", type=FileName(), metavar="PATH",
+    "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
@@ -279,6 +280,7 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    pages: Pages | None = None
     jobs: int | None = None
     engine: str = "local"
     address: str | None = None
@@ -371,7 +373,7 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
     *MODEL,
 )

@@ -21,7 +21,7 @@ from restore.cli.job_plan import Job
 from restore.cli.outcome import Outcome
 from restore.cli.picture_voice import replay
 from restore.cli.ray_cluster import Place, connected, places
-from restore.cli.ray_worker import Errand, RayWorker, errand_of
+from restore.cli.ray_worker import RayWorker, errand_of
 from restore.cli.runner import Runner
 from restore.errors import ConfigError, RestoreError
 from restore.images.paths import status_of
@@ -61,12 +61,12 @@ class RayEngine:
         self._why = ""  # the last of them was
         self._looked = 0.0
         self._kinds: set[tuple[str, ...]] = set()
-        self._lost = 0
+        self._ended = False
 
-    def __call__(self, todo: Iterable[Job]) -> Iterator[Outcome]:
+    def outcomes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
         """Restore the pictures of jobs; in order. Raises ConfigError and WeightsError.
 
-        Where the user ends it, what is done by then is given before KeyboardInterrupt is raised.
+        What ends it is raised after all that is done by then was given.
         """
         jobs = iter(todo)
         first = next(jobs, None)
@@ -82,16 +82,20 @@ class RayEngine:
             self.runner.reporter.do(self._doing())
             try:
                 yield from self._outcomes()
-            except KeyboardInterrupt:
-                self._end()
+            except (Exception, KeyboardInterrupt):
+                self._dismiss()
                 yield from map(self._said, self._blocks.rest())
                 raise
             finally:
-                self._end()
+                self._dismiss()
 
     def _outcomes(self) -> Iterator[Outcome]:
         told: Job | None = None
         while not self._blocks.finished:
+            if self._ended:
+                self._dismiss()
+                yield from map(self._said, self._blocks.rest())
+                return
             self._look()
             self._send()
             if (job := self._blocks.current) is not None and job is not told:
@@ -101,6 +105,10 @@ class RayEngine:
             self._take()
             for outcome in self._blocks.turn():
                 yield self._said(outcome)
+
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
+        self._ended = True
 
     def _said(self, outcome: Outcome) -> Outcome:
         """An outcome, once what there is to say of it is said."""
@@ -114,7 +122,7 @@ class RayEngine:
         return f"{len(ready)} workers" if len(ready) > 1 else "1 worker"
 
     def _look(self) -> None:
-        """Have a worker in every place of the machines that are there. Raises ConfigError where none can be."""
+        """Have a worker in every place of the machines that are there. Raises ConfigError for none."""
         if self._workers and time.monotonic() - self._looked < LOOK:
             self.runner.reporter.show()
             return
@@ -158,7 +166,7 @@ class RayEngine:
                 worker.blocks.append((stream, block))
 
     def _named(self, block: Block) -> str:
-        """What a block is called in Ray's dashboard: which pictures, of how many, and the time that is left."""
+        """What Ray's dashboard calls a block: which pictures, of how many, and the time that is left."""
         course = self.runner.reporter.course
         left = course.left
         more = "" if left is None else f", {duration(left)} left"
@@ -195,8 +203,8 @@ class RayEngine:
 
         if facts["version"] != __version__:
             raise ConfigError(
-                f"{facts['host']}: has version {facts['version']} of restore, this machine has {__version__}; "
-                "install the same everywhere"
+                f"{facts['host']}: has version {facts['version']} of restore, this machine has "
+                f"{__version__}; install the same everywhere"
             )
         worker.host = str(facts["host"])
         self._vain.pop(worker.place, None)
@@ -204,9 +212,7 @@ class RayEngine:
         reporter = self.runner.reporter
         reporter.detail(f"worker on {worker.host}: {kind[0]}, torch {kind[1]}, {kind[2]} threads")
         if self._kinds and kind not in self._kinds and len(self._kinds) == 1:
-            reporter.note(
-                "the machines differ, and the last bits of results with them; records name what made each"
-            )
+            reporter.note("the machines differ, and with them the last bits of results, as records say")
         self._kinds.add(kind)
         reporter.do(self._doing())
 
@@ -230,15 +236,16 @@ class RayEngine:
 
     def _check_seen(self, worker: _Worker, outcomes: list[Outcome]) -> None:
         """Check that the first result of a worker is found here. Raises ConfigError."""
-        made = [each.job.target for each in outcomes if each.status == "done" and each.job.target]
+        done = [each.job for each in outcomes if each.status == "done"]
+        made = [job.target for job in done if job.target and job.destination is None]
         if worker.seen or not made:
             return
         until = time.monotonic() + PATIENCE  # a network file system may tell it late
         while status_of(made[0]) is None:
             if time.monotonic() > until:
                 raise ConfigError(
-                    f"{worker.host}: has written {made[0]}, which is not found on this machine; results have to "
-                    "lie where all machines find them by the same path"
+                    f"{worker.host}: has written {made[0]}, which is not found on this machine; results have "
+                    "to lie where all machines find them by the same path"
                 )
             time.sleep(0.2)
         worker.seen = True
@@ -246,7 +253,6 @@ class RayEngine:
     def _lose(self, worker: _Worker, error: Exception) -> None:
         """A worker is gone: another one does its blocks."""
         self._workers.remove(worker)
-        self._lost += 1
         there = {place.node for place in places(self._ray, self.runner.settings.device)}
         why = _reason(error)
         reporter = self.runner.reporter
@@ -267,7 +273,7 @@ class RayEngine:
             self._ray.kill(worker.actor)
         self._looked = 0.0
 
-    def _end(self) -> None:
+    def _dismiss(self) -> None:
         """Let all workers end, and take what they have done by then."""
         ray, until = self._ray, time.monotonic() + PATIENCE
         workers, self._workers = self._workers, []
@@ -299,6 +305,3 @@ def _reason(error: Exception) -> str:
     if "running low on memory" in " ".join(lines):
         return "the machine ran out of memory"
     return "it was killed or crashed"
-
-
-__all__ = ["Errand", "RayEngine"]

@@ -219,16 +219,16 @@ class RayWorker:
         assert isinstance(transcript, Transcript)
         numbers = {id(job): number for number, job in todo}
         with self._errand.context(), limited_to(self._most), suppress(Stopped):
-            if self._stopped:
-                return
-            for outcome in runner.outcomes([job for _, job in todo]):
+            runner.engine = None  # lanes of its own for each block
+            for outcome in () if self._stopped else runner.outcomes([job for _, job in todo]):
                 yield numbers[id(outcome.job)], replace(outcome, said=tuple(transcript.said))
 
     def stop(self) -> None:
         """Give up what is being done, but not a file that is being written."""
         self._stopped = True
-        for runner in (self._runner, self._repeater):
-            runner.stop()
+        for engine in (self._runner.engine, self._repeater.engine):
+            if engine is not None:
+                engine.end()
 
 
 def _seldom(outcomes: Iterator[tuple[int, Outcome]]) -> Iterator[Sent]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from restore import images
+from restore.cli.addresses import called
 from restore.cli.provenance import history_in
 from restore.errors import ImageError
 
@@ -22,13 +22,13 @@ ENDINGS = (
 NAMED = 5  # results that are named in a message
 
 _NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
-NO_RECORD = (".bmp", ".dib")
+NO_RECORD = (".bmp", ".dib", ".gif")
 """Endings of files whose format has no room for a record."""
 
 
 def left_out(results: Sequence[Path]) -> str:
     """Say that pictures are left out, since they are results of others."""
-    shown = ", ".join(map(str, results[:NAMED]))
+    shown = ", ".join(map(called, results[:NAMED]))
     if len(results) == 1:
         return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
     more = f" and {len(results) - NAMED} more" if len(results) > NAMED else ""
@@ -73,7 +73,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
     if os.path.realpath(other.parent) == os.path.realpath(path.parent):
         return True
     try:
-        return hashlib.sha256(images.read_bytes(other)).hexdigest() == digest
+        return images.hash_of(other) == digest
     except ImageError:
         return False
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from restore.cli import jobs
+from restore.cli.at_hand import at_hand, told_of
 from restore.cli.command import PictureCommand
+from restore.cli.document_run import DocumentRun
+from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
 from restore.cli.options import Settings
@@ -21,6 +25,16 @@ from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories
 from restore.cli.units import Units
 from restore.errors import ConfigError, WeightsError
+
+
+class Engine(Protocol):
+    """What restores the pictures of jobs: lanes on this machine, or several machines."""
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Restore all pictures, and give their outcomes in the order of the jobs."""
+
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
 
 
 class Runner:
@@ -42,8 +56,7 @@ class Runner:
         self.rehearsed = False
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
-        self.engine: Callable[[Iterable[Job]], Iterator[Outcome]] = self._in_lanes
-        self._lanes_now: Lanes | None = None
+        self.engine: Engine | None = None  # in place of lanes on this machine
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
@@ -56,24 +69,16 @@ class Runner:
         could do better. With many jobs a fault of the program itself is that job's failure, told with its
         traceback; a single job raises it.
         """
-        for outcome in self.engine(todo):
+        engine = self.engine = self.engine or Lanes(
+            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+        )
+        self.networks.merges = self._lanes() != 1
+        for outcome in engine.outcomes(todo):
             for listener in self.listeners:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                return
-
-    def stop(self) -> None:
-        """Give up what is being done on this machine, but not a file that is being written."""
-        if self._lanes_now is not None:
-            self._lanes_now.stop()
-
-    def _in_lanes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
-        lanes = self._lanes_now = Lanes(
-            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
-        )
-        self.networks.merges = self._lanes() != 1
-        return lanes.outcomes(todo)
+                engine.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
@@ -86,7 +91,13 @@ class Runner:
         """Restore one picture, write the result and report it, or what went wrong."""
         run = PictureRun(self, job, recorder, voice)
         try:
-            return run.restore()
+            pages = self.settings.pages
+            with at_hand(job, voice) as run.job, opened(run.job, recorder, pages) as document:
+                if document is not None:
+                    run = whole = DocumentRun(self, run.job, recorder, voice, document)
+                    run = whole.one_page() or whole
+                outcome = run.restore()
+            return told_of(job, run.job, outcome)
         except jobs.Overtaken:
             return Outcome(job, "skipped")
         except (WeightsError, ConfigError, BrokenPipeError):
@@ -94,4 +105,5 @@ class Runner:
         except Exception as error:
             if self.alone and jobs.is_fault(error):
                 raise
-            return replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            failed = replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            return told_of(job, run.job, failed)
