@@ -57,6 +57,7 @@ class RayEngine:
     def __init__(self, runner: Runner, address: str | None):
         self.runner, self.address = runner, address
         self._workers: list[_Worker] = []
+        self._started = 0
         self._vain: dict[Place, int] = {}  # workers that were lost before they were ready
         self._why = ""  # the last of them was
         self._looked = 0.0
@@ -139,12 +140,13 @@ class RayEngine:
         ray = self._ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        self._started += 1
         options = {
             "num_cpus": place.cpus,
             "num_gpus": place.cards,
             "max_concurrency": QUEUED + 1,  # and one to stop it
             "scheduling_strategy": NodeAffinitySchedulingStrategy(place.node, soft=False),
-            "name": f"restore {place.host} {place.number + 1}, {time.monotonic_ns() % 10**9}",
+            "name": f"restore {self._started} on {place.host}",
         }
         actor = ray.remote(RayWorker).options(**options).remote(
             self._errand, place.cpus, place.cards, place.beside
@@ -193,7 +195,7 @@ class RayEngine:
                 else:
                     self._greet(worker, ray.get(each))
             except ray.exceptions.RayTaskError as error:
-                raise error.cause if isinstance(error.cause, RestoreError) else error  # noqa: B904
+                raise (error.cause or error) from None
             except ray.exceptions.RayError as error:
                 self._lose(worker, error)
 
@@ -264,6 +266,8 @@ class RayEngine:
         else:
             self._vain[worker.place] = self._vain.get(worker.place, 0) + 1
             self._why = f"{worker.place.host}: {why}"
+            if self._vain[worker.place] == BEGINNINGS:
+                reporter.note(f"{worker.place.host}: a worker cannot be started there ({why})")
         blocks = [block for _, block in worker.blocks]
         if blocks and not any(block.begun for block in blocks):
             blocks[0].begun = True  # it ended before it could tell

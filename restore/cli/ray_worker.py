@@ -174,9 +174,14 @@ class RayWorker:
                 "pictures and the results have to lie where all machines find them by the same path, as on a "
                 "network file system"
             )
+        if self._cards and not torch.cuda.is_available():
+            raise ConfigError(
+                f"{host}: Ray has a card there, which torch {torch.__version__} cannot use; pass --device cpu, "
+                "or check the driver with nvidia-smi"
+            )
         machine = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
         if self._cards:
-            machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "no usable CUDA card"
+            machine = torch.cuda.get_device_name()
         return {
             "host": host,
             "version": __version__,

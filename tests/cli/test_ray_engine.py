@@ -22,7 +22,8 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'restore-diffusion[ray
 
 COUNT = 40
 OPTIONS = ["--weights", "tiny.safetensors", "--sigma", "20"]
-ON_RAY = [sys.executable, "-m", "restore", "denoise", "in", "-o", "out", *OPTIONS, "--engine", "ray", "--json"]
+COMMAND = [sys.executable, "-m", "restore", "denoise", "in", "-o", "out", *OPTIONS]
+ON_RAY = [*COMMAND, "--engine", "ray", "--json"]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Three machines of a Ray cluster as processes of this one, of which the second is taken away.
 
-python ray_machines.py FOLDER COUNT COMMAND...: runs the command with the address of the cluster, and takes the
-machine away once the folder holds so many files. Ends with the command's exit code.
+python ray_machines.py FOLDER COUNT COMMAND...: runs the command with the address of the cluster, and takes
+the machine away once the folder holds so many files. Ends with the command's exit code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-os.environ["RAY_worker_niceness"] = "0"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 from ray.cluster_utils import Cluster
