@@ -54,8 +54,8 @@ OPTIONAL = {
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
     "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
+    "watchfiles": ("watch", "--watch without --poll"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
-    "boto3": ("cloud", "the profiles of AWS in ~/.aws"),
 }
 """The extra that brings each package which can be done without, and what wants it."""
 

@@ -176,8 +176,8 @@ class RayWorker:
             )
         if self._cards and not torch.cuda.is_available():
             raise ConfigError(
-                f"{host}: Ray has a card there, which torch {torch.__version__} cannot use; pass --device cpu, "
-                "or check the driver with nvidia-smi"
+                f"{host}: Ray has a card there, which torch {torch.__version__} cannot use; pass --device "
+                "cpu, or check the driver with nvidia-smi"
             )
         machine = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
         if self._cards:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from restore.cli import jobs
-from restore.cli.at_hand import at_hand, told_of
+from restore.cli.at_hand import at_hand, fetched_ahead, told_of
 from restore.cli.command import PictureCommand
 from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
@@ -69,9 +69,12 @@ class Runner:
         could do better. With many jobs a fault of the program itself is that job's failure, told with its
         traceback; a single job raises it.
         """
-        engine = self.engine = self.engine or Lanes(
-            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
-        )
+        engine = self.engine
+        if engine is None:
+            engine = self.engine = Lanes(
+                self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+            )
+            todo = fetched_ahead(todo)
         self.networks.merges = self._lanes() != 1
         for outcome in engine.outcomes(todo):
             for listener in self.listeners:

@@ -132,12 +132,19 @@ def test_a_worker_looks_for_a_picture_where_the_command_was_given(
         worker.ready()
 
 
+def test_a_mask_is_named(pictures: None) -> None:
+    done = cli("inpaint", "photo.png", "-o", "out.png", "--mask", "-", "--engine", "ray")
+    assert done.exit_code == 2
+    assert "standard input and output" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["photo.png", "--address", "10.0.0.1:6379"], "pass --engine ray"),
         (["-", "-o", "out.png", "--engine", "ray"], "standard input and output"),
         (["photo.png", "-o", "-", "--engine", "ray"], "standard input and output"),
+        (["photo.png", "-o", "out", "--watch", "--engine", "ray"], "--watch and --engine ray"),
         (["photo.png", "--uncertainty", "map.png", "--engine", "ray"], "--uncertainty is of one picture"),
     ],
 )
