@@ -54,6 +54,7 @@ OPTIONAL = {
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
     "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
+    "ray": ("ray", "--engine ray"),
     "watchfiles": ("watch", "--watch without --poll"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
 }
