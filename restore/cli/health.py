@@ -53,6 +53,8 @@ OPTIONAL = {
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
+    "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
+    "ray": ("ray", "--engine ray"),
     "watchfiles": ("watch", "--watch without --poll"),
     "pikepdf": ("pdf", "the images of PDFs"),
     "pypdfium2": ("pdf", "the images of PDFs"),
