@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of, plain
 from restore.cli.naming import Naming
 from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX
 from restore.stores import Url, shown
 
 Survey = Callable[..., images.Listing]
@@ -207,7 +207,7 @@ class _Placing:
                 name = str(self._target(path, each.inside, number, 0))
             places.setdefault(_folder_of(path, each), []).append(name)
             self._first.setdefault(_folder_of(path, each), path)
-        self._labels = labels(places)
+        self._labels = {folder: plain(label) for folder, label in labels(places).items()}
 
     def notes(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Say where pictures of the same name go, for the first of each folder."""
@@ -261,7 +261,8 @@ def _folder(output: str | None, *, many: bool) -> Path | None:
     """The output where it is a folder, there already or to be created; None where it is a file."""
     if output is None or not (many or _is_folder(output)):
         return None
-    names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
+    suffix = Path(output).suffix.lower()
+    names_file = images.what_is(output) == "a file" or suffix in (*images.SUFFIXES, PDF_SUFFIX)
     if names_file and not _is_folder(output):
         raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
     return path_of(output)
@@ -300,7 +301,7 @@ def _search(
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
-            failures.append((called(given), images.no_pictures(called(given), others)))
+            failures.append((called(given), images.no_pictures(called(given), others, pdf=True)))
     return found, failures, list(unread)
 
 

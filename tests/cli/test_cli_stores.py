@@ -164,6 +164,10 @@ def test_mixed_places_and_names(weights: Path) -> None:
     )
     assert done.stdout.splitlines() == ["s3://results/b-1.jpg", "s3://results/b-2.jpg"]
     assert cli("denoise", "file://" + str(Path("own.png").absolute()), "-o", "x.png", *options).exit_code == 0
+    put("s3://results/one/a.png")
+    done = cli("denoise", "s3://scans/one/a.png", "s3://results/one/a.png", "-o", "s3://results/n/", *options)
+    names = ["scans/one/a.png", "results/one/a.png"]
+    assert done.stdout.splitlines() == [f"s3://results/n/{name}" for name in names]
     # Records are compared without the picture.
     assert cli("denoise", "s3://scans/one/a.png", "-o", "l.png", *options).exit_code == 0
     assert "l.png is there already" in cli("denoise", "s3://scans/one/a.png", "-o", "l.png", *options).stderr
@@ -214,7 +218,7 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
     put("s3://scans/bad.png", data=b"\x89PNG\r\n\x1a\n no picture")
     put("s3://scans/good.png")
     put("s3://scans/empty.png", data=b"")
-    options = ("--sigma", "10", "--weights", weights, "--json")
+    options = ("--sigma", "10", "--weights", weights, "--json", "--report", "report.html")
     signed = f"{answers.url}/403/a.png?sig={BUSY}"
     broken = f"{answers.url}/cut/b.png"
     answers.files["/fine.png"] = fetched("s3://scans/good.png").read_bytes()
@@ -232,7 +236,8 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
         *options,
     )
     assert done.exit_code == 1
-    facts = {each["input"]: each for each in map(json.loads, done.stdout.splitlines())}
+    told = map(json.loads, done.stdout.splitlines())
+    facts = {each["input"]: each for each in told if each["event"] == "picture"}
     assert {name: each["status"] for name, each in facts.items()} == {
         "s3://scans/bad.png": "failed",
         "s3://scans/empty.png": "failed",
@@ -245,7 +250,12 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
     }
     assert facts["s3://scans/bad.png"]["error"].startswith("s3://scans/bad.png: expected")
     assert "there is no such object (404)" in facts["s3://scans/none.png"]["error"]
-    everything = done.stdout + done.stderr + str(history_in(Path("o/fine.png")).records)
+    everything = (
+        done.stdout
+        + done.stderr
+        + str(history_in(Path("o/fine.png")).records)
+        + Path("report.html").read_text()
+    )
     for secret in (BUSY, SECRET, tempfile.gettempdir() + "/.restore"):
         assert secret not in everything
 
