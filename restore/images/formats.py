@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError, OutputError
 from restore.images.exif import patched, tree, usable
+from restore.images.jxl_head import SIGNATURES
 from restore.images.memory import check_need
 from restore.images.picture import TOP, Picture, at_depth
+from restore.images.png import with_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +28,16 @@ DECODING = 7
 growth of the resident set: 4 to 8 for reading and for writing all formats but WebP, which takes 12."""
 
 JPEG_QUALITY = 95
+HEIC_QUALITY, AVIF_QUALITY = 90, 90
+"""Qualities of about what JPEG_QUALITY gives; measured in docs/measured.md."""
+
 LOSSLESS = 100
-"""The quality of WebP files that keep every number, which they do unless told otherwise."""
+"""The quality of WebP and JPEG XL files that keep every number, which they do unless told otherwise."""
+
+MOST_AVIF = 2**28
+"""Pixels of an AVIF file that libavif decodes."""
+
+HEIF_KINDS = ("heic", "avif")
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,7 @@ class Format:
     metadata : fields of `Picture` that it keeps.
     side : the longest side, in pixels.
     lossy : whether it has a quality, below which numbers are not kept.
+    most_bits : of an integer, where those are fewer than its dtype has; else 0.
     """
 
     name: str
@@ -53,28 +64,41 @@ class Format:
     side: int
     extra: bool = False
     lossy: bool = False
+    most_bits: int = 0
+
+    def holds(self, bits: int) -> bool:
+        """Whether it holds integers of so many bits, 8 or 16, as they are."""
+        return f"uint{bits}" in self.depths and not 0 < self.most_bits < bits
 
 
+_ALL = ("exif", "icc", "xmp", "dpi")
 FORMATS = {
-    "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
-    "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500, lossy=True),
-    "tiff": Format(
-        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1, True
-    ),
+    "png": Format("PNG", ("uint8", "uint16"), True, True, _ALL, 2**31 - 1),
+    "jpeg": Format("JPEG", ("uint8",), False, True, _ALL, 65500, lossy=True),
+    "tiff": Format("TIFF", ("uint8", "uint16", "float32"), True, True, _ALL, 2**32 - 1, extra=True),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383, lossy=True),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
+    "heic": Format("HEIC", ("uint8", "uint16"), True, True, _ALL[:3], 8192, lossy=True, most_bits=10),
+    "avif": Format("AVIF", ("uint8", "uint16"), True, True, _ALL[:3], 16384, lossy=True, most_bits=12),
+    "jxl": Format("JPEG XL", ("uint8", "uint16", "float32"), True, True, _ALL[:3], 2**30, lossy=True),
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-    ".bmp": "bmp", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
-    ".dib": "bmp",
+    ".bmp": "bmp", ".heic": "heic", ".avif": "avif", ".jxl": "jxl", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
+    ".dib": "bmp", ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 """File name endings that can be read and written, in lower case."""
 
-USUAL_SUFFIXES = SUFFIXES[:7]
+USUAL_SUFFIXES = SUFFIXES[:10]
 """Those that messages name."""
+
+
+READ = "PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL"
+"""The formats that are read, for messages."""
+
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
 
 
 def sniffed(data: bytes, name: str) -> str:
@@ -89,15 +113,28 @@ def sniffed(data: bytes, name: str) -> str:
         raise ImageError(f"{name}: expected a picture, got an empty file (0 bytes); get a fresh copy")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
+    if data.startswith(SIGNATURES):
+        return "jxl"
+    if data[4:8] == b"ftyp" and (kind := _heif_kind(data)):
+        return kind
     starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM"}
     starts |= {"tiff": b"II*\0", "TIFF": b"MM\0*", "Tiff": b"II+\0", "tIFF": b"MM\0+"}
     for kind, start in starts.items():
         if data.startswith(start):
             return kind.lower()
     raise ImageError(
-        f"{name}: expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with "
+        f"{name}: expected a {READ} picture, got a file that starts with "
         f"{data[:8]!r}; convert it first"
     )
+
+
+def _heif_kind(data: bytes) -> str:
+    """Which of the formats in boxes a file is by its brands (ISO/IEC 23008-12, 10); empty for none."""
+    end = min(int.from_bytes(data[:4], "big"), len(data))
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    return "heic" if brands & _HEIC else ""
 
 
 def check_size(w: int, h: int, name: str, *, each: int = 3) -> None:
@@ -130,7 +167,7 @@ def check_side(kind: str, size: tuple[int, int], name: str) -> None:
 
     Parameters
     ----------
-    kind : png, jpeg, tiff, webp or bmp.
+    kind : one of FORMATS.
     size : (h, w) in pixels.
     name : what the message calls the file.
 
@@ -141,6 +178,9 @@ def check_side(kind: str, size: tuple[int, int], name: str) -> None:
     h, w = size
     if max(h, w) > FORMATS[kind].side:
         limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
+        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    if kind == "avif" and w * h > MOST_AVIF:
+        limit = f"AVIF ends at {MOST_AVIF / 1e6:.0f} megapixels"
         raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
 
 
@@ -167,7 +207,7 @@ def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
 
 
 def kind_of(path: Path) -> str:
-    """The format that a suffix names: png, jpeg, tiff, webp or bmp.
+    """The format that a suffix names, one of FORMATS.
 
     Raises
     ------
@@ -194,7 +234,7 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     Parameters
     ----------
     picture : what is to be written.
-    kind : png, jpeg, tiff, webp or bmp.
+    kind : one of FORMATS.
 
     Returns
     -------
@@ -212,8 +252,10 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     notes = []
     if depth not in form.depths:
         changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
+    before, bits = _own_bits(picture), coded_bits(replace(picture, pixels=changes["pixels"], alpha=None), kind)
+    if depth not in form.depths or bits < before:
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""
-        notes.append(f"{picture.bits} bits a channel become {changes['pixels'].itemsize * 8}{clipped}")
+        notes.append(f"{before} bits a channel become {bits}{clipped}")
     if picture.alpha is not None:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
@@ -235,7 +277,15 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         else:
             continue
         changes[field] = None if field == "dpi" else b""
+    if picture.heif is not None and picture.heif.hdr and not picture.icc:
+        if kind == "png":
+            changes["chunks"] = with_colours(picture.chunks, picture.heif.primaries, picture.heif.transfer)
+        elif kind not in HEIF_KINDS:
+            notes.append(f"HDR ({picture.heif.hdr}) is dropped, so that it looks pale; PNG, HEIC and AVIF keep it")
     result = replace(picture, **changes)
+    if kind == "jxl" and result.bits == 32:
+        result, below = _not_below(result)
+        notes += ["numbers below 0 become 0, for its encoder fails on them; TIFF keeps them"] if below else []
     space = b"GRAY" if result.gray else b"RGB "
     if result.icc and result.icc[16:20] != space:
         notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
@@ -245,6 +295,37 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     if kind == "tiff" and (count := tree(exif)[1]):
         notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
     return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
+
+
+def coded_bits(picture: Picture, kind: str) -> int:
+    """The bits of each number in a file of the picture.
+
+    Parameters
+    ----------
+    picture : what is to be written.
+    kind : one of FORMATS, which has the depth of the picture.
+
+    Returns
+    -------
+    int
+        8, 16 or 32; 10 or 12 for deep pictures in HEIC and AVIF: as many as in the file that was read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [coded_bits(Picture(np.zeros((4, 6, 3), np.uint16)), kind) for kind in ("png", "heic", "avif")]
+    [16, 10, 12]
+    """
+    if kind not in HEIF_KINDS or picture.bits == 8:
+        return picture.bits
+    own = picture.heif.bits if picture.heif else 8
+    return own if own > 8 else FORMATS[kind].most_bits
+
+
+def _own_bits(picture: Picture) -> int:
+    """The bits of each number in the file that a picture comes from, where it still has its depth."""
+    own = picture.heif.bits if picture.heif else 8
+    return own if own > 8 and picture.bits == 16 else picture.bits
 
 
 def _one_gray(picture: Picture) -> NDArray[Any]:
@@ -259,6 +340,14 @@ def _one_gray(picture: Picture) -> NDArray[Any]:
     else:
         mean = ((pixels.sum(axis=2, dtype=np.uint32) + 1) // 3).astype(pixels.dtype)
     return np.repeat(mean[..., None], 3, axis=2)
+
+
+def _not_below(picture: Picture) -> tuple[Picture, bool]:
+    """A picture of floats without numbers below 0, and whether there were any."""
+    planes = {name: getattr(picture, name) for name in ("pixels", "alpha")}
+    low = {name: plane for name, plane in planes.items() if plane is not None and bool((plane < 0).any())}
+    raised: dict[str, Any] = {name: plane.clip(0) for name, plane in low.items()}
+    return (replace(picture, **raised), True) if raised else (picture, False)
 
 
 def _with_size(picture: Picture) -> bytes:

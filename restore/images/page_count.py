@@ -10,12 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from restore.images.isobmff import frames_in, heif_in
+
 MOST = 100_000
 """Pages at which counting ends."""
 
 
 def page_count(path: str | Path) -> int:
-    """Count the pages of a TIFF, or the frames of an animated PNG, WebP or GIF.
+    """Count the pages of a TIFF, the frames of an animated PNG, WebP or GIF, or the pictures of a HEIF file.
 
     Other files count as one; so do JPEG files with several pictures, as phones write them: the first is the
     photograph. Damaged files count as far as they can be followed.
@@ -63,6 +65,8 @@ def _pages(file: BinaryIO) -> Iterator[object]:
         yield from _of_png(file)
     elif start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         yield from _of_webp(file)
+    elif start[4:8] == b"ftyp":
+        yield from range(_of_heif(file))
     elif start[:6] in (b"GIF87a", b"GIF89a"):
         yield from _of_gif(file)
 
@@ -106,6 +110,11 @@ def _of_webp(file: BinaryIO) -> Iterator[bytes]:
             yield kind
         size = _number(file, "<I")
         file.seek(size + size % 2, os.SEEK_CUR)
+
+
+def _of_heif(file: BinaryIO) -> int:
+    """The pictures that are shown by themselves, or the frames of a film."""
+    return max(frames_in(file), heif_in(file).pages)
 
 
 def _of_gif(file: BinaryIO) -> Iterator[bytes]:

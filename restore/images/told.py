@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from restore.images import exif
-from restore.images.formats import sniffed
+from restore.images.formats import HEIF_KINDS, sniffed
+from restore.images.heif_coding import size_of, text_of
+from restore.images.isobmff import heif_in
+from restore.images.jxl_head import jxl_exif, jxl_head
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
 from restore.images.quiet import quietly
@@ -35,7 +38,7 @@ def told_in(path: str | Path) -> Told:
 
     Parameters
     ----------
-    path : of a PNG, JPEG, TIFF, WebP or BMP file. Of any other file, and of one that is missing or damaged,
+    path : of a picture file. Of any other file, and of one that is missing or damaged,
         nothing is read.
 
     Returns
@@ -57,7 +60,7 @@ def told_in(path: str | Path) -> Told:
     kind = ""
     try:
         with Path(path).open("rb") as file, quietly():
-            kind = sniffed(file.read(16), str(path))
+            kind = sniffed(file.read(64), str(path))
             file.seek(0)
             if kind == "png":
                 return _of_png(file)
@@ -90,10 +93,16 @@ def told_size(path: str | Path) -> tuple[int, int] | None:
     if what_is(path) != FILE:
         return None
     try:
-        from PIL import Image
-
         with Path(path).open("rb") as file, quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            kind = sniffed(file.read(64), "")
+            file.seek(0)
+            if kind in HEIF_KINDS:
+                return size_of(heif_in(file))
+            if kind == "jxl":
+                return jxl_head(file).size
+            from PIL import Image
+
             w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP"]).size
     except Exception:  # readers raise anything for damaged files
         return None
@@ -121,11 +130,15 @@ def _of_png(file: BinaryIO) -> Told:
 
 
 def _of_others(file: BinaryIO, kind: str) -> str:
-    """The user comment of a JPEG or WebP file, of which Pillow reads the headers."""
-    from PIL import JpegImagePlugin, WebPImagePlugin
-
+    """The user comment of a file of another format; of JPEG and WebP Pillow reads the headers."""
     if kind == "bmp":
         return ""
+    if kind == "jxl":
+        return exif.comment(jxl_exif(file)) or ""
+    if kind in HEIF_KINDS:
+        return exif.comment(text_of(heif_in(file), file)[0]) or ""
+    from PIL import JpegImagePlugin, WebPImagePlugin
+
     opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
 
