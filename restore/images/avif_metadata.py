@@ -8,18 +8,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from restore.images.isobmff import Box, Heif, Place, box, boxes, heif_of
+from restore.images.isobmff import Heif, Place, box, boxes, heif_of
 
 _HEAD = 8  # bytes of a box before its contents
 
 
-def with_metadata(data: bytes, *, exif: bytes = b"", xmp: bytes = b"", icc: bytes = b"") -> bytes:
+def with_metadata(
+    data: bytes, *, exif: bytes = b"", xmp: bytes = b"", icc: bytes = b"", colours: tuple[int, int] = (1, 13)
+) -> bytes:
     """A file of one picture with more that belongs to it.
 
     Parameters
     ----------
     data : the file, as libavif writes it: its description stands before all that it describes.
     exif, xmp, icc : what is added; empty for nothing.
+    colours : primaries and transfer, as in ITU-T H.273, tables 2 and 3, in place of those in the file.
 
     Raises
     ------
@@ -38,8 +41,8 @@ def with_metadata(data: bytes, *, exif: bytes = b"", xmp: bytes = b"", icc: byte
         body = data[child.start : child.end]
         if child.kind == "iinf":
             body = _more_infos(body, items, first)
-        elif child.kind == "iprp" and icc:
-            body = _more_properties(body, box("colr", b"prof", icc), head)
+        elif child.kind == "iprp":
+            body = _more_properties(body, box("colr", b"prof", icc) if icc else b"", head, colours)
         if child.kind not in ("iref", "iloc"):  # those are written anew
             kept.append(box(child.kind, body))
     kept.append(_references(head, range(first, first + len(items))))
@@ -105,15 +108,20 @@ def _references(head: Heif, added: range) -> bytes:
     return box("iref", bytes(4), *there) if there else b""
 
 
-def _more_properties(iprp: bytes, added: bytes, head: Heif) -> bytes:
-    """The list of properties with one more, of the picture that is shown."""
+def _more_properties(iprp: bytes, added: bytes, head: Heif, colours: tuple[int, int]) -> bytes:
+    """The list of properties with one more, of the picture that is shown, and with other colours."""
     out, count = [], 0
     for child in boxes(iprp, 0, len(iprp)):
         body = iprp[child.start : child.end]
         if child.kind == "ipco":
-            count = sum(1 for _ in boxes(body, 0, len(body)))
+            there = [(each.kind, body[each.start : each.end]) for each in boxes(body, 0, len(body))]
+            count, named = len(there), struct.pack(">4sHH", b"nclx", *colours)
+            body = b"".join(
+                box(kind, named + part[8:] if (kind, part[:4]) == ("colr", b"nclx") else part)
+                for kind, part in there
+            )
             body += added
-        elif child.kind == "ipma":
+        elif child.kind == "ipma" and added:
             body = _associated(body, head.primary, count + 1)
         out.append(box(child.kind, body))
     return b"".join(out)

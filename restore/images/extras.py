@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 EXTRAS = {
     "heic": ("heif", "HEIC", ("pillow_heif",)),
-    "avif": ("heif", "AVIF", ("imagecodecs",)),
     "jxl": ("jxl", "JPEG XL", ("pyjpegxl",)),
 }
 """format -> the extra, what people call the format, and the modules that it needs"""

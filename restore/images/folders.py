@@ -11,12 +11,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from restore.errors import ImageError
+from restore.images.extras import EXTRAS, install, lacking
 from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
 from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_path, what_is
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
         ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
         ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
@@ -35,7 +36,8 @@ class Listing:
     Parameters
     ----------
     pictures : files with the suffix of a picture that is read, in natural order (``a2`` before ``a10``).
-    unread : pictures of other kinds (`OTHER_PICTURES`), in the same order.
+    unread : pictures of other kinds (`OTHER_PICTURES`), and of those whose extra is not installed, in the
+        same order.
     problems : each folder within that cannot be listed, and each file that is none but a pipe, a socket or a
         device, with a message.
     """
@@ -113,14 +115,15 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
 
     pictures: list[Path] = []
     unread: list[Path] = []
+    readable = {suffix for suffix, kind in FORMAT_OF_SUFFIX.items() if not lacking(kind)}
     for here, folders, files in os.walk(folder, onerror=refuse):
         inside = PurePath(os.path.relpath(here, folder))
         kept = [name for name in folders if recursive and not name.startswith(".")]
         folders[:] = sorted(name for name in kept if not is_ignored(inside / name, ignore))
         for name in files:
             suffix = PurePath(name).suffix.lower()
-            ours = suffix in FORMAT_OF_SUFFIX
-            if name.startswith(".") or not (ours or suffix in OTHER_PICTURES):
+            ours = suffix in readable
+            if name.startswith(".") or not (suffix in FORMAT_OF_SUFFIX or suffix in OTHER_PICTURES):
                 continue
             path = Path(here, name)
             if is_ignored(inside / name, ignore):
@@ -162,7 +165,17 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
 def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
     """The message for a folder without pictures that are read."""
     wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
-    return f"{wanted} {kinds_of(unread)}; convert them first" if unread else f"{wanted} none"
+    return f"{wanted} {kinds_of(unread)}; {_remedy(unread)}" if unread else f"{wanted} none"
+
+
+def _remedy(unread: Iterable[Path]) -> str:
+    """What makes pictures readable: an extra for some, for others a converter."""
+    kinds = {FORMAT_OF_SUFFIX.get(path.suffix.lower(), "") for path in unread}
+    extras = sorted({EXTRAS[kind][0] for kind in kinds if kind in EXTRAS})
+    steps = [install(",".join(extras))] if extras else []
+    if any(kind not in EXTRAS for kind in kinds):
+        steps.append("convert the others first" if extras else "convert them first")
+    return ", ".join(steps)
 
 
 def kinds_of(unread: Iterable[Path]) -> str:
@@ -182,13 +195,15 @@ def unread_note(unread: Sequence[Path]) -> str:
 
     Examples
     --------
-    >>> unread_note([Path("a.heic"), Path("b.heic"), Path("c.pdf")])
-    "not read: 2 .heic, 1 .pdf; convert them first, or pass --ignore '*.heic' --ignore '*.pdf'"
+    >>> unread_note([Path("a.psd"), Path("b.psd"), Path("c.pdf")])
+    "not read: 2 .psd, 1 .pdf; convert them first, or pass --ignore '*.psd' --ignore '*.pdf'"
+    >>> unread_note([Path("a.heic")])
+    "not read: 1 .heic; pip install 'restore-diffusion[heif]', or pass --ignore '*.heic'"
     """
     suffixes = dict.fromkeys(path.suffix.lower() for path in unread)
     ordered = sorted(suffixes, key=lambda suffix: -sum(path.suffix.lower() == suffix for path in unread))
     options = " ".join(f"--ignore '*{suffix}'" for suffix in ordered)
-    return f"not read: {kinds_of(unread)}; convert them first, or pass {options}"
+    return f"not read: {kinds_of(unread)}; {_remedy(unread)}, or pass {options}"
 
 
 def _natural_order(path: Path) -> list[list[str | int]]:

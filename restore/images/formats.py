@@ -25,14 +25,18 @@ MAX_PIXELS = 500_000_000
 
 DECODING = 7
 """Bytes of memory for each byte of pixels while a file is read and written, itself included; measured as the
-growth of the resident set: 4 to 8 for reading and for writing all formats but WebP, which takes 12."""
+growth of the resident set: 4 to 8 for reading, and for writing all formats but AVIF (11), WebP (12), HEIC (14)
+and JPEG XL (17)."""
 
 JPEG_QUALITY = 95
-HEIC_QUALITY, AVIF_QUALITY = 90, 90
+HEIC_QUALITY, AVIF_QUALITY = 70, 92
 """Qualities of about what JPEG_QUALITY gives; measured in docs/measured.md."""
 
 LOSSLESS = 100
 """The quality of WebP and JPEG XL files that keep every number, which they do unless told otherwise."""
+
+MOST_HEVC = 8192
+"""Pixels a side of a HEIC file that is not made of tiles, as those with alpha are not."""
 
 MOST_AVIF = 2**28
 """Pixels of an AVIF file that libavif decodes."""
@@ -78,8 +82,8 @@ FORMATS = {
     "tiff": Format("TIFF", ("uint8", "uint16", "float32"), True, True, _ALL, 2**32 - 1, extra=True),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383, lossy=True),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
-    "heic": Format("HEIC", ("uint8", "uint16"), True, True, _ALL[:3], 8192, lossy=True, most_bits=10),
-    "avif": Format("AVIF", ("uint8", "uint16"), True, True, _ALL[:3], 16384, lossy=True, most_bits=12),
+    "heic": Format("HEIC", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=10),
+    "avif": Format("AVIF", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=12),
     "jxl": Format("JPEG XL", ("uint8", "uint16", "float32"), True, True, _ALL[:3], 2**30, lossy=True),
 }
 FORMAT_OF_SUFFIX = {
@@ -247,7 +251,8 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     changes: dict[str, Any] = {
         "format": kind,
         "pixels": _one_gray(picture),
-        "gray": picture.gray and form.gray,
+        # Neither encoder of AVIF has gray with alpha.
+        "gray": picture.gray and form.gray and not (kind == "avif" and picture.alpha is not None),
     }
     notes = []
     if depth not in form.depths:
@@ -258,8 +263,12 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         notes.append(f"{before} bits a channel become {bits}{clipped}")
     if picture.alpha is not None:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
-        if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
+        clear = bool((picture.alpha != TOP[depth]).any())
+        if not form.alpha and clear:
             notes.append("alpha is dropped")
+        elif kind == "heic" and max(picture.size) > MOST_HEVC:
+            changes["alpha"] = None
+            notes += [f"alpha is dropped: there is none above {MOST_HEVC} pixels a side"] if clear else []
     if picture.extra is not None:
         changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name) if form.extra else None
         notes += [] if form.extra else [_dropped(picture.extra.shape[2])]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from restore.images.isobmff import Heif
+
+if TYPE_CHECKING:
+    from restore.images.picture import Picture
 
 HDR = {16: "PQ", 18: "HLG"}
 """Transfers of pictures that are brighter than white (ITU-T H.273, table 3)."""
@@ -70,6 +73,22 @@ def coding_of(head: Heif) -> HeifCoding:
         if body[:4] == b"nclx" and len(body) >= 8:
             primaries, transfer = (int.from_bytes(body[at : at + 2], "big") for at in (4, 6))
     return HeifCoding(bits, chroma, primaries, transfer)
+
+
+def named_colours(picture: Picture) -> tuple[int, int]:
+    """Primaries and transfer that a file of a picture names, beside its ICC profile or without one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restore.images.picture import Picture
+    >>> named_colours(Picture(np.zeros((4, 6, 3), np.uint8)))
+    (1, 13)
+    """
+    if picture.icc:
+        return 2, 2
+    coding = picture.heif
+    return (coding.primaries, coding.transfer) if coding is not None and coding.hdr else (1, 13)
 
 
 def profile_of(head: Heif) -> bytes:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
+from restore.images.avif import encode_avif
 from restore.images.extras import lacking
 from restore.images.formats import FORMATS, HEIF_KINDS, LOSSLESS, check_side, fitted, kind_of
-from restore.images.heif import encode_avif, encode_heic
+from restore.images.heif import encode_heic
 from restore.images.jxl import encode_jxl
 from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
@@ -35,8 +36,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False, qualit
     overwrite : whether a file that is already there, or appears meanwhile, is replaced. A link stays, and the
         file it points to is replaced. A file of several pages never is, for only one would be left. An empty
         file (0 bytes) counts as none.
-    quality : of JPEG, WebP, HEIC, AVIF and JPEG XL, 1 to 100; None is 95 for JPEG, 90 for HEIC and AVIF,
-        and 100 for WebP and JPEG XL, which then keep every number.
+    quality : of JPEG, WebP, HEIC, AVIF and JPEG XL, 1 to 100; None is 95 for JPEG, 70 for HEIC, 92 for
+        AVIF, and 100 for WebP and JPEG XL, which then keep every number.
 
     Raises
     ------
@@ -230,7 +231,7 @@ def _encoded(picture: Picture, kind: str, name: str, quality: int | None) -> tup
         if kind in lossless:
             return stored, lossless[kind](stored)
         return stored, others.get(kind, encode_with_pillow)(stored, quality)
-    except MemoryError:
+    except (MemoryError, OutputError):
         raise
     except Exception as error:  # encoders raise anything for odd metadata
         reason = " ".join(str(error).split()) or type(error).__name__

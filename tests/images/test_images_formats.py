@@ -39,7 +39,7 @@ def test_suffixes_are_those_of_the_readme_table() -> None:
 
 
 def test_unknown_suffixes(tmp_path: Path) -> None:
-    known = ".png .jpg .jpeg .tif .tiff .webp .bmp"
+    known = ".png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl"
     assert refusal(tmp_path / "a.gif") == f"expected a suffix out of {known}, got '.gif'; rename it"
     assert refusal(tmp_path / "a") == f"expected a suffix out of {known}, got none; rename it"
 
