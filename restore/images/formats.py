@@ -261,6 +261,8 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     if depth not in form.depths or bits < before:
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""
         notes.append(f"{before} bits a channel become {bits}{clipped}")
+    if kind == "avif" and bits > 8 and not changes["gray"] and not (picture.heif and picture.heif.chroma == "420"):
+        notes.append(f"colour of {bits} bits is kept at half the resolution (4:2:0)")
     if picture.alpha is not None:
         changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
         clear = bool((picture.alpha != TOP[depth]).any())

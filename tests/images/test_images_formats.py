@@ -32,8 +32,8 @@ from restore.images.writer import write
 
 
 def test_suffixes_are_those_of_the_readme_table() -> None:
-    common = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-    other = (".apng", ".jpe", ".jfif", ".jif", ".mpo", ".dib")
+    common = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".avif", ".jxl")
+    other = (".apng", ".jpe", ".jfif", ".jif", ".mpo", ".dib", ".heif", ".hif", ".heics", ".heifs", ".avifs")
     assert common + other == images.SUFFIXES
     assert all(re.fullmatch(r"\.[a-z]+", suffix) for suffix in images.SUFFIXES)
 
