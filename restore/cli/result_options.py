@@ -57,7 +57,8 @@ class Depth(click.IntRange):
 
 DEPTH = click.option(
     "--depth", type=Depth(), metavar="[8|16]",
-    help="Bits a channel of the result, 8 or 16. PNG, TIFF and JPEG XL hold 16, HEIC 10 and AVIF 12.  [default: those of the picture]",
+    help="Bits a channel of the result, 8 or 16. PNG, TIFF and JPEG XL hold 16, HEIC 10 and "
+    "AVIF 12.  [default: those of the picture]",
 )  # fmt: skip
 
 RESULT = (SUFFIX, FORMAT, TEMPLATE, QUALITY, DEPTH, DATA_RANGE)

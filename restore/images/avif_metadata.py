@@ -101,9 +101,7 @@ def _more_infos(iinf: bytes, items: Sequence[tuple[str, str, bytes]], first: int
 
 def _references(head: Heif, added: range) -> bytes:
     """Which item belongs to which, among them the new ones."""
-    there = [
-        box(kind, struct.pack(f">HH{len(to)}H", of, len(to), *to)) for kind, of, to in head.references
-    ]
+    there = [box(kind, struct.pack(f">HH{len(to)}H", of, len(to), *to)) for kind, of, to in head.references]
     there += [box("cdsc", struct.pack(">HHH", number, 1, head.primary)) for number in added]
     return box("iref", bytes(4), *there) if there else b""
 

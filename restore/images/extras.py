@@ -46,4 +46,4 @@ def install(extra: str) -> str:
 
 
 def _is_there(module: str) -> bool:
-    return module in sys.modules and sys.modules[module] is not None or find_spec(module) is not None
+    return (module in sys.modules and sys.modules[module] is not None) or find_spec(module) is not None

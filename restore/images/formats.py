@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError, OutputError
-from restore.images.exif import patched, tree, usable
+from restore.images.exif import tree
+from restore.images.fits import dropped, not_below, one_gray, own_bits, with_size
 from restore.images.jxl_head import SIGNATURES
 from restore.images.memory import check_need
 from restore.images.picture import TOP, Picture, at_depth
 from restore.images.png import with_colours
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 MOST_EXIF = 65000  # bytes, in a JPEG file
 MOST_PROFILE = 64 * 2**20
@@ -25,12 +26,12 @@ MAX_PIXELS = 500_000_000
 
 DECODING = 7
 """Bytes of memory for each byte of pixels while a file is read and written, itself included; measured as the
-growth of the resident set: 4 to 8 for reading, and for writing all formats but AVIF (11), WebP (12), HEIC (14)
-and JPEG XL (17)."""
+growth of the resident set: 4 to 8 for reading, and for writing all formats but AVIF (11), WebP (12),
+HEIC (14) and JPEG XL (17)."""
 
 JPEG_QUALITY = 95
 HEIC_QUALITY, AVIF_QUALITY = 70, 92
-"""Qualities of about what JPEG_QUALITY gives; measured in docs/measured.md."""
+"""Qualities of about what JPEG_QUALITY gives; measured in docs/formats.md."""
 
 LOSSLESS = 100
 """The quality of WebP and JPEG XL files that keep every number, which they do unless told otherwise."""
@@ -88,8 +89,9 @@ FORMATS = {
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-    ".bmp": "bmp", ".heic": "heic", ".avif": "avif", ".jxl": "jxl", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
-    ".dib": "bmp", ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif",
+    ".bmp": "bmp", ".heic": "heic", ".avif": "avif", ".jxl": "jxl",
+    ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg", ".dib": "bmp",
+    ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
@@ -127,8 +129,7 @@ def sniffed(data: bytes, name: str) -> str:
         if data.startswith(start):
             return kind.lower()
     raise ImageError(
-        f"{name}: expected a {READ} picture, got a file that starts with "
-        f"{data[:8]!r}; convert it first"
+        f"{name}: expected a {READ} picture, got a file that starts with {data[:8]!r}; convert it first"
     )
 
 
@@ -247,33 +248,68 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     list of str
         A line for each thing that is lost.
     """
-    form, depth = FORMATS[kind], picture.pixels.dtype.name
+    form = FORMATS[kind]
     changes: dict[str, Any] = {
         "format": kind,
-        "pixels": _one_gray(picture),
+        "pixels": one_gray(picture),
         # Neither encoder of AVIF has gray with alpha.
         "gray": picture.gray and form.gray and not (kind == "avif" and picture.alpha is not None),
     }
-    notes = []
+    notes = _at_its_depth(picture, kind, changes)
+    notes += _with_its_planes(picture, kind, changes)
+    notes += _with_its_metadata(picture, kind, changes)
+    result = replace(picture, **changes)
+    if kind == "jxl" and result.bits == 32:
+        result, below = not_below(result)
+        notes += ["numbers below 0 become 0, for its encoder fails on them; TIFF keeps them"] * below
+    space = b"GRAY" if result.gray else b"RGB "
+    if result.icc and result.icc[16:20] != space:
+        notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
+        result = replace(result, icc=b"")
+    exif = with_size(result)
+    notes += ["EXIF is dropped: it is damaged"] if result.exif and not exif else []
+    if kind == "tiff" and (count := tree(exif)[1]):
+        notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
+    return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
+
+
+def _at_its_depth(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change pixels to a depth that the format has; gives notes of what is lost."""
+    form, depth = FORMATS[kind], picture.pixels.dtype.name
     if depth not in form.depths:
         changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
-    before, bits = _own_bits(picture), coded_bits(replace(picture, pixels=changes["pixels"], alpha=None), kind)
+    before = own_bits(picture)
+    bits = coded_bits(replace(picture, pixels=changes["pixels"], alpha=None, extra=None), kind)
+    notes = []
     if depth not in form.depths or bits < before:
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""
         notes.append(f"{before} bits a channel become {bits}{clipped}")
-    if kind == "avif" and bits > 8 and not changes["gray"] and not (picture.heif and picture.heif.chroma == "420"):
+    coarse = picture.heif is not None and picture.heif.chroma == "420"
+    if kind == "avif" and bits > 8 and not changes["gray"] and not coarse:
         notes.append(f"colour of {bits} bits is kept at half the resolution (4:2:0)")
+    return notes
+
+
+def _with_its_planes(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change alpha and further channels to what the format has; gives notes of what is lost."""
+    form, depth, notes = FORMATS[kind], changes["pixels"].dtype.name, list[str]()
     if picture.alpha is not None:
-        changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
-        clear = bool((picture.alpha != TOP[depth]).any())
+        changes["alpha"] = at_depth(picture.alpha, depth) if form.alpha else None
+        clear = bool((picture.alpha != TOP[picture.pixels.dtype.name]).any())
         if not form.alpha and clear:
             notes.append("alpha is dropped")
         elif kind == "heic" and max(picture.size) > MOST_HEVC:
             changes["alpha"] = None
             notes += [f"alpha is dropped: there is none above {MOST_HEVC} pixels a side"] if clear else []
     if picture.extra is not None:
-        changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name) if form.extra else None
-        notes += [] if form.extra else [_dropped(picture.extra.shape[2])]
+        changes["extra"] = at_depth(picture.extra, depth) if form.extra else None
+        notes += [] if form.extra else [dropped(picture.extra.shape[2])]
+    return notes
+
+
+def _with_its_metadata(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change metadata to what the format keeps; gives notes of what is lost."""
+    form, notes = FORMATS[kind], list[str]()
     # In JPEG each must fit into one segment, the profile into 255; more of a profile in PNG is not read back.
     limits = {
         "jpeg": {"exif": MOST_EXIF, "xmp": 65000, "icc": 255 * 65519},
@@ -292,20 +328,9 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         if kind == "png":
             changes["chunks"] = with_colours(picture.chunks, picture.heif.primaries, picture.heif.transfer)
         elif kind not in HEIF_KINDS:
-            notes.append(f"HDR ({picture.heif.hdr}) is dropped, so that it looks pale; PNG, HEIC and AVIF keep it")
-    result = replace(picture, **changes)
-    if kind == "jxl" and result.bits == 32:
-        result, below = _not_below(result)
-        notes += ["numbers below 0 become 0, for its encoder fails on them; TIFF keeps them"] if below else []
-    space = b"GRAY" if result.gray else b"RGB "
-    if result.icc and result.icc[16:20] != space:
-        notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
-        result = replace(result, icc=b"")
-    exif = _with_size(result)
-    notes += ["EXIF is dropped: it is damaged"] if result.exif and not exif else []
-    if kind == "tiff" and (count := tree(exif)[1]):
-        notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
-    return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
+            keep = "so that it looks pale; PNG, HEIC and AVIF keep it"
+            notes.append(f"HDR ({picture.heif.hdr}) is dropped, {keep}")
+    return notes
 
 
 def coded_bits(picture: Picture, kind: str) -> int:
@@ -329,47 +354,5 @@ def coded_bits(picture: Picture, kind: str) -> int:
     """
     if kind not in HEIF_KINDS or picture.bits == 8:
         return picture.bits
-    own = picture.heif.bits if picture.heif else 8
-    return own if own > 8 else FORMATS[kind].most_bits
-
-
-def _own_bits(picture: Picture) -> int:
-    """The bits of each number in the file that a picture comes from, where it still has its depth."""
-    own = picture.heif.bits if picture.heif else 8
-    return own if own > 8 and picture.bits == 16 else picture.bits
-
-
-def _one_gray(picture: Picture) -> NDArray[Any]:
-    """The pixels; of a gray picture the mean of r, g and b in all three, exact for equal ones."""
-    import numpy as np
-
-    pixels = picture.pixels
-    if not picture.gray:
-        return pixels
-    if pixels.dtype.kind == "f":
-        mean = pixels.mean(axis=2, dtype=np.float64).astype(pixels.dtype)
-    else:
-        mean = ((pixels.sum(axis=2, dtype=np.uint32) + 1) // 3).astype(pixels.dtype)
-    return np.repeat(mean[..., None], 3, axis=2)
-
-
-def _not_below(picture: Picture) -> tuple[Picture, bool]:
-    """A picture of floats without numbers below 0, and whether there were any."""
-    planes = {name: getattr(picture, name) for name in ("pixels", "alpha")}
-    low = {name: plane for name, plane in planes.items() if plane is not None and bool((plane < 0).any())}
-    raised: dict[str, Any] = {name: plane.clip(0) for name, plane in low.items()}
-    return (replace(picture, **raised), True) if raised else (picture, False)
-
-
-def _with_size(picture: Picture) -> bytes:
-    """The EXIF with the size that it states set to that of the picture; nothing where it is damaged."""
-    h, w = picture.size
-    if not picture.exif or not usable(picture.exif):
-        return b""
-    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h})
-
-
-def _dropped(count: int) -> str:
-    """What is said of extra channels that a format has no room for."""
-    what = "the extra channel is dropped, which is" if count == 1 else f"{count} extra channels are dropped,"
-    return f"{what} neither colour nor alpha; TIFF has room for it"
+    own = own_bits(picture)
+    return own if own < 16 else FORMATS[kind].most_bits

@@ -110,7 +110,7 @@ def _heic_channels(data: bytes) -> NDArray[Any]:
     if not image.premultiplied_alpha:
         return channels
     alpha = channels[..., 3:].astype(np.float64)
-    top = 2 ** int(image.info["bit_depth"]) - 1
+    top = 2 ** int(str(image.info["bit_depth"])) - 1
     colours = np.rint(channels[..., :3] * (top / np.maximum(alpha, 1))).clip(0, top)
     return np.concatenate([colours.astype(channels.dtype), channels[..., 3:]], axis=2)
 

@@ -28,7 +28,8 @@ def at_full_scale(channels: NDArray[Any], bits: int) -> NDArray[Any]:
     if bits == 8:
         return channels.astype(np.uint8, copy=False)
     top = 2**bits - 1
-    return ((channels.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+    full: NDArray[Any] = ((channels.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+    return full
 
 
 def at_bits(channels: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -44,4 +45,5 @@ def at_bits(channels: NDArray[Any], bits: int) -> NDArray[Any]:
     if bits == 8:
         return channels
     top = 2**bits - 1
-    return ((channels.astype(np.uint32) * top + 32767) // 65535).astype(np.uint16)
+    coded: NDArray[Any] = ((channels.astype(np.uint32) * top + 32767) // 65535).astype(np.uint16)
+    return coded

@@ -28,7 +28,7 @@ class Box(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the bytes of an item are: how they are found (0 in the file, 1 beside the list), and the parts."""
+    """Where an item is: how its bytes are found (0 in the file, 1 beside the list), and their parts."""
 
     method: int
     parts: tuple[tuple[int, int], ...]
@@ -51,7 +51,7 @@ class Item:
     content: str = ""
     hidden: bool = False
     properties: list[tuple[str, bytes]] = field(default_factory=list)
-    place: Place = Place(0, ())
+    place: Place = field(default_factory=lambda: Place(0, ()))
 
     def property(self, kind: str) -> bytes:
         """The contents of the first property of a type; empty where there is none."""
@@ -125,7 +125,7 @@ class Heif:
 
 
 def boxes(data: bytes | memoryview, at: int, end: int) -> Iterator[Box]:
-    """Walk through boxes that stand one after the other, as far as they are whole.
+    r"""Walk through boxes that stand one after the other, as far as they are whole.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def boxes(data: bytes | memoryview, at: int, end: int) -> Iterator[Box]:
 
     Examples
     --------
-    >>> [box.kind for box in boxes(b"\\0\\0\\0\\x08free\\0\\0\\0\\x0cmdat1234", 0, 20)]
+    >>> [box.kind for box in boxes(b"\0\0\0\x08free\0\0\0\x0cmdat1234", 0, 20)]
     ['free', 'mdat']
     """
     end = min(end, len(data))

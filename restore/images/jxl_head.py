@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 from restore.images.isobmff import top_boxes
@@ -64,7 +63,7 @@ class _Bits:
 
 
 def jxl_head(file: BinaryIO) -> JxlHead:
-    """Read what an open JPEG XL file says.
+    r"""Read what an open JPEG XL file says.
 
     Raises
     ------
@@ -73,8 +72,9 @@ def jxl_head(file: BinaryIO) -> JxlHead:
 
     Examples
     --------
-    >>> jxl_head(BytesIO(b"\\xff\\x0a" + bytes((0x41 | 0x1E, 0x40)) + bytes(8))).size
-    (128, 128)
+    >>> from io import BytesIO
+    >>> jxl_head(BytesIO(b"\xff\x0a\x41\x02" + bytes(8))).size
+    (8, 8)
     """
     start = file.read(12)
     if not start.startswith(SIGNATURES[0]):

@@ -75,7 +75,8 @@ def _built(primaries: int, gamma: float | None, *, gray: bool) -> bytes:
         tags[b"kTRC"] = curve
     else:
         columns, adapted = _matrix(corners, white)
-        tags |= {kind: _xyz(column) for kind, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
+        names = (b"rXYZ", b"gXYZ", b"bXYZ")
+        tags |= {kind: _xyz(column) for kind, column in zip(names, columns, strict=True)}
         tags |= {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
         tags[b"chad"] = b"sf32" + bytes(4) + b"".join(_fixed(value) for row in adapted for value in row)
     return _profile(tags, b"GRAY" if gray else b"RGB ")

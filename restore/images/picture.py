@@ -31,7 +31,8 @@ class Picture:
         ``alpha`` and ``extra``, alpha comes first and nothing is said of the others.
     gray : whether the file has one colour channel; ``pixels`` holds it three times, `write` stores their
         mean.
-    format : png, jpeg, tiff, webp, bmp, heic, avif or jxl, as found in the contents of the file (not in its name).
+    format : png, jpeg, tiff, webp, bmp, heic, avif or jxl, as found in the contents of the file (not in its
+        name).
     exif : a TIFF structure without the ``Exif`` prefix, with orientation 1 and no thumbnail (which would
         show the picture as it was before); empty where there is none.
     icc, xmp : as in the file; empty where there is none.

@@ -70,7 +70,7 @@ def is_carried(kind: bytes, body: bytes) -> bool:
 
 
 def with_colours(chunks: bytes, primaries: int, transfer: int) -> bytes:
-    """Chunks with one that names the colours by numbers (PNG 3, 11.3.2.6), where there is none.
+    r"""Chunks with one that names the colours by numbers (PNG 3, 11.3.2.6), where there is none.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def with_colours(chunks: bytes, primaries: int, transfer: int) -> bytes:
     Examples
     --------
     >>> with_colours(b"", 9, 16)[4:12]
-    b'cICP\\t\\x10\\x00\\x01'
+    b'cICP\t\x10\x00\x01'
     """
     named = b"cICP" in {kind for kind, _ in png_chunks(bytes(8) + chunks, damaged=True)}
     return chunks if named else chunks + png_chunk(b"cICP", bytes((primaries, transfer, 0, 1)))

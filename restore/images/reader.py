@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import DamagedError, ImageError
-from restore.images.extras import lacking
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
+from restore.images.extras import lacking
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
 from restore.images.heif import decode_heif
@@ -96,7 +96,8 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     page : the page of a TIFF, from 0; other files ignore it.
     finite : whether values that are not finite are refused; else that is left to the caller (`check_finite`).
     damaged : whether a damaged file is read as far as it goes. What is missing is gray in JPEG, black in
-        other formats, and arbitrary in WebP; of HEIC, AVIF and JPEG XL nothing can be read. ``damage`` of the picture says what is wrong with the file.
+        other formats, and arbitrary in WebP; of HEIC, AVIF and JPEG XL nothing can be read.
+        ``damage`` of the picture says what is wrong with the file.
 
     Returns
     -------

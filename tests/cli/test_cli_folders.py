@@ -174,7 +174,8 @@ def test_one_bad_input_does_not_stop_the_others(weights: Path) -> None:
     done = cli("denoise", "none", "missing.png", "in", "b.png", "-o", "out", *SIGMA, "--weights", weights)
     assert (done.exit_code, done.stdout) == (1, "out/a.png\nout/b.png\n")
     assert done.stderr.splitlines() == [
-        "error: none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl), got none",
+        "error: none: expected a folder with pictures "
+        "(.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl), got none",
         "error: in/pipe.png: expected a picture file, got a named pipe; remove it from the folder",
         "error: missing.png: no such file; check the name",
         "error: in/loose.png: expected a picture file, got a link to nothing; mend the link",
@@ -382,7 +383,8 @@ def statuses(stdout: str) -> list[tuple[str, str]]:
 def test_every_input_has_its_object_also_where_it_is_no_picture(weights: Path) -> None:
     small("results/a.png")
     Path("none").mkdir()
-    none = "none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl), got none"
+    kinds = ".png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl"
+    none = f"none: expected a folder with pictures ({kinds}), got none"
     done = cli("denoise", "none", "-o", "out", "--json")
     assert (done.exit_code, done.stderr) == (1, f"error: {none}\n")
     about = {"event": "picture", "schema": 1, "input": "none", "output": None}

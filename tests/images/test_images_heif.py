@@ -16,9 +16,8 @@ from PIL import Image, ImageCms
 
 from restore import images
 from restore.errors import DamagedError, ImageError, OutputError
-from restore.images import Picture, decode, encode, lossy_notes, page_count
+from restore.images import Picture, decode, encode, heif, lossy_notes, page_count
 from restore.images.exif import comment, number_of, with_comment
-from restore.images import heif
 from restore.images.heif_coding import HeifCoding, others_in
 from restore.images.isobmff import Heif, Item, heif_in
 from restore.images.named_profiles import profile_for, srgb_profile
@@ -313,9 +312,9 @@ def test_avif_of_10_bits_needs_opencv_with_it(monkeypatch: pytest.MonkeyPatch) -
 
     data = encode(Picture(ramp("uint16")), "avif")
     monkeypatch.setattr(cv2, "haveImageWriter", lambda name: False)
-    with pytest.raises(ImageError, match="deep: AVIF of 12 bits needs OpenCV 4.12 or later; pip install"):
+    with pytest.raises(ImageError, match=r"deep: AVIF of 12 bits needs OpenCV 4\.12 or later; pip install"):
         decode(data, name="deep")
-    with pytest.raises(OutputError, match="AVIF of 12 bits needs OpenCV 4.12 or later"):
+    with pytest.raises(OutputError, match=r"AVIF of 12 bits needs OpenCV 4\.12 or later"):
         encode(Picture(ramp("uint16")), "avif")
 
 
