@@ -35,6 +35,7 @@ class Source:
     name: used in messages. format: of the result. read: gives the bytes of another file, or of standard input
     for None, which is then named in the record of the result; start: looks at its first bytes. path: of its
     file; None for standard input. beside: gives another picture in units of 0 to 1, by its name in messages.
+    page: that it is of its file, from 1, of so many pages. number: of the pictures on its page.
     """
 
     picture: images.Picture
@@ -43,6 +44,9 @@ class Source:
     read: Callable[..., bytes]
     path: Path | None = None
     beside: Callable[[images.Picture, str], images.Picture] = lambda picture, _: picture
+    page: int = 1
+    pages: int = 1
+    number: int = 1
 
     def read_beside(self, path: Path) -> images.Picture:
         """Read another picture, in units of 0 to 1 where it is of floats."""
@@ -188,6 +192,7 @@ class PictureCommand(ABC):
     ending: added to the names of results. reads: files that are read besides the pictures. finite: whether
     pictures are refused that hold NaN; else the plan refuses them. leaves: whether there may be pictures that
     the command leaves as they are. looking: what is done to a picture before it is restored, in words.
+    growth: pixels of a result for each of its picture.
     """
 
     ending: str
@@ -195,6 +200,7 @@ class PictureCommand(ABC):
     reads: tuple[Path, ...] = ()
     finite: bool = True
     leaves: bool = False
+    growth: float = 1.0
 
     def __init__(self, options: Options):
         self.options = options

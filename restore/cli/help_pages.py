@@ -21,10 +21,11 @@ MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
     "Input and output": """
-        output out suffix format output_quality output_template depth data_range
+        output out pages suffix format output_quality output_template depth data_range
         ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask
-        trajectory uncertainty report_consistency report show opened plot csv_file json_file json as_json
+        trajectory uncertainty report_consistency report compare preview show opened watch settle poll
+        plot csv_file json_file json as_json
         quiet verbose dry_run provenance config no_config resume force help
         """,
     DO: "",
@@ -34,7 +35,7 @@ GROUPS = {
         metrics trunks trunk_files loss rank lr batch held_out probes
         """,
     "How long": "steps nfe seconds minutes profile",
-    "Machine": "weights device precision tile max_memory",
+    "Machine": "weights device precision tile jobs max_memory",
 }
 """The names of options by the headings of their groups, in the order in which they are shown."""
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of, plain
 from restore.cli.naming import Naming
+from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX
+from restore.stores import Url, shown
+
+Survey = Callable[..., images.Listing]
+"""Lists a folder, as `images.survey`."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Job:
 
     draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
     folder that was given, if one was, or that which tells it from others of its name. base: the folder within
-    which those of the result may be created, beside what the plan says.
+    which those of the result may be created, beside what the plan says. origin, destination: the addresses of
+    objects, for which the paths stand (`restore.cli.addresses`).
     """
 
     source: Path | None
@@ -30,16 +37,23 @@ class Job:
     draw: int = 0
     inside: Path | None = field(default=None, compare=False)
     base: Path | None = field(default=None, compare=False)
+    origin: Url | None = field(default=None, compare=False)
+    destination: Url | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
         """What messages call the picture."""
-        return "standard input" if self.source is None else str(self.source)
+        return "standard input" if self.source is None else str(self.origin or self.source)
+
+    @property
+    def known_as(self) -> Path | None:
+        """The path by which the plan knows the picture, wherever it is read."""
+        return self.source if self.origin is None else self.origin.path
 
     @property
     def output(self) -> str:
         """What messages call the result."""
-        return "standard output" if self.target is None else str(self.target)
+        return "standard output" if self.target is None else str(self.destination or self.target)
 
 
 @dataclass(frozen=True)
@@ -67,10 +81,17 @@ class _Found:
     given: Path | None = None
 
 
-def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: Sequence[str] = ()) -> Plan:
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    naming: Naming,
+    *,
+    ignore: Sequence[str] = (),
+    survey: Survey | None = None,
+) -> Plan:
     """Pair every input with its output, or with one for each of the marks: ``name-1.png`` and on.
 
-    ignore: patterns of names that are left out.
+    ignore: patterns of names that are left out. survey: lists folders, in place of what does by itself.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
@@ -86,32 +107,35 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
     Raises ValueError where inputs, output, names and samples do not go together, ImageError where results and
     what is ignored are all there is, OutputError where two inputs would go to one output.
     """
-    many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
+    given = addresses(inputs)
+    check_output(output)
+    many = len(inputs) > 1 or any(map(is_folder, inputs))
     if STDIO in inputs:
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
         piped = _piped(output)
         _check_names(naming, STDIO if piped is None else output, None)
-        return Plan(_drawn(Job(None, piped), naming.marks))
+        return Plan(_drawn(addressed(Job(None, piped), {}, output), naming.marks))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
         _check_names(naming, output, None)
-        return Plan(_drawn(Job(Path(inputs[0]), None), naming.marks))
+        job = addressed(Job(path_of(inputs[0]), None), given, output)
+        return Plan(_drawn(job, naming.marks))
     folder = _folder(output, many=many)
     _check_names(naming, output, folder)
-    found, failures, unread = _search(inputs, folder, ignore)
+    found, failures, unread = _search(inputs, folder, ignore, survey)
     made = results_among(found, naming.pattern)
     place = _Placing(naming, output, folder)
     results = _results(place.jobs(found, made), found, folder, made)
     # The numbers of names are those of the pictures that are left.
     pictures = {path: each for path, each in found.items() if path not in results}
     place.tell_apart(pictures)
-    jobs = place.jobs(pictures)
+    jobs = [addressed(job, given, output) for job in place.jobs(pictures)]
     if not jobs and not failures:
-        named = not any(images.is_folder(name) for name in inputs)
+        named = not any(map(is_folder, inputs))
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
-        raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
+        raise ImageError(f"{', '.join(map(shown, inputs))}: expected pictures, {hint}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results), place.notes(jobs))
 
@@ -166,7 +190,7 @@ class _Placing:
 
     def _target(self, path: Path, inside: Path | None, number: int, draw: int) -> Path:
         if self.output is not None and self.folder is None:
-            return Path(self.output)
+            return path_of(self.output)
         name = self.naming.name(path, number, beside=self.folder is None, draw=draw)
         if self.folder is None:
             return path.parent / name
@@ -183,7 +207,7 @@ class _Placing:
                 name = str(self._target(path, each.inside, number, 0))
             places.setdefault(_folder_of(path, each), []).append(name)
             self._first.setdefault(_folder_of(path, each), path)
-        self._labels = labels(places)
+        self._labels = {folder: plain(label) for folder, label in labels(places).items()}
 
     def notes(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Say where pictures of the same name go, for the first of each folder."""
@@ -230,25 +254,26 @@ def _piped(output: str | None) -> Path | None:
         return None
     if _is_folder(output):
         raise ValueError(f"-o {output} is a folder, but standard input has no name; give a file name")
-    return Path(output)
+    return path_of(output)
 
 
 def _folder(output: str | None, *, many: bool) -> Path | None:
     """The output where it is a folder, there already or to be created; None where it is a file."""
     if output is None or not (many or _is_folder(output)):
         return None
-    names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
+    suffix = Path(output).suffix.lower()
+    names_file = images.what_is(output) == "a file" or suffix in (*images.SUFFIXES, PDF_SUFFIX)
     if names_file and not _is_folder(output):
         raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
-    return Path(output)
+    return path_of(output)
 
 
 def _is_folder(output: str) -> bool:
-    return images.is_folder(output) or output.endswith(("/", os.sep))
+    return is_folder(output) or output.endswith(("/", os.sep))
 
 
 def _search(
-    inputs: Sequence[str], output: Path | None, ignore: Sequence[str]
+    inputs: Sequence[str], output: Path | None, ignore: Sequence[str], survey: Survey | None
 ) -> tuple[dict[Path, _Found], list[tuple[str, str]], list[Path]]:
     """Every picture once; names and messages of what cannot be used; pictures that are not read.
 
@@ -259,15 +284,15 @@ def _search(
     unread: dict[Path, None] = {}
     spellings: dict[str, Path] = {}
     places: dict[str, Path] = {}  # of what was found so far, each as it was spelled first
-    for given in map(Path, inputs):
-        if not images.is_folder(given):
+    for name, given in zip(inputs, map(path_of, inputs), strict=True):
+        if not is_folder(name):
             twin = spellings.setdefault(_place(given).casefold(), given)
             if not images.is_ignored(given.name, ignore) and not _is_one_entry(twin, given):
                 path = places.setdefault(_place(given), given)
                 found.setdefault(path, _Found())
             continue
-        listing = images.survey(given, ignore=ignore)
-        failures += [(str(path), problem) for path, problem in listing.problems]
+        listing = surveyed(name, given, ignore) if survey is None else survey(given, ignore=ignore)
+        failures += [(called(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
             known = places.setdefault(_place(path), path)
@@ -276,7 +301,7 @@ def _search(
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
-            failures.append((str(given), images.no_pictures(given, others)))
+            failures.append((called(given), images.no_pictures(called(given), others, pdf=True)))
     return found, failures, list(unread)
 
 
@@ -347,6 +372,6 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
         other = taken.setdefault(place, job)
         if other is not job:
             raise OutputError(
-                f"{other.name} and {job.name} would both be written to {job.target}; rename one, or choose "
+                f"{other.name} and {job.name} would both be written to {job.output}; rename one, or choose "
                 "another folder for it"
             )

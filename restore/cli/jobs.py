@@ -5,41 +5,27 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 from restore import images
 from restore.cli.job_plan import Job, Plan, plan, without
+from restore.cli.remote_jobs import check_not_an_input, check_object, existing, send
 from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
-from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
+from restore.errors import AlreadyThereError, OutputError, RestoreError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_folder", "check_new",
-    "check_writable", "message", "plan", "run", "sort_out", "sweep", "without", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "check", "check_folder", "check_new", "check_writable",
+    "disk_is_full", "is_fault", "message", "plan", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
 
 class Overtaken(Exception):  # noqa: N818  # it is no error
     """Another process has written the result of a job meanwhile."""
-
-
-@dataclass
-class Tally:
-    """How the jobs went.
-
-    overtaken: those that another process has done meanwhile. interrupted: the user ended the run before its
-    last job.
-    """
-
-    done: int = 0
-    failed: int = 0
-    overtaken: int = 0
-    interrupted: bool = False
 
 
 def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> tuple[list[Job], list[Job]]:
@@ -54,7 +40,13 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     inputs = {mark: path for path in read if (mark := _mark(path))}
     todo: list[Job] = []
     done: list[Job] = []
+    origins = {job.origin: job for job in jobs if job.origin}
+    sent = set() if overwrite else existing(jobs)
     for job in jobs:
+        if job.destination is not None:
+            check_not_an_input(job, origins, overwrite=overwrite)
+            (done if job.destination in sent else todo).append(job)
+            continue
         mark = _mark(job.target) if job.target else None
         if mark is None or job.target is None:
             todo.append(job)
@@ -64,7 +56,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         # empty file, which a process that was killed may have left.
         finished = images.what_is(job.target) == "a file" and not images.is_empty(job.target)
         (done if finished and not overwrite else todo).append(job)
-    parents = {job.target.parent: job for job in todo if job.target}
+    parents = {job.target.parent: job for job in todo if job.target and not job.destination}
     if planned.folder is None and len(parents) == 1:
         _check_parent(next(iter(parents.values())), None)
     elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
@@ -72,16 +64,17 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     return todo, done
 
 
-def check(job: Job, *, overwrite: bool, folder: Path | None = None) -> None:
+def check(job: Job, *, overwrite: bool, folder: Path | None = None, pages: int = 1) -> None:
     """Check that the result of a job can be written, when its turn has come and before it is computed.
 
-    folder: what may be created. Raises OutputError, and Overtaken where another process has done it
-    meanwhile.
+    folder: what may be created. pages: of the result. Raises OutputError, and Overtaken where another process
+    has done it meanwhile.
     """
     if job.target is None:
         return
     try:
-        images.check_place(job.target, overwrite=overwrite)
+        check_object(job, overwrite=overwrite)
+        images.check_place(job.target, overwrite=overwrite, pages=pages)
     except AlreadyThereError as error:
         raise Overtaken(str(error)) from error
     _check_parent(job, folder)
@@ -107,7 +100,7 @@ def _is_refused(parent: Path, folder: Path) -> bool:
 
 def sweep(jobs: Iterable[Job]) -> None:
     """Remove what processes that were killed have left in the folders that these jobs write to."""
-    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target):
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target and not job.destination):
         images.sweep(folder)
 
 
@@ -172,36 +165,7 @@ def check_writable(parent: Path, folder: Path | None) -> None:
         raise OutputError(f"{there}: no permission to write in this folder; choose another one")
 
 
-def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, str], None]) -> Tally:
-    """Do the work for each job; a bad one is told to ``fail`` with its message and the next begins.
-
-    Ctrl-C and a full disk end the run. Unusable weights and devices are raised: no other job could do
-    better. With many jobs a fault of the program itself is that job's failure, told with its traceback; a
-    single job raises it.
-    """
-    tally = Tally()
-    for job in jobs:
-        try:
-            work(job)
-            tally.done += 1
-        except KeyboardInterrupt:
-            tally.interrupted = True
-            break
-        except Overtaken:
-            tally.overtaken += 1
-        except (WeightsError, ConfigError, BrokenPipeError):
-            raise
-        except Exception as error:
-            if len(jobs) == 1 and _is_fault(error):
-                raise
-            tally.failed += 1
-            fail(job, message(job, error))
-            if _disk_is_full(error):
-                break
-    return tally
-
-
-def _is_fault(error: Exception) -> bool:
+def is_fault(error: Exception) -> bool:
     """Whether an error is one of the program itself."""
     return not isinstance(error, RestoreError) and trouble(error) is None
 
@@ -215,7 +179,8 @@ def message(job: Job, error: Exception) -> str:
     return f"{job.name}: {told}"
 
 
-def _disk_is_full(error: BaseException) -> bool:
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk is full, or a quota used up."""
     causes = (error, error.__cause__)
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
@@ -227,15 +192,31 @@ def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool, quality
     """
     if job.target is None:
         raise ValueError("the target is standard output, which is not a file")
+    make_folder(job)
+    if not isinstance(picture, bytes):
+        images.write(job.target, picture, overwrite=overwrite, quality=quality)
+    elif not is_same(job):
+        images.check_place(job.target, overwrite=overwrite)
+        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+    send(job, overwrite=overwrite)
+
+
+def make_folder(job: Job) -> None:
+    """Create the folder of a job's result. Raises OutputError."""
+    if job.target is None:
+        return
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
-    if not isinstance(picture, bytes):
-        images.write(job.target, picture, overwrite=overwrite, quality=quality)
-    elif job.source is None or _mark(job.source) != _mark(job.target):
-        images.check_place(job.target, overwrite=overwrite)
-        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+
+
+def is_same(job: Job) -> bool:
+    """Whether the result of a job is its picture's own file."""
+    if job.source is None or job.target is None:
+        return False
+    mark = _mark(job.source)
+    return mark is not None and mark == _mark(job.target)
 
 
 def _check_copy(job: Job, data: bytes, written: Path) -> None:

@@ -13,6 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.memory_need import MEMORY
+from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -27,6 +28,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
+from restore.cli.report_options import MANY, SHOWN
 from restore.cli.result_options import RESULT
 from restore.diffusion.samplers import SAMPLERS, sampler_names
 from restore.priors.device import PRECISIONS, TILE
@@ -40,9 +42,14 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(stores=True), metavar="INPUT...")
+JOBS = click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N",
+    help="Pictures that are restored at once: some are read and written while the network computes another, "
+    "and small ones are computed together. The results are the same.  [default: as many as help]",
+)  # fmt: skip
 OUTPUT = click.option(
-    "-o", "--output", type=FileName(), metavar="PATH",
+    "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
@@ -261,6 +268,15 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    pages: Pages | None = None
+    report: Path | None = None
+    compare: bool = False
+    preview: int | None = None
+    opened: bool | None = None
+    watch: bool = False
+    settle: float = 2.0
+    poll: bool = False
+    jobs: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -350,11 +366,12 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
+    *SHOWN,
     *MODEL,
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *MANY, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,38 +31,61 @@ NO_MATTER = {
     *("verbose", "trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
-    *("skip_unchanged", "suffix", "format", "output_template"),
+    *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
+    *("report", "compare", "preview", "opened", "watch", "settle", "poll"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
+class StandardInput:
+    """Standard input, which can be read once, and be the mask of many pictures."""
+
+    def __init__(self) -> None:
+        self._data: bytes | None = None
+        self._lock = threading.Lock()
+
+    def read(self, start: Start) -> bytes:
+        """Give all of it. start: looks at its first bytes."""
+        with self._lock:
+            if self._data is None:
+                self._data = read_input(start)
+            return self._data
+
+
 class Recorder:
     """Reads the files of a picture and counts its network calls for the record.
 
+    piped: what several of these share.
     chosen: options that stand for a budget in seconds, as words. precision: that of the computation, when
     it is not the prior's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, piped: StandardInput | None = None) -> None:
         self.calls = 0
         self.chosen: tuple[tuple[str, str], ...] = ()
         self.precision = ""
         self._name: str | None = None
         self._files: dict[Path | None, bytes] = {}
-        self._piped: bytes | None = None  # standard input can be read once, and be the mask of many
+        self._hashes: dict[Path | None, str] = {}
+        self._piped = piped or StandardInput()
 
     def begin(self, name: str) -> None:
         """Start a new picture. Its files are kept for all of its samples."""
         self.restart()
         self.chosen, self.precision = (), ""
         if name != self._name:
-            self._files = {}
+            self._files, self._hashes = {}, {}
         self._name = name
 
     def restart(self) -> None:
         """Forget the calls made so far, because the picture is computed again."""
         self.calls = 0
+
+    def read_document(self, path: Path) -> None:
+        """Let the record name a document, which is read page by page."""
+        if path not in self._hashes:
+            self._hashes[path] = images.hash_of(path)
 
     def read(self, path: Path) -> bytes:
         """Read a file once; the record names it."""
@@ -75,9 +99,7 @@ class Recorder:
         start: looks at the first bytes, for other kinds of files.
         """
         if path is None:
-            if self._piped is None:
-                self._piped = read_input(start or images.picture_start("standard input"))
-            self._files[path] = self._piped
+            self._files[path] = self._piped.read(start or images.picture_start("standard input"))
         elif path not in self._files:
             self._files[path] = images.read_bytes(path, start=start or images.picture_start(str(path)))
         return self._files[path]
@@ -89,11 +111,10 @@ class Recorder:
 
         prior: None when no network was needed. idle: names of options that do nothing for its format.
         """
-        import hashlib
-
         context = click.get_current_context()
-        names = {path: _short_name(path, self._files) for path in self._files}
-        hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
+        paths = dict.fromkeys((*self._hashes, *self._files))
+        names = {path: _short_name(path, paths) for path in paths}
+        hashes = [self._hash(path) for path in paths]
         arguments = [*_arguments(context, names, idle), *self.chosen]
         if seed:
             arguments.append(("--seed", str(seed)))
@@ -117,6 +138,13 @@ class Recorder:
             **used,
             **computed_on(used.get("device", "")),
         )
+
+    def _hash(self, path: Path | None) -> str:
+        if path not in self._hashes:
+            import hashlib
+
+            self._hashes[path] = hashlib.sha256(self._files[path]).hexdigest()
+        return self._hashes[path]
 
 
 def read_input(start: Start) -> bytes:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 EXTRAS = {
     "heic": ("heif", "HEIC", ("pillow_heif",)),
+    "pdf": ("pdf", "PDF", ("pikepdf", "pypdfium2")),
     "jxl": ("jxl", "JPEG XL", ("pyjpegxl",)),
 }
 """format -> the extra, what people call the format, and the modules that it needs"""

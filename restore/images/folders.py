@@ -12,12 +12,12 @@ from pathlib import Path, PurePath
 
 from restore.errors import ImageError
 from restore.images.extras import EXTRAS, install, lacking
-from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
+from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX, USUAL_SUFFIXES
 from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_path, what_is
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".mng .pdf .psd .psb .xcf .kra .ora .svg "
         ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
         ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
@@ -27,6 +27,9 @@ OTHER_PICTURES = frozenset(
     ).split()
 )
 """Suffixes of pictures that are not read, in lower case."""
+
+ASIDE = ".restore-aside"
+"""The name of a file that marks a folder, such as that of a report, whose pictures are not to be restored."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,30 @@ def list_inputs(
     return list(found)
 
 
-def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) -> Listing:
+def suffixes_read(*, pdf: bool) -> frozenset[str]:
+    """Endings of files that are read here, with the extras there are, in lower case. pdf: as in `survey`.
+
+    Examples
+    --------
+    >>> ".png" in suffixes_read(pdf=False), ".pdf" in suffixes_read(pdf=False)
+    (True, False)
+    """
+    known = FORMAT_OF_SUFFIX | ({PDF_SUFFIX: "pdf"} if pdf else {})
+    missing = {kind for kind in set(known.values()) if lacking(kind)}
+    return frozenset(suffix for suffix, kind in known.items() if kind not in missing)
+
+
+def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), pdf: bool = False) -> Listing:
     """List a folder; what lies in folders within it that cannot be listed does not stop the rest.
 
     Parameters
     ----------
-    folder : an existing one. Links to other folders in it are not followed.
+    folder : an existing one. Links to other folders in it are not followed, and those that a file called
+        `ASIDE` marks are passed over.
     recursive, ignore : as in `list_inputs`.
+    pdf : whether PDFs are pictures that are read, where what they need is there.
     """
+    read = suffixes_read(pdf=pdf)
     problems: list[tuple[Path, str]] = []
 
     def refuse(error: OSError) -> None:
@@ -115,15 +134,17 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
 
     pictures: list[Path] = []
     unread: list[Path] = []
-    readable = {suffix for suffix, kind in FORMAT_OF_SUFFIX.items() if not lacking(kind)}
     for here, folders, files in os.walk(folder, onerror=refuse):
+        if ASIDE in files and here != os.fspath(folder):
+            folders.clear()
+            continue
         inside = PurePath(os.path.relpath(here, folder))
         kept = [name for name in folders if recursive and not name.startswith(".")]
         folders[:] = sorted(name for name in kept if not is_ignored(inside / name, ignore))
         for name in files:
             suffix = PurePath(name).suffix.lower()
-            ours = suffix in readable
-            if name.startswith(".") or not (suffix in FORMAT_OF_SUFFIX or suffix in OTHER_PICTURES):
+            ours = suffix in read
+            if name.startswith(".") or not (ours or suffix in FORMAT_OF_SUFFIX or suffix in OTHER_PICTURES):
                 continue
             path = Path(here, name)
             if is_ignored(inside / name, ignore):
@@ -135,8 +156,8 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
             else:
                 (pictures if ours else unread).append(path)
     return Listing(
-        tuple(sorted(pictures, key=_natural_order)),
-        tuple(sorted(unread, key=_natural_order)),
+        tuple(sorted(pictures, key=natural_order)),
+        tuple(sorted(unread, key=natural_order)),
         tuple(problems),
     )
 
@@ -162,18 +183,19 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in wanted for name in names)
 
 
-def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
-    """The message for a folder without pictures that are read."""
+def no_pictures(folder: str | Path, unread: Sequence[Path] = (), *, pdf: bool = False) -> str:
+    """The message for a folder without pictures that are read. pdf: as in `survey`."""
     wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
-    return f"{wanted} {kinds_of(unread)}; {_remedy(unread)}" if unread else f"{wanted} none"
+    return f"{wanted} {kinds_of(unread)}; {_remedy(unread, pdf=pdf)}" if unread else f"{wanted} none"
 
 
-def _remedy(unread: Iterable[Path]) -> str:
+def _remedy(unread: Iterable[Path], *, pdf: bool) -> str:
     """What makes pictures readable: an extra for some, for others a converter."""
-    kinds = {FORMAT_OF_SUFFIX.get(path.suffix.lower(), "") for path in unread}
-    extras = sorted({EXTRAS[kind][0] for kind in kinds if kind in EXTRAS})
+    known = FORMAT_OF_SUFFIX | ({PDF_SUFFIX: "pdf"} if pdf else {})
+    kinds = {known.get(path.suffix.lower(), "") for path in unread}
+    extras = sorted({EXTRAS[kind][0] for kind in kinds if lacking(kind)})
     steps = [install(",".join(extras))] if extras else []
-    if any(kind not in EXTRAS for kind in kinds):
+    if any(not lacking(kind) for kind in kinds):
         steps.append("convert the others first" if extras else "convert them first")
     return ", ".join(steps)
 
@@ -190,24 +212,37 @@ def kinds_of(unread: Iterable[Path]) -> str:
     return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
 
 
-def unread_note(unread: Sequence[Path]) -> str:
+def unread_note(unread: Sequence[Path], *, pdf: bool = False) -> str:
     """Say which pictures were not read, and what to do about it.
+
+    Parameters
+    ----------
+    unread : the files.
+    pdf : as in `survey`.
 
     Examples
     --------
     >>> unread_note([Path("a.psd"), Path("b.psd"), Path("c.pdf")])
     "not read: 2 .psd, 1 .pdf; convert them first, or pass --ignore '*.psd' --ignore '*.pdf'"
-    >>> unread_note([Path("a.heic")])
-    "not read: 1 .heic; pip install 'restore-diffusion[heif]', or pass --ignore '*.heic'"
     """
     suffixes = dict.fromkeys(path.suffix.lower() for path in unread)
     ordered = sorted(suffixes, key=lambda suffix: -sum(path.suffix.lower() == suffix for path in unread))
     options = " ".join(f"--ignore '*{suffix}'" for suffix in ordered)
-    return f"not read: {kinds_of(unread)}; {_remedy(unread)}, or pass {options}"
+    return f"not read: {kinds_of(unread)}; {_remedy(unread, pdf=pdf)}, or pass {options}"
 
 
-def _natural_order(path: Path) -> list[list[str | int]]:
-    """A key that sorts ``a2`` before ``a10``."""
+def natural_order(path: PurePath) -> list[list[str | int]]:
+    """A key that sorts ``a2`` before ``a10``.
+
+    Parameters
+    ----------
+    path : of a file.
+
+    Examples
+    --------
+    >>> sorted(["a10.png", "a2.png"], key=lambda name: natural_order(PurePath(name)))
+    ['a2.png', 'a10.png']
+    """
     return [
         [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts

@@ -86,16 +86,20 @@ FORMATS = {
     "heic": Format("HEIC", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=10),
     "avif": Format("AVIF", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=12),
     "jxl": Format("JPEG XL", ("uint8", "uint16", "float32"), True, True, _ALL[:3], 2**30, lossy=True),
+    "gif": Format("GIF", ("uint8",), True, False, (), 65535),
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
     ".bmp": "bmp", ".heic": "heic", ".avif": "avif", ".jxl": "jxl",
     ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg", ".dib": "bmp",
-    ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif",
+    ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif", ".gif": "gif",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 """File name endings that can be read and written, in lower case."""
+
+PDF_SUFFIX = ".pdf"
+"""The ending of files of pages that are no pictures by themselves."""
 
 USUAL_SUFFIXES = SUFFIXES[:10]
 """Those that messages name."""
@@ -123,7 +127,7 @@ def sniffed(data: bytes, name: str) -> str:
         return "jxl"
     if data[4:8] == b"ftyp" and (kind := _heif_kind(data)):
         return kind
-    starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM"}
+    starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM", "gif": b"GIF8"}
     starts |= {"tiff": b"II*\0", "TIFF": b"MM\0*", "Tiff": b"II+\0", "tIFF": b"MM\0+"}
     for kind, start in starts.items():
         if data.startswith(start):
@@ -225,12 +229,19 @@ def kind_of(path: Path) -> str:
     'jpeg'
     """
     kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if path.suffix.lower() == PDF_SUFFIX:
+        raise OutputError(f"{path}: a PDF is made from a PDF alone, got a picture; rename it")
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
         raise OutputError(
             f"{path}: expected a suffix out of {' '.join(USUAL_SUFFIXES)}, got {got}; rename it"
         )
     return kind
+
+
+def few_colours(picture: Picture, kind: str) -> bool:
+    """Whether a format may not hold all colours of a picture: GIF has 256 of them."""
+    return kind == "gif" and not picture.gray
 
 
 def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
@@ -280,7 +291,7 @@ def _at_its_depth(picture: Picture, kind: str, changes: dict[str, Any]) -> list[
         changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
     before = own_bits(picture)
     bits = coded_bits(replace(picture, pixels=changes["pixels"], alpha=None, extra=None), kind)
-    notes = []
+    notes = ["colours become at most 256; .webp and .png keep all"] if few_colours(picture, kind) else []
     if depth not in form.depths or bits < before:
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""
         notes.append(f"{before} bits a channel become {bits}{clipped}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from restore.images.exif import ORIENTATION, number_of, patched, usable, without
 from restore.images.extras import lacking
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
+from restore.images.gif import decode_gif
 from restore.images.heif import decode_heif
 from restore.images.jxl import decode_jxl
 from restore.images.memory import limited_to
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path, *, damaged: bool = False, max_memory: int | None = None) -> Picture:
-    """Read the first picture of a PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL file.
+    """Read the first picture of a PNG, JPEG, TIFF, WebP, GIF, BMP, HEIC, AVIF or JPEG XL file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
     1-bit pictures gray, CMYK RGB (with a note).
@@ -125,12 +126,36 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
         "heic": decode_heif,
         "avif": decode_heif,
         "jxl": decode_jxl,
+        "gif": decode_gif,
     }
     if problem := lacking(kind):
         raise ImageError(f"{name}: {problem}")
     decoder = decoders.get(kind, decode_with_pillow)
+    picture = decoded_by(decoder, data, name, damaged=damaged)
+    if finite:
+        check_finite(picture, name)
+    return _upright(picture)
+
+
+def decoded_by(decoder: Callable[..., Picture], data: bytes, name: str, *, damaged: bool) -> Picture:
+    """What a decoder makes of a file, as it lies there; of a damaged one what there is, if that is wanted.
+
+    Parameters
+    ----------
+    decoder : takes the bytes of the file, its name, and ``damaged``.
+    data : the bytes of the file.
+    name : what messages call the file.
+    damaged : as `decode` takes it.
+
+    Raises
+    ------
+    DamagedError
+        Where it is damaged, and not allowed to be.
+    ImageError
+        Where nothing can be read.
+    """
     try:
-        picture = decode_with(decoder, data, name)
+        return decode_with(decoder, data, name)
     except DamagedError as error:
         if not damaged:
             raise
@@ -142,10 +167,7 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
                 f"{name}: expected a picture, got a damaged file of which nothing can be read ({reason}); "
                 "get a fresh copy"
             ) from error
-        picture = replace(picture, damage=reason)
-    if finite:
-        check_finite(picture, name)
-    return _upright(picture)
+        return replace(picture, damage=reason)
 
 
 def decode_with(decoder: Callable[..., Picture], data: bytes, name: str, **options: Any) -> Picture:
@@ -158,9 +180,16 @@ def decode_with(decoder: Callable[..., Picture], data: bytes, name: str, **optio
     name : what messages call the file.
     options : for the decoder.
     """
+    with telling_damage(name):
+        return decoder(data, name, **options)
+
+
+@contextmanager
+def telling_damage(name: str) -> Iterator[None]:
+    """Raise DamagedError for all that decoders may raise meanwhile. name: what messages call the file."""
     try:
         with quietly():
-            return decoder(data, name, **options)
+            yield
     except ImageError:
         raise
     except MemoryError as error:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from restore.images import exif
+from restore.images.file_bytes import FileBytes
 from restore.images.formats import HEIF_KINDS, sniffed
 from restore.images.heif_coding import size_of, text_of
 from restore.images.isobmff import heif_in
 from restore.images.jxl_head import jxl_exif, jxl_head
+from restore.images.page_count import HEAD_OF_PDF
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
 from restore.images.quiet import quietly
+from restore.images.tiff_tags import Directory, chain, layout
 
 MOST_TEXT = 2**26
 """Bytes of a PNG chunk that is read; longer ones are passed over."""
+
+RECORD = "/restore"
+"""The key under which the information of a PDF holds the record of what made it."""
+
+MARK = "restore: "
+"""Before the record of what made a picture, in a user comment, which may hold other things too."""
+
+MOST_LOOKED_AT = 100
+"""Pages of a TIFF whose comments are read: the record of a run may be in those alone that it has changed."""
 
 _EXIF_DIRECTORY, _COMMENT = 0x8769, 0x9286
 
@@ -38,8 +50,8 @@ def told_in(path: str | Path) -> Told:
 
     Parameters
     ----------
-    path : of a picture file. Of any other file, and of one that is missing or damaged,
-        nothing is read.
+    path : of a picture file or a PDF. Of any other file, and of one that is missing or damaged, nothing is
+        read.
 
     Returns
     -------
@@ -60,13 +72,42 @@ def told_in(path: str | Path) -> Told:
     kind = ""
     try:
         with Path(path).open("rb") as file, quietly():
-            kind = sniffed(file.read(64), str(path))
+            head = file.read(HEAD_OF_PDF)
+            if b"%PDF-" in head:
+                kind = "pdf"
+                return Told(kind, _of_pdf(file))
+            kind = sniffed(head, str(path))
             file.seek(0)
             if kind == "png":
                 return _of_png(file)
-            return Told(kind, (_of_tiff if kind == "tiff" else _of_others)(file, kind))
+            return Told(kind, _comments(path, 1)[0] if kind == "tiff" else _of_others(file, kind))
     except Exception:  # readers raise anything for damaged files
         return Told(kind)
+
+
+def comments_in(path: str | Path) -> list[str]:
+    """Read the user comments of the first pages of a TIFF file, ``MOST_LOOKED_AT`` at most.
+
+    Parameters
+    ----------
+    path : as of `told_in`.
+
+    Returns
+    -------
+    list of str
+        One for each page; empty for other files, and where nothing can be read.
+
+    Examples
+    --------
+    >>> comments_in("missing.tif")
+    []
+    """
+    if what_is(path) != FILE:
+        return []
+    try:
+        return _comments(path, MOST_LOOKED_AT)
+    except (OSError, ValueError, struct.error):
+        return []
 
 
 def told_size(path: str | Path) -> tuple[int, int] | None:
@@ -103,7 +144,7 @@ def told_size(path: str | Path) -> tuple[int, int] | None:
                 return jxl_head(file).size
             from PIL import Image
 
-            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP"]).size
+            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"]).size
     except Exception:  # readers raise anything for damaged files
         return None
     return h, w
@@ -131,7 +172,7 @@ def _of_png(file: BinaryIO) -> Told:
 
 def _of_others(file: BinaryIO, kind: str) -> str:
     """The user comment of a file of another format; of JPEG and WebP Pillow reads the headers."""
-    if kind == "bmp":
+    if kind in ("bmp", "gif"):
         return ""
     if kind == "jxl":
         return exif.comment(jxl_exif(file)) or ""
@@ -143,21 +184,38 @@ def _of_others(file: BinaryIO, kind: str) -> str:
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
 
 
-def _of_tiff(file: BinaryIO, _: str) -> str:
-    """The user comment of a TIFF file: only its directories are read."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+def _of_pdf(file: BinaryIO) -> str:
+    """The record in a PDF; its user comment is nothing else."""
+    import pikepdf
 
-    start = file.read(8)
-    if b"+" in start[2:4]:  # BigTIFF
-        start += file.read(8)
+    with pikepdf.open(file) as pdf:
+        return record_of(pdf)
 
-    def directory(at: int) -> ImageFileDirectory_v2:
-        found = ImageFileDirectory_v2(start)
-        file.seek(at)
-        found.load(file)
-        return found
 
-    first = directory(ImageFileDirectory_v2(start).next)
-    inner = directory(first[_EXIF_DIRECTORY]) if _EXIF_DIRECTORY in first else {}
-    body = inner.get(_COMMENT, b"")
-    return (exif.comment_text(body, start[:2]) or "") if isinstance(body, bytes) else ""
+def record_of(pdf: Any) -> str:
+    """The record in a PDF that pikepdf has opened; empty where there is none."""
+    try:
+        return str(pdf.docinfo.get(RECORD, "")) if "/Info" in pdf.trailer else ""
+    except (AttributeError, TypeError, ValueError):
+        return ""
+
+
+def _comments(path: str | Path, most: int) -> list[str]:
+    """The user comments of the first pages of a TIFF file: only its directories are read."""
+    file = FileBytes(Path(path))
+    try:
+        data = cast("bytes", file)  # it is sliced and measured like bytes
+        form, first = layout(data)
+        places, _ = chain(data, form, first, most)
+        pages = [Directory.at(data, form, place) for place in places]
+        return [_comment(page) for page in pages]
+    finally:
+        file.close()
+
+
+def _comment(page: Directory) -> str:
+    place = page.number(_EXIF_DIRECTORY, 0)
+    if not place:
+        return ""
+    body = Directory.at(page.data, page.layout, place).body(_COMMENT, (2, 7))
+    return exif.comment_text(body, b"II" if page.layout.order == "<" else b"MM") or ""

@@ -23,6 +23,7 @@ from restore.cli.evaluation_options import Sweep
 from restore.cli.kernel_files import KernelWord, OperatorWord
 from restore.cli.main import main
 from restore.cli.memory_need import MemorySize
+from restore.cli.page_ranges import PageRanges
 from restore.cli.parameters import (
     ColourName,
     Device,
@@ -76,6 +77,7 @@ BAD: dict[type, list[str]] = {
     Device: ["gpu", "", "cuda:", "cuda:-1", "cuda:x", "CPU"],
     Size: ["x", "", "0", "8x", "x8", "8x8x8", "-8", "99999", "1.5"],
     PlaceType: ["x", "", "1", "1,,2", "1,2,3", "1,2,3,4,5", "-1,2", "nan,nan", "1%2"],
+    PageRanges: ["x", "", "0", "3-1", "-1", "1,,2", "1.5", "٢", "9999999"],
     MemorySize: ["x", "", "0", "-1G", "G", "1Q", "nan"],
     KernelWord: [
         "x",
