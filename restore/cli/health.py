@@ -50,7 +50,7 @@ NEEDED = {
 
 OPTIONAL = {
     "matplotlib": ("plot", "--plot"),
-    "pillow_heif": ("heif", "HEIC files"),
+    "pillow-heif": ("heif", "HEIC files"),
     "pyjpegxl": ("jxl", "JPEG XL files"),
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),

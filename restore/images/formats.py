@@ -26,8 +26,8 @@ MAX_PIXELS = 500_000_000
 
 DECODING = 7
 """Bytes of memory for each byte of pixels while a file is read and written, itself included; measured as the
-growth of the resident set: 4 to 8 for reading, and for writing all formats but AVIF (11), WebP (12),
-HEIC (14) and JPEG XL (17)."""
+growth of the resident set: 4 to 8 for reading, and for writing all formats but WebP (12), HEIC (14),
+AVIF (16) and JPEG XL (17)."""
 
 JPEG_QUALITY = 95
 HEIC_QUALITY, AVIF_QUALITY = 70, 92

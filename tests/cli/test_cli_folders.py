@@ -145,22 +145,22 @@ def small(*names: str) -> None:
 
 def test_pictures_that_are_not_read_are_named(weights: Path) -> None:
     small("in/a.png")
-    for name in ("in/x.psd", "in/Y.PSD", "in/z.pdf", "in/Thumbs.db", "in/a.xmp"):
+    for name in ("in/x.psd", "in/Y.PSD", "in/z.kra", "in/Thumbs.db", "in/a.xmp"):
         Path(name).write_bytes(b"x")
     words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
     done = cli(*words)
     assert (done.exit_code, done.stdout) == (1, "out/a.png\n")
     assert done.stderr == (
-        "error: not read: 2 .psd, 1 .pdf; convert them first, or pass --ignore '*.psd' --ignore '*.pdf'\n"
+        "error: not read: 2 .psd, 1 .kra; convert them first, or pass --ignore '*.psd' --ignore '*.kra'\n"
     )
-    done = cli(*words, "--ignore", "*.psd", "--ignore", "*.pdf", "--overwrite")
+    done = cli(*words, "--ignore", "*.psd", "--ignore", "*.kra", "--overwrite")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "out/a.png\n", "")
     Path("my.toml").write_text("ignore = ['*.psd', 'z*']\noverwrite = true\n")
     assert cli(*words, "--config", "my.toml").exit_code == 0
     done = cli(*words, "--overwrite", "--json")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(each["input"], each["status"]) for each in told] == [
-        ("in/a.png", "done"), ("in/x.psd", "failed"), ("in/Y.PSD", "failed"), ("in/z.pdf", "failed"),
+        ("in/a.png", "done"), ("in/x.psd", "failed"), ("in/Y.PSD", "failed"), ("in/z.kra", "failed"),
     ]  # fmt: skip
     done = cli(*words, "--ignore", "")
     assert done.exit_code == 2

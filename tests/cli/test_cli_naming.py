@@ -211,7 +211,7 @@ def test_what_is_computed_between_levels_is_kept(weights: Path) -> None:
         (["a.png", "--depth", "12"], "12 is neither 8 nor 16"),
         (["a.png", "--quality", "80"], "--quality 80 is for JPEG, WebP, HEIC, AVIF and JPEG XL, PNG keeps"),
         (["a.jpg", "--quality", "0"], "0 is not in the range 1<=x<=100"),
-        (["a.jpg", "--format", "gif"], "'gif' is not one of"),
+        (["a.jpg", "--format", "psd"], "'psd' is not one of"),
     ],
 )
 def test_files_that_cannot_be(arguments: list[str], message: str) -> None:
