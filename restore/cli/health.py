@@ -55,7 +55,11 @@ OPTIONAL = {
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
+    "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
+    "ray": ("ray", "--engine ray"),
     "watchfiles": ("watch", "--watch without --poll"),
+    "pikepdf": ("pdf", "the images of PDFs"),
+    "pypdfium2": ("pdf", "the images of PDFs"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
 }
 """The extra that brings each package which can be done without, and what wants it."""

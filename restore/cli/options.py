@@ -48,6 +48,19 @@ JOBS = click.option(
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
+ENGINE = (
+    click.option(
+        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="ray: share the pictures among the machines of a Ray cluster.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT",
+        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS; else Ray is started on "
+        "this machine]",
+    ),
+)  # fmt: skip
+"""Where pictures are restored."""
+
 OUTPUT = click.option(
     "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
@@ -277,6 +290,8 @@ class Settings:
     settle: float = 2.0
     poll: bool = False
     jobs: int | None = None
+    engine: str = "local"
+    address: str | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -373,5 +388,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *MANY, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *ENGINE, *MANY, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from restore.cli import jobs
 from restore.cli.at_hand import at_hand, fetched_ahead, told_of
@@ -26,6 +27,16 @@ from restore.cli.units import Units
 from restore.errors import ConfigError, WeightsError
 
 
+class Engine(Protocol):
+    """What restores the pictures of jobs: lanes on this machine, or several machines."""
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Restore all pictures, and give their outcomes in the order of the jobs."""
+
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
+
+
 class Runner:
     """Runs a command on jobs of these weights. folder: what may be created for the results."""
 
@@ -45,6 +56,7 @@ class Runner:
         self.rehearsed = False
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
+        self.engine: Engine | None = None  # in place of lanes on this machine
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
@@ -57,16 +69,19 @@ class Runner:
         could do better. With many jobs a fault of the program itself is that job's failure, told with its
         traceback; a single job raises it.
         """
-        lanes = Lanes(
-            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
-        )
+        engine = self.engine
+        if engine is None:
+            engine = self.engine = Lanes(
+                self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+            )
+            todo = fetched_ahead(todo)
         self.networks.merges = self._lanes() != 1
-        for outcome in lanes.outcomes(fetched_ahead(todo)):
+        for outcome in engine.outcomes(todo):
             for listener in self.listeners:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                lanes.end()
+                engine.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""

@@ -44,6 +44,7 @@ class Watched:
         command = ["inpaint", "in", "--mask", "black.png"] if copies else ["denoise", "in", "--sigma", "20"]
         words = (*command, "--watch", "--settle", "0.2", "--json", "--no-config", *words)
         begin = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        begin += "from restore.cli import watching; watching.EVERY = 0.2\n"
         begin += "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"{begin}{COPYING}", *words],
