@@ -1,0 +1,303 @@
+"""A manifest in memory: arrays by the number of the item, and no object for any line.
+
+A million items take some 30 MB. What a line says is read from the file when it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from restore.cli.events import VERSION
+from restore.cli.manifest_lines import (
+    CODES,
+    FINISHED,
+    STATES,
+    WAITING,
+    Item,
+    item_of,
+    located,
+    micros,
+    output_in,
+    parsed,
+)
+from restore.errors import ManifestError
+from restore.images.paths import FILE, is_folder, name_problem, short_path, what_is
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from restore.cli.manifest_scan import Rows
+
+CHUNK = 2**23  # bytes that are read at once
+MOST = 2**24  # bytes of a line
+AHEAD = 2**16  # bytes that are read at once where single lines are asked for
+NONE = -1
+
+ARRAYS: dict[str, tuple[str, float]] = {
+    "item_at": ("i8", NONE),
+    "result_at": ("i8", NONE),
+    "sizes": ("i8", 0),
+    "states": ("u1", WAITING),
+    "seconds": ("f4", 0.0),
+    "runs": ("i4", 0),
+    "output_sizes": ("i8", NONE),
+    "output_mtimes": ("i8", NONE),
+}
+"""The arrays by number: their types, and what they hold where nothing is known."""
+
+
+class Manifest:
+    """The items of a manifest and what became of them. Raises ManifestError for a file that is none.
+
+    states, sizes, seconds, runs: of the items by number. runs: the number of the run that began an item.
+    output_sizes, output_mtimes: of the results, in bytes and microseconds; NONE where they are not known.
+    told_runs: the lines of the runs, each with its place. unread: the places of lines on inputs that are no
+    items. cut: how many lines were cut short. foreign: how many are none of this schema.
+    """
+
+    item_at: NDArray[np.int64]
+    result_at: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    states: NDArray[np.uint8]
+    seconds: NDArray[np.float32]
+    runs: NDArray[np.int32]
+    output_sizes: NDArray[np.int64]
+    output_mtimes: NDArray[np.int64]
+
+    def __init__(self, path: Path):
+        import numpy as np
+
+        self.path = path
+        _check(path)
+        try:
+            self._file = path.open("rb", buffering=AHEAD)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ManifestError(f"{path}: cannot read the manifest ({why}); check its permissions") from error
+        self._lines = path.open("rb", buffering=AHEAD)  # of items, while the other one reads results
+        self.count = 0
+        for name, (kind, _) in ARRAYS.items():
+            setattr(self, name, np.zeros(0, kind))
+        self.told_runs: list[tuple[int, dict[str, Any]]] = []
+        self.unread: list[int] = []
+        self.cut = self.foreign = 0
+        self.header = self._header()
+        self.folder = str(self.header.get("folder") or "")
+        if not is_folder(self.folder):
+            self.folder = ""  # on another machine
+        self._end = self._file.tell()
+        self.refresh()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._lines.close()
+
+    @property
+    def size(self) -> int:
+        """Bytes that were read."""
+        return self._end
+
+    def refresh(self) -> bool:
+        """Read what has been appended meanwhile; whether there was anything."""
+        size = os.fstat(self._file.fileno()).st_size
+        if size < self._end:
+            raise ManifestError(
+                f"{self.path}: the manifest has become shorter; is something else writing it?"
+            )
+        if size == self._end:
+            return False
+        self._file.seek(self._end)
+        rest, at, before = b"", self._end, self._end
+        while chunk := self._file.read(CHUNK):
+            data = rest + chunk
+            end = data.rfind(b"\n") + 1
+            if end:
+                self._take(data[:end], at)
+            at, rest = at + end, data[end:]
+            if len(rest) > MOST:
+                raise ManifestError(f"{self.path}: expected a manifest, got a line without an end; {_ELSE}")
+        self._end = at
+        for name in ARRAYS:
+            setattr(self, name, getattr(self, name)[: self.count])
+        return self._end > before
+
+    def item(self, number: int) -> Item:
+        """Read an item. Raises ManifestError."""
+        at = int(self.item_at[number])
+        self._lines.seek(at)
+        try:
+            return item_of(parsed(self._lines.readline(MOST)) or {})
+        except (KeyError, TypeError, ValueError):
+            raise ManifestError(
+                f"{self.path}: the line at byte {at} is no item with an input and an output; plan it again"
+            ) from None
+
+    def output(self, number: int) -> str | None:
+        """Read where the result of an item goes; faster than `item`."""
+        self._lines.seek(self.item_at[number])
+        return output_in(self._lines.readline(MOST))
+
+    def items(self, numbers: Iterable[int]) -> Iterator[Item]:
+        """Read items, one after the other."""
+        return (self.item(int(number)) for number in numbers)
+
+    def result(self, number: int) -> dict[str, Any] | None:
+        """Read the last line about an item; None where there is none."""
+        at = int(self.result_at[number])
+        return None if at == NONE else self.told(at)
+
+    def told(self, at: int) -> dict[str, Any]:
+        """Read a line by its place. Raises ManifestError."""
+        self._file.seek(at)
+        told = parsed(self._file.readline(MOST))
+        if told is None:
+            raise ManifestError(f"{self.path}: a line has changed while it was in use; {_ELSE}")
+        return told
+
+    def path_of(self, name: str) -> Path:
+        """The path of a name in it."""
+        return located(name, "" if self.folder == str(Path.cwd()) else self.folder)
+
+    def counts(self, states: NDArray[np.uint8] | None = None) -> dict[str, int]:
+        """How many items are in each state."""
+        import numpy as np
+
+        found = np.bincount(self.states if states is None else states, minlength=len(STATES))
+        return {name: int(found[code]) for code, name in enumerate(STATES)}
+
+    def in_states(self, *states: int) -> NDArray[np.bool_]:
+        """Which items are in one of these states."""
+        import numpy as np
+
+        table = np.zeros(256, bool)
+        table[list(states)] = True
+        return table[self.states]
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Which items are done, as their lines say."""
+        return self.in_states(*FINISHED)
+
+    def _header(self) -> dict[str, Any]:
+        line = self._file.readline(MOST)
+        if not line:
+            raise ManifestError(f"{self.path}: expected a manifest, got an empty file; remove it")
+        told = parsed(line) if line.endswith(b"\n") else None
+        if told is None or told.get("event") != "manifest":
+            raise ManifestError(f"{self.path}: expected a manifest of restore, got another file; {_ELSE}")
+        if told.get("schema") != VERSION:
+            raise ManifestError(
+                f"{self.path}: expected a manifest of schema {VERSION}, got {str(told.get('schema'))[:20]}; "
+                f"use the version of restore that has written it ({str(told.get('version'))[:20]})"
+            )
+        return told
+
+    def _take(self, data: bytes, at: int) -> None:
+        """Take whole lines in. at: the place of the first."""
+        from restore.cli.manifest_scan import joined, rows_of, scanned
+
+        rows, starts, ends = scanned(data, at)
+        if len(starts):
+            lines = ((data[start:end], int(start) + at) for start, end in zip(starts, ends, strict=True))
+            others = [row for line, place in lines if (row := self._other(line, place)) is not None]
+            rows = joined([rows, rows_of(others)])
+        self._place(rows)
+
+    def _other(self, line: bytes, place: int) -> tuple[float, ...] | None:
+        """Take a line in that is not of an item, or not written as it is here; what it says of an item."""
+        told = parsed(line)
+        if told is None:
+            self.cut += bool(line.strip())
+            return None
+        kind = told.get("event")
+        if told.get("schema") != VERSION or kind not in ("item", "picture", "run"):
+            self.foreign += 1
+        elif kind == "run":
+            self.told_runs.append((place, told))
+        elif kind == "picture" and told.get("item") is None:
+            self.unread.append(place)
+        else:
+            with suppress(KeyError, TypeError, ValueError, OverflowError):
+                return _row(told, place)
+            self.foreign += 1
+        return None
+
+    def _place(self, rows: Rows) -> None:
+        """Put what lines say of items into the arrays; what is of no item counts as foreign."""
+        import numpy as np
+
+        is_item = rows.size >= 0
+        new = rows.number[is_item & (rows.number >= self.count)]
+        if not np.array_equal(new, np.arange(self.count, self.count + len(new))):
+            if len(rows.number) == 1:
+                self.foreign += 1
+            else:  # one of them is out of order
+                for each in range(len(rows.number)):
+                    self._place(rows.taken(slice(each, each + 1)))
+            return
+        self._grow(self.count + len(new))
+        known = rows.number < self.count
+        self.foreign += int(np.count_nonzero(~known))
+        items, results = rows.taken(is_item & known), rows.taken(~is_item & known)
+        here, there = items.number, results.number
+        self.item_at[here], self.sizes[here] = items.at, items.size
+        self.result_at[there], self.states[there] = results.at, results.state
+        self.seconds[there], self.runs[there] = results.seconds, results.run
+        self.output_sizes[there], self.output_mtimes[there] = results.output_size, results.output_mtime
+        # An input that was listed again has changed: what was done with it counts no more.
+        again = here[self.item_at[here] > self.result_at[here]]
+        self.states[again], self.result_at[again] = WAITING, NONE
+
+    def _grow(self, count: int) -> None:
+        import numpy as np
+
+        if count > len(self.item_at):
+            more = max(count, len(self.item_at) * 5 // 4, 1024) - len(self.item_at)
+            for name, (kind, fill) in ARRAYS.items():
+                setattr(self, name, np.concatenate([getattr(self, name), np.full(more, fill, kind)]))
+        self.count = count
+
+
+def _row(told: dict[str, Any], place: int) -> tuple[float, ...]:
+    """What a line says of an item, a row of `restore.cli.manifest_scan.Rows`. Raises ValueError and others."""
+    number = _whole(told["item"])
+    if told["event"] == "item":
+        return number, place, _whole(told.get("size_bytes") or 0), WAITING, 0.0, 0, NONE, NONE
+    size, changed = told.get("output_size_bytes"), told.get("output_mtime_seconds")
+    return (
+        *(number, place, NONE, CODES[str(told["status"]).encode()]),
+        *(float(told.get("seconds") or 0), _whole(told.get("run") or 0) % 2**31),
+        NONE if size is None else _whole(size),
+        NONE if changed is None else _whole(micros(float(changed))),
+    )
+
+
+_ELSE = "choose another --manifest"
+
+
+def _whole(value: Any) -> int:
+    """A number that fits into the arrays. Raises ValueError for another one."""
+    number = int(value)
+    if not 0 <= number < 2**60:
+        raise ValueError("out of range")
+    return number
+
+
+def _check(path: Path) -> None:
+    """Raise ManifestError where there is no file to read."""
+    if problem := name_problem(path):
+        raise ManifestError(f"{short_path(path)}: {problem}")
+    kind = what_is(path)
+    if not kind:
+        raise ManifestError(f"{path}: no such manifest; check the name, or write one by restore plan")
+    if kind != FILE:
+        raise ManifestError(f"{path}: expected a manifest, got {kind}; name a file")
