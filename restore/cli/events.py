@@ -21,7 +21,9 @@ SCHEMA = Path(__file__).with_name("events.schema.json")
 VERSION = 1
 """Of the schema: it grows where a name or its meaning changes, not where one is added."""
 
-Kind = Literal["picture", "error", "fit", "record", "doctor", "config", "page", "manifest", "item", "run", "status"]
+Kind = Literal[
+    "picture", "error", "fit", "record", "doctor", "config", "page", "manifest", "item", "run", "status"
+]
 
 
 def event(kind: Kind, **facts: Any) -> str:

@@ -268,7 +268,7 @@ class Manifest:
 
 
 def _row(told: dict[str, Any], place: int) -> tuple[float, ...]:
-    """What a line says of an item, a row of `restore.cli.manifest_scan.Rows`. Raises ValueError and others."""
+    """What a line says of an item, a row of `restore.cli.manifest_scan.Rows`. Raises ValueError and more."""
     number = _whole(told["item"])
     if told["event"] == "item":
         return number, place, _whole(told.get("size_bytes") or 0), WAITING, 0.0, 0, NONE, NONE

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from restore import images
 from restore.cli.provenance import history_in
@@ -51,10 +52,18 @@ def results_among(paths: Iterable[Path], pattern: re.Pattern[str] | None = None)
     everything = [path for each in names.values() for path in each]
     if len(everything) < 2:
         return set()
-    return {path for path in everything if _is_result(path, names, pattern)}
+    return {path for path in everything if is_result(path, names, pattern)}
 
 
-def _is_result(path: Path, names: dict[str, list[Path]], pattern: re.Pattern[str] | None) -> bool:
+class Names(Protocol):
+    """The pictures that were found, by their names."""
+
+    def get(self, name: str, none: Sequence[Path], /) -> Sequence[Path]:
+        """The pictures of a name."""
+
+
+def is_result(path: Path, names: Names, pattern: re.Pattern[str] | None) -> bool:
+    """Whether a picture was made from another one of these."""
     records = history_in(path).records
     if not records:
         own = _NAMED.fullmatch(path.stem), pattern.fullmatch(path.name) if pattern else None
@@ -78,7 +87,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
         return False
 
 
-def _is_named_as_one(path: Path, names: dict[str, list[Path]], found: re.Match[str]) -> bool:
+def _is_named_as_one(path: Path, names: Names, found: re.Match[str]) -> bool:
     groups = found.groupdict()
     name = groups.get("name") or groups["stem"] + path.suffix
     beside = [each for each in names.get(name, ()) if each.parent == path.parent and each != path]
