@@ -181,7 +181,7 @@ class Placing:
         self.labels = labels(places)
 
     def shared_name(self, path: Path, each: Found, number: int) -> str:
-        """What a picture must not share with one of another folder: the name of its result, or of its mask."""
+        """What a picture must not share with one of another folder: the name of its result or its mask."""
         if self.folder is None:
             return str((each.inside or Path(path.name)).with_suffix(""))
         return str(self._target(path, each.inside, number, 0))

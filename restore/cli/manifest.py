@@ -21,7 +21,7 @@ from restore.cli.manifest_lines import (
     item_of,
     located,
     micros,
-    output_in,
+    name_in,
     parsed,
 )
 from restore.errors import ManifestError
@@ -42,6 +42,7 @@ ARRAYS: dict[str, tuple[str, float]] = {
     "item_at": ("i8", NONE),
     "result_at": ("i8", NONE),
     "sizes": ("i8", 0),
+    "mtimes": ("i8", NONE),
     "states": ("u1", WAITING),
     "seconds": ("f4", 0.0),
     "runs": ("i4", 0),
@@ -54,8 +55,9 @@ ARRAYS: dict[str, tuple[str, float]] = {
 class Manifest:
     """The items of a manifest and what became of them. Raises ManifestError for a file that is none.
 
-    states, sizes, seconds, runs: of the items by number. runs: the number of the run that began an item.
-    output_sizes, output_mtimes: of the results, in bytes and microseconds; NONE where they are not known.
+    states, seconds, runs: of the items by number. runs: the number of the run that began an item. sizes,
+    mtimes, output_sizes, output_mtimes: of inputs and results, in bytes and microseconds; NONE where they are
+    not known.
     told_runs: the lines of the runs, each with its place. unread: the places of lines on inputs that are no
     items. cut: how many lines were cut short. foreign: how many are none of this schema.
     """
@@ -63,6 +65,7 @@ class Manifest:
     item_at: NDArray[np.int64]
     result_at: NDArray[np.int64]
     sizes: NDArray[np.int64]
+    mtimes: NDArray[np.int64]
     states: NDArray[np.uint8]
     seconds: NDArray[np.float32]
     runs: NDArray[np.int32]
@@ -141,10 +144,11 @@ class Manifest:
                 f"{self.path}: the line at byte {at} is no item with an input and an output; plan it again"
             ) from None
 
-    def output(self, number: int) -> str | None:
-        """Read where the result of an item goes; faster than `item`."""
+    def names(self, number: int) -> tuple[str | None, str | None]:
+        """Read the input and the output of an item; faster than `item`."""
         self._lines.seek(self.item_at[number])
-        return output_in(self._lines.readline(MOST))
+        line = self._lines.readline(MOST)
+        return name_in(line, b"input"), name_in(line, b"output")
 
     def items(self, numbers: Iterable[int]) -> Iterator[Item]:
         """Read items, one after the other."""
@@ -249,7 +253,7 @@ class Manifest:
         self.foreign += int(np.count_nonzero(~known))
         items, results = rows.taken(is_item & known), rows.taken(~is_item & known)
         here, there = items.number, results.number
-        self.item_at[here], self.sizes[here] = items.at, items.size
+        self.item_at[here], self.sizes[here], self.mtimes[here] = items.at, items.size, items.mtime
         self.result_at[there], self.states[there] = results.at, results.state
         self.seconds[there], self.runs[there] = results.seconds, results.run
         self.output_sizes[there], self.output_mtimes[there] = results.output_size, results.output_mtime
@@ -270,15 +274,14 @@ class Manifest:
 def _row(told: dict[str, Any], place: int) -> tuple[float, ...]:
     """What a line says of an item, a row of `restore.cli.manifest_scan.Rows`. Raises ValueError and more."""
     number = _whole(told["item"])
-    if told["event"] == "item":
-        return number, place, _whole(told.get("size_bytes") or 0), WAITING, 0.0, 0, NONE, NONE
-    size, changed = told.get("output_size_bytes"), told.get("output_mtime_seconds")
-    return (
-        *(number, place, NONE, CODES[str(told["status"]).encode()]),
-        *(float(told.get("seconds") or 0), _whole(told.get("run") or 0) % 2**31),
-        NONE if size is None else _whole(size),
-        NONE if changed is None else _whole(micros(float(changed))),
-    )
+    prefix = "" if told["event"] == "item" else "output_"
+    size, mtime = told.get(f"{prefix}size_bytes"), told.get(f"{prefix}mtime_seconds")
+    size = NONE if size is None else _whole(size)
+    mtime = NONE if mtime is None else _whole(micros(float(mtime)))
+    if not prefix:
+        return number, place, max(size, 0), mtime, WAITING, 0.0, 0, NONE, NONE
+    code, seconds = CODES[str(told["status"]).encode()], float(told.get("seconds") or 0)
+    return number, place, NONE, NONE, code, seconds, _whole(told.get("run") or 0) % 2**31, size, mtime
 
 
 _ELSE = "choose another --manifest"

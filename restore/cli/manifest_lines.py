@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,15 +98,16 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-_OUTPUT = re.compile(rb'[{,] *"output": *("(?:[^"\\]|\\.)*")')
-
-
-def output_in(line: bytes) -> str | None:
-    """The output in the line of an item, without reading all of it; None where there is none."""
-    found = _OUTPUT.search(line)
-    if found is None:
-        return None
-    return str(json.loads(found[1])) if b"\\" in found[1] else found[1][1:-1].decode("ascii", "replace")
+def name_in(line: bytes, field: bytes) -> str | None:
+    """A name in the line of an item, such as ``b"input"``, without parsing all of it; None for none."""
+    start = line.find(b'"%b": "' % field)
+    if start >= 0:
+        start += len(field) + 5
+        name = line[start : line.find(b'"', start)]
+        if b"\\" not in name:
+            return name.decode("ascii", "replace")
+    name = (parsed(line) or {}).get(field.decode())
+    return name if isinstance(name, str) else None
 
 
 def micros(seconds: float) -> int:

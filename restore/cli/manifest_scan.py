@@ -25,14 +25,15 @@ Numbers = NDArray[np.int64]
 class Rows(NamedTuple):
     """What lines say of items, a row each.
 
-    number: of the item. at: the place of the line. size: bytes of the input; NONE for a picture line, for
-    which the others hold: state, seconds, run, and bytes and time of change of the output, in microseconds,
-    NONE where they are not known.
+    number: of the item. at: the place of the line. size, mtime: of the input in bytes and microseconds; a
+    picture line has a size of NONE, and for it the others hold: state, seconds, run, and size and mtime of
+    the output. What is not known is NONE.
     """
 
     number: Numbers
     at: Numbers
     size: Numbers
+    mtime: Numbers
     state: Numbers
     seconds: NDArray[np.floating[Any]]
     run: Numbers
@@ -140,10 +141,12 @@ def _items(look: _Look, starts: Numbers) -> tuple[NDArray[np.bool_], Rows]:
     """Which lines are of items, and what they say."""
     good, number, end = _field(look, starts, _beginning("item"))
     sized, size, end = _field(look, end, b', "size_bytes": ')
-    good &= sized & _ends(look, end)
+    _, mtime, end = _decimal(look, end, b', "mtime_seconds": ', 6)
+    good &= sized & _ends(look, end) & ~look.has(end, b', "mtime_seconds"')
     none = np.full(int(good.sum()), NONE, np.int64)
     zero = np.zeros_like(none)
-    row = Rows(number[good], starts[good], size[good], zero + WAITING, zero * 0.0, zero, none, none)
+    state, seconds = zero + WAITING, np.zeros(len(zero))
+    row = Rows(number[good], starts[good], size[good], mtime[good], state, seconds, zero, none, none)
     return good, row
 
 
@@ -164,10 +167,12 @@ def _pictures(look: _Look, starts: Numbers) -> tuple[NDArray[np.bool_], Rows]:
     _, size, end = _field(look, end, b', "output_size_bytes": ')
     _, changed, end = _decimal(look, end, b', "output_mtime_seconds": ', 6)
     good &= _ends(look, end) & ~(look.has(end, b', "seconds"') | look.has(end, b', "output_mtime_seconds"'))
+    none = np.full(int(good.sum()), NONE, np.int64)
     return good, Rows(
         number[good],
         starts[good],
-        np.full(int(good.sum()), NONE, np.int64),
+        none,
+        none,
         state[good],
         np.maximum(seconds[good], 0) / 1e3,
         np.maximum(run[good], 0),
