@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from restore.cli.manifest_scan import Rows
 
-CHUNK = 2**23  # bytes that are read at once
+CHUNK = 2**21  # bytes that are read at once
 MOST = 2**24  # bytes of a line
 AHEAD = 2**16  # bytes that are read at once where single lines are asked for
 NONE = -1

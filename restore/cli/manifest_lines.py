@@ -106,8 +106,8 @@ def name_in(line: bytes, field: bytes) -> str | None:
         name = line[start : line.find(b'"', start)]
         if b"\\" not in name:
             return name.decode("ascii", "replace")
-    name = (parsed(line) or {}).get(field.decode())
-    return name if isinstance(name, str) else None
+    told = (parsed(line) or {}).get(field.decode())
+    return told if isinstance(told, str) else None
 
 
 def micros(seconds: float) -> int:

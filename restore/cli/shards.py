@@ -48,13 +48,13 @@ def of_shard(planned: Plan, shard: Shard | None) -> Plan:
     return replace(planned, jobs=jobs, failures=(), unread=(), results=(), notes=())
 
 
-class ShardType(click.ParamType[Shard]):
+class ShardType(click.types.StringParamType):
     """Which shard of how many, as 3/16."""
 
     name = "shard"
     _FORM = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, Shard):
             return value
         found = self._FORM.fullmatch(str(value).strip())
