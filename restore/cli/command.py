@@ -188,6 +188,7 @@ class PictureCommand(ABC):
     ending: added to the names of results. reads: files that are read besides the pictures. finite: whether
     pictures are refused that hold NaN; else the plan refuses them. leaves: whether there may be pictures that
     the command leaves as they are. looking: what is done to a picture before it is restored, in words.
+    growth: pixels of a result for each of its picture.
     """
 
     ending: str
@@ -195,6 +196,7 @@ class PictureCommand(ABC):
     reads: tuple[Path, ...] = ()
     finite: bool = True
     leaves: bool = False
+    growth: float = 1.0
 
     def __init__(self, options: Options):
         self.options = options

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import accumulate
 
 from restore.cli.printable import bounded, printable
 
@@ -15,47 +16,19 @@ SHARE = 0.02  # of a picture, the same
 SLOW = 2.0  # seconds after which it is said how long something has taken
 
 
-class Course:
-    """Follows a command from picture to picture.
+class Stage:
+    """What is being done to one picture, and how much of it is done.
 
-    The time that is left is what the rest would take as what is done has. Loading the network is none of
-    it. Pictures still to come count by their weights.
-
-    weights: of all pictures, such as their pixels. clock: gives seconds. word: for what there are several of.
+    name: of the picture. clock: gives seconds.
     """
 
-    def __init__(self, weights: Sequence[float], clock: Callable[[], float], word: str = "picture"):
-        self.weights, self.word, self._clock = weights, word, clock
-        self.finished = 0
-        self.name, self.doing = "", ""
-        self.steps = (0, 0)
-        self.spent: dict[str, float] = {}  # seconds of the current picture, by what was done
-        self._share = 0.0  # of the current picture
-        self._since = clock()
-        self._before = 0.0  # seconds of the pictures that are finished
-        self._left: tuple[float, float] | None = None  # the time that is left, and when that was said
-
-    @property
-    def pictures(self) -> int:
-        """How many there are."""
-        return len(self.weights)
-
-    @property
-    def place(self) -> str:
-        """Which picture it is, of how many; empty for a single one."""
-        return f"{self.word} {self.number} of {self.pictures}" if self.pictures > 1 else ""
-
-    @property
-    def number(self) -> int:
-        """The current picture, from 1."""
-        return min(self.finished + 1, self.pictures)
-
-    def begin(self, name: str) -> None:
-        """Come to the next picture."""
+    def __init__(self, clock: Callable[[], float], name: str = ""):
         self.name = bounded(printable(name), NAMED)
-        self.steps, self._share, self.spent = (0, 0), 0.0, {}
-        self.doing, self._since = "", self._clock()
-        self._look_ahead()
+        self.doing, self._clock = "", clock
+        self.steps = (0, 0)
+        self.share = 0.0
+        self.spent: dict[str, float] = {}  # seconds, by what was done
+        self._since = clock()
 
     def do(self, doing: str) -> None:
         """Say what is being done from here on."""
@@ -81,7 +54,7 @@ class Course:
             self.steps = 0, max(total, steps)
 
     def step(self, done: int, total: int) -> None:
-        """So many steps are done of the current picture."""
+        """So many steps are done."""
         self.steps = done, total
         self.within(0.0)
 
@@ -89,26 +62,134 @@ class Course:
         """How much of the current step is done, 0 to 1."""
         done, total = self.steps
         if self.doing == RESTORING and total:  # what goes before is of no step
-            self._share = max(self._share, min(1.0, (done + share) / total))
-            self._look_ahead()
-
-    def end(self) -> None:
-        """The current picture is done or has failed."""
-        self.do("")
-        self._before += self._worked
-        self.finished += 1
-        self.steps, self._share, self.spent = (0, 0), 0.0, {}
+            self.share = max(self.share, min(1.0, (done + share) / total))
 
     @property
     def seconds(self) -> float:
         """How long what is being done has taken."""
         return self._clock() - self._since
 
+    def seconds_of(self, doing: str) -> float:
+        """How long something has been done."""
+        return self.spent.get(doing, 0.0) + (self.seconds if self.doing == doing else 0.0)
+
+    @property
+    def worked(self) -> float:
+        """Seconds of work."""
+        known = {*self.spent, self.doing} - {LOADING, ""}
+        return sum(map(self.seconds_of, known))
+
+
+class Course:
+    """Follows a command from picture to picture.
+
+    The time that is left is what the rest would take as what is done has. Loading the network is none of
+    it. Pictures still to come count by their weights.
+
+    weights: of all pictures, such as their pixels. clock: gives seconds. word: for what there are several of.
+    ahead: where several pictures are restored at once, gives the weight of what is done of those that come
+    after the current one.
+    """
+
+    def __init__(self, weights: Sequence[float], clock: Callable[[], float], word: str = "picture"):
+        self.weights, self.word, self._clock = weights, word, clock
+        self.ahead: Callable[[], float] | None = None
+        self.finished = 0
+        self.stage = Stage(clock)
+        self._sums = list(accumulate(weights, initial=0.0))
+        self._before = 0.0  # seconds of the pictures that are finished
+        self._began: float | None = None  # when the first of several pictures was begun
+        self._left: tuple[float, float] | None = None  # the time that is left, and when that was said
+
+    @property
+    def name(self) -> str:
+        """The current picture."""
+        return self.stage.name
+
+    @property
+    def doing(self) -> str:
+        """What is being done to it."""
+        return self.stage.doing
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many steps of it are done, of how many."""
+        return self.stage.steps
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds of the current picture, by what was done."""
+        return self.stage.spent
+
+    @property
+    def pictures(self) -> int:
+        """How many there are."""
+        return len(self.weights)
+
+    @property
+    def place(self) -> str:
+        """Which picture it is, of how many; empty for a single one."""
+        return f"{self.word} {self.number} of {self.pictures}" if self.pictures > 1 else ""
+
+    @property
+    def number(self) -> int:
+        """The current picture, from 1."""
+        return min(self.finished + 1, self.pictures)
+
+    def begin(self, name: str, stage: Stage | None = None) -> None:
+        """Come to the next picture. stage: what is being done to it already."""
+        self.stage = stage or Stage(self._clock, name)
+        self._look_ahead()
+
+    def do(self, doing: str) -> None:
+        """Say what is being done from here on."""
+        self.stage.do(doing)
+
+    def during(self, doing: str) -> AbstractContextManager[None]:
+        """Do something else for a while."""
+        return self.stage.during(doing)
+
+    def expect(self, steps: int) -> None:
+        """So many steps are to come at least; counts until the first is done."""
+        self.stage.expect(steps)
+
+    def step(self, done: int, total: int) -> None:
+        """So many steps are done of the current picture."""
+        self.stage.step(done, total)
+        self._look_ahead()
+
+    def within(self, share: float) -> None:
+        """How much of the current step is done, 0 to 1."""
+        self.stage.within(share)
+        self._look_ahead()
+
+    def end(self) -> None:
+        """The current picture is done or has failed."""
+        self.do("")
+        self._before += self.stage.worked
+        self.finished += 1
+        self.stage = Stage(self._clock)
+
+    @property
+    def seconds(self) -> float:
+        """How long what is being done has taken."""
+        return self.stage.seconds
+
     @property
     def share(self) -> float:
         """How much is done of all pictures, 0 to 1."""
-        done = sum(self.weights[: self.finished]) + self._share * sum(self.weights[self.finished :][:1])
-        return done / (sum(self.weights) or 1)
+        return self._done / (self._sums[-1] or 1)
+
+    @property
+    def _done(self) -> float:
+        """The weight of what is done."""
+        known = self._sums[min(self.finished, self.pictures)]
+        return known + self.stage.share * self._weight + (self.ahead() if self.ahead else 0.0)
+
+    @property
+    def _weight(self) -> float:
+        """That of the current picture."""
+        return self.weights[self.finished] if self.finished < self.pictures else 0.0
 
     @property
     def left(self) -> float | None:
@@ -118,28 +199,30 @@ class Course:
         seconds, at = self._left
         return max(0.0, seconds - (self._clock() - at))
 
-    def _seconds_of(self, doing: str) -> float:
-        return self.spent.get(doing, 0.0) + (self.seconds if self.doing == doing else 0.0)
-
-    @property
-    def _worked(self) -> float:
-        """Seconds of work on the current picture."""
-        known = {*self.spent, self.doing} - {LOADING, ""}
-        return sum(map(self._seconds_of, known))
-
     def _look_ahead(self) -> None:
         """Estimate the time that is left."""
-        weight, *later = self.weights[self.finished :] or (0.0,)
-        done = sum(self.weights[: self.finished])
-        restoring = self._seconds_of(RESTORING)
-        if self._share >= SHARE and restoring >= SURE:
-            this = restoring * (1 - self._share) / self._share
+        if self.ahead is not None:
+            self._look_ahead_of_many()
+            return
+        stage, weight = self.stage, self._weight
+        done = self._sums[min(self.finished, self.pictures)]
+        restoring = stage.seconds_of(RESTORING)
+        if stage.share >= SHARE and restoring >= SURE:
+            this = restoring * (1 - stage.share) / stage.share
         elif done:
-            this = max(0.0, weight * self._before / done - self._worked)
+            this = max(0.0, weight * self._before / done - stage.worked)
         else:
             return
-        rate = (self._before + self._worked + this) / (done + weight)
-        self._left = this + rate * sum(later), self._clock()
+        rate = (self._before + stage.worked + this) / (done + weight)
+        self._left = this + rate * (self._sums[-1] - done - weight), self._clock()
+
+    def _look_ahead_of_many(self) -> None:
+        """The same for pictures that are restored at once: by how long all that is done has taken."""
+        now, done = self._clock(), self._done
+        if done and self._began is None:
+            self._began = now
+        if self._began is not None and now - self._began >= SURE and done >= SHARE * self._weight:
+            self._left = (now - self._began) * (self._sums[-1] - done) / done, now
 
 
 def status(course: Course) -> str:

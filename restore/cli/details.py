@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from restore.cli.reporter import Reporter
     from restore.priors.protocol import Prior
 
 LONGEST = 60  # characters of a value
+
+
+class Teller(Protocol):
+    """Who tells of a picture that is restored. name: what it is called."""
+
+    name: str
+
+    def detail(self, text: str) -> None:
+        """Say what was decided."""
+
+    def restoring(self) -> AbstractContextManager[object]:
+        """Show how far the steps are that are taken meanwhile."""
 
 
 def of_prior(prior: Prior, weights: Path | None) -> str:
@@ -48,7 +59,7 @@ def of_tiles(prior: Prior, size: tuple[int, int]) -> str:
 
 @contextmanager
 def restoring(
-    reporter: Reporter, options: Mapping[str, Any], prior: Prior, size: tuple[int, int]
+    reporter: Teller, options: Mapping[str, Any], prior: Prior, size: tuple[int, int]
 ) -> Iterator[None]:
     """Show progress while a picture of ``size`` (h, w) is restored; tell what was decided and computed."""
     reporter.detail(f"{reporter.name}: options: {of_options(options)}")

@@ -34,7 +34,7 @@ GROUPS = {
         metrics trunks trunk_files loss rank lr batch held_out probes
         """,
     "How long": "steps nfe seconds minutes profile",
-    "Machine": "weights device precision tile max_memory",
+    "Machine": "weights device precision tile jobs max_memory",
 }
 """The names of options by the headings of their groups, in the order in which they are shown."""
 

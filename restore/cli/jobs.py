@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -15,31 +14,17 @@ from restore import images
 from restore.cli.job_plan import Job, Plan, plan, without
 from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
-from restore.errors import AlreadyThereError, ConfigError, OutputError, RestoreError, WeightsError
+from restore.errors import AlreadyThereError, OutputError, RestoreError
 
 __all__ = [
-    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "Tally", "check", "check_folder", "check_new",
-    "check_writable", "message", "plan", "run", "sort_out", "sweep", "without", "write",
+    "FAULT", "STDIO", "Job", "Overtaken", "Plan", "check", "check_folder", "check_new", "check_writable",
+    "disk_is_full", "is_fault", "message", "plan", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
 
 class Overtaken(Exception):  # noqa: N818  # it is no error
     """Another process has written the result of a job meanwhile."""
-
-
-@dataclass
-class Tally:
-    """How the jobs went.
-
-    overtaken: those that another process has done meanwhile. interrupted: the user ended the run before its
-    last job.
-    """
-
-    done: int = 0
-    failed: int = 0
-    overtaken: int = 0
-    interrupted: bool = False
 
 
 def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> tuple[list[Job], list[Job]]:
@@ -172,36 +157,7 @@ def check_writable(parent: Path, folder: Path | None) -> None:
         raise OutputError(f"{there}: no permission to write in this folder; choose another one")
 
 
-def run(jobs: Sequence[Job], work: Callable[[Job], None], fail: Callable[[Job, str], None]) -> Tally:
-    """Do the work for each job; a bad one is told to ``fail`` with its message and the next begins.
-
-    Ctrl-C and a full disk end the run. Unusable weights and devices are raised: no other job could do
-    better. With many jobs a fault of the program itself is that job's failure, told with its traceback; a
-    single job raises it.
-    """
-    tally = Tally()
-    for job in jobs:
-        try:
-            work(job)
-            tally.done += 1
-        except KeyboardInterrupt:
-            tally.interrupted = True
-            break
-        except Overtaken:
-            tally.overtaken += 1
-        except (WeightsError, ConfigError, BrokenPipeError):
-            raise
-        except Exception as error:
-            if len(jobs) == 1 and _is_fault(error):
-                raise
-            tally.failed += 1
-            fail(job, message(job, error))
-            if _disk_is_full(error):
-                break
-    return tally
-
-
-def _is_fault(error: Exception) -> bool:
+def is_fault(error: Exception) -> bool:
     """Whether an error is one of the program itself."""
     return not isinstance(error, RestoreError) and trouble(error) is None
 
@@ -215,7 +171,8 @@ def message(job: Job, error: Exception) -> str:
     return f"{job.name}: {told}"
 
 
-def _disk_is_full(error: BaseException) -> bool:
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk is full, or a quota used up."""
     causes = (error, error.__cause__)
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 

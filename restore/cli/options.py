@@ -40,6 +40,11 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
+JOBS = click.option(
+    "--jobs", type=click.IntRange(1, 256), metavar="N",
+    help="Pictures that are restored at once: some are read and written while the network computes another, "
+    "and small ones are computed together. The results are the same.  [default: as many as help]",
+)  # fmt: skip
 INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
     "-o", "--output", type=FileName(), metavar="PATH",
@@ -261,6 +266,7 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    jobs: int | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -356,5 +362,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

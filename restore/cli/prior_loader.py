@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -55,15 +57,49 @@ class Told(Protocol):
         """Say what was decided."""
 
 
-class PriorLoader:
-    """Loads the prior of a command.
+class Networks:
+    """The network that several pictures are restored by, loaded once.
 
-    reporter: says that the network is being loaded, and which one it is.
+    merges: whether its calls are put together, as several threads make them.
     """
 
-    def __init__(self, settings: Settings, reporter: Told | None = None):
+    def __init__(self) -> None:
+        self.merges = False
+        self._prior: Prior | None = None
+        self._lock = threading.Lock()
+
+    def give(self, load: Callable[[], Prior]) -> Prior:
+        """Give the network, with calls and an ensemble of its own. load: where it is not there."""
+        from restore.priors.backbone import Backbone
+        from restore.priors.merged import Merged
+
+        with self._lock:
+            if self._prior is None:
+                self._prior = load()
+                if self.merges and isinstance(self._prior, Backbone):
+                    self._prior.computes = Merged()
+            return self._prior.beside() if isinstance(self._prior, Backbone) else self._prior
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether several pictures can be restored by the network at once; converted ones hold one."""
+    if settings.weights is None:
+        return True
+    from restore.priors.foreign import backbone as foreign
+
+    return not foreign.is_foreign(settings.weights)
+
+
+class PriorLoader:
+    """Loads the prior of a command, or of one of its pictures.
+
+    reporter: says that the network is being loaded, and which one it is. networks: where it may be loaded
+    already.
+    """
+
+    def __init__(self, settings: Settings, reporter: Told | None = None, networks: Networks | None = None):
         self.settings = settings
-        self._reporter = reporter
+        self._reporter, self._networks = reporter, networks
         self._prior: Prior | None = None
 
     @property
@@ -75,7 +111,8 @@ class PriorLoader:
     def prior(self) -> Prior:
         """The prior. Raises ConfigError and WeightsError when it cannot be loaded."""
         if self._prior is None:
-            self._prior = self._loaded(self.settings)
+            load = partial(self._loaded, self.settings)
+            self._prior = load() if self._networks is None else self._networks.give(load)
         return self._prior
 
     @property

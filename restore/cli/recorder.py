@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,26 +31,42 @@ NO_MATTER = {
     *("verbose", "trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
-    *("skip_unchanged", "suffix", "format", "output_template"),
+    *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
 
 
+class StandardInput:
+    """Standard input, which can be read once, and be the mask of many pictures."""
+
+    def __init__(self) -> None:
+        self._data: bytes | None = None
+        self._lock = threading.Lock()
+
+    def read(self, start: Start) -> bytes:
+        """Give all of it. start: looks at its first bytes."""
+        with self._lock:
+            if self._data is None:
+                self._data = read_input(start)
+            return self._data
+
+
 class Recorder:
     """Reads the files of a picture and counts its network calls for the record.
 
+    piped: what several of these share.
     chosen: options that stand for a budget in seconds, as words. precision: that of the computation, when
     it is not the prior's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, piped: StandardInput | None = None) -> None:
         self.calls = 0
         self.chosen: tuple[tuple[str, str], ...] = ()
         self.precision = ""
         self._name: str | None = None
         self._files: dict[Path | None, bytes] = {}
-        self._piped: bytes | None = None  # standard input can be read once, and be the mask of many
+        self._piped = piped or StandardInput()
 
     def begin(self, name: str) -> None:
         """Start a new picture. Its files are kept for all of its samples."""
@@ -75,9 +92,7 @@ class Recorder:
         start: looks at the first bytes, for other kinds of files.
         """
         if path is None:
-            if self._piped is None:
-                self._piped = read_input(start or images.picture_start("standard input"))
-            self._files[path] = self._piped
+            self._files[path] = self._piped.read(start or images.picture_start("standard input"))
         elif path not in self._files:
             self._files[path] = images.read_bytes(path, start=start or images.picture_start(str(path)))
         return self._files[path]

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 
 from restore import images
-from restore.cli.course import RESTORING, Course
+from restore.cli.course import RESTORING, Course, Stage
 from restore.cli.display import Display
 from restore.cli.events import event
 from restore.cli.logged import Logged
@@ -31,7 +31,7 @@ class Reporter:
     """
 
     def __init__(self, settings: Settings, weights: Sequence[float], clock: Clock = time.monotonic):
-        self.settings, self._clock = settings, clock
+        self.settings, self.clock = settings, clock
         self.name, self._draw = "", 0
         self.course = Course(weights, clock)
         shows = not (settings.quiet or settings.dry_run)
@@ -43,10 +43,10 @@ class Reporter:
         """How many pictures are done or have failed."""
         return self.course.finished
 
-    def begin(self, name: str, draw: int = 0) -> None:
-        """Start a new picture. draw: the number of the sample."""
+    def begin(self, name: str, draw: int = 0, stage: Stage | None = None) -> None:
+        """Start a new picture. draw: the number of the sample. stage: what is being done to it already."""
         self.name, self._draw = name, draw
-        self.course.begin(name)
+        self.course.begin(name, stage)
         self._display.start()
 
     def do(self, doing: str) -> None:
@@ -66,12 +66,17 @@ class Reporter:
     def restoring(self) -> Iterator[None]:
         """Show how far the steps are that are taken meanwhile."""
         self.do(RESTORING)
-        with watched(self._within, self.course.expect):
+        with watched(self.within, self.course.expect):
             yield
 
-    def _within(self, share: float) -> None:
+    def within(self, share: float) -> None:
+        """Show how much of the current step is done, 0 to 1."""
         self.course.within(share)
         self._display.show()
+
+    def show(self, *, now: bool = False) -> None:
+        """Show how far it is. now: what is being done has changed."""
+        self._display.show(now=now)
 
     def progress(self, done: int, total: int) -> None:
         """Show the progress of the current picture in network calls."""

@@ -16,6 +16,7 @@ from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
 from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
+from restore.cli.outcome import Tally
 from restore.cli.reporter import on_terminal
 from restore.cli.result_files import check_files
 from restore.cli.results import left_out
@@ -53,16 +54,38 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     reporter = runner.reporter
     try:
         with limited_to(settings.max_memory), _refusing(settings, pairs):
-            there = examined(done, command, settings, runner.recorder)
+            there = examined(done, command, settings, runner.recorder())
         _tell_of_others(runner, planned, there)
         if not settings.dry_run:
             jobs.sweep(todo)
-        with limited_to(settings.max_memory), _ending(runner, todo):
-            tally = jobs.run(todo, runner.restore, runner.failed)
+        with limited_to(settings.max_memory):
+            tally = _restored(runner, todo)
     finally:
         reporter.close()
     tally.failed += len(planned.failures)
     _finish(tally, runner, len(planned.jobs) + len(planned.failures), there, planned.unread)
+
+
+def _restored(runner: Runner, todo: Sequence[Job]) -> Tally:
+    """Restore the pictures of these jobs. When that ends, tell --json of those that it has not come to."""
+    tally, tried = Tally(), set[int]()
+    try:
+        for outcome in runner.outcomes(todo):
+            tally.add(outcome)
+            tried.add(id(outcome.job))
+    except KeyboardInterrupt:
+        tally.interrupted = True
+    except BrokenPipeError:
+        raise  # nobody reads
+    except Exception as error:
+        left = [job for job in todo if id(job) not in tried]
+        with suppress(OSError):
+            for job in left[:1]:
+                _tell_failed(runner, job, jobs.message(job, error))
+            _not_tried(runner, left[1:])
+        raise
+    _not_tried(runner, [job for job in todo if id(job) not in tried])
+    return tally
 
 
 def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
@@ -79,7 +102,7 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
     for line in there.errors():
         reporter.error(line)
     for job, problem in there.refused:
-        runner.tell_failed(job, refusal(job, problem))
+        _tell_failed(runner, job, refusal(job, problem))
     for name, message in planned.failures:
         reporter.refused(name, message)
 
@@ -122,21 +145,9 @@ def _refusing(settings: Settings, pairs: Sequence[tuple[str, str | None]]) -> It
         raise
 
 
-@contextmanager
-def _ending(runner: Runner, todo: Sequence[Job]) -> Iterator[None]:
-    """When the run of these jobs ends, tell --json of those that it has not come to."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # nobody reads
-    except Exception as error:
-        left = todo[runner.reporter.finished :]
-        with suppress(OSError):
-            for job in left[:1]:
-                runner.tell_failed(job, jobs.message(job, error))
-            _not_tried(runner, left[1:])
-        raise
-    _not_tried(runner, todo[runner.reporter.finished :])
+def _tell_failed(runner: Runner, job: Job, message: str) -> None:
+    """Tell --json of a job that has failed before it was tried."""
+    runner.reporter.nothing(input=job.name, output=job.output, status="failed", error=message)
 
 
 def _not_tried(runner: Runner, left: Sequence[Job]) -> None:
@@ -144,9 +155,9 @@ def _not_tried(runner: Runner, left: Sequence[Job]) -> None:
         runner.reporter.result("", input=job.name, output=job.output, status="not tried")
 
 
-def _finish(tally: jobs.Tally, runner: Runner, count: int, there: There, unread: Sequence[Path]) -> None:
+def _finish(tally: Tally, runner: Runner, count: int, there: There, unread: Sequence[Path]) -> None:
     """Report on all jobs and end with the exit code."""
-    reporter, settings, damaged = runner.reporter, runner.settings, runner.damaged
+    reporter, settings, damaged = runner.reporter, runner.settings, tally.damaged
     kept, refused = len(there.kept) + tally.overtaken, len(there.refused)
     left = count - kept - refused - tally.done - tally.failed
     if tally.interrupted:
@@ -157,9 +168,9 @@ def _finish(tally: jobs.Tally, runner: Runner, count: int, there: There, unread:
         reporter.error(f"interrupted with {tally.done + kept} of {count} done; {again}")
         click.get_current_context().exit(signals.exit_code())
     if count > 1:
-        parts = [f"{tally.done - runner.left} {'planned' if settings.dry_run else 'restored'}"]
+        parts = [f"{tally.done - tally.left} {'planned' if settings.dry_run else 'restored'}"]
         parts += [f"{damaged} of them from damaged files"] if damaged else []
-        parts += [f"{runner.left} left as they are"] if runner.left else []
+        parts += [f"{tally.left} left as they are"] if tally.left else []
         parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{len(there.unknown)} of them without a record of what made them"] if there.unknown else []
         parts += [f"{refused} there already but not as asked"] if refused else []

@@ -1,52 +1,26 @@
-"""Run a command on one picture after the other: read -> plan -> restore -> check -> stamp -> write."""
+"""Run a command on the pictures of its jobs: what all of them share, and what becomes of each."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import click
-
-from restore import images
 from restore.cli import jobs
-from restore.cli.budgets import Budgets
-from restore.cli.command import Checked, Choice, PictureCommand, Plan, Result, Source
-from restore.cli.details import restoring
-from restore.cli.extra_channels import restored_apart, with_extra
+from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
-from restore.cli.left_alone import is_the_file
-from restore.cli.memory_need import check_memory
+from restore.cli.lanes import Lanes
 from restore.cli.options import Settings
-from restore.cli.prior_loader import PriorLoader, concerns_network
-from restore.cli.provenance import history_of, recordable, stamped, unstamped
-from restore.cli.recorder import Recorder
-from restore.cli.rehearsal import check_piece
+from restore.cli.outcome import Outcome
+from restore.cli.picture_run import PictureRun
+from restore.cli.picture_voice import PictureVoice
+from restore.cli.prior_loader import Networks, is_shared
+from restore.cli.recorder import Recorder, StandardInput
 from restore.cli.reporter import Reporter
-from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
 from restore.cli.saved_masks import SavedMasks
-from restore.cli.trajectory import Trajectories, trajectory_name
-from restore.cli.trouble import is_memory
-from restore.cli.uncertainty_map import deviation_of, write_map
+from restore.cli.trajectory import Trajectories
 from restore.cli.units import Units
-from restore.diffusion.seeds import draw_seed
-from restore.errors import (
-    AlreadyThereError,
-    DamagedError,
-    ImageError,
-    NumbersError,
-    RestoreError,
-)
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from restore.priors.protocol import Prior
+from restore.errors import ConfigError, WeightsError
 
 
 class Runner:
@@ -61,337 +35,53 @@ class Runner:
     ):
         self.command, self.settings, self.folder = command, settings, folder
         self.reporter = Reporter(settings, weights)
-        self.loader = PriorLoader(settings, self.reporter)
-        self.recorder = Recorder()
-        self.budgets, self.units = Budgets(settings), Units(command, settings)
+        self.networks, self.piped = Networks(), StandardInput()
+        self.units = Units(command, settings)
+        self.speeds: dict[tuple[object, ...], float] = {}  # of the machine, by setting
         self.trajectories, self.masks = Trajectories(settings), SavedMasks(settings)
-        self._ensemble = settings.ensemble
-        self._began = 0.0
-        self._channels: list[Plan] = []  # of the current picture, each restored by itself
-        self._facts: dict[str, Any] = {}
-        self.damaged = 0  # results of damaged files
-        self.left = 0  # pictures whose files are copied, or left alone
-        self._changed, self._lost = False, list[str]()  # what the result cannot hold
-        self._rehearsed = False
-        self._reported = False  # whether the current job is
+        self.rehearsed = False
+        self.alone = len(weights) == 1
+        self.listeners: list[Callable[[Outcome], None]] = []
 
-    def restore(self, job: Job) -> None:
-        """Restore one picture and write the result. Raises RestoreError."""
-        start = time.monotonic()
-        self._began, self._facts, self._reported = time.perf_counter(), {}, False
-        self.reporter.begin(job.name, job.draw)
-        self.recorder.begin(job.name)
-        self.budgets.begin()
-        self._check_place(job)
-        self.reporter.do("reading")
-        data = self.recorder.read_picture(job.source)
-        picture = self._decoded(data, job)
-        self._notes(*(f"{job.name}: {text}" for text in picture.notes))
-        kind, recorded = kind_of(job, picture, self.settings), self.settings.provenance
-        picture, dropped = recordable(picture, kind, job.output, recorded=recorded)
-        found = self.units.of(Source(picture, job.name, kind, self.recorder.read_picture, job.source))
-        lost = dropped + found.losses(job)
-        self._changed, self._lost = False, [f"{job.output}: {text}" for text in lost]
-        self.loader.prepare()
-        self.reporter.do(self.command.looking)
-        plan, *others = self._channels = [
-            self.command.plan(replace(found.source, picture=each, name=name))
-            for each, name in restored_apart(found.source.picture, job.name, kind)
-        ]
-        self._notes(*found.notes, *plan.notes)
-        self._facts |= found.facts | plan.facts
-        images.check_side(kind, plan.size, job.output)
-        check_memory(plan.task, plan.size, job.name)
-        if self.settings.dry_run:
-            self._rehearse(plan, job)
-            self._report(job, plan, status="planned")
-            return
-        choice, result = self._restored(plan, job)
-        deviation = self._deviation(plan, choice, job)
-        self.reporter.do("writing")
-        whole = found.back(self._with_extra(plan.source.picture, result.picture, others, job))
-        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, found.settings)
-        as_it_is = same and not self._changed
-        if not as_it_is:
-            self._changes()
-            whole = self._stamped(whole, choice, result, kind, job)
-        if self.settings.report_consistency:
-            stored = data if as_it_is else self._encoded(whole, kind)
-            self._check(plan, choice, found.decoded(stored, job.name), job)
-        self._write(data if as_it_is else whole, kind, job)
-        problem = self._beside(plan, job, deviation)  # the picture is safe by now
-        more = {} if problem is None else {"error": str(problem)}
-        self.left += as_it_is
-        status = "damaged" if picture.damage else "unchanged" if as_it_is else "done"
-        self._report(job, plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
-        if problem is not None:
-            raise problem
+    def recorder(self) -> Recorder:
+        """Give a reader of the files of a picture."""
+        return Recorder(self.piped)
 
-    def _changes(self) -> None:
-        """The result will be another file than the picture's; say once what that cannot hold."""
-        self._changed = True
-        self._notes(*self._lost)
-        self._lost = []
+    def outcomes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
+        """Restore the pictures of jobs, and tell the listeners of each; in order.
 
-    def _rehearse(self, plan: Plan, job: Job) -> None:
-        """Do all that a run would do before its first network call, where it could fail by then."""
-        plan.check_picture()
-        if self.settings.budgeted:
-            self._restored(plan, job)
-            return
-        check_piece(plan, job.name, self.loader)
-        if concerns_network(click.get_current_context()) and not self._rehearsed:
-            from restore.priors.uncalled import CalledError, Uncalled
-
-            with suppress(CalledError):
-                choice = plan.choose(lambda: Uncalled(self.loader.prior))
-                if not choice.unchanged:
-                    self._begin(plan, choice, self.loader.prior)
-
-    def _begin(self, plan: Plan, choice: Choice, prior: Prior) -> None:
-        """Restore a picture, and estimate its deviation, up to the first network call of each."""
-        from restore.priors.uncalled import until_called
-
-        self._rehearsed = True  # what the network refuses is the same for all pictures
-        options = plan.rehearsed({**choice.options, "seed": draw_seed(choice.options["seed"], 0)})
-        if options is not None:
-            until_called(lambda each: plan.restore(options, each, self._progress), prior)
-        if self.settings.uncertainty is not None:
-            count, seed = self.settings.map_samples, choice.options["seed"]
-            until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)
-
-    def failed(self, job: Job, message: str) -> None:
-        """Report a job that has failed, or only what was to be written beside its picture."""
-        told, fault, details = message.partition(jobs.FAULT)
-        self.reporter.error(told + fault.rstrip(), details)
-        if self._reported:
-            return
-        self.reporter.end()
-        self.tell_failed(job, message)
-
-    def tell_failed(self, job: Job, message: str) -> None:
-        """Tell --json of a job that has failed."""
-        if self.settings.json:
-            about = {"input": job.name, "output": job.output, "status": "failed", "error": message}
-            self.reporter.result("", **about | self._facts)
-
-    def _check_place(self, job: Job) -> None:
-        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
-        try:
-            jobs.check(job, overwrite=self.settings.overwrite, folder=self.folder)
-        except jobs.Overtaken:
-            self._skipped(job)
-            raise
-
-    def _skipped(self, job: Job) -> None:
-        """Report a job that another process has done meanwhile."""
-        self.reporter.end()
-        self._notes(f"{job.target}: another process has written it meanwhile, which is kept")
-        if self.settings.json:
-            self.reporter.result("", input=job.name, output=job.output, status="skipped")
-
-    def _decoded(self, data: bytes, job: Job) -> images.Picture:
-        """Decode a picture, of a damaged file what is there if that is wanted."""
-        allowed = self.settings.allow_damaged
-        try:
-            picture = images.decode(data, name=job.name, finite=self.command.finite, damaged=allowed)
-        except DamagedError as error:
-            raise ImageError(f"{error}, or pass --allow-damaged to restore what is there") from error
-        if picture.damage:
-            self._facts["damage"] = picture.damage
-            self.reporter.warn(
-                f"{job.name}: the file is damaged ({picture.damage}); what is there is restored"
-            )
-        return picture
-
-    def _notes(self, *notes: str) -> None:
-        for note in notes:
-            self.reporter.note(note)
-
-    def _progress(self, done: int, total: int) -> None:
-        self.recorder.calls += done > 0
-        self.reporter.progress(done, total)
-
-    def _restored(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
-        """Choose and restore; repeat in single precision when half precision gives no finite values."""
-        calls = self.recorder.calls
-        try:
-            return self._computed(plan, job)
-        except NumbersError as error:
-            if not self.loader.narrow:
-                raise
-            self._notes(f"{job.name}: {error}; computed again in float32")
-        self.recorder.calls = calls  # those before belong to other channels
-        self.recorder.precision = "fp32"
-        with self.loader.in_float32():
-            return self._computed(plan, job)
-
-    def _with_extra(
-        self, before: images.Picture, after: images.Picture, others: list[Plan], job: Job
-    ) -> images.Picture:
-        """Restore the further channels of a gray picture; those of another are carried as they are.
-
-        In the facts they stand as ``channels``.
+        Ctrl-C and a full disk end it. So do unusable weights and devices, which are raised: no other job
+        could do better. With many jobs a fault of the program itself is that job's failure, told with its
+        traceback; a single job raises it.
         """
-        if before.extra is None:
-            return after
-        if not (others and after.gray):
-            if after.extra is None:
-                self._notes(f"{job.name}: extra channels are dropped, as the size has changed")
-            return after
-        if self.settings.uncertainty is not None or self.settings.report_consistency:
-            self._notes(f"{job.name}: what is measured is of its first channel")
-        if self.settings.trajectory is not None:
-            self._notes(f"{job.name}: the trajectory is that of its first channel")
-        facts, channels, found = self._facts, [], []
-        for plan in others:
-            self._facts = {}
-            found.append(self._restored(plan, job)[1].picture.pixels[..., 0])
-            channels.append(self._facts)
-        self._facts = facts | {"channels": channels}
-        return with_extra(after, found, before.meanings)
+        lanes = Lanes(
+            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+        )
+        self.networks.merges = self._lanes() != 1
+        for outcome in lanes.outcomes(todo):
+            for listener in self.listeners:
+                listener(outcome)
+            yield outcome
+            if outcome.full:
+                return
 
-    def _computed(self, plan: Plan, job: Job) -> tuple[Choice, Result]:
-        """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
+    def _lanes(self) -> int | None:
+        """How many pictures are restored at once; None for as many as help."""
+        settings = self.settings
+        timed = settings.seconds is not None  # the speed of the machine is measured for one
+        one = self.alone or settings.dry_run or timed or settings.trajectory is not None
+        return 1 if one or not is_shared(settings) else settings.jobs
+
+    def attempt(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
+        """Restore one picture, write the result and report it, or what went wrong."""
+        run = PictureRun(self, job, recorder, voice)
         try:
-            choice = self._chosen(plan, job)
-            if choice.unchanged:
-                return choice, Result(plan.source.picture)
-            prior = self.loader.prior
-            if self.settings.dry_run:
-                self._begin(plan, choice, prior)
-                return choice, Result(plan.source.picture)
-            self._changes()
-            prior.ensemble = self._ensemble
-            options = {**choice.options, "seed": draw_seed(choice.options["seed"], job.draw)}
-            if plan is self._channels[0]:
-                prior = self.trajectories.recorded(prior)
-            with restoring(self.reporter, options, prior, plan.size):
-                result = plan.restore(options, prior, self._progress)
-        except (MemoryError, RuntimeError) as error:
-            if not is_memory(error):
+            return run.restore()
+        except jobs.Overtaken:
+            return Outcome(job, "skipped")
+        except (WeightsError, ConfigError, BrokenPipeError):
+            raise
+        except Exception as error:
+            if self.alone and jobs.is_fault(error):
                 raise
-            raise ImageError(f"{job.name}: not enough memory; lower --tile or crop it") from error
-        self._facts |= result.facts
-        self.recorder.chosen = tuple(dict.fromkeys((*self.recorder.chosen, *result.arguments)))
-        self._notes(*result.notes)
-        return choice, result
-
-    def _chosen(self, plan: Plan, job: Job) -> Choice:
-        """Complete the options from the picture and the budget."""
-        self.reporter.do(self.command.looking)
-        choice = plan.choose(lambda: self.loader.prior)
-        self._facts |= choice.facts
-        self._notes(*choice.notes)
-        self._ensemble = self.settings.ensemble
-        if choice.unchanged:
-            return choice
-        prior = self.loader.prior
-        piece = self.settings.tile if prior.device.type == "cpu" else 0
-        check_memory(plan.task, plan.size, job.name, piece=piece)
-        self._notes(*plan.cautions(choice, prior))
-        if not self.settings.budgeted:
-            return choice
-        left = self._channels[self._channels.index(plan) :]
-        with self.reporter.during("measuring the speed of this machine"):
-            spent = self.budgets.spend(left, choice.options, prior, self._began)
-        self._facts |= spent.facts
-        self._notes(*spent.notes)
-        self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
-        return replace(choice, options=spent.options, facts=choice.facts | spent.facts)
-
-    def _stamped(
-        self, picture: images.Picture, choice: Choice, result: Result, kind: str, job: Job
-    ) -> images.Picture:
-        """Add the record of what made the picture, if it is wanted and fits."""
-        if not self.settings.provenance:
-            return unstamped(picture)
-        chosen = choice.facts.get("method") or self.command.options.get("method") or ""
-        method = result.method or str(chosen)
-        seed = draw_seed(choice.options["seed"], job.draw)
-        idle = without_effect(kind, self.settings)
-        marked = stamped(picture, self.recorder.record(method, seed, self.loader.used, idle=idle), kind)
-        if kind != "bmp" and not history_of(marked).records:
-            self._notes(f"{job.output}: no room for the record of what made it, which is left out")
-        return marked
-
-    def _check(self, plan: Plan, choice: Choice, result: images.Picture, job: Job) -> None:
-        """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
-        checked = plan.check(result, choice)
-        if checked is None:
-            unknown = "nothing says what was done to it, so how true the result is cannot be measured"
-            checked = Checked(unknown, {})
-        self._facts |= checked.facts
-        self._notes(f"{job.name}: {checked.line}")
-
-    def _encoded(self, picture: images.Picture, kind: str) -> bytes:
-        return images.encode(picture, kind, quality=fitted(self.settings, kind).output_quality)
-
-    def _write(self, picture: images.Picture | bytes, kind: str, job: Job) -> None:
-        if isinstance(picture, bytes) and self.settings.skip_unchanged:
-            return
-        if job.target is None:
-            data = picture if isinstance(picture, bytes) else self._encoded(picture, kind)
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            return
-        try:
-            quality = fitted(self.settings, kind).output_quality
-            jobs.write(job, picture, overwrite=self.settings.overwrite, quality=quality)
-        except AlreadyThereError as error:
-            self._skipped(job)
-            raise jobs.Overtaken(str(error)) from error
-
-    def _beside(self, plan: Plan, job: Job, deviation: NDArray[np.float32] | None) -> RestoreError | None:
-        """Write what goes beside the picture; give the error, which does not cost the picture its report."""
-        try:
-            if mask := self.masks.write(plan.hole, job):
-                self._facts["saved_mask"] = str(mask)
-            self._write_trajectory(job)
-            if deviation is not None:
-                self._write_map(deviation, job)
-        except RestoreError as error:
-            return error
-        return None
-
-    def _write_trajectory(self, job: Job) -> None:
-        """Write how the picture was drawn, if that is asked for, and report it."""
-        if self.settings.trajectory is None:
-            return
-        files = self.trajectories.write([trajectory_name(job)])
-        if not files:
-            self._notes(f"{job.name}: nothing was drawn, so there is no trajectory")
-            return
-        self._facts["trajectory"] = [str(path) for path in files]
-
-    def _deviation(self, plan: Plan, choice: Choice, job: Job) -> NDArray[np.float32] | None:
-        """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
-        if self.settings.uncertainty is None or job.draw:
-            return None
-        self.reporter.do("measuring how sure the result is")
-        return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, job.name)
-
-    def _write_map(self, deviation: NDArray[np.float32], job: Job) -> None:
-        """Write the map of uncertainty and report it."""
-        path: Path | None = self.settings.uncertainty
-        assert path is not None  # else no deviation was estimated
-        facts, told = write_map(path, deviation, overwrite=self.settings.overwrite)
-        self._facts |= facts
-        self._notes(f"{job.name}: {told}")
-
-    def _report(self, job: Job, plan: Plan, **more: Any) -> None:
-        """Report a job that is done or planned."""
-        self.damaged += "damage" in self._facts
-        h, w = plan.size
-        target = job.output
-        sizes = {"width_pixels": w, "height_pixels": h}
-        about = {"input": job.name, "output": target, **sizes, **more, **self._facts}
-        if more["status"] == "planned":
-            before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
-            self.reporter.plan(f"{job.name} ({before}) -> {target} ({w}x{h})", **about)
-        elif more["status"] == "unchanged" and self.settings.skip_unchanged:
-            self.reporter.nothing(**about | {"output": None})
-        elif job.target is not None:
-            self.reporter.result(target, **about)
-        self.reporter.end()
-        self._reported = True
+            return replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))

@@ -12,7 +12,7 @@ from restore import images
 from restore.cli.command import Choice, Plan
 from restore.cli.jobs import Job, check_folder, check_writable
 from restore.cli.options import Settings
-from restore.cli.reporter import Reporter
+from restore.cli.picture_voice import PictureVoice
 from restore.errors import NumbersError, OutputError
 from restore.types import to_255
 
@@ -52,7 +52,7 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
 
 
 def deviation_of(
-    plan: Plan, choice: Choice, prior: Prior, settings: Settings, reporter: Reporter, name: str
+    plan: Plan, choice: Choice, prior: Prior, settings: Settings, reporter: PictureVoice, name: str
 ) -> NDArray[np.float32] | None:
     """Estimate the standard deviation ``(h, w)`` of a result, [0, 1] units; None, which is told, if it fails.
 

@@ -20,6 +20,7 @@ from restore.priors import adapters
 from restore.priors.condition import Condition, no_condition
 from restore.priors.device import TILE
 from restore.priors.given import one_hot
+from restore.priors.merged import Computes, apart
 from restore.priors.once import ONE_AT_A_TIME, count_call
 from restore.priors.prediction import BackboneConfig, Network, interpolation, predict
 from restore.priors.tiling import computed_pixels, over_orientations, padded, tiled
@@ -59,6 +60,8 @@ class Backbone:
     label : number of the class that it is told of, where nothing else is given; None is none.
     calls : network calls since it was loaded; a picture in tiles takes one for each.
     noise_adapters : put on the network where a noisy picture is its hint; empty where there are none.
+    computes : computes calls of the network: `restore.priors.merged.apart`, or a
+        `restore.priors.merged.Merged` that several threads share.
 
     References
     ----------
@@ -84,7 +87,8 @@ class Backbone:
         self.facts = dict(facts or {})
         self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
         self.noise_adapters: dict[str, Tensor] = {}
-        self._for_noise: UNet | None = None
+        self.computes: Computes = apart
+        self._made: dict[str, UNet] = {}  # shared with what `beside` gives
 
     @property
     def conditional(self) -> bool:
@@ -129,8 +133,14 @@ class Backbone:
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Backbone:
         """Move the weights; channels_last is the fast layout on every machine measured."""
         self.network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
-        self._for_noise = None
+        self._made = {}
         return self
+
+    def beside(self) -> Backbone:
+        """Give the same network with a number of calls, an ensemble and a label of its own."""
+        other = copy.copy(self)
+        other.calls = 0
+        return other
 
     @property
     def for_noise(self) -> UNet:
@@ -138,9 +148,9 @@ class Backbone:
         if not self.noise_adapters:
             return self.network
         with ONE_AT_A_TIME:
-            if self._for_noise is None:  # only now, since most tasks do without
-                self._for_noise = self._with_noise_adapters()
-            return self._for_noise
+            if "for noise" not in self._made:  # only now, since most tasks do without
+                self._made["for noise"] = self._with_noise_adapters()
+            return self._made["for noise"]
 
     def _with_noise_adapters(self) -> UNet:
         state = self.network.state_dict()
@@ -237,8 +247,7 @@ class Backbone:
             more = {}
             if told is not None and not inputs.requires_grad:
                 more["done"] = partial(told, inputs.shape[-2] * inputs.shape[-1] / shown.network.blocks)
-            output: Tensor = shown.network(inputs, *levels, **more)
-            return output.float()
+            return self.computes(shown.network, inputs, *levels, **more).float()
 
         def run(piece: Tensor) -> Tensor:
             # Everything beside the state and the answer exists for one piece at a time.

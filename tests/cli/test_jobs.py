@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from restore import images
 from restore.cli import jobs as folder
-from restore.cli.jobs import Job, plan, run, sort_out
+from restore.cli.jobs import Job, plan, sort_out
 from restore.cli.naming import Naming
-from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
+from restore.errors import ImageError, OutputError
 
 
 @pytest.fixture(autouse=True)
@@ -319,8 +319,6 @@ def test_a_result_that_another_process_has_written_meanwhile() -> None:
     folder.check(Job(Path("a.png"), Path("out/a.png")), overwrite=True)
     with pytest.raises(OutputError, match="expected a file name, got a folder"):
         folder.check(Job(Path("b.png"), Path("out/b.png")), overwrite=False)
-    tally, _, said = results({"b": folder.Overtaken()})
-    assert (tally.done, tally.overtaken, tally.failed, said) == (3, 1, 0, [])
 
 
 def test_an_output_folder_that_is_a_loose_link() -> None:
@@ -392,63 +390,6 @@ def test_new_files() -> None:
         "1 of 2 files are already there, the first is out/b.png; choose another folder or pass --overwrite"
     )
     folder.check_new(paths, Path("out"), overwrite=True)
-
-
-# -------------------------------------------------------------------------------------------- run
-
-JOBS = [Job(Path(f"{name}.png"), Path(f"out/{name}.png")) for name in "abcd"]
-
-
-def results(
-    errors: dict[str, BaseException], jobs: list[Job] = JOBS
-) -> tuple[folder.Tally, list[str], list[str]]:
-    """Run the jobs, these ones failing; the tally, the jobs begun, the messages."""
-    begun: list[str] = []
-    said: list[str] = []
-
-    def work(job: Job) -> None:
-        begun.append(job.name[0])
-        if job.name[0] in errors:
-            raise errors[job.name[0]]
-
-    tally = run(jobs, work, lambda job, message: said.append(message))
-    return tally, begun, said
-
-
-def test_one_bad_file_alone() -> None:
-    tally, begun, said = results({"b": ImageError("b.png: truncated"), "c": RestoreError("hollow")})
-    assert (tally.done, tally.failed, tally.interrupted) == (2, 2, False)
-    assert begun == list("abcd")
-    assert said == ["b.png: truncated", "c.png: hollow"]
-
-
-def test_a_fault_of_the_program_is_told_with_its_traceback() -> None:
-    tally, begun, said = results({"b": ZeroDivisionError("oh")})
-    assert (tally.done, tally.failed, begun) == (3, 1, list("abcd"))
-    assert said[0].startswith("b.png: ZeroDivisionError, a fault in this program:\nTraceback")
-    with pytest.raises(ZeroDivisionError):
-        results({"a": ZeroDivisionError("oh")}, JOBS[:1])
-
-
-@pytest.mark.parametrize("error", [WeightsError("bad"), ConfigError("no card"), BrokenPipeError()])
-def test_what_no_other_job_could_escape_is_raised(error: Exception) -> None:
-    with pytest.raises(type(error)):
-        results({"b": error})
-
-
-def test_interrupt() -> None:
-    tally, begun, said = results({"b": ImageError("b.png"), "c": KeyboardInterrupt()})
-    assert (tally.done, tally.failed, tally.interrupted) == (1, 1, True)
-    assert begun == list("abc")
-    assert said == ["b.png"]
-
-
-def test_a_full_disk_ends_the_run() -> None:
-    full, locked = OutputError("out/b.png: no space"), OutputError("out/b.png: locked")
-    full.__cause__ = OSError(errno.ENOSPC, "No space left on device")
-    locked.__cause__ = OSError(errno.EACCES, "Permission denied")
-    assert results({"b": full})[1] == list("ab")
-    assert results({"b": locked})[1] == list("abcd")
 
 
 # ------------------------------------------------------------------------------------------ write

@@ -184,6 +184,7 @@ class Upscale(PictureCommand):
         super().__init__(options)
         self.aim, self.ending = aim, aim.ending
         self.leaves = aim.scale in (None, 1)
+        self.growth = (aim.scale or catalogue.SCALES[1]) ** 2
 
     def plan(self, source: Source) -> UpscalePlan:
         return UpscalePlan(source, self.options, self.aim)

@@ -1,0 +1,389 @@
+"""One picture on its way through a command: read -> plan -> restore -> check -> stamp -> write."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import images
+from restore.cli import jobs
+from restore.cli.budgets import Budgets
+from restore.cli.command import Checked, Choice, Plan, Result, Source
+from restore.cli.details import restoring
+from restore.cli.extra_channels import restored_apart, with_extra
+from restore.cli.jobs import Job
+from restore.cli.left_alone import is_the_file
+from restore.cli.memory_need import check_memory
+from restore.cli.outcome import Outcome
+from restore.cli.picture_voice import PictureVoice
+from restore.cli.prior_loader import PriorLoader, concerns_network
+from restore.cli.provenance import history_of, recordable, stamped, unstamped
+from restore.cli.recorder import Recorder
+from restore.cli.rehearsal import check_piece
+from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
+from restore.cli.trajectory import trajectory_name
+from restore.cli.trouble import is_memory
+from restore.cli.uncertainty_map import deviation_of, write_map
+from restore.diffusion.seeds import draw_seed
+from restore.errors import (
+    AlreadyThereError,
+    DamagedError,
+    ImageError,
+    NumbersError,
+    RestoreError,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from restore.cli.runner import Runner
+    from restore.priors.protocol import Prior
+
+
+class PictureRun:
+    """Restores the picture of one job.
+
+    runner: what it shares with the other pictures of the command. recorder: reads its files. voice: says what
+    there is to say of it.
+    """
+
+    def __init__(self, runner: Runner, job: Job, recorder: Recorder, voice: PictureVoice):
+        self.runner, self.job, self.recorder, self.reporter = runner, job, recorder, voice
+        self.command, self.settings = runner.command, runner.settings
+        self.loader = PriorLoader(runner.settings, voice, runner.networks)
+        self.budgets = Budgets(runner.settings, runner.speeds)
+        self._ensemble = runner.settings.ensemble
+        self._began = time.perf_counter()
+        self._channels: list[Plan] = []  # each is restored by itself
+        self._facts: dict[str, Any] = {}
+        self._changed, self._lost = False, list[str]()  # what the result cannot hold
+        self._outcome: Outcome | None = None  # once it is reported
+
+    def restore(self) -> Outcome:
+        """Restore the picture and write the result. Raises RestoreError."""
+        start = time.monotonic()
+        self.recorder.begin(self.job.name)
+        self._check_place()
+        self.reporter.do("reading")
+        data = self.recorder.read_picture(self.job.source)
+        picture = self._decoded(data)
+        plan, picture, kind = self._planned(picture)
+        if self.settings.dry_run:
+            self._rehearse(plan)
+            return self._report(plan, status="planned")
+        choice, result = self._restored(plan)
+        deviation = self._deviation(plan, choice)
+        self.reporter.do("writing")
+        found = self._found
+        whole = found.back(self._with_extra(plan.source.picture, result.picture))
+        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, found.settings)
+        as_it_is = same and not self._changed
+        if not as_it_is:
+            self._changes()
+            whole = self._stamped(whole, choice, result, kind)
+        if self.settings.report_consistency:
+            stored = data if as_it_is else self._encoded(whole, kind)
+            self._check(plan, choice, found.decoded(stored, self.job.name))
+        self._write(data if as_it_is else whole, kind)
+        problem = self._beside(plan, deviation)  # the picture is safe by now
+        more = {} if problem is None else {"error": str(problem)}
+        status = "damaged" if picture.damage else "unchanged" if as_it_is else "done"
+        outcome = self._report(plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
+        if problem is not None:
+            raise problem
+        return outcome
+
+    def _planned(self, picture: images.Picture) -> tuple[Plan, images.Picture, str]:
+        """Plan what is done to a picture; give it without records that do not fit, and the format."""
+        self._notes(*(f"{self.job.name}: {text}" for text in picture.notes))
+        kind, recorded = kind_of(self.job, picture, self.settings), self.settings.provenance
+        picture, dropped = recordable(picture, kind, self.job.output, recorded=recorded)
+        read = self.recorder.read_picture
+        found = self._found = self.runner.units.of(
+            Source(picture, self.job.name, kind, read, self.job.source)
+        )
+        self._changed = False
+        self._lost = [f"{self.job.output}: {text}" for text in dropped + found.losses(self.job)]
+        self.loader.prepare()
+        self.reporter.do(self.command.looking)
+        self._channels = [
+            self.command.plan(replace(found.source, picture=each, name=name))
+            for each, name in restored_apart(found.source.picture, self.job.name, kind)
+        ]
+        plan = self._channels[0]
+        self._notes(*found.notes, *plan.notes)
+        self._facts |= found.facts | plan.facts
+        images.check_side(kind, plan.size, self.job.output)
+        check_memory(plan.task, plan.size, self.job.name)
+        return plan, picture, kind
+
+    def _changes(self) -> None:
+        """The result will be another file than the picture's; say once what that cannot hold."""
+        self._changed = True
+        self._notes(*self._lost)
+        self._lost = []
+
+    def _rehearse(self, plan: Plan) -> None:
+        """Do all that a run would do before its first network call, where it could fail by then."""
+        plan.check_picture()
+        if self.settings.budgeted:
+            self._restored(plan)
+            return
+        check_piece(plan, self.job.name, self.loader)
+        if concerns_network(click.get_current_context()) and not self.runner.rehearsed:
+            from restore.priors.uncalled import CalledError, Uncalled
+
+            with suppress(CalledError):
+                choice = plan.choose(lambda: Uncalled(self.loader.prior))
+                if not choice.unchanged:
+                    self._begin(plan, choice, self.loader.prior)
+
+    def _begin(self, plan: Plan, choice: Choice, prior: Prior) -> None:
+        """Restore a picture, and estimate its deviation, up to the first network call of each."""
+        from restore.priors.uncalled import until_called
+
+        self.runner.rehearsed = True  # what the network refuses is the same for all pictures
+        options = plan.rehearsed({**choice.options, "seed": draw_seed(choice.options["seed"], 0)})
+        if options is not None:
+            until_called(lambda each: plan.restore(options, each, self._progress), prior)
+        if self.settings.uncertainty is not None:
+            count, seed = self.settings.map_samples, choice.options["seed"]
+            until_called(lambda each: plan.deviation(choice, each, count=count, seed=seed), prior)
+
+    def failed(self, message: str) -> Outcome:
+        """Report that the job has failed, or only what was to be written beside its picture."""
+        told, fault, details = message.partition(jobs.FAULT)
+        self.reporter.error(told + fault.rstrip(), details)
+        if self._outcome is not None:
+            return replace(self._outcome, error=message)
+        self.reporter.end()
+        about = {"input": self.job.name, "output": self.job.output, "status": "failed", "error": message}
+        facts = about | self._facts
+        self.reporter.nothing(**facts)
+        return Outcome(self.job, "failed", facts, message)
+
+    def _check_place(self) -> None:
+        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
+        try:
+            jobs.check(self.job, overwrite=self.settings.overwrite, folder=self.runner.folder)
+        except jobs.Overtaken:
+            self._skipped()
+            raise
+
+    def _skipped(self) -> None:
+        """Report a job that another process has done meanwhile."""
+        self.reporter.end()
+        self._notes(f"{self.job.target}: another process has written it meanwhile, which is kept")
+        if self.settings.json:
+            self.reporter.result("", input=self.job.name, output=self.job.output, status="skipped")
+
+    def _decoded(self, data: bytes) -> images.Picture:
+        """Decode a picture, of a damaged file what is there if that is wanted."""
+        allowed = self.settings.allow_damaged
+        try:
+            picture = images.decode(data, name=self.job.name, finite=self.command.finite, damaged=allowed)
+        except DamagedError as error:
+            raise ImageError(f"{error}, or pass --allow-damaged to restore what is there") from error
+        if picture.damage:
+            self._facts["damage"] = picture.damage
+            self.reporter.warn(
+                f"{self.job.name}: the file is damaged ({picture.damage}); what is there is restored"
+            )
+        return picture
+
+    def _notes(self, *notes: str) -> None:
+        for note in notes:
+            self.reporter.note(note)
+
+    def _progress(self, done: int, total: int) -> None:
+        self.recorder.calls += done > 0
+        self.reporter.progress(done, total)
+
+    def _restored(self, plan: Plan) -> tuple[Choice, Result]:
+        """Choose and restore; repeat in single precision when half precision gives no finite values."""
+        calls = self.recorder.calls
+        try:
+            return self._computed(plan)
+        except NumbersError as error:
+            if not self.loader.narrow:
+                raise
+            self._notes(f"{self.job.name}: {error}; computed again in float32")
+        self.recorder.calls = calls  # those before belong to other channels
+        self.recorder.precision = "fp32"
+        with self.loader.in_float32():
+            return self._computed(plan)
+
+    def _with_extra(self, before: images.Picture, after: images.Picture) -> images.Picture:
+        """Restore the further channels of a gray picture; those of another are carried as they are.
+
+        In the facts they stand as ``channels``.
+        """
+        others = self._channels[1:]
+        if before.extra is None:
+            return after
+        if not (others and after.gray):
+            if after.extra is None:
+                self._notes(f"{self.job.name}: extra channels are dropped, as the size has changed")
+            return after
+        if self.settings.uncertainty is not None or self.settings.report_consistency:
+            self._notes(f"{self.job.name}: what is measured is of its first channel")
+        if self.settings.trajectory is not None:
+            self._notes(f"{self.job.name}: the trajectory is that of its first channel")
+        facts, channels, found = self._facts, [], []
+        for plan in others:
+            self._facts = {}
+            found.append(self._restored(plan)[1].picture.pixels[..., 0])
+            channels.append(self._facts)
+        self._facts = facts | {"channels": channels}
+        return with_extra(after, found, before.meanings)
+
+    def _computed(self, plan: Plan) -> tuple[Choice, Result]:
+        """Choose and restore; a dry run only chooses. Raises ImageError when memory runs out."""
+        try:
+            choice = self._chosen(plan)
+            if choice.unchanged:
+                return choice, Result(plan.source.picture)
+            prior = self.loader.prior
+            if self.settings.dry_run:
+                self._begin(plan, choice, prior)
+                return choice, Result(plan.source.picture)
+            self._changes()
+            prior.ensemble = self._ensemble
+            options = {**choice.options, "seed": draw_seed(choice.options["seed"], self.job.draw)}
+            if plan is self._channels[0]:
+                prior = self.runner.trajectories.recorded(prior)
+            with restoring(self.reporter, options, prior, plan.size):
+                result = plan.restore(options, prior, self._progress)
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory(error):
+                raise
+            raise ImageError(f"{self.job.name}: not enough memory; lower --tile or crop it") from error
+        self._facts |= result.facts
+        self.recorder.chosen = tuple(dict.fromkeys((*self.recorder.chosen, *result.arguments)))
+        self._notes(*result.notes)
+        return choice, result
+
+    def _chosen(self, plan: Plan) -> Choice:
+        """Complete the options from the picture and the budget."""
+        self.reporter.do(self.command.looking)
+        choice = plan.choose(lambda: self.loader.prior)
+        self._facts |= choice.facts
+        self._notes(*choice.notes)
+        self._ensemble = self.settings.ensemble
+        if choice.unchanged:
+            return choice
+        prior = self.loader.prior
+        piece = self.settings.tile if prior.device.type == "cpu" else 0
+        check_memory(plan.task, plan.size, self.job.name, piece=piece)
+        self._notes(*plan.cautions(choice, prior))
+        if not self.settings.budgeted:
+            return choice
+        left = self._channels[self._channels.index(plan) :]
+        with self.reporter.during("measuring the speed of this machine"):
+            spent = self.budgets.spend(left, choice.options, prior, self._began)
+        self._facts |= spent.facts
+        self._notes(*spent.notes)
+        self._ensemble, self.recorder.chosen = spent.ensemble, spent.arguments
+        return replace(choice, options=spent.options, facts=choice.facts | spent.facts)
+
+    def _stamped(self, picture: images.Picture, choice: Choice, result: Result, kind: str) -> images.Picture:
+        """Add the record of what made the picture, if it is wanted and fits."""
+        if not self.settings.provenance:
+            return unstamped(picture)
+        chosen = choice.facts.get("method") or self.command.options.get("method") or ""
+        method = result.method or str(chosen)
+        seed = draw_seed(choice.options["seed"], self.job.draw)
+        idle = without_effect(kind, self.settings)
+        marked = stamped(picture, self.recorder.record(method, seed, self.loader.used, idle=idle), kind)
+        if kind != "bmp" and not history_of(marked).records:
+            self._notes(f"{self.job.output}: no room for the record of what made it, which is left out")
+        return marked
+
+    def _check(self, plan: Plan, choice: Choice, result: images.Picture) -> None:
+        """Report how well a result agrees with its input, as a file will hold it: rounded and compressed."""
+        checked = plan.check(result, choice)
+        if checked is None:
+            unknown = "nothing says what was done to it, so how true the result is cannot be measured"
+            checked = Checked(unknown, {})
+        self._facts |= checked.facts
+        self._notes(f"{self.job.name}: {checked.line}")
+
+    def _encoded(self, picture: images.Picture, kind: str) -> bytes:
+        return images.encode(picture, kind, quality=fitted(self.settings, kind).output_quality)
+
+    def _write(self, picture: images.Picture | bytes, kind: str) -> None:
+        if isinstance(picture, bytes) and self.settings.skip_unchanged:
+            return
+        if self.job.target is None:
+            data = picture if isinstance(picture, bytes) else self._encoded(picture, kind)
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        try:
+            quality = fitted(self.settings, kind).output_quality
+            jobs.write(self.job, picture, overwrite=self.settings.overwrite, quality=quality)
+        except AlreadyThereError as error:
+            self._skipped()
+            raise jobs.Overtaken(str(error)) from error
+
+    def _beside(self, plan: Plan, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+        """Write what goes beside the picture; give the error, which does not cost the picture its report."""
+        try:
+            if mask := self.runner.masks.write(plan.hole, self.job):
+                self._facts["saved_mask"] = str(mask)
+            self._write_trajectory()
+            if deviation is not None:
+                self._write_map(deviation)
+        except RestoreError as error:
+            return error
+        return None
+
+    def _write_trajectory(self) -> None:
+        """Write how the picture was drawn, if that is asked for, and report it."""
+        if self.settings.trajectory is None:
+            return
+        files = self.runner.trajectories.write([trajectory_name(self.job)])
+        if not files:
+            self._notes(f"{self.job.name}: nothing was drawn, so there is no trajectory")
+            return
+        self._facts["trajectory"] = [str(path) for path in files]
+
+    def _deviation(self, plan: Plan, choice: Choice) -> NDArray[np.float32] | None:
+        """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
+        if self.settings.uncertainty is None or self.job.draw:
+            return None
+        self.reporter.do("measuring how sure the result is")
+        return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, self.job.name)
+
+    def _write_map(self, deviation: NDArray[np.float32]) -> None:
+        """Write the map of uncertainty and report it."""
+        path: Path | None = self.settings.uncertainty
+        assert path is not None  # else no deviation was estimated
+        facts, told = write_map(path, deviation, overwrite=self.settings.overwrite)
+        self._facts |= facts
+        self._notes(f"{self.job.name}: {told}")
+
+    def _report(self, plan: Plan, **more: Any) -> Outcome:
+        """Report a job that is done or planned."""
+        h, w = plan.size
+        target, status = self.job.output, more["status"]
+        sizes = {"width_pixels": w, "height_pixels": h}
+        about = {"input": self.job.name, "output": target, **sizes, **more, **self._facts}
+        if status == "planned":
+            before = f"{plan.source.picture.size[1]}x{plan.source.picture.size[0]}"
+            self.reporter.plan(f"{self.job.name} ({before}) -> {target} ({w}x{h})", **about)
+        elif status == "unchanged" and self.settings.skip_unchanged:
+            about["output"] = None
+            self.reporter.nothing(**about)
+        elif self.job.target is not None:
+            self.reporter.result(target, **about)
+        self.reporter.end()
+        self._outcome = Outcome(self.job, status, about)
+        return self._outcome
