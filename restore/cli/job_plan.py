@@ -22,7 +22,9 @@ class Job:
 
     draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
     folder that was given, if one was, or that which tells it from others of its name. base: the folder within
-    which those of the result may be created, beside what the plan says.
+    which those of the result may be created, beside what the plan says. item: its number in a manifest.
+    replaces: whether it takes the place of a file that is known to be ours, or of the picture's own. backup:
+    where the original goes before that.
     """
 
     source: Path | None
@@ -30,6 +32,9 @@ class Job:
     draw: int = 0
     inside: Path | None = field(default=None, compare=False)
     base: Path | None = field(default=None, compare=False)
+    item: int | None = None
+    replaces: bool = field(default=False, compare=False)
+    backup: Path | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:

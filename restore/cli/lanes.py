@@ -192,7 +192,7 @@ class Lanes:
                 self._exhausted = True
                 self._changed.notify_all()
                 return []
-            weights = self._reporter.course.weights[self._begun :][: len(group)]
+            weights = self._reporter.course.weights[self._begun : self._begun + len(group)]
             flights = [
                 _Flight(job, self._voice(job), weights[k] if k < len(weights) else 1.0)
                 for k, job in enumerate(group)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from restore.cli.events import VERSION
 from restore.cli.manifest_lines import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from restore.cli.manifest_scan import Rows
 
 CHUNK = 2**21  # bytes that are read at once
+FEW = 2**14  # bytes of lines that are parsed one by one
 MOST = 2**24  # bytes of a line
 AHEAD = 2**16  # bytes that are read at once where single lines are asked for
 NONE = -1
@@ -76,23 +78,15 @@ class Manifest:
         import numpy as np
 
         self.path = path
-        _check(path)
-        try:
-            self._file = path.open("rb", buffering=AHEAD)
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise ManifestError(f"{path}: cannot read the manifest ({why}); check its permissions") from error
-        self._lines = path.open("rb", buffering=AHEAD)  # of items, while the other one reads results
+        self._file, self._lines = _opened(path), _opened(path)  # the other one is for items alone
         self.count = 0
         for name, (kind, _) in ARRAYS.items():
             setattr(self, name, np.zeros(0, kind))
         self.told_runs: list[tuple[int, dict[str, Any]]] = []
         self.unread: list[int] = []
         self.cut = self.foreign = 0
-        self.header = self._header()
-        self.folder = str(self.header.get("folder") or "")
-        if not is_folder(self.folder):
-            self.folder = ""  # on another machine
+        self.header = _header(self._file, path)
+        self.folder = _folder(self.header)
         self._end = self._file.tell()
         self.refresh()
 
@@ -169,7 +163,15 @@ class Manifest:
 
     def path_of(self, name: str) -> Path:
         """The path of a name in it."""
-        return located(name, "" if self.folder == str(Path.cwd()) else self.folder)
+        return located(name, self.folder)
+
+    @staticmethod
+    def listed(path: Path) -> list[str]:
+        """The inputs that a manifest was made of, without reading its items. Raises ManifestError."""
+        with _opened(path) as file:
+            header = _header(file, path)
+        inputs, folder = header.get("inputs"), _folder(header)
+        return [str(located(str(name), folder)) for name in inputs] if isinstance(inputs, list) else []
 
     def counts(self, states: NDArray[np.uint8] | None = None) -> dict[str, int]:
         """How many items are in each state."""
@@ -191,24 +193,16 @@ class Manifest:
         """Which items are done, as their lines say."""
         return self.in_states(*FINISHED)
 
-    def _header(self) -> dict[str, Any]:
-        line = self._file.readline(MOST)
-        if not line:
-            raise ManifestError(f"{self.path}: expected a manifest, got an empty file; remove it")
-        told = parsed(line) if line.endswith(b"\n") else None
-        if told is None or told.get("event") != "manifest":
-            raise ManifestError(f"{self.path}: expected a manifest of restore, got another file; {_ELSE}")
-        if told.get("schema") != VERSION:
-            raise ManifestError(
-                f"{self.path}: expected a manifest of schema {VERSION}, got {str(told.get('schema'))[:20]}; "
-                f"use the version of restore that has written it ({str(told.get('version'))[:20]})"
-            )
-        return told
-
     def _take(self, data: bytes, at: int) -> None:
         """Take whole lines in. at: the place of the first."""
         from restore.cli.manifest_scan import joined, rows_of, scanned
 
+        if len(data) < FEW:  # one by one is faster
+            few = data.splitlines(keepends=True)
+            places = accumulate((len(line) for line in few), initial=at)
+            found = [self._other(line, place) for line, place in zip(few, places, strict=False)]
+            self._place(rows_of([row for row in found if row is not None]))
+            return
         rows, starts, ends = scanned(data, at)
         if len(starts):
             lines = ((data[start:end], int(start) + at) for start, end in zip(starts, ends, strict=True))
@@ -269,6 +263,37 @@ class Manifest:
             for name, (kind, fill) in ARRAYS.items():
                 setattr(self, name, np.concatenate([getattr(self, name), np.full(more, fill, kind)]))
         self.count = count
+
+
+def _opened(path: Path) -> BinaryIO:
+    _check(path)
+    try:
+        return path.open("rb", buffering=AHEAD)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ManifestError(f"{path}: cannot read the manifest ({why}); check its permissions") from error
+
+
+def _header(file: BinaryIO, path: Path) -> dict[str, Any]:
+    line = file.readline(MOST)
+    if not line:
+        raise ManifestError(f"{path}: expected a manifest, got an empty file; remove it")
+    told = parsed(line) if line.endswith(b"\n") else None
+    if told is None or told.get("event") != "manifest":
+        raise ManifestError(f"{path}: expected a manifest of restore, got another file; {_ELSE}")
+    if told.get("schema") != VERSION:
+        raise ManifestError(
+            f"{path}: expected a manifest of schema {VERSION}, got {str(told.get('schema'))[:20]}; "
+            f"use the version of restore that has written it ({str(told.get('version'))[:20]})"
+        )
+    return told
+
+
+def _folder(header: dict[str, Any]) -> str:
+    """Where names in a manifest start: where it was written, if that is another folder than this one."""
+    folder = str(header.get("folder") or "")
+    here = folder == str(Path.cwd()) or not is_folder(folder)  # the latter on another machine
+    return "" if here else folder
 
 
 def _row(told: dict[str, Any], place: int) -> tuple[float, ...]:

@@ -53,8 +53,8 @@ class Item(NamedTuple):
             "inside": self.inside,
             "backup": self.backup,
         }
-        told |= {"input": self.input, "output": self.output}
-        return event("item", **told, **{name: value for name, value in more.items() if value is not None})
+        told |= {name: value for name, value in more.items() if value is not None}
+        return event("item", **told, input=self.input, output=self.output)
 
 
 def item_of(told: dict[str, Any]) -> Item:

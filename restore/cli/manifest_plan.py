@@ -68,9 +68,11 @@ class Asked:
         told = {"inputs": list(self.inputs), "output": self.output}
         return told | {name: value for name, value in named.items() if value is not None}
 
-    def line(self) -> str:
-        """The first line of the manifest."""
-        return event("manifest", version=__version__, time=now(), folder=str(Path.cwd()), **self.header())
+    def line(self, folder: Path | None) -> str:
+        """The first line of the manifest. folder: where results go and what may be created."""
+        told = {"version": __version__, "time": now(), "folder": str(Path.cwd()), **self.header()}
+        results = None if folder is None or self.backup is not None else str(folder)
+        return event("manifest", **told, results_folder=results)
 
 
 @dataclass
@@ -282,10 +284,15 @@ class _Targets:
                 raise collision(owners[place], job.name, job.output)
 
 
-def asked_again(header: dict[str, Any], asked: Asked) -> str:
-    """In what a manifest is of other inputs, outputs or names than those asked for; empty where it is not."""
-    for name in ("output", "suffix", "format", "output_template", "marks", "ending", "backup"):
+def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = False) -> str:
+    """In what a manifest is of other outputs or names than those asked for; empty where it is not.
+
+    only_given: what is not given now is that of the manifest.
+    """
+    for name in ("output", "suffix", "format", "output_template", "backup", "marks", "ending"):
         before, wanted = header.get(name), asked.header().get(name)
+        if only_given and (name == "ending" or (wanted is None and name != "marks")):
+            continue
         if before != wanted:
             option = f"--{name.replace('_', '-')}"
             told = ("no " + option if each is None else f"{option} {each}" for each in (before, wanted))

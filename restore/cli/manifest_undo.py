@@ -25,8 +25,8 @@ def undo_all(path: Path) -> Iterator[dict[str, Any]]:
         backup = manifest.header.get("backup")
         if not isinstance(backup, str):
             raise ManifestError(
-                f"{path}: expected the manifest of a run with --in-place; its results stand elsewhere, and the "
-                "originals are in their places"
+                f"{path}: expected the manifest of a run with --in-place; the results of this one stand "
+                "elsewhere, and all originals are in their places"
             )
         with ManifestFile(path) as file:
             for number in np.flatnonzero(manifest.in_states(DONE, DAMAGED, BEGUN)):

@@ -50,7 +50,7 @@ def write_manifest(path: Path, asked: Asked) -> Told:
             planner.search()
             with temporary_beside(path) as part:
                 with part.open("x", encoding="ascii", newline="\n") as file:
-                    file.write(asked.line() + "\n")
+                    file.write(asked.line(planner.folder) + "\n")
                     file.writelines(f"{line}\n" for line in _refused(planner))
                     file.writelines(f"{item.line()}\n" for item in planner.items())
                 publish(part, path, overwrite=False)

@@ -12,6 +12,7 @@ import click
 
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
+from restore.cli.manifest_options import BATCH, inputs_or_those_listed
 from restore.cli.memory_need import MEMORY
 from restore.cli.parameters import (
     SAMPLER,
@@ -28,6 +29,7 @@ from restore.cli.parameters import (
     switch,
 )
 from restore.cli.result_options import RESULT
+from restore.cli.shards import Shard
 from restore.diffusion.samplers import SAMPLERS, sampler_names
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
@@ -45,7 +47,7 @@ JOBS = click.option(
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
     "-o", "--output", type=FileName(), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
@@ -267,6 +269,12 @@ class Settings:
     depth: int | None = None
     data_range: DataRange | None = None
     jobs: int | None = None
+    manifest: Path | None = None
+    retry_failed: bool = False
+    force: bool = False
+    shard: Shard | None = None
+    in_place: bool = False
+    backup: Path | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -286,8 +294,10 @@ def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Non
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def collected(**values: Any) -> None:
-            chosen = {name: values.pop(name) for name in names & values.keys()}
-            function(settings=Settings(**chosen), **values)
+            settings = Settings(**{name: values.pop(name) for name in names & values.keys()})
+            if "inputs" in values:
+                values["inputs"] = inputs_or_those_listed(values["inputs"], settings.manifest)
+            function(settings=settings, **values)
 
         for option in reversed(options):
             collected = option(collected)
@@ -362,5 +372,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *BATCH, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

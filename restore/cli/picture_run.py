@@ -19,7 +19,9 @@ from restore.cli.details import restoring
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.left_alone import is_the_file
+from restore.cli.manifest_there import check_item
 from restore.cli.memory_need import check_memory
+from restore.cli.original import Original
 from restore.cli.outcome import Outcome
 from restore.cli.picture_voice import PictureVoice
 from restore.cli.prior_loader import PriorLoader, concerns_network
@@ -57,6 +59,7 @@ class PictureRun:
     def __init__(self, runner: Runner, job: Job, recorder: Recorder, voice: PictureVoice):
         self.runner, self.job, self.recorder, self.reporter = runner, job, recorder, voice
         self.command, self.settings = runner.command, runner.settings
+        self._overwrite = runner.settings.overwrite or job.replaces
         self.loader = PriorLoader(runner.settings, voice, runner.networks)
         self.budgets = Budgets(runner.settings, runner.speeds)
         self._ensemble = runner.settings.ensemble
@@ -72,7 +75,9 @@ class PictureRun:
         self.recorder.begin(self.job.name)
         self._check_place()
         self.reporter.do("reading")
+        self._original = Original(self.job)
         data = self.recorder.read_picture(self.job.source)
+        self._original.check()
         picture = self._decoded(data)
         plan, picture, kind = self._planned(picture)
         if self.settings.dry_run:
@@ -172,9 +177,12 @@ class PictureRun:
     def _check_place(self) -> None:
         """Check where the result will be; a picture that another process has done meanwhile is skipped."""
         try:
-            jobs.check(self.job, overwrite=self.settings.overwrite, folder=self.runner.folder)
-        except jobs.Overtaken:
-            self._skipped()
+            if self.job.item is not None:
+                check_item(self.runner, self.job, self.reporter, overwrite=self._overwrite)
+            jobs.check(self.job, overwrite=self._overwrite, folder=self.runner.folder)
+        except jobs.Overtaken as overtaken:
+            if overtaken.args:
+                self._skipped()
             raise
 
     def _skipped(self) -> None:
@@ -328,7 +336,9 @@ class PictureRun:
             return
         try:
             quality = fitted(self.settings, kind).output_quality
-            jobs.write(self.job, picture, overwrite=self.settings.overwrite, quality=quality)
+            before = self._original.mover(self.runner.ledger)
+            jobs.write(self.job, picture, overwrite=self._overwrite, quality=quality, before=before)
+            self._facts |= self._original.facts
         except AlreadyThereError as error:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error

@@ -27,12 +27,13 @@ NO_RECORD = (".bmp", ".dib")
 """Endings of files whose format has no room for a record."""
 
 
-def left_out(results: Sequence[Path]) -> str:
-    """Say that pictures are left out, since they are results of others."""
+def left_out(results: Sequence[Path], count: int | None = None) -> str:
+    """Say that pictures are left out, since they are results of others. count: where not all are given."""
+    count = len(results) if count is None else count
     shown = ", ".join(map(str, results[:NAMED]))
-    if len(results) == 1:
+    if count == 1:
         return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
-    more = f" and {len(results) - NAMED} more" if len(results) > NAMED else ""
+    more = f" and {count - NAMED} more" if count > NAMED else ""
     return (
         f"{shown}{more} are results of earlier runs and are left out; name them without the others to "
         "restore them"

@@ -14,6 +14,7 @@ from restore.cli.command import PictureCommand
 from restore.cli.events import event
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
+from restore.cli.manifest_command import check_batch, run_listed
 from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
@@ -22,6 +23,7 @@ from restore.cli.result_files import check_files
 from restore.cli.results import left_out
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
+from restore.cli.shards import of_shard
 from restore.cli.trajectory import check_trajectory
 from restore.cli.uncertainty_map import check_map
 from restore.cli.weighing import weights_of
@@ -32,7 +34,11 @@ from restore.images.memory import limited_to
 
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
     """Plan, check and restore every input, report, and end the program with the exit code."""
-    planned = _planned(command, inputs, settings)
+    check_batch(settings)
+    if settings.manifest is not None or settings.in_place:
+        _run_listed(command, inputs, settings)
+        return
+    planned = of_shard(_planned(command, inputs, settings), settings.shard)
     if any(job.target is None for job in planned.jobs):
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
@@ -64,6 +70,14 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         reporter.close()
     tally.failed += len(planned.failures)
     _finish(tally, runner, len(planned.jobs) + len(planned.failures), there, planned.unread)
+
+
+def _run_listed(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    with _refusing(settings, [(name, None) for name in inputs]):
+        try:
+            run_listed(command, inputs, settings, _naming(command, settings))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
 
 def _restored(runner: Runner, todo: Sequence[Job]) -> Tally:

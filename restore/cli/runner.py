@@ -10,11 +10,13 @@ from restore.cli import jobs
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
+from restore.cli.manifest_run import ManifestRun, with_files
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome
 from restore.cli.picture_run import PictureRun
 from restore.cli.picture_voice import PictureVoice
 from restore.cli.prior_loader import Networks, is_shared
+from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder, StandardInput
 from restore.cli.reporter import Reporter
 from restore.cli.saved_masks import SavedMasks
@@ -42,6 +44,8 @@ class Runner:
         self.rehearsed = False
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
+        self.ledger: ManifestRun | None = None  # where the pictures come from a manifest
+        self._matcher: Matcher | None = None
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
@@ -74,6 +78,18 @@ class Runner:
 
     def attempt(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         """Restore one picture, write the result and report it, or what went wrong."""
+        outcome = with_files(self._tried(job, recorder, voice))
+        if self.ledger is not None:
+            self.ledger.record(outcome)
+        return outcome
+
+    def matcher(self) -> Matcher:
+        """What compares results that are there with those that the command would write."""
+        if self._matcher is None:
+            self._matcher = Matcher(self.command, self.settings, self.recorder())
+        return self._matcher
+
+    def _tried(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         run = PictureRun(self, job, recorder, voice)
         try:
             return run.restore()
