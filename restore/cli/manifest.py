@@ -85,10 +85,14 @@ class Manifest:
         self.told_runs: list[tuple[int, dict[str, Any]]] = []
         self.unread: list[int] = []
         self.cut = self.foreign = 0
-        self.header = _header(self._file, path)
-        self.folder = _folder(self.header)
-        self._end = self._file.tell()
-        self.refresh()
+        try:
+            self.header = _header(self._file, path)
+            self.folder = _folder(self.header)
+            self._end = self._file.tell()
+            self.refresh()
+        except BaseException:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         return self.count
@@ -98,10 +102,11 @@ class Manifest:
         self._file.close()
         self._lines.close()
 
-    @property
-    def size(self) -> int:
-        """Bytes that were read."""
-        return self._end
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def refresh(self) -> bool:
         """Read what has been appended meanwhile; whether there was anything."""

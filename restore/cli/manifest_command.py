@@ -19,7 +19,7 @@ from restore.cli.manifest_options import LISTED, check_in_place
 from restore.cli.manifest_plan import Asked, asked_again
 from restore.cli.manifest_run import ManifestRun
 from restore.cli.manifest_told import tell_planned
-from restore.cli.manifest_write import write_manifest
+from restore.cli.manifest_write import check_place, write_manifest
 from restore.cli.naming import Naming
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
@@ -27,7 +27,7 @@ from restore.cli.reporter import say, say_error
 from restore.cli.result_files import check_files
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
-from restore.errors import ManifestError
+from restore.errors import ManifestError, OutputError
 from restore.images.memory import limited_to
 from restore.images.paths import what_is
 
@@ -56,15 +56,16 @@ def run_listed(command: PictureCommand, inputs: Sequence[str], settings: Setting
     with ExitStack() as stack:
         problems = 0
         if not what_is(path):
+            if settings.manifest is None and not settings.dry_run:
+                _create(path.parent)
+            check_place(path)
             if settings.dry_run:
                 path = Path(stack.enter_context(tempfile.TemporaryDirectory()), LISTED)
-            elif settings.manifest is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
             told = write_manifest(path, asked)
             tell_planned(told, quiet=settings.quiet)
             problems = len(told.problems) + sum(told.unread.values())
         facts = run_facts(settings)
-        manifest = Manifest(path)
+        manifest = stack.enter_context(Manifest(path))
         _check_same(manifest, asked, facts, settings)
         run = ManifestRun(
             manifest,
@@ -78,6 +79,14 @@ def run_listed(command: PictureCommand, inputs: Sequence[str], settings: Setting
         run.begin(facts)
         tally = _run(command, run, settings)
     _finish(tally, run, problems, settings)
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise OutputError(f"{folder}: cannot create the folder ({why}); choose another --backup") from error
 
 
 def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> Tally:

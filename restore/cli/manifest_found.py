@@ -17,6 +17,8 @@ from restore.cli.events import event
 from restore.cli.job_plan import is_one_entry, place_of, real_path
 from restore.cli.manifest_lines import mtime_of
 from restore.cli.manifest_walk import PICTURE, UNREAD, Found, walk
+from restore.errors import ImageError
+from restore.images.files import picture_start
 from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.images.page_count import page_count
 from restore.images.paths import name_problem, short_path, status_of
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+HEAD = 64  # bytes that tell a picture
 NOT_READ = "not read; convert it first"
 
 
@@ -154,7 +157,11 @@ class Gathered:
         if problem := name_problem(path):
             self._problem(str(path), f"{short_path(path)}: {problem}")
             return
-        self._add(Found(PICTURE, str(path), "", status_of(path)), path.parent)
+        status = status_of(path)
+        if problem := _problem_of(path, status):
+            self._problem(str(path), problem)
+        else:
+            self._add(Found(PICTURE, str(path), "", status), path.parent)
 
     def _add(self, found: Found, folder: Path) -> None:
         parent, name = os.path.split(found.path)
@@ -193,3 +200,19 @@ class Gathered:
             if images.what_is(path) and not (hidden or ignored or aside):
                 return True
         return False
+
+
+def _problem_of(path: Path, status: os.stat_result | None) -> str:
+    """Why a file that was given is no picture; empty where it is one."""
+    if status is None:
+        return f"{path}: no such file; check the name"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{path}: expected a picture file, got {images.what_is(path)}; name a plain file"
+    try:
+        with path.open("rb") as file:
+            picture_start(str(path))(file.read(HEAD))
+    except ImageError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path}: cannot read the file ({error.strerror or error}); check its permissions"
+    return ""

@@ -132,6 +132,8 @@ class Planner:
 
         found = self.gathered
         found.search(self.asked.inputs)
+        if found.problems and not found.count:
+            raise ImageError(found.problems[0])
         made = np.zeros(found.count, bool)
         if found.count > 1:
             for number, each in enumerate(found.inputs()):
@@ -165,7 +167,7 @@ class Planner:
             told.notes.append(
                 f"pictures of the same name are told apart by their folders: {', '.join(apart)}"
             )
-        if not told.items and not told.problems:
+        if not told.items:
             raise ImageError(
                 f"{', '.join(self.asked.inputs)}: expected pictures, --ignore leaves out all of them"
             )

@@ -110,10 +110,9 @@ class ManifestRun:
             self.file.append(line)
 
     def close(self) -> None:
-        """Close the files."""
+        """Write through to the disk and close."""
         if self.file is not None:
             self.file.close()
-        self.manifest.close()
 
     def jobs(self) -> Iterator[Job]:
         """The jobs that are to be done, each found when its turn comes."""

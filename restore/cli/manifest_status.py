@@ -24,12 +24,12 @@ class Failure:
     """A kind of failure: what is said of many files, how many, and the first of them."""
 
     error: str
-    count: int = 0
+    pictures_count: int = 0
     examples: list[str] = field(default_factory=list)
 
     def add(self, name: str) -> None:
         """Count a file."""
-        self.count += 1
+        self.pictures_count += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append(name)
 
@@ -82,7 +82,7 @@ def failures(manifest: Manifest) -> list[Failure]:
         if kind not in kinds and len(kinds) >= KINDS:
             kind = "others"
         kinds.setdefault(kind, Failure(kind)).add(name)
-    return sorted(kinds.values(), key=lambda each: -each.count)
+    return sorted(kinds.values(), key=lambda each: -each.pictures_count)
 
 
 def kind_of(error: str, names: tuple[str, ...]) -> str:
@@ -166,10 +166,11 @@ def _failures(found: list[dict[str, Any]]) -> list[str]:
     lines = ["why pictures failed:"]
     for each in found[:SHOWN]:
         names = ", ".join(bounded(name, LONG // 2) for name in each["examples"])
-        more = f" and {each['count'] - len(each['examples']):,} more" if each["count"] > EXAMPLES else ""
-        lines.append(f"  {each['count']:,} x {each['error']}: {names}{more}")
+        count = each["pictures_count"]
+        more = f" and {count - EXAMPLES:,} more" if count > EXAMPLES else ""
+        lines.append(f"  {count:,} x {each['error']}: {names}{more}")
     if len(found) > SHOWN:
-        rest = sum(each["count"] for each in found[SHOWN:])
+        rest = sum(each["pictures_count"] for each in found[SHOWN:])
         lines.append(f"  {rest:,} for other reasons; --json lists {len(found)} of them")
     return lines
 

@@ -20,8 +20,7 @@ def undo_all(path: Path) -> Iterator[dict[str, Any]]:
     """
     import numpy as np
 
-    manifest = Manifest(path)
-    try:
+    with Manifest(path) as manifest:
         backup = manifest.header.get("backup")
         if not isinstance(backup, str):
             raise ManifestError(
@@ -34,8 +33,6 @@ def undo_all(path: Path) -> Iterator[dict[str, Any]]:
                 if item.backup is None or item.output is None or "input_sha256" not in result:
                     continue  # begun, but the original had not been moved yet
                 yield _undone(manifest, file, item, result, manifest.path_of(backup))
-    finally:
-        manifest.close()
 
 
 def _undone(

@@ -68,7 +68,12 @@ def extend_manifest(path: Path, asked: Asked) -> Told:
 
     Raises ManifestError for a manifest of other outputs or names, and what `write_manifest` raises.
     """
-    manifest = Manifest(path)
+    with Manifest(path) as manifest:
+        return _extended(manifest, asked)
+
+
+def _extended(manifest: Manifest, asked: Asked) -> Told:
+    path = manifest.path
     if problem := asked_again(manifest.header, asked):
         raise ManifestError(f"{path}: the manifest has {problem}; choose another --manifest")
     if "{number" in (asked.naming.template or ""):
@@ -87,7 +92,6 @@ def extend_manifest(path: Path, asked: Asked) -> Told:
                     file.append(*batch)
         finally:
             planner.close()
-            manifest.close()
     except OSError as error:
         raise _failed(path, error) from error
     return planner.told

@@ -72,11 +72,8 @@ def plan(
         raise click.UsageError(str(error)) from error
     tell_planned(told)
     if as_json:
-        found = Manifest(manifest)
-        try:
+        with Manifest(manifest) as found:
             sizes = {"items_count": len(found), "size_bytes": int(found.sizes.sum())}
-        finally:
-            found.close()
         more = {"added_count": told.items, "changed_count": told.changed, "pages_count": told.pages}
         click.echo(event("status", manifest=str(manifest), **sizes, **more))
     else:

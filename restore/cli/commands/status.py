@@ -16,9 +16,9 @@ from restore.cli.registry import register
 
 @register
 @click.command(cls=Command)
-@click.argument("manifest", type=FileName(path_type=Path), metavar="MANIFEST")
+@click.argument("file", type=FileName(path_type=Path), metavar="MANIFEST")
 @click.option("--json", "as_json", is_flag=True, help="All of it as one event of JSON.")
-def status(manifest: Path, as_json: bool) -> None:
+def status(file: Path, as_json: bool) -> None:
     """Say how far a manifest is: how many pictures are done, what failed and why, and the time left.
 
     It may be asked while runs go on.
@@ -28,13 +28,10 @@ def status(manifest: Path, as_json: bool) -> None:
     restore status run.jsonl --json | jq .failures
     watch restore status run.jsonl
     """
-    found = Manifest(manifest)
-    try:
+    with Manifest(file) as found:
         told = facts_of(found)
         if as_json:
             click.echo(event("status", **told))
-        else:
-            for line in lines_of(found, told):
-                click.echo(line)
-    finally:
-        found.close()
+            return
+        for line in lines_of(found, told):
+            click.echo(line)

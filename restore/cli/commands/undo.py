@@ -16,9 +16,9 @@ from restore.cli.reporter import say, say_error
 
 @register
 @click.command(cls=Command)
-@click.argument("manifest", type=FileName(path_type=Path), metavar="MANIFEST")
+@click.argument("file", type=FileName(path_type=Path), metavar="MANIFEST")
 @click.option("--json", "as_json", is_flag=True, help="An event of JSON for each picture.")
-def undo(manifest: Path, as_json: bool) -> None:
+def undo(file: Path, as_json: bool) -> None:
     """Put the originals of a run with --in-place back from its backup.
 
     A result that has been changed since it was written stays, and is named; the exit code is then 1. Doing it
@@ -30,7 +30,7 @@ def undo(manifest: Path, as_json: bool) -> None:
     restore status run.jsonl
     """
     back = failed = 0
-    for told in undo_all(manifest):
+    for told in undo_all(file):
         if as_json:
             click.echo(event("picture", **told))
         if told["status"] == "undone":
