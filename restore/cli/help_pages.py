@@ -22,7 +22,7 @@ DO = "What to do"
 GROUPS = {
     "Input and output": """
         output out suffix format output_quality output_template depth data_range
-        manifest retry_failed shard in_place backup
+        manifest retry_failed forced shard in_place backup
         ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report show opened plot csv_file json_file json as_json

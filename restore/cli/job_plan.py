@@ -245,7 +245,7 @@ def output_folder(output: str | None, *, many: bool) -> Path | None:
         return None
     names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
     if names_file and not _is_folder(output):
-        raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
+        raise ValueError(f"-o {output} is a file name, but many inputs need a folder; choose another")
     return Path(output)
 
 

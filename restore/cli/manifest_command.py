@@ -38,7 +38,7 @@ def check_batch(settings: Settings) -> None:
     check_in_place(settings.in_place, settings.backup, vars(settings))
     if settings.in_place and settings.samples > 1:
         raise click.UsageError("--in-place has room for one result of each picture; leave out --samples")
-    for name, value in (("--retry-failed", settings.retry_failed), ("--force", settings.force)):
+    for name, value in (("--retry-failed", settings.retry_failed), ("--force", settings.forced)):
         if value and not listed:
             raise click.UsageError(
                 f"{name} has an effect with --manifest FILE only; pass that, or leave it out"
@@ -119,7 +119,7 @@ def _check_same(manifest: Manifest, asked: Asked, facts: dict[str, Any], setting
         raise ManifestError(
             f"{path}: the manifest has {problem}; leave that out, or choose another --manifest"
         )
-    if not manifest.told_runs or settings.force:
+    if not manifest.told_runs or settings.forced:
         return
     if said := " and ".join(differences(manifest.told_runs[-1][1], facts)):
         raise ManifestError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from restore.cli.parameters import FileName, switch
+from restore.cli.parameters import FileName, Switch, switch
 from restore.cli.shards import ShardType
 from restore.images.paths import what_is
 
@@ -21,8 +21,11 @@ RETRY = switch(
     "--retry-failed",
     help="Try those pictures of the manifest again that failed, and no others; else they are passed over.",
 )
-FORCE = switch(
-    "--force",
+FORCE = click.option(
+    "--force/--no-force",
+    "forced",
+    cls=Switch,
+    default=False,  # restore fit has another force
     help="Go on with a manifest though command, options, weights or version are others than before.",
 )
 SHARD = click.option(

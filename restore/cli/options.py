@@ -271,7 +271,7 @@ class Settings:
     jobs: int | None = None
     manifest: Path | None = None
     retry_failed: bool = False
-    force: bool = False
+    forced: bool = False
     shard: Shard | None = None
     in_place: bool = False
     backup: Path | None = None

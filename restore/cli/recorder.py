@@ -32,7 +32,7 @@ NO_MATTER = {
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
     *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
-    *("manifest", "shard", "retry_failed", "force", "in_place", "backup"),
+    *("manifest", "shard", "retry_failed", "forced", "in_place", "backup"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded
