@@ -12,6 +12,7 @@ a message of one line that says what, and what to do; the command line prints it
       OutputError
         AlreadyThereError
       ManifestError
+      StoreError
       NumbersError
       PluginError
       StoppedError
@@ -66,6 +67,10 @@ class AlreadyThereError(OutputError):
 
 class ManifestError(RestoreError):
     """A manifest is missing, no manifest, damaged, or belongs to another run."""
+
+
+class StoreError(RestoreError):
+    """An object store or web server cannot be reached, denies access, or does not hold what was asked for."""
 
 
 class NumbersError(RestoreError):

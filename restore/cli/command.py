@@ -35,6 +35,7 @@ class Source:
     name: used in messages. format: of the result. read: gives the bytes of another file, or of standard input
     for None, which is then named in the record of the result; start: looks at its first bytes. path: of its
     file; None for standard input. beside: gives another picture in units of 0 to 1, by its name in messages.
+    page: that it is of its file, from 1, of so many pages.
     """
 
     picture: images.Picture
@@ -43,6 +44,8 @@ class Source:
     read: Callable[..., bytes]
     path: Path | None = None
     beside: Callable[[images.Picture, str], images.Picture] = lambda picture, _: picture
+    page: int = 1
+    pages: int = 1
 
     def read_beside(self, path: Path) -> images.Picture:
         """Read another picture, in units of 0 to 1 where it is of floats."""

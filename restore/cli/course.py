@@ -28,8 +28,15 @@ class Stage:
         self.doing, self._clock = "", clock
         self.steps = (0, 0)
         self.share = 0.0
+        self.place = ""  # which part of several it is
+        self._parts = (0, 1)  # how many of them are done, of how many
         self.spent: dict[str, float] = {}  # seconds, by what was done
         self._since = clock()
+
+    def part(self, number: int, count: int, label: str) -> None:
+        """Come to the next of several parts, such as the pages of a document."""
+        self.steps, self._parts = (0, 0), (number - 1, count)
+        self.place = f"{label} of {count}"
 
     def do(self, doing: str) -> None:
         """Say what is being done from here on."""
@@ -63,7 +70,8 @@ class Stage:
         """How much of the current step is done, 0 to 1."""
         done, total = self.steps
         if self.doing == RESTORING and total:  # what goes before is of no step
-            self.share = max(self.share, min(1.0, (done + share) / total))
+            before, parts = self._parts
+            self.share = max(self.share, (before + min(1.0, (done + share) / total)) / parts)
 
     @property
     def seconds(self) -> float:
@@ -241,7 +249,7 @@ def line(course: Course) -> str:
     left = course.left
     much = [f"{int(100 * course.share)} %"] if course.share else []
     much += [] if left is None else [f"{duration(left)} left"]
-    doing = [each for each in (course.name, status(course)) if each]
+    doing = [each for each in (course.name, course.stage.place, status(course)) if each]
     if course.pictures == 1:
         return f"{doing[0]}: {', '.join([*doing[1:], *much])}" if len(doing) > 1 else ", ".join(doing + much)
     return f"{', '.join([course.place, *much])}: {', '.join(doing)}"

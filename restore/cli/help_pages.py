@@ -21,7 +21,7 @@ MOST = 12  # options at most that come first
 DO = "What to do"
 GROUPS = {
     "Input and output": """
-        output out suffix format output_quality output_template depth data_range
+        output out pages suffix format output_quality output_template depth data_range
         manifest retry_failed forced shard in_place backup
         ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask

@@ -65,15 +65,19 @@ class MaskFile:
 
         The further channels of a picture, and all samples of it, have the same one.
         """
-        about = (source.path, source.picture.size)
-        if self._found is None or self._found[0] != about:
-            self._found = (about, *self._read(source))
-        return self._found[1], list(self._found[2])
+        about = (source.path, source.page, source.picture.size)
+        found = self._found
+        if found is None or found[0] != about:
+            found = self._found = (about, *self._read(source))
+        return found[1], list(found[2])
 
     def _read(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
         path = None if str(self.path) == STDIO else self.path
         data = source.read(path, start=images.mask_start(self.name))
         picture = images.decode_mask_picture(data, name=self.name)
+        paired = picture.pages > 1 and picture.pages == source.pages and picture.format == "tiff"
+        if paired:
+            picture = images.decode(data, name=f"{self.name}, page {source.page}", page=source.page - 1)
         picture, photo, notes = self._fitted(picture, source)
         found = self._recognised(picture, photo)
         if not notes and found.kind in ("drawn", "layer", "colour"):  # others were compared with the photo
@@ -83,7 +87,7 @@ class MaskFile:
             from restore.tasks.holes import widened
 
             hole = widened(hole, self.reading.grow)
-        several = picture.pages > 1
+        several = picture.pages > 1 and not paired
         self._check(hole, found, " in the first of its pictures" if several else "")
         if several:
             notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
+from restore.cli.addresses import addressed, addresses, called, is_folder, path_of
 from restore.cli.naming import Naming
+from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.stores import Url
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,10 @@ class Job:
 
     draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
     folder that was given, if one was, or that which tells it from others of its name. base: the folder within
-    which those of the result may be created, beside what the plan says. item: its number in a manifest.
-    replaces: whether it takes the place of a file that is known to be ours, or of the picture's own. backup:
-    where the original goes before that.
+    which those of the result may be created, beside what the plan says. origin, destination: the addresses of
+    objects, for which the paths stand (`restore.cli.addresses`). item: its number in a manifest. replaces:
+    whether it takes the place of a file that is known to be ours, or of the picture's own. backup: where the
+    original goes before that.
     """
 
     source: Path | None
@@ -32,6 +36,8 @@ class Job:
     draw: int = 0
     inside: Path | None = field(default=None, compare=False)
     base: Path | None = field(default=None, compare=False)
+    origin: Url | None = field(default=None, compare=False)
+    destination: Url | None = field(default=None, compare=False)
     item: int | None = None
     replaces: bool = field(default=False, compare=False)
     backup: Path | None = field(default=None, compare=False)
@@ -39,12 +45,17 @@ class Job:
     @property
     def name(self) -> str:
         """What messages call the picture."""
-        return "standard input" if self.source is None else str(self.source)
+        return "standard input" if self.source is None else str(self.origin or self.source)
+
+    @property
+    def known_as(self) -> Path | None:
+        """The path by which the plan knows the picture, wherever it is read."""
+        return self.source if self.origin is None else self.origin.path
 
     @property
     def output(self) -> str:
         """What messages call the result."""
-        return "standard output" if self.target is None else str(self.target)
+        return "standard output" if self.target is None else str(self.destination or self.target)
 
 
 @dataclass(frozen=True)
@@ -91,18 +102,19 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
     Raises ValueError where inputs, output, names and samples do not go together, ImageError where results and
     what is ignored are all there is, OutputError where two inputs would go to one output.
     """
-    many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
+    many = len(inputs) > 1 or any(map(is_folder, inputs))
     if STDIO in inputs:
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
         piped = _piped(output)
         check_names(naming, STDIO if piped is None else output, None)
-        return Plan(_drawn(Job(None, piped), naming.marks))
+        return Plan(_drawn(addressed(Job(None, piped), {}, output), naming.marks))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
         check_names(naming, output, None)
-        return Plan(_drawn(Job(Path(inputs[0]), None), naming.marks))
+        job = addressed(Job(path_of(inputs[0]), None), addresses(inputs), output)
+        return Plan(_drawn(job, naming.marks))
     folder = output_folder(output, many=many)
     check_names(naming, output, folder)
     found, failures, unread = _search(inputs, folder, ignore)
@@ -112,9 +124,10 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
     # The numbers of names are those of the pictures that are left.
     pictures = {path: each for path, each in found.items() if path not in results}
     place.tell_apart(pictures)
-    jobs = place.jobs(pictures)
+    given = addresses(inputs)
+    jobs = [addressed(job, given, output) for job in place.jobs(pictures)]
     if not jobs and not failures:
-        named = not any(images.is_folder(name) for name in inputs)
+        named = not any(map(is_folder, inputs))
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
         raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
     _check_collisions(jobs)
@@ -171,7 +184,7 @@ class Placing:
 
     def _target(self, path: Path, inside: Path | None, number: int, draw: int) -> Path:
         if self.output is not None and self.folder is None:
-            return Path(self.output)
+            return path_of(self.output)
         name = self.naming.name(path, number, beside=self.folder is None, draw=draw)
         if self.folder is None:
             return path.parent / name
@@ -236,7 +249,7 @@ def _piped(output: str | None) -> Path | None:
         return None
     if _is_folder(output):
         raise ValueError(f"-o {output} is a folder, but standard input has no name; give a file name")
-    return Path(output)
+    return path_of(output)
 
 
 def output_folder(output: str | None, *, many: bool) -> Path | None:
@@ -246,11 +259,11 @@ def output_folder(output: str | None, *, many: bool) -> Path | None:
     names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
     if names_file and not _is_folder(output):
         raise ValueError(f"-o {output} is a file name, but many inputs need a folder; choose another")
-    return Path(output)
+    return path_of(output)
 
 
 def _is_folder(output: str) -> bool:
-    return images.is_folder(output) or output.endswith(("/", os.sep))
+    return is_folder(output) or output.endswith(("/", os.sep))
 
 
 def _search(
@@ -265,15 +278,15 @@ def _search(
     unread: dict[Path, None] = {}
     spellings: dict[str, Path] = {}
     places: dict[str, Path] = {}  # of what was found so far, each as it was spelled first
-    for given in map(Path, inputs):
-        if not images.is_folder(given):
+    for name, given in zip(inputs, map(path_of, inputs), strict=True):
+        if not is_folder(name):
             twin = spellings.setdefault(place_of(given).casefold(), given)
             if not images.is_ignored(given.name, ignore) and not is_one_entry(twin, given):
                 path = places.setdefault(place_of(given), given)
                 found.setdefault(path, Found())
             continue
-        listing = images.survey(given, ignore=ignore)
-        failures += [(str(path), problem) for path, problem in listing.problems]
+        listing = surveyed(name, given, ignore)
+        failures += [(called(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
             known = places.setdefault(place_of(path), path)
@@ -282,7 +295,7 @@ def _search(
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
-            failures.append((str(given), images.no_pictures(given, others)))
+            failures.append((called(given), images.no_pictures(called(given), others)))
     return found, failures, list(unread)
 
 
@@ -352,7 +365,7 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
         place = os.path.normcase(target_place(job.target))
         other = taken.setdefault(place, job)
         if other is not job:
-            raise collision(other.name, job.name, str(job.target))
+            raise collision(other.name, job.name, job.output)
 
 
 def collision(one: str, other: str, target: str) -> OutputError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from restore import images
 from restore.cli.job_plan import Job, Plan, plan, without
+from restore.cli.remote_jobs import check_not_an_input, check_object, existing, send
 from restore.cli.streams import STDIO
 from restore.cli.trouble import trouble
 from restore.errors import AlreadyThereError, OutputError, RestoreError
@@ -39,7 +40,13 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
     inputs = {mark: path for path in read if (mark := _mark(path))}
     todo: list[Job] = []
     done: list[Job] = []
+    origins = {job.origin: job for job in jobs if job.origin}
+    sent = set() if overwrite else existing(jobs)
     for job in jobs:
+        if job.destination is not None:
+            check_not_an_input(job, origins, overwrite=overwrite)
+            (done if job.destination in sent else todo).append(job)
+            continue
         mark = _mark(job.target) if job.target else None
         if mark is None or job.target is None:
             todo.append(job)
@@ -48,7 +55,7 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         # A folder in the way is no output: it is told when the turn of this picture comes. Neither is an
         # empty file, which a process that was killed may have left.
         (done if is_done(job) and not overwrite else todo).append(job)
-    parents = {job.target.parent: job for job in todo if job.target}
+    parents = {job.target.parent: job for job in todo if job.target and not job.destination}
     if planned.folder is None and len(parents) == 1:
         _check_parent(next(iter(parents.values())), None)
     elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
@@ -58,21 +65,21 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
 
 def is_done(job: Job) -> bool:
     """Whether there is an output that is not empty."""
-    return (
-        job.target is not None and images.what_is(job.target) == "a file" and not images.is_empty(job.target)
-    )
+    target = job.target
+    return target is not None and images.what_is(target) == "a file" and not images.is_empty(target)
 
 
-def check(job: Job, *, overwrite: bool, folder: Path | None = None) -> None:
+def check(job: Job, *, overwrite: bool, folder: Path | None = None, pages: int = 1) -> None:
     """Check that the result of a job can be written, when its turn has come and before it is computed.
 
-    folder: what may be created. Raises OutputError, and Overtaken where another process has done it
-    meanwhile.
+    folder: what may be created. pages: of the result. Raises OutputError, and Overtaken where another process
+    has done it meanwhile.
     """
     if job.target is None:
         return
     try:
-        images.check_place(job.target, overwrite=overwrite)
+        check_object(job, overwrite=overwrite)
+        images.check_place(job.target, overwrite=overwrite, pages=pages)
     except AlreadyThereError as error:
         raise Overtaken(str(error)) from error
     _check_parent(job, folder)
@@ -98,7 +105,7 @@ def _is_refused(parent: Path, folder: Path) -> bool:
 
 def sweep(jobs: Iterable[Job]) -> None:
     """Remove what processes that were killed have left in the folders that these jobs write to."""
-    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target):
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target and not job.destination):
         images.sweep(folder)
 
 
@@ -198,15 +205,31 @@ def write(
     """
     if job.target is None:
         raise ValueError("the target is standard output, which is not a file")
+    make_folder(job)
+    if not isinstance(picture, bytes):
+        images.write(job.target, picture, overwrite=overwrite, quality=quality, before=before)
+    elif not is_same(job):
+        images.check_place(job.target, overwrite=overwrite)
+        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+    send(job, overwrite=overwrite)
+
+
+def make_folder(job: Job) -> None:
+    """Create the folder of a job's result. Raises OutputError."""
+    if job.target is None:
+        return
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.target.parent}: cannot create the folder ({error.strerror})") from error
-    if not isinstance(picture, bytes):
-        images.write(job.target, picture, overwrite=overwrite, quality=quality, before=before)
-    elif job.source is None or _mark(job.source) != _mark(job.target):
-        images.check_place(job.target, overwrite=overwrite)
-        images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))
+
+
+def is_same(job: Job) -> bool:
+    """Whether the result of a job is its picture's own file."""
+    if job.source is None or job.target is None:
+        return False
+    mark = _mark(job.source)
+    return mark is not None and mark == _mark(job.target)
 
 
 def _check_copy(job: Job, data: bytes, written: Path) -> None:

@@ -11,7 +11,7 @@ from restore import __version__, images
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
-from restore.cli.provenance import Record, history_in, history_of, stamped
+from restore.cli.provenance import UNRECORDED, Record, history_in, history_of, stamped
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder
 from restore.cli.result_files import has_depth, idle_in
@@ -29,18 +29,22 @@ class There:
 
     kept: those of this command, and those of which that is not known. unknown: of the kept, those that hold
     no record. copies: of the kept, those that are copies of their pictures, in which there was nothing to
-    do. refused: those that differ from what the command would write, and in what.
+    do. stored: of the kept, those in stores, which would have to be fetched to be compared. refused: those
+    that differ from what the command would write, and in what.
     """
 
     kept: list[Job] = field(default_factory=list)
     unknown: list[Job] = field(default_factory=list)
     copies: list[Job] = field(default_factory=list)
+    stored: list[Job] = field(default_factory=list)
     refused: list[tuple[Job, str]] = field(default_factory=list)
 
     def aside(self, job: Job) -> str:
         """What is to be said of a result that is kept."""
         if job in self.copies:
             return ", a copy of the picture,"
+        if job in self.stored:
+            return ", in a store where it is not compared,"
         return ", without a record of what made it," if job in self.unknown else ""
 
     def errors(self) -> Iterator[str]:
@@ -50,7 +54,7 @@ class There:
             alike.setdefault(problem, []).append(job)
         for problem, jobs in alike.items():
             if len(jobs) > FEW:
-                more = f"{jobs[0].target} and {len(jobs) - 1} more are there"
+                more = f"{jobs[0].output} and {len(jobs) - 1} more are there"
                 yield f"{more}, {problem}; {REPLACE} them, or another -o"
             else:
                 yield from (refusal(job, problem) for job in jobs)
@@ -58,7 +62,7 @@ class There:
 
 def refusal(job: Job, problem: str) -> str:
     """Say that a result is there and in what it differs."""
-    return f"{job.target} is there, {problem}; {REPLACE} it, or another -o"
+    return f"{job.output} is there, {problem}; {REPLACE} it, or another -o"
 
 
 def examined(there: Sequence[Job], command: PictureCommand, settings: Settings, recorder: Recorder) -> There:
@@ -70,6 +74,11 @@ def compared(there: Sequence[Job], matcher: Matcher) -> There:
     """The same with what compares them."""
     found = There()
     for job in there:
+        if job.destination is not None:
+            # To fetch what is done would take as long as to do it.
+            found.kept.append(job)
+            found.stored.append(job)
+            continue
         try:
             problem = _judged(job, found, matcher)
         except ImageError as error:
@@ -116,10 +125,12 @@ def _has_depth(job: Job, settings: Settings) -> bool:
 
 
 def _has_room(job: Job) -> bool:
-    """Whether a result could hold a record: BMP does not, nor a JPEG whose EXIF is as long as it can be."""
+    """Whether a result could hold a record: no BMP or GIF, nor a JPEG whose EXIF is as long as can be."""
     assert job.target is not None
-    if told_in(job.target).format == "bmp" or job.target.suffix.lower() in NO_RECORD:
+    if told_in(job.target).format in UNRECORDED or job.target.suffix.lower() in NO_RECORD:
         return False
+    if images.page_count(job.target) > 1:
+        return True
     try:
         picture = images.read(job.target)
     except ImageError:

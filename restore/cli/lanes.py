@@ -18,7 +18,7 @@ from click.globals import push_context
 from restore.cli.job_plan import Job
 from restore.cli.memory_need import PER_PIXEL_ELSE
 from restore.cli.outcome import Outcome
-from restore.cli.picture_voice import PictureVoice
+from restore.cli.picture_voice import PictureVoice, Stopped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter
 from restore.images.memory import limit
@@ -76,7 +76,7 @@ class Lanes:
     ):
         self._attempt, self._reporter, self._recorder = attempt, reporter, recorder
         self._count, self._growth = count, growth
-        self._changed = threading.Condition()
+        self._changed, self._taking = threading.Condition(), threading.Lock()
         self._flights: deque[_Flight] = deque()
         self._computing: dict[int, int] = {}  # pixels in each lane
         self._stopped = False
@@ -86,10 +86,7 @@ class Lanes:
         self._most: int | None = None
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """Restore all pictures. What ends the run is raised at the turn of its picture.
-
-        Where the user ends it, what is done by then is given before KeyboardInterrupt is raised.
-        """
+        """Restore all pictures. What ends the run is raised after all that is done by then was given."""
         groups = (list(group) for _, group in groupby(jobs, key=lambda job: job.source))
         if self._count == 1:
             yield from self._one_by_one(groups)
@@ -105,9 +102,9 @@ class Lanes:
             lane.start()
         try:
             yield from self._in_order()
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt):
             self._stop(lanes)
-            yield from (each.outcome for each in self._opened() if each.outcome is not None)
+            yield from self._done()
             raise
         finally:
             self._stop(lanes)
@@ -119,6 +116,8 @@ class Lanes:
                 voice = PictureVoice(self._reporter, job.name, job.draw)
                 voice.open()
                 yield self._attempt(job, recorder, voice)
+                if self._stopped:
+                    return
 
     def _in_order(self) -> Iterator[Outcome]:
         while True:
@@ -136,18 +135,24 @@ class Lanes:
                     self._changed.wait()
                 self._flights.popleft()
                 self._changed.notify_all()
-            if flight.error is not None:
+            if flight.outcome is not None:
+                yield flight.outcome
+            elif flight.error is not None and not isinstance(flight.error, Stopped):
                 raise flight.error
-            assert flight.outcome is not None
-            yield flight.outcome
 
-    def _opened(self) -> Iterator[_Flight]:
-        """The pictures that are still in flight, what is said of them said where they are done."""
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _done(self) -> Iterator[Outcome]:
+        """Those in flight that are done, though they were not to be waited for."""
         while self._flights:
             flight = self._flights.popleft()
             if flight.outcome is not None:
                 flight.voice.open()
-            yield flight
+                yield flight.outcome
 
     def _ahead(self) -> float:
         """The weight of what is done of pictures after the current one."""
@@ -182,28 +187,30 @@ class Lanes:
 
     def _next(self, groups: Iterator[list[Job]], lane: int) -> list[_Flight]:
         """The samples of the next picture, once there is room for it; nothing where there is none."""
-        with self._changed:
-            while not (self._stopped or self._exhausted or self._has_room()):
-                self._changed.wait()
-            if self._stopped or self._exhausted:
-                return []
+        with self._taking:  # the head of its file is read while others compute
             group = self._group(groups)
-            if not group:
-                self._exhausted = True
+            pixels = _pixels(group[0]) if group else 0
+            with self._changed:
+                while group and not (self._stopped or self._has_room(pixels)):
+                    self._changed.wait()
+                if not group or self._stopped:
+                    self._exhausted = True
+                    self._changed.notify_all()
+                    return []
+                weights = self._reporter.course.weights[self._begun : self._begun + len(group)]
+                flights = [
+                    _Flight(job, self._voice(job), weights[k] if k < len(weights) else 1.0)
+                    for k, job in enumerate(group)
+                ]
+                self._begun += len(group)
+                self._computing[lane] = pixels
+                self._flights.extend(flights)
                 self._changed.notify_all()
-                return []
-            weights = self._reporter.course.weights[self._begun : self._begun + len(group)]
-            flights = [
-                _Flight(job, self._voice(job), weights[k] if k < len(weights) else 1.0)
-                for k, job in enumerate(group)
-            ]
-            self._begun += len(group)
-            self._computing[lane] = _pixels(group[0])
-            self._flights.extend(flights)
-            self._changed.notify_all()
-            return flights
+                return flights
 
     def _group(self, groups: Iterator[list[Job]]) -> list[Job]:
+        if self._stopped or self._exhausted:
+            return []
         try:
             return next(groups, [])
         except BaseException as error:
@@ -213,24 +220,20 @@ class Lanes:
     def _voice(self, job: Job) -> PictureVoice:
         return PictureVoice(self._reporter, job.name, job.draw, stopped=lambda: self._stopped)
 
-    def _has_room(self) -> bool:
-        """Whether another picture as large as the largest in flight can be taken."""
+    def _has_room(self, pixels: int) -> bool:
+        """Whether a picture of so many pixels can be taken beside those in flight."""
         if not self._computing:
             return True
-        waiting = sum(flight.ended for flight in self._flights)
-        if waiting >= AHEAD:
+        if sum(flight.ended for flight in self._flights) >= AHEAD:
             return False
-        pixels, largest = sum(self._computing.values()), max(self._computing.values())
-        need = (pixels + largest) * self._growth * PER_PIXEL_ELSE
-        if self._most is not None and need > self._most:
+        pixels += sum(self._computing.values())
+        if self._most is not None and pixels * self._growth * PER_PIXEL_ELSE > self._most:
             return False
-        return self._count is not None or len(self._computing) < FEW or pixels + largest <= SMALL
+        return self._count is not None or len(self._computing) < FEW or pixels <= SMALL
 
     def _stop(self, lanes: list[threading.Thread]) -> None:
         """Give up what is in flight, but not a file that is being written."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        self.end()
         for lane in lanes:
             lane.join()
 

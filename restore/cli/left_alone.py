@@ -15,6 +15,10 @@ def is_the_file(source: Source, picture: images.Picture, settings: Settings) -> 
     in its file, where the file is damaged, and where it holds a record that is not wanted. picture: as it was
     read.
     """
-    same = source.format == picture.format and picture.turned == 1 and picture.pages == 1
+    return source.format == picture.format and picture.pages == 1 and can_be_copied(picture, settings)
+
+
+def can_be_copied(picture: images.Picture, settings: Settings) -> bool:
+    """Whether what is stored of a picture can be kept: it is upright, whole, and says no more."""
     unwanted = not settings.provenance and bool(history_of(picture).records)
-    return same and not picture.damage and not unwanted
+    return picture.turned == 1 and not picture.damage and not unwanted

@@ -12,6 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from restore.cli.addresses import path_of
 from restore.cli.events import VERSION
 from restore.cli.manifest_lines import (
     CODES,
@@ -27,6 +28,7 @@ from restore.cli.manifest_lines import (
 )
 from restore.errors import ManifestError
 from restore.images.paths import FILE, is_folder, name_problem, short_path, what_is
+from restore.stores import is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,8 +169,8 @@ class Manifest:
         return told
 
     def path_of(self, name: str) -> Path:
-        """The path of a name in it."""
-        return located(name, self.folder)
+        """The path of a name in it; of an address the one that stands for it."""
+        return path_of(name) if is_url(name) else located(name, self.folder)
 
     @staticmethod
     def listed(path: Path) -> list[str]:
@@ -176,7 +178,8 @@ class Manifest:
         with _opened(path) as file:
             header = _header(file, path)
         inputs, folder = header.get("inputs"), _folder(header)
-        return [str(located(str(name), folder)) for name in inputs] if isinstance(inputs, list) else []
+        names = map(str, inputs) if isinstance(inputs, list) else ()
+        return [name if is_url(name) else str(located(name, folder)) for name in names]
 
     def counts(self, states: NDArray[np.uint8] | None = None) -> dict[str, int]:
         """How many items are in each state."""

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from restore.cli import signals
+from restore.cli.addresses import called, path_of
 from restore.cli.command import PictureCommand
 from restore.cli.jobs import Job
 from restore.cli.manifest import Manifest
@@ -109,9 +110,9 @@ def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> Tally
 def _check_same(manifest: Manifest, asked: Asked, facts: dict[str, Any], settings: Settings) -> None:
     """Refuse a manifest of other pictures, results, options or weights, unless that is meant."""
     path = manifest.path
-    listed = [str(manifest.path_of(str(name))) for name in manifest.header.get("inputs") or ()]
-    if [str(Path(name)) for name in asked.inputs] != [str(Path(name)) for name in listed]:
-        names = ", ".join(listed) or "other pictures"
+    listed = [manifest.path_of(str(name)) for name in manifest.header.get("inputs") or ()]
+    if [path_of(name) for name in asked.inputs] != listed:
+        names = ", ".join(map(called, listed)) or "other pictures"
         raise ManifestError(
             f"{path}: it lists {names}; leave INPUT out, or add pictures to it by restore plan"
         )

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from restore import images
+from restore.cli.addresses import called, is_folder, path_of
 from restore.cli.events import event
 from restore.cli.job_plan import is_one_entry, place_of, real_path
 from restore.cli.manifest_lines import mtime_of
-from restore.cli.manifest_walk import PICTURE, UNREAD, Found, walk
+from restore.cli.manifest_walk import PICTURE, UNREAD, Found, walk, walk_store
 from restore.errors import ImageError
 from restore.images.files import picture_start
 from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.images.page_count import page_count
 from restore.images.paths import name_problem, short_path, status_of
+from restore.stores import is_url, parse_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +38,8 @@ class Input(NamedTuple):
 
     path: as it was given or found. inside: its path within the folder that was given; empty where only it
     was named. given: the number of that folder, or of the file's own. size: in bytes. mtime: in seconds; None
-    where there is no file. pages: how many it holds.
+    where there is no file. pages: how many it holds; None where it is not at hand. etag: of an object in a
+    store.
     """
 
     path: str
@@ -44,7 +47,8 @@ class Input(NamedTuple):
     given: int
     size: int
     mtime: float | None
-    pages: int
+    pages: int | None = None
+    etag: str | None = None
 
 
 class Gathered:
@@ -63,7 +67,6 @@ class Gathered:
         self.folders: list[Path] = []
         self.problems: list[str] = []
         self.unread: Counter[str] = Counter()
-        self.size = self.pages = 0
         self._spool = tempfile.TemporaryFile("w+", dir=folder)  # noqa: SIM115  # closed by `close`
         self._refused = tempfile.TemporaryFile("w+", dir=folder)  # noqa: SIM115
         self._numbers: dict[Path, int] = {}
@@ -79,19 +82,18 @@ class Gathered:
 
     def search(self, inputs: Sequence[str]) -> None:
         """Find the pictures of all inputs; those of folders are taken once."""
-        given = [Path(name) for name in inputs]
-        folders = [path for path in given if images.is_folder(path)]
+        folders = [path_of(name) for name in inputs if is_folder(name)]
         self._known = set() if len(folders) > 1 else None
         singles: dict[str, Path] = {}
-        for path in given:
+        for name, path in ((name, path_of(name)) for name in inputs):
             if path in folders:
-                self._search_folder(path)
+                self._search_folder(name, path)
             elif images.is_ignored(path.name, self.ignore) or self._is_listed(path, folders):
                 continue
             else:
                 twin = singles.setdefault(place_of(path).casefold(), path)
                 if twin is path or not (place_of(twin) == place_of(path) or is_one_entry(twin, path)):
-                    self._add_file(path)
+                    self._add_single(name, path)
 
     def inputs(self) -> Iterator[Input]:
         """The pictures."""
@@ -130,10 +132,14 @@ class Gathered:
             self._sorted = order, hashes[order]
         return self._sorted
 
-    def _search_folder(self, folder: Path) -> None:
+    def _search_folder(self, name: str, folder: Path) -> None:
         unread: Counter[str] = Counter()
         pictures = problems = 0
-        for found in walk(folder, ignore=self.ignore, without=self.without):
+        if is_url(name):
+            listed = walk_store(parse_url(name), ignore=self.ignore, without=self.without)
+        else:
+            listed = walk(folder, ignore=self.ignore, without=self.without)
+        for found in listed:
             if found.kind == PICTURE:
                 pictures += 1
                 self._add(found, folder)
@@ -147,13 +153,16 @@ class Gathered:
             self.unread += unread
         else:
             names = [Path(f"x{suffix}") for suffix, count in unread.items() for _ in range(count)]
-            self._problem(str(folder), images.no_pictures(folder, names))
+            self._problem(called(folder), images.no_pictures(called(folder), names))
 
     def _problem(self, name: str, message: str) -> None:
         self.problems.append(message)
         self.refuse(name, "failed", message)
 
-    def _add_file(self, path: Path) -> None:
+    def _add_single(self, name: str, path: Path) -> None:
+        if is_url(name):
+            self._add(Found(PICTURE, called(path), ""), path.parent)
+            return
         if problem := name_problem(path):
             self._problem(str(path), f"{short_path(path)}: {problem}")
             return
@@ -164,9 +173,10 @@ class Gathered:
             self._add(Found(PICTURE, str(path), "", status), path.parent)
 
     def _add(self, found: Found, folder: Path) -> None:
-        parent, name = os.path.split(found.path)
+        path = path_of(found.path)
+        parent, name = str(path.parent), path.name
         if self._known is not None:
-            place = hash(place_of(Path(found.path)))
+            place = hash(place_of(path))
             if place in self._known:
                 return
             self._known.add(place)
@@ -174,16 +184,14 @@ class Gathered:
             self._numbers[folder] = len(self.folders)
             self.folders.append(folder)
         status = found.status
-        size, mtime, pages = 0, None, 1
-        if status is not None and stat.S_ISREG(status.st_mode):
+        size, mtime, pages = found.size, None, None
+        if status is not None:
             size, mtime, pages = status.st_size, mtime_of(status), page_count(found.path)
-        row = Input(found.path, found.inside, self._numbers[folder], size, mtime, pages)
+        row = Input(found.path, found.inside, self._numbers[folder], size, mtime, pages, found.etag)
         self._spool.write(json.dumps(row) + "\n")
         self._names.append(hash(name))
         self._parents.append(self._parent_numbers.setdefault(parent, len(self._parent_numbers)))
         self.count += 1
-        self.size += size
-        self.pages += pages
 
     def _is_listed(self, path: Path, folders: Sequence[Path]) -> bool:
         """Whether a file is found in one of the folders, too."""

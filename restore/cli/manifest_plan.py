@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from restore import __version__, images
+from restore import __version__
+from restore.cli.addresses import addressed, addresses, called, is_folder, path_of
 from restore.cli.events import event
 from restore.cli.job_plan import (
     Found,
@@ -33,6 +34,7 @@ from restore.cli.results import NAMED, is_result
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels_among
 from restore.errors import ImageError
+from restore.stores import is_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,13 +67,14 @@ class Asked:
             "ignore": list(self.ignore) or None,
             "backup": None if self.backup is None else str(self.backup),
         }
-        told = {"inputs": list(self.inputs), "output": self.output}
+        inputs = [called(path_of(name)) if is_url(name) else name for name in self.inputs]
+        told = {"inputs": inputs, "output": self.output}
         return told | {name: value for name, value in named.items() if value is not None}
 
     def line(self, folder: Path | None) -> str:
         """The first line of the manifest. folder: where results go and what may be created."""
         told = {"version": __version__, "time": now(), "folder": str(Path.cwd()), **self.header()}
-        results = None if folder is None or self.backup is not None else str(folder)
+        results = None if folder is None or self.backup is not None else called(folder)
         return event("manifest", **told, results_folder=results)
 
 
@@ -110,7 +113,9 @@ class Planner:
             raise ValueError(
                 "a manifest is of files, - (standard input or output) is none; give folders or files"
             )
-        many = len(inputs) > 1 or any(images.is_folder(name) for name in inputs)
+        if asked.backup is not None and any(map(is_url, inputs)):
+            raise ValueError("--in-place is for files; objects of stores go to another place, with -o")
+        many = len(inputs) > 1 or any(map(is_folder, inputs))
         naming = asked.naming
         if asked.backup is not None:
             # Originals lie in the backup as they do in the folder.
@@ -137,7 +142,7 @@ class Planner:
         made = np.zeros(found.count, bool)
         if found.count > 1:
             for number, each in enumerate(found.inputs()):
-                made[number] = is_result(Path(each.path), found, self._pattern)
+                made[number] = is_result(path_of(each.path), found, self._pattern)
         self._made = made
         made = made | self._in_places_of_results()
         self._made = made if not made.all() else np.zeros_like(made)
@@ -153,11 +158,12 @@ class Planner:
         targets, apart = _Targets(), list[str]()
         number = first
         for each, job in self._jobs():
-            label = self._placing.labels.get(given_of(Path(each.path), _found(each, self.gathered)))
+            label = self._placing.labels.get(given_of(path_of(each.path), _found(each, self.gathered)))
             if label is not None and label not in seen and len(seen) < NAMED:
                 seen.add(label)
                 apart.append(job.output)
-            told.items, told.size, told.pages = told.items + 1, told.size + each.size, told.pages + each.pages
+            told.items, told.size = told.items + 1, told.size + each.size
+            told.pages += each.pages or 1
             targets.add(job)
             yield self._item(number, each, job)
             number += 1
@@ -179,12 +185,11 @@ class Planner:
                 yield each.path
 
     def _item(self, number: int, each: Input, job: Job) -> Item:
-        place = each.path if self.asked.backup is not None else str(job.target)
+        place = each.path if self.asked.backup is not None else job.output
         backup = None if self.asked.backup is None else str(job.target)
         inside = None if job.inside is None else str(job.inside)
-        return Item(
-            number, each.path, place, inside, each.size, each.mtime, None, each.pages, job.draw, backup
-        )
+        about = (each.size, each.mtime, each.etag, each.pages, job.draw, backup)
+        return Item(number, job.name, place, inside, *about)
 
     def _is_made(self, number: int) -> bool:
         return self._made is not None and bool(self._made[number])
@@ -198,9 +203,10 @@ class Planner:
                 yield each, _found(each, self.gathered), count
 
     def _jobs(self) -> Iterator[tuple[Input, Job]]:
+        given = addresses(self.asked.inputs)
         for each, found, count in self._pictures():
-            for job in self._placing.of_picture(Path(each.path), found, count):
-                yield each, job
+            for job in self._placing.of_picture(path_of(each.path), found, count):
+                yield each, addressed(job, given, self.asked.output)
 
     def _in_places_of_results(self) -> NDArray[np.bool_]:
         """Which pictures lie where results of others will, in a folder in which both lie."""
@@ -213,13 +219,13 @@ class Planner:
             return nowhere
         places, owners = array("q"), array("q")
         for each, _, _ in self._pictures_all():
-            places.append(hash((place_of(Path(each.path)), each.given)))
+            places.append(hash((place_of(path_of(each.path)), each.given)))
         count = 0
         for number, (each, source, _) in enumerate(self._pictures_all()):
             count += not self._is_made(number)
-            for job in self._placing.of_picture(Path(each.path), source, count):
+            for job in self._placing.of_picture(path_of(each.path), source, count):
                 here = beside[each.given] and (each.inside or folder is None)
-                if here and job.target != Path(each.path):
+                if here and job.target != path_of(each.path):
                     owners.append(hash((place_of(job.target or Path()), each.given)))
         return np.isin(np.frombuffer(places, np.int64), np.frombuffer(owners, np.int64))
 
@@ -236,7 +242,7 @@ class Planner:
             return
         names, owners = array("q"), array("l")
         for each, found, count in self._pictures():
-            name = self._placing.shared_name(Path(each.path), found, count)
+            name = self._placing.shared_name(path_of(each.path), found, count)
             names.append(hash(os.path.normcase(name)))
             owners.append(each.given)
         hashes, numbers = np.frombuffer(names, np.int64), np.asarray(owners)

@@ -29,11 +29,13 @@ from restore.cli.manifest_lines import (
     now,
     result_line,
 )
+from restore.cli.manifest_objects import Objects
 from restore.cli.outcome import Outcome
 from restore.cli.processes import is_there, this_process
 from restore.cli.shards import Shard
 from restore.errors import ImageError
 from restore.images.paths import status_of
+from restore.stores import is_url, parse_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +84,8 @@ class ManifestRun:
         self.numbers: NDArray[np.intp] = np.arange(first, len(manifest), step)
         self.shard, self.passed = shard, Passed()
         self.in_place = "backup" in manifest.header
+        folder = manifest.header.get("results_folder")
+        self._objects = Objects(parse_url(folder) if isinstance(folder, str) and is_url(folder) else None)
         self.beside = manifest.header.get("output") is None
         self.notes: dict[int, str] = {}  # on items that are done again
         self.number = 0
@@ -189,7 +193,9 @@ class ManifestRun:
         if changed:
             self.notes[number] = f"{item.input}: it has changed since it was restored, and is restored again"
         else:
-            self.notes[number] = f"{item.output}: it is {result}, so {item.input} is restored again"
+            again = "" if result == "changed" else f", so {item.input} is restored again"
+            what = "has been changed since it was written" if result == "changed" else f"is {result}"
+            self.notes[number] = f"{item.output}: it {what}{again}"
         return self._made(item, replaces=result in ("", "damaged"), listed_anew=changed)
 
     def _looked_at(self, number: int) -> str:
@@ -198,6 +204,9 @@ class ManifestRun:
         if size == NONE:
             return ""  # nothing was to be written
         output = self.manifest.names(number)[1]
+        if output is not None and is_url(output):
+            there = self._objects.size_of(parse_url(output))
+            return "missing" if there is None else "changed" if there != size else ""
         path = self.manifest.path_of(output or "")
         status = status_of(path)
         if status is None:
@@ -241,12 +250,15 @@ class ManifestRun:
             return DONE
         if listed_anew and self.file is not None and (status := status_of(source)) is not None:
             self.file.append(item._replace(size_bytes=status.st_size, mtime=mtime_of(status)).line())
+        output = item.output
         return Job(
             source=source,
-            target=None if item.output is None else self.manifest.path_of(item.output),
+            target=None if output is None else self.manifest.path_of(output),
             draw=item.draw,
             inside=None if item.inside is None else Path(item.inside),
             base=source.parent if self.beside else None,
+            origin=parse_url(item.input) if is_url(item.input) else None,
+            destination=parse_url(output) if output is not None and is_url(output) else None,
             item=item.number,
             replaces=replaces or self.in_place,
             backup=None if item.backup is None else self.manifest.path_of(item.backup),
@@ -264,27 +276,26 @@ class ManifestRun:
         return self._there[run]
 
 
-def output_facts(path: Path | None) -> dict[str, Any]:
-    """What a manifest holds of a result; nothing where there is no file."""
+def output_facts(path: Path | None, *, times: bool = True) -> dict[str, Any]:
+    """What a manifest holds of a result; nothing where there is no file. times: also when it was changed."""
     try:
         if path is None or (status := status_of(path)) is None:
             return {}
-        return {
-            "output_size_bytes": status.st_size,
-            "output_mtime_seconds": mtime_of(status),
-            "output_sha256": file_hash(path),
-        }
+        told: dict[str, Any] = {"output_size_bytes": status.st_size}
+        told |= {"output_mtime_seconds": mtime_of(status)} if times else {}
+        return told | {"output_sha256": file_hash(path)}
     except OSError:
         return {}
 
 
-def with_files(outcome: Outcome) -> Outcome:
-    """The outcome of an item with what a manifest holds of its result."""
-    if outcome.job.item is None or outcome.status not in ("done", "unchanged", "damaged", "skipped"):
+def with_files(outcome: Outcome, local: Job) -> Outcome:
+    """The outcome of an item with what a manifest holds of its result. local: the job of files."""
+    if local.item is None or outcome.status not in ("done", "unchanged", "damaged", "skipped"):
         return outcome
     if outcome.facts.get("output", "") is None:
         return outcome
-    return replace(outcome, facts=outcome.facts | output_facts(outcome.job.target))
+    facts = output_facts(local.target, times=local.destination is None)
+    return replace(outcome, facts=outcome.facts | facts)
 
 
 def _is_whole(path: Path) -> bool:

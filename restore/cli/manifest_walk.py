@@ -10,9 +10,13 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from restore import images
+from restore.cli.addresses import most_bytes
+from restore.cli.remote_jobs import store_of, waited
+from restore.errors import StoreError
 from restore.images.folders import OTHER_PICTURES
 from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.images.paths import FILE, LOOSE, short_path, what_is
+from restore.stores import Url, survey
 
 PICTURE, UNREAD, PROBLEM = "picture", "unread", "problem"
 _NUMBER = re.compile(r"0*([0-9]+)")
@@ -22,7 +26,8 @@ class Found(NamedTuple):
     """Something in a folder.
 
     kind: a picture, one of a kind that is not read, or a problem, of which ``problem`` is the message.
-    inside: the path within the folder that was given. status: of its file, where there is one.
+    inside: the path within the folder that was given. status: of its file, where there is one. size, etag: of
+    an object in a store.
     """
 
     kind: str
@@ -30,6 +35,8 @@ class Found(NamedTuple):
     inside: str
     status: os.stat_result | None = None
     problem: str = ""
+    size: int = 0
+    etag: str | None = None
 
 
 def walk(folder: Path, *, ignore: Sequence[str] = (), without: Path | None = None) -> Iterator[Found]:
@@ -52,6 +59,24 @@ def walk(folder: Path, *, ignore: Sequence[str] = (), without: Path | None = Non
             yield found
         elif str(Path(real, found)) != aside:
             levels.append(_listed(str(Path(folder, found)), found, ignore))
+
+
+def walk_store(prefix: Url, *, ignore: Sequence[str] = (), without: Path | None = None) -> Iterator[Found]:
+    """The same of what lies below a prefix in a store."""
+    base = prefix.path
+    try:
+        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes))
+    except StoreError as error:
+        yield Found(PROBLEM, str(prefix), "", problem=str(error))
+        return
+    for url, each in found.pictures:
+        if without is None or without == base or not url.path.is_relative_to(without):
+            inside = url.path.relative_to(base).as_posix()
+            yield Found(PICTURE, str(url), inside, size=each.size, etag=each.etag or None)
+    for url in found.unread:
+        yield Found(UNREAD, str(url), url.path.relative_to(base).as_posix())
+    for url, problem in found.problems:
+        yield Found(PROBLEM, str(url), "", problem=problem)
 
 
 def _listed(here: str, inside: str, ignore: Sequence[str]) -> Iterator[Found | str]:

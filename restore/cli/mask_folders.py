@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import images
+from restore.cli.addresses import is_folder, path_of
 from restore.cli.command import Source
 from restore.cli.hole_masks import MaskFile, Reading
 from restore.errors import ImageError, MaskError
@@ -28,7 +29,7 @@ class MaskFolder:
         self.folder, self.reading = folder, reading
         self.reads: tuple[Path, ...] = ()
         self.facts: dict[str, Any] = {}
-        self._given = [Path(name) for name in inputs if images.is_folder(name)]
+        self._given = [path_of(name) for name in inputs if is_folder(name)]
         self._listed: dict[Path, list[Path]] = {}
         self._current: MaskFile | None = None
         if not images.is_folder(folder):

@@ -14,6 +14,7 @@ from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
 from restore.cli.manifest_options import BATCH, inputs_or_those_listed
 from restore.cli.memory_need import MEMORY
+from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
     SAMPLER,
     CheckpointName,
@@ -42,14 +43,14 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
+INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(stores=True), metavar="INPUT...")
 JOBS = click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N",
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
-INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(), metavar="INPUT...")
 OUTPUT = click.option(
-    "-o", "--output", type=FileName(), metavar="PATH",
+    "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
     "Default: beside the input, with what was done in its name.",
 )  # fmt: skip
@@ -268,6 +269,7 @@ class Settings:
     output_quality: int | None = None
     depth: int | None = None
     data_range: DataRange | None = None
+    pages: Pages | None = None
     jobs: int | None = None
     manifest: Path | None = None
     retry_failed: bool = False
@@ -366,7 +368,7 @@ def sampler_option(default: str) -> Decorator:
 
 
 RESTORING_ONE = (
-    *(OUTPUT, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
+    *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
     *MODEL,
 )

@@ -13,6 +13,7 @@ import click
 from restore.diffusion.samplers import sampler_names
 from restore.images import name_problem
 from restore.images.mask_colours import rgb_of
+from restore.stores.urls import is_url, local_name, not_local
 from restore.tasks import catalogue
 
 if TYPE_CHECKING:
@@ -150,14 +151,22 @@ class NameList(click.types.StringParamType):
 class FileName(click.Path):
     """The name of a file or folder, or ``-``. It need not be there: that is told as it is opened.
 
-    Without this check an empty name, of a variable that is not set, would be the current folder.
+    Without this check an empty name, of a variable that is not set, would be the current folder. stores:
+    whether it may be the address of an object.
     """
 
-    def __init__(self, **rest: Any):
+    def __init__(self, *, stores: bool = False, **rest: Any):
         super().__init__(readable=False, **rest)
+        self.stores = stores
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if problem := name_problem(value):
+        try:
+            value = local_name(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if self.stores and is_url(value):
+            return value
+        if problem := not_local(value) or name_problem(value):
             self.fail(problem, param, ctx)
         return super().convert(value, param, ctx)
 
@@ -214,7 +223,9 @@ class FileList(click.types.StringParamType):
         if isinstance(value, tuple):
             return value
         names = tuple(word.strip() for word in str(value).split(","))
-        if problem := next(filter(None, map(name_problem, names)), None):
+        if problem := next(filter(None, map(not_local, names)), None) or next(
+            filter(None, map(name_problem, names)), None
+        ):
             self.fail(problem, param, ctx)
         return names
 

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from restore import images
 from restore.cli import jobs
+from restore.cli.beside import write_beside
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, Plan, Result, Source
 from restore.cli.details import restoring
 from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.left_alone import is_the_file
-from restore.cli.manifest_there import check_item
 from restore.cli.memory_need import check_memory
 from restore.cli.original import Original
 from restore.cli.outcome import Outcome
 from restore.cli.picture_voice import PictureVoice
 from restore.cli.prior_loader import PriorLoader, concerns_network
-from restore.cli.provenance import history_of, recordable, stamped, unstamped
+from restore.cli.provenance import UNRECORDED, history_of, recordable, stamped, unstamped
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
-from restore.cli.trajectory import trajectory_name
+from restore.cli.result_place import check_place, say_skipped
 from restore.cli.trouble import is_memory
-from restore.cli.uncertainty_map import deviation_of, write_map
+from restore.cli.uncertainty_map import deviation_of
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
     AlreadyThereError,
@@ -47,6 +47,13 @@ if TYPE_CHECKING:
 
     from restore.cli.runner import Runner
     from restore.priors.protocol import Prior
+
+
+class Made(NamedTuple):
+    """A result that is to be written; None: the picture as it is stored. deviation: of it, if wanted."""
+
+    picture: images.Picture | None
+    deviation: NDArray[np.float32] | None
 
 
 class PictureRun:
@@ -68,6 +75,7 @@ class PictureRun:
         self._facts: dict[str, Any] = {}
         self._changed, self._lost = False, list[str]()  # what the result cannot hold
         self._outcome: Outcome | None = None  # once it is reported
+        self.original = Original(job)
 
     def restore(self) -> Outcome:
         """Restore the picture and write the result. Raises RestoreError."""
@@ -75,45 +83,62 @@ class PictureRun:
         self.recorder.begin(self.job.name)
         self._check_place()
         self.reporter.do("reading")
-        self._original = Original(self.job)
-        data = self.recorder.read_picture(self.job.source)
-        self._original.check()
-        picture = self._decoded(data)
+        data, picture = self._read()
         plan, picture, kind = self._planned(picture)
         if self.settings.dry_run:
             self._rehearse(plan)
             return self._report(plan, status="planned")
-        choice, result = self._restored(plan)
-        deviation = self._deviation(plan, choice)
-        self.reporter.do("writing")
-        found = self._found
-        whole = found.back(self._with_extra(plan.source.picture, result.picture))
-        same = is_the_file(plan.source, picture, self.settings) and has_depth(data, found.settings)
-        as_it_is = same and not self._changed
-        if not as_it_is:
-            self._changes()
-            whole = self._stamped(whole, choice, result, kind)
-        if self.settings.report_consistency:
-            stored = data if as_it_is else self._encoded(whole, kind)
-            self._check(plan, choice, found.decoded(stored, self.job.name))
-        self._write(data if as_it_is else whole, kind)
-        problem = self._beside(plan, deviation)  # the picture is safe by now
+        made = self._made(plan, picture, kind, data)
+        self._write(data if made.picture is None else made.picture, kind)
+        problem = self._beside(plan, made.deviation)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
-        status = "damaged" if picture.damage else "unchanged" if as_it_is else "done"
+        status = "damaged" if picture.damage else "unchanged" if made.picture is None else "done"
         outcome = self._report(plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
         if problem is not None:
             raise problem
         return outcome
 
+    def _read(self) -> tuple[bytes, images.Picture]:
+        """The file of the picture, and what is in it."""
+        self.original = Original(self.job)
+        data = self.recorder.read_picture(self.job.source)
+        self.original.check()
+        return data, self._decoded(data)
+
+    def _made(self, plan: Plan, picture: images.Picture, kind: str, stored: bytes) -> Made:
+        """Restore a picture. stored: its file."""
+        choice, result = self._restored(plan)
+        deviation = self._deviation(plan, choice)
+        self.reporter.do("writing")
+        found = self._found
+        whole = found.back(self._with_extra(plan.source.picture, result.picture))
+        as_it_is = not self._changed and self._can_stay(plan, picture, stored)
+        if not as_it_is:
+            self._changes()
+            whole = self._stamped(whole, choice, result, kind)
+        if self.settings.report_consistency:
+            data = stored if as_it_is and stored else self._encoded(whole, kind)
+            self._check(plan, choice, found.decoded(data, self.job.name))
+        return Made(None if as_it_is else whole, deviation)
+
+    def _can_stay(self, plan: Plan, picture: images.Picture, stored: bytes) -> bool:
+        """Whether the file of a picture that has not changed can be copied."""
+        same = is_the_file(plan.source, picture, self.settings)
+        return same and has_depth(stored, self._found.settings)
+
+    def _kind(self, picture: images.Picture) -> str:
+        """The format of the result."""
+        return kind_of(self.job, picture, self.settings)
+
+    def _source(self, picture: images.Picture, kind: str) -> Source:
+        return Source(picture, self.job.name, kind, self.recorder.read_picture, self.job.known_as)
+
     def _planned(self, picture: images.Picture) -> tuple[Plan, images.Picture, str]:
         """Plan what is done to a picture; give it without records that do not fit, and the format."""
         self._notes(*(f"{self.job.name}: {text}" for text in picture.notes))
-        kind, recorded = kind_of(self.job, picture, self.settings), self.settings.provenance
+        kind, recorded = self._kind(picture), self.settings.provenance
         picture, dropped = recordable(picture, kind, self.job.output, recorded=recorded)
-        read = self.recorder.read_picture
-        found = self._found = self.runner.units.of(
-            Source(picture, self.job.name, kind, read, self.job.source)
-        )
+        found = self._found = self.runner.units.of(self._source(picture, kind))
         self._changed = False
         self._lost = [f"{self.job.output}: {text}" for text in dropped + found.losses(self.job)]
         self.loader.prepare()
@@ -174,31 +199,31 @@ class PictureRun:
         self.reporter.nothing(**facts)
         return Outcome(self.job, "failed", facts, message)
 
-    def _check_place(self) -> None:
-        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
-        try:
-            if self.job.item is not None:
-                check_item(self.runner, self.job, self.reporter, overwrite=self._overwrite)
-            jobs.check(self.job, overwrite=self._overwrite, folder=self.runner.folder)
-        except jobs.Overtaken as overtaken:
-            if overtaken.args:
-                self._skipped()
-            raise
+    def _check_place(self, pages: int = 1) -> None:
+        """Check where the result will be, of so many pages."""
+        check_place(self.runner, self.job, self.reporter, overwrite=self._overwrite, pages=pages)
 
     def _skipped(self) -> None:
-        """Report a job that another process has done meanwhile."""
-        self.reporter.end()
-        self._notes(f"{self.job.target}: another process has written it meanwhile, which is kept")
-        if self.settings.json:
-            self.reporter.result("", input=self.job.name, output=self.job.output, status="skipped")
+        say_skipped(self.job, self.reporter, as_json=self.settings.json)
 
     def _decoded(self, data: bytes) -> images.Picture:
         """Decode a picture, of a damaged file what is there if that is wanted."""
         allowed = self.settings.allow_damaged
+        with self._telling_damage():
+            return self._told(
+                images.decode(data, name=self.job.name, finite=self.command.finite, damaged=allowed)
+            )
+
+    @contextmanager
+    def _telling_damage(self) -> Iterator[None]:
+        """Say how what is there of a damaged file can be restored."""
         try:
-            picture = images.decode(data, name=self.job.name, finite=self.command.finite, damaged=allowed)
+            yield
         except DamagedError as error:
             raise ImageError(f"{error}, or pass --allow-damaged to restore what is there") from error
+
+    def _told(self, picture: images.Picture) -> images.Picture:
+        """Say that a picture is damaged."""
         if picture.damage:
             self._facts["damage"] = picture.damage
             self.reporter.warn(
@@ -310,7 +335,7 @@ class PictureRun:
         seed = draw_seed(choice.options["seed"], self.job.draw)
         idle = without_effect(kind, self.settings)
         marked = stamped(picture, self.recorder.record(method, seed, self.loader.used, idle=idle), kind)
-        if kind != "bmp" and not history_of(marked).records:
+        if kind not in UNRECORDED and not history_of(marked).records:
             self._notes(f"{self.job.output}: no room for the record of what made it, which is left out")
         return marked
 
@@ -336,34 +361,18 @@ class PictureRun:
             return
         try:
             quality = fitted(self.settings, kind).output_quality
-            before = self._original.mover(self.runner.ledger)
+            before = self.original.mover(self.runner.ledger)
             jobs.write(self.job, picture, overwrite=self._overwrite, quality=quality, before=before)
-            self._facts |= self._original.facts
+            self._facts |= self.original.facts
         except AlreadyThereError as error:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error
 
     def _beside(self, plan: Plan, deviation: NDArray[np.float32] | None) -> RestoreError | None:
         """Write what goes beside the picture; give the error, which does not cost the picture its report."""
-        try:
-            if mask := self.runner.masks.write(plan.hole, self.job):
-                self._facts["saved_mask"] = str(mask)
-            self._write_trajectory()
-            if deviation is not None:
-                self._write_map(deviation)
-        except RestoreError as error:
-            return error
-        return None
-
-    def _write_trajectory(self) -> None:
-        """Write how the picture was drawn, if that is asked for, and report it."""
-        if self.settings.trajectory is None:
-            return
-        files = self.runner.trajectories.write([trajectory_name(self.job)])
-        if not files:
-            self._notes(f"{self.job.name}: nothing was drawn, so there is no trajectory")
-            return
-        self._facts["trajectory"] = [str(path) for path in files]
+        facts, problem = write_beside(self.runner, self.job, plan, deviation, self._notes)
+        self._facts |= facts
+        return problem
 
     def _deviation(self, plan: Plan, choice: Choice) -> NDArray[np.float32] | None:
         """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
@@ -371,14 +380,6 @@ class PictureRun:
             return None
         self.reporter.do("measuring how sure the result is")
         return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, self.job.name)
-
-    def _write_map(self, deviation: NDArray[np.float32]) -> None:
-        """Write the map of uncertainty and report it."""
-        path: Path | None = self.settings.uncertainty
-        assert path is not None  # else no deviation was estimated
-        facts, told = write_map(path, deviation, overwrite=self.settings.overwrite)
-        self._facts |= facts
-        self._notes(f"{self.job.name}: {told}")
 
     def _report(self, plan: Plan, **more: Any) -> Outcome:
         """Report a job that is done or planned."""

@@ -36,6 +36,7 @@ class PictureVoice:
         self.name, self._draw, self._reporter = name, draw, reporter
         self.stage = Stage(reporter.clock, name)
         self._stopped = stopped or (lambda: False)
+        self.renamed: Callable[[Any], Any] | None = None  # puts other names into what is said
         self._lock = threading.RLock()
         self._open = False
         self._kept: list[Said] = []
@@ -52,16 +53,22 @@ class PictureVoice:
         """What is still to be said."""
         return tuple(self._kept)
 
+    def part(self, number: int, count: int, label: str) -> None:
+        """Come to the next part of the picture. count: how many there are. label: what it is called."""
+        self.check()
+        self.stage.part(number, count, label)
+        self._show()
+
     def do(self, doing: str) -> None:
         """Say what is being done from here on."""
-        self._check()
+        self.check()
         self.stage.do(doing)
         self._show()
 
     @contextmanager
     def during(self, doing: str) -> Iterator[None]:
         """Say what is being done for a while."""
-        self._check()
+        self.check()
         with self.stage.during(doing):
             self._show()
             yield
@@ -76,14 +83,14 @@ class PictureVoice:
 
     def progress(self, done: int, total: int) -> None:
         """Show the progress in network calls."""
-        self._check()
+        self.check()
         if self._open:
             self._reporter.progress(done, total)
         else:
             self.stage.step(done, total)
 
     def _within(self, share: float) -> None:
-        self._check()
+        self.check()
         if self._open:
             self._reporter.within(share)
         else:
@@ -93,7 +100,8 @@ class PictureVoice:
         if self._open:
             self._reporter.show(now=True)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise Stopped where the run ends."""
         if self._stopped():
             raise Stopped
 
@@ -131,6 +139,8 @@ class PictureVoice:
         self._say("plan", text, **facts)
 
     def _say(self, kind: str, *words: str, **facts: Any) -> None:
+        if self.renamed is not None:
+            words, facts = self.renamed(words), self.renamed(facts)
         with self._lock:
             if self._open:
                 getattr(self._reporter, kind)(*words, **facts)

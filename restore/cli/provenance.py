@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,13 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.told import told_in
+from restore.images.told import comments_in, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
 MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
 RARE = ("asked", "plugins", "threads", "torch", "machine")  # left out of the text where they are empty
+UNRECORDED = ("bmp", "gif")  # formats without room for a record
 DRAWN = "drawn"  # the folder in the command of what was made from no picture
 
 
@@ -164,7 +167,7 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     """The picture with a record of what made it, after those it has; kind: the format it is written in.
 
     PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
-    there is no place for it (BMP, a comment that cannot be read, an EXIF that would be too long for JPEG) the
+    there is no place for it (BMP, GIF, a comment that cannot be read, an EXIF too long for JPEG) the
     picture says nothing: what made it before did not make what it is now.
     """
     history = History((*history_of(picture).records, record))
@@ -172,7 +175,7 @@ def stamped(picture: images.Picture, record: Record, kind: str) -> images.Pictur
     if kind == "png":
         text = HEAD + history.text().encode("ascii")
         return replace(bare, chunks=bare.chunks + images.png_chunk(b"iTXt", text))
-    own = None if kind == "bmp" else exif.comment(bare.exif)
+    own = None if kind in UNRECORDED else exif.comment(bare.exif)
     if own is None:
         return bare
     comment = (own + "\n" if own else "") + MARK + history.text()
@@ -232,9 +235,13 @@ def history_of(picture: images.Picture) -> History:
 
 
 def history_in(path: Path) -> History:
-    """The same of the picture in a file, whose pixels are not read; none where there is no such file."""
+    """The same of the first picture in a file that tells it; pixels are not read. None for no such file."""
     told = told_in(path)
-    return _history(told.comment, told.chunks)
+    found = _history(told.comment, told.chunks)
+    if found.records or told.format != "tiff":
+        return found
+    pages = (_history(comment, b"") for comment in comments_in(path)[1:])
+    return next((each for each in pages if each.records), found)
 
 
 def _history(comment: str, chunks: bytes) -> History:
@@ -250,6 +257,9 @@ def read_history(path: Path) -> History:
 
 def read_named(path: Path) -> tuple[History, str]:
     """The history in a file, and the file's name with an ending that says its format."""
+    with named_document(path) as document:
+        if document is not None:
+            return _told_records(history_in(path), str(path)), path.name
     picture = images.read(path)
     fits = path.suffix.lower() in images.SUFFIXES and images.kind_of(path) == picture.format
     return _told_history(picture, str(path)), path.name if fits else f"{path.name}.{picture.format}"
@@ -262,7 +272,21 @@ def read_piped(data: bytes) -> tuple[History, str]:
 
 
 def _told_history(picture: images.Picture, name: str) -> History:
-    history = history_of(picture)
+    return _told_records(history_of(picture), name)
+
+
+@contextmanager
+def named_document(path: Path) -> Iterator[images.Document | None]:
+    """Open the document in a file; None where it holds one picture."""
+    document = images.open_document(path)
+    try:
+        yield document
+    finally:
+        if document is not None:
+            document.close()
+
+
+def _told_records(history: History, name: str) -> History:
     if not history.records:
         raise ImageError(f"{name}: holds no record of restore; it was made by something else, or without one")
     return history

@@ -70,9 +70,9 @@ class Matcher:
             piped = path is None or str(path) == STDIO
             if piped or path is None:
                 data = self.recorder.read_picture(None, start=lambda _: None)
+                self._hashes[path] = hashlib.sha256(data).hexdigest()
             else:
-                data = images.read_bytes(path)
-            self._hashes[path] = hashlib.sha256(data).hexdigest()
+                self._hashes[path] = images.hash_of(path)
         return self._hashes[path]
 
     def _pairs(self, record: Record, job: Job) -> list[tuple[str, str]]:
@@ -166,7 +166,7 @@ class Matcher:
     def _others(self, record: Record, job: Job) -> Iterator[str]:
         """Say what else has made it: other pictures, masks in folders, weights."""
         source, *rest = record.inputs or (("", ""),)
-        if source[1] != self.hash_of(job.source):
+        if job.origin is None and source[1] != self.hash_of(job.source):  # an object is not fetched for this
             name = STDIO if job.source is None else job.source.name
             other = f"another {name}" if Path(source[0]).name == name else source[0] or "something else"
             yield f"made from {other}"

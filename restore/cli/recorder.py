@@ -67,6 +67,7 @@ class Recorder:
         self.precision = ""
         self._name: str | None = None
         self._files: dict[Path | None, bytes] = {}
+        self._hashes: dict[Path | None, str] = {}
         self._piped = piped or StandardInput()
 
     def begin(self, name: str) -> None:
@@ -74,12 +75,17 @@ class Recorder:
         self.restart()
         self.chosen, self.precision = (), ""
         if name != self._name:
-            self._files = {}
+            self._files, self._hashes = {}, {}
         self._name = name
 
     def restart(self) -> None:
         """Forget the calls made so far, because the picture is computed again."""
         self.calls = 0
+
+    def read_document(self, path: Path) -> None:
+        """Let the record name a document, which is read page by page."""
+        if path not in self._hashes:
+            self._hashes[path] = images.hash_of(path)
 
     def read(self, path: Path) -> bytes:
         """Read a file once; the record names it."""
@@ -105,11 +111,10 @@ class Recorder:
 
         prior: None when no network was needed. idle: names of options that do nothing for its format.
         """
-        import hashlib
-
         context = click.get_current_context()
-        names = {path: _short_name(path, self._files) for path in self._files}
-        hashes = [hashlib.sha256(data).hexdigest() for data in self._files.values()]
+        paths = dict.fromkeys((*self._hashes, *self._files))
+        names = {path: _short_name(path, paths) for path in paths}
+        hashes = [self._hash(path) for path in paths]
         arguments = [*_arguments(context, names, idle), *self.chosen]
         if seed:
             arguments.append(("--seed", str(seed)))
@@ -133,6 +138,13 @@ class Recorder:
             **used,
             **computed_on(used.get("device", "")),
         )
+
+    def _hash(self, path: Path | None) -> str:
+        if path not in self._hashes:
+            import hashlib
+
+            self._hashes[path] = hashlib.sha256(self._files[path]).hexdigest()
+        return self._hashes[path]
 
 
 def read_input(start: Start) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import click
 
 from restore import images
+from restore.cli.addresses import called
 from restore.cli.course import RESTORING, Course, Stage
 from restore.cli.display import Display
 from restore.cli.events import event
@@ -116,7 +117,9 @@ class Reporter:
         """Say which pictures were passed over because their kinds are not read."""
         self.error(images.unread_note(files))
         for path in files if self.settings.json else ():
-            self.result("", input=str(path), output=None, status="failed", error="not read; convert it first")
+            self.result(
+                "", input=called(path), output=None, status="failed", error="not read; convert it first"
+            )
 
     def result(self, text: str, **facts: Any) -> None:
         """Print a line on standard output: a path, or all facts as JSON."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from restore import images
+from restore.cli.addresses import called
 from restore.cli.provenance import history_in
 from restore.errors import ImageError
 
@@ -23,14 +23,14 @@ ENDINGS = (
 NAMED = 5  # results that are named in a message
 
 _NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
-NO_RECORD = (".bmp", ".dib")
+NO_RECORD = (".bmp", ".dib", ".gif")
 """Endings of files whose format has no room for a record."""
 
 
 def left_out(results: Sequence[Path], count: int | None = None) -> str:
     """Say that pictures are left out, since they are results of others. count: where not all are given."""
     count = len(results) if count is None else count
-    shown = ", ".join(map(str, results[:NAMED]))
+    shown = ", ".join(map(called, results[:NAMED]))
     if count == 1:
         return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
     more = f" and {count - NAMED} more" if count > NAMED else ""
@@ -83,7 +83,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
     if os.path.realpath(other.parent) == os.path.realpath(path.parent):
         return True
     try:
-        return hashlib.sha256(images.read_bytes(other)).hexdigest() == digest
+        return images.hash_of(other) == digest
     except ImageError:
         return False
 

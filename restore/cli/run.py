@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from restore.cli import jobs, signals, streams
+from restore.cli.addresses import called
 from restore.cli.command import PictureCommand
 from restore.cli.events import event
 from restore.cli.jobs import Job
@@ -110,9 +111,9 @@ def _tell_of_others(runner: Runner, planned: jobs.Plan, there: There) -> None:
     if planned.results:
         reporter.note(left_out(planned.results))
     for path in planned.results if as_json else ():
-        reporter.result("", input=str(path), output=None, status="left out")
+        reporter.result("", input=called(path), output=None, status="left out")
     for job in there.kept if as_json else ():
-        reporter.result("", input=job.name, output=str(job.target), status="skipped")
+        reporter.result("", input=job.name, output=job.output, status="skipped")
     for line in there.errors():
         reporter.error(line)
     for job, problem in there.refused:
@@ -187,6 +188,7 @@ def _finish(tally: Tally, runner: Runner, count: int, there: There, unread: Sequ
         parts += [f"{tally.left} left as they are"] if tally.left else []
         parts += [f"{kept} there already and kept"] if kept else []
         parts += [f"{len(there.unknown)} of them without a record of what made them"] if there.unknown else []
+        parts += [f"{len(there.stored)} of them in a store and not compared"] if there.stored else []
         parts += [f"{refused} there already but not as asked"] if refused else []
         parts += [f"{tally.failed} failed"] if tally.failed else []
         parts += [f"{left} not tried"] if left else []
@@ -196,7 +198,7 @@ def _finish(tally: Tally, runner: Runner, count: int, there: There, unread: Sequ
     elif there.kept:
         job = there.kept[0]
         aside = there.aside(job)
-        reporter.note(f"{job.target} is there already{aside} and was kept; pass --overwrite to replace it")
+        reporter.note(f"{job.output} is there already{aside} and was kept; pass --overwrite to replace it")
     if unread:
         reporter.unread(unread)
     if tally.failed or refused or unread or damaged:

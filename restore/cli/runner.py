@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.cli import jobs
+from restore.cli.at_hand import at_hand, told_of
 from restore.cli.command import PictureCommand
+from restore.cli.document_run import DocumentRun
+from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
 from restore.cli.manifest_run import ManifestRun, with_files
@@ -67,7 +70,7 @@ class Runner:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                return
+                lanes.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""
@@ -78,7 +81,7 @@ class Runner:
 
     def attempt(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         """Restore one picture, write the result and report it, or what went wrong."""
-        outcome = with_files(self._tried(job, recorder, voice))
+        outcome = self._tried(job, recorder, voice)
         if self.ledger is not None:
             self.ledger.record(outcome)
         return outcome
@@ -92,12 +95,19 @@ class Runner:
     def _tried(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         run = PictureRun(self, job, recorder, voice)
         try:
-            return run.restore()
+            pages = self.settings.pages
+            with at_hand(job, voice) as run.job, opened(run.job, recorder, pages) as document:
+                if document is not None:
+                    run = whole = DocumentRun(self, run.job, recorder, voice, document)
+                    run = whole.one_page() or whole
+                outcome = with_files(run.restore(), run.job)
+            return told_of(job, run.job, outcome)
         except jobs.Overtaken:
-            return Outcome(job, "skipped")
+            return with_files(Outcome(job, "skipped"), job)
         except (WeightsError, ConfigError, BrokenPipeError):
             raise
         except Exception as error:
             if self.alone and jobs.is_fault(error):
                 raise
-            return replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            failed = replace(run.failed(jobs.message(job, error)), full=jobs.disk_is_full(error))
+            return told_of(job, run.job, failed)

@@ -28,13 +28,26 @@ class SavedMasks:
         self.given, self.overwrite = settings.save_mask, settings.overwrite
         self._written: set[Path] = set()
 
-    def write(self, hole: NDArray[np.bool_] | None, job: Job) -> Path | None:
-        """Write the hole ``(h, w)`` of a job; None where it is not wanted, or there from another sample."""
-        if self.given is None or hole is None or (path := mask_path(self.given, job)) in self._written:
+    @property
+    def many(self) -> bool:
+        """Whether there is one for each picture."""
+        return self.given is not None and is_for_many(self.given)
+
+    def write(self, hole: NDArray[np.bool_] | None, job: Job, page: int = 0) -> Path | None:
+        """Write the hole ``(h, w)`` of a job; None where it is not wanted, or there from another sample.
+
+        page: of a document, from 1; 0 for a picture.
+        """
+        if self.given is None or hole is None:
+            return None
+        path = mask_path(self.given, job)
+        if self.many and page:
+            path = path.with_stem(f"{path.stem}-p{page}")
+        if path in self._written:
             return None
         import numpy as np
 
-        if is_for_many(self.given):
+        if self.many:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:

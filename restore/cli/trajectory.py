@@ -91,7 +91,8 @@ def check_trajectory(settings: Settings, jobs: Sequence[Job], todo: Sequence[Job
 
 def trajectory_name(job: Job) -> str:
     """What the files of a picture, or of one of its samples, are called."""
-    return f"{'picture' if job.target is None else job.target.stem}-trajectory"
+    target = getattr(job, "whole", job).target  # that of a document for its pages
+    return f"{'picture' if target is None else target.stem}-trajectory"
 
 
 def _shown(step: Step, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

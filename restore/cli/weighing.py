@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from restore.cli.job_plan import Job
+from restore.images.page_count import page_count
 from restore.images.told import told_size
 
 MOST = 2000  # files that are looked at; headers of more take too long
 
 
 def weights_of(jobs: Sequence[Job]) -> list[float]:
-    """Give the weight of each job: the pixels of its picture, the mean of the others where nothing says."""
+    """Give the weight of each job: the pixels of its pictures, the mean of the others where nothing says."""
     files = list(dict.fromkeys(job.source for job in jobs))
     if not 1 < len(files) <= MOST:
         return [1.0] * len(jobs)
@@ -24,4 +25,4 @@ def weights_of(jobs: Sequence[Job]) -> list[float]:
 
 def _pixels(path: Path | None) -> int:
     size = None if path is None else told_size(path)
-    return 0 if size is None else size[0] * size[1]
+    return 0 if size is None or path is None else size[0] * size[1] * page_count(path)

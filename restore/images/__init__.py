@@ -11,6 +11,7 @@ PNG      8, 16 bit               lossless
 TIFF     8, 16 bit, float32      lossless (Deflate); floats may lie outside [0, 1]
 WebP     8 bit                   lossless unless a quality below 100 is given, at most 16383 pixels a side
 BMP      8 bit                   lossless; no EXIF, ICC or XMP
+GIF      8 bit                   at most 256 colours a picture; no EXIF, ICC or XMP
 JPEG     8 bit                   quality 95 by default, colour at full resolution (4:4:4); no alpha
 =======  ======================  =====================================================================
 
@@ -18,7 +19,15 @@ Nothing heavy is imported before a picture is read. What needs torch has modules
 tensors and PIL images as batches), `resize`, `device_constants`; `fingerprints` needs NumPy.
 """
 
-from restore.images.files import MAX_BYTES, picture_start, read_bytes, read_picture_bytes, read_stream
+from restore.images.documents import Document, DocumentWriter, Part
+from restore.images.files import (
+    MAX_BYTES,
+    hash_of,
+    picture_start,
+    read_bytes,
+    read_picture_bytes,
+    read_stream,
+)
 from restore.images.folders import (
     Listing,
     is_ignored,
@@ -37,6 +46,7 @@ from restore.images.masks import (
     read_mask,
     recognised,
 )
+from restore.images.opening import open_document
 from restore.images.page_count import page_count
 from restore.images.paths import is_empty, is_folder, name_problem, what_is
 from restore.images.picture import TOP, Picture, at_depth_of, to_tensor
@@ -49,13 +59,14 @@ from restore.images.reader import (
     read,
     read_pages,
 )
-from restore.images.writer import encode, write, write_bytes
+from restore.images.writer import encode, write, write_bytes, written
 
 __all__ = [
-    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "JpegCoding", "Listing", "Mask", "Picture",
-    "at_depth_of", "check_finite", "check_place", "check_side", "decode", "decode_mask",
-    "decode_mask_picture", "encode", "is_empty", "is_folder", "is_ignored", "kind_of", "list_inputs",
-    "lossy_notes", "mask_start", "name_problem", "no_pictures", "page_count", "picture_start", "png_chunk",
-    "read", "read_bytes", "read_mask", "read_pages", "read_picture_bytes", "read_stream", "recognised",
-    "survey", "sweep", "to_tensor", "unread_note", "what_is", "writable", "write", "write_bytes",
+    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "Document", "DocumentWriter", "JpegCoding",
+    "Listing", "Mask", "Part", "Picture", "at_depth_of", "check_finite", "check_place", "check_side",
+    "decode", "decode_mask", "decode_mask_picture", "encode", "hash_of", "is_empty", "is_folder",
+    "is_ignored", "kind_of", "list_inputs", "lossy_notes", "mask_start", "name_problem", "no_pictures",
+    "open_document", "page_count", "picture_start", "png_chunk", "read", "read_bytes", "read_mask",
+    "read_pages", "read_picture_bytes", "read_stream", "recognised", "survey", "sweep", "to_tensor",
+    "unread_note", "what_is", "writable", "write", "write_bytes", "written",
 ]  # fmt: skip

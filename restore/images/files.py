@@ -66,6 +66,37 @@ def read_bytes(path: str | Path, *, start: Start | None = None) -> bytes:
         raise ImageError(f"{path}: cannot read the file ({reason}); check its permissions") from error
 
 
+def hash_of(path: str | Path) -> str:
+    """SHA-256 of a file, which is read a piece at a time.
+
+    Parameters
+    ----------
+    path : a plain file of any length, or a pipe, which is read as `read_bytes` does.
+
+    Raises
+    ------
+    ImageError
+        Where it is missing or cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = Path(folder, "empty").write_bytes(b"")
+    ...     hash_of(Path(folder, "empty"))[:12]
+    'e3b0c44298fc'
+    """
+    import hashlib
+
+    if what_is(path) != FILE:
+        return hashlib.sha256(read_bytes(path)).hexdigest()
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot read the file ({error.strerror}); check its permissions") from error
+
+
 def read_stream(stream: BinaryIO, name: str, *, start: Start | None = None) -> bytes:
     """Read a stream, such as standard input, to its end.
 

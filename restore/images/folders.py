@@ -16,7 +16,7 @@ from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_pat
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .gif .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .mng .pdf .psd .psb .xcf .kra .ora .svg "
         ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
         ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
@@ -132,8 +132,8 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
             else:
                 (pictures if ours else unread).append(path)
     return Listing(
-        tuple(sorted(pictures, key=_natural_order)),
-        tuple(sorted(unread, key=_natural_order)),
+        tuple(sorted(pictures, key=natural_order)),
+        tuple(sorted(unread, key=natural_order)),
         tuple(problems),
     )
 
@@ -191,8 +191,18 @@ def unread_note(unread: Sequence[Path]) -> str:
     return f"not read: {kinds_of(unread)}; convert them first, or pass {options}"
 
 
-def _natural_order(path: Path) -> list[list[str | int]]:
-    """A key that sorts ``a2`` before ``a10``."""
+def natural_order(path: PurePath) -> list[list[str | int]]:
+    """A key that sorts ``a2`` before ``a10``.
+
+    Parameters
+    ----------
+    path : of a file.
+
+    Examples
+    --------
+    >>> sorted(["a10.png", "a2.png"], key=lambda name: natural_order(PurePath(name)))
+    ['a2.png', 'a10.png']
+    """
     return [
         [int(part) if i % 2 else part.casefold() for i, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts

@@ -63,11 +63,12 @@ FORMATS = {
     ),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383, lossy=True),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
+    "gif": Format("GIF", ("uint8",), True, False, (), 65535),
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
     ".bmp": "bmp", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
-    ".dib": "bmp",
+    ".dib": "bmp", ".gif": "gif",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
@@ -89,7 +90,7 @@ def sniffed(data: bytes, name: str) -> str:
         raise ImageError(f"{name}: expected a picture, got an empty file (0 bytes); get a fresh copy")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM"}
+    starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM", "gif": b"GIF8"}
     starts |= {"tiff": b"II*\0", "TIFF": b"MM\0*", "Tiff": b"II+\0", "tIFF": b"MM\0+"}
     for kind, start in starts.items():
         if data.startswith(start):
@@ -130,7 +131,7 @@ def check_side(kind: str, size: tuple[int, int], name: str) -> None:
 
     Parameters
     ----------
-    kind : png, jpeg, tiff, webp or bmp.
+    kind : png, jpeg, tiff, webp, bmp or gif.
     size : (h, w) in pixels.
     name : what the message calls the file.
 
@@ -167,7 +168,7 @@ def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
 
 
 def kind_of(path: Path) -> str:
-    """The format that a suffix names: png, jpeg, tiff, webp or bmp.
+    """The format that a suffix names: png, jpeg, tiff, webp, bmp or gif.
 
     Raises
     ------
@@ -188,13 +189,18 @@ def kind_of(path: Path) -> str:
     return kind
 
 
+def few_colours(picture: Picture, kind: str) -> bool:
+    """Whether a format may not hold all colours of a picture: GIF has 256 of them."""
+    return kind == "gif" and not picture.gray
+
+
 def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     """Fit a picture to a format.
 
     Parameters
     ----------
     picture : what is to be written.
-    kind : png, jpeg, tiff, webp or bmp.
+    kind : png, jpeg, tiff, webp, bmp or gif.
 
     Returns
     -------
@@ -209,7 +215,7 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         "pixels": _one_gray(picture),
         "gray": picture.gray and form.gray,
     }
-    notes = []
+    notes = ["colours become at most 256; .webp and .png keep all"] if few_colours(picture, kind) else []
     if depth not in form.depths:
         changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""

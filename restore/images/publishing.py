@@ -44,14 +44,15 @@ _MARKER = re.compile(r"\.restore-marker-[0-9a-f]{16}\.part")
 _SWEPT: set[Path] = set()
 
 
-def check_place(path: str | Path, *, overwrite: bool) -> None:
+def check_place(path: str | Path, *, overwrite: bool, pages: int = 1) -> None:
     """Check that a picture can get this name, before it is computed.
 
     Parameters
     ----------
     path : where it will be written; the folder may be missing.
-    overwrite : whether a file that is already there is replaced. One of several pages never is: a picture is
-        one page, and the others would be lost.
+    overwrite : whether a file that is already there is replaced. One of more pages than the result never is:
+        the others would be lost.
+    pages : of the result.
 
     Raises
     ------
@@ -75,9 +76,10 @@ def check_place(path: str | Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: expected a file name, got {kind}; {hint}")
     if not overwrite and not is_empty(path):
         raise already_there(path)
-    if (pages := page_count(path)) > 1:
+    if (there := page_count(path)) > pages:
+        new = "is one" if pages == 1 else f"holds {pages}"
         raise OutputError(
-            f"{path}: it holds {pages} pictures and the result is one, so the others would be lost; write to "
+            f"{path}: it holds {there} pictures and the result {new}, so the others would be lost; write to "
             "another name"
         )
 
@@ -131,7 +133,7 @@ def sweep(folder: str | Path) -> None:
     except OSError:
         return
     for path in found:
-        if _is_left_over(path):
+        if is_left_over(path):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -142,10 +144,23 @@ def sweep_once(folder: str | Path) -> None:
         sweep(folder)
 
 
-def _is_left_over(path: Path) -> bool:
+def is_left_over(path: Path, *, folder: bool = False) -> bool:
+    """Whether a process that was killed has left an unfinished file.
+
+    Parameters
+    ----------
+    path : whose name `temporary_name` has given.
+    folder : whether it is to be a folder rather than a file.
+
+    Examples
+    --------
+    >>> is_left_over(Path(temporary_name()))
+    False
+    """
     ours = _OURS.fullmatch(path.name)
     status = status_of(path, follow=False)
-    if not (ours or _MARKER.fullmatch(path.name)) or status is None or not stat.S_ISREG(status.st_mode):
+    expected = stat.S_ISDIR if folder else stat.S_ISREG
+    if not (ours or _MARKER.fullmatch(path.name)) or status is None or not expected(status.st_mode):
         return False
     if time.time() - status.st_mtime > OLD:
         return True

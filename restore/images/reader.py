@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from restore.errors import DamagedError, ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
+from restore.images.gif import decode_gif
 from restore.images.memory import limited_to
 from restore.images.picture import Picture
 from restore.images.pillow import decode_with_pillow
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path, *, damaged: bool = False, max_memory: int | None = None) -> Picture:
-    """Read the first picture of a PNG, JPEG, TIFF, WebP or BMP file.
+    """Read the first picture of a PNG, JPEG, TIFF, WebP, GIF or BMP file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
     1-bit pictures gray, CMYK RGB (with a note).
@@ -118,6 +119,7 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     decoders: dict[str, Callable[..., Picture]] = {
         "tiff": partial(decode_tiff, number=page),
         "png": decode_png,
+        "gif": decode_gif,
     }
     decoder = decoders.get(kind, decode_with_pillow)
     try:
@@ -149,9 +151,16 @@ def decode_with(decoder: Callable[..., Picture], data: bytes, name: str, **optio
     name : what messages call the file.
     options : for the decoder.
     """
+    with telling_damage(name):
+        return decoder(data, name, **options)
+
+
+@contextmanager
+def telling_damage(name: str) -> Iterator[None]:
+    """Raise DamagedError for all that decoders may raise meanwhile. name: what messages call the file."""
     try:
         with quietly():
-            return decoder(data, name, **options)
+            yield
     except ImageError:
         raise
     except MemoryError as error:

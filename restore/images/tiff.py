@@ -1,22 +1,19 @@
-"""TIFF: reading through tifffile, Pillow or OpenCV, and a writer that keeps every EXIF tag."""
+"""Read TIFF through tifffile, Pillow or OpenCV."""
 
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError
-from restore.images.exif import EXTRA_SAMPLES, Fields, directory, exif_of_tiff, of_picture, tree
+from restore.images.exif import EXTRA_SAMPLES, exif_of_tiff
 from restore.images.formats import check_size
-from restore.images.picture import TOP, Picture, channels_of, meanings_of, split
+from restore.images.picture import TOP, Picture, split
 from restore.images.pillow import channels_of_image, sane_dpi
 from restore.images.quiet import libtiff_quietly, opencv_quietly
-from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS, of_one_page
 from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
-from restore.images.tiff_tags import Directory, Layout, check_segments, page
+from restore.images.tiff_tags import Directory, check_segments, page
 
 if TYPE_CHECKING:
     import tifffile
@@ -40,9 +37,6 @@ FEW_PIXELS = 4096
 FEW_ENDS = 0.001
 """Of the values of a channel at either end of the range; alpha has more."""
 
-CLASSIC = 2**32 - 2**16
-"""Bytes of a file whose places fit into 32 bits, with some to spare; longer ones are BigTIFF."""
-
 
 def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = False) -> Picture:
     """Decode TIFF, also BigTIFF.
@@ -53,7 +47,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     ----------
     data : the bytes of the file.
     name : what messages call the file.
-    number : the page, from 0; after the first, only those that tifffile decodes by itself.
+    number : the page, from 0.
     damaged : whether strips and tiles that are missing or damaged are taken as black.
 
     Raises
@@ -76,11 +70,6 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
         plain: Any = tif.pages[0]
         if not damaged:
             check_parts(plain, own.data)
-        if number and not (_is_tifffiles(plain) and plain.photometric in (0, 1, 2)):
-            raise ImageError(
-                f"{name}: beyond the first page only plain gray and RGB are read, uncompressed, PackBits or "
-                f"deflate; got compression {int(plain.compression)}, photometric {int(plain.photometric)}"
-            )
         if damaged and _is_tifffiles(plain):
             without_damaged_parts(plain, own.data)
         channels, meanings, notes = _tiff_channels(plain, own, name, damaged=damaged)
@@ -244,89 +233,3 @@ def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]
     channels: NDArray[Any] = (decoded if decoded.ndim == 3 else decoded[..., None])[..., order]
     return channels
-
-
-def encode_tiff(picture: Picture) -> bytes:
-    """Encode TIFF 6.0 with Deflate strips, or BigTIFF where it might be longer than 4 GiB.
-
-    It is written here so that all EXIF tags keep their type and bytes.
-    """
-    order: Literal["<", ">"] = ">" if picture.exif[:2] == b"MM" else "<"
-    channels = channels_of(picture)
-    h, w, count = channels.shape
-    rows = min(h, max(1, 2**18 // (w * count * channels.itemsize)))
-    further = sum(map(len, (picture.exif, picture.icc, picture.xmp)))
-    # Deflate adds at most five bytes to each 16 KiB; the rest is for the directory.
-    form = Layout(order, channels.nbytes * 1.001 + 100 * (h // rows + 1) + 2 * further > CLASSIC)
-    out = bytearray(16 if form.big else 8)
-    offsets, sizes = [], []
-    for y in range(0, h, rows):
-        strip = _strip(channels[y : y + rows], order)
-        offsets.append(len(out))
-        sizes.append(len(strip))
-        out += strip + b"\0" * (len(strip) % 2)
-    tags = _tags(picture, form)
-    for tag, places in ((273, offsets), (279, sizes)):
-        body = struct.pack(f"{order}{len(places)}{form.offset.format[-1]}", *places)
-        tags[tag] = (16 if form.big else 4, len(places), body)
-    tags[278] = (4, 1, struct.pack(order + "I", rows))
-    mark = b"II" if order == "<" else b"MM"
-    version = struct.pack(order + "HHH", 43, 8, 0) if form.big else struct.pack(order + "H", 42)
-    out[: 16 if form.big else 8] = mark + version + form.offset.pack(len(out))
-    out += directory(tags, form, len(out))
-    return bytes(out)
-
-
-def _tags(picture: Picture, form: Layout) -> Fields:
-    """All tags of a picture but those of its strips."""
-    (h, w), order, meanings = picture.size, form.order, meanings_of(picture)
-    count, integer = (1 if picture.gray else 3) + len(meanings), picture.bits < 32
-    fields, _ = tree(picture.exif)
-    tags = _of_one_page(of_picture(fields), (h, w, count), picture.pixels.dtype.name)
-
-    def put(tag: int, kind: str, *values: int) -> None:
-        tags[tag] = ({"H": 3, "I": 4}[kind], len(values), struct.pack(f"{order}{len(values)}{kind}", *values))
-
-    put(256, "I", w)
-    put(257, "I", h)
-    put(258, "H", *[picture.bits] * count)
-    put(259, "H", 8)
-    put(262, "H", 1 if picture.gray else 2)
-    put(277, "H", count)
-    put(284, "H", 1)
-    put(317, "H", 2 if integer else 1)
-    put(339, "H", *[1 if integer else 3] * count)
-    if meanings:
-        put(EXTRA_SAMPLES, "H", *meanings)
-    if picture.dpi:
-        for tag, value in zip((282, 283), picture.dpi, strict=True):
-            tags[tag] = (5, 1, struct.pack(order + "2I", round(value * 10000), 10000))
-        put(296, "H", 2)
-    for tag, data in ((34675, picture.icc), (700, picture.xmp)):
-        if data:
-            tags[tag] = (7 if tag == 34675 else 1, len(data), data)
-    return tags
-
-
-def _of_one_page(tags: Fields, shape: tuple[int, int, int], depth: str) -> Fields:
-    """The tags without what describes other pages than the one that is written."""
-    tags = {tag: field for tag, field in tags.items() if tag not in STACK_TAGS}
-    if DESCRIPTION not in tags:
-        return tags
-    kind, _, body = tags[DESCRIPTION]
-    told = body.rstrip(b"\0").decode("latin-1")  # every byte is kept
-    said = of_one_page(told, shape, depth)
-    if said == told:
-        return tags
-    changed = said.encode("latin-1") + b"\0"
-    tags = {tag: field for tag, field in tags.items() if tag not in {*IMAGEJ_TAGS, DESCRIPTION}}
-    return tags | ({DESCRIPTION: (kind, len(changed), changed)} if said else {})
-
-
-def _strip(block: NDArray[Any], order: Literal["<", ">"]) -> bytes:
-    """Deflated rows; integers as differences along the row (TIFF 6.0, section 14: predictor 2)."""
-    import numpy as np
-
-    if block.dtype.kind == "u":
-        block = np.diff(block, axis=1, prepend=np.zeros_like(block[:, :1]))
-    return zlib.compress(block.astype(block.dtype.newbyteorder(order)).tobytes())

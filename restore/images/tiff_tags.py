@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
+from array import array
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -103,7 +104,7 @@ class Layout:
         head = self.number.size
         if not 0 < at <= len(data) - head:
             raise ValueError(f"no directory at byte {at}")
-        (count,) = self.number.unpack_from(data, at)
+        (count,) = self.number.unpack(data[at : at + head])
         end = at + head + int(count) * self.entry.size
         if count > _MOST_ENTRIES or end > len(data):
             raise ValueError(f"the directory at byte {at} is cut off")
@@ -117,7 +118,7 @@ def layout(data: bytes) -> tuple[Layout, int]:
     if order is None or version not in (42, 43) or (version == 43 and len(data) < 16):
         raise ValueError(f"expected a TIFF header, got {data[:4]!r}")
     found = Layout(order, version == 43)
-    return found, int(found.offset.unpack_from(data, 8 if found.big else 4)[0])
+    return found, int(found.offset.unpack_from(data[:16], 8 if found.big else 4)[0])
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,11 @@ class Directory:
     def at(cls, data: bytes, layout: Layout, place: int) -> Directory:
         """Read a directory. Raises ValueError where it is not whole."""
         shape, end = layout.entry, layout.end(data, place)
-        room = layout.offset.size
+        room, entries = layout.offset.size, data[place:end]
         found: dict[int, Entry] = {}
         outside: set[int] = set()
         for start in range(place + layout.number.size, end, shape.size):
-            tag, kind, count, inline = shape.unpack_from(data, start)
+            tag, kind, count, inline = shape.unpack_from(entries, start - place)
             size = SIZES.get(kind, 0) * count
             where = start + shape.size - room if size <= room else layout.offset.unpack(inline)[0]
             if where + size > len(data):
@@ -156,9 +157,10 @@ class Directory:
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in _WHOLE or entry.number > most:
             return ()
-        return struct.unpack_from(
-            f"{self.layout.order}{entry.number}{_WHOLE[entry.kind]}", self.data, entry.place
-        )
+        return struct.unpack(f"{self.layout.order}{entry.number}{_WHOLE[entry.kind]}", self._value(entry))
+
+    def _value(self, entry: Entry) -> bytes:
+        return self.data[entry.place : entry.place + entry.size]
 
     def number(self, tag: int, missing: int) -> int:
         """The whole number of a tag; ``missing`` where it is not one such number."""
@@ -171,19 +173,17 @@ class Directory:
         if entry is None or entry.number != 1:
             return 0.0
         if entry.kind == 5:
-            top, bottom = struct.unpack_from(self.layout.order + "2I", self.data, entry.place)
+            top, bottom = struct.unpack(self.layout.order + "2I", self._value(entry))
             return top / bottom if bottom else 0.0
         letter = (_WHOLE | _REAL).get(entry.kind)
-        return float(
-            struct.unpack_from(self.layout.order + letter, self.data, entry.place)[0] if letter else 0
-        )
+        return float(struct.unpack(self.layout.order + letter, self._value(entry))[0] if letter else 0)
 
     def body(self, tag: int, kinds: tuple[int, ...] = (1, 7)) -> bytes:
         """The bytes of a tag; none where it has another type than ``kinds``."""
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in kinds:
             return b""
-        return self.data[entry.place : entry.place + entry.size]
+        return self._value(entry)
 
     @cached_property
     def segments(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -253,11 +253,7 @@ class Directory:
         for tag, entry in self.entries.items():
             known = tag in _PIXELS and entry.kind in _WHOLE
             if tag not in put and (known or entry.kind in _PIXELS_OTHERWISE.get(tag, ())):
-                value = (
-                    self.data[entry.place : entry.place + entry.size]
-                    if entry.size <= own.offset.size
-                    else None
-                )
+                value = self._value(entry) if entry.size <= own.offset.size else None
                 inline = own.offset.pack(entry.place) if value is None else value
                 kept[tag] = own.entry.pack(tag, entry.kind, entry.number, inline)
         for tag, number in put.items():
@@ -281,28 +277,47 @@ class Directory:
 def page(data: bytes, number: int) -> tuple[Directory, int]:
     """A page of a file, and the number of pages, counted to ``MOST_PAGES``.
 
-    The chain of pages ends where it comes back to itself or leaves the file.
-
     Raises
     ------
     ValueError
         Where this is no TIFF file, and for a page that is not whole or not there.
     """
-    own, at = layout(data)
-    places: dict[int, None] = {}
-    first = at
-    while at and at not in places and len(places) < MOST_PAGES:
-        try:
-            end = own.end(data, at)
-        except ValueError:
-            break
-        places[at] = None
-        at = own.offset.unpack_from(data, end)[0] if end + own.offset.size <= len(data) else 0
+    own, first = layout(data)
+    places, _ = chain(data, own, first)
     if number == 0:
         return Directory.at(data, own, first), len(places)
     if number >= len(places):
         raise ValueError(f"no page {number + 1}, the file has {len(places)}")
-    return Directory.at(data, own, list(places)[number]), len(places)
+    return Directory.at(data, own, places[number]), len(places)
+
+
+def chain(data: bytes, own: Layout, at: int, most: int | None = None) -> tuple[array[int], bool]:
+    """Where the pages of a file are, and whether their chain ends: it may leave the file, or go in circles.
+
+    Parameters
+    ----------
+    data : the file.
+    own : how it is laid out.
+    at : where its first directory is.
+    most : pages at which it is left; None for ``MOST_PAGES``.
+    """
+    places, seen = array("Q"), set[int]()
+    while at and at not in seen and len(places) < (most or MOST_PAGES):
+        try:
+            end = own.end(data, at)
+        except ValueError:
+            return places, False
+        seen.add(at)
+        places.append(at)
+        link = data[end : end + own.offset.size]
+        at = own.offset.unpack(link)[0] if len(link) == own.offset.size else 0
+    return places, at == 0
+
+
+def check_whole(own: Directory) -> None:
+    """Raise ValueError for a page of which tags that the pixels need are not in the file."""
+    if own.outside & _PIXELS:
+        raise ValueError("what tells of the pixels is cut off")
 
 
 def check_segments(own: Directory, *, whole: bool = True) -> None:
@@ -317,8 +332,7 @@ def check_segments(own: Directory, *, whole: bool = True) -> None:
     w, h, samples = own.number(256, 0), own.number(257, 0), own.number(277, 1)
     bits = max(own.numbers(258), default=1)
     raw = w * h * samples * bits // 8
-    if own.outside & _PIXELS:
-        raise ValueError("what tells of the pixels is cut off")
+    check_whole(own)
     for tag in (273, 279, 324, 325):
         entry = own.entries.get(tag)
         if entry is not None and entry.number > min(MOST_SEGMENTS, w * h * samples):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from restore.images import exif
+from restore.images.file_bytes import FileBytes
 from restore.images.formats import sniffed
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
 from restore.images.quiet import quietly
+from restore.images.tiff_tags import Directory, chain, layout
 
 MOST_TEXT = 2**26
 """Bytes of a PNG chunk that is read; longer ones are passed over."""
+
+MOST_LOOKED_AT = 100
+"""Pages of a TIFF whose comments are read: the record of a run may be in those alone that it has changed."""
 
 _EXIF_DIRECTORY, _COMMENT = 0x8769, 0x9286
 
@@ -61,9 +66,34 @@ def told_in(path: str | Path) -> Told:
             file.seek(0)
             if kind == "png":
                 return _of_png(file)
-            return Told(kind, (_of_tiff if kind == "tiff" else _of_others)(file, kind))
+            return Told(kind, _comments(path, 1)[0] if kind == "tiff" else _of_others(file, kind))
     except Exception:  # readers raise anything for damaged files
         return Told(kind)
+
+
+def comments_in(path: str | Path) -> list[str]:
+    """Read the user comments of the first pages of a TIFF file, ``MOST_LOOKED_AT`` at most.
+
+    Parameters
+    ----------
+    path : as of `told_in`.
+
+    Returns
+    -------
+    list of str
+        One for each page; empty for other files, and where nothing can be read.
+
+    Examples
+    --------
+    >>> comments_in("missing.tif")
+    []
+    """
+    if what_is(path) != FILE:
+        return []
+    try:
+        return _comments(path, MOST_LOOKED_AT)
+    except (OSError, ValueError, struct.error):
+        return []
 
 
 def told_size(path: str | Path) -> tuple[int, int] | None:
@@ -94,7 +124,7 @@ def told_size(path: str | Path) -> tuple[int, int] | None:
 
         with Path(path).open("rb") as file, quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP"]).size
+            w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"]).size
     except Exception:  # readers raise anything for damaged files
         return None
     return h, w
@@ -124,27 +154,28 @@ def _of_others(file: BinaryIO, kind: str) -> str:
     """The user comment of a JPEG or WebP file, of which Pillow reads the headers."""
     from PIL import JpegImagePlugin, WebPImagePlugin
 
-    if kind == "bmp":
+    if kind in ("bmp", "gif"):
         return ""
     opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
 
 
-def _of_tiff(file: BinaryIO, _: str) -> str:
-    """The user comment of a TIFF file: only its directories are read."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+def _comments(path: str | Path, most: int) -> list[str]:
+    """The user comments of the first pages of a TIFF file: only its directories are read."""
+    file = FileBytes(Path(path))
+    try:
+        data = cast("bytes", file)  # it is sliced and measured like bytes
+        form, first = layout(data)
+        places, _ = chain(data, form, first, most)
+        pages = [Directory.at(data, form, place) for place in places]
+        return [_comment(page) for page in pages]
+    finally:
+        file.close()
 
-    start = file.read(8)
-    if b"+" in start[2:4]:  # BigTIFF
-        start += file.read(8)
 
-    def directory(at: int) -> ImageFileDirectory_v2:
-        found = ImageFileDirectory_v2(start)
-        file.seek(at)
-        found.load(file)
-        return found
-
-    first = directory(ImageFileDirectory_v2(start).next)
-    inner = directory(first[_EXIF_DIRECTORY]) if _EXIF_DIRECTORY in first else {}
-    body = inner.get(_COMMENT, b"")
-    return (exif.comment_text(body, start[:2]) or "") if isinstance(body, bytes) else ""
+def _comment(page: Directory) -> str:
+    place = page.number(_EXIF_DIRECTORY, 0)
+    if not place:
+        return ""
+    body = Directory.at(page.data, page.layout, place).body(_COMMENT, (2, 7))
+    return exif.comment_text(body, b"II" if page.layout.order == "<" else b"MM") or ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMATS, LOSSLESS, check_side, fitted, kind_of
+from restore.images.gif import encode_gif
 from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
@@ -16,7 +18,7 @@ from restore.images.png import encode_png
 from restore.images.publishing import already_there, check_place, publish, sweep_once
 from restore.images.reader import decode
 from restore.images.temporary import temporary_beside
-from restore.images.tiff import encode_tiff
+from restore.images.tiff_encoder import encode_tiff
 
 
 def write(
@@ -91,6 +93,35 @@ def write_bytes(
     OutputError
         Where the file is already there (without ``overwrite``) or cannot be written.
     """
+    with written(path, overwrite=overwrite) as temporary:
+        _write_out(temporary, data)
+        if check is not None:
+            check(temporary)
+
+
+@contextmanager
+def written(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give the name of a new file, which is renamed to ``path`` in the end, if it is there.
+
+    Parameters
+    ----------
+    path : the file to write.
+    overwrite : whether a file that is already there is replaced.
+
+    Raises
+    ------
+    OutputError
+        As `write_bytes`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written(Path(folder, "note.txt")) as temporary:
+    ...         count = temporary.write_text("all of it")
+    ...     Path(folder, "note.txt").read_text()
+    'all of it'
+    """
     if problem := name_problem(path):
         raise OutputError(f"{short_path(path)}: {problem}")
     path = Path(path)
@@ -99,14 +130,13 @@ def write_bytes(
     sweep_once(target.parent)
     try:
         with temporary_beside(target) as temporary:
-            _write_out(temporary, data)
-            if check is not None:
-                check(temporary)
-            publish(temporary, target, overwrite=overwrite)
+            yield temporary
+            if temporary.exists():
+                publish(temporary, target, overwrite=overwrite)
     except FileExistsError as error:
         raise already_there(path) from error
     except OSError as error:
-        raise OutputError(_why_not(path, error)) from error
+        raise OutputError(told_disk(path, error)) from error
 
 
 def encode(picture: Picture, format: str, *, quality: int | None = None) -> bytes:
@@ -115,7 +145,7 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     Parameters
     ----------
     picture : what to encode.
-    format : png, jpeg, tiff, webp or bmp.
+    format : png, jpeg, tiff, webp, bmp or gif.
     quality : as `write` takes it.
 
     Returns
@@ -140,8 +170,8 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     return _encoded(picture, format, f"{format} output", quality)[1]
 
 
-def _why_not(path: Path, error: OSError) -> str:
-    """What went wrong with a file, and what to do about it."""
+def told_disk(path: Path, error: OSError) -> str:
+    """What went wrong with writing a file, and what to do about it."""
     hints = {
         errno.ENOENT: "create the folder first",
         errno.ENOTDIR: "choose another folder",
@@ -184,7 +214,7 @@ def same_stored(again: Picture, picture: Picture, kind: str, *, lossy: bool | No
     again : what was read.
     picture : what was written.
     kind : the format.
-    lossy : whether numbers were lost; None is yes for JPEG alone.
+    lossy : whether numbers were lost; None is yes for JPEG and GIF.
     """
     import numpy as np
 
@@ -211,7 +241,7 @@ def _same_extra(one: Picture, other: Picture) -> bool:
 
 def _is_lossy(kind: str, quality: int | None) -> bool:
     """Whether a file of this format and quality holds other numbers than it was given."""
-    return kind == "jpeg" or (kind == "webp" and quality not in (None, LOSSLESS))
+    return kind in ("jpeg", "gif") or (kind == "webp" and quality not in (None, LOSSLESS))
 
 
 def _check_quality(kind: str, quality: int | None) -> None:
@@ -228,7 +258,7 @@ def _encoded(picture: Picture, kind: str, name: str, quality: int | None) -> tup
     _check_quality(kind, quality)
     check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
-    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp}
+    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp, "gif": encode_gif}
     try:
         if kind in encoders:
             return stored, encoders[kind](stored)

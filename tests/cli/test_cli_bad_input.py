@@ -445,7 +445,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
             )
             for size in ("7", "4097", "64x", "64x64x3", "1e3", "-64")
         ),
-        (["denoise", "photo.png", "--brush", "2"], "No such option '--brush'."),
+        (["denoise", "photo.png", "--pqx", "2"], "No such option '--pqx'."),
         (["denoise", "photo.png", "--strength", "2"], "'--strength': 2.0 is not in the range 0<=x<=1."),
         (["denoise", "photo.png", "--chroma", "-0.5"], "'--chroma': -0.5 is not in the range 0<=x<=1."),
         (
@@ -588,7 +588,7 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("denoise", "photo.png", "-o", "no/out.png") == (
         "no: the output folder does not exist; create it first"
     )
-    for name, got, more in (("out.gif", "'.gif'", ""), ("out", "none", ", or end -o in / for a folder")):
+    for name, got, more in (("out.psd", "'.psd'", ""), ("out", "none", ", or end -o in / for a folder")):
         assert failure("denoise", "photo.png", "-o", name) == (
             f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
             + more
@@ -617,7 +617,7 @@ def test_no_space_left(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = "cannot write (No space left on device); free some space or write elsewhere"
     assert failure("denoise", "photo.png", *options) == f"photo-denoised.png: {full}"
     Path("out").mkdir()
-    done = cli("denoise", "photo.png", "second.png", "-o", "out", *options)
+    done = cli("denoise", "photo.png", "second.png", "-o", "out", "--jobs", 1, *options)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (
         f"error: out/photo.png: {full}\nerror: 0 restored, 1 failed, 1 not tried (of 2 pictures)\n"

@@ -31,7 +31,7 @@ BROKEN = [
     "denoise photo.png -o photo.png",
     "denoise photo.png -o nowhere/x.png",
     "denoise photo.png -o file/x.png",
-    "denoise photo.png -o x.gif",
+    "denoise photo.png -o x.psd",
     "denoise photo.png -o - --json",
     "denoise photo.png -o dangling.png --weights w.safetensors",
     f"denoise photo.png -o {260 * 'a'}.png --weights w.safetensors",

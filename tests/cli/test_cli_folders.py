@@ -106,14 +106,15 @@ def test_interrupt_in_a_folder(weights: Path, monkeypatch: pytest.MonkeyPatch) -
         return interrupt() if len(calls) == 2 else clean(*arguments, **rest)
 
     monkeypatch.setattr(denoise, "denoise", second_time)
-    done = cli("denoise", "in", "-o", "out", "--sigma", 9, "--weights", weights)
+    words = ["denoise", "in", "-o", "out", "--sigma", 9, "--weights", weights, "--jobs", 1]
+    done = cli(*words)
     assert (done.exit_code, done.stdout) == (130, "out/0.png\n")
     assert done.stderr == "error: interrupted with 1 of 3 done; run the same command again to go on\n"
     assert files("out") == ["out/0.png"]
-    done = cli("denoise", "in", "-o", "out", "--sigma", 9, "--weights", weights)
+    done = cli(*words)
     assert (done.exit_code, done.stdout) == (0, "out/1.png\nout/2.png\n")
     calls.clear()
-    done = cli("denoise", "in", "-o", "out", "--sigma", 9, "--weights", weights, "--overwrite")
+    done = cli(*words, "--overwrite")
     assert (done.exit_code, done.stdout) == (130, "out/0.png\n")
     assert done.stderr == (
         "error: interrupted with 1 of 3 done; run the same command again to do all of them\n"
@@ -213,7 +214,7 @@ def test_another_process_on_the_same_folder(weights: Path, monkeypatch: pytest.M
         return clean(*arguments, **rest)
 
     monkeypatch.setattr(denoise, "denoise", meanwhile)
-    words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
+    words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights, "--jobs", 1]
     done = cli(*words, "--json")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.exit_code == 0
@@ -403,7 +404,7 @@ def test_what_was_not_tried_is_told(weights: Path, monkeypatch: pytest.MonkeyPat
     """After Ctrl-C, where the disk is full, and where the weights cannot be used."""
     small("in/a.png", "in/b.png", "in/c.png")
     clean, rest = denoise.denoise, ("in/c.png", "not tried")
-    words = ["denoise", "in", *SIGMA, "--json", "--weights"]
+    words = ["denoise", "in", *SIGMA, "--jobs", 1, "--json", "--weights"]
 
     def second(error: BaseException) -> Any:
         calls: list[None] = []

@@ -332,7 +332,7 @@ def test_the_channels_of_a_picture_have_one_hole(weights: Path) -> None:
     assert (after.extra[..., 0] != second)[HOLE].mean() > 0.5
 
 
-def test_a_gif_that_is_no_mask_is_no_picture() -> None:
+def test_a_gif_can_be_a_mask_and_a_picture() -> None:
     save(np.where(columns[..., None] < W // 2, 0, 255).astype(np.uint8).repeat(3, axis=2), "half.gif")
     assert cli(*DRY, "--mask", "half.gif").exit_code == 0
-    assert "half.gif: expected a PNG, JPEG," in cli("inpaint", "half.gif", "--mask", "mask.png").stderr
+    assert cli("inpaint", "half.gif", "--mask", "mask.png", "--dry-run").exit_code == 0

@@ -134,7 +134,7 @@ def test_a_folder_goes_on_after_a_signal() -> None:
         "import restore.cli.commands.vary as vary\nvary._area = lambda p, s: (__import__('numpy').zeros("
     )
     nothing += "s.picture.size, bool), ())\n"
-    words = ["vary", "in", "-o", "out", "--mask", "mask.png", "-q"]
+    words = ["vary", "in", "-o", "out", "--mask", "mask.png", "-q", "--jobs", "1"]
     code, out, said = run(signal.SIGTERM, second + nothing, *words, end=END)
     assert (code, out) == (143, "out/a.png\n")
     assert said == "error: interrupted with 1 of 3 done; run the same command again to go on\n"

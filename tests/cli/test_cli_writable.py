@@ -11,7 +11,7 @@ from commands import cli
 from PIL import Image
 
 from restore import images
-from restore.cli.runner import Runner
+from restore.cli.picture_run import PictureRun
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
 
@@ -23,7 +23,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     def computed(*_: object) -> None:
         raise AssertionError("computed")
 
-    monkeypatch.setattr(Runner, "_restored", computed)
+    monkeypatch.setattr(PictureRun, "_restored", computed)
 
 
 @pytest.mark.usefixtures("idle")

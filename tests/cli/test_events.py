@@ -30,7 +30,7 @@ WITH_FLAG = [
 UNITS = ("_pixels", "seconds", "minutes", "calls", "_255", "_share", "_shares", "_count", "_parts", "_bytes")
 WITHOUT_UNIT = {
     *("schema", "exit_code", "seed", "strength", "quality", "correlation", "chroma_correlation"),
-    *("item", "run", "draw"),
+    *("item", "run", "draw", "page"),
     *("scenes", "held_out", "skipped", "steps", "after", "threads", "stopped_by"),
 }
 """Numbers that have no unit, or whose name is one: so many scenes."""

@@ -15,7 +15,7 @@ from PIL import Image
 
 from restore.errors import ImageError
 from restore.images import Picture, decode, encode, lossy_notes, png_chunk, writable
-from restore.images import tiff as tiff_module
+from restore.images import tiff_encoder as tiff_module
 from restore.images.exif import tree, usable, with_comment
 
 PIXELS = np.random.default_rng(0).integers(0, 65536, (9, 11, 3)).astype(np.uint16)

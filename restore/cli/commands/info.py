@@ -11,7 +11,7 @@ from restore.cli.events import event
 from restore.cli.help_pages import Command
 from restore.cli.jobs import STDIO
 from restore.cli.parameters import FileName
-from restore.cli.provenance import read_named, read_piped, told_of, visible
+from restore.cli.provenance import named_document, read_named, read_piped, told_of, visible
 from restore.cli.providers import in_words
 from restore.cli.recorder import read_input
 from restore.cli.registry import register
@@ -28,7 +28,8 @@ def info(file: Path, as_json: bool) -> None:
 
     The last command, run in the folder of its files, gives the same picture again, byte for byte where all
     that its line "the same bytes need" names is the same; where options are configured, with --no-config.
-    File names are shown without their folders.
+    File names are shown without their folders. Of a file of several pages or frames their number is told,
+    and what made the first that holds a record.
 
     \b
     restore info photo-inpainted.png
@@ -38,6 +39,8 @@ def info(file: Path, as_json: bool) -> None:
     if str(file) == STDIO:
         history, name = read_piped(read_input(images.picture_start("standard input")))
     else:
+        if (told := pages_told(file)) and not as_json:
+            click.echo(told)
         history, name = read_named(file)
     if as_json:
         for record in history.records:
@@ -59,3 +62,12 @@ def info(file: Path, as_json: bool) -> None:
         click.echo("  " + visible("; ".join(detail for detail in details if detail)))
         if needs := record.needs():
             click.echo("  " + visible(needs))
+
+
+def pages_told(path: Path) -> str:
+    """Say how many pages a document has; nothing for a file of one picture."""
+    with named_document(path) as document:
+        if document is None:
+            return ""
+        more = f"; {document.damage}" if document.damage else ""
+        return visible(f"{path.name}: {document.pages} {document.unit}s{more}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore import images
+from restore.cli.addresses import is_folder
 from restore.cli.checks import check_common, check_jumps, check_method
 from restore.cli.command import Choice, Source, task_pixels
 from restore.cli.filling import Inpaint, InpaintPlan, check_trial
@@ -99,7 +99,7 @@ def repair(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:
     restore repair negative.tif --infrared negative-ir.tif
     """
     infrared = options.pop("infrared")
-    if infrared is not None and (len(inputs) > 1 or images.is_folder(inputs[0])):
+    if infrared is not None and (len(inputs) > 1 or is_folder(inputs[0])):
         raise click.UsageError(f"--infrared {infrared} belongs to one picture; pass that alone")
     finder = DamageFinder(options.pop("sensitivity"), options.pop("only"), infrared, options.pop("grow"))
     options["method"] = options["method"] or catalogue.default("inpaint", options["estimate"])

@@ -32,6 +32,7 @@ from restore.cli.options import (
     ENSEMBLE,
     IGNORE,
     INPUTS,
+    JOBS,
     MODEL,
     OUTPUT,
     OVERWRITE,
@@ -102,7 +103,8 @@ MANY = (
 @sampler_option("dpmpp-2m")
 @SEED
 @with_settings(
-    *(OUTPUT, *RESULT, IGNORE, OVERWRITE, DAMAGED, *BUDGET, *MANY, TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *(OUTPUT, *RESULT, IGNORE, JOBS, OVERWRITE, DAMAGED, *BUDGET, *MANY),
+    *(TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
     *MODEL,
 )
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:

@@ -1,0 +1,159 @@
+"""Jobs whose pictures or results are objects of stores: fetched into private files, and sent from them."""
+
+from __future__ import annotations
+
+import posixpath
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from restore import images
+from restore.cli.addresses import most_bytes
+from restore.errors import AlreadyThereError, OutputError, StoreError
+from restore.stores import PATIENCE, Store, Url, is_url, parse_url, survey
+
+if TYPE_CHECKING:
+    from restore.cli.job_plan import Job
+
+Given = TypeVar("Given")
+FEW = 16
+"""Results that are asked for one by one; of more, the prefix is listed."""
+
+POLL, GRACE = 0.1, 10.0
+"""Seconds after which is looked whether the run ends, and for which what is sent may take longer than it."""
+
+
+class _Lane(threading.local):
+    """What a thread is told: check raises where the run ends."""
+
+    check: Callable[[], None] | None = None
+
+
+LANE = _Lane()
+
+
+@cache
+def _store(scheme: str, container: str, typed: str) -> Store:
+    return Store(Url(scheme, container, "", typed), patience=PATIENCE)
+
+
+def store_of(url: Url) -> Store:
+    """The store of an address, opened once."""
+    return _store(url.scheme, url.container, url.typed)
+
+
+def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:
+    """The result of a call to a store, of which the wait ends with the run; grace: so many seconds later."""
+    check, ending = LANE.check, 0.0
+    if check is None and threading.current_thread() is not threading.main_thread():
+        return call()
+    results: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue()
+
+    def work() -> None:
+        try:
+            results.put((call(), None))
+        except BaseException as error:
+            results.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        try:
+            found, error = results.get(timeout=POLL)
+        except queue.Empty:
+            try:
+                if check is not None:
+                    check()
+            except BaseException:
+                ending = ending or time.monotonic() + grace
+                if time.monotonic() >= ending:
+                    raise
+            continue
+        if error is not None:
+            raise error
+        return found  # type: ignore[no-any-return]
+
+
+def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
+    """What lies in a folder, or below the address of one; given: its path. An address may be a problem."""
+    if not is_url(name):
+        return images.survey(given, ignore=ignore)
+    prefix = parse_url(name)
+    try:
+        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes))
+    except StoreError as error:
+        return images.Listing((), (), ((given, str(error)),))
+    return images.Listing(
+        tuple(url.path for url, _ in found.pictures),
+        tuple(url.path for url in found.unread),
+        tuple((url.path, problem) for url, problem in found.problems),
+    )
+
+
+def existing(jobs: Iterable[Job]) -> set[Url]:
+    """Which of the results of jobs are there already. Raises StoreError."""
+    wanted: dict[tuple[str, str], list[Url]] = {}
+    for job in jobs:
+        if (url := job.destination) is not None:
+            wanted.setdefault((url.scheme, url.container), []).append(url)
+    return {url for urls in wanted.values() for url in waited(partial(_existing, urls))}
+
+
+def _existing(urls: Sequence[Url]) -> set[Url]:
+    """The same of results in one store."""
+    store = store_of(urls[0])
+    if len(urls) > FEW:
+        common = posixpath.commonpath([url.key.rpartition("/")[0] for url in urls])
+        prefix = replace(urls[0], key=f"{common}/" if common else "", typed="")
+        by_key = {url.key: url for url in urls}
+        try:
+            found = store.objects(prefix)
+            return {by_key[each.key] for each in found if each.size and each.key in by_key}
+        except StoreError:
+            pass  # some may only look at each, and not list them
+    return {url for url in urls if (there := store.head(url)) is not None and there.size}
+
+
+def check_not_an_input(job: Job, origins: dict[Url, Job], *, overwrite: bool) -> None:
+    """Raise OutputError where the result of a job would replace a picture that is read."""
+    owner = origins.get(job.destination) if job.destination is not None else None
+    if owner is None or (owner.origin == job.origin and overwrite):
+        return
+    if owner.origin == job.origin:
+        raise OutputError(
+            f"{job.output}: the output is the input itself; choose another name, or pass --overwrite to "
+            "replace it"
+        )
+    raise OutputError(
+        f"{job.output}: the output of {job.name} would replace {owner.name}, which is read too; choose "
+        "another name or folder"
+    )
+
+
+def check_object(job: Job, *, overwrite: bool) -> None:
+    """Check, before a picture is fetched, that nobody has written its result meanwhile.
+
+    Raises AlreadyThereError.
+    """
+    url = job.destination
+    if url is None or overwrite:
+        return
+    there = store_of(url).head(url)
+    if there is not None and there.size:
+        raise AlreadyThereError(
+            f"{url}: the object is already there; choose another name or pass --overwrite"
+        )
+
+
+def send(job: Job, *, overwrite: bool) -> None:
+    """Write the result of a job to its store, once its file is written.
+
+    Raises AlreadyThereError, StoreError.
+    """
+    url, path = job.destination, job.target
+    if url is not None and path is not None:
+        waited(lambda: store_of(url).put(path, url, overwrite=overwrite), grace=GRACE)
