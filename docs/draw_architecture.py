@@ -30,6 +30,7 @@ TEXTS = {
     "training": "train a backbone",
     "tasks": "denoise, inpaint, ...",
     "testing": "contract tests",
+    "stores": "object stores",
     "priors": "networks as denoisers",
     "inverse": "operators and solvers",
     "diffusion": "schedules and samplers",

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from restore import images
-from restore.errors import OutputError
+from restore.errors import OutputError, StoreError
 from restore.images.files import MAX_BYTES
 from restore.images.folders import OTHER_PICTURES
 from restore.images.formats import FORMAT_OF_SUFFIX
@@ -33,7 +33,7 @@ def is_folder(text: str) -> bool:
         return images.is_folder(text)
     url = parse_url(text)
     suffix = PurePosixPath(url.key).suffix.lower()
-    return not url.is_web and (url.is_prefix or suffix not in FORMAT_OF_SUFFIX.keys() | OTHER_PICTURES)
+    return not url.is_web and (url.is_prefix or suffix not in readable() | OTHER_PICTURES)
 
 
 def called(path: Path) -> str:
@@ -42,8 +42,25 @@ def called(path: Path) -> str:
 
 
 def addresses(inputs: Sequence[str]) -> dict[Path, Url]:
-    """The addresses among the inputs, by their paths."""
-    return {url.path: url for url in map(parse_url, filter(is_url, inputs))}
+    """The addresses among the inputs, by their paths.
+
+    Raises StoreError for two that differ only in what is not shown: their results would have one name.
+    """
+    found: dict[Path, Url] = {}
+    for url in map(parse_url, filter(is_url, inputs)):
+        if found.setdefault(url.path, url) != url:
+            raise StoreError(f"{url}: it is given twice, with different queries; restore one after the other")
+    return found
+
+
+def check_output(output: str | None) -> None:
+    """Raise OutputError for results on a web server."""
+    if is_url(output) and (url := parse_url(str(output))).is_web:
+        raise OutputError(_only_read(url))
+
+
+def _only_read(url: Url) -> str:
+    return f"{url}: a web server is only read; pass -o with a folder or a store"
 
 
 def addressed(job: Job, given: Mapping[Path, Url], output: str | None) -> Job:
@@ -59,10 +76,15 @@ def addressed(job: Job, given: Mapping[Path, Url], output: str | None) -> Job:
     if job.target is not None and (is_url(output) or (output is None and origin is not None)):
         destination = from_path(job.target)
     if destination is not None and destination.is_web:
-        raise OutputError(f"{destination}: a web server is only read; pass -o with a folder or a store")
+        raise OutputError(_only_read(destination))
     return replace(job, origin=origin, destination=destination) if origin or destination else job
 
 
+def readable() -> frozenset[str]:
+    """The endings of files that are read, as of those in folders."""
+    return frozenset(FORMAT_OF_SUFFIX)
+
+
 def most_bytes(suffix: str) -> int | None:
-    """The longest file of a kind that is read; None where it is read in parts."""
-    return MAX_BYTES
+    """The longest file of an ending that is read; None where one page of it is read after the other."""
+    return None if suffix in (".tif", ".tiff", ".pdf") else MAX_BYTES

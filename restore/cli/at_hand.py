@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.cli.addresses import most_bytes
-from restore.cli.remote_jobs import LANE, store_of, waited
+from restore.cli.remote_jobs import LANE, Call, store_of
 from restore.stores import Spool, Url
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 SPOOL = Spool()
 """The private files of this process."""
 
+AHEAD = 8
+"""Objects that are fetched before their turn."""
+
+_coming: dict[Url, _Fetch] = {}
 _last = threading.local()  # what each thread has fetched last, for the samples of one picture
 
 
@@ -50,18 +55,42 @@ def at_hand(job: Job, voice: PictureVoice) -> Iterator[Job]:
             SPOOL.remove(target)
 
 
+def fetched_ahead(jobs: Iterable[Job], count: int = AHEAD) -> Iterator[Job]:
+    """The jobs, while the objects of the next ones are fetched already."""
+    waiting: deque[Job] = deque()
+    last: Url | None = None  # the samples of a picture follow each other
+    for job in jobs:
+        if job.origin is not None and job.origin != last:
+            _coming[job.origin] = _Fetch(job.origin)
+        last = job.origin
+        waiting.append(job)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
+
+
+class _Fetch:
+    """An object on its way into a file."""
+
+    def __init__(self, origin: Url):
+        self.origin, self.path = origin, SPOOL.place(origin.name)
+        most = most_bytes(Path(origin.name).suffix.lower())
+        self._call = Call(lambda: store_of(origin).fetch(origin, self.path, most=most))
+
+    def file(self) -> Path:
+        """The file, once it is there. Raises StoreError."""
+        self._call.result()
+        return self.path
+
+
 def _fetched(origin: Url) -> Path:
     """The file of an object, which the next one takes the place of in this thread."""
-    known: tuple[Url, Path] | None = getattr(_last, "file", None)
-    if known is not None:
-        if known[0] == origin and known[1].is_file():
-            return known[1]
-        SPOOL.remove(known[1])
-    path = SPOOL.place(origin.name)
-    _last.file = origin, path
-    most = most_bytes(Path(origin.name).suffix.lower())
-    waited(lambda: store_of(origin).fetch(origin, path, most=most))
-    return path
+    known: _Fetch | None = getattr(_last, "fetch", None)
+    if known is None or known.origin != origin or not known.path.is_file():
+        if known is not None:
+            SPOOL.remove(known.path)
+        known = _last.fetch = _coming.pop(origin, None) or _Fetch(origin)
+    return known.file()
 
 
 def told_of(job: Job, local: Job, outcome: Outcome) -> Outcome:

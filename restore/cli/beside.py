@@ -1,11 +1,14 @@
-"""What is written beside a result: the mask of its hole, how it was drawn, how sure it is."""
+"""What is written beside a result: the mask of its hole, how it was drawn, how sure it is, a comparison."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from restore import images
 from restore.cli.command import Plan
+from restore.cli.comparisons import write_comparison
+from restore.cli.reporting import views_for
 from restore.cli.trajectory import trajectory_name
 from restore.cli.uncertainty_map import write_map
 from restore.errors import RestoreError
@@ -15,22 +18,35 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from restore.cli.jobs import Job
+    from restore.cli.report_views import Views
     from restore.cli.runner import Runner
+
+
+class Made(NamedTuple):
+    """A result that is to be written; None: the picture as it is stored.
+
+    deviation: of it, if wanted. shown: it as it is compared with the picture, in units as that.
+    """
+
+    picture: images.Picture | None
+    deviation: NDArray[np.float32] | None
+    shown: images.Picture
 
 
 def write_beside(
     runner: Runner,
     job: Job,
     plan: Plan,
-    deviation: NDArray[np.float32] | None,
+    made: Made,
     say: Callable[[str], None],
-) -> tuple[dict[str, Any], RestoreError | None]:
-    """Write what goes beside a picture; give facts, and the error, which does not cost it its report.
+) -> tuple[dict[str, Any], tuple[Views, ...], RestoreError | None]:
+    """Write what goes beside a picture; give facts, what a report shows, and an error, which costs no result.
 
     say: says a note.
     """
     facts: dict[str, Any] = {}
-    settings = runner.settings
+    settings, deviation = runner.settings, made.deviation
+    views = views_for(settings, plan.source.picture, made.shown)
     try:
         if mask := runner.masks.write(plan.hole, job, plan.source.page if plan.source.pages > 1 else 0):
             facts["saved_mask"] = str(mask)
@@ -43,6 +59,9 @@ def write_beside(
             more, told = write_map(settings.uncertainty, deviation, overwrite=settings.overwrite)
             facts |= more
             say(f"{job.name}: {told}")
+        if settings.compare and made.picture is not None:
+            path = write_comparison(plan.source.picture, made.shown, job, overwrite=settings.overwrite)
+            facts["comparison"] = str(path)
     except RestoreError as error:
-        return facts, error
-    return facts, None
+        return facts, views, error
+    return facts, views, None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
+
+from restore.cli.page_parts import filled
 
 MARK = b'<meta name="generator" content="restore demo">'
 """By which a page of an earlier demo is known."""
@@ -41,7 +41,6 @@ def html(shown: Sequence[Shown], *, facts: str, credit: str, example: str) -> st
     >>> MARK.decode() in page, "side by side" in page, "restore denoise a.png</code>" in page
     (True, False, True)
     """
-    template = files("restore.cli").joinpath("demo_page.html").read_text(encoding="utf-8")
     done = sum(bool(each.after) for each in shown)
     pictures = "one sample picture" if done == 1 else f"{done} sample pictures"
     parts = {
@@ -51,7 +50,7 @@ def html(shown: Sequence[Shown], *, facts: str, credit: str, example: str) -> st
         "example": escape(example),
         "credits": escape(credit),
     }
-    return re.sub(r"<!--(\w+)-->", lambda mark: parts[mark[1]], template)
+    return filled("demo_page.html", parts)
 
 
 def _section(shown: Shown) -> str:

@@ -8,17 +8,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import images
 from restore.cli import jobs
+from restore.cli.beside import Made
 from restore.cli.command import Plan, Source
 from restore.cli.jobs import Job
 from restore.cli.left_alone import can_be_copied
 from restore.cli.outcome import Outcome
-from restore.cli.picture_run import Made, PictureRun
+from restore.cli.page_job import PageJob
+from restore.cli.picture_run import PictureRun
 from restore.cli.remote_jobs import send
 from restore.cli.result_files import fitted, has_depth, kind_of
 from restore.errors import AlreadyThereError, ImageError, MaskError, NumbersError, OutputError
@@ -33,27 +35,8 @@ if TYPE_CHECKING:
 WITH_TAGS = "tiff"
 """What pages of documents of other formats than pictures are fitted to: it holds all depths and EXIF."""
 
+SHOWN = 16  # pages of a document that a report shows, the first ones
 FEW = 3  # reasons for which pictures stay that are named one by one
-
-
-@dataclass(frozen=True)
-class PageJob(Job):
-    """One page of a job. whole: the job. part: which page; pages: how many there are."""
-
-    whole: Job | None = None
-    label: str = ""
-    page: int = 0
-    pages: int = 0
-
-    @property
-    def name(self) -> str:
-        """What messages call the page."""
-        return f"{super().name}, {self.label}"
-
-    @property
-    def output(self) -> str:
-        """What messages call the result, which is that of all pages."""
-        return "" if self.whole is None else self.whole.output
 
 
 class PageRun(PictureRun):
@@ -81,7 +64,7 @@ class PageRun(PictureRun):
         data, picture = self._read()
         plan, picture, kind = self._planned(picture)
         made = self._made(plan, picture, kind, data)
-        problem = self._beside(plan, made.deviation)
+        problem = self._beside(plan, made)
         if problem is not None:
             raise problem
         return plan, made
@@ -286,7 +269,8 @@ class DocumentRun(PictureRun):
             raise self._problem
         for keep, labels in stay.items():
             more = f" and {len(labels) - FEW} more" if len(labels) > FEW else ""
-            self._notes(f"{self.job.name}: {', '.join(labels[:FEW])}{more}: {keep}, which stays as it is")
+            told = keep if ";" in keep else f"{keep}, which stays as it is"
+            self._notes(f"{self.job.name}: {', '.join(labels[:FEW])}{more}: {told}")
 
     def _restored_page(self, part: Part, kind: str) -> images.Picture | None:
         """Restore a page; None for one that stays as it is, also since it failed."""
@@ -300,6 +284,8 @@ class DocumentRun(PictureRun):
             self._facts.setdefault("damage", f"{part.label} could not be restored")
             self._pages.append(about | {"status": "failed", "error": str(error)} | run.facts)
             return None
+        if len(self.views) < SHOWN:
+            self.views += tuple(replace(each, label=part.label) for each in run.views)
         status = "unchanged" if made.picture is None else "done"
         if "damage" in run.facts:
             status = "damaged"
@@ -354,7 +340,7 @@ class DocumentRun(PictureRun):
         elif self.job.target is not None:
             self.reporter.result(self.job.output, **about)
         self.reporter.end()
-        self._outcome = Outcome(self.job, status, about)
+        self._outcome = Outcome(self.job, status, about, views=self.views)
         return self._outcome
 
 

@@ -22,7 +22,18 @@ VERSION = 1
 """Of the schema: it grows where a name or its meaning changes, not where one is added."""
 
 Kind = Literal[
-    "picture", "error", "fit", "record", "doctor", "config", "page", "manifest", "item", "run", "status"
+    "picture",
+    "error",
+    "fit",
+    "record",
+    "doctor",
+    "config",
+    "page",
+    "watch",
+    "manifest",
+    "item",
+    "run",
+    "status",
 ]
 
 

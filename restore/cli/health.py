@@ -53,8 +53,8 @@ OPTIONAL = {
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
+    "watchfiles": ("watch", "--watch without --poll"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
-    "boto3": ("cloud", "the profiles of AWS in ~/.aws"),
 }
 """The extra that brings each package which can be done without, and what wants it."""
 

@@ -25,7 +25,8 @@ GROUPS = {
         manifest retry_failed forced shard in_place backup
         ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask
-        trajectory uncertainty report_consistency report show opened plot csv_file json_file json as_json
+        trajectory uncertainty report_consistency report compare preview show opened watch settle poll
+        plot csv_file json_file json as_json
         quiet verbose dry_run provenance config no_config resume force help
         """,
     DO: "",

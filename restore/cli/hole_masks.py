@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,8 +43,12 @@ class MaskFile:
 
     def __init__(self, path: Path, reading: Reading):
         self.path, self.reading = path, reading
-        self.facts: dict[str, Any] = {}
-        self._found: tuple[object, NDArray[np.bool_], list[str]] | None = None
+        self._own = threading.local()  # what was found last, in each lane
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How the mask of the picture at hand was read."""
+        return getattr(self._own, "facts", {})
 
     @property
     def name(self) -> str:
@@ -66,9 +71,9 @@ class MaskFile:
         The further channels of a picture, and all samples of it, have the same one.
         """
         about = (source.path, source.page, source.picture.size)
-        found = self._found
+        found: tuple[object, NDArray[np.bool_], list[str]] | None = getattr(self._own, "found", None)
         if found is None or found[0] != about:
-            found = self._found = (about, *self._read(source))
+            found = self._own.found = (about, *self._read(source))
         return found[1], list(found[2])
 
     def _read(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
@@ -91,9 +96,8 @@ class MaskFile:
         self._check(hole, found, " in the first of its pictures" if several else "")
         if several:
             notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]
-        self.facts = {"mask": {"file": self.name, "kind": found.kind}}
-        if found.colour:
-            self.facts["mask"]["colour"] = found.colour
+        told = {"file": self.name, "kind": found.kind}
+        self._own.facts = {"mask": told | ({"colour": found.colour} if found.colour else {})}
         return hole, [*notes, *self._notes(hole, found)]
 
     def _fitted(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.addresses import addressed, addresses, called, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
 from restore.cli.naming import Naming
 from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
@@ -16,7 +16,10 @@ from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
 from restore.images.formats import FORMAT_OF_SUFFIX
-from restore.stores import Url
+from restore.stores import Url, shown
+
+Survey = Callable[..., images.Listing]
+"""Lists a folder, as `images.survey`."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,17 @@ class Found:
     given: Path | None = None
 
 
-def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: Sequence[str] = ()) -> Plan:
+def plan(
+    inputs: Sequence[str],
+    output: str | None,
+    naming: Naming,
+    *,
+    ignore: Sequence[str] = (),
+    survey: Survey | None = None,
+) -> Plan:
     """Pair every input with its output, or with one for each of the marks: ``name-1.png`` and on.
 
-    ignore: patterns of names that are left out.
+    ignore: patterns of names that are left out. survey: lists folders, in place of what does by itself.
 
     One file goes to ``output``, or into it where that is a folder. Many files go into ``output`` under their
     own names, and so do the pictures of folders and of all their sub-folders, whose structure is kept.
@@ -102,6 +112,8 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
     Raises ValueError where inputs, output, names and samples do not go together, ImageError where results and
     what is ignored are all there is, OutputError where two inputs would go to one output.
     """
+    given = addresses(inputs)
+    check_output(output)
     many = len(inputs) > 1 or any(map(is_folder, inputs))
     if STDIO in inputs:
         if many:
@@ -113,23 +125,22 @@ def plan(inputs: Sequence[str], output: str | None, naming: Naming, *, ignore: S
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
         check_names(naming, output, None)
-        job = addressed(Job(path_of(inputs[0]), None), addresses(inputs), output)
+        job = addressed(Job(path_of(inputs[0]), None), given, output)
         return Plan(_drawn(job, naming.marks))
     folder = output_folder(output, many=many)
     check_names(naming, output, folder)
-    found, failures, unread = _search(inputs, folder, ignore)
+    found, failures, unread = _search(inputs, folder, ignore, survey)
     made = results_among(found, naming.pattern)
     place = Placing(naming, output, folder)
     results = _results(place.jobs(found, made), found, folder, made)
     # The numbers of names are those of the pictures that are left.
     pictures = {path: each for path, each in found.items() if path not in results}
     place.tell_apart(pictures)
-    given = addresses(inputs)
     jobs = [addressed(job, given, output) for job in place.jobs(pictures)]
     if not jobs and not failures:
         named = not any(map(is_folder, inputs))
         hint = "--ignore leaves out all of them" if named else f"found only results in {output}"
-        raise ImageError(f"{', '.join(inputs)}: expected pictures, {hint}")
+        raise ImageError(f"{', '.join(map(shown, inputs))}: expected pictures, {hint}")
     _check_collisions(jobs)
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results), place.notes(jobs))
 
@@ -267,7 +278,7 @@ def _is_folder(output: str) -> bool:
 
 
 def _search(
-    inputs: Sequence[str], output: Path | None, ignore: Sequence[str]
+    inputs: Sequence[str], output: Path | None, ignore: Sequence[str], survey: Survey | None
 ) -> tuple[dict[Path, Found], list[tuple[str, str]], list[Path]]:
     """Every picture once; names and messages of what cannot be used; pictures that are not read.
 
@@ -285,7 +296,7 @@ def _search(
                 path = places.setdefault(place_of(given), given)
                 found.setdefault(path, Found())
             continue
-        listing = surveyed(name, given, ignore)
+        listing = surveyed(name, given, ignore) if survey is None else survey(given, ignore=ignore)
         failures += [(called(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:

@@ -25,6 +25,7 @@ from restore.cli.naming import Naming
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
 from restore.cli.reporter import say, say_error
+from restore.cli.reporting import Reporting
 from restore.cli.result_files import check_files
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
@@ -44,6 +45,8 @@ def check_batch(settings: Settings) -> None:
             raise click.UsageError(
                 f"{name} has an effect with --manifest FILE only; pass that, or leave it out"
             )
+    if settings.watch and listed:
+        raise click.UsageError("--watch keeps no manifest; leave out --manifest and --in-place")
     for name, path in (("--uncertainty", settings.uncertainty), ("--trajectory", settings.trajectory)):
         if path is not None and listed:
             raise click.UsageError(f"{name} {path} is of one picture; leave it out, or --manifest")
@@ -78,8 +81,8 @@ def run_listed(command: PictureCommand, inputs: Sequence[str], settings: Setting
         stack.callback(run.close)
         _check_names(command, run, settings)
         run.begin(facts)
-        tally = _run(command, run, settings)
-    _finish(tally, run, problems, settings)
+        tally, broken = _run(command, run, settings)
+    _finish(tally, run, problems + broken, settings)
 
 
 def _create(folder: Path) -> None:
@@ -90,21 +93,28 @@ def _create(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot create the folder ({why}); choose another --backup") from error
 
 
-def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> Tally:
+def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> tuple[Tally, bool]:
+    """Restore the pictures; give how that went, and whether the report broke off."""
     told = run.manifest.header.get("results_folder")
     folder = run.manifest.path_of(told) if isinstance(told, str) else None
     runner = Runner(command, settings, run.weights, folder)
     runner.ledger = run
+    report = Reporting(settings, runner.reporter.error)
+    runner.listeners.append(report.add)
     tally = Tally()
     try:
+        report.check()
+        report.begin()
         with limited_to(settings.max_memory):
-            for outcome in runner.outcomes(run.jobs()):
-                tally.add(outcome)
-    except KeyboardInterrupt:
-        tally.interrupted = True
+            try:
+                for outcome in runner.outcomes(run.jobs()):
+                    tally.add(outcome)
+            except KeyboardInterrupt:
+                tally.interrupted = True
+        report.end(kept=run.passed.done, interrupted=tally.interrupted)
     finally:
         runner.reporter.close()
-    return tally
+    return tally, report.broken
 
 
 def _check_same(manifest: Manifest, asked: Asked, facts: dict[str, Any], settings: Settings) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import __version__
-from restore.cli.addresses import addressed, addresses, called, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
 from restore.cli.events import event
 from restore.cli.job_plan import (
     Found,
@@ -115,6 +115,7 @@ class Planner:
             )
         if asked.backup is not None and any(map(is_url, inputs)):
             raise ValueError("--in-place is for files; objects of stores go to another place, with -o")
+        check_output(output)
         many = len(inputs) > 1 or any(map(is_folder, inputs))
         naming = asked.naming
         if asked.backup is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,9 @@ class MaskFolder:
     def __init__(self, folder: Path, inputs: Sequence[str], reading: Reading):
         self.folder, self.reading = folder, reading
         self.reads: tuple[Path, ...] = ()
-        self.facts: dict[str, Any] = {}
         self._given = [path_of(name) for name in inputs if is_folder(name)]
         self._listed: dict[Path, list[Path]] = {}
-        self._current: MaskFile | None = None
+        self._own = threading.local()  # the mask of the picture at hand, in each lane
         if not images.is_folder(folder):
             got = images.what_is(folder) or "nothing"
             raise ImageError(f"{folder}: expected a folder of masks, got {got}; check the name")
@@ -56,11 +56,19 @@ class MaskFolder:
         """Give the checked hole (h, w) that the mask of a picture shows, and notes. Raises MaskError."""
         assert source.path is not None  # standard input has no name and is refused with the options
         mask = self.mask_of(source.path)
-        if self._current is None or self._current.path != mask:
-            self._current = MaskFile(mask, self.reading)
-        found = self._current.hole(source)
-        self.facts = self._current.facts
-        return found
+        current = self._current
+        if current is None or current.path != mask:
+            current = self._own.current = MaskFile(mask, self.reading)
+        return current.hole(source)
+
+    @property
+    def _current(self) -> MaskFile | None:
+        return getattr(self._own, "current", None)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How the mask of the picture at hand was read."""
+        return {} if self._current is None else self._current.facts
 
     def mask_of(self, picture: Path) -> Path:
         """Give the mask of a picture. Raises MaskError where there is none, and where there are several."""

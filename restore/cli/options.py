@@ -29,6 +29,7 @@ from restore.cli.parameters import (
     method_names,
     switch,
 )
+from restore.cli.report_options import MANY, SHOWN
 from restore.cli.result_options import RESULT
 from restore.cli.shards import Shard
 from restore.diffusion.samplers import SAMPLERS, sampler_names
@@ -270,6 +271,13 @@ class Settings:
     depth: int | None = None
     data_range: DataRange | None = None
     pages: Pages | None = None
+    report: Path | None = None
+    compare: bool = False
+    preview: int | None = None
+    opened: bool | None = None
+    watch: bool = False
+    settle: float = 2.0
+    poll: bool = False
     jobs: int | None = None
     manifest: Path | None = None
     retry_failed: bool = False
@@ -370,9 +378,10 @@ def sampler_option(default: str) -> Decorator:
 RESTORING_ONE = (
     *(OUTPUT, PAGES, *RESULT, OVERWRITE, DAMAGED, *BUDGET, SAMPLES, *UNCERTAINTY, TRAJECTORY, CONSISTENCY),
     *(ENSEMBLE, MEMORY),
+    *SHOWN,
     *MODEL,
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *BATCH, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *BATCH, *MANY, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from restore.cli.job_plan import Job
 from restore.cli.picture_voice import Said
+from restore.cli.report_views import Views
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Outcome:
 
     status: done, unchanged, damaged, planned, skipped or failed, as in its event. facts: those of its event.
     error: what went wrong; a picture may be done though something beside it went wrong. full: whether the
-    disk is full, so that no other job could be done. said: what is still to be said of it.
+    disk is full, so that no other job could be done. said: what is still to be said of it. views: what a
+    report shows of it, or of the first pages of a document.
     """
 
     job: Job
@@ -24,6 +26,7 @@ class Outcome:
     error: str = ""
     full: bool = False
     said: tuple[Said, ...] = ()
+    views: tuple[Views, ...] = ()
 
     @property
     def failed(self) -> bool:

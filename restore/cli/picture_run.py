@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore import images
 from restore.cli import jobs
-from restore.cli.beside import write_beside
+from restore.cli.beside import Made, write_beside
 from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, Plan, Result, Source
 from restore.cli.details import restoring
@@ -45,15 +45,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from restore.cli.report_views import Views
     from restore.cli.runner import Runner
     from restore.priors.protocol import Prior
-
-
-class Made(NamedTuple):
-    """A result that is to be written; None: the picture as it is stored. deviation: of it, if wanted."""
-
-    picture: images.Picture | None
-    deviation: NDArray[np.float32] | None
 
 
 class PictureRun:
@@ -76,6 +70,7 @@ class PictureRun:
         self._changed, self._lost = False, list[str]()  # what the result cannot hold
         self._outcome: Outcome | None = None  # once it is reported
         self.original = Original(job)
+        self.views: tuple[Views, ...] = ()  # for a report
 
     def restore(self) -> Outcome:
         """Restore the picture and write the result. Raises RestoreError."""
@@ -90,7 +85,7 @@ class PictureRun:
             return self._report(plan, status="planned")
         made = self._made(plan, picture, kind, data)
         self._write(data if made.picture is None else made.picture, kind)
-        problem = self._beside(plan, made.deviation)  # the picture is safe by now
+        problem = self._beside(plan, made)  # the picture is safe by now
         more = {} if problem is None else {"error": str(problem)}
         status = "damaged" if picture.damage else "unchanged" if made.picture is None else "done"
         outcome = self._report(plan, status=status, seconds=round(time.monotonic() - start, 3), **more)
@@ -119,7 +114,7 @@ class PictureRun:
         if self.settings.report_consistency:
             data = stored if as_it_is and stored else self._encoded(whole, kind)
             self._check(plan, choice, found.decoded(data, self.job.name))
-        return Made(None if as_it_is else whole, deviation)
+        return Made(None if as_it_is else whole, deviation, result.picture)
 
     def _can_stay(self, plan: Plan, picture: images.Picture, stored: bytes) -> bool:
         """Whether the file of a picture that has not changed can be copied."""
@@ -368,9 +363,9 @@ class PictureRun:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error
 
-    def _beside(self, plan: Plan, deviation: NDArray[np.float32] | None) -> RestoreError | None:
+    def _beside(self, plan: Plan, made: Made) -> RestoreError | None:
         """Write what goes beside the picture; give the error, which does not cost the picture its report."""
-        facts, problem = write_beside(self.runner, self.job, plan, deviation, self._notes)
+        facts, self.views, problem = write_beside(self.runner, self.job, plan, made, self._notes)
         self._facts |= facts
         return problem
 
@@ -396,5 +391,5 @@ class PictureRun:
         elif self.job.target is not None:
             self.reporter.result(target, **about)
         self.reporter.end()
-        self._outcome = Outcome(self.job, status, about)
+        self._outcome = Outcome(self.job, status, about, views=self.views)
         return self._outcome

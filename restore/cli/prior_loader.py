@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -60,11 +61,12 @@ class Told(Protocol):
 class Networks:
     """The network that several pictures are restored by, loaded once.
 
-    merges: whether its calls are put together, as several threads make them.
+    merges: whether its calls are put together, as several threads make them. seconds: that loading it took.
     """
 
     def __init__(self) -> None:
         self.merges = False
+        self.seconds = 0.0
         self._prior: Prior | None = None
         self._lock = threading.Lock()
 
@@ -75,7 +77,9 @@ class Networks:
 
         with self._lock:
             if self._prior is None:
+                start = time.monotonic()
                 self._prior = load()
+                self.seconds = time.monotonic() - start
                 if self.merges and isinstance(self._prior, Backbone):
                     self._prior.computes = Merged()
             return self._prior.beside() if isinstance(self._prior, Backbone) else self._prior

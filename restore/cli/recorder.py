@@ -33,6 +33,7 @@ NO_MATTER = {
     *("device", "precision"),  # recorded as they were used
     *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
     *("manifest", "shard", "retry_failed", "forced", "in_place", "backup"),
+    *("report", "compare", "preview", "opened", "watch", "settle", "poll"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too
 AS_DRAWN = {"seed", "samples", "copies"}  # each sample has its own seed, which is recorded

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from restore import images
-from restore.cli.addresses import most_bytes
+from restore.cli.addresses import most_bytes, readable
 from restore.errors import AlreadyThereError, OutputError, StoreError
 from restore.stores import PATIENCE, Store, Url, is_url, parse_url, survey
 
@@ -47,35 +46,41 @@ def store_of(url: Url) -> Store:
     return _store(url.scheme, url.container, url.typed)
 
 
-def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:
-    """The result of a call to a store, of which the wait ends with the run; grace: so many seconds later."""
-    check, ending = LANE.check, 0.0
-    if check is None and threading.current_thread() is not threading.main_thread():
-        return call()
-    results: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue()
+class Call(Generic[Given]):
+    """A call to a store, in a thread of its own, which the end of the program does not wait for."""
 
-    def work() -> None:
+    def __init__(self, call: Callable[[], Given]):
+        self._call, self._ended = call, threading.Event()
+        self._found: list[Given] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
         try:
-            results.put((call(), None))
+            self._found.append(self._call())
         except BaseException as error:
-            results.put((None, error))
+            self._error = error
+        self._ended.set()
 
-    threading.Thread(target=work, daemon=True).start()
-    while True:
-        try:
-            found, error = results.get(timeout=POLL)
-        except queue.Empty:
+    def result(self, *, grace: float = 0.0) -> Given:
+        """What the call gives. The wait ends with the run, or so many seconds after it."""
+        until = 0.0
+        while not self._ended.wait(POLL):
             try:
-                if check is not None:
-                    check()
+                if LANE.check is not None:
+                    LANE.check()
             except BaseException:
-                ending = ending or time.monotonic() + grace
-                if time.monotonic() >= ending:
+                until = until or time.monotonic() + grace
+                if time.monotonic() >= until:
                     raise
-            continue
-        if error is not None:
-            raise error
-        return found  # type: ignore[no-any-return]
+        if self._error is not None:
+            raise self._error
+        return self._found[0]
+
+
+def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:
+    """What a call to a store gives; the wait for it can be ended. grace: seconds after which it is."""
+    return Call(call).result(grace=grace)
 
 
 def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
@@ -84,7 +89,8 @@ def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
         return images.survey(given, ignore=ignore)
     prefix = parse_url(name)
     try:
-        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes))
+        reads = readable()
+        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes, reads=reads))
     except StoreError as error:
         return images.Listing((), (), ((given, str(error)),))
     return images.Listing(
@@ -155,5 +161,5 @@ def send(job: Job, *, overwrite: bool) -> None:
     Raises AlreadyThereError, StoreError.
     """
     url, path = job.destination, job.target
-    if url is not None and path is not None:
+    if url is not None and path is not None and path.is_file():  # else nothing was to be written
         waited(lambda: store_of(url).put(path, url, overwrite=overwrite), grace=GRACE)

@@ -13,6 +13,7 @@ from restore import images
 from restore.cli.addresses import called
 from restore.cli.provenance import history_in
 from restore.errors import ImageError
+from restore.images.told import told_in
 
 ENDINGS = (
     r"denoised|inpainted|erased|repaired|dejpeg|deblurred|colorized|restored|varied|x\d[\d.]*|\d+[wh]|"
@@ -23,6 +24,10 @@ ENDINGS = (
 NAMED = 5  # results that are named in a message
 
 _NAMED = re.compile(rf"(?P<stem>.+)-({ENDINGS})(-\d+|-seed\d+)?")
+COMPARISON = "-compare.png"
+"""What names of files end in that show a picture and its result side by side."""
+COMPARISON_HEAD = b"restore-compare\0\0\0\0\0"
+"""Of their iTXt chunk: its keyword, not compressed, no language."""
 NO_RECORD = (".bmp", ".dib", ".gif")
 """Endings of files whose format has no room for a record."""
 
@@ -40,20 +45,27 @@ def left_out(results: Sequence[Path], count: int | None = None) -> str:
     )
 
 
-def results_among(paths: Iterable[Path], pattern: re.Pattern[str] | None = None) -> set[Path]:
-    """The pictures that were made from others of these.
+def results_among(
+    paths: Iterable[Path], pattern: re.Pattern[str] | None = None, *, beside: Iterable[Path] = ()
+) -> set[Path]:
+    """The pictures that were made from others of these, or of those beside them.
 
     A picture says so by its record. One that holds none, as a BMP or a copy of a picture in which there was
     nothing to do, is known by its name beside that of the other. pattern: of names of results beside those
     that commands give, with the group ``stem`` or ``name`` for that of the picture.
     """
     names: dict[str, list[Path]] = {}
-    for path in paths:
+    asked = list(paths)
+    for path in dict.fromkeys((*asked, *beside)):
         names.setdefault(path.name, []).append(path)
-    everything = [path for each in names.values() for path in each]
-    if len(everything) < 2:
+    if sum(map(len, names.values())) < 2:
         return set()
-    return {path for path in everything if is_result(path, names, pattern)}
+    return {path for path in asked if is_result(path, names, pattern)}
+
+
+def is_comparison(path: Path) -> bool:
+    """Whether a file shows a picture and its result side by side: its name and its contents say so."""
+    return path.name.endswith(COMPARISON) and COMPARISON_HEAD in told_in(path).chunks
 
 
 class Names(Protocol):
@@ -65,6 +77,8 @@ class Names(Protocol):
 
 def is_result(path: Path, names: Names, pattern: re.Pattern[str] | None) -> bool:
     """Whether a picture was made from another one of these."""
+    if is_comparison(path):
+        return True
     records = history_in(path).records
     if not records:
         own = _NAMED.fullmatch(path.stem), pattern.fullmatch(path.name) if pattern else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from restore.cli import jobs
-from restore.cli.at_hand import at_hand, told_of
+from restore.cli.at_hand import at_hand, fetched_ahead, told_of
 from restore.cli.command import PictureCommand
 from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
@@ -65,7 +65,7 @@ class Runner:
             self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
         )
         self.networks.merges = self._lanes() != 1
-        for outcome in lanes.outcomes(todo):
+        for outcome in lanes.outcomes(fetched_ahead(todo)):
             for listener in self.listeners:
                 listener(outcome)
             yield outcome

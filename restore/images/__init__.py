@@ -29,6 +29,7 @@ from restore.images.files import (
     read_stream,
 )
 from restore.images.folders import (
+    ASIDE,
     Listing,
     is_ignored,
     list_inputs,
@@ -62,11 +63,11 @@ from restore.images.reader import (
 from restore.images.writer import encode, write, write_bytes, written
 
 __all__ = [
-    "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "Document", "DocumentWriter", "JpegCoding",
-    "Listing", "Mask", "Part", "Picture", "at_depth_of", "check_finite", "check_place", "check_side",
-    "decode", "decode_mask", "decode_mask_picture", "encode", "hash_of", "is_empty", "is_folder",
-    "is_ignored", "kind_of", "list_inputs", "lossy_notes", "mask_start", "name_problem", "no_pictures",
-    "open_document", "page_count", "picture_start", "png_chunk", "read", "read_bytes", "read_mask",
-    "read_pages", "read_picture_bytes", "read_stream", "recognised", "survey", "sweep", "to_tensor",
-    "unread_note", "what_is", "writable", "write", "write_bytes", "written",
+    "ASIDE", "MAX_BYTES", "MAX_PIXELS", "MOST_EXIF", "SUFFIXES", "TOP", "Document", "DocumentWriter",
+    "JpegCoding", "Listing", "Mask", "Part", "Picture", "at_depth_of", "check_finite", "check_place",
+    "check_side", "decode", "decode_mask", "decode_mask_picture", "encode", "hash_of", "is_empty",
+    "is_folder", "is_ignored", "kind_of", "list_inputs", "lossy_notes", "mask_start", "name_problem",
+    "no_pictures", "open_document", "page_count", "picture_start", "png_chunk", "read", "read_bytes",
+    "read_mask", "read_pages", "read_picture_bytes", "read_stream", "recognised", "survey", "sweep",
+    "to_tensor", "unread_note", "what_is", "writable", "write", "write_bytes", "written",
 ]  # fmt: skip

@@ -124,6 +124,11 @@ class Animation(Document):
             )
         return WRITERS[kind](self, path, name or str(path), quality)
 
+    @staticmethod
+    def reader(kind: str) -> type[Animation]:
+        """Give what reads animations of a format: png, webp or gif."""
+        return {"png": PngAnimation, "webp": WebPAnimation, "gif": GifAnimation}[kind]
+
     def close(self) -> None:
         """Let go of the frame at hand."""
         self._frames = iter(())

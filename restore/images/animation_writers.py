@@ -193,17 +193,12 @@ class AnimationWriter(DocumentWriter):
 
     def _check(self) -> None:
         """Read all frames back."""
-        from restore.images.opening import open_document
-
         try:
-            found = open_document(self.path, name=self.name)
-            count = 1 if found is None else found.pages
-            same = count == len(self._seen)
-            if found is not None and same:
-                with found:
-                    for part, seen in zip(found.parts(), self._seen, strict=True):
-                        again = found.picture(part)
-                        same = same and (not seen or _digest(self._alike(again)) == seen)
+            with self.source.reader(self.kind)(self.path, self.name) as found:
+                same = found.pages == len(self._seen)
+                for part, seen in zip(found.parts() if same else (), self._seen, strict=False):
+                    again = found.picture(part)
+                    same = same and (not seen or _digest(self._alike(again)) == seen)
         except ImageError as error:
             raise OutputError(
                 f"{self.name}: what was written cannot be read back, nothing is kept ({error})"

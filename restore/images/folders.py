@@ -27,6 +27,9 @@ OTHER_PICTURES = frozenset(
 )
 """Suffixes of pictures that are not read, in lower case."""
 
+ASIDE = ".restore-aside"
+"""The name of a file that marks a folder, such as that of a report, whose pictures are not to be restored."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -101,7 +104,8 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
 
     Parameters
     ----------
-    folder : an existing one. Links to other folders in it are not followed.
+    folder : an existing one. Links to other folders in it are not followed, and those that a file called
+        `ASIDE` marks are passed over.
     recursive, ignore : as in `list_inputs`.
     """
     problems: list[tuple[Path, str]] = []
@@ -114,6 +118,9 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
     pictures: list[Path] = []
     unread: list[Path] = []
     for here, folders, files in os.walk(folder, onerror=refuse):
+        if ASIDE in files and here != os.fspath(folder):
+            folders.clear()
+            continue
         inside = PurePath(os.path.relpath(here, folder))
         kept = [name for name in folders if recursive and not name.startswith(".")]
         folders[:] = sorted(name for name in kept if not is_ignored(inside / name, ignore))

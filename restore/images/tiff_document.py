@@ -64,7 +64,11 @@ class TiffDocument(Document):
         kind = own.number(KIND, 0)
         if kind & 4:
             return MASK
-        return f"a reduced copy of page {whole}" if whole and self.is_reduced(page, whole) else ""
+        return (
+            f"a reduced copy of page {whole}; it follows that"
+            if whole and self.is_reduced(page, whole)
+            else ""
+        )
 
     def is_reduced(self, page: int, whole: int) -> bool:
         """Whether a page is said to be a smaller copy of another one, and has its shape."""

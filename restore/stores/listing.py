@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -34,6 +34,7 @@ def survey(
     *,
     ignore: Sequence[str] = (),
     most: Callable[[str], int | None] = lambda suffix: None,
+    reads: Collection[str] = FORMAT_OF_SUFFIX,
 ) -> Found:
     """List the pictures below a prefix; in memory are the names of pictures alone.
 
@@ -42,6 +43,7 @@ def survey(
     store : that of the prefix.
     prefix : such as ``s3://bucket/scans/``.
     ignore : patterns of what is left out, as in `restore.images.is_ignored`.
+    reads : endings of files that are read, in lower case.
     most : gives the bytes of the longest file that is read, by its ending in lower case; None for any.
 
     Raises
@@ -69,7 +71,7 @@ def survey(
     for each in store.objects(prefix):
         inside = PurePosixPath(each.key[len(base.key) :])
         suffix = inside.suffix.lower()
-        ours = suffix in FORMAT_OF_SUFFIX
+        ours = suffix in reads
         if not each.key.startswith(base.key) or not (ours or suffix in OTHER_PICTURES):
             continue
         if _is_left_out(inside, ignore):

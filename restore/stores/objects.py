@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import AlreadyThereError, StoreError
-from restore.stores.opened import PATIENCE, Patience, open_store
+from restore.stores.opened import PATIENCE, Patience, library, open_store
 from restore.stores.trouble import is_passing, told
 from restore.stores.urls import Url
 
@@ -96,11 +96,9 @@ class Store:
         StoreError
             Where it cannot be listed, as on the web.
         """
-        import obstore
-
         if prefix.is_web:
             raise StoreError(f"{prefix}: a web server lists no files; name each picture")
-        pages = obstore.list(self._reading, prefix.key.rstrip("/") or None, chunk_size=_PAGE)
+        pages = library(self.url).list(self._reading, prefix.key.rstrip("/") or None, chunk_size=_PAGE)
         try:
             for page in pages:
                 for each in page:
@@ -120,10 +118,8 @@ class Store:
         StoreError
             Where the store does not say.
         """
-        import obstore
-
         try:
-            return _object(obstore.head(self._reading, _key(url)))
+            return _object(library(self.url).head(self._reading, _key(url)))
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -163,9 +159,7 @@ class Store:
         raise AssertionError("the last attempt returns or raises")
 
     def _fetched(self, url: Url, path: Path, most: int | None) -> Object:
-        import obstore
-
-        answer = obstore.get(self._reading, _key(url))
+        answer = library(self.url).get(self._reading, _key(url))
         found = _object(answer.meta)
         if most is not None and found.size > most:
             raise StoreError(
@@ -225,31 +219,26 @@ class Store:
         return self._checked(url, Object(url.key, size, etag), digest)
 
     def _put(self, path: Path, url: Url, *, create: bool) -> str:
-        import obstore
-        from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
-
-        mode: Any = "create" if create else "overwrite"
+        """Send a file; give the etag. Raises _TakenError where there is an object (with ``create``)."""
+        obstore = library(self.url)
+        refused = obstore.exceptions.AlreadyExistsError, obstore.exceptions.PreconditionError
         try:
-            large = path.stat().st_size > AT_ONCE
             sent = obstore.put(
-                self._writing, _key(url), path, mode=mode, use_multipart=large, chunk_size=_PART,
+                self._writing, _key(url), path, mode="create" if create else "overwrite",
+                use_multipart=path.stat().st_size > AT_ONCE, chunk_size=_PART,
                 max_concurrency=_PARTS_AT_ONCE,
             )  # fmt: skip
-        except (AlreadyExistsError, PreconditionError):
+        except refused:
             raise _TakenError from None
-        except NotSupportedError as error:
-            if not create:
-                raise self._trouble(error, url, "write it") from None
-            if self.head(url) is not None:
-                raise _TakenError from None
-            return self._put(path, url, create=False)
         except Exception as error:
-            if create and "status: 501" in str(error):  # stores that do not know the condition
-                if self.head(url) is not None:
-                    raise _TakenError from None
-                return self._put(path, url, create=False)
-            raise self._trouble(error, url, "write it") from None
-        return str(sent.get("e_tag") or "")
+            unknown = isinstance(error, obstore.exceptions.NotSupportedError) or "status: 501" in str(error)
+            if not (create and unknown):  # else the store does not know the condition
+                raise self._trouble(error, url, "write it") from None
+        else:
+            return str(sent["e_tag"] or "")
+        if self.head(url) is not None:
+            raise _TakenError
+        return self._put(path, url, create=False)
 
     def _check_new(self, url: Url, size: int, digest: str) -> None:
         there = self.head(url)
@@ -273,21 +262,17 @@ class Store:
         raise StoreError(f"{url}: what was written reads back wrong, nothing is kept; try again")
 
     def _digest(self, url: Url) -> str:
-        import obstore
-
         found = hashlib.md5(usedforsecurity=False)
         try:
-            for chunk in obstore.get(self._reading, _key(url)).stream(min_chunk_size=_CHUNK):
+            for chunk in library(self.url).get(self._reading, _key(url)).stream(min_chunk_size=_CHUNK):
                 found.update(chunk)
         except Exception as error:
             raise self._trouble(error, url, "read it back") from None
         return found.hexdigest()
 
     def _remove(self, url: Url) -> None:
-        import obstore
-
         with suppress(Exception):  # it may not be allowed
-            obstore.delete(self._writing, _key(url))
+            library(self.url).delete(self._writing, _key(url))
 
     def _trouble(self, error: BaseException, url: Url, doing: str) -> StoreError:
         if isinstance(error, StoreError):

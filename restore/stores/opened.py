@@ -84,12 +84,29 @@ def open_store(url: Url, *, patience: Patience = PATIENCE, writing: bool = False
     return _opened(url if url.typed else Url(url.scheme, url.container, ""), patience, writing)
 
 
-@cache
-def _opened(url: Url, patience: Patience, writing: bool) -> ObjectStore:
+def library(url: Url) -> Any:
+    """Give obstore.
+
+    Parameters
+    ----------
+    url : for the message.
+
+    Raises
+    ------
+    StoreError
+        Where it is missing.
+    """
     try:
-        from obstore import store as stores
+        import obstore.exceptions
+        import obstore.store
     except ImportError as error:
         raise StoreError(f"{url}: object stores need obstore; {INSTALL}") from error
+    return obstore
+
+
+@cache
+def _opened(url: Url, patience: Patience, writing: bool) -> ObjectStore:
+    stores = library(url).store
     client: dict[str, Any] = {"connect_timeout": timedelta(seconds=min(10.0, patience.silence))}
     if writing:
         client["timeout"] = timedelta(seconds=patience.most)
@@ -106,18 +123,21 @@ def _opened(url: Url, patience: Patience, writing: bool) -> ObjectStore:
     if url.scheme == "http" or os.environ.get(f"{_prefix(url)}_ALLOW_HTTP", "").lower() in _TRUE:
         client["allow_http"] = True
     common: Any = {"client_options": client, "retry_config": repeats}
+    opened: ObjectStore
     try:
         if url.kind == "s3":
-            return stores.S3Store(url.container, **common, **_profile(os.environ))
-        if url.kind == "gs":
-            return stores.GCSStore(url.container, **common)
-        if url.kind == "az":
-            return stores.AzureStore.from_url(f"{url.scheme}://{url.container}", **common)
-        return stores.HTTPStore(f"{url.scheme}://{url.container}/{url.typed}", **common)
+            opened = stores.S3Store(url.container, **common, **_profile(os.environ))
+        elif url.kind == "gs":
+            opened = stores.GCSStore(url.container, **common)
+        elif url.kind == "az":
+            opened = stores.AzureStore.from_url(f"{url.scheme}://{url.container}", **common)
+        else:
+            opened = stores.HTTPStore(f"{url.scheme}://{url.container}/{url.typed}", **common)
     except StoreError:
         raise
     except Exception as error:  # of obstore and boto3, whose texts may hold secrets
         raise told(error, url, "open it", patience=str(patience)) from None
+    return opened
 
 
 def _prefix(url: Url) -> str:

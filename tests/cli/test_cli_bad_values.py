@@ -25,6 +25,7 @@ from restore.cli.main import main
 from restore.cli.manifest_plan import Asked
 from restore.cli.memory_need import MemorySize
 from restore.cli.naming import Naming
+from restore.cli.page_ranges import PageRanges
 from restore.cli.parameters import (
     ColourName,
     Device,
@@ -82,6 +83,7 @@ BAD: dict[type, list[str]] = {
     Device: ["gpu", "", "cuda:", "cuda:-1", "cuda:x", "CPU"],
     Size: ["x", "", "0", "8x", "x8", "8x8x8", "-8", "99999", "1.5"],
     PlaceType: ["x", "", "1", "1,,2", "1,2,3", "1,2,3,4,5", "-1,2", "nan,nan", "1%2"],
+    PageRanges: ["x", "", "0", "3-1", "-1", "1,,2", "1.5", "٢", "9999999"],
     MemorySize: ["x", "", "0", "-1G", "G", "1Q", "nan"],
     KernelWord: [
         "x",

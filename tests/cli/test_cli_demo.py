@@ -20,6 +20,7 @@ from commands import cli
 from PIL import Image
 
 from restore import images
+from restore.cli import browser as browser_of_user
 from restore.cli import demo_page, demo_pictures
 from restore.cli.commands import demo
 from restore.cli.demo_pictures import SAMPLES, Files, Sample
@@ -137,16 +138,16 @@ def test_a_browser_is_opened_where_somebody_sits_before_a_screen(
     monkeypatch.setattr(webbrowser, "open", lambda page: bool(opened.append(page)))
     for name in ("SSH_CONNECTION", "SSH_TTY", "CI", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(demo.sys, "platform", "linux")  # type: ignore[attr-defined]
-    monkeypatch.setattr(demo, "on_terminal", lambda _: True)
-    assert not demo._has_screen()
+    monkeypatch.setattr(browser_of_user.sys, "platform", "linux")  # type: ignore[attr-defined]
+    monkeypatch.setattr(browser_of_user, "on_terminal", lambda _: True)
+    assert not browser_of_user.has_screen()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert demo._has_screen()
+    assert browser_of_user.has_screen()
     monkeypatch.setenv("SSH_TTY", "/dev/pts/0")
-    assert not demo._has_screen()
+    assert not browser_of_user.has_screen()
     monkeypatch.delenv("SSH_TTY")
     monkeypatch.setenv("CI", "1")
-    assert not demo._has_screen()
+    assert not browser_of_user.has_screen()
     monkeypatch.delenv("CI")
     assert cli("demo", "--no-open").exit_code == 0 and not opened
     done = cli("demo")

@@ -92,12 +92,14 @@ def test_what_asks_for_another_file_is_written(weights: Path) -> None:
     assert Path("a.png").read_bytes() == before
 
 
-def test_several_pages_are_not_copied(weights: Path) -> None:
+def test_several_pages_are_copied_together(weights: Path) -> None:
     page = Image.fromarray(CLEAN)
     page.save("pages.tif", save_all=True, append_images=[page])
     (fact,) = told("denoise", "pages.tif", "--weights", weights)
-    assert fact["status"] == "done"
-    assert images.page_count("pages-denoised.tif") == 1
+    assert fact["status"] == "unchanged"
+    assert Path("pages-denoised.tif").read_bytes() == Path("pages.tif").read_bytes()
+    (fact,) = told("denoise", "pages.tif", "-o", "new.tif", "--skip-unchanged", "--weights", weights)
+    assert (fact["status"], fact["output"]) == ("unchanged", None) and not Path("new.tif").exists()
 
 
 def test_the_count_of_what_was_left_and_nothing_written(weights: Path) -> None:

@@ -254,9 +254,18 @@ def test_a_web_server_is_only_read(weights: Path, answers: Answers) -> None:
     done = cli("denoise", f"{answers.url}/a.png?sig={BUSY}", "--sigma", "10", "--weights", weights)
     assert done.exit_code == 1
     assert done.stderr.startswith(f"error: {answers.url}/a-denoised.png: a web server is only read")
-    done = cli("denoise", "photo.png", "-o", f"{answers.url}/a.png", "--sigma", "10", "--weights", weights)
-    assert "a web server is only read" in done.stderr
-    assert BUSY not in done.stderr
+    for output in (f"{answers.url}/a.png?sig={BUSY}", f"{answers.url}/?sig={BUSY}"):
+        done = cli("denoise", "photo.png", "-o", output, "--sigma", "10", "--weights", weights)
+        assert "a web server is only read" in done.stderr
+        assert BUSY not in done.stderr
+    signed = [f"{answers.url}/a.png?sig={BUSY}{k}" for k in range(2)]
+    for inputs, told in ((signed, "it is given twice, with different"), (signed[:1], "--ignore leaves out")):
+        done = cli("denoise", *inputs, "-o", "out/", "--ignore", "a.png", "--json", "--weights", weights)
+        assert done.exit_code == 1 and told in done.stderr
+        assert BUSY not in done.stdout + done.stderr
+    for bad in (f"s3://key:{BUSY}@scans/a.png", f"az://c/a.png?sv=1&sig={BUSY}", f"ftp://me:{BUSY}@x/a.png"):
+        done = cli("denoise", bad, "-o", "out/", "--json", "--weights", weights)
+        assert done.exit_code == 1 and BUSY not in done.stdout + done.stderr
 
 
 def test_a_result_that_comes_meanwhile_is_kept(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,3 +315,53 @@ def test_an_interrupt_ends_the_wait(weights: Path, answers: Answers, tmp_path: P
     assert process.returncode == 130
     assert said.splitlines()[-1] == "error: interrupted with 0 of 1 done; nothing was written"
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_pages_of_a_document(weights: Path) -> None:
+    pages = [Image.fromarray(PHOTO[:8, :9] // (k + 1)) for k in range(3)]
+    pages[0].save("pages.tif", save_all=True, append_images=pages[1:])
+    put("s3://scans/pages.tif", data=Path("pages.tif").read_bytes())
+    options = ("--sigma", "10", "--weights", weights)
+    done = cli("denoise", "s3://scans/", "-o", "s3://results/", *options)
+    assert (done.exit_code, done.stdout) == (0, "s3://results/pages.tif\n")
+    with Image.open(fetched("s3://results/pages.tif")) as image:
+        assert image.n_frames == 3
+    done = cli("denoise", "s3://scans/pages.tif", "-o", "s3://results/two.png", "--pages", "2", *options)
+    assert (done.exit_code, done.stdout) == (0, "s3://results/two.png\n")
+    done = cli("denoise", "s3://scans/pages.tif", "-o", "s3://results/x.png", *options)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(
+        "error: s3://results/x.png: PNG cannot hold the 3 pages of s3://scans/pages"
+    )
+
+
+def test_nothing_to_do(weights: Path) -> None:
+    put("s3://scans/a.png")
+    options = ("denoise", "s3://scans/a.png", "--sigma", "0", "--weights", weights)
+    assert cli(*options, "-o", "s3://results/", "--skip-unchanged").exit_code == 0
+    assert keys("s3://results/") == []
+    assert cli(*options, "-o", "s3://results/").exit_code == 0
+    assert fetched("s3://results/a.png").read_bytes() == fetched("s3://scans/a.png").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not asked for there")
+def test_the_next_run_removes_what_a_killed_one_has_left(
+    weights: Path, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spool").mkdir()
+    command = [sys.executable, "-m", "restore", "denoise", f"{answers.url}/slow/k.png", "-o", "x.png"]
+    before = len(answers.asked)
+    process = subprocess.Popen(
+        [*command, "--weights", str(weights)], env=os.environ | {"TMPDIR": str(tmp_path / "spool")}
+    )
+    while len(answers.asked) == before:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    (left,) = (tmp_path / "spool").iterdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spool"))
+    put("s3://scans/a.png")
+    assert (
+        cli("denoise", "s3://scans/a.png", "-o", "a.png", "--sigma", "0", "--weights", weights).exit_code == 0
+    )
+    assert not left.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,3 +125,32 @@ def test_writing_and_listing(answers: Answers, tmp_path: Path) -> None:
         url = parse_url(f"s3://{bucket}/")
         with pytest.raises(StoreError, match=told):
             list(Store(url, patience=FEW).objects(url))
+
+
+def test_a_store_that_does_not_know_conditions(answers: Answers, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"abc")
+    url = parse_url("s3://bucket/unconditional/a.png")
+    before = len(answers.asked)
+    with pytest.raises(StoreError, match="reads back wrong"):  # this server keeps nothing
+        Store(url, patience=FEW).put(tmp_path / "a.png", url)
+    methods = [line.split()[0] for line in answers.asked[before:]]
+    assert methods == ["PUT"] * 3 + ["HEAD", "PUT", "HEAD", "DELETE"] or methods[-3:] == [
+        "PUT",
+        "HEAD",
+        "POST",
+    ]
+
+
+def test_without_obstore(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("obstore", "obstore.store", "obstore.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)
+    url = parse_url("s3://bucket/a.png")
+    (tmp_path / "a.png").write_bytes(b"abc")
+    for call in (
+        lambda: Store(url).head(url),
+        lambda: Store(url).fetch(url, tmp_path / "got"),
+        lambda: Store(url).put(tmp_path / "a.png", url),
+        lambda: list(Store(url).objects(url)),
+    ):
+        with pytest.raises(StoreError, match=r"need obstore; pip install 'restore-diffusion\[cloud\]'"):
+            call()

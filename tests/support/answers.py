@@ -38,7 +38,7 @@ def answering() -> Iterator[Answers]:
             answers.asked.append(f"{self.command} {self.path}")
             _answer(self, answers)
 
-        do_HEAD = do_PUT = do_GET  # noqa: N815
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -75,6 +75,9 @@ def _answer(handler: BaseHTTPRequestHandler, answers: Answers) -> None:
         return
     if "busy" in parts and count < 3:
         status = 503
+    if "unconditional" in parts and handler.command != "GET":
+        status = 501 if handler.headers.get("If-None-Match") else 404 if handler.command == "HEAD" else 200
+        body = b""
     if status != 200:
         body = f"{SECRET} {handler.headers.get('Authorization', '')}".encode()
     if status == 200 and path not in answers.files and "missing" in parts:
@@ -84,6 +87,8 @@ def _answer(handler: BaseHTTPRequestHandler, answers: Answers) -> None:
         handler.close_connection = True
     else:
         handler.send_header("Content-Length", str(10**13 if "huge" in parts else len(body)))
+    if handler.command == "PUT":
+        handler.send_header("ETag", '"etag"')
     handler.end_headers()
     if handler.command == "HEAD":
         return

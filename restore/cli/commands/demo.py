@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import shlex
 import sys
 import time
@@ -18,6 +17,7 @@ import click
 
 from restore import __version__, images
 from restore.cli import jobs
+from restore.cli.browser import open_page
 from restore.cli.demo_page import MARK, Shown, html
 from restore.cli.demo_pictures import CREDITS, SAMPLES, Sample
 from restore.cli.events import event
@@ -26,7 +26,7 @@ from restore.cli.loudness import QUIET
 from restore.cli.options import DEVICE, OVERWRITE
 from restore.cli.parameters import FileName, switch
 from restore.cli.registry import register
-from restore.cli.reporter import on_terminal, path_for, say, say_error
+from restore.cli.reporter import path_for, say, say_error
 from restore.errors import OutputError, RestoreError
 
 if TYPE_CHECKING:
@@ -69,9 +69,7 @@ def demo(output: Path, opened: bool | None, **options: Any) -> None:
     run = Demo(output, program, **options)  # type: ignore[arg-type]  # it is what started this
     run.prepare()
     page = run.restore()
-    wanted = _has_screen() if opened is None else opened
-    if wanted and not _show(page):
-        run.note(f"no browser was found; open {page}")
+    open_page(page, asked=opened, quiet=options["quiet"])
     if run.failed:
         click.get_current_context().exit(1)
 
@@ -209,16 +207,3 @@ def _facts() -> str:
     count = torch.get_num_threads()
     used = f"{count} thread{'s' * (count > 1)}" if best_device() == "cpu" else best_device()
     return f"restore {__version__}, torch {torch.__version__}, {used}."
-
-
-def _has_screen() -> bool:
-    """Whether somebody sits before a screen: not over SSH, in a build, or without a display."""
-    away = any(map(os.environ.get, ("SSH_CONNECTION", "SSH_TTY", "CI")))
-    display = sys.platform in ("win32", "darwin") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
-    return on_terminal(sys.stderr) and display and not away
-
-
-def _show(page: Path) -> bool:
-    import webbrowser
-
-    return webbrowser.open(page.absolute().as_uri())

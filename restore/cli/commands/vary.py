@@ -44,6 +44,7 @@ from restore.cli.options import (
 )
 from restore.cli.parameters import FileName, Number
 from restore.cli.registry import register
+from restore.cli.report_options import SHOWN
 from restore.cli.result_options import RESULT
 from restore.cli.run import run_command
 from restore.diffusion.samplers import named_sampler
@@ -105,6 +106,7 @@ MANY = (
 @with_settings(
     *(OUTPUT, *RESULT, IGNORE, JOBS, OVERWRITE, DAMAGED, *BUDGET, *MANY),
     *(TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
+    *SHOWN,
     *MODEL,
 )
 def vary(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None:

@@ -1,0 +1,101 @@
+"""``--report``: the report of a run, as its pictures are done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from restore import __version__
+from restore.cli.events import event
+from restore.cli.options import Settings
+from restore.cli.outcome import Outcome
+from restore.cli.report_file import Report, check_report, is_preview
+from restore.cli.report_views import Views, views_of
+from restore.cli.typed import command_line
+from restore.errors import OutputError
+
+if TYPE_CHECKING:
+    from restore.images import Picture
+    from restore.stores import Url
+
+
+def views_for(settings: Settings, before: Picture, after: Picture) -> tuple[Views, ...]:
+    """What a report shows of a picture; nothing where none is wanted, or memory is too little for it."""
+    if settings.report is None:
+        return ()
+    try:
+        return (views_of(before, after),)
+    except MemoryError:
+        return ()
+
+
+class Reporting:
+    """Adds the outcomes of a run to its report, if there is one.
+
+    trouble: says what went wrong; the run goes on without its report, and `broken` says so.
+    """
+
+    def __init__(self, settings: Settings, trouble: Callable[[str], None]):
+        self.page = settings.report
+        self._settings, self._trouble = settings, trouble
+        self._report: Report | None = None  # once it is begun
+        self._start = time.monotonic()
+        self.broken = False
+
+    def check(self) -> None:
+        """Raise OutputError where no report can be written."""
+        if self.page is not None:
+            check_report(self.page, overwrite=self._settings.overwrite)
+
+    def begin(self) -> None:
+        """Begin, in a new report where results are replaced. Raises OutputError."""
+        if self.page is None or self._settings.dry_run:
+            return
+        report = Report(self.page)
+        line = command_line(click.get_current_context())
+        report.begin(line, f"restore {__version__}", anew=self._settings.overwrite)
+        self._report, self._start = report, time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Add a picture that has been tried."""
+        if outcome.status not in ("planned", "skipped"):
+            error = {"error": outcome.error} if outcome.error else {}
+            self._add(outcome.facts | error, outcome.job.origin or outcome.job.source, outcome)
+
+    def refuse(self, failures: Iterable[tuple[str, str]]) -> None:
+        """Add what cannot be tried, with messages."""
+        for name, message in failures:
+            self._add({"input": name, "output": None, "status": "failed", "error": message}, Path(name))
+
+    def _add(self, facts: dict[str, Any], source: Path | Url | None, outcome: Outcome | None = None) -> None:
+        views: tuple[Views, ...] = () if outcome is None else outcome.views
+        target = None if outcome is None else outcome.job.destination or outcome.job.target
+        self._try(lambda report: report.add(facts, views[:1], source=source, target=target))
+        pages = {each["label"]: each for each in facts.get("pages", ())}
+        for each in views[1:]:
+            about = {"input": f"{facts['input']}, {each.label}", "output": facts["output"]}
+            page = about | pages.get(each.label, {"status": facts["status"]})
+            self._try(partial(Report.add, facts=page, views=(each,), source=source, target=target))
+
+    def end(self, *, kept: int = 0, interrupted: bool = False) -> None:
+        """End, and tell where the report is."""
+        seconds = time.monotonic() - self._start
+        self._try(lambda report: report.end(seconds, kept=kept, interrupted=interrupted))
+        if self._report is None or self.broken or not self._settings.json:
+            return
+        if not is_preview(self._report.page):
+            click.echo(event("page", output=str(self._report.page), status="done"))
+
+    def _try(self, write: Callable[[Report], None]) -> None:
+        if self._report is None or self.broken:
+            return
+        try:
+            write(self._report)
+        except OutputError as error:
+            self.broken = True
+            self._trouble(str(error))
