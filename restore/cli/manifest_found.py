@@ -143,10 +143,10 @@ class Gathered:
             if found.kind == PICTURE:
                 pictures += 1
                 self._add(found, folder)
-            elif found.kind == UNREAD:
+            elif found.kind == UNREAD and self._is_new(found.path):
                 unread[Path(found.path).suffix.lower()] += 1
                 self.refuse(found.path, "failed", NOT_READ)
-            else:
+            elif found.kind != UNREAD:
                 problems += 1
                 self._problem(found.path, found.problem)
         if pictures or problems:
@@ -175,11 +175,8 @@ class Gathered:
     def _add(self, found: Found, folder: Path) -> None:
         path = path_of(found.path)
         parent, name = str(path.parent), path.name
-        if self._known is not None:
-            place = hash(place_of(path))
-            if place in self._known:
-                return
-            self._known.add(place)
+        if not self._is_new(found.path):
+            return
         if folder not in self._numbers:
             self._numbers[folder] = len(self.folders)
             self.folders.append(folder)
@@ -192,6 +189,15 @@ class Gathered:
         self._names.append(hash(name))
         self._parents.append(self._parent_numbers.setdefault(parent, len(self._parent_numbers)))
         self.count += 1
+
+    def _is_new(self, name: str) -> bool:
+        """Whether something of a folder was not found in another one."""
+        if self._known is None:
+            return True
+        place = hash(place_of(path_of(name)))
+        new = place not in self._known
+        self._known.add(place)
+        return new
 
     def _is_listed(self, path: Path, folders: Sequence[Path]) -> bool:
         """Whether a file is found in one of the folders, too."""
