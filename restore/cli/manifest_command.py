@@ -127,9 +127,7 @@ def _check_same(manifest: Manifest, asked: Asked, facts: dict[str, Any], setting
             f"{path}: it lists {names}; leave INPUT out, or add pictures to it by restore plan"
         )
     if problem := asked_again(manifest.header, asked, only_given=True):
-        raise ManifestError(
-            f"{path}: the manifest has {problem}; leave that out, or choose another --manifest"
-        )
+        raise ManifestError(f"{path}: it has {problem}; leave that out, or choose another --manifest")
     if not manifest.told_runs or settings.forced:
         return
     if said := " and ".join(differences(manifest.told_runs[-1][1], facts)):

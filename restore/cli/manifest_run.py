@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from restore.cli.manifest_objects import Objects
 from restore.cli.outcome import Outcome
 from restore.cli.processes import is_there, this_process
 from restore.cli.shards import Shard
-from restore.errors import ImageError
+from restore.errors import ImageError, OutputError
 from restore.images.paths import status_of
 from restore.stores import is_url, parse_url
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 3600.0
 """Seconds without a line, after which what a run on another machine has begun is nobody's."""
+NOBODY = 0
+"""The number of a run that has begun an item and given it up."""
 RECORDED = ("done", "unchanged", "damaged", "skipped", "failed")
 
 
@@ -90,7 +93,8 @@ class ManifestRun:
         self.notes: dict[int, str] = {}  # on items that are done again
         self.number = 0
         self._quiet_since = manifest.path.stat().st_mtime
-        self._there: dict[int, bool] = {}  # runs that are, or may be, going on
+        self._there = {NOBODY: False}  # runs that are, or may be, going on
+        self._begun: set[int] = set()  # by this run, and not done
 
     @property
     def weights(self) -> array[float]:
@@ -114,8 +118,10 @@ class ManifestRun:
             self.file.append(line)
 
     def close(self) -> None:
-        """Write through to the disk and close."""
+        """Give up what was begun and not done, write through to the disk and close."""
         if self.file is not None:
+            with suppress(OutputError):
+                self.file.append(*(begun_line(number, NOBODY) for number in self._begun))
             self.file.close()
 
     def jobs(self) -> Iterator[Job]:
@@ -142,8 +148,8 @@ class ManifestRun:
         facts = {"input": outcome.job.name, "output": outcome.job.output, **outcome.facts}
         if outcome.error:
             facts["error"] = outcome.error
-        seconds = facts.get("seconds")
-        self.file.append(result_line(number, outcome.status, seconds, facts))
+        self.file.append(result_line(number, outcome.status, facts.get("seconds"), facts))
+        self._begun.discard(number)
 
     def written(self, job: Job, facts: dict[str, Any]) -> None:
         """Note that a result is about to take the place of its picture."""
@@ -160,6 +166,7 @@ class ManifestRun:
             found = self._wanted(number)
             if isinstance(found, Job):
                 self.file.append(begun_line(number, self.number))
+                self._begun.add(number)
             return found
 
     def _wanted(self, number: int) -> Job | int:
