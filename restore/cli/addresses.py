@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from restore import images
 from restore.errors import OutputError, StoreError
 from restore.images.files import MAX_BYTES
-from restore.images.folders import OTHER_PICTURES
-from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.images.folders import OTHER_PICTURES, suffixes_read
 from restore.stores import Url, from_path, is_url, parse_url
 
 if TYPE_CHECKING:
@@ -39,6 +38,16 @@ def is_folder(text: str) -> bool:
 def called(path: Path) -> str:
     """What messages call a file or an object."""
     return str(from_path(path) or path)
+
+
+def plain(label: Path) -> Path:
+    """A path within a folder, that of an object without the colon of its scheme.
+
+    >>> plain(Path("s3:", "bucket")).as_posix()
+    's3/bucket'
+    """
+    url = from_path(label)
+    return label if url is None else Path(url.scheme, *label.parts[1:])
 
 
 def addresses(inputs: Sequence[str]) -> dict[Path, Url]:
@@ -82,7 +91,7 @@ def addressed(job: Job, given: Mapping[Path, Url], output: str | None) -> Job:
 
 def readable() -> frozenset[str]:
     """The endings of files that are read, as of those in folders."""
-    return frozenset(FORMAT_OF_SUFFIX)
+    return suffixes_read(pdf=True)
 
 
 def most_bytes(suffix: str) -> int | None:

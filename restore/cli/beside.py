@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from restore import images
-from restore.cli.command import Plan
+from restore.cli.command import Plan, Source
 from restore.cli.comparisons import write_comparison
 from restore.cli.reporting import views_for
 from restore.cli.trajectory import trajectory_name
@@ -33,6 +33,13 @@ class Made(NamedTuple):
     shown: images.Picture
 
 
+def _ending(source: Source) -> str:
+    """What tells the pictures of a document apart in names: the page, and which of its pictures it is."""
+    if source.pages == 1 and source.number == 1:
+        return ""
+    return f"-p{source.page}" if source.number == 1 else f"-p{source.page}-{source.number}"
+
+
 def write_beside(
     runner: Runner,
     job: Job,
@@ -48,7 +55,7 @@ def write_beside(
     settings, deviation = runner.settings, made.deviation
     views = views_for(settings, plan.source.picture, made.shown)
     try:
-        if mask := runner.masks.write(plan.hole, job, plan.source.page if plan.source.pages > 1 else 0):
+        if mask := runner.masks.write(plan.hole, job, _ending(plan.source)):
             facts["saved_mask"] = str(mask)
         if settings.trajectory is not None:
             if files := runner.trajectories.write([trajectory_name(job)]):

@@ -35,7 +35,7 @@ class Source:
     name: used in messages. format: of the result. read: gives the bytes of another file, or of standard input
     for None, which is then named in the record of the result; start: looks at its first bytes. path: of its
     file; None for standard input. beside: gives another picture in units of 0 to 1, by its name in messages.
-    page: that it is of its file, from 1, of so many pages.
+    page: that it is of its file, from 1, of so many pages. number: of the pictures on its page.
     """
 
     picture: images.Picture
@@ -46,6 +46,7 @@ class Source:
     beside: Callable[[images.Picture, str], images.Picture] = lambda picture, _: picture
     page: int = 1
     pages: int = 1
+    number: int = 1
 
     def read_beside(self, path: Path) -> images.Picture:
         """Read another picture, in units of 0 to 1 where it is of floats."""

@@ -89,7 +89,10 @@ class PageRun(PictureRun):
 
     def _source(self, picture: images.Picture, kind: str) -> Source:
         read, page = self.recorder.read_picture, self.page
-        return Source(picture, page.name, kind, read, page.known_as, page=page.page, pages=page.pages)
+        return Source(
+            picture, page.name, kind, read, page.known_as, page=page.page, pages=page.pages,
+            number=self.part.number,
+        )  # fmt: skip
 
     def _can_stay(self, plan: Plan, picture: images.Picture, stored: bytes) -> bool:
         same = self.kind == self.document.format and can_be_copied(picture, self.settings)
@@ -251,7 +254,8 @@ class DocumentRun(PictureRun):
             raise jobs.Overtaken(str(error)) from error
 
     def _writer(self, path: Path, kind: str) -> DocumentWriter:
-        quality = fitted(self.settings, kind).output_quality if kind in FORMATS else None
+        settings = fitted(self.settings, kind) if kind in FORMATS else self.settings
+        quality = settings.output_quality
         return self.document.writer(path, kind, name=self.job.output, quality=quality)
 
     def _restore_all(self, writer: DocumentWriter, kind: str, wanted: frozenset[int]) -> None:

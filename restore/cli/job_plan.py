@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from restore import images
-from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of, plain
 from restore.cli.naming import Naming
 from restore.cli.remote_jobs import surveyed
 from restore.cli.results import NAMED, results_among
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMAT_OF_SUFFIX
+from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX
 from restore.stores import Url, shown
 
 Survey = Callable[..., images.Listing]
@@ -207,7 +207,7 @@ class Placing:
         for number, (path, each) in enumerate(found.items(), 1):
             places.setdefault(given_of(path, each), []).append(self.shared_name(path, each, number))
             self._first.setdefault(given_of(path, each), path)
-        self.labels = labels(places)
+        self.labels = {folder: plain(label) for folder, label in labels(places).items()}
 
     def shared_name(self, path: Path, each: Found, number: int) -> str:
         """What a picture must not share with one of another folder: the name of its result or its mask."""
@@ -267,7 +267,8 @@ def output_folder(output: str | None, *, many: bool) -> Path | None:
     """The output where it is a folder, there already or to be created; None where it is a file."""
     if output is None or not (many or _is_folder(output)):
         return None
-    names_file = images.what_is(output) == "a file" or Path(output).suffix.lower() in images.SUFFIXES
+    suffix = Path(output).suffix.lower()
+    names_file = images.what_is(output) == "a file" or suffix in (*images.SUFFIXES, PDF_SUFFIX)
     if names_file and not _is_folder(output):
         raise ValueError(f"-o {output} is a file name, but many inputs need a folder; choose another")
     return path_of(output)
@@ -306,7 +307,7 @@ def _search(
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
-            failures.append((called(given), images.no_pictures(called(given), others)))
+            failures.append((called(given), images.no_pictures(called(given), others, pdf=True)))
     return found, failures, list(unread)
 
 

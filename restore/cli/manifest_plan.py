@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import __version__
-from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of
+from restore.cli.addresses import addressed, addresses, called, check_output, is_folder, path_of, plain
 from restore.cli.events import event
 from restore.cli.job_plan import (
     Found,
@@ -251,7 +251,8 @@ class Planner:
         hashes, numbers = hashes[order], numbers[order]
         shared = (hashes[1:] == hashes[:-1]) & (numbers[1:] != numbers[:-1])
         among = sorted({*numbers[1:][shared].tolist(), *numbers[:-1][shared].tolist()})
-        self._placing.labels = labels_among([folders[number] for number in among])
+        told = labels_among([folders[number] for number in among])
+        self._placing.labels = {folder: plain(label) for folder, label in told.items()}
 
 
 def _found(each: Input, gathered: Gathered) -> Found:

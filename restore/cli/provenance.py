@@ -16,10 +16,10 @@ from restore.cli.printable import escaped
 from restore.cli.streams import STDIO
 from restore.errors import ImageError, OutputError
 from restore.images import exif
-from restore.images.told import comments_in, told_in
+from restore.images.formats import PDF_SUFFIX
+from restore.images.told import MARK, comments_in, told_in
 
 HEAD = b"restore\0\0\0\0\0"  # of the PNG text: its keyword, not compressed, no language
-MARK = "restore: "  # before the record in a user comment, which may hold other things too
 MOST = 20  # steps of a picture's history that are kept
 RARE = ("asked", "plugins", "threads", "torch", "machine")  # left out of the text where they are empty
 UNRECORDED = ("bmp", "gif")  # formats without room for a record
@@ -94,7 +94,7 @@ class Record:
         if not self.inputs:
             return DRAWN
         path = Path(name)
-        if path.suffix.lower() not in images.SUFFIXES:
+        if path.suffix.lower() not in (*images.SUFFIXES, PDF_SUFFIX):
             return STDIO
         while str(path) in dict(self.inputs):
             path = path.with_stem(f"{path.stem}-again")

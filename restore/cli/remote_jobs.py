@@ -86,7 +86,7 @@ def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:
 def surveyed(name: str, given: Path, ignore: Sequence[str]) -> images.Listing:
     """What lies in a folder, or below the address of one; given: its path. An address may be a problem."""
     if not is_url(name):
-        return images.survey(given, ignore=ignore)
+        return images.survey(given, ignore=ignore, pdf=True)
     prefix = parse_url(name)
     try:
         reads = readable()

@@ -36,6 +36,7 @@ MARK = b'<meta name="generator" content="restore report">'
 
 PLAIN = 200  # rows that browsers without scripts show
 ENDINGS = (".html", ".htm")
+_NAMED = re.compile(rb'"name":("(?:[^"\\\\]|\\\\.)*"(?:,"output":"(?:[^"\\\\]|\\\\.)*")?)')
 _OURS = re.compile(r"[0-9a-f]{16}(-part)?\.jpg")
 
 
@@ -90,6 +91,7 @@ class Report:
     def __init__(self, page: Path):
         self.page, self.folder = page, folder_of(page)
         self._plain = 0  # rows so far that are shown without scripts
+        self._known: set[int] = set()  # of earlier runs, by hashes of their keys
 
     def begin(self, command: str, facts: str, *, anew: bool = False) -> None:
         """Begin a run in a new report, or in that of an earlier one. anew: replaces what is there."""
@@ -136,6 +138,11 @@ class Report:
             data += plain(row, shown)
         self._append(data)
 
+    def has(self, facts: Mapping[str, Any]) -> bool:
+        """Whether a row of an earlier run is of the same picture and result."""
+        found = _NAMED.search(block(row_of(facts)))
+        return found is not None and hash(found[1]) in self._known
+
     def end(self, seconds: float, *, kept: int = 0, interrupted: bool = False) -> None:
         """End the run."""
         told = {"seconds": round(seconds, 1), "kept": kept, "interrupted": interrupted}
@@ -176,6 +183,8 @@ class Report:
             end, last = 0, b""
             for line in file:
                 self._plain += line.startswith(b"<noscript><figure")
+                if found := _NAMED.search(line):
+                    self._known.add(hash(found[1]))
                 if line.endswith(b"\n"):
                     end += len(line)
                 last = line

@@ -173,7 +173,7 @@ function thumb(row) {
 function card(row, i) {
   const element = box(row, i), picture = thumb(row);
   picture.style.height = `${boxes[i][3] - CAPTION}px`;
-  if (!row.pic) picture.append(make("span", "said", why(row) || STATES[row.status]));
+  if (!row.pic) picture.append(make("span", why(row) ? "said" : "said calm", why(row) || STATES[row.status]));
   element.append(picture, named(row, "name"), facts(row));
   return element;
 }
@@ -246,8 +246,9 @@ function full(row, pair) {
   for (const [when, link] of [["Before", row.in], ["After", row.out]]) {
     const figure = make("figure"), img = new Image();
     Object.assign(img, {alt: when, src: link ?? "", draggable: false});
+    img.onload = () => when === "After" && pair.style.setProperty("--width", img.naturalWidth);
     img.onerror = () => {
-      pair.parentElement?.replaceChildren(make("p", "soft", "This browser cannot show the file itself; the links below open it, and the part at 100 % is here."));
+      pair.parentElement?.replaceChildren(make("p", "soft", "This browser cannot show the file itself; the links below open it."));
     };
     figure.append(img, make("figcaption", "", when));
     pair.append(figure);
@@ -257,22 +258,21 @@ function full(row, pair) {
 function view(i, focus) {
   open = i;
   const row = shown[i], stage = $(".stage"), pair = make("div", "pair");
-  const can = row.pic && row.part, wholly = can && row.in && row.out && !row.label;
+  const can = row.pic && row.part, wholly = row.in && row.out && !row.label;
   $("#shown").textContent = row.name;
   $(".previous").disabled = i === 0;
   $(".next").disabled = i === shown.length - 1;
-  $(".all").hidden = $(".part").hidden = !wholly;
-  const all = whole && wholly;
+  $(".all").hidden = $(".part").hidden = !(can && wholly);
+  const all = wholly && (whole || !can);
   $(".all").setAttribute("aria-pressed", String(all));
   $(".part").setAttribute("aria-pressed", String(!all));
   stage.replaceChildren();
   let range;
-  if (can) {
-    const [, , h, w] = row.part, grown = enlarged(row);
+  if (can || all) {
     if (all) {
-      pair.style.setProperty("--width", row.w);
       full(row, pair);
     } else {
+      const [, , h, w] = row.part, grown = enlarged(row);
       for (const [name, value] of [["--w", w], ["--h", h], ["--width", w * grown]]) pair.style.setProperty(name, value);
       pair.append(half(row, "before"), half(row, "after"));
     }

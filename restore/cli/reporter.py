@@ -115,7 +115,7 @@ class Reporter:
 
     def unread(self, files: Sequence[Path]) -> None:
         """Say which pictures were passed over because their kinds are not read."""
-        self.error(images.unread_note(files))
+        self.error(images.unread_note(files, pdf=True))
         for path in files if self.settings.json else ():
             self.result(
                 "", input=called(path), output=None, status="failed", error="not read; convert it first"

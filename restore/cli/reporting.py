@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from restore import __version__
+from restore import __version__, images
 from restore.cli.events import event
+from restore.cli.lanes import AHEAD
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome
 from restore.cli.report_file import Report, check_report, is_preview
 from restore.cli.report_views import Views, views_of
 from restore.cli.typed import command_line
-from restore.errors import OutputError
+from restore.errors import OutputError, RestoreError
 
 if TYPE_CHECKING:
+    from restore.cli.job_plan import Job
     from restore.images import Picture
     from restore.stores import Url
 
@@ -31,6 +33,16 @@ def views_for(settings: Settings, before: Picture, after: Picture) -> tuple[View
     try:
         return (views_of(before, after),)
     except MemoryError:
+        return ()
+
+
+def _views_of_files(job: Job) -> tuple[Views, ...]:
+    """What a report shows of a result that is there already; nothing where its files cannot be read."""
+    if job.source is None or job.target is None or job.origin is not None or job.destination is not None:
+        return ()
+    try:
+        return (views_of(images.read(job.source), images.read(job.target)),)
+    except (RestoreError, MemoryError):
         return ()
 
 
@@ -66,6 +78,22 @@ class Reporting:
         if outcome.status not in ("planned", "skipped"):
             error = {"error": outcome.error} if outcome.error else {}
             self._add(outcome.facts | error, outcome.job.origin or outcome.job.source, outcome)
+
+    def keep(self, jobs: Iterable[Job]) -> None:
+        """Add results that are there already where the report does not have them.
+
+        So are those of a run that was killed before it could add them, which are few; they are shown.
+        """
+        if self._report is None:
+            return
+        shown = 0
+        for job in jobs:
+            facts: dict[str, Any] = {"input": job.name, "output": job.output, "status": "skipped"}
+            if self._report.has(facts):
+                continue
+            shown += 1
+            views = _views_of_files(job) if shown <= AHEAD else ()
+            self._add(facts, job.origin or job.source, Outcome(job, "skipped", facts, views=views))
 
     def refuse(self, failures: Iterable[tuple[str, str]]) -> None:
         """Add what cannot be tried, with messages."""

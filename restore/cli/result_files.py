@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from restore import images
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
 from restore.errors import OutputError
-from restore.images.formats import FORMAT_OF_SUFFIX, FORMATS
+from restore.images.formats import FORMAT_OF_SUFFIX, FORMATS, PDF_SUFFIX
 from restore.images.picture import at_depth
 from restore.images.stored_depth import stored_bits
 
@@ -28,7 +29,8 @@ def check_files(settings: Settings, jobs: Iterable[Job]) -> None:
     """
     named = [job for job in jobs if job.target is not None]
     kinds = [FORMAT_OF_SUFFIX.get(job.target.suffix.lower()) for job in named if job.target is not None]
-    quality = not any(kind is not None and FORMATS[kind].lossy for kind in kinds)
+    lossy = (kind is not None and FORMATS[kind].lossy for kind in kinds)
+    quality = not any(lossy) and not any(Path(job.output).suffix.lower() == PDF_SUFFIX for job in named)
     for job, kind in zip(named, kinds, strict=True):
         if kind is not None and (problem := _problem(kind, settings, quality=quality)):
             raise click.UsageError(f"{job.target}: {problem}")

@@ -95,6 +95,7 @@ def _run(
             report.begin()
         _tell_of_others(runner, planned, there)
         report.refuse(planned.failures)
+        report.keep(there.kept)
         if not settings.dry_run:
             jobs.sweep(todo)
         with limited_to(settings.max_memory):
@@ -168,6 +169,7 @@ def _batch(command: PictureCommand, settings: Settings, shared: Shared, listing:
         try:
             there = examined(done, command, settings, runner.recorder())
             _tell_of_others(runner, replace(planned, notes=()), there)
+            shared.keep(there.kept)
             jobs.sweep(some)
             with limited_to(settings.max_memory):
                 each = _restored(runner, some)

@@ -33,16 +33,16 @@ class SavedMasks:
         """Whether there is one for each picture."""
         return self.given is not None and is_for_many(self.given)
 
-    def write(self, hole: NDArray[np.bool_] | None, job: Job, page: int = 0) -> Path | None:
+    def write(self, hole: NDArray[np.bool_] | None, job: Job, ending: str = "") -> Path | None:
         """Write the hole ``(h, w)`` of a job; None where it is not wanted, or there from another sample.
 
-        page: of a document, from 1; 0 for a picture.
+        ending: what the name ends in for a picture of a document.
         """
         if self.given is None or hole is None:
             return None
         path = mask_path(self.given, job)
-        if self.many and page:
-            path = path.with_stem(f"{path.stem}-p{page}")
+        if self.many:
+            path = path.with_stem(path.stem + ending)
         if path in self._written:
             return None
         import numpy as np

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import click
 from restore import images
 from restore.cli.changes import check_events
 from restore.cli.events import event
+from restore.cli.job_plan import Job
 from restore.cli.naming import Naming
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome
@@ -70,7 +72,7 @@ class Shared:
         self.speeds: dict[tuple[object, ...], float] = {}
         self.written: set[Path] = set()
         """Results of this program, as it was started."""
-        self._reporter = Reporter(settings, [])
+        self._reporter = Reporter(replace(settings, verbose=False), [])  # that of each run says more
         self._report = Reporting(settings, self._reporter.error)
         self._own = tuple(self._places())
 
@@ -92,7 +94,7 @@ class Shared:
 
     def pictures_of(self, listing: Listing, naming: Naming) -> tuple[Path, ...]:
         """The pictures of a listing without results of others."""
-        beside = images.survey(self.folder).pictures if listing.pictures else ()
+        beside = images.survey(self.folder, pdf=True).pictures if listing.pictures else ()
         made = results_among(listing.pictures, naming.pattern, beside=beside)
         return tuple(path for path in listing.pictures if path not in made)
 
@@ -107,6 +109,10 @@ class Shared:
             self.written.add(outcome.job.target)
         if outcome.full:
             raise FullError(outcome.error)
+
+    def keep(self, jobs: Iterable[Job]) -> None:
+        """Add results that are there already to the report."""
+        self._report.keep(jobs)
 
     def begin(self) -> None:
         """Begin the report. Raises OutputError."""

@@ -51,7 +51,7 @@ class Watching:
         """Watch until KeyboardInterrupt. ours: whether a file is one that this program has written."""
 
         def listed() -> Listing:
-            return self._news(images.survey(self.folder, ignore=ignore), ours)
+            return self._news(images.survey(self.folder, ignore=ignore, pdf=True), ours)
 
         def counts(path: Path) -> bool:
             return not (path.name.startswith(".") or ours(path))

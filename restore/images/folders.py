@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from restore.errors import ImageError
-from restore.images.formats import FORMAT_OF_SUFFIX, USUAL_SUFFIXES
+from restore.images.extras import lacking
+from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX, USUAL_SUFFIXES
 from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_path, what_is
 
 OTHER_PICTURES = frozenset(
@@ -99,7 +100,18 @@ def list_inputs(
     return list(found)
 
 
-def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) -> Listing:
+def suffixes_read(*, pdf: bool) -> frozenset[str]:
+    """Endings of files that are read, in lower case. pdf: as in `survey`.
+
+    Examples
+    --------
+    >>> ".png" in suffixes_read(pdf=False), ".pdf" in suffixes_read(pdf=False)
+    (True, False)
+    """
+    return frozenset((*FORMAT_OF_SUFFIX, PDF_SUFFIX) if pdf and not lacking("pdf") else FORMAT_OF_SUFFIX)
+
+
+def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), pdf: bool = False) -> Listing:
     """List a folder; what lies in folders within it that cannot be listed does not stop the rest.
 
     Parameters
@@ -107,7 +119,9 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
     folder : an existing one. Links to other folders in it are not followed, and those that a file called
         `ASIDE` marks are passed over.
     recursive, ignore : as in `list_inputs`.
+    pdf : whether PDFs are pictures that are read, where what they need is there.
     """
+    read = suffixes_read(pdf=pdf)
     problems: list[tuple[Path, str]] = []
 
     def refuse(error: OSError) -> None:
@@ -126,7 +140,7 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = ()) 
         folders[:] = sorted(name for name in kept if not is_ignored(inside / name, ignore))
         for name in files:
             suffix = PurePath(name).suffix.lower()
-            ours = suffix in FORMAT_OF_SUFFIX
+            ours = suffix in read
             if name.startswith(".") or not (ours or suffix in OTHER_PICTURES):
                 continue
             path = Path(here, name)
@@ -166,10 +180,18 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in wanted for name in names)
 
 
-def no_pictures(folder: str | Path, unread: Sequence[Path] = ()) -> str:
-    """The message for a folder without pictures that are read."""
+def no_pictures(folder: str | Path, unread: Sequence[Path] = (), *, pdf: bool = False) -> str:
+    """The message for a folder without pictures that are read. pdf: as in `survey`."""
     wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
-    return f"{wanted} {kinds_of(unread)}; convert them first" if unread else f"{wanted} none"
+    if not unread:
+        return f"{wanted} none"
+    return f"{wanted} {kinds_of(unread)}; {_needed(unread, pdf=pdf)}convert them first"
+
+
+def _needed(unread: Sequence[Path], *, pdf: bool) -> str:
+    """What would have to be installed to read some of these."""
+    wanted = pdf and any(path.suffix.lower() == PDF_SUFFIX for path in unread)
+    return f"{lacking('pdf')}, or " if wanted and lacking("pdf") else ""
 
 
 def kinds_of(unread: Iterable[Path]) -> str:
@@ -184,8 +206,13 @@ def kinds_of(unread: Iterable[Path]) -> str:
     return ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
 
 
-def unread_note(unread: Sequence[Path]) -> str:
+def unread_note(unread: Sequence[Path], *, pdf: bool = False) -> str:
     """Say which pictures were not read, and what to do about it.
+
+    Parameters
+    ----------
+    unread : the files.
+    pdf : as in `survey`.
 
     Examples
     --------
@@ -195,7 +222,8 @@ def unread_note(unread: Sequence[Path]) -> str:
     suffixes = dict.fromkeys(path.suffix.lower() for path in unread)
     ordered = sorted(suffixes, key=lambda suffix: -sum(path.suffix.lower() == suffix for path in unread))
     options = " ".join(f"--ignore '*{suffix}'" for suffix in ordered)
-    return f"not read: {kinds_of(unread)}; convert them first, or pass {options}"
+    needed = _needed(unread, pdf=pdf)
+    return f"not read: {kinds_of(unread)}; {needed}convert them first, or pass {options}"
 
 
 def natural_order(path: PurePath) -> list[list[str | int]]:

@@ -74,6 +74,9 @@ FORMAT_OF_SUFFIX = {
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 """File name endings that can be read and written, in lower case."""
 
+PDF_SUFFIX = ".pdf"
+"""The ending of files of pages that are no pictures by themselves."""
+
 USUAL_SUFFIXES = SUFFIXES[:7]
 """Those that messages name."""
 
@@ -181,6 +184,8 @@ def kind_of(path: Path) -> str:
     'jpeg'
     """
     kind = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if path.suffix.lower() == PDF_SUFFIX:
+        raise OutputError(f"{path}: a PDF is made from a PDF alone, got a picture; rename it")
     if kind is None:
         got = repr(path.suffix) if path.suffix else "none"
         raise OutputError(

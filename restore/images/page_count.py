@@ -10,12 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from restore.images.extras import lacking
+
+HEAD_OF_PDF = 1024
+"""Bytes in which a PDF begins."""
+
 MOST = 100_000
 """Pages at which counting ends."""
 
 
 def page_count(path: str | Path) -> int:
-    """Count the pages of a TIFF, or the frames of an animated PNG, WebP or GIF.
+    """Count the pages of a TIFF or a PDF, or the frames of an animated PNG, WebP or GIF.
 
     Other files count as one; so do JPEG files with several pictures, as phones write them: the first is the
     photograph. Damaged files count as far as they can be followed.
@@ -40,8 +45,24 @@ def page_count(path: str | Path) -> int:
     """
     try:
         with Path(path).open("rb") as file:
+            if b"%PDF-" in file.read(HEAD_OF_PDF):
+                return _pages_of_pdf(file)
+            file.seek(0)
             return pages_in(file)
     except (OSError, ValueError):  # missing
+        return 1
+
+
+def _pages_of_pdf(file: BinaryIO) -> int:
+    """The pages of a PDF; 1 where it cannot be read, or what it needs is not there."""
+    if lacking("pdf"):
+        return 1
+    import pikepdf
+
+    try:
+        with pikepdf.open(file) as pdf:
+            return max(1, len(pdf.pages))
+    except (pikepdf.PdfError, RuntimeError):
         return 1
 
 

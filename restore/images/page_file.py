@@ -1,15 +1,19 @@
-"""A file of parts in memory, as decoders of TIFF read it."""
+"""A file of parts, as decoders of TIFF and PDF read it."""
 
 from __future__ import annotations
 
 import io
 from typing import Any
 
+from restore.images.file_bytes import FileBytes
+
+Piece = bytes | memoryview | FileBytes
+
 
 class PageFile(io.RawIOBase):
-    """A file in parts, which are not copied to put them together."""
+    """A file in parts, which are not copied to put them together. parts: in memory, or files."""
 
-    def __init__(self, parts: list[bytes | memoryview]):
+    def __init__(self, parts: list[Piece]):
         super().__init__()
         self._parts, self._at = parts, 0
 
@@ -56,4 +60,4 @@ class PageFile(io.RawIOBase):
 
     def whole(self) -> bytes:
         """All bytes, copied."""
-        return b"".join(self._parts)
+        return b"".join(part[:] for part in self._parts)

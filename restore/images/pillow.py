@@ -201,7 +201,7 @@ def channels_of_image(image: Image, name: str) -> tuple[NDArray[Any], tuple[str,
         "RGBA": "RGBA", "RGBa": "RGBA",
     }  # fmt: skip
     if image.mode == "CMYK":
-        image, note = _cmyk_to_rgb(image)
+        image, note = cmyk_to_rgb(image)
         notes = (note,)
     elif image.mode not in wanted:
         raise ImageError(f"{name}: expected gray, RGB or CMYK, got mode {image.mode}; convert it first")
@@ -211,8 +211,13 @@ def channels_of_image(image: Image, name: str) -> tuple[NDArray[Any], tuple[str,
     return channels if channels.ndim == 3 else channels[..., None], notes
 
 
-def _cmyk_to_rgb(image: Image) -> tuple[Image, str]:
-    """CMYK as sRGB, through the ICC profile of the file where it has a usable one; and a note."""
+def cmyk_to_rgb(image: Image) -> tuple[Image, str]:
+    """CMYK as sRGB, through the ICC profile of the file where it has a usable one; and a note.
+
+    Parameters
+    ----------
+    image : its profile, where it has one, is in ``info``.
+    """
     from PIL import ImageCms
 
     try:

@@ -69,11 +69,11 @@ _WITHOUT_WARNINGS, _WITHOUT_LOG_OF_OPENCV = _Shared(_without_warnings), _Shared(
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Decode without a word: no warnings of Pillow, no log of tifffile or Pillow.
+    """Decode without a word: no warnings of Pillow, no log of tifffile, Pillow or pikepdf.
 
     Without a handler Python prints what they log on standard error.
     """
-    for name in ("tifffile", "PIL"):
+    for name in ("tifffile", "PIL", "pikepdf"):
         logging.getLogger(name).addHandler(_SILENT)
     # From Python 3.14 on each thread may have filters of its own.
     own = getattr(sys.flags, "context_aware_warnings", False)

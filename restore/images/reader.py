@@ -122,8 +122,31 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
         "gif": decode_gif,
     }
     decoder = decoders.get(kind, decode_with_pillow)
+    picture = decoded_by(decoder, data, name, damaged=damaged)
+    if finite:
+        check_finite(picture, name)
+    return _upright(picture)
+
+
+def decoded_by(decoder: Callable[..., Picture], data: bytes, name: str, *, damaged: bool) -> Picture:
+    """What a decoder makes of a file, as it lies there; of a damaged one what there is, if that is wanted.
+
+    Parameters
+    ----------
+    decoder : takes the bytes of the file, its name, and ``damaged``.
+    data : the bytes of the file.
+    name : what messages call the file.
+    damaged : as `decode` takes it.
+
+    Raises
+    ------
+    DamagedError
+        Where it is damaged, and not allowed to be.
+    ImageError
+        Where nothing can be read.
+    """
     try:
-        picture = decode_with(decoder, data, name)
+        return decode_with(decoder, data, name)
     except DamagedError as error:
         if not damaged:
             raise
@@ -135,10 +158,7 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
                 f"{name}: expected a picture, got a damaged file of which nothing can be read ({reason}); "
                 "get a fresh copy"
             ) from error
-        picture = replace(picture, damage=reason)
-    if finite:
-        check_finite(picture, name)
-    return _upright(picture)
+        return replace(picture, damage=reason)
 
 
 def decode_with(decoder: Callable[..., Picture], data: bytes, name: str, **options: Any) -> Picture:

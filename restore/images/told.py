@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from restore.images import exif
 from restore.images.file_bytes import FileBytes
 from restore.images.formats import sniffed
+from restore.images.page_count import HEAD_OF_PDF
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
 from restore.images.quiet import quietly
@@ -17,6 +18,12 @@ from restore.images.tiff_tags import Directory, chain, layout
 
 MOST_TEXT = 2**26
 """Bytes of a PNG chunk that is read; longer ones are passed over."""
+
+RECORD = "/restore"
+"""The key under which the information of a PDF holds the record of what made it."""
+
+MARK = "restore: "
+"""Before the record of what made a picture, in a user comment, which may hold other things too."""
 
 MOST_LOOKED_AT = 100
 """Pages of a TIFF whose comments are read: the record of a run may be in those alone that it has changed."""
@@ -40,8 +47,8 @@ def told_in(path: str | Path) -> Told:
 
     Parameters
     ----------
-    path : of a PNG, JPEG, TIFF, WebP or BMP file. Of any other file, and of one that is missing or damaged,
-        nothing is read.
+    path : of a PNG, JPEG, TIFF, WebP, BMP or PDF file. Of any other file, and of one that is missing or
+        damaged, nothing is read.
 
     Returns
     -------
@@ -62,7 +69,11 @@ def told_in(path: str | Path) -> Told:
     kind = ""
     try:
         with Path(path).open("rb") as file, quietly():
-            kind = sniffed(file.read(16), str(path))
+            head = file.read(HEAD_OF_PDF)
+            if b"%PDF-" in head:
+                kind = "pdf"
+                return Told(kind, _of_pdf(file))
+            kind = sniffed(head, str(path))
             file.seek(0)
             if kind == "png":
                 return _of_png(file)
@@ -158,6 +169,22 @@ def _of_others(file: BinaryIO, kind: str) -> str:
         return ""
     opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
+
+
+def _of_pdf(file: BinaryIO) -> str:
+    """The record in a PDF; its user comment is nothing else."""
+    import pikepdf
+
+    with pikepdf.open(file) as pdf:
+        return record_of(pdf)
+
+
+def record_of(pdf: Any) -> str:
+    """The record in a PDF that pikepdf has opened; empty where there is none."""
+    try:
+        return str(pdf.docinfo.get(RECORD, "")) if "/Info" in pdf.trailer else ""
+    except (AttributeError, TypeError, ValueError):
+        return ""
 
 
 def _comments(path: str | Path, most: int) -> list[str]:

@@ -83,6 +83,23 @@ def test_a_report_in_the_folder_of_the_pictures_and_a_run_that_goes_on() -> None
     assert len(names(rows("in/run.html"))) == 7
 
 
+def test_what_a_killed_run_could_not_add_is_added() -> None:
+    denoise("--report", "run.html")
+    lines = Path("run.html").read_bytes().splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if b'"name":"in/b.png"' in line)
+    Path("run.html").write_bytes(b"".join(lines[:at]) + lines[at][:40])
+    Path("out/c.jpg").write_bytes(b"\xff\xd8bad")
+    assert denoise("--report", "run.html", "--no-provenance").exit_code == 0
+    found = [each for each in rows() if "name" in each]
+    assert names(found) == [
+        f"in/{name}" for name in ("a.png", "b.png", "c.jpg", "sub/d.png", "sub/e.tif", "sub/f.png")
+    ]
+    assert [each["status"] for each in found] == ["done"] + ["skipped"] * 5
+    assert ["pic" in each for each in found] == [True, True, False, True, True, True]
+    denoise("--report", "run.html", "--no-provenance")
+    assert len(names(rows())) == 6  # once
+
+
 def test_results_do_not_depend_on_what_is_shown() -> None:
     denoise()
     plain = tree("out")

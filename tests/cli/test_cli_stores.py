@@ -164,6 +164,10 @@ def test_mixed_places_and_names(weights: Path) -> None:
     )
     assert done.stdout.splitlines() == ["s3://results/b-1.jpg", "s3://results/b-2.jpg"]
     assert cli("denoise", "file://" + str(Path("own.png").absolute()), "-o", "x.png", *options).exit_code == 0
+    put("s3://results/one/a.png")
+    done = cli("denoise", "s3://scans/one/a.png", "s3://results/one/a.png", "-o", "s3://results/n/", *options)
+    names = ["scans/one/a.png", "results/one/a.png"]
+    assert done.stdout.splitlines() == [f"s3://results/n/{name}" for name in names]
     # Records are compared without the picture.
     assert cli("denoise", "s3://scans/one/a.png", "-o", "l.png", *options).exit_code == 0
     assert "l.png is there already" in cli("denoise", "s3://scans/one/a.png", "-o", "l.png", *options).stderr

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restore.cli.addresses import plain
+from restore.cli.told_apart import labels
 from restore.errors import StoreError
 from restore.stores import Url, from_path, is_url, parse_url, safe_name, shown
 
@@ -58,6 +60,11 @@ def test_a_query_is_kept_and_never_shown() -> None:
     url = parse_url(f"https://example.org/a.png?width=3&sig={SECRET}")
     assert url.typed == f"a.png?width=3&sig={SECRET}"
     assert SECRET not in f"{url} {url!r} {url.path} {url.beside('b.png')!r}"
+
+
+def test_schemes_in_labels_have_no_colon() -> None:
+    paths = {Path("az:/x"): ["y.png"], Path("s3:/x"): ["y.png"]}
+    assert [plain(label).as_posix() for label in labels(paths).values()] == ["az/x", "s3/x"]
 
 
 def test_paths_are_no_addresses() -> None:
