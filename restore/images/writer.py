@@ -25,7 +25,14 @@ from restore.images.temporary import temporary_beside
 from restore.images.tiff_encoder import encode_tiff
 
 
-def write(path: str | Path, picture: Picture, *, overwrite: bool = False, quality: int | None = None) -> None:
+def write(
+    path: str | Path,
+    picture: Picture,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+    before: Callable[[Path], None] | None = None,
+) -> None:
     """Write a picture in the format that the suffix of ``path`` names, all of it or nothing.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded and
@@ -40,6 +47,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False, qualit
         file (0 bytes) counts as none.
     quality : of JPEG, WebP, HEIC, AVIF and JPEG XL, 1 to 100; None is 95 for JPEG, 70 for HEIC, 92 for
         AVIF, and 100 for WebP and JPEG XL, which then keep every number.
+    before : called with the path of the temporary file when all is well with it, before it gets its name;
+        what it raises ends the writing.
 
     Raises
     ------
@@ -65,6 +74,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False, qualit
 
     def check(there: Path) -> None:
         _verify(there, stored, str(path), lossy=lossy)
+        if before is not None:
+            before(there)
 
     write_bytes(path, data, overwrite=overwrite, check=check)
 

@@ -70,7 +70,9 @@ def test_many_files_go_into_a_folder_under_their_names() -> None:
     assert pairs(["a.png", "./a.png"], "new") == [("a.png", "new/a.png")]
     assert pairs(["a.png", "missing.png"], "new")[1] == ("missing.png", "new/missing.png")
     for name in ("new.png", "there.png", "file"):
-        with pytest.raises(ValueError, match=f"^-o {name} is a file name, but many inputs need a folder$"):
+        with pytest.raises(
+            ValueError, match=f"^-o {name} is a file name, but many inputs need a folder; choose another$"
+        ):
             plan(["a.png", "in/b.tif"], name, Naming("done"))
     with pytest.raises(ValueError, match=r"^-o - \(standard output\) takes one picture, got many"):
         plan(["a.png", "in/b.tif"], "-", Naming("done"))
