@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from restore.images.pillow import channels_of_image, sane_dpi
 from restore.images.quiet import libtiff_quietly, opencv_quietly
 from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
 from restore.images.tiff_plain import plain_tiff
-from restore.images.tiff_tags import Directory, check_segments, page
+from restore.images.tiff_tags import Directory, chain, check_segments, layout, page
 
 if TYPE_CHECKING:
     import tifffile
@@ -82,7 +83,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     if dropped:
         notes += (f"{dropped} of its tags would be longer than the file and were dropped",)
     unit = {2: 1.0, 3: 2.54}.get(own.number(296, 2), 0.0)
-    return split(
+    found = split(
         channels,
         meanings,
         format="tiff",
@@ -93,6 +94,13 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
         pages=pages,
         notes=notes,
     )
+    return found if pages > 1 or _ends(data) else replace(found, damage="what follows page 1 cannot be found")
+
+
+def _ends(data: bytes) -> bool:
+    """Whether the list of pages ends; of a file of several pages that is cut short it may not."""
+    form, first = layout(data)
+    return chain(data, form, first, 2)[1]
 
 
 Channels = tuple["NDArray[Any]", tuple[int, ...], tuple[str, ...]]
