@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from printed_pages import printed_pages
 
 from restore import denoise
-
-
-@pytest.fixture(scope="module")
-def pages() -> ModuleType:
-    """benchmarks/pages.py, which is no part of the package."""
-    path = Path(__file__).parents[1] / "benchmarks" / "pages.py"
-    spec = importlib.util.spec_from_file_location("pages", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "pages", module)
-        spec.loader.exec_module(module)
-    return module
 
 
 def read_by_machine(picture: NDArray[np.uint8], folder: Path) -> str:
@@ -63,9 +47,9 @@ def test_error_rate_counts_characters() -> None:
     ids=["told-16", "auto-16", "auto-20", "blind-20"],
 )
 def test_text_is_read_as_well_as_on_the_clean_page(
-    pages: ModuleType, tmp_path: Path, height: int, seed: int, options: dict[str, object]
+    tmp_path: Path, height: int, seed: int, options: dict[str, object]
 ) -> None:
-    clean, text = pages.page(seed, (240, 480), height=height)
+    clean, text = printed_pages().page(seed, (240, 480), height=height)
     rng = np.random.default_rng(seed)
     noisy = (clean + 25 * rng.standard_normal(clean.shape)).clip(0, 255).round().astype(np.uint8)
     text = " ".join(text.split())

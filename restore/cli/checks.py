@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from restore.cli.job_plan import Job
 from restore.cli.options import Settings
+from restore.cli.streams import STDIO
 from restore.diffusion.samplers import named_sampler
 from restore.errors import RestoreError
 from restore.tasks import catalogue
@@ -98,3 +100,25 @@ def check_common(settings: Settings, options: Mapping[str, Any], *rivals: tuple[
     for name, value in (("steps", options["steps"]), *rivals, ("ensemble", ensemble)) if budgets else ():
         if value is not None:
             raise click.UsageError(f"--{budgets[0]} chooses --{name} itself; leave one of them out")
+
+
+def check_engine(settings: Settings, jobs: Sequence[Job] = ()) -> None:
+    """Check what pictures are restored by. Raises UsageError for what a cluster cannot do."""
+    if settings.engine != "ray":
+        if settings.address is not None:
+            raise click.UsageError("--address is that of a cluster; pass --engine ray, too, or leave it out")
+        return
+    if settings.watch:
+        raise click.UsageError("--watch and --engine ray do not go together; leave one of them out")
+    if settings.in_place:
+        raise click.UsageError(
+            "--in-place moves originals on this machine; leave out --engine ray, or give a folder with -o"
+        )
+    for name in ("uncertainty", "trajectory"):
+        if getattr(settings, name) is not None:
+            raise click.UsageError(f"--{name} is of one picture, which needs no --engine ray; leave one out")
+    piped = STDIO in map(str, click.get_current_context().params.values())  # as a mask may be
+    if piped or any(job.source is None or job.target is None for job in jobs):
+        raise click.UsageError(
+            "--engine ray reads and writes files; name them in place of standard input and output"
+        )

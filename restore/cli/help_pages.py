@@ -36,7 +36,7 @@ GROUPS = {
         metrics trunks trunk_files loss rank lr batch held_out probes
         """,
     "How long": "steps nfe seconds minutes profile",
-    "Machine": "weights device precision tile jobs max_memory",
+    "Machine": "weights device precision tile jobs max_memory engine address",
 }
 """The names of options by the headings of their groups, in the order in which they are shown."""
 

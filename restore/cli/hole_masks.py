@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from restore import images
 from restore.cli.command import Source, nothing_white, sizes_of
 from restore.cli.jobs import STDIO
+from restore.cli.per_lane import PerLane
 from restore.errors import MaskError
 from restore.images.mask_edges import DARK, scaled, scaled_pixels, way_to_fit
 from restore.images.reader import turned
@@ -43,7 +43,7 @@ class MaskFile:
 
     def __init__(self, path: Path, reading: Reading):
         self.path, self.reading = path, reading
-        self._own = threading.local()  # what was found last, in each lane
+        self._own = PerLane()  # what was found last, in each lane
 
     @property
     def facts(self) -> dict[str, Any]:

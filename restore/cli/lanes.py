@@ -113,7 +113,7 @@ class Lanes:
         for group in groups:
             recorder = self._recorder()
             for job in group:
-                voice = PictureVoice(self._reporter, job.name, job.draw)
+                voice = self._voice(job)
                 voice.open()
                 yield self._attempt(job, recorder, voice)
                 if self._stopped:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from restore import images
 from restore.cli.addresses import is_folder, path_of
 from restore.cli.command import Source
 from restore.cli.hole_masks import MaskFile, Reading
+from restore.cli.per_lane import PerLane
 from restore.errors import ImageError, MaskError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class MaskFolder:
         self.reads: tuple[Path, ...] = ()
         self._given = [path_of(name) for name in inputs if is_folder(name)]
         self._listed: dict[Path, list[Path]] = {}
-        self._own = threading.local()  # the mask of the picture at hand, in each lane
+        self._own = PerLane()  # the mask of the picture at hand, in each lane
         if not images.is_folder(folder):
             got = images.what_is(folder) or "nothing"
             raise ImageError(f"{folder}: expected a folder of masks, got {got}; check the name")

@@ -12,7 +12,7 @@ import click
 
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
-from restore.cli.manifest_options import BATCH, inputs_or_those_listed
+from restore.cli.manifest_options import BATCH, with_inputs
 from restore.cli.memory_need import MEMORY
 from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
@@ -50,6 +50,19 @@ JOBS = click.option(
     help="Pictures that are restored at once: some are read and written while the network computes another, "
     "and small ones are computed together. The results are the same.  [default: as many as help]",
 )  # fmt: skip
+ENGINE = (
+    click.option(
+        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="ray: share the pictures among the machines of a Ray cluster.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT",
+        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS; else Ray is started on "
+        "this machine]",
+    ),
+)  # fmt: skip
+"""Where pictures are restored."""
+
 OUTPUT = click.option(
     "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "
@@ -279,6 +292,8 @@ class Settings:
     settle: float = 2.0
     poll: bool = False
     jobs: int | None = None
+    engine: str = "local"
+    address: str | None = None
     manifest: Path | None = None
     retry_failed: bool = False
     forced: bool = False
@@ -305,9 +320,7 @@ def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Non
         @functools.wraps(function)
         def collected(**values: Any) -> None:
             settings = Settings(**{name: values.pop(name) for name in names & values.keys()})
-            if "inputs" in values:
-                values["inputs"] = inputs_or_those_listed(values["inputs"], settings.manifest)
-            function(settings=settings, **values)
+            function(settings=settings, **with_inputs(values, settings.manifest))
 
         for option in reversed(options):
             collected = option(collected)
@@ -383,5 +396,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *BATCH, *MANY, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *ENGINE, *BATCH, *MANY, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

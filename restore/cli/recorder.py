@@ -31,7 +31,7 @@ NO_MATTER = {
     *("verbose", "trajectory", "ignore", "max_memory", "save_mask"),
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
-    *("skip_unchanged", "suffix", "format", "output_template", "jobs"),
+    *("skip_unchanged", "suffix", "format", "output_template", "jobs", "engine", "address"),
     *("manifest", "shard", "retry_failed", "forced", "in_place", "backup"),
     *("report", "compare", "preview", "opened", "watch", "settle", "poll"),
 }

@@ -12,6 +12,7 @@ import click
 
 from restore.cli import jobs, signals, streams
 from restore.cli.addresses import called
+from restore.cli.checks import check_engine
 from restore.cli.command import PictureCommand
 from restore.cli.comparisons import check_comparisons
 from restore.cli.events import event
@@ -48,6 +49,7 @@ SIGNALLED = 128
 def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
     """Plan, check and restore every input, report, and end the program with the exit code."""
     check_shown(settings)
+    check_engine(settings)
     check_batch(settings)
     if settings.watch:
         _watch(command, inputs, settings)
@@ -80,10 +82,12 @@ def _run(
 ) -> None:
     """Restore what is planned, report, and end with the exit code. follow: is shown who does it."""
     pairs = [(job.name, job.output) for job in planned.jobs]
+    check_engine(settings, planned.jobs)
     with _refusing(settings, pairs):
         todo, done = _sorted_out(command, settings, planned)
     weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
     runner = Runner(command, settings, weights, planned.folder)
+    runner.choose_engine()
     reporter = runner.reporter
     report = Reporting(settings, reporter.error)
     runner.listeners.append(report.add)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from restore.cli import jobs
 from restore.cli.at_hand import at_hand, fetched_ahead, told_of
@@ -28,6 +29,16 @@ from restore.cli.units import Units
 from restore.errors import ConfigError, WeightsError
 
 
+class Engine(Protocol):
+    """What restores the pictures of jobs: lanes on this machine, or several machines."""
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Restore all pictures, and give their outcomes in the order of the jobs."""
+
+    def end(self) -> None:
+        """Begin no more pictures, and give up those in flight."""
+
+
 class Runner:
     """Runs a command on jobs of these weights. folder: what may be created for the results."""
 
@@ -47,12 +58,20 @@ class Runner:
         self.rehearsed = False
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
+        self.engine: Engine | None = None  # in place of lanes on this machine
         self.ledger: ManifestRun | None = None  # where the pictures come from a manifest
         self._matcher: Matcher | None = None
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
         return Recorder(self.piped)
+
+    def choose_engine(self) -> None:
+        """Let a cluster restore the pictures, where that is asked for."""
+        if self.settings.engine == "ray" and not self.settings.dry_run:
+            from restore.cli.ray_engine import RayEngine
+
+            self.engine = RayEngine(self, self.settings.address)
 
     def outcomes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
         """Restore the pictures of jobs, and tell the listeners of each; in order.
@@ -61,16 +80,21 @@ class Runner:
         could do better. With many jobs a fault of the program itself is that job's failure, told with its
         traceback; a single job raises it.
         """
-        lanes = Lanes(
-            self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
-        )
+        engine = self.engine
+        if engine is None:
+            engine = self.engine = Lanes(
+                self.attempt, self.reporter, self.recorder, count=self._lanes(), growth=self.command.growth
+            )
+            todo = fetched_ahead(todo)
         self.networks.merges = self._lanes() != 1
-        for outcome in lanes.outcomes(fetched_ahead(todo)):
+        for outcome in engine.outcomes(todo):
+            if self.ledger is not None and not isinstance(engine, Lanes):
+                self.ledger.record(outcome)  # which other machines cannot append to
             for listener in self.listeners:
                 listener(outcome)
             yield outcome
             if outcome.full:
-                lanes.end()
+                engine.end()
 
     def _lanes(self) -> int | None:
         """How many pictures are restored at once; None for as many as help."""

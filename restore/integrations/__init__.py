@@ -1,1 +1,1 @@
-"""Doors for other libraries: `deepinv`'s denoisers and physics, functions in the manner of scikit-image."""
+"""Doors for other libraries: for deepinv and OCRmyPDF, and functions in the manner of scikit-image."""
