@@ -98,7 +98,13 @@ def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> tuple
     told = run.manifest.header.get("results_folder")
     folder = run.manifest.path_of(told) if isinstance(told, str) else None
     runner = Runner(command, settings, run.weights, folder)
+    runner.alone = runner.alone and len(run.numbers) == 1
     runner.ledger = run
+    if run.in_place and settings.engine == "ray":
+        raise click.UsageError(
+            f"--engine ray: the results of {run.manifest.path} take the places of their pictures; leave it out"
+        )
+    runner.choose_engine()
     report = Reporting(settings, runner.reporter.error)
     runner.listeners.append(report.add)
     tally = Tally()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,12 @@ def check_in_place(in_place: bool, backup: Path | None, others: Mapping[str, Any
             raise click.UsageError(f"--in-place gives results the places of their pictures; leave out {word}")
 
 
-def inputs_or_those_listed(inputs: Sequence[str], manifest: Path | None) -> tuple[str, ...]:
-    """The inputs, where none are given those of the manifest. Raises UsageError where there are none."""
-    if inputs:
-        return tuple(inputs)
+def with_inputs(values: dict[str, Any], manifest: Path | None) -> dict[str, Any]:
+    """Values of options; where no inputs are given, with those of the manifest. Raises UsageError."""
+    return values if values.get("inputs", True) else values | {"inputs": _listed(manifest)}
+
+
+def _listed(manifest: Path | None) -> tuple[str, ...]:
     context = click.get_current_context()
     if manifest is None:
         argument = next(each for each in context.command.params if each.name == "inputs")

@@ -5,6 +5,7 @@ Several processes may do so at once: each takes the next item that no other one 
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from collections.abc import Collection, Iterator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 3600.0
 """Seconds without a line, after which what a run on another machine has begun is nobody's."""
+OFTEN = 1000  # items after which is looked what others have done, where none is begun
 NOBODY = 0
 """The number of a run that has begun an item and given it up."""
 RECORDED = ("done", "unchanged", "damaged", "skipped", "failed")
@@ -127,7 +129,9 @@ class ManifestRun:
     def jobs(self) -> Iterator[Job]:
         """The jobs that are to be done, each found when its turn comes."""
         busy = array("q")
-        for number in self.numbers:
+        for count, number in enumerate(self.numbers):
+            if not count % OFTEN:
+                self.manifest.refresh()
             found = self._job(int(number))
             if isinstance(found, Job):
                 yield found
@@ -159,6 +163,13 @@ class ManifestRun:
 
     def _job(self, number: int) -> Job | int:
         """The job of an item, which is begun by it; or the state in which it is passed over."""
+        state = int(self.manifest.states[number])
+        if state in FINISHED and not self.retry and self._stands(number):
+            self.passed.done += 1
+            return state
+        if state == FAILED and not (self.retry or self._changed(number)):
+            self.passed.failed += 1
+            return state
         if self.file is None:
             return self._wanted(number)
         with self.file.locked():
@@ -179,12 +190,25 @@ class ManifestRun:
             return self._again(number)
         if state == BEGUN and self._took_its_place(number):
             return DONE
-        item = self.manifest.item(number)
-        changed = not self.in_place and self._changed(number)
+        changed = self._changed(number)
         if state == FAILED and not (self.retry or changed):
-            self.passed.failed += 1
             return FAILED
-        return self._made(item, replaces=False, listed_anew=changed)
+        return self._made(self.manifest.item(number), replaces=False, listed_anew=changed)
+
+    def _stands(self, number: int) -> bool:
+        """Whether the result and the input of an item are as they were; quick, where that is so."""
+        manifest = self.manifest
+        source, output = manifest.names(number)
+        try:
+            status = os.stat(manifest.place_of(output or ""))  # noqa: PTH116  # a Path would take longer
+        except OSError:
+            return False
+        if (status.st_size, status.st_mtime_ns // 1000) != (
+            manifest.output_sizes[number],
+            manifest.output_mtimes[number],
+        ):
+            return False
+        return self.in_place or not self._changed(number, source)
 
     def _again(self, number: int) -> Job | int:
         """What is done with an item that an earlier run has done."""
@@ -227,13 +251,18 @@ class ManifestRun:
         except OSError:
             return "missing"
 
-    def _changed(self, number: int) -> bool:
-        """Whether an input is not as it was listed; one that is gone counts as it was."""
-        mtime = int(self.manifest.mtimes[number])
-        status = status_of(self.manifest.path_of(self.manifest.names(number)[0] or ""))
-        if status is None or mtime == NONE:
+    def _changed(self, number: int, source: str | None = None) -> bool:
+        """Whether an input is not as it was listed; one that is gone counts as it was. source: its name."""
+        manifest = self.manifest
+        mtime = manifest.mtimes[number]
+        source = source or manifest.names(number)[0]
+        try:
+            status = os.stat(manifest.place_of(source or ""))  # noqa: PTH116
+        except OSError:
             return False
-        return status.st_size != self.manifest.sizes[number] or micros(mtime_of(status)) != mtime
+        if mtime == NONE:
+            return False
+        return bool(status.st_size != manifest.sizes[number] or status.st_mtime_ns // 1000 != mtime)
 
     def _took_its_place(self, number: int) -> bool:
         """Whether a run was killed after a result took the place of its picture, which is then noted."""

@@ -87,10 +87,7 @@ def _run(
         todo, done = _sorted_out(command, settings, planned)
     weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
     runner = Runner(command, settings, weights, planned.folder)
-    if settings.engine == "ray" and not settings.dry_run:
-        from restore.cli.ray_engine import RayEngine
-
-        runner.engine = RayEngine(runner, settings.address)
+    runner.choose_engine()
     reporter = runner.reporter
     report = Reporting(settings, reporter.error)
     runner.listeners.append(report.add)

@@ -66,6 +66,13 @@ class Runner:
         """Give a reader of the files of a picture."""
         return Recorder(self.piped)
 
+    def choose_engine(self) -> None:
+        """Let a cluster restore the pictures, where that is asked for."""
+        if self.settings.engine == "ray" and not self.settings.dry_run:
+            from restore.cli.ray_engine import RayEngine
+
+            self.engine = RayEngine(self, self.settings.address)
+
     def outcomes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
         """Restore the pictures of jobs, and tell the listeners of each; in order.
 
