@@ -11,6 +11,7 @@ a message of one line that says what, and what to do; the command line prints it
       ConfigError
       OutputError
         AlreadyThereError
+      ManifestError
       StoreError
       NumbersError
       PluginError
@@ -62,6 +63,10 @@ class OutputError(RestoreError):
 
 class AlreadyThereError(OutputError):
     """A file of that name is there already, and is not to be replaced."""
+
+
+class ManifestError(RestoreError):
+    """A manifest is missing, no manifest, damaged, or belongs to another run."""
 
 
 class StoreError(RestoreError):

@@ -53,6 +53,7 @@ def changes_in(folder: Path, counts: Callable[[Path], bool], *, poll: bool) -> I
         ignore_permission_denied=True,
     )
     with closing(changes):
+        next(changes, None)  # only now events are noticed, also those that come before the first wait
         yield lambda: _next(changes)
 
 

@@ -110,6 +110,10 @@ def check_engine(settings: Settings, jobs: Sequence[Job] = ()) -> None:
         return
     if settings.watch:
         raise click.UsageError("--watch and --engine ray do not go together; leave one of them out")
+    if settings.in_place:
+        raise click.UsageError(
+            "--in-place moves originals on this machine; leave it or --engine ray out, or give a folder with -o"
+        )
     for name in ("uncertainty", "trajectory"):
         if getattr(settings, name) is not None:
             raise click.UsageError(f"--{name} is of one picture, which needs no --engine ray; leave one out")

@@ -13,7 +13,7 @@ from restore.cli.config_file import close_to, keys_of, options_of
 from restore.errors import ConfigError
 from restore.images.outside import plain
 
-UNCONFIGURED = {"train", "info", "doctor", "completion", "config", "schema", "demo"}
+UNCONFIGURED = {"train", "info", "doctor", "completion", "config", "schema", "demo", "plan", "status", "undo"}
 """Commands that nothing of this is for: training has a file of its own, the others only look."""
 
 MACHINE = {"weights", "device", "precision", "tile", "quiet", "verbose", "overwrite"}

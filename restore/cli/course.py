@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import accumulate
@@ -104,7 +105,7 @@ class Course:
         self.ahead: Callable[[], float] | None = None
         self.finished = 0
         self.stage = Stage(clock)
-        self._sums = list(accumulate(weights, initial=0.0))
+        self._sums = array("d", accumulate(weights, initial=0.0))
         self._before = 0.0  # seconds of the pictures that are finished
         self._began: float | None = None  # when the first of several pictures was begun
         self._left: tuple[float, float] | None = None  # the time that is left, and when that was said

@@ -142,7 +142,7 @@ class DocumentRun(PictureRun):
         if kind not in document.kinds:
             raise OutputError(self._cannot_hold(kind))
         self._check_alone(wanted)
-        self._check_room()
+        self._check_place(document.pages)
         if job.source is not None:
             self.reporter.do("reading")
             self.recorder.read_document(job.source)
@@ -218,15 +218,6 @@ class DocumentRun(PictureRun):
                 f"with --pages{folder}"
             )
 
-    def _check_room(self) -> None:
-        """Check where the result will be; a file that is there may have as many pages."""
-        overwrite, folder = self.settings.overwrite, self.runner.folder
-        try:
-            jobs.check(self.job, overwrite=overwrite, folder=folder, pages=self.document.pages)
-        except jobs.Overtaken:
-            self._skipped()
-            raise
-
     def _tell(self, document: Document) -> None:
         self._notes(*(f"{self.job.name}: {note}" for note in document.notes))
         if document.damage:
@@ -251,9 +242,13 @@ class DocumentRun(PictureRun):
             return
         jobs.make_folder(job)
         try:
-            with images.written(job.target, overwrite=self.settings.overwrite) as path:
+            with images.written(job.target, overwrite=self._overwrite) as path:
                 yield path
-            send(job, overwrite=self.settings.overwrite)
+                self.original.check()
+                if path.exists() and (before := self.original.mover(self.runner.ledger)):
+                    before(path)
+            self._facts |= self.original.facts
+            send(job, overwrite=self._overwrite)
         except AlreadyThereError as error:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error

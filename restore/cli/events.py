@@ -21,7 +21,20 @@ SCHEMA = Path(__file__).with_name("events.schema.json")
 VERSION = 1
 """Of the schema: it grows where a name or its meaning changes, not where one is added."""
 
-Kind = Literal["picture", "error", "fit", "record", "doctor", "config", "page", "watch"]
+Kind = Literal[
+    "picture",
+    "error",
+    "fit",
+    "record",
+    "doctor",
+    "config",
+    "page",
+    "watch",
+    "manifest",
+    "item",
+    "run",
+    "status",
+]
 
 
 def event(kind: Kind, **facts: Any) -> str:

@@ -37,7 +37,7 @@ NEEDED = {
     "numpy": ("numpy", "1.26"),
     "scipy": ("scipy", "1.11"),
     "scikit-image": ("skimage", "0.25"),
-    "pillow": ("PIL", "11.0"),
+    "pillow": ("PIL", "11.3"),
     "tifffile": ("tifffile", "2024.8"),
     "safetensors": ("safetensors", "0.5"),
     "pywavelets": ("pywt", "1.6"),
@@ -50,12 +50,16 @@ NEEDED = {
 
 OPTIONAL = {
     "matplotlib": ("plot", "--plot"),
+    "pillow-heif": ("heif", "HEIC files"),
+    "pyjpegxl": ("jxl", "JPEG XL files"),
     "transformers": ("text", "sample --text"),
     "spandrel": ("spandrel", "eval --peer with model files"),
     "tensorboard": ("train", "the log of restore train"),
     "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
     "ray": ("ray", "--engine ray"),
     "watchfiles": ("watch", "--watch without --poll"),
+    "pikepdf": ("pdf", "the images of PDFs"),
+    "pypdfium2": ("pdf", "the images of PDFs"),
     "obstore": ("cloud", "pictures in s3://, gs://, az:// and https://"),
 }
 """The extra that brings each package which can be done without, and what wants it."""

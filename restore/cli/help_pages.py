@@ -22,6 +22,7 @@ DO = "What to do"
 GROUPS = {
     "Input and output": """
         output out pages suffix format output_quality output_template depth data_range
+        manifest retry_failed forced shard in_place backup
         ignore folders pairs listed limit references drawn overwrite skip_unchanged
         allow_damaged save_mask
         trajectory uncertainty report_consistency report compare preview show opened watch settle poll

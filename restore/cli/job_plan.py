@@ -29,7 +29,9 @@ class Job:
     draw: which of several samples of it this is to be, from 0. inside: the path of the picture within the
     folder that was given, if one was, or that which tells it from others of its name. base: the folder within
     which those of the result may be created, beside what the plan says. origin, destination: the addresses of
-    objects, for which the paths stand (`restore.cli.addresses`).
+    objects, for which the paths stand (`restore.cli.addresses`). item: its number in a manifest. replaces:
+    whether it takes the place of a file that is known to be ours, or of the picture's own. backup: where the
+    original goes before that.
     """
 
     source: Path | None
@@ -39,6 +41,9 @@ class Job:
     base: Path | None = field(default=None, compare=False)
     origin: Url | None = field(default=None, compare=False)
     destination: Url | None = field(default=None, compare=False)
+    item: int | None = None
+    replaces: bool = field(default=False, compare=False)
+    backup: Path | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -74,7 +79,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """A picture: its path within the folder that was given, and that folder; None where only it was named."""
 
     inside: Path | None = None
@@ -114,19 +119,19 @@ def plan(
         if many:
             raise ValueError("- (standard input) stands alone, it cannot be one of many inputs")
         piped = _piped(output)
-        _check_names(naming, STDIO if piped is None else output, None)
+        check_names(naming, STDIO if piped is None else output, None)
         return Plan(_drawn(addressed(Job(None, piped), {}, output), naming.marks))
     if output == STDIO:
         if many:
             raise ValueError("-o - (standard output) takes one picture, got many; give a folder")
-        _check_names(naming, output, None)
+        check_names(naming, output, None)
         job = addressed(Job(path_of(inputs[0]), None), given, output)
         return Plan(_drawn(job, naming.marks))
-    folder = _folder(output, many=many)
-    _check_names(naming, output, folder)
+    folder = output_folder(output, many=many)
+    check_names(naming, output, folder)
     found, failures, unread = _search(inputs, folder, ignore, survey)
     made = results_among(found, naming.pattern)
-    place = _Placing(naming, output, folder)
+    place = Placing(naming, output, folder)
     results = _results(place.jobs(found, made), found, folder, made)
     # The numbers of names are those of the pictures that are left.
     pictures = {path: each for path, each in found.items() if path not in results}
@@ -140,7 +145,7 @@ def plan(
     return Plan(tuple(jobs), folder, tuple(failures), tuple(unread), tuple(results), place.notes(jobs))
 
 
-def _check_names(naming: Naming, output: str | None, folder: Path | None) -> None:
+def check_names(naming: Naming, output: str | None, folder: Path | None) -> None:
     """Raise ValueError for names of results where the output has one, or where they would be the inputs'."""
     if output is None or folder is not None:
         if folder is None and naming.suffix == "" and naming.format is None:
@@ -160,25 +165,25 @@ def _check_names(naming: Naming, output: str | None, folder: Path | None) -> Non
             )
 
 
-class _Placing:
+class Placing:
     """Finds the places of results. output, folder: where they go; folder: where many of them do."""
 
     def __init__(self, naming: Naming, output: str | None, folder: Path | None):
         self.naming, self.output, self.folder = naming, output, folder
-        self._labels: dict[Path, Path] = {}
+        self.labels: dict[Path, Path] = {}
         self._first: dict[Path, Path] = {}  # picture of each folder that has a label
 
-    def jobs(self, found: Mapping[Path, _Found], made: Collection[Path] = ()) -> list[Job]:
+    def jobs(self, found: Mapping[Path, Found], made: Collection[Path] = ()) -> list[Job]:
         """Give the jobs of pictures. made: those that do not count in numbers."""
         jobs: list[Job] = []
         number = 0
         for path, each in found.items():
             number += path not in made
-            jobs += self._of_picture(path, each, number)
+            jobs += self.of_picture(path, each, number)
         return jobs
 
-    def _of_picture(self, path: Path, each: _Found, number: int) -> tuple[Job, ...]:
-        label = self._labels.get(_folder_of(path, each))
+    def of_picture(self, path: Path, each: Found, number: int) -> tuple[Job, ...]:
+        label = self.labels.get(given_of(path, each))
         inside = each.inside if label is None else label / (each.inside or path.name)
         base = path.parent if self.output is None else None
         first = Job(path, self._target(path, inside, number, 0), inside=inside, base=base)
@@ -196,30 +201,31 @@ class _Placing:
             return path.parent / name
         return self.folder / ((inside or path).parent if inside and not self.naming.by_folders else "") / name
 
-    def tell_apart(self, found: Mapping[Path, _Found]) -> None:
+    def tell_apart(self, found: Mapping[Path, Found]) -> None:
         """Let pictures that share the name of a result, or of a mask, be told apart by their folders."""
         places: dict[Path, list[str]] = {}
         for number, (path, each) in enumerate(found.items(), 1):
-            inside = each.inside or Path(path.name)
-            if self.folder is None:
-                name = str(inside.with_suffix(""))
-            else:
-                name = str(self._target(path, each.inside, number, 0))
-            places.setdefault(_folder_of(path, each), []).append(name)
-            self._first.setdefault(_folder_of(path, each), path)
-        self._labels = {folder: plain(label) for folder, label in labels(places).items()}
+            places.setdefault(given_of(path, each), []).append(self.shared_name(path, each, number))
+            self._first.setdefault(given_of(path, each), path)
+        self.labels = {folder: plain(label) for folder, label in labels(places).items()}
+
+    def shared_name(self, path: Path, each: Found, number: int) -> str:
+        """What a picture must not share with one of another folder: the name of its result or its mask."""
+        if self.folder is None:
+            return str((each.inside or Path(path.name)).with_suffix(""))
+        return str(self._target(path, each.inside, number, 0))
 
     def notes(self, jobs: Sequence[Job]) -> tuple[str, ...]:
         """Say where pictures of the same name go, for the first of each folder."""
-        if self.folder is None or not self._labels or self.naming.by_folders:
+        if self.folder is None or not self.labels or self.naming.by_folders:
             return ()
-        first = {path for folder, path in self._first.items() if folder in self._labels}
+        first = {path for folder, path in self._first.items() if folder in self.labels}
         shown = {job.source: job.output for job in reversed(jobs) if job.source in first}
         listed = ", ".join(list(reversed(shown.values()))[:NAMED])
         return (f"pictures of the same name are told apart by their folders: {listed}",)
 
 
-def _folder_of(path: Path, each: _Found) -> Path:
+def given_of(path: Path, each: Found) -> Path:
     """The folder that was given, or that of the file that was."""
     return path.parent if each.given is None else each.given
 
@@ -257,14 +263,14 @@ def _piped(output: str | None) -> Path | None:
     return path_of(output)
 
 
-def _folder(output: str | None, *, many: bool) -> Path | None:
+def output_folder(output: str | None, *, many: bool) -> Path | None:
     """The output where it is a folder, there already or to be created; None where it is a file."""
     if output is None or not (many or _is_folder(output)):
         return None
     suffix = Path(output).suffix.lower()
     names_file = images.what_is(output) == "a file" or suffix in (*images.SUFFIXES, PDF_SUFFIX)
     if names_file and not _is_folder(output):
-        raise ValueError(f"-o {output} is a file name, but many inputs need a folder")
+        raise ValueError(f"-o {output} is a file name, but many inputs need a folder; choose another")
     return path_of(output)
 
 
@@ -274,30 +280,30 @@ def _is_folder(output: str) -> bool:
 
 def _search(
     inputs: Sequence[str], output: Path | None, ignore: Sequence[str], survey: Survey | None
-) -> tuple[dict[Path, _Found], list[tuple[str, str]], list[Path]]:
+) -> tuple[dict[Path, Found], list[tuple[str, str]], list[Path]]:
     """Every picture once; names and messages of what cannot be used; pictures that are not read.
 
     A missing file is reported when its turn comes, the others are restored.
     """
-    found: dict[Path, _Found] = {}
+    found: dict[Path, Found] = {}
     failures: list[tuple[str, str]] = []
     unread: dict[Path, None] = {}
     spellings: dict[str, Path] = {}
     places: dict[str, Path] = {}  # of what was found so far, each as it was spelled first
     for name, given in zip(inputs, map(path_of, inputs), strict=True):
         if not is_folder(name):
-            twin = spellings.setdefault(_place(given).casefold(), given)
-            if not images.is_ignored(given.name, ignore) and not _is_one_entry(twin, given):
-                path = places.setdefault(_place(given), given)
-                found.setdefault(path, _Found())
+            twin = spellings.setdefault(place_of(given).casefold(), given)
+            if not images.is_ignored(given.name, ignore) and not is_one_entry(twin, given):
+                path = places.setdefault(place_of(given), given)
+                found.setdefault(path, Found())
             continue
         listing = surveyed(name, given, ignore) if survey is None else survey(given, ignore=ignore)
         failures += [(called(path), problem) for path, problem in listing.problems]
         pictures, others = (_outside(each, given, output) for each in (listing.pictures, listing.unread))
         for path in pictures:
-            known = places.setdefault(_place(path), path)
+            known = places.setdefault(place_of(path), path)
             if known not in found or found[known].given is None:
-                found[known] = _Found(path.relative_to(given), given)
+                found[known] = Found(path.relative_to(given), given)
         if listing.pictures or listing.problems:
             unread |= dict.fromkeys(others)
         else:
@@ -305,7 +311,7 @@ def _search(
     return found, failures, list(unread)
 
 
-def _is_one_entry(first: Path, second: Path) -> bool:
+def is_one_entry(first: Path, second: Path) -> bool:
     """Whether two names that differ in case are one file, as on a file system that ignores case."""
     if first.name == second.name:
         return False
@@ -317,46 +323,46 @@ def _is_one_entry(first: Path, second: Path) -> bool:
 
 def _outside(paths: Sequence[Path], given: Path, output: Path | None) -> Sequence[Path]:
     """Files of a folder that are no results: those within an output folder that lies in it."""
-    if output is None or not (results := _real(output)).is_relative_to(_real(given)):
+    if output is None or not (results := real_path(output)).is_relative_to(real_path(given)):
         return paths
-    if results == _real(given):
+    if results == real_path(given):
         return paths
-    return [path for path in paths if not _real(path.parent).is_relative_to(results)]
+    return [path for path in paths if not real_path(path.parent).is_relative_to(results)]
 
 
-def _real(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """The path without links; also where it is missing, or links lead in a circle."""
     return Path(os.path.realpath(path))
 
 
-def _place(path: Path) -> str:
+def place_of(path: Path) -> str:
     """One spelling for each place, whether or not there is a file."""
-    return os.path.normcase(_real(path.parent) / path.name)
+    return os.path.normcase(real_path(path.parent) / path.name)
 
 
-def _target_place(path: Path) -> str:
+def target_place(path: Path) -> str:
     """The place that is written to: through a link, that of the file it points to."""
-    return os.path.normcase(_real(path)) if images.what_is(path) else _place(path)
+    return os.path.normcase(real_path(path)) if images.what_is(path) else place_of(path)
 
 
 def _results(
-    jobs: list[Job], found: dict[Path, _Found], folder: Path | None, made: Collection[Path]
+    jobs: list[Job], found: dict[Path, Found], folder: Path | None, made: Collection[Path]
 ) -> dict[Path, None]:
     """The pictures that were made from others of these. made: those that say so.
 
     So are those in the places of results, where results stand beside their pictures. Where results go
     elsewhere, a picture in their place is one of the user's, unless its record says otherwise.
     """
-    owners = {_place(job.target): job.source for job in jobs if job.target and job.source}
+    owners = {place_of(job.target): job.source for job in jobs if job.target and job.source}
     beside = {
-        given: folder is None or (given is not None and _real(folder) == _real(given))
+        given: folder is None or (given is not None and real_path(folder) == real_path(given))
         for given in dict.fromkeys(each.given for each in found.values())
     }
 
     def is_result(source: Path) -> bool:
         given = found[source].given
-        owner = owners.get(_place(source)) if beside[given] else None
-        return owner is not None and found[owner].given == given and _place(owner) != _place(source)
+        owner = owners.get(place_of(source)) if beside[given] else None
+        return owner is not None and found[owner].given == given and place_of(owner) != place_of(source)
 
     results = dict.fromkeys(source for source in found if source in made or is_result(source))
     return results if len(results) < len(found) else {}
@@ -368,10 +374,14 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
     for job in jobs:
         if job.target is None:
             continue
-        place = os.path.normcase(_target_place(job.target))
+        place = os.path.normcase(target_place(job.target))
         other = taken.setdefault(place, job)
         if other is not job:
-            raise OutputError(
-                f"{other.name} and {job.name} would both be written to {job.output}; rename one, or choose "
-                "another folder for it"
-            )
+            raise collision(other.name, job.name, job.output)
+
+
+def collision(one: str, other: str, target: str) -> OutputError:
+    """The error for two pictures whose results would be one file."""
+    return OutputError(
+        f"{one} and {other} would both be written to {target}; rename one, or choose another folder for it"
+    )

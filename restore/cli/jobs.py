@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -19,7 +19,7 @@ from restore.errors import AlreadyThereError, OutputError, RestoreError
 
 __all__ = [
     "FAULT", "STDIO", "Job", "Overtaken", "Plan", "check", "check_folder", "check_new", "check_writable",
-    "disk_is_full", "is_fault", "message", "plan", "sort_out", "sweep", "without", "write",
+    "disk_is_full", "is_done", "is_fault", "message", "plan", "sort_out", "sweep", "without", "write",
 ]  # fmt: skip
 FAULT = ", a fault in this program:\n"  # before its traceback
 
@@ -54,14 +54,19 @@ def sort_out(planned: Plan, *, overwrite: bool, reads: Iterable[Path] = ()) -> t
         _check_not_an_input(job, inputs.get(mark), mark, overwrite=overwrite)
         # A folder in the way is no output: it is told when the turn of this picture comes. Neither is an
         # empty file, which a process that was killed may have left.
-        finished = images.what_is(job.target) == "a file" and not images.is_empty(job.target)
-        (done if finished and not overwrite else todo).append(job)
+        (done if is_done(job) and not overwrite else todo).append(job)
     parents = {job.target.parent: job for job in todo if job.target and not job.destination}
     if planned.folder is None and len(parents) == 1:
         _check_parent(next(iter(parents.values())), None)
     elif planned.folder is not None and parents and all(map(_is_refused, parents, repeat(planned.folder))):
         check_writable(planned.folder, planned.folder)
     return todo, done
+
+
+def is_done(job: Job) -> bool:
+    """Whether there is an output that is not empty."""
+    target = job.target
+    return target is not None and images.what_is(target) == "a file" and not images.is_empty(target)
 
 
 def check(job: Job, *, overwrite: bool, folder: Path | None = None, pages: int = 1) -> None:
@@ -185,16 +190,24 @@ def disk_is_full(error: BaseException) -> bool:
     return any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in causes)
 
 
-def write(job: Job, picture: images.Picture | bytes, *, overwrite: bool, quality: int | None = None) -> None:
+def write(
+    job: Job,
+    picture: images.Picture | bytes,
+    *,
+    overwrite: bool,
+    quality: int | None = None,
+    before: Callable[[Path], None] | None = None,
+) -> None:
     """Write a job's result, or the bytes of its file, creating the folder of a tree. Raises OutputError.
 
     That is AlreadyThereError where the file has appeared meanwhile. A copy of a file onto itself is left out.
+    before: called with the temporary file when it is whole, and about to take its name.
     """
     if job.target is None:
         raise ValueError("the target is standard output, which is not a file")
     make_folder(job)
     if not isinstance(picture, bytes):
-        images.write(job.target, picture, overwrite=overwrite, quality=quality)
+        images.write(job.target, picture, overwrite=overwrite, quality=quality, before=before)
     elif not is_same(job):
         images.check_place(job.target, overwrite=overwrite)
         images.write_bytes(job.target, picture, overwrite=overwrite, check=partial(_check_copy, job, picture))

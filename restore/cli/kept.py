@@ -67,7 +67,12 @@ def refusal(job: Job, problem: str) -> str:
 
 def examined(there: Sequence[Job], command: PictureCommand, settings: Settings, recorder: Recorder) -> There:
     """Compare results that are there with what the command would write. Raises WeightsError."""
-    found, matcher = There(), Matcher(command, settings, recorder)
+    return compared(there, Matcher(command, settings, recorder))
+
+
+def compared(there: Sequence[Job], matcher: Matcher) -> There:
+    """The same with what compares them."""
+    found = There()
     for job in there:
         if job.destination is not None:
             # To fetch what is done would take as long as to do it.

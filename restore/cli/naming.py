@@ -12,7 +12,7 @@ from restore import images
 from restore.errors import OutputError
 from restore.images.formats import FORMAT_OF_SUFFIX
 
-FORMATS = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "bmp", "gif")
+FORMATS = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "bmp", "heic", "avif", "jxl", "gif")
 """Formats of results, as endings of names."""
 
 FIELDS = {

@@ -12,6 +12,7 @@ import click
 
 from restore.cli.data_range import DataRange
 from restore.cli.loudness import LOUDNESS
+from restore.cli.manifest_options import BATCH, inputs_or_those_listed
 from restore.cli.memory_need import MEMORY
 from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
@@ -30,6 +31,7 @@ from restore.cli.parameters import (
 )
 from restore.cli.report_options import MANY, SHOWN
 from restore.cli.result_options import RESULT
+from restore.cli.shards import Shard
 from restore.diffusion.samplers import SAMPLERS, sampler_names
 from restore.priors.device import PRECISIONS, TILE
 from restore.tasks import catalogue
@@ -42,7 +44,7 @@ IGNORE = click.option(
     help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
-INPUTS = click.argument("inputs", nargs=-1, required=True, type=FileName(stores=True), metavar="INPUT...")
+INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(stores=True), metavar="INPUT...")
 JOBS = click.option(
     "--jobs", type=click.IntRange(1, 256), metavar="N",
     help="Pictures that are restored at once: some are read and written while the network computes another, "
@@ -292,6 +294,12 @@ class Settings:
     jobs: int | None = None
     engine: str = "local"
     address: str | None = None
+    manifest: Path | None = None
+    retry_failed: bool = False
+    forced: bool = False
+    shard: Shard | None = None
+    in_place: bool = False
+    backup: Path | None = None
 
     @property
     def budgeted(self) -> bool:
@@ -311,8 +319,10 @@ def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Non
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def collected(**values: Any) -> None:
-            chosen = {name: values.pop(name) for name in names & values.keys()}
-            function(settings=Settings(**chosen), **values)
+            settings = Settings(**{name: values.pop(name) for name in names & values.keys()})
+            if "inputs" in values:
+                values["inputs"] = inputs_or_those_listed(values["inputs"], settings.manifest)
+            function(settings=settings, **values)
 
         for option in reversed(options):
             collected = option(collected)
@@ -388,5 +398,5 @@ RESTORING_ONE = (
 )
 """Options of every command that restores a picture."""
 
-RESTORING = (OUTPUT, IGNORE, JOBS, *ENGINE, *MANY, *RESTORING_ONE[1:])
+RESTORING = (OUTPUT, IGNORE, JOBS, *ENGINE, *BATCH, *MANY, *RESTORING_ONE[1:])
 """Options of every command that restores pictures, also those in folders."""

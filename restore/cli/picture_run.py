@@ -21,6 +21,7 @@ from restore.cli.extra_channels import restored_apart, with_extra
 from restore.cli.jobs import Job
 from restore.cli.left_alone import is_the_file
 from restore.cli.memory_need import check_memory
+from restore.cli.original import Original
 from restore.cli.outcome import Outcome
 from restore.cli.picture_voice import PictureVoice
 from restore.cli.prior_loader import PriorLoader, concerns_network
@@ -28,6 +29,7 @@ from restore.cli.provenance import UNRECORDED, history_of, recordable, stamped, 
 from restore.cli.recorder import Recorder
 from restore.cli.rehearsal import check_piece
 from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
+from restore.cli.result_place import check_place, say_skipped
 from restore.cli.trouble import is_memory
 from restore.cli.uncertainty_map import deviation_of
 from restore.diffusion.seeds import draw_seed
@@ -58,6 +60,7 @@ class PictureRun:
     def __init__(self, runner: Runner, job: Job, recorder: Recorder, voice: PictureVoice):
         self.runner, self.job, self.recorder, self.reporter = runner, job, recorder, voice
         self.command, self.settings = runner.command, runner.settings
+        self._overwrite = runner.settings.overwrite or job.replaces
         self.loader = PriorLoader(runner.settings, voice, runner.networks)
         self.budgets = Budgets(runner.settings, runner.speeds)
         self._ensemble = runner.settings.ensemble
@@ -66,6 +69,7 @@ class PictureRun:
         self._facts: dict[str, Any] = {}
         self._changed, self._lost = False, list[str]()  # what the result cannot hold
         self._outcome: Outcome | None = None  # once it is reported
+        self.original = Original(job)
         self.views: tuple[Views, ...] = ()  # for a report
 
     def restore(self) -> Outcome:
@@ -91,7 +95,9 @@ class PictureRun:
 
     def _read(self) -> tuple[bytes, images.Picture]:
         """The file of the picture, and what is in it."""
+        self.original = Original(self.job)
         data = self.recorder.read_picture(self.job.source)
+        self.original.check()
         return data, self._decoded(data)
 
     def _made(self, plan: Plan, picture: images.Picture, kind: str, stored: bytes) -> Made:
@@ -188,20 +194,12 @@ class PictureRun:
         self.reporter.nothing(**facts)
         return Outcome(self.job, "failed", facts, message)
 
-    def _check_place(self) -> None:
-        """Check where the result will be; a picture that another process has done meanwhile is skipped."""
-        try:
-            jobs.check(self.job, overwrite=self.settings.overwrite, folder=self.runner.folder)
-        except jobs.Overtaken:
-            self._skipped()
-            raise
+    def _check_place(self, pages: int = 1) -> None:
+        """Check where the result will be, of so many pages."""
+        check_place(self.runner, self.job, self.reporter, overwrite=self._overwrite, pages=pages)
 
     def _skipped(self) -> None:
-        """Report a job that another process has done meanwhile."""
-        self.reporter.end()
-        self._notes(f"{self.job.output}: another process has written it meanwhile, which is kept")
-        if self.settings.json:
-            self.reporter.result("", input=self.job.name, output=self.job.output, status="skipped")
+        say_skipped(self.job, self.reporter, as_json=self.settings.json)
 
     def _decoded(self, data: bytes) -> images.Picture:
         """Decode a picture, of a damaged file what is there if that is wanted."""
@@ -358,7 +356,9 @@ class PictureRun:
             return
         try:
             quality = fitted(self.settings, kind).output_quality
-            jobs.write(self.job, picture, overwrite=self.settings.overwrite, quality=quality)
+            before = self.original.mover(self.runner.ledger)
+            jobs.write(self.job, picture, overwrite=self._overwrite, quality=quality, before=before)
+            self._facts |= self.original.facts
         except AlreadyThereError as error:
             self._skipped()
             raise jobs.Overtaken(str(error)) from error

@@ -166,7 +166,7 @@ def _record(told: dict[str, Any]) -> Record:
 def stamped(picture: images.Picture, record: Record, kind: str) -> images.Picture:
     """The picture with a record of what made it, after those it has; kind: the format it is written in.
 
-    PNG holds it as text, JPEG, WebP and TIFF as the EXIF user comment, behind a comment that is there. Where
+    PNG holds it as text, other formats as the EXIF user comment, behind a comment that is there. Where
     there is no place for it (BMP, GIF, a comment that cannot be read, an EXIF too long for JPEG) the
     picture says nothing: what made it before did not make what it is now.
     """

@@ -126,7 +126,7 @@ class Matcher:
             value = self.context.params[name]
             if name in APART and name not in ASKED:
                 continue
-            hashes: dict[Path | None, str] = {file: self.hash_of(file) for file in _files(value)}
+            hashes: dict[Path | None, str] = {file: self.hash_of(file) for file in files_in(value)}
             shown, compared = (words_of(option, value, names) for names in ({}, hashes))
             found[name] = tuple(
                 Value(" ".join(one), " ".join(two)) for one, two in zip(shown, compared, strict=True)
@@ -204,7 +204,7 @@ def _compared(values: Iterable[Value]) -> list[str]:
     return [value.compared for value in values]
 
 
-def _files(value: Any) -> Iterator[Path]:
+def files_in(value: Any) -> Iterator[Path]:
     """The files that a value of an option names."""
     for each in value if isinstance(value, tuple) else (value,):
         path = each.path if isinstance(each, KernelFile) else each

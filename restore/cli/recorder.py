@@ -32,6 +32,7 @@ NO_MATTER = {
     *("seconds", "uncertainty", "uncertainty_samples"),  # recorded as the calls that they were
     *("device", "precision"),  # recorded as they were used
     *("skip_unchanged", "suffix", "format", "output_template", "jobs", "engine", "address"),
+    *("manifest", "shard", "retry_failed", "forced", "in_place", "backup"),
     *("report", "compare", "preview", "opened", "watch", "settle", "poll"),
 }
 ASKED = {"seconds"}  # recorded as they were given, too

@@ -23,6 +23,7 @@ COMMANDS = {
     ),
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),
+    "Many": ("plan", "status", "undo"),
     "Measure": ("eval",),
     "Look": ("info", "doctor", "demo", "config", "schedule", "schema", "completion"),
 }

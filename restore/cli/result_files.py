@@ -14,6 +14,7 @@ from restore import images
 from restore.cli.jobs import Job
 from restore.cli.options import Settings
 from restore.errors import OutputError
+from restore.images.extras import lacking
 from restore.images.formats import FORMAT_OF_SUFFIX, FORMATS, PDF_SUFFIX
 from restore.images.picture import at_depth
 from restore.images.stored_depth import stored_bits
@@ -40,12 +41,15 @@ def kind_of(job: Job, picture: images.Picture, settings: Settings) -> str:
     """Give the format of a result. Raises OutputError for one without such a depth or quality."""
     if job.target is not None:
         try:
-            return images.kind_of(job.target)  # checked by its name
+            kind = images.kind_of(job.target)  # checked by its name
         except OutputError as error:
             more = "" if job.target.suffix else ", or end -o in / for a folder"
             raise OutputError(f"{error}{more}") from error
+        if problem := lacking(kind):
+            raise OutputError(f"{job.output}: {problem}")
+        return kind
     kind = picture.format if settings.format is None else FORMAT_OF_SUFFIX[f".{settings.format}"]
-    if problem := _problem(kind, settings):
+    if problem := lacking(kind) or _problem(kind, settings):
         raise OutputError(f"{job.output}: {problem}")
     return kind
 
@@ -79,18 +83,24 @@ def _problem(kind: str, settings: Settings, *, quality: bool = True) -> str:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
     if "depth" in refused and settings.depth is not None:
-        able = " and ".join(each.name for each in FORMATS.values() if DTYPES[settings.depth] in each.depths)
+        able = _listed(each.name for each in FORMATS.values() if each.holds(settings.depth))
         return (
             f"--depth {settings.depth}: {form.name} holds 8 bits a channel, {able} hold {settings.depth}; "
             "pass --format png"
         )
     if "output_quality" in refused and quality:
-        able = " and ".join(each.name for each in FORMATS.values() if each.lossy)
+        able = _listed(each.name for each in FORMATS.values() if each.lossy)
         return (
             f"{_quality_option()} {settings.output_quality} is for {able}, {form.name} keeps every number; "
             "leave it out, or pass --format jpg"
         )
     return ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names as a text has them."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _quality_option() -> str:
@@ -123,7 +133,8 @@ def losses(picture: images.Picture, job: Job, settings: Settings) -> list[str]:
 
 def has_depth(data: bytes, settings: Settings) -> bool:
     """Whether a picture's file holds the depth that is asked for."""
-    return settings.depth is None or stored_bits(data) == settings.depth
+    stored = stored_bits(data)
+    return settings.depth in (None, stored) or (settings.depth == 16 and stored in (10, 12))
 
 
 def _at(picture: images.Picture, bits: int) -> images.Picture:

@@ -29,8 +29,8 @@ TEMPLATE = click.option(
     "slashes make folders. Fields: " + "; ".join(f"{{{name}}} {text}" for name, text in FIELDS.items()) + ".",
 )  # fmt: skip
 _QUALITY_HELP = (
-    "Quality of JPEG and WebP results, 1 to 100; a WebP of 100 keeps every number.  [default: 95 for JPEG, "
-    "100 for WebP]"
+    "Quality of JPEG, WebP, HEIC, AVIF and JPEG XL results, 1 to 100; a WebP or JPEG XL of 100 keeps every "
+    "number.  [default: 95 for JPEG, 70 for HEIC, 92 for AVIF, 100 for WebP and JPEG XL]"
 )
 QUALITY = click.option(
     "--quality", "--output-quality", "output_quality", type=click.IntRange(1, 100), metavar="Q",
@@ -57,7 +57,8 @@ class Depth(click.IntRange):
 
 DEPTH = click.option(
     "--depth", type=Depth(), metavar="[8|16]",
-    help="Bits a channel of the result, 8 or 16. PNG and TIFF hold 16.  [default: those of the picture]",
+    help="Bits a channel of the result, 8 or 16. PNG, TIFF and JPEG XL hold 16, HEIC 10 and "
+    "AVIF 12.  [default: those of the picture]",
 )  # fmt: skip
 
 RESULT = (SUFFIX, FORMAT, TEMPLATE, QUALITY, DEPTH, DATA_RANGE)

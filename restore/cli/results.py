@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from restore import images
 from restore.cli.addresses import called
@@ -31,12 +32,13 @@ NO_RECORD = (".bmp", ".dib", ".gif")
 """Endings of files whose format has no room for a record."""
 
 
-def left_out(results: Sequence[Path]) -> str:
-    """Say that pictures are left out, since they are results of others."""
+def left_out(results: Sequence[Path], count: int | None = None) -> str:
+    """Say that pictures are left out, since they are results of others. count: where not all are given."""
+    count = len(results) if count is None else count
     shown = ", ".join(map(called, results[:NAMED]))
-    if len(results) == 1:
+    if count == 1:
         return f"{shown} is the result of an earlier run and is left out; name it alone to restore it"
-    more = f" and {len(results) - NAMED} more" if len(results) > NAMED else ""
+    more = f" and {count - NAMED} more" if count > NAMED else ""
     return (
         f"{shown}{more} are results of earlier runs and are left out; name them without the others to "
         "restore them"
@@ -58,7 +60,7 @@ def results_among(
         names.setdefault(path.name, []).append(path)
     if sum(map(len, names.values())) < 2:
         return set()
-    return {path for path in asked if _is_result(path, names, pattern)}
+    return {path for path in asked if is_result(path, names, pattern)}
 
 
 def is_comparison(path: Path) -> bool:
@@ -66,7 +68,15 @@ def is_comparison(path: Path) -> bool:
     return path.name.endswith(COMPARISON) and COMPARISON_HEAD in told_in(path).chunks
 
 
-def _is_result(path: Path, names: dict[str, list[Path]], pattern: re.Pattern[str] | None) -> bool:
+class Names(Protocol):
+    """The pictures that were found, by their names."""
+
+    def get(self, name: str, none: Sequence[Path], /) -> Sequence[Path]:
+        """The pictures of a name."""
+
+
+def is_result(path: Path, names: Names, pattern: re.Pattern[str] | None) -> bool:
+    """Whether a picture was made from another one of these."""
     if is_comparison(path):
         return True
     records = history_in(path).records
@@ -92,7 +102,7 @@ def _is_source(other: Path, path: Path, digest: str) -> bool:
         return False
 
 
-def _is_named_as_one(path: Path, names: dict[str, list[Path]], found: re.Match[str]) -> bool:
+def _is_named_as_one(path: Path, names: Names, found: re.Match[str]) -> bool:
     groups = found.groupdict()
     name = groups.get("name") or groups["stem"] + path.suffix
     beside = [each for each in names.get(name, ()) if each.parent == path.parent and each != path]

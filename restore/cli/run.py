@@ -19,6 +19,7 @@ from restore.cli.events import event
 from restore.cli.job_plan import Survey
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
+from restore.cli.manifest_command import check_batch, run_listed
 from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
@@ -29,6 +30,7 @@ from restore.cli.result_files import check_files
 from restore.cli.results import left_out
 from restore.cli.runner import Runner
 from restore.cli.saved_masks import check_saved_masks
+from restore.cli.shards import of_shard
 from restore.cli.trajectory import check_trajectory
 from restore.cli.uncertainty_map import check_map
 from restore.cli.watch_run import Shared, check_shown, watched_folder
@@ -48,10 +50,14 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     """Plan, check and restore every input, report, and end the program with the exit code."""
     check_shown(settings)
     check_engine(settings)
+    check_batch(settings)
     if settings.watch:
         _watch(command, inputs, settings)
         return
-    planned = _planned(command, inputs, settings)
+    if settings.preview is None and (settings.manifest is not None or settings.in_place):
+        _run_listed(command, inputs, settings)
+        return
+    planned = of_shard(_planned(command, inputs, settings), settings.shard)
     if any(job.target is None for job in planned.jobs):
         if settings.json:
             raise click.UsageError("--json and the picture both want standard output; give a file with -o")
@@ -194,6 +200,14 @@ def _sorted_out(
     check_saved_masks(settings, planned.jobs, todo, command.reads)
     check_comparisons(settings, planned.jobs, command.reads)
     return todo, done
+
+
+def _run_listed(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    with _refusing(settings, [(name, None) for name in inputs]):
+        try:
+            run_listed(command, inputs, settings, _naming(command, settings))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
 
 def _restored(runner: Runner, todo: Sequence[Job]) -> Tally:

@@ -14,11 +14,13 @@ from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
+from restore.cli.manifest_run import ManifestRun, with_files
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome
 from restore.cli.picture_run import PictureRun
 from restore.cli.picture_voice import PictureVoice
 from restore.cli.prior_loader import Networks, is_shared
+from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder, StandardInput
 from restore.cli.reporter import Reporter
 from restore.cli.saved_masks import SavedMasks
@@ -57,6 +59,8 @@ class Runner:
         self.alone = len(weights) == 1
         self.listeners: list[Callable[[Outcome], None]] = []
         self.engine: Engine | None = None  # in place of lanes on this machine
+        self.ledger: ManifestRun | None = None  # where the pictures come from a manifest
+        self._matcher: Matcher | None = None
 
     def recorder(self) -> Recorder:
         """Give a reader of the files of a picture."""
@@ -77,6 +81,8 @@ class Runner:
             todo = fetched_ahead(todo)
         self.networks.merges = self._lanes() != 1
         for outcome in engine.outcomes(todo):
+            if self.ledger is not None and not isinstance(engine, Lanes):
+                self.ledger.record(outcome)  # which other machines cannot append to
             for listener in self.listeners:
                 listener(outcome)
             yield outcome
@@ -92,6 +98,18 @@ class Runner:
 
     def attempt(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         """Restore one picture, write the result and report it, or what went wrong."""
+        outcome = self._tried(job, recorder, voice)
+        if self.ledger is not None:
+            self.ledger.record(outcome)
+        return outcome
+
+    def matcher(self) -> Matcher:
+        """What compares results that are there with those that the command would write."""
+        if self._matcher is None:
+            self._matcher = Matcher(self.command, self.settings, self.recorder())
+        return self._matcher
+
+    def _tried(self, job: Job, recorder: Recorder, voice: PictureVoice) -> Outcome:
         run = PictureRun(self, job, recorder, voice)
         try:
             pages = self.settings.pages
@@ -99,10 +117,10 @@ class Runner:
                 if document is not None:
                     run = whole = DocumentRun(self, run.job, recorder, voice, document)
                     run = whole.one_page() or whole
-                outcome = run.restore()
+                outcome = with_files(run.restore(), run.job)
             return told_of(job, run.job, outcome)
         except jobs.Overtaken:
-            return Outcome(job, "skipped")
+            return with_files(Outcome(job, "skipped"), job)
         except (WeightsError, ConfigError, BrokenPipeError):
             raise
         except Exception as error:

@@ -38,7 +38,12 @@ def labels(places: Mapping[Path, Iterable[str]]) -> dict[Path, Path]:
         for name in dict.fromkeys(map(os.path.normcase, names)):
             owners.setdefault(name, []).append(folder)
     sharing = dict.fromkeys(folder for each in owners.values() if len(each) > 1 for folder in each)
-    ends = _comparable(list(sharing))
+    return labels_among(list(sharing))
+
+
+def labels_among(sharing: list[Path]) -> dict[Path, Path]:
+    """The labels of folders that share names."""
+    ends = _comparable(sharing)
     return {folder: Path(*_label(ends[folder], ends.values())) for folder in sharing}
 
 

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from restore.cli.provenance import quoted
 from restore.cli.recorder import given, words_of
+from restore.stores import shown
 
 
 class _Whole(Mapping[Path | None, str]):
@@ -32,7 +33,7 @@ def command_line(context: click.Context, *, without: Collection[str] = ()) -> st
     for each in context.command.params:
         value = context.params.get(each.name or "")
         if isinstance(each, click.Argument) and value:
-            words += map(os.fspath, value if isinstance(value, tuple) else (value,))
+            words += [shown(os.fspath(name)) for name in (value if isinstance(value, tuple) else (value,))]
     for option in given(context):
         typed = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
         if typed and option.name not in without:

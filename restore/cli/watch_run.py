@@ -25,6 +25,7 @@ from restore.cli.runner import Runner
 from restore.cli.streams import STDIO
 from restore.errors import RestoreError
 from restore.images import Listing
+from restore.stores import is_url
 
 
 def check_shown(settings: Settings) -> None:
@@ -54,6 +55,7 @@ def watched_folder(settings: Settings, inputs: Sequence[str]) -> Path:
         )
     if len(inputs) != 1 or not images.is_folder(inputs[0]):
         got = f"{len(inputs)} inputs" if len(inputs) != 1 else images.what_is(inputs[0]) or "none"
+        got = "an address" if is_url(inputs[0]) else got
         raise click.UsageError(f"--watch takes one folder, got {got}; for several folders start one for each")
     check_events(poll=settings.poll)
     return Path(inputs[0])

@@ -80,7 +80,7 @@ class Watching:
     def _while_there(self, listed: Callable[[], Listing], wait: Wait, anyhow: float) -> None:
         """Restore what comes until the folder is another one. anyhow: seconds between looks."""
         place = _identity(self.folder)
-        idle = False
+        idle, changed = False, False
         while place is not None and _identity(self.folder) == place:
             start = time.monotonic()
             listing = listed()
@@ -92,7 +92,9 @@ class Watching:
             if not idle and not self._settling.waiting:
                 self._tell("waiting", f"waiting for pictures in {self.folder}")
                 idle = True
-            latest = min(anyhow, max(0.1, self._settle / 2)) if self._settling.waiting else anyhow
+            # After a change once more: in a folder that was new, files may have come before its events did.
+            latest = min(anyhow, 1.0) if changed else anyhow
+            latest = min(latest, max(0.1, self._settle / 2)) if self._settling.waiting else latest
             changed, rested = False, start + RESTFUL * took
             while _identity(self.folder) == place:
                 changed = wait() or changed

@@ -13,6 +13,9 @@ WebP     8 bit                   lossless unless a quality below 100 is given, a
 BMP      8 bit                   lossless; no EXIF, ICC or XMP
 GIF      8 bit                   at most 256 colours a picture; no EXIF, ICC or XMP
 JPEG     8 bit                   quality 95 by default, colour at full resolution (4:4:4); no alpha
+HEIC     8, 10, 12 bit           quality 70 by default; with the extra ``heif``
+AVIF     8, 10, 12 bit           quality 92 by default; 10 and 12 bits with the extra ``heif``
+JPEG XL  8, 16 bit, float32      lossless unless a quality below 100 is given; with the extra ``jxl``
 =======  ======================  =====================================================================
 
 Nothing heavy is imported before a picture is read. What needs torch has modules of its own: `canvas` (arrays,

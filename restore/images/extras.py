@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 EXTRAS = {
     "heic": ("heif", "HEIC", ("pillow_heif",)),
-    "avif": ("heif", "AVIF", ("imagecodecs",)),
     "pdf": ("pdf", "PDF", ("pikepdf", "pypdfium2")),
     "jxl": ("jxl", "JPEG XL", ("pyjpegxl",)),
 }

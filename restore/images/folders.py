@@ -11,13 +11,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from restore.errors import ImageError
-from restore.images.extras import lacking
+from restore.images.extras import EXTRAS, install, lacking
 from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX, USUAL_SUFFIXES
 from restore.images.paths import FILE, LOOSE, is_folder, name_problem, short_path, what_is
 
 OTHER_PICTURES = frozenset(
     (  # noqa: SIM905  # a list of so many would be long
-        ".heic .heif .heics .heifs .hif .avif .avifs .jxl .mng .pdf .psd .psb .xcf .kra .ora .svg "
+        ".mng .pdf .psd .psb .xcf .kra .ora .svg "
         ".svgz .eps .jp2 .j2k .j2c .jpc .jpf .jpx .jpm .jph .jxr .wdp .hdp .jls .bpg .flif .qoi "
         ".jfi .ico .icns .pcx .tga .ppm .pgm .pbm .pnm .pam .pfm .exr .hdr .rgbe "
         ".ras .sgi .xbm .xpm .wbmp .fits .fts .dcm .djvu .djv .dpx .emf .wmf "
@@ -39,7 +39,8 @@ class Listing:
     Parameters
     ----------
     pictures : files with the suffix of a picture that is read, in natural order (``a2`` before ``a10``).
-    unread : pictures of other kinds (`OTHER_PICTURES`), in the same order.
+    unread : pictures of other kinds (`OTHER_PICTURES`), and of those whose extra is not installed, in the
+        same order.
     problems : each folder within that cannot be listed, and each file that is none but a pipe, a socket or a
         device, with a message.
     """
@@ -101,14 +102,16 @@ def list_inputs(
 
 
 def suffixes_read(*, pdf: bool) -> frozenset[str]:
-    """Endings of files that are read, in lower case. pdf: as in `survey`.
+    """Endings of files that are read here, with the extras there are, in lower case. pdf: as in `survey`.
 
     Examples
     --------
     >>> ".png" in suffixes_read(pdf=False), ".pdf" in suffixes_read(pdf=False)
     (True, False)
     """
-    return frozenset((*FORMAT_OF_SUFFIX, PDF_SUFFIX) if pdf and not lacking("pdf") else FORMAT_OF_SUFFIX)
+    known = FORMAT_OF_SUFFIX | ({PDF_SUFFIX: "pdf"} if pdf else {})
+    missing = {kind for kind in set(known.values()) if lacking(kind)}
+    return frozenset(suffix for suffix, kind in known.items() if kind not in missing)
 
 
 def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), pdf: bool = False) -> Listing:
@@ -141,7 +144,7 @@ def survey(folder: Path, *, recursive: bool = True, ignore: Sequence[str] = (), 
         for name in files:
             suffix = PurePath(name).suffix.lower()
             ours = suffix in read
-            if name.startswith(".") or not (ours or suffix in OTHER_PICTURES):
+            if name.startswith(".") or not (ours or suffix in FORMAT_OF_SUFFIX or suffix in OTHER_PICTURES):
                 continue
             path = Path(here, name)
             if is_ignored(inside / name, ignore):
@@ -183,15 +186,18 @@ def is_ignored(path: str | PurePath, patterns: Sequence[str]) -> bool:
 def no_pictures(folder: str | Path, unread: Sequence[Path] = (), *, pdf: bool = False) -> str:
     """The message for a folder without pictures that are read. pdf: as in `survey`."""
     wanted = f"{folder}: expected a folder with pictures ({' '.join(USUAL_SUFFIXES)}), got"
-    if not unread:
-        return f"{wanted} none"
-    return f"{wanted} {kinds_of(unread)}; {_needed(unread, pdf=pdf)}convert them first"
+    return f"{wanted} {kinds_of(unread)}; {_remedy(unread, pdf=pdf)}" if unread else f"{wanted} none"
 
 
-def _needed(unread: Sequence[Path], *, pdf: bool) -> str:
-    """What would have to be installed to read some of these."""
-    wanted = pdf and any(path.suffix.lower() == PDF_SUFFIX for path in unread)
-    return f"{lacking('pdf')}, or " if wanted and lacking("pdf") else ""
+def _remedy(unread: Iterable[Path], *, pdf: bool) -> str:
+    """What makes pictures readable: an extra for some, for others a converter."""
+    known = FORMAT_OF_SUFFIX | ({PDF_SUFFIX: "pdf"} if pdf else {})
+    kinds = {known.get(path.suffix.lower(), "") for path in unread}
+    extras = sorted({EXTRAS[kind][0] for kind in kinds if lacking(kind)})
+    steps = [install(",".join(extras))] if extras else []
+    if any(not lacking(kind) for kind in kinds):
+        steps.append("convert the others first" if extras else "convert them first")
+    return ", ".join(steps)
 
 
 def kinds_of(unread: Iterable[Path]) -> str:
@@ -216,14 +222,13 @@ def unread_note(unread: Sequence[Path], *, pdf: bool = False) -> str:
 
     Examples
     --------
-    >>> unread_note([Path("a.heic"), Path("b.heic"), Path("c.pdf")])
-    "not read: 2 .heic, 1 .pdf; convert them first, or pass --ignore '*.heic' --ignore '*.pdf'"
+    >>> unread_note([Path("a.psd"), Path("b.psd"), Path("c.pdf")])
+    "not read: 2 .psd, 1 .pdf; convert them first, or pass --ignore '*.psd' --ignore '*.pdf'"
     """
     suffixes = dict.fromkeys(path.suffix.lower() for path in unread)
     ordered = sorted(suffixes, key=lambda suffix: -sum(path.suffix.lower() == suffix for path in unread))
     options = " ".join(f"--ignore '*{suffix}'" for suffix in ordered)
-    needed = _needed(unread, pdf=pdf)
-    return f"not read: {kinds_of(unread)}; {needed}convert them first, or pass {options}"
+    return f"not read: {kinds_of(unread)}; {_remedy(unread, pdf=pdf)}, or pass {options}"
 
 
 def natural_order(path: PurePath) -> list[list[str | int]]:

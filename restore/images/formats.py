@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore.errors import ImageError, OutputError
-from restore.images.exif import patched, tree, usable
+from restore.images.exif import tree
+from restore.images.fits import dropped, not_below, one_gray, own_bits, with_size
+from restore.images.jxl_head import SIGNATURES
 from restore.images.memory import check_need
 from restore.images.picture import TOP, Picture, at_depth
+from restore.images.png import with_colours
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 MOST_EXIF = 65000  # bytes, in a JPEG file
 MOST_PROFILE = 64 * 2**20
@@ -23,11 +26,23 @@ MAX_PIXELS = 500_000_000
 
 DECODING = 7
 """Bytes of memory for each byte of pixels while a file is read and written, itself included; measured as the
-growth of the resident set: 4 to 8 for reading and for writing all formats but WebP, which takes 12."""
+growth of the resident set: 4 to 8 for reading, and for writing all formats but WebP (12), HEIC (14),
+AVIF (16) and JPEG XL (17)."""
 
 JPEG_QUALITY = 95
+HEIC_QUALITY, AVIF_QUALITY = 70, 92
+"""Qualities of about what JPEG_QUALITY gives; measured in docs/formats.md."""
+
 LOSSLESS = 100
-"""The quality of WebP files that keep every number, which they do unless told otherwise."""
+"""The quality of WebP and JPEG XL files that keep every number, which they do unless told otherwise."""
+
+MOST_HEVC = 8192
+"""Pixels a side of a HEIC file that is not made of tiles, as those with alpha are not."""
+
+MOST_AVIF = 2**28
+"""Pixels of an AVIF file that libavif decodes."""
+
+HEIF_KINDS = ("heic", "avif")
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Format:
     metadata : fields of `Picture` that it keeps.
     side : the longest side, in pixels.
     lossy : whether it has a quality, below which numbers are not kept.
+    most_bits : of an integer, where those are fewer than its dtype has; else 0.
     """
 
     name: str
@@ -53,22 +69,30 @@ class Format:
     side: int
     extra: bool = False
     lossy: bool = False
+    most_bits: int = 0
+
+    def holds(self, bits: int) -> bool:
+        """Whether it holds integers of so many bits, 8 or 16, as they are."""
+        return f"uint{bits}" in self.depths and not 0 < self.most_bits < bits
 
 
+_ALL = ("exif", "icc", "xmp", "dpi")
 FORMATS = {
-    "png": Format("PNG", ("uint8", "uint16"), True, True, ("exif", "icc", "xmp", "dpi"), 2**31 - 1),
-    "jpeg": Format("JPEG", ("uint8",), False, True, ("exif", "icc", "xmp", "dpi"), 65500, lossy=True),
-    "tiff": Format(
-        "TIFF", ("uint8", "uint16", "float32"), True, True, ("exif", "icc", "xmp", "dpi"), 2**32 - 1, True
-    ),
+    "png": Format("PNG", ("uint8", "uint16"), True, True, _ALL, 2**31 - 1),
+    "jpeg": Format("JPEG", ("uint8",), False, True, _ALL, 65500, lossy=True),
+    "tiff": Format("TIFF", ("uint8", "uint16", "float32"), True, True, _ALL, 2**32 - 1, extra=True),
     "webp": Format("WebP", ("uint8",), True, False, ("exif", "icc", "xmp"), 16383, lossy=True),
     "bmp": Format("BMP", ("uint8",), True, True, ("dpi",), 2**31 - 1),
+    "heic": Format("HEIC", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=10),
+    "avif": Format("AVIF", ("uint8", "uint16"), True, True, _ALL[:3], 32768, lossy=True, most_bits=12),
+    "jxl": Format("JPEG XL", ("uint8", "uint16", "float32"), True, True, _ALL[:3], 2**30, lossy=True),
     "gif": Format("GIF", ("uint8",), True, False, (), 65535),
 }
 FORMAT_OF_SUFFIX = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-    ".bmp": "bmp", ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg",
-    ".dib": "bmp", ".gif": "gif",
+    ".bmp": "bmp", ".heic": "heic", ".avif": "avif", ".jxl": "jxl",
+    ".apng": "png", ".jpe": "jpeg", ".jfif": "jpeg", ".jif": "jpeg", ".mpo": "jpeg", ".dib": "bmp",
+    ".heif": "heic", ".hif": "heic", ".heics": "heic", ".heifs": "heic", ".avifs": "avif", ".gif": "gif",
 }  # fmt: skip
 
 SUFFIXES = tuple(FORMAT_OF_SUFFIX)
@@ -77,8 +101,14 @@ SUFFIXES = tuple(FORMAT_OF_SUFFIX)
 PDF_SUFFIX = ".pdf"
 """The ending of files of pages that are no pictures by themselves."""
 
-USUAL_SUFFIXES = SUFFIXES[:7]
+USUAL_SUFFIXES = SUFFIXES[:10]
 """Those that messages name."""
+
+
+READ = "PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL"
+"""The formats that are read, for messages."""
+
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"))
 
 
 def sniffed(data: bytes, name: str) -> str:
@@ -93,15 +123,27 @@ def sniffed(data: bytes, name: str) -> str:
         raise ImageError(f"{name}: expected a picture, got an empty file (0 bytes); get a fresh copy")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
+    if data.startswith(SIGNATURES):
+        return "jxl"
+    if data[4:8] == b"ftyp" and (kind := _heif_kind(data)):
+        return kind
     starts = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "bmp": b"BM", "gif": b"GIF8"}
     starts |= {"tiff": b"II*\0", "TIFF": b"MM\0*", "Tiff": b"II+\0", "tIFF": b"MM\0+"}
     for kind, start in starts.items():
         if data.startswith(start):
             return kind.lower()
     raise ImageError(
-        f"{name}: expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with "
-        f"{data[:8]!r}; convert it first"
+        f"{name}: expected a {READ} picture, got a file that starts with {data[:8]!r}; convert it first"
     )
+
+
+def _heif_kind(data: bytes) -> str:
+    """Which of the formats in boxes a file is by its brands (ISO/IEC 23008-12, 10); empty for none."""
+    end = min(int.from_bytes(data[:4], "big"), len(data))
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    return "heic" if brands & _HEIC else ""
 
 
 def check_size(w: int, h: int, name: str, *, each: int = 3) -> None:
@@ -134,7 +176,7 @@ def check_side(kind: str, size: tuple[int, int], name: str) -> None:
 
     Parameters
     ----------
-    kind : png, jpeg, tiff, webp, bmp or gif.
+    kind : one of FORMATS.
     size : (h, w) in pixels.
     name : what the message calls the file.
 
@@ -145,6 +187,9 @@ def check_side(kind: str, size: tuple[int, int], name: str) -> None:
     h, w = size
     if max(h, w) > FORMATS[kind].side:
         limit = f"{FORMATS[kind].name} ends at {FORMATS[kind].side} pixels a side"
+        raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
+    if kind == "avif" and w * h > MOST_AVIF:
+        limit = f"AVIF ends at {MOST_AVIF / 1e6:.0f} megapixels"
         raise OutputError(f"{name}: {limit}, got {w}x{h} (w x h); write .png or .tif")
 
 
@@ -171,7 +216,7 @@ def lossy_notes(path: str | Path, picture: Picture) -> list[str]:
 
 
 def kind_of(path: Path) -> str:
-    """The format that a suffix names: png, jpeg, tiff, webp, bmp or gif.
+    """The format that a suffix names, one of FORMATS.
 
     Raises
     ------
@@ -205,7 +250,7 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     Parameters
     ----------
     picture : what is to be written.
-    kind : png, jpeg, tiff, webp, bmp or gif.
+    kind : one of FORMATS.
 
     Returns
     -------
@@ -214,24 +259,68 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
     list of str
         A line for each thing that is lost.
     """
-    form, depth = FORMATS[kind], picture.pixels.dtype.name
+    form = FORMATS[kind]
     changes: dict[str, Any] = {
         "format": kind,
-        "pixels": _one_gray(picture),
-        "gray": picture.gray and form.gray,
+        "pixels": one_gray(picture),
+        # Neither encoder of AVIF has gray with alpha.
+        "gray": picture.gray and form.gray and not (kind == "avif" and picture.alpha is not None),
     }
-    notes = ["colours become at most 256; .webp and .png keep all"] if few_colours(picture, kind) else []
+    notes = _at_its_depth(picture, kind, changes)
+    notes += _with_its_planes(picture, kind, changes)
+    notes += _with_its_metadata(picture, kind, changes)
+    result = replace(picture, **changes)
+    if kind == "jxl" and result.bits == 32:
+        result, below = not_below(result)
+        notes += ["numbers below 0 become 0, for its encoder fails on them; TIFF keeps them"] * below
+    space = b"GRAY" if result.gray else b"RGB "
+    if result.icc and result.icc[16:20] != space:
+        notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
+        result = replace(result, icc=b"")
+    exif = with_size(result)
+    notes += ["EXIF is dropped: it is damaged"] if result.exif and not exif else []
+    if kind == "tiff" and (count := tree(exif)[1]):
+        notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
+    return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
+
+
+def _at_its_depth(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change pixels to a depth that the format has; gives notes of what is lost."""
+    form, depth = FORMATS[kind], picture.pixels.dtype.name
     if depth not in form.depths:
         changes["pixels"] = at_depth(changes["pixels"], form.depths[-1])
+    before = own_bits(picture)
+    bits = coded_bits(replace(picture, pixels=changes["pixels"], alpha=None, extra=None), kind)
+    notes = ["colours become at most 256; .webp and .png keep all"] if few_colours(picture, kind) else []
+    if depth not in form.depths or bits < before:
         clipped = ", clipped to [0, 1]" if depth == "float32" else ""
-        notes.append(f"{picture.bits} bits a channel become {changes['pixels'].itemsize * 8}{clipped}")
+        notes.append(f"{before} bits a channel become {bits}{clipped}")
+    coarse = picture.heif is not None and picture.heif.chroma == "420"
+    if kind == "avif" and bits > 8 and not changes["gray"] and not coarse:
+        notes.append(f"colour of {bits} bits is kept at half the resolution (4:2:0)")
+    return notes
+
+
+def _with_its_planes(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change alpha and further channels to what the format has; gives notes of what is lost."""
+    form, depth, notes = FORMATS[kind], changes["pixels"].dtype.name, list[str]()
     if picture.alpha is not None:
-        changes["alpha"] = at_depth(picture.alpha, changes["pixels"].dtype.name) if form.alpha else None
-        if not form.alpha and bool((picture.alpha != TOP[depth]).any()):
+        changes["alpha"] = at_depth(picture.alpha, depth) if form.alpha else None
+        clear = bool((picture.alpha != TOP[picture.pixels.dtype.name]).any())
+        if not form.alpha and clear:
             notes.append("alpha is dropped")
+        elif kind == "heic" and max(picture.size) > MOST_HEVC:
+            changes["alpha"] = None
+            notes += [f"alpha is dropped: there is none above {MOST_HEVC} pixels a side"] if clear else []
     if picture.extra is not None:
-        changes["extra"] = at_depth(picture.extra, changes["pixels"].dtype.name) if form.extra else None
-        notes += [] if form.extra else [_dropped(picture.extra.shape[2])]
+        changes["extra"] = at_depth(picture.extra, depth) if form.extra else None
+        notes += [] if form.extra else [dropped(picture.extra.shape[2])]
+    return notes
+
+
+def _with_its_metadata(picture: Picture, kind: str, changes: dict[str, Any]) -> list[str]:
+    """Change metadata to what the format keeps; gives notes of what is lost."""
+    form, notes = FORMATS[kind], list[str]()
     # In JPEG each must fit into one segment, the profile into 255; more of a profile in PNG is not read back.
     limits = {
         "jpeg": {"exif": MOST_EXIF, "xmp": 65000, "icc": 255 * 65519},
@@ -246,41 +335,35 @@ def fitted(picture: Picture, kind: str) -> tuple[Picture, list[str]]:
         else:
             continue
         changes[field] = None if field == "dpi" else b""
-    result = replace(picture, **changes)
-    space = b"GRAY" if result.gray else b"RGB "
-    if result.icc and result.icc[16:20] != space:
-        notes.append(f"ICC profile is dropped: made for {result.icc[16:20]!r}, the picture is {space!r}")
-        result = replace(result, icc=b"")
-    exif = _with_size(result)
-    notes += ["EXIF is dropped: it is damaged"] if result.exif and not exif else []
-    if kind == "tiff" and (count := tree(exif)[1]):
-        notes.append(f"{count} EXIF tags are dropped: together they would be longer than all of it")
-    return replace(result, exif=exif), [f"{form.name}: {note}" for note in notes]
+    if picture.heif is not None and picture.heif.hdr and not picture.icc:
+        if kind == "png":
+            changes["chunks"] = with_colours(picture.chunks, picture.heif.primaries, picture.heif.transfer)
+        elif kind not in HEIF_KINDS:
+            keep = "so that it looks pale; PNG, HEIC and AVIF keep it"
+            notes.append(f"HDR ({picture.heif.hdr}) is dropped, {keep}")
+    return notes
 
 
-def _one_gray(picture: Picture) -> NDArray[Any]:
-    """The pixels; of a gray picture the mean of r, g and b in all three, exact for equal ones."""
-    import numpy as np
+def coded_bits(picture: Picture, kind: str) -> int:
+    """The bits of each number in a file of the picture.
 
-    pixels = picture.pixels
-    if not picture.gray:
-        return pixels
-    if pixels.dtype.kind == "f":
-        mean = pixels.mean(axis=2, dtype=np.float64).astype(pixels.dtype)
-    else:
-        mean = ((pixels.sum(axis=2, dtype=np.uint32) + 1) // 3).astype(pixels.dtype)
-    return np.repeat(mean[..., None], 3, axis=2)
+    Parameters
+    ----------
+    picture : what is to be written.
+    kind : one of FORMATS, which has the depth of the picture.
 
+    Returns
+    -------
+    int
+        8, 16 or 32; 10 or 12 for deep pictures in HEIC and AVIF: as many as in the file that was read.
 
-def _with_size(picture: Picture) -> bytes:
-    """The EXIF with the size that it states set to that of the picture; nothing where it is damaged."""
-    h, w = picture.size
-    if not picture.exif or not usable(picture.exif):
-        return b""
-    return patched(picture.exif, {0x100: w, 0x101: h, 0xA002: w, 0xA003: h})
-
-
-def _dropped(count: int) -> str:
-    """What is said of extra channels that a format has no room for."""
-    what = "the extra channel is dropped, which is" if count == 1 else f"{count} extra channels are dropped,"
-    return f"{what} neither colour nor alpha; TIFF has room for it"
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [coded_bits(Picture(np.zeros((4, 6, 3), np.uint16)), kind) for kind in ("png", "heic", "avif")]
+    [16, 10, 12]
+    """
+    if kind not in HEIF_KINDS or picture.bits == 8:
+        return picture.bits
+    own = own_bits(picture)
+    return own if own < 16 else FORMATS[kind].most_bits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import MaskError
 from restore.images.files import Start, read_bytes
-from restore.images.formats import sniffed
+from restore.images.formats import HEIF_KINDS, sniffed
 from restore.images.gif import decode_gif, is_gif
 from restore.images.mask_colours import KEYED, ROUGHLY, likeness, name_of, on_plain, rgb_of
 from restore.images.mask_doubts import COLOURED, NEAR, coloured_of, doubt_of, is_mostly_gray, spread_of
@@ -155,7 +155,7 @@ def recognised(picture: Picture, name: str, *, photo: Picture | None = None, col
         For what cannot be meant as a mask.
     """
     found = _by_colour(picture, name, photo, colour) if colour else _of_itself(picture, name, photo)
-    return replace(found, lossy=picture.format == "jpeg")
+    return replace(found, lossy=picture.format in ("jpeg", *HEIF_KINDS))
 
 
 def _of_itself(picture: Picture, name: str, photo: Picture | None) -> Mask:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from restore.images.extras import lacking
+from restore.images.isobmff import frames_in, heif_in
 
 HEAD_OF_PDF = 1024
 """Bytes in which a PDF begins."""
@@ -20,7 +21,7 @@ MOST = 100_000
 
 
 def page_count(path: str | Path) -> int:
-    """Count the pages of a TIFF or a PDF, or the frames of an animated PNG, WebP or GIF.
+    """Count the pages of a TIFF or a PDF, the frames of an animation, or the pictures of a HEIF file.
 
     Other files count as one; so do JPEG files with several pictures, as phones write them: the first is the
     photograph. Damaged files count as far as they can be followed.
@@ -84,6 +85,8 @@ def _pages(file: BinaryIO) -> Iterator[object]:
         yield from _of_png(file)
     elif start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         yield from _of_webp(file)
+    elif start[4:8] == b"ftyp":
+        yield from range(_of_heif(file))
     elif start[:6] in (b"GIF87a", b"GIF89a"):
         yield from _of_gif(file)
 
@@ -127,6 +130,11 @@ def _of_webp(file: BinaryIO) -> Iterator[bytes]:
             yield kind
         size = _number(file, "<I")
         file.seek(size + size % 2, os.SEEK_CUR)
+
+
+def _of_heif(file: BinaryIO) -> int:
+    """The pictures that are shown by themselves, or the frames of a film."""
+    return max(frames_in(file), heif_in(file).pages)
 
 
 def _of_gif(file: BinaryIO) -> Iterator[bytes]:

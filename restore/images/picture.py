@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from restore.images.heif_coding import HeifCoding
 from restore.images.jpeg_coding import JpegCoding
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Picture:
         ``alpha`` and ``extra``, alpha comes first and nothing is said of the others.
     gray : whether the file has one colour channel; ``pixels`` holds it three times, `write` stores their
         mean.
-    format : png, jpeg, tiff, webp or bmp, as found in the contents of the file (not in its name).
+    format : png, jpeg, tiff, webp, bmp, heic, avif or jxl, as found in the contents of the file (not in its
+        name).
     exif : a TIFF structure without the ``Exif`` prefix, with orientation 1 and no thumbnail (which would
         show the picture as it was before); empty where there is none.
     icc, xmp : as in the file; empty where there is none.
@@ -41,6 +43,7 @@ class Picture:
     notes : what the user should know about how the file was read.
     damage : what is wrong with the file, where it was read as far as it goes; empty for a whole one.
     turned : the EXIF orientation of the file, 1 to 8, which was applied: 1 where it was upright.
+    heif : how a HEIC or AVIF file was coded, as its result will be; None for other files.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Picture:
     meanings: tuple[int, ...] = ()
     damage: str = ""
     turned: int = 1
+    heif: HeifCoding | None = None
 
     def __post_init__(self) -> None:
         pixels, alpha = self.pixels, self.alpha

@@ -69,6 +69,23 @@ def is_carried(kind: bytes, body: bytes) -> bool:
     return kind in carried and not body.startswith(b"XML:com.adobe.xmp\0")
 
 
+def with_colours(chunks: bytes, primaries: int, transfer: int) -> bytes:
+    r"""Chunks with one that names the colours by numbers (PNG 3, 11.3.2.6), where there is none.
+
+    Parameters
+    ----------
+    chunks : as `Picture.chunks` has them.
+    primaries, transfer : as in ITU-T H.273, tables 2 and 3.
+
+    Examples
+    --------
+    >>> with_colours(b"", 9, 16)[4:12]
+    b'cICP\t\x10\x00\x01'
+    """
+    named = b"cICP" in {kind for kind, _ in png_chunks(bytes(8) + chunks, damaged=True)}
+    return chunks if named else chunks + png_chunk(b"cICP", bytes((primaries, transfer, 0, 1)))
+
+
 def encode_png(picture: Picture) -> bytes:
     """Encode PNG of every depth.
 

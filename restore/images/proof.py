@@ -26,7 +26,7 @@ def writable(
     Parameters
     ----------
     picture : whose result will be written.
-    format : png, jpeg, tiff, webp or bmp.
+    format : one of those of `restore.images.encode`.
     finish : what else will be done to the result before it is written.
 
     Returns

@@ -96,12 +96,18 @@ def already_there(path: Path) -> OutputError:
 
 def temporary_name() -> str:
     """A new name for an unfinished file."""
-    return f".restore-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+    return f".restore-{machine_mark()}-{os.getpid()}-{secrets.token_hex(8)}.part"
 
 
 @functools.cache
-def _machine() -> str:
-    """A mark of the machine, its last start, and the space of process numbers (a container has its own)."""
+def machine_mark() -> str:
+    """A mark of the machine, its last start, and the space of process numbers (a container has its own).
+
+    Examples
+    --------
+    >>> len(machine_mark())
+    12
+    """
     import platform
 
     parts = [platform.node()]
@@ -158,10 +164,21 @@ def is_left_over(path: Path, *, folder: bool = False) -> bool:
         return False
     if time.time() - status.st_mtime > OLD:
         return True
-    return ours is not None and ours["machine"] == _machine() and not _is_running(int(ours["process"]))
+    return ours is not None and ours["machine"] == machine_mark() and not is_running(int(ours["process"]))
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether a process of this machine is there, or may be.
+
+    Parameters
+    ----------
+    process : its number.
+
+    Examples
+    --------
+    >>> is_running(os.getpid())
+    True
+    """
     if sys.platform == "win32":  # there a signal of 0 would end the process
         return True
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from restore.errors import DamagedError, ImageError
 from restore.images.exif import ORIENTATION, number_of, patched, usable, without_thumbnail
+from restore.images.extras import lacking
 from restore.images.files import read_picture_bytes
 from restore.images.formats import sniffed
 from restore.images.gif import decode_gif
+from restore.images.heif import decode_heif
+from restore.images.jxl import decode_jxl
 from restore.images.memory import limited_to
+from restore.images.orientation import upright_xmp
 from restore.images.picture import Picture
 from restore.images.pillow import decode_with_pillow
 from restore.images.png_reader import decode_png
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str | Path, *, damaged: bool = False, max_memory: int | None = None) -> Picture:
-    """Read the first picture of a PNG, JPEG, TIFF, WebP, GIF or BMP file.
+    """Read the first picture of a PNG, JPEG, TIFF, WebP, GIF, BMP, HEIC, AVIF or JPEG XL file.
 
     The picture is upright: EXIF orientation is applied once. Palettes become RGB or RGB with alpha,
     1-bit pictures gray, CMYK RGB (with a note).
@@ -94,7 +97,8 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     page : the page of a TIFF, from 0; other files ignore it.
     finite : whether values that are not finite are refused; else that is left to the caller (`check_finite`).
     damaged : whether a damaged file is read as far as it goes. What is missing is gray in JPEG, black in
-        other formats, and arbitrary in WebP; ``damage`` of the picture says what is wrong with the file.
+        other formats, and arbitrary in WebP; of HEIC, AVIF and JPEG XL nothing can be read.
+        ``damage`` of the picture says what is wrong with the file.
 
     Returns
     -------
@@ -119,8 +123,13 @@ def decode(data: bytes, *, name: str, page: int = 0, finite: bool = True, damage
     decoders: dict[str, Callable[..., Picture]] = {
         "tiff": partial(decode_tiff, number=page),
         "png": decode_png,
+        "heic": decode_heif,
+        "avif": decode_heif,
+        "jxl": decode_jxl,
         "gif": decode_gif,
     }
+    if problem := lacking(kind):
+        raise ImageError(f"{name}: {problem}")
     decoder = decoders.get(kind, decode_with_pillow)
     picture = decoded_by(decoder, data, name, damaged=damaged)
     if finite:
@@ -243,7 +252,7 @@ def _upright(picture: Picture) -> Picture:
         extra=None if picture.extra is None else turned(picture.extra, turn),
         dpi=picture.dpi[::-1] if picture.dpi and turn >= 5 else picture.dpi,
         exif=exif,
-        xmp=re.sub(rb'(tiff:Orientation(?:\s*=\s*["\']|>))[2-8]', rb"\g<1>1", picture.xmp),
+        xmp=upright_xmp(picture.xmp),
         notes=notes,
     )
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 
 from restore.errors import ImageError
-from restore.images.formats import sniffed
+from restore.images.formats import HEIF_KINDS, sniffed
+from restore.images.heif_coding import coding_of
+from restore.images.isobmff import heif_in
+from restore.images.jxl_head import jxl_head
 from restore.images.tiff_tags import page
 
 PALETTE = 3  # in PNG and in TIFF
@@ -41,6 +45,10 @@ def stored_bits(data: bytes) -> int:
         if kind == "tiff":
             own = page(data, 0)[0]
             return 8 if own.number(262, 1) == PALETTE else max(own.numbers(258), default=1)
+        if kind in HEIF_KINDS:
+            return coding_of(heif_in(BytesIO(data))).bits
+        if kind == "jxl":
+            return jxl_head(BytesIO(data)).bits
     except (ImageError, ValueError, struct.error, IndexError):
         return 0
     return 8  # JPEG and WebP

@@ -9,7 +9,10 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from restore.images import exif
 from restore.images.file_bytes import FileBytes
-from restore.images.formats import sniffed
+from restore.images.formats import HEIF_KINDS, sniffed
+from restore.images.heif_coding import size_of, text_of
+from restore.images.isobmff import heif_in
+from restore.images.jxl_head import jxl_exif, jxl_head
 from restore.images.page_count import HEAD_OF_PDF
 from restore.images.paths import FILE, what_is
 from restore.images.png import png_chunk
@@ -47,8 +50,8 @@ def told_in(path: str | Path) -> Told:
 
     Parameters
     ----------
-    path : of a PNG, JPEG, TIFF, WebP, BMP or PDF file. Of any other file, and of one that is missing or
-        damaged, nothing is read.
+    path : of a picture file or a PDF. Of any other file, and of one that is missing or damaged, nothing is
+        read.
 
     Returns
     -------
@@ -131,10 +134,16 @@ def told_size(path: str | Path) -> tuple[int, int] | None:
     if what_is(path) != FILE:
         return None
     try:
-        from PIL import Image
-
         with Path(path).open("rb") as file, quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            kind = sniffed(file.read(64), "")
+            file.seek(0)
+            if kind in HEIF_KINDS:
+                return size_of(heif_in(file))
+            if kind == "jxl":
+                return jxl_head(file).size
+            from PIL import Image
+
             w, h = Image.open(file, formats=["PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF"]).size
     except Exception:  # readers raise anything for damaged files
         return None
@@ -162,11 +171,15 @@ def _of_png(file: BinaryIO) -> Told:
 
 
 def _of_others(file: BinaryIO, kind: str) -> str:
-    """The user comment of a JPEG or WebP file, of which Pillow reads the headers."""
-    from PIL import JpegImagePlugin, WebPImagePlugin
-
+    """The user comment of a file of another format; of JPEG and WebP Pillow reads the headers."""
     if kind in ("bmp", "gif"):
         return ""
+    if kind == "jxl":
+        return exif.comment(jxl_exif(file)) or ""
+    if kind in HEIF_KINDS:
+        return exif.comment(text_of(heif_in(file), file)[0]) or ""
+    from PIL import JpegImagePlugin, WebPImagePlugin
+
     opened = (JpegImagePlugin.JpegImageFile if kind == "jpeg" else WebPImagePlugin.WebPImageFile)(file)
     return exif.comment(opened.info.get("exif", b"").removeprefix(b"Exif\0\0")) or ""
 

@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from restore.errors import ImageError, OutputError
-from restore.images.formats import FORMATS, LOSSLESS, check_side, fitted, kind_of
+from restore.images.avif import encode_avif
+from restore.images.extras import lacking
+from restore.images.formats import FORMATS, HEIF_KINDS, LOSSLESS, check_side, fitted, kind_of
 from restore.images.gif import encode_gif
+from restore.images.heif import encode_heic
+from restore.images.jxl import encode_jxl
 from restore.images.paths import is_empty, name_problem, short_path
 from restore.images.picture import TOP, Picture, meanings_of
 from restore.images.pillow import encode_bmp, encode_with_pillow
@@ -21,7 +25,14 @@ from restore.images.temporary import temporary_beside
 from restore.images.tiff_encoder import encode_tiff
 
 
-def write(path: str | Path, picture: Picture, *, overwrite: bool = False, quality: int | None = None) -> None:
+def write(
+    path: str | Path,
+    picture: Picture,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+    before: Callable[[Path], None] | None = None,
+) -> None:
     """Write a picture in the format that the suffix of ``path`` names, all of it or nothing.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, read back, decoded and
@@ -34,8 +45,10 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False, qualit
     overwrite : whether a file that is already there, or appears meanwhile, is replaced. A link stays, and the
         file it points to is replaced. A file of several pages never is, for only one would be left. An empty
         file (0 bytes) counts as none.
-    quality : of JPEG and WebP, 1 to 100; None is 95 for JPEG, and 100 for WebP, which then keeps every
-        number.
+    quality : of JPEG, WebP, HEIC, AVIF and JPEG XL, 1 to 100; None is 95 for JPEG, 70 for HEIC, 92 for
+        AVIF, and 100 for WebP and JPEG XL, which then keep every number.
+    before : called with the path of the temporary file when all is well with it, before it gets its name;
+        what it raises ends the writing.
 
     Raises
     ------
@@ -61,6 +74,8 @@ def write(path: str | Path, picture: Picture, *, overwrite: bool = False, qualit
 
     def check(there: Path) -> None:
         _verify(there, stored, str(path), lossy=lossy)
+        if before is not None:
+            before(there)
 
     write_bytes(path, data, overwrite=overwrite, check=check)
 
@@ -134,7 +149,7 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     Parameters
     ----------
     picture : what to encode.
-    format : png, jpeg, tiff, webp, bmp or gif.
+    format : png, jpeg, tiff, webp, bmp, heic, avif, jxl or gif.
     quality : as `write` takes it.
 
     Returns
@@ -203,7 +218,7 @@ def same_stored(again: Picture, picture: Picture, kind: str, *, lossy: bool | No
     again : what was read.
     picture : what was written.
     kind : the format.
-    lossy : whether numbers were lost; None is yes for JPEG and GIF.
+    lossy : whether numbers were lost; None is yes for JPEG, HEIC, AVIF and GIF.
     """
     import numpy as np
 
@@ -230,14 +245,16 @@ def _same_extra(one: Picture, other: Picture) -> bool:
 
 def _is_lossy(kind: str, quality: int | None) -> bool:
     """Whether a file of this format and quality holds other numbers than it was given."""
-    return kind in ("jpeg", "gif") or (kind == "webp" and quality not in (None, LOSSLESS))
+    always = kind in ("jpeg", "gif", *HEIF_KINDS)
+    return always or (kind in ("webp", "jxl") and quality not in (None, LOSSLESS))
 
 
 def _check_quality(kind: str, quality: int | None) -> None:
     if quality is None:
         return
     if not FORMATS[kind].lossy:
-        raise ValueError(f"quality is for JPEG and WebP, {FORMATS[kind].name} has none; leave it out")
+        able = ", ".join(form.name for form in FORMATS.values() if form.lossy)
+        raise ValueError(f"quality is for {able}; {FORMATS[kind].name} has none; leave it out")
     if not 1 <= quality <= 100:
         raise ValueError(f"quality is 1 to 100, got {quality}")
 
@@ -247,12 +264,15 @@ def _encoded(picture: Picture, kind: str, name: str, quality: int | None) -> tup
     _check_quality(kind, quality)
     check_side(kind, picture.size, name)
     stored, _ = fitted(picture, kind)
-    encoders = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp, "gif": encode_gif}
+    plain = {"png": encode_png, "tiff": encode_tiff, "bmp": encode_bmp, "gif": encode_gif}
+    others = {"heic": encode_heic, "avif": encode_avif, "jxl": encode_jxl}
+    if problem := lacking(kind):
+        raise OutputError(f"{name}: {problem}")
     try:
-        if kind in encoders:
-            return stored, encoders[kind](stored)
-        return stored, encode_with_pillow(stored, quality)
-    except MemoryError:
+        if kind in plain:
+            return stored, plain[kind](stored)
+        return stored, others.get(kind, encode_with_pillow)(stored, quality)
+    except (MemoryError, OutputError):
         raise
     except Exception as error:  # encoders raise anything for odd metadata
         reason = " ".join(str(error).split()) or type(error).__name__

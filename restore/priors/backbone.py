@@ -29,6 +29,11 @@ from restore.types import Denoiser
 
 __all__ = ["Backbone", "BackboneConfig", "Network", "VarianceDenoiser", "interpolation", "predict"]
 
+SMALL = 2**14
+"""Pixels of pictures up to which folding the modulation into the weights costs more than it saves.
+
+Those are of the whole picture, so that all its tiles are computed alike."""
+
 GRADIENT_TILE = 512  # pixels; everything that the network computes for a piece is kept for its gradient
 
 
@@ -245,7 +250,7 @@ class Backbone:
 
         def network(inputs: Tensor, *levels: Tensor) -> Tensor:
             inputs = inputs.to(self.dtype).contiguous(memory_format=torch.channels_last)
-            more = {}
+            more: dict[str, Any] = {"folded": size[0] * size[1] > SMALL}
             if told is not None and not inputs.requires_grad:
                 more["done"] = partial(told, inputs.shape[-2] * inputs.shape[-1] / shown.network.blocks)
             return self.computes(shown.network, inputs, *levels, **more).float()

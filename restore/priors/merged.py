@@ -8,12 +8,13 @@ to come.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import zip_longest
 from threading import Condition
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from restore.priors.unet import UNet
 
 MOST_PIXELS = {"cpu": 2**17}
 """Pixels of a batch, by the kind of device: of larger ones a processor does not compute more in a second."""
@@ -25,13 +26,22 @@ class Computes(Protocol):
     """Computes a call of a network, at once or together with others."""
 
     def __call__(
-        self, network: nn.Module, inputs: Tensor, *told: Tensor, done: Callable[[], None] | None = None
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        *told: Tensor,
+        folded: bool = True,
+        done: Callable[[], None] | None = None,
     ) -> Tensor:
         """Give the output for inputs ``(b, c, h, w)`` and what the network is told of them."""
 
 
 def apart(
-    network: nn.Module, inputs: Tensor, *told: Tensor, done: Callable[[], None] | None = None
+    network: nn.Module,
+    inputs: Tensor,
+    *told: Tensor,
+    folded: bool = True,
+    done: Callable[[], None] | None = None,
 ) -> Tensor:
     """Compute a call by itself.
 
@@ -40,18 +50,23 @@ def apart(
     network : called with the inputs and what it is told.
     inputs : ``(b, c, h, w)``.
     told : noise levels, and vectors where there are any, each ``(b or 1, ...)``.
+    folded : as `restore.priors.unet.UNet` takes it.
     done : called after every block of layers.
     """
-    output: Tensor = network(inputs, *told) if done is None else network(inputs, *told, done=done)
+    more: dict[str, Any] = {} if folded else {"folded": False}
+    if done is not None:
+        more["done"] = done
+    output: Tensor = network(inputs, *told, **more)
     return output
 
 
 class Merged:
     """Computes the calls of several threads, one batch after the other, those that came first at first.
 
-    Calls are put together that ask the same network about pictures of the same size at the same noise level;
-    a network of this package computes the same numbers for a picture whatever stands beside it in the batch.
-    Calls for gradients are computed by themselves.
+    Calls are put together that ask the same network about pictures of the same size; those at one noise level
+    are cheapest, and those at others fill up what room there is. A network of this package computes the same
+    numbers for a picture whatever stands beside it in the batch. Calls for gradients are computed by
+    themselves.
 
     Examples
     --------
@@ -67,12 +82,17 @@ class Merged:
         self._waiting: list[_Call] = []
 
     def __call__(
-        self, network: nn.Module, inputs: Tensor, *told: Tensor, done: Callable[[], None] | None = None
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        *told: Tensor,
+        folded: bool = True,
+        done: Callable[[], None] | None = None,
     ) -> Tensor:
         """Give the output for inputs ``(b, c, h, w)``, as `apart` does."""
         if inputs.requires_grad:
-            return apart(network, inputs, *told, done=done)
-        call = _Call(network, inputs, told, done)
+            return apart(network, inputs, *told, folded=folded, done=done)
+        call = _Call(network, inputs, told, folded, done)
         with self._turn:
             self._waiting.append(call)
         while True:
@@ -95,8 +115,9 @@ class Merged:
         first, *others = self._waiting
         most = MOST_PIXELS.get(first.inputs.device.type, MOST_PIXELS_ELSE)
         batch, pixels = [first], first.pixels
-        for call in others:
-            if pixels + call.pixels <= most and call.is_like(first):
+        like = [call for call in others if call.is_like(first)]
+        for call in sorted(like, key=lambda call: not call.is_told_the_same(first)):
+            if pixels + call.pixels <= most:
                 batch.append(call)
                 pixels += call.pixels
         self._waiting = [call for call in self._waiting if call not in batch]
@@ -107,9 +128,14 @@ class _Call:
     """A call that waits for its answer."""
 
     def __init__(
-        self, network: nn.Module, inputs: Tensor, told: tuple[Tensor, ...], done: Callable[[], None] | None
+        self,
+        network: nn.Module,
+        inputs: Tensor,
+        told: tuple[Tensor, ...],
+        folded: bool,
+        done: Callable[[], None] | None,
     ):
-        self.network, self.inputs, self.told, self.done = network, inputs, told, done
+        self.network, self.inputs, self.told, self.folded, self.done = network, inputs, told, folded, done
         self.output: Tensor | None = None
         self.error: BaseException | None = None
 
@@ -125,12 +151,20 @@ class _Call:
     def is_like(self, other: _Call) -> bool:
         """Whether both can be computed in one batch, with the same numbers."""
         a, b = self.inputs, other.inputs
-        alike = self.network is other.network and a.shape[1:] == b.shape[1:] and a.dtype == b.dtype
-        # What is told once holds for all of a batch.
-        told = list(zip_longest(self.told, other.told))
-        return alike and all(
-            x is not None and y is not None and len(x) == len(y) == 1 and torch.equal(x, y) for x, y in told
-        )
+        network = self.network is other.network and self.folded == other.folded
+        alike = network and a.shape[1:] == b.shape[1:] and a.dtype == b.dtype
+        # What is told once holds for all of a call.
+        once = all(len(told) == 1 for call in (self, other) for told in call.told)
+        if not (alike and once and len(self.told) == len(other.told)):
+            return False
+        return self.is_told_the_same(other) or isinstance(self.network, UNet)
+
+    def is_told_the_same(self, other: _Call) -> bool:
+        return all(torch.equal(x, y) for x, y in zip(self.told, other.told, strict=True))
+
+    def rows(self) -> list[Tensor]:
+        """What is told, for each of its pictures."""
+        return [told.expand(len(self.inputs), *told.shape[1:]) for told in self.told]
 
     def result(self) -> Tensor:
         if self.error is not None:
@@ -145,12 +179,13 @@ def _compute(batch: list[_Call]) -> None:
     try:
         with torch.no_grad():
             if not others:
-                first.output = apart(first.network, first.inputs, *first.told, done=first.done)
+                first.output = apart(
+                    first.network, first.inputs, *first.told, folded=first.folded, done=first.done
+                )
                 return
-            inputs = torch.cat([call.inputs for call in batch])
-            tell = [call.done for call in batch if call.done is not None]
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            output = apart(first.network, inputs, *first.told, done=_all(tell) if tell else None)
+            if not all(call.is_told_the_same(first) for call in others):
+                batch = sorted(batch, key=lambda call: [told.tolist() for told in call.told])
+            output = _together(batch)
             parts = torch.split(output, [len(call.inputs) for call in batch])
             for call, part in zip(batch, parts, strict=True):
                 call.output = part
@@ -160,6 +195,19 @@ def _compute(batch: list[_Call]) -> None:
             return
         for call in batch:  # memory may suffice for each by itself, and one that is given up is not all
             _compute([call])
+
+
+def _together(batch: list[_Call]) -> Tensor:
+    """The output for calls that are alike, those at one level next to each other."""
+    first, *others = batch
+    inputs = torch.cat([call.inputs for call in batch]).contiguous(memory_format=torch.channels_last)
+    tell = [call.done for call in batch if call.done is not None]
+    done = _all(tell) if tell else None
+    if all(call.is_told_the_same(first) for call in others):
+        return apart(first.network, inputs, *first.told, folded=first.folded, done=done)
+    told = [torch.cat(rows) for rows in zip(*(call.rows() for call in batch), strict=True)]
+    output: Tensor = first.network(inputs, *told, alone=True, folded=first.folded, done=done)
+    return output
 
 
 def _all(tell: list[Callable[[], None]]) -> Callable[[], None]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from restore.priors.convolution import Convolution, convolved
 from restore.priors.limits import Limit, check_fields
 
 HEAD = 32  # channels of a head of attention
@@ -105,6 +106,30 @@ class UNetConfig:
         return int(2 ** len(self.channels))
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the blocks are told of the noise levels of a batch.
+
+    Parameters
+    ----------
+    levels : embedded, ``(n, embedding)``: one for all pictures, one for each, or those of runs of pictures.
+    counts : how many pictures after one another each level is that of; empty where they are no runs.
+    folded : whether gain and shift fold into the weights.
+    """
+
+    levels: Tensor
+    counts: tuple[int, ...] = ()
+    folded: bool = False
+
+    def through(self, film: nn.Module) -> Tensor:
+        """What a layer makes of the levels, for each picture or for all; of runs, of each run by itself."""
+        if not self.counts:
+            found: Tensor = film(self.levels)
+            return found
+        each = [film(level) for level in self.levels.chunk(len(self.counts))]
+        return torch.cat([one.expand(n, -1) for one, n in zip(each, self.counts, strict=True)])
+
+
 class ResidualBlock(nn.Module):
     """``x + W2 relu(gain(level) * (W1 x) + shift(level))``, no normalisation.
 
@@ -124,24 +149,34 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, embedding: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Convolution(channels, channels, 3, padding=1)
         self.film = nn.Linear(embedding, 2 * channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = Convolution(channels, channels, 3, padding=1)
         _start_at_zero(self.film, self.conv2)
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """Apply it to x ``(b, channels, h, w)`` at the embedded noise level ``(b or 1, embedding)``."""
-        gain, shift = self.film(level).chunk(2, dim=1)
-        gain = 1 + gain
-        if len(level) == 1:
-            # One noise level for the whole batch: the modulation folds into the convolution,
-            # which saves two passes over the feature map.
-            bias = self.conv1.bias * gain[0] + shift[0]
-            h = F.conv2d(x, self.conv1.weight * gain[0, :, None, None, None], bias, padding=1)
+    def forward(self, x: Tensor, told: Told) -> Tensor:
+        """Apply it to x ``(b, channels, h, w)`` at noise levels."""
+        if told.folded:
+            parts = torch.split(x, list(told.counts)) if told.counts else [x]
+            found = [
+                self._folded(*each) for each in zip(parts, told.levels.chunk(len(told.levels)), strict=True)
+            ]
+            h = found[0] if len(found) == 1 else torch.cat(found)
         else:
-            h = self.conv1(x) * gain[:, :, None, None] + shift[:, :, None, None]
+            gain, shift = told.through(self.film).chunk(2, dim=1)
+            h = self.conv1(x) * (1 + gain)[:, :, None, None] + shift[:, :, None, None]
         change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
         return x + change
+
+    def _folded(self, x: Tensor, level: Tensor) -> Tensor:
+        """The first convolution of pictures at one level.
+
+        The modulation folds into its weights, which saves two passes over the feature map.
+        """
+        gain, shift = self.film(level).chunk(2, dim=1)
+        gain = 1 + gain
+        bias = self.conv1.bias * gain[0] + shift[0]
+        return convolved(x, self.conv1.weight * gain[0, :, None, None, None], bias, padding=1)
 
 
 class Attention(nn.Module):
@@ -164,7 +199,7 @@ class Attention(nn.Module):
         self.project = nn.Linear(channels, channels)
         _start_at_zero(self.project)
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+    def forward(self, x: Tensor, told: Told) -> Tensor:
         """Apply it to x ``(b, channels, h, w)``; the noise level is not used."""
         b, c, h, w = x.shape
         cells = F.layer_norm(x.flatten(2).mT, (c,))
@@ -179,10 +214,10 @@ class Attention(nn.Module):
 class Level(nn.ModuleList):
     """The residual blocks of one resolution, one after the other, and attention where there is some."""
 
-    def forward(self, x: Tensor, level: Tensor, done: Callable[[], None] | None = None) -> Tensor:
+    def forward(self, x: Tensor, told: Told, done: Callable[[], None] | None = None) -> Tensor:
         """Apply all blocks; done: called after each."""
         for block in self:
-            x = block(x, level)
+            x = block(x, told)
             if done is not None:
                 done()
         return x
@@ -230,12 +265,12 @@ class UNet(nn.Module):
             nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
         ch = config.channels
-        self.stem = nn.Conv2d(4 * config.inputs, ch[0], 3, padding=1)
+        self.stem = Convolution(4 * config.inputs, ch[0], 3, padding=1)
         self.encoder = nn.ModuleList(self._level(number) for number in range(len(ch)))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(ch))
-        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(ch))
+        self.down = nn.ModuleList(Convolution(a, b, 2, stride=2) for a, b in pairwise(ch))
+        self.up = nn.ModuleList(Convolution(b, 4 * a, 1) for a, b in pairwise(ch))
         self.decoder = nn.ModuleList(self._level(number) for number in range(len(ch) - 1))
-        self.head = nn.Conv2d(ch[0], 4 * config.outputs, 3, padding=1)
+        self.head = Convolution(ch[0], 4 * config.outputs, 3, padding=1)
         _start_at_zero(self.head)
         # Last, so that networks without one are drawn from a seed as they always were.
         self.given = nn.Linear(config.given, width, bias=False) if config.given else None
@@ -275,27 +310,53 @@ class UNet(nn.Module):
         log_snr: Tensor,
         given: Tensor | None = None,
         *,
+        alone: bool = False,
+        folded: bool = True,
         done: Callable[[], None] | None = None,
     ) -> Tensor:
         """Give the output for planes x at their noise level.
 
-        given: vectors ``(b or 1, n)``, or nothing. done: called after every block.
+        given: vectors ``(b or 1, n)``, or nothing. alone: give pictures at levels of their own exactly what
+        each of them gets by itself; those at one level are best next to each other. folded: whether the
+        modulation of pictures at one level folds into the weights, which is quicker unless they are small.
+        done: called after every block.
         """
-        phase = log_snr[:, None].float() * self.frequencies.float()
-        precision = self.stem.weight.dtype
-        level = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
-        if self.given is not None and given is not None:
-            level = level + self.given(given.to(precision))
-        # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
-        # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
-        level = level + (level.bfloat16().to(precision) - level).detach()
+        told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
         h = self.stem(F.pixel_unshuffle(x, 2))
         skips = []
         for i, blocks in enumerate(self.encoder):
             if i:
                 h = self.down[i - 1](h)
-            h = blocks(h, level, done)
+            h = blocks(h, told, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), level, done)
+            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), told, done)
         return F.pixel_shuffle(self.head(h), 2)
+
+    def _embedded(self, log_snr: Tensor, given: Tensor | None) -> Tensor:
+        """What the blocks are told of the noise level and of the pictures, ``(b or 1, embedding)``."""
+        phase = log_snr[:, None].float() * self.frequencies.float()
+        precision = self.stem.weight.dtype
+        level: Tensor = self.embed(torch.cat([phase.sin(), phase.cos()], dim=1).to(precision))
+        if self.given is not None and given is not None:
+            level = level + self.given(given.to(precision))
+        # As in mixed-precision training, whatever the precision now: many units lie at the same lowest value
+        # of SiLU, so its rounding is no noise but a shift, which the weights have learned to expect.
+        return level + (level.bfloat16().to(precision) - level).detach()
+
+    def _told(self, log_snr: Tensor, given: Tensor | None, alone: int, *, folded: bool) -> Told:
+        """What the blocks are told; alone: of how many pictures, each as by itself; 0 for all at once."""
+        one = max(len(log_snr), 1 if given is None else len(given)) == 1
+        if one or not alone:
+            return Told(self._embedded(log_snr, given), folded=folded and one)
+        vectors = [None] * alone if given is None else given.expand(alone, -1).chunk(alone)
+        levels: list[Tensor] = []
+        counts: list[int] = []
+        for level, vector in zip(log_snr.expand(alone).chunk(alone), vectors, strict=True):
+            found = self._embedded(level, vector)
+            if levels and torch.equal(found, levels[-1]):
+                counts[-1] += 1
+            else:
+                levels.append(found)
+                counts.append(1)
+        return Told(torch.cat(levels), tuple(counts), folded)

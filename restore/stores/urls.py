@@ -211,14 +211,14 @@ def not_local(name: Any) -> str:
 
     Examples
     --------
-    >>> not_local("https://example.org/mask.png?sig=abc")
-    'expected a file on this machine, got the address https://example.org/mask.png; fetch it first'
+    >>> not_local("https://x.org/m.png?sig=abc")
+    'expected a file on this machine, got the address https://x.org/m.png; fetch it first, or name a file'
     >>> not_local("mask.png")
     ''
     """
     if not is_url(name):
         return ""
-    return f"expected a file on this machine, got the address {shown(name)}; fetch it first"
+    return f"expected a file on this machine, got the address {shown(name)}; fetch it first, or name a file"
 
 
 def from_path(path: Path) -> Url | None:

@@ -63,9 +63,8 @@ def test_missing_files() -> None:
 
 def test_no_picture() -> None:
     Path("notes.png").write_text("dear diary")
-    expected = (
-        "expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with b'dear dia'; convert"
-    )
+    kinds = "PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL"
+    expected = f"expected a {kinds} picture, got a file that starts with b'dear dia'; convert"
     assert failure("denoise", "notes.png").startswith(f"notes.png: {expected}")
     assert failure("inpaint", "photo.png", "--mask", "notes.png").startswith(f"notes.png: {expected}")
 
@@ -124,7 +123,8 @@ def test_not_enough_memory(error: Exception, weights: Path, monkeypatch: pytest.
 def test_no_inputs() -> None:
     Path("in").mkdir()
     assert failure("denoise", "in") == (
-        "in: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none"
+        "in: expected a folder with pictures "
+        "(.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl), got none"
     )
     assert misuse("denoise") == "Missing argument 'INPUT...'."
 
@@ -590,8 +590,8 @@ def test_outputs_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     for name, got, more in (("out.psd", "'.psd'", ""), ("out", "none", ", or end -o in / for a folder")):
         assert failure("denoise", "photo.png", "-o", name) == (
-            f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp, got {got}; rename it"
-            + more
+            f"{name}: expected a suffix out of .png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl, "
+            f"got {got}; rename it{more}"
         )
     Path("other").mkdir()
     Image.fromarray(PHOTO).save("photo.bmp")

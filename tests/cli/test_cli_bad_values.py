@@ -22,7 +22,9 @@ from PIL import Image
 from restore.cli.evaluation_options import Sweep
 from restore.cli.kernel_files import KernelWord, OperatorWord
 from restore.cli.main import main
+from restore.cli.manifest_plan import Asked
 from restore.cli.memory_need import MemorySize
+from restore.cli.naming import Naming
 from restore.cli.page_ranges import PageRanges
 from restore.cli.parameters import (
     ColourName,
@@ -36,6 +38,7 @@ from restore.cli.parameters import (
     Size,
 )
 from restore.cli.places import PlaceType
+from restore.cli.shards import ShardType
 from restore.cli.strict import Words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,6 +57,9 @@ LEAST = {
     "eval solve": [*FOLDER_OF, "--operator", "gray"],
     "fit": ["clean", "-o", "out.safetensors", "--weights", "tiny.safetensors"],
     "info": ["photo.png"],
+    "plan": ["clean", "-o", "out", "--manifest", "run.jsonl"],
+    "status": ["listed.jsonl"],
+    "undo": ["listed.jsonl"],
     "inpaint": ["photo.png", "--mask", "mask.png"],
     "repair": ["scratched.png"],
     "sample": ["-o", "out"],
@@ -94,6 +100,7 @@ BAD: dict[type, list[str]] = {
     ColourName: ["no-such-colour", "", "#12", "#gggggg"],
     FileList: ["", "a,,b", "a\0b"],
     Pattern: ["", " "],
+    ShardType: ["x", "", "3", "0/2", "3/2", "-1/2", "1/0", "1/x", "1.0/2", "1/999999"],
     Words: ["", " ", "a\0b"],
 }
 """Bad values of types of options; what is not here is tested with an empty text."""
@@ -112,7 +119,17 @@ READ = {
     "folders",
     "samples",
 }
-WRITTEN = {"json_file", "csv_file", "report", "plot", "trajectory", "save_mask", "output"}
+WRITTEN = {
+    "json_file",
+    "csv_file",
+    "report",
+    "plot",
+    "trajectory",
+    "save_mask",
+    "output",
+    "manifest",
+    "backup",
+}
 MISSING = ["no/such.png", "loose", "notes.txt", "/dev/null"]
 NO_PLACE = ["loose.png", "notes.txt/out.png", "pipe.png"]
 EXPECTS = re.compile(
@@ -143,6 +160,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[
     Path("weights.pt").write_bytes(b"no weights")
     Path("tiny.safetensors").write_bytes(weights.read_bytes())
     Path("run.toml").write_text('[run]\nsteps = 1\nout = "runs"\n[data]\ntrain = ["clean"]\n')
+    Path("listed.jsonl").write_text(Asked((), None, Naming("")).line(None) + "\n")
     Path("loose").symlink_to("nowhere")
     Path("loose.png").symlink_to("nowhere.png")
     os.mkfifo("pipe.png")

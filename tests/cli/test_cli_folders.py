@@ -145,22 +145,22 @@ def small(*names: str) -> None:
 
 def test_pictures_that_are_not_read_are_named(weights: Path) -> None:
     small("in/a.png")
-    for name in ("in/x.heic", "in/Y.HEIC", "in/z.pdf", "in/Thumbs.db", "in/a.xmp"):
+    for name in ("in/x.psd", "in/Y.PSD", "in/z.kra", "in/Thumbs.db", "in/a.xmp"):
         Path(name).write_bytes(b"x")
     words = ["denoise", "in", "-o", "out", *SIGMA, "--weights", weights]
     done = cli(*words)
     assert (done.exit_code, done.stdout) == (1, "out/a.png\n")
     assert done.stderr == (
-        "error: not read: 2 .heic, 1 .pdf; convert them first, or pass --ignore '*.heic' --ignore '*.pdf'\n"
+        "error: not read: 2 .psd, 1 .kra; convert them first, or pass --ignore '*.psd' --ignore '*.kra'\n"
     )
-    done = cli(*words, "--ignore", "*.heic", "--ignore", "*.pdf", "--overwrite")
+    done = cli(*words, "--ignore", "*.psd", "--ignore", "*.kra", "--overwrite")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "out/a.png\n", "")
-    Path("my.toml").write_text("ignore = ['*.heic', 'z*']\noverwrite = true\n")
+    Path("my.toml").write_text("ignore = ['*.psd', 'z*']\noverwrite = true\n")
     assert cli(*words, "--config", "my.toml").exit_code == 0
     done = cli(*words, "--overwrite", "--json")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(each["input"], each["status"]) for each in told] == [
-        ("in/a.png", "done"), ("in/x.heic", "failed"), ("in/Y.HEIC", "failed"), ("in/z.pdf", "failed"),
+        ("in/a.png", "done"), ("in/x.psd", "failed"), ("in/Y.PSD", "failed"), ("in/z.kra", "failed"),
     ]  # fmt: skip
     done = cli(*words, "--ignore", "")
     assert done.exit_code == 2
@@ -175,7 +175,8 @@ def test_one_bad_input_does_not_stop_the_others(weights: Path) -> None:
     done = cli("denoise", "none", "missing.png", "in", "b.png", "-o", "out", *SIGMA, "--weights", weights)
     assert (done.exit_code, done.stdout) == (1, "out/a.png\nout/b.png\n")
     assert done.stderr.splitlines() == [
-        "error: none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none",
+        "error: none: expected a folder with pictures "
+        "(.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl), got none",
         "error: in/pipe.png: expected a picture file, got a named pipe; remove it from the folder",
         "error: missing.png: no such file; check the name",
         "error: in/loose.png: expected a picture file, got a link to nothing; mend the link",
@@ -383,7 +384,8 @@ def statuses(stdout: str) -> list[tuple[str, str]]:
 def test_every_input_has_its_object_also_where_it_is_no_picture(weights: Path) -> None:
     small("results/a.png")
     Path("none").mkdir()
-    none = "none: expected a folder with pictures (.png .jpg .jpeg .tif .tiff .webp .bmp), got none"
+    kinds = ".png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl"
+    none = f"none: expected a folder with pictures ({kinds}), got none"
     done = cli("denoise", "none", "-o", "out", "--json")
     assert (done.exit_code, done.stderr) == (1, f"error: {none}\n")
     about = {"event": "picture", "schema": 1, "input": "none", "output": None}

@@ -181,7 +181,7 @@ def test_the_commands_stand_in_groups() -> None:
     assert sorted(name for own in registry.COMMANDS.values() for name in own) == registry.command_names()
     shown = cli("--help").stdout
     headings = [line for line in shown.splitlines() if line in [f"{each}:" for each in registry.COMMANDS]]
-    assert headings == ["Restore:", "Make:", "Learn:", "Measure:", "Look:"]
+    assert headings == ["Restore:", "Make:", "Learn:", "Many:", "Measure:", "Look:"]
 
 
 def test_the_name_alone_says_what_a_photographer_needs() -> None:

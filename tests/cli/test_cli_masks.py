@@ -223,7 +223,9 @@ def test_the_mask_from_standard_input(weights: Path) -> None:
     assert np.array_equal(images.read("both/photo.png").pixels, images.read("both/other.png").pixels)
     assert '["--mask", "-"]' in cli("info", "out.png", "--json").stdout
     done = cli(*words, "new.png", stdin=b"no picture")
-    assert done.stderr.startswith("error: standard input: expected a PNG, JPEG, TIFF, WebP or BMP picture")
+    assert done.stderr.startswith(
+        "error: standard input: expected a PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL picture"
+    )
     # The photograph may come that way, too.
     done = cli(
         "inpaint", "-", "--mask", "mask.png", *words[4:], "piped.png", stdin=Path("photo.png").read_bytes()

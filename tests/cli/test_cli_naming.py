@@ -205,13 +205,13 @@ def test_what_is_computed_between_levels_is_kept(weights: Path) -> None:
     [
         (
             ["a.jpg", "--depth", "16"],
-            "a-denoised.jpg: --depth 16: JPEG holds 8 bits a channel, PNG and TIFF hold",
+            "a-denoised.jpg: --depth 16: JPEG holds 8 bits a channel, PNG, TIFF and JPEG XL hold",
         ),
         (["a.png", "--depth", "16", "--format", "webp"], "WebP holds 8 bits a channel"),
         (["a.png", "--depth", "12"], "12 is neither 8 nor 16"),
-        (["a.png", "--quality", "80"], "a-denoised.png: --quality 80 is for JPEG and WebP, PNG keeps every"),
+        (["a.png", "--quality", "80"], "--quality 80 is for JPEG, WebP, HEIC, AVIF and JPEG XL, PNG keeps"),
         (["a.jpg", "--quality", "0"], "0 is not in the range 1<=x<=100"),
-        (["a.jpg", "--format", "heic"], "'heic' is not one of"),
+        (["a.jpg", "--format", "psd"], "'psd' is not one of"),
     ],
 )
 def test_files_that_cannot_be(arguments: list[str], message: str) -> None:
@@ -235,7 +235,7 @@ def test_quality(weights: Path) -> None:
     lossless = images.read("a-denoised.webp").pixels
     assert cli("denoise", "a.png", "-o", "b.png", *rest).exit_code == 0
     assert np.array_equal(images.read("b.png").pixels, lossless)
-    with pytest.raises(ValueError, match="quality is for JPEG and WebP, PNG has none"):
+    with pytest.raises(ValueError, match="quality is for JPEG, WebP, HEIC, AVIF, JPEG XL; PNG has none"):
         images.encode(images.read("a.png"), "png", quality=90)
 
 

@@ -54,7 +54,9 @@ def test_json(weights: Path) -> None:
     assert (lines[0]["width_pixels"], lines[0]["height_pixels"]) == (64, 64) and 15 < lines[0][
         "sigma_255"
     ] < 22
-    assert lines[1]["error"].startswith("bad.png: expected a PNG, JPEG, TIFF, WebP or BMP picture")
+    assert lines[1]["error"].startswith(
+        "bad.png: expected a PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL picture"
+    )
     done = cli("denoise", "noisy.png", "photo.png", "-o", "out", "--weights", weights, "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line.keys() for line in lines] == [{"event", "schema", "input", "output", "status"}] * 2

@@ -218,7 +218,7 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
     put("s3://scans/bad.png", data=b"\x89PNG\r\n\x1a\n no picture")
     put("s3://scans/good.png")
     put("s3://scans/empty.png", data=b"")
-    options = ("--sigma", "10", "--weights", weights, "--json")
+    options = ("--sigma", "10", "--weights", weights, "--json", "--report", "report.html")
     signed = f"{answers.url}/403/a.png?sig={BUSY}"
     broken = f"{answers.url}/cut/b.png"
     answers.files["/fine.png"] = fetched("s3://scans/good.png").read_bytes()
@@ -236,7 +236,8 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
         *options,
     )
     assert done.exit_code == 1
-    facts = {each["input"]: each for each in map(json.loads, done.stdout.splitlines())}
+    told = map(json.loads, done.stdout.splitlines())
+    facts = {each["input"]: each for each in told if each["event"] == "picture"}
     assert {name: each["status"] for name, each in facts.items()} == {
         "s3://scans/bad.png": "failed",
         "s3://scans/empty.png": "failed",
@@ -249,7 +250,12 @@ def test_failures_name_the_address_and_the_next_is_done(weights: Path, answers: 
     }
     assert facts["s3://scans/bad.png"]["error"].startswith("s3://scans/bad.png: expected")
     assert "there is no such object (404)" in facts["s3://scans/none.png"]["error"]
-    everything = done.stdout + done.stderr + str(history_in(Path("o/fine.png")).records)
+    everything = (
+        done.stdout
+        + done.stderr
+        + str(history_in(Path("o/fine.png")).records)
+        + Path("report.html").read_text()
+    )
     for secret in (BUSY, SECRET, tempfile.gettempdir() + "/.restore"):
         assert secret not in everything
 

@@ -44,6 +44,7 @@ class Watched:
         command = ["inpaint", "in", "--mask", "black.png"] if copies else ["denoise", "in", "--sigma", "20"]
         words = (*command, "--watch", "--settle", "0.2", "--json", "--no-config", *words)
         begin = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        begin += "from restore.cli import watching; watching.EVERY = 0.2\n"
         begin += "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"{begin}{COPYING}", *words],
@@ -275,3 +276,13 @@ def test_a_folder_that_is_replaced_is_watched_on(monkeypatch: pytest.MonkeyPatch
 
     folder.run(restore, tell)
     assert statuses[:3] == ["waiting", "gone", "back"] and folder.found == [["a.png"]]
+
+
+def test_events_before_the_first_wait_are_noticed() -> None:
+    pytest.importorskip("watchfiles")
+    Path("in").mkdir()
+    with changes.changes_in(Path("in"), lambda path: path.name != "ours.png", poll=False) as wait:
+        put("ours.png")
+        assert not wait()
+        put("a.png")
+        assert any(wait() for _ in range(20))

@@ -27,10 +27,11 @@ WITH_FLAG = [
         "--json" in each.opts and each.is_flag for each in command.params if isinstance(each, click.Option)
     )
 ]
-UNITS = ("_pixels", "seconds", "minutes", "calls", "_255", "_share", "_shares", "_count", "_parts")
+UNITS = ("_pixels", "seconds", "minutes", "calls", "_255", "_share", "_shares", "_count", "_parts", "_bytes")
 WITHOUT_UNIT = {
     *("schema", "exit_code", "seed", "strength", "quality", "correlation", "chroma_correlation"),
-    *("scenes", "held_out", "skipped", "steps", "after", "threads", "stopped_by", "page"),
+    *("item", "run", "draw", "page"),
+    *("scenes", "held_out", "skipped", "steps", "after", "threads", "stopped_by"),
 }
 """Numbers that have no unit, or whose name is one: so many scenes."""
 

@@ -70,7 +70,9 @@ def test_many_files_go_into_a_folder_under_their_names() -> None:
     assert pairs(["a.png", "./a.png"], "new") == [("a.png", "new/a.png")]
     assert pairs(["a.png", "missing.png"], "new")[1] == ("missing.png", "new/missing.png")
     for name in ("new.png", "there.png", "file"):
-        with pytest.raises(ValueError, match=f"^-o {name} is a file name, but many inputs need a folder$"):
+        with pytest.raises(
+            ValueError, match=f"^-o {name} is a file name, but many inputs need a folder; choose another$"
+        ):
             plan(["a.png", "in/b.tif"], name, Naming("done"))
     with pytest.raises(ValueError, match=r"^-o - \(standard output\) takes one picture, got many"):
         plan(["a.png", "in/b.tif"], "-", Naming("done"))
@@ -92,7 +94,7 @@ def test_a_folder_is_mirrored() -> None:
 def test_a_folder_without_pictures() -> None:
     touch("in/notes.txt")
     planned = plan(["in"], "out", Naming("done"))
-    kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp)"
+    kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl)"
     assert planned.jobs == ()
     assert planned.failures == (("in", f"in: expected a folder with pictures {kinds}, got none"),)
     touch("in/deep/a.png")
@@ -148,13 +150,13 @@ def test_a_picture_where_another_ones_result_would_go_is_not_lost() -> None:
 
 
 def test_one_bad_input_among_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    touch("in/a.png", "none/notes.txt", "films/x.heic", "b.png")
+    touch("in/a.png", "none/notes.txt", "films/x.psd", "b.png")
     planned = plan(["in", "none", "films", "missing.png", "b.png"], "out", Naming("done"))
     assert [job.name for job in planned.jobs] == ["in/a.png", "missing.png", "b.png"]
-    kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp)"
+    kinds = "(.png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl)"
     assert planned.failures == (
         ("none", f"none: expected a folder with pictures {kinds}, got none"),
-        ("films", f"films: expected a folder with pictures {kinds}, got 1 .heic; convert them first"),
+        ("films", f"films: expected a folder with pictures {kinds}, got 1 .psd; convert them first"),
     )
     # The mode alone would not stop a test that runs as root.
     listed = os.scandir

@@ -19,11 +19,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # for the helpers that tests share
 
+import heif_files
 from picture_files import SRGB, XMP, exif_block, png_by_hand
 
 from restore import images
 from restore.cli.provenance import History, Record, stamped
-from restore.images import exif
+from restore.images import exif, named_profiles
 from restore.priors import adapters, checkpoint
 from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.foreign import backbone as foreign
@@ -142,6 +143,28 @@ def tiffs() -> dict[str, bytes]:
     }
 
 
+def newer() -> dict[str, bytes]:
+    """HEIC, AVIF and JPEG XL."""
+    wide = named_profiles.profile_for(12, 13)
+    deep = images.Picture(samples(3, "uint16"), exif=EXIF[6:], xmp=XMP, icc=wide)
+    clear = images.Picture(samples(3), alpha=samples(1)[..., 0])
+    gray = images.Picture(samples(1, "uint16").repeat(3, axis=2), gray=True)
+    floats = images.Picture(samples(3, "float32").clip(0), exif=EXIF[6:])
+    return {
+        "heif/turned.heic": heif_files.heic(samples(4), exif=heif_files.exif_of(6), thumbnails=[8]),
+        "heif/deep.heic": images.encode(deep, "heic"),
+        "heif/gray.heic": images.encode(gray, "heic"),
+        "heif/turned.avif": heif_files.avif(samples(4), exif=heif_files.exif_of(5)),
+        "heif/deep.avif": images.encode(deep, "avif"),
+        "heif/film.avif": heif_files.avif(samples(3), save_all=True, append_images=[pil("RGB")]),
+        "jxl/deep.jxl": images.encode(deep, "jxl"),
+        "jxl/clear.jxl": images.encode(clear, "jxl"),
+        "jxl/gray.jxl": images.encode(gray, "jxl"),
+        "jxl/floats.jxl": images.encode(floats, "jxl"),
+        "jxl/lossy.jxl": images.encode(clear, "jxl", quality=80),
+    }
+
+
 def told() -> dict[str, bytes]:
     """EXIF, records of what was done, and options."""
     block = EXIF[6:]
@@ -239,7 +262,7 @@ def pipeline() -> bytes:
 
 def main() -> None:
     """Write them all."""
-    files = pictures() | told() | weights()
+    files = pictures() | newer() | told() | weights()
     for name, data in files.items():
         (HERE / name).parent.mkdir(exist_ok=True)
         (HERE / name).write_bytes(data)

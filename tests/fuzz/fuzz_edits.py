@@ -192,6 +192,17 @@ def _riff_join(parts: Parts) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
+def _box_split(data: bytes) -> Parts:
+    """The boxes of a file, and within the one that describes its pictures."""
+    parts, at = [], 0
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        head = {b"meta": 12, b"iprp": 8, b"ipco": 8}.get(kind, max(8, size))
+        parts.append((kind, data[at : at + head]))
+        at += head
+    return parts
+
+
 def _bmp_split(data: bytes) -> Parts:
     """The file's header, the picture's, each number of both by itself, and the pixels."""
     end = 14 + min(124, int.from_bytes(data[14:18], "little"))
@@ -224,6 +235,11 @@ STRUCTURES = (
     Structure((b"RIFF",), _riff_split, _riff_join),
     Structure((b"BM",), _bmp_split, lambda parts: b"".join(body for _, body in parts)),
     Structure((b"PK\3\4",), _zip_split, _zip_join),
+    Structure(
+        (b"\0\0\0\x1cftyp", b"\0\0\0 ftyp", b"\0\0\0$ftyp", b"\0\0\0,ftyp", b"\0\0\0\x0cJXL "),
+        _box_split,
+        lambda parts: b"".join(body for _, body in parts),
+    ),
 )
 
 

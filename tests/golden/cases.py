@@ -353,7 +353,7 @@ def _tensor(pixels: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _denoise_tensors(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     batch = torch.stack([_tensor(noisy(61 + k, 13, 17)) for k in range(2)])
     yield restore.denoise(batch, sigma=20, prior=prior).numpy()
     yield restore.denoise(
@@ -362,14 +362,14 @@ def _denoise_tensors(places: Places) -> Arrays:
 
 
 def _denoise_arrays(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     yield restore.denoise(noisy(62, 24, 26), method="blind", prior=prior)
     yield restore.denoise(noisy(63, 24, 26), prior=prior)
     yield restore.denoise(noisy(64, 20, 17)[..., 0].astype(np.uint16) * 257, sigma=12, prior=prior)
 
 
 def _inpaint(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     mask = hole(19, 17)
     yield restore.inpaint(picture(65, 19, 17), mask > 0, steps=4, seed=1, prior=prior)
     yield restore.inpaint(
@@ -382,13 +382,13 @@ def _inpaint(places: Places) -> Arrays:
 
 
 def _upscale(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     yield restore.upscale(picture(69, 13, 11), 2.0, steps=3, prior=prior)
     yield restore.upscale(_tensor(picture(70, 10, 9)), 2.5, estimate="mean", prior=prior).numpy()
 
 
 def _solve(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     reduced = chain_of([parse_spec("down=2")])
     yield restore.solve(_tensor(picture(71, 11, 9)), reduced, steps=3, prior=prior).numpy()
     yield restore.solve(
@@ -400,7 +400,7 @@ def _solve(places: Places) -> Arrays:
 
 
 def _sample(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     yield restore.sample(2, size=(14, 17), steps=3, seed=11, prior=prior).numpy()
     yield restore.sample(1, size=(12, 10), sampler="dpmpp-2m", steps=8, prior=prior).numpy()
 
@@ -409,7 +409,7 @@ def _sample(places: Places) -> Arrays:
 
 
 def _every_denoiser(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     image = _tensor(noisy(80, 16, 17))
     yield restore.denoise(image, sigma=20, prior=prior).numpy()
     yield restore.denoise(image, method="blind", prior=prior).numpy()
@@ -421,7 +421,7 @@ def _every_denoiser(places: Places) -> Arrays:
 
 
 def _every_inpainter(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     image, mask = _tensor(picture(81, 16, 17)), hole(16, 17) > 0
     for method in ("alternating", "conditional", "splitting"):
         yield restore.inpaint(
@@ -443,7 +443,7 @@ def _every_inpainter(places: Places) -> Arrays:
 
 
 def _every_enlarger(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     image = _tensor(picture(82, 9, 8))
     for method in ("conditional", "projection"):
         yield restore.upscale(image, 2.0, method=method, estimate="mean", prior=prior).numpy()
@@ -451,7 +451,7 @@ def _every_enlarger(places: Places) -> Arrays:
 
 
 def _every_solver(places: Places) -> Arrays:
-    prior = restore.load(places["tiny"])
+    prior = restore.load(places["tiny"], dtype=torch.float32)
     image = _tensor(picture(83, 9, 8))
     able = ("ddnm", "ddnm-plus", "diffpir", "pigdm", "dps")
     for words, methods in {

@@ -164,5 +164,6 @@ def test_pictures_pass_through_memory_too(tmp_path: Path) -> None:
     write(tmp_path / "out.png", picture)
     assert (tmp_path / "out.png").read_bytes() == data
     np.testing.assert_array_equal(images.decode(data, name="-").pixels, picture.pixels)
-    with pytest.raises(ValueError, match="one of png, jpeg, tiff, webp, bmp, gif, got 'psd'"):
+    known = "png, jpeg, tiff, webp, bmp, heic, avif, jxl, gif"
+    with pytest.raises(ValueError, match=f"one of {known}, got 'psd'"):
         images.encode(picture, "psd")

@@ -62,7 +62,9 @@ def test_a_long_file_of_another_kind_is_refused_by_its_start(tmp_path: Path) -> 
         file.write(b"\0\0\0\x20ftypisom")
         file.truncate(2**36)  # with holes, so that it takes no room
     for reading in (read, read_mask, read_picture_bytes):
-        with pytest.raises(ImageError, match="expected a PNG, JPEG, TIFF, WebP or BMP picture"):
+        with pytest.raises(
+            ImageError, match="expected a PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL picture"
+        ):
             reading(path)
     with pytest.raises(ImageError, match=r"expected a picture of at most 8\.3 GB, got more"):
         read_bytes(path)

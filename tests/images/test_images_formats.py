@@ -32,14 +32,15 @@ from restore.images.writer import write
 
 
 def test_suffixes_are_those_of_the_readme_table() -> None:
-    common = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-    other = (".apng", ".jpe", ".jfif", ".jif", ".mpo", ".dib", ".gif")
+    common = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".heic", ".avif", ".jxl")
+    other = (".apng", ".jpe", ".jfif", ".jif", ".mpo", ".dib", ".heif", ".hif", ".heics", ".heifs", ".avifs")
+    other += (".gif",)
     assert common + other == images.SUFFIXES
     assert all(re.fullmatch(r"\.[a-z]+", suffix) for suffix in images.SUFFIXES)
 
 
 def test_unknown_suffixes(tmp_path: Path) -> None:
-    known = ".png .jpg .jpeg .tif .tiff .webp .bmp"
+    known = ".png .jpg .jpeg .tif .tiff .webp .bmp .heic .avif .jxl"
     assert refusal(tmp_path / "a.psd") == f"expected a suffix out of {known}, got '.psd'; rename it"
     assert refusal(tmp_path / "a") == f"expected a suffix out of {known}, got none; rename it"
 

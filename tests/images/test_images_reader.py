@@ -53,8 +53,8 @@ def test_not_an_image(tmp_path: Path) -> None:
     path = tmp_path / "letter.png"
     path.write_bytes(b"Dear Sir or Madam")
     assert message_for(path) == (
-        "expected a PNG, JPEG, TIFF, WebP or BMP picture, got a file that starts with b'Dear Sir'; "
-        "convert it first"
+        "expected a PNG, JPEG, TIFF, WebP, BMP, HEIC, AVIF or JPEG XL picture, got a file that starts with "
+        "b'Dear Sir'; convert it first"
     )
 
 

@@ -69,7 +69,7 @@ def erase(
     """Remove objects from PHOTO (- is standard input), by boxes and points.
 
     It is restore inpaint with the mask made from what is said here; --save-mask keeps that mask. All other
-    pixels stay as they are, bit for bit, in every lossless format: PNG, TIFF, WebP, BMP.
+    pixels stay as they are, bit for bit, in every lossless format: PNG, TIFF, WebP, BMP, JPEG XL.
 
     \b
     restore erase photo.jpg --box 120,80,60,40

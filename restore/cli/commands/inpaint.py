@@ -96,7 +96,7 @@ def inpaint(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     """Fill the masked part of pictures: files, folders with their sub-folders, or - for standard input.
 
     Only the hole and its surroundings are computed. All other pixels stay as they are, bit for bit, in every
-    lossless format: PNG, TIFF, WebP, BMP.
+    lossless format: PNG, TIFF, WebP, BMP, JPEG XL.
 
     \b
     restore inpaint photo.png --mask mask.png
