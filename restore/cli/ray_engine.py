@@ -114,7 +114,7 @@ class RayEngine:
     def _said(self, outcome: Outcome) -> Outcome:
         """An outcome, once what there is to say of it is said."""
         job, said, ledger = outcome.job, outcome.said, self.runner.ledger
-        if ledger is not None and job.item in ledger.notes:
+        if ledger is not None and job.item is not None and job.item in ledger.notes:
             said = (Said("note", (ledger.notes.pop(job.item),)), *said)
         replay(self.runner.reporter, job.name, job.draw, said)
         return replace(outcome, said=())

@@ -18,7 +18,7 @@ from restore.errors import RestoreError, StoppedError, WeightsError
 from restore.images.fingerprints import Fingerprints
 from restore.priors.backbone import Backbone, Network
 from restore.priors.checkpoint import check_finite, write_tensors
-from restore.priors.device import dtype_of, limit_threads
+from restore.priors.device import dtype_of
 from restore.training import validation
 from restore.training.averages import Averages
 from restore.training.batches import TASKS, Batch, make_batch
@@ -69,7 +69,6 @@ class Trainer:
         self.clock = RunClock(config.run.minutes, started=started)
         self.clock.reserve = CHOICE * 60 * config.run.minutes if config.data.val else 0.0
         self.interrupts = Interrupts()
-        limit_threads()
         self.device = device_of(config.run.device)
         self.processes = join_processes(self.device)
         self.say = say if self.processes.first else lambda _: None  # the first process speaks for all

@@ -150,8 +150,7 @@ class ForeignBackbone:
     def __init__(self, network: AttentionUNet, config: ForeignConfig, facts: Mapping[str, Any] | None = None):
         limit_threads()
         self.network = network.eval().requires_grad_(False)
-        self.config = config
-        self.facts = dict(facts or {})
+        self.config, self.facts = config, dict(facts or {})
         self.calls = 0  # of the network since it was loaded
         self._log_sigmas = config.diffusion.sigmas.log().numpy()
 
