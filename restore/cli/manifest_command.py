@@ -13,6 +13,7 @@ import click
 from restore.cli import signals
 from restore.cli.addresses import called, path_of
 from restore.cli.command import PictureCommand
+from restore.cli.engines import engage
 from restore.cli.jobs import Job
 from restore.cli.manifest import Manifest
 from restore.cli.manifest_match import differences, run_facts
@@ -98,6 +99,7 @@ def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> tuple
     told = run.manifest.header.get("results_folder")
     folder = run.manifest.path_of(told) if isinstance(told, str) else None
     runner = Runner(command, settings, run.weights, folder)
+    engage(runner)
     runner.ledger = run
     report = Reporting(settings, runner.reporter.error)
     runner.listeners.append(report.add)
