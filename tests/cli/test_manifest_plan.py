@@ -25,7 +25,7 @@ NAMES = [
     "a10.png",
     "b-denoised.png",
     "b.png",
-    "x.heic",
+    "x.psd",
     "c.jpg",
     ".hid.png",
     "a-.png",
@@ -42,7 +42,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def small(*names: str, shade: int = 0) -> None:
     for name in names:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith("heic"):
+        if name.endswith("psd"):
             Path(name).touch()
         else:
             Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(name)
@@ -136,14 +136,14 @@ def test_two_results_that_would_be_one_file_are_refused_and_nothing_is_written()
 
 
 def test_what_cannot_be_read_is_told_and_noted() -> None:
-    small("in/a.png", "in/b.heic")
+    small("in/a.png", "in/b.psd")
     os.mkfifo("in/pipe.png")
     done = cli("plan", "in", "missing.png", "-o", "out", "--manifest", "run.jsonl")
     assert done.exit_code == 1
     assert done.stderr.splitlines()[:3] == [
         "error: in/pipe.png: expected a picture file, got a named pipe; remove it from the folder",
         "error: missing.png: no such file; check the name",
-        "error: not read: 1 .heic; convert them first, or pass --ignore '*.heic'",
+        "error: not read: 1 .psd; convert them first, or pass --ignore '*.psd'",
     ]
     assert [each[0] for each in listed()] == ["in/a.png"]
     shown = cli("status", "run.jsonl").stdout
