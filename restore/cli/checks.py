@@ -112,7 +112,7 @@ def check_engine(settings: Settings, jobs: Sequence[Job] = ()) -> None:
         raise click.UsageError("--watch and --engine ray do not go together; leave one of them out")
     if settings.in_place:
         raise click.UsageError(
-            "--in-place moves originals on this machine; leave out --engine ray, or give a folder with -o"
+            "--in-place moves originals on this machine; leave out --engine ray, or pass -o FOLDER"
         )
     for name in ("uncertainty", "trajectory"):
         if getattr(settings, name) is not None:

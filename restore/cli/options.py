@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore.cli.data_range import DataRange
+from restore.cli.engine_options import ENGINE, JOBS
 from restore.cli.loudness import LOUDNESS
 from restore.cli.manifest_options import BATCH, with_inputs
 from restore.cli.memory_need import MEMORY
@@ -45,24 +46,6 @@ IGNORE = click.option(
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
 INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(stores=True), metavar="INPUT...")
-JOBS = click.option(
-    "--jobs", type=click.IntRange(1, 256), metavar="N",
-    help="Pictures that are restored at once: some are read and written while the network computes another, "
-    "and small ones are computed together. The results are the same.  [default: as many as help]",
-)  # fmt: skip
-ENGINE = (
-    click.option(
-        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-        help="ray: share the pictures among the machines of a Ray cluster.",
-    ),
-    click.option(
-        "--address", metavar="HOST:PORT",
-        help="With --engine ray: the head of the cluster.  [default: RAY_ADDRESS; else Ray is started on "
-        "this machine]",
-    ),
-)  # fmt: skip
-"""Where pictures are restored."""
-
 OUTPUT = click.option(
     "-o", "--output", type=FileName(stores=True), metavar="PATH",
     help="File, or folder for many inputs, which is created; - is standard output. "

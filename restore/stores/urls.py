@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
-from urllib.request import url2pathname
 
 from restore.errors import StoreError
 
@@ -199,6 +198,8 @@ def local_name(name: Any) -> Any:
     host, slash, path = found["rest"].partition("/")
     if host not in ("", "localhost") or not path:
         raise ValueError(f"{shown(name)}: expected file:/// and a path; name the file without file://")
+    from urllib.request import url2pathname  # which brings in much
+
     return url2pathname(slash + path)
 
 

@@ -89,7 +89,7 @@ def fetched(text: str) -> Path:
 def test_from_store_to_store(weights: Path) -> None:
     names = ("a.png", "deep er/b 10.png", "deep er/b 9.png", "ü?#%41.png")
     put(*(f"s3://scans/in/{name}" for name in names), "s3://scans/in/old/c.png", "s3://scans/in2/d.png")
-    put("s3://scans/in/e.heic", data=b"heic")
+    put("s3://scans/in/e.psd", data=b"psd")
     arguments = [
         "denoise",
         "s3://scans/in",
@@ -103,7 +103,7 @@ def test_from_store_to_store(weights: Path) -> None:
     done = cli(*arguments, "--ignore", "old")
     order = ("a.png", "deep er/b 9.png", "deep er/b 10.png", "ü?#%41.png")
     assert done.stdout.splitlines() == [f"s3://results/clean/{name}" for name in order]
-    assert done.exit_code == 1 and "not read: 1 .heic" in done.stderr
+    assert done.exit_code == 1 and "not read: 1 .psd" in done.stderr
     assert keys("s3://results/") == sorted(f"clean/{name}" for name in names)
     record = history_in(fetched("s3://results/clean/a.png")).records[-1]
     assert record.inputs[0][0] == "a.png"
@@ -114,13 +114,13 @@ def test_from_store_to_store(weights: Path) -> None:
     assert cli("denoise", "scans", "-o", "local", "--sigma", "10", "--weights", weights).exit_code == 0
     assert Path("local/a.png").read_bytes() == fetched("s3://results/clean/a.png").read_bytes()
     # And once more.
-    done = cli(*arguments, "--ignore", "old", "--ignore", "*.heic")
+    done = cli(*arguments, "--ignore", "old", "--ignore", "*.psd")
     assert (done.exit_code, done.stdout) == (0, "")
     kept = "0 restored, 4 there already and kept, 4 of them in a store and not compared (of 4 pictures)"
     assert done.stderr.startswith(f"note: {kept}; pass --overwrite")
-    done = cli(*arguments, "--ignore", "*.heic")
+    done = cli(*arguments, "--ignore", "*.psd")
     assert done.stdout == "s3://results/clean/old/c.png\n"
-    done = cli(*arguments, "--ignore", "*.heic", "--overwrite")
+    done = cli(*arguments, "--ignore", "*.psd", "--overwrite")
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 5)
 
 

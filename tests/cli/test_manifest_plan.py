@@ -25,7 +25,7 @@ NAMES = [
     "a10.png",
     "b-denoised.png",
     "b.png",
-    "x.psd",
+    "x.heic",
     "c.jpg",
     ".hid.png",
     "a-.png",
@@ -42,7 +42,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def small(*names: str, shade: int = 0) -> None:
     for name in names:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith("psd"):
+        if name.endswith(("heic", "psd")):
             Path(name).touch()
         else:
             Image.fromarray(np.full((4, 4, 3), shade, np.uint8)).save(name)

@@ -23,7 +23,9 @@ from restore.cli.command import (
     nothing_white,
     task_pixels,
 )
+from restore.cli.engine_options import JOBS
 from restore.cli.help_pages import Command
+from restore.cli.manifest_options import BATCH
 from restore.cli.memory_need import MEMORY
 from restore.cli.options import (
     BUDGET,
@@ -32,7 +34,6 @@ from restore.cli.options import (
     ENSEMBLE,
     IGNORE,
     INPUTS,
-    JOBS,
     MODEL,
     OUTPUT,
     OVERWRITE,
@@ -104,7 +105,7 @@ MANY = (
 @sampler_option("dpmpp-2m")
 @SEED
 @with_settings(
-    *(OUTPUT, *RESULT, IGNORE, JOBS, OVERWRITE, DAMAGED, *BUDGET, *MANY),
+    *(OUTPUT, *RESULT, IGNORE, JOBS, *BATCH, OVERWRITE, DAMAGED, *BUDGET, *MANY),
     *(TRAJECTORY, CONSISTENCY, ENSEMBLE, MEMORY),
     *SHOWN,
     *MODEL,
