@@ -20,7 +20,7 @@ from restore.cli.events import event
 from restore.cli.job_plan import Survey
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
-from restore.cli.manifest_command import check_batch, run_listed
+from restore.cli.manifest_options import check_batch
 from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
@@ -201,6 +201,8 @@ def _sorted_out(
 
 
 def _run_listed(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    from restore.cli.manifest_command import run_listed
+
     with _refusing(settings, [(name, None) for name in inputs]):
         try:
             run_listed(command, inputs, settings, _naming(command, settings))
