@@ -248,9 +248,7 @@ def _pairs() -> tuple[NDArray[np.bool_], ...]:
     return distance == 0, distance >= PARTS / 2, distance > 0
 
 
-def _covariances(
-    values: Floats, used: NDArray[np.bool_], pairs: NDArray[np.bool_], lags: range
-) -> Floats:
+def _covariances(values: Floats, used: NDArray[np.bool_], pairs: NDArray[np.bool_], lags: range) -> Floats:
     """Covariances of parts with those of so many lines later, over all pairs and lines that are used."""
     found = []
     for lag in lags:
