@@ -138,7 +138,7 @@ def test_holes_are_drawn_for_each_picture(family: str) -> None:
 # compared with one from before. JPEG is not among them: its bytes are the encoder's affair.
 PINNED = {
     "blur=motion:9:20, noise 2": "5ba05fa17396",
-    # One value lies in the middle between two levels: Fourier transforms of AVX2 and of AVX-512 round it apart.
+    # One value lies in the middle between two levels: transforms of AVX2 and of AVX-512 round it apart.
     "blur=gaussian:1.2, down=2": "572382b3cb6f 83a03431ac1a",
     "gaussian sigma 25, unclipped": "41594c487980",
     "gaussian sigma 25, 8 bit": "f0bb613223a8",
