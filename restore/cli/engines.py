@@ -1,13 +1,14 @@
-"""What restores the pictures of a run: lanes on this machine, or a cluster."""
+"""What restores the pictures of a run: this machine, or those of a cluster."""
 
 from __future__ import annotations
 
 from restore.cli.runner import Runner
 
 
-def choose_engine(runner: Runner) -> None:
-    """Let a cluster restore the pictures, where that is asked for; otherwise lanes do."""
-    if runner.settings.engine == "ray" and not runner.settings.dry_run:
+def engage(runner: Runner) -> None:
+    """Let a runner use the machines that its settings name; a dry run needs none."""
+    settings = runner.settings
+    if settings.engine == "ray" and not settings.dry_run:
         from restore.cli.ray_engine import RayEngine
 
-        runner.engine = RayEngine(runner, runner.settings.address)
+        runner.engine = RayEngine(runner, settings.address)

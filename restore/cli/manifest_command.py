@@ -13,7 +13,7 @@ import click
 from restore.cli import signals
 from restore.cli.addresses import called, path_of
 from restore.cli.command import PictureCommand
-from restore.cli.engines import choose_engine
+from restore.cli.engines import engage
 from restore.cli.jobs import Job
 from restore.cli.manifest import Manifest
 from restore.cli.manifest_match import differences, run_facts
@@ -87,7 +87,7 @@ def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> tuple
         raise click.UsageError(
             f"--engine ray: results of {run.manifest.path} take the places of their pictures; leave it out"
         )
-    choose_engine(runner)
+    engage(runner)
     report = Reporting(settings, runner.reporter.error)
     runner.listeners.append(report.add)
     tally = Tally()

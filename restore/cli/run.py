@@ -15,7 +15,7 @@ from restore.cli.addresses import called
 from restore.cli.checks import check_engine
 from restore.cli.command import PictureCommand
 from restore.cli.comparisons import check_comparisons
-from restore.cli.engines import choose_engine
+from restore.cli.engines import engage
 from restore.cli.events import event
 from restore.cli.job_plan import Survey
 from restore.cli.jobs import Job
@@ -88,7 +88,7 @@ def _run(
         todo, done = _sorted_out(command, settings, planned)
     weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
     runner = Runner(command, settings, weights, planned.folder)
-    choose_engine(runner)
+    engage(runner)
     reporter = runner.reporter
     report = Reporting(settings, reporter.error)
     runner.listeners.append(report.add)
