@@ -10,7 +10,7 @@ import time
 from array import array
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from restore.cli.manifest_lines import (
 from restore.cli.manifest_objects import Objects
 from restore.cli.outcome import Outcome
 from restore.cli.processes import is_there, this_process
+from restore.cli.result_facts import output_facts
 from restore.cli.shards import Shard
 from restore.errors import ImageError, OutputError
 from restore.images.paths import status_of
@@ -310,28 +311,6 @@ class ManifestRun:
             recent = time.time() - self._quiet_since < PATIENCE
             self._there[run] = recent if there is None else there
         return self._there[run]
-
-
-def output_facts(path: Path | None, *, times: bool = True) -> dict[str, Any]:
-    """What a manifest holds of a result; nothing where there is no file. times: also when it was changed."""
-    try:
-        if path is None or (status := status_of(path)) is None:
-            return {}
-        told: dict[str, Any] = {"output_size_bytes": status.st_size}
-        told |= {"output_mtime_seconds": mtime_of(status)} if times else {}
-        return told | {"output_sha256": file_hash(path)}
-    except OSError:
-        return {}
-
-
-def with_files(outcome: Outcome, local: Job) -> Outcome:
-    """The outcome of an item with what a manifest holds of its result. local: the job of files."""
-    if local.item is None or outcome.status not in ("done", "unchanged", "damaged", "skipped"):
-        return outcome
-    if outcome.facts.get("output", "") is None:
-        return outcome
-    facts = output_facts(local.target, times=local.destination is None)
-    return replace(outcome, facts=outcome.facts | facts)
 
 
 def _is_whole(path: Path) -> bool:
