@@ -58,7 +58,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
     old, new = ({" ".join(map(str, each)) for each in told.get("arguments") or ()} for told in (before, now))
     if old != new:
         pairs = ((old, new), (new, old))
-        was, is_now = (" ".join(sorted(one - other)) or "none of these" for one, other in pairs)
+        was, is_now = (" ".join(sorted(one - other)) or "the defaults" for one, other in pairs)
         yield f"options were {was}, now {is_now}"
     was_files, files = before.get("files") or {}, now["files"]
     for name in sorted(files.keys() & was_files.keys()):

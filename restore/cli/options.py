@@ -13,7 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.engine_options import ENGINE, JOBS
 from restore.cli.loudness import LOUDNESS
-from restore.cli.manifest_options import BATCH, inputs_or_those_listed
+from restore.cli.manifest_options import BATCH, with_inputs
 from restore.cli.memory_need import MEMORY
 from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 IGNORE = click.option(
     "--ignore", type=Pattern(), multiple=True, metavar="PATTERN",
-    help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
+    help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.nef' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
 INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(stores=True), metavar="INPUT...")
@@ -303,9 +303,7 @@ def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Non
         @functools.wraps(function)
         def collected(**values: Any) -> None:
             settings = Settings(**{name: values.pop(name) for name in names & values.keys()})
-            if "inputs" in values:
-                values["inputs"] = inputs_or_those_listed(values["inputs"], settings.manifest)
-            function(settings=settings, **values)
+            function(settings=settings, **with_inputs(values, settings.manifest))
 
         for option in reversed(options):
             collected = option(collected)

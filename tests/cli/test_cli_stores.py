@@ -375,3 +375,27 @@ def test_the_next_run_removes_what_a_killed_one_has_left(
         cli("denoise", "s3://scans/a.png", "-o", "a.png", "--sigma", "0", "--weights", weights).exit_code == 0
     )
     assert not left.exists()
+
+
+def test_a_manifest_of_objects(weights: Path) -> None:
+    """Objects are listed with their marks, restored, and known by their sizes in the store."""
+    put("s3://scans/in/a.png", "s3://scans/in/deep/b.png", "s3://scans/in/c.png")
+    words = ["s3://scans/in/", "-o", "s3://results/out/", "--manifest", "run.jsonl"]
+    more = ["--sigma", 10, "--weights", weights]
+    done = cli("denoise", *words, *more)
+    assert done.exit_code == 0
+    assert set(done.stdout.split()) == {f"s3://results/out/{name}.png" for name in ("a", "c", "deep/b")}
+    items = [json.loads(line) for line in Path("run.jsonl").read_text().splitlines()]
+    assert all(each["etag"] and each["size_bytes"] for each in items if each["event"] == "item")
+    assert SECRET not in Path("run.jsonl").read_text()
+    done = cli("denoise", "--manifest", "run.jsonl", *more)
+    assert (done.stdout, done.stderr) == ("", "note: 0 restored, 3 done before (of 3 pictures)\n")
+    url = parse_url("s3://results/")
+    Store(url)._remove(url.within("out/c.png"))
+    put("s3://scans/in/new.png")
+    assert "1 pictures added" in cli("plan", *words).stderr
+    done = cli("denoise", "--manifest", "run.jsonl", *more)
+    assert done.stdout.split() == ["s3://results/out/c.png", "s3://results/out/new.png"]
+    assert done.stderr.splitlines()[-1] == "note: 2 restored, 2 done before (of 4 pictures)"
+    done = cli("denoise", "s3://scans/in/", "--in-place", "--backup", "originals", *more)
+    assert done.exit_code == 2 and "--in-place is for files" in " ".join(done.stderr.split())
