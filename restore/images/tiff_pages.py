@@ -62,7 +62,7 @@ class TiffWriter(DocumentWriter):
     def _put(self, part: Part, picture: Picture) -> None:
         stored, lost = fitted(picture, "tiff")
         if SUB_PAGES in self.source.directory(part.page).entries:
-            lost = (*lost, "pictures within its pages (SubIFDs, such as reduced copies) are left out")
+            lost = [*lost, "pictures within its pages (SubIFDs, such as reduced copies) are left out"]
         self.notes += [note for note in lost if note not in self.notes]
         check_side("tiff", stored.size, self.name)
         self._make_room(longest(stored))
