@@ -307,7 +307,7 @@ def _in_place(each: Input, job: Job) -> Job:
 
 def _one_file(one: str, other: str, _: str) -> OutputError:
     return OutputError(
-        f"{one} and {other} are one file, which --in-place would restore twice; leave out the link by --ignore"
+        f"{one} and {other} are one file, which --in-place would restore twice; --ignore the link"
     )
 
 
@@ -321,6 +321,9 @@ def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = Fals
         if only_given and (name == "ending" or (wanted is None and name != "marks")):
             continue
         if before != wanted:
+            if name == "marks":
+                counts = (len(each or ()) or 1 for each in (before, wanted))
+                return ", now ".join(f"{count} results of each picture" for count in counts)
             option = f"--{name.replace('_', '-')}"
             told = ("no " + option if each is None else f"{option} {each}" for each in (before, wanted))
             return ", now ".join(told)
