@@ -176,4 +176,4 @@ def test_pdfs_are_listed_as_a_plain_run_finds_them() -> None:
     assert done.stderr.startswith("note: 2 pictures listed (") and ", 3 pages)" in done.stderr
     assert [name for name, *_ in listed()] == ["in/a.png", "in/c.PDF"]
     assert cli("plan", "in/c.PDF", "-o", "out/", "--manifest", "one.jsonl").exit_code == 0
-    assert [target for _, target, *_ in listed("one.jsonl")] == ["out/c.pdf"]
+    assert [target for _, target, *_ in listed("one.jsonl")] == ["out/c.PDF"]
