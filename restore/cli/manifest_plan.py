@@ -316,9 +316,9 @@ def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = Fals
 
     only_given: what is not given now is that of the manifest.
     """
-    for name in ("output", "suffix", "format", "output_template", "backup", "marks", "ending"):
+    for name in ("output", "suffix", "format", "output_template", "backup", "marks"):
         before, wanted = header.get(name), asked.header().get(name)
-        if only_given and (name == "ending" or (wanted is None and name != "marks")):
+        if only_given and wanted is None and name != "marks":
             continue
         if before != wanted:
             if name == "marks":

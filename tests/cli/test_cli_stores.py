@@ -375,3 +375,16 @@ def test_the_next_run_removes_what_a_killed_one_has_left(
         cli("denoise", "s3://scans/a.png", "-o", "a.png", "--sigma", "0", "--weights", weights).exit_code == 0
     )
     assert not left.exists()
+
+
+def test_a_manifest_of_objects(weights: Path) -> None:
+    """Planned, run, gone on with; a result that is not as it was written is not taken for one."""
+    put("s3://scans/in/a.png", "s3://scans/in/b.png")
+    planned = cli("plan", "s3://scans/in", "-o", "s3://results/out", "--manifest", "run.jsonl")
+    assert planned.exit_code == 0 and planned.stderr.startswith("note: 2 pictures listed (")
+    words = ("denoise", "--sigma", 10, "--weights", weights, "--manifest", "run.jsonl")
+    assert cli(*words).stdout == "s3://results/out/a.png\ns3://results/out/b.png\n"
+    put("s3://results/out/a.png", data=b"something else")
+    done = cli(*words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "s3://results/out/a.png is there, with other contents than were written; pass" in done.stderr

@@ -165,3 +165,13 @@ def test_a_file_and_a_link_to_it_are_not_restored_twice(weights: Path) -> None:
     assert (done.exit_code, done.stdout, contents("in")) == (1, "", before)
     assert "in/b.png and in/link.png are one file, which --in-place would restore twice" in done.stderr
     assert run(weights, *IN_PLACE, "--ignore", "link.png").exit_code == 0
+
+
+def test_pictures_are_added_to_the_manifest_of_a_run(weights: Path) -> None:
+    run(weights, "in", "-o", "out", "--manifest", "run.jsonl")
+    photos("in/c.png")
+    assert cli("plan", "in", "-o", "out", "--manifest", "run.jsonl").stderr.startswith(
+        "note: 1 pictures added"
+    )
+    done = run(weights, "--manifest", "run.jsonl")
+    assert (done.exit_code, done.stdout, states()) == (0, "out/c.png\n", {"done": 3})

@@ -32,7 +32,7 @@ OF_COMMANDS = ("{command}", "{ending}", "{seed}")
 @click.command(cls=Command)
 @INPUTS
 @click.option(
-    "-o", "--output", type=FileName(), metavar="DIR",
+    "-o", "--output", type=FileName(stores=True), metavar="DIR",
     help="Folder for the results, which is created by the run.",
 )  # fmt: skip
 @click.option(
