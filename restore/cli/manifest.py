@@ -172,6 +172,10 @@ class Manifest:
         """The path of a name in it; of an address the one that stands for it."""
         return path_of(name) if is_url(name) else located(name, self.folder)
 
+    def place_of(self, name: str) -> str:
+        """The same as a text, of a file; faster."""
+        return os.path.join(self.folder, name) if self.folder else name  # noqa: PTH118
+
     @staticmethod
     def listed(path: Path) -> list[str]:
         """The inputs that a manifest was made of, without reading its items. Raises ManifestError."""

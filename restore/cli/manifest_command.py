@@ -13,10 +13,11 @@ import click
 from restore.cli import signals
 from restore.cli.addresses import called, path_of
 from restore.cli.command import PictureCommand
+from restore.cli.engines import engage
 from restore.cli.jobs import Job
 from restore.cli.manifest import Manifest
 from restore.cli.manifest_match import differences, run_facts
-from restore.cli.manifest_options import LISTED, check_in_place
+from restore.cli.manifest_options import LISTED
 from restore.cli.manifest_plan import Asked, asked_again
 from restore.cli.manifest_run import ManifestRun
 from restore.cli.manifest_told import tell_planned
@@ -32,24 +33,6 @@ from restore.cli.saved_masks import check_saved_masks
 from restore.errors import ManifestError, OutputError
 from restore.images.memory import limited_to
 from restore.images.paths import what_is
-
-
-def check_batch(settings: Settings) -> None:
-    """Check the options of manifests and of results in the places of pictures against others."""
-    listed = settings.manifest is not None or settings.in_place
-    check_in_place(settings.in_place, settings.backup, vars(settings))
-    if settings.in_place and settings.samples > 1:
-        raise click.UsageError("--in-place has room for one result of each picture; leave out --samples")
-    for name, value in (("--retry-failed", settings.retry_failed), ("--force", settings.forced)):
-        if value and not listed:
-            raise click.UsageError(
-                f"{name} has an effect with --manifest FILE only; pass that, or leave it out"
-            )
-    if settings.watch and listed:
-        raise click.UsageError("--watch keeps no manifest; leave out --manifest and --in-place")
-    for name, path in (("--uncertainty", settings.uncertainty), ("--trajectory", settings.trajectory)):
-        if path is not None and listed:
-            raise click.UsageError(f"{name} {path} is of one picture; leave it out, or --manifest")
 
 
 def run_listed(command: PictureCommand, inputs: Sequence[str], settings: Settings, naming: Naming) -> None:
@@ -98,7 +81,13 @@ def _run(command: PictureCommand, run: ManifestRun, settings: Settings) -> tuple
     told = run.manifest.header.get("results_folder")
     folder = run.manifest.path_of(told) if isinstance(told, str) else None
     runner = Runner(command, settings, run.weights, folder)
+    runner.alone = runner.alone and len(run.numbers) == 1
     runner.ledger = run
+    if run.in_place and settings.engine == "ray":
+        raise click.UsageError(
+            f"--engine ray: results of {run.manifest.path} take the places of their pictures; leave it out"
+        )
+    engage(runner)
     report = Reporting(settings, runner.reporter.error)
     runner.listeners.append(report.add)
     tally = Tally()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from restore.cli.parameters import FileName, Switch, switch
 from restore.cli.shards import ShardType
 from restore.images.paths import what_is
+
+if TYPE_CHECKING:
+    from restore.cli.options import Settings
 
 MANIFEST = click.option(
     "--manifest", type=FileName(path_type=Path), metavar="FILE",
@@ -61,10 +64,12 @@ def check_in_place(in_place: bool, backup: Path | None, others: Mapping[str, Any
             raise click.UsageError(f"--in-place gives results the places of their pictures; leave out {word}")
 
 
-def inputs_or_those_listed(inputs: Sequence[str], manifest: Path | None) -> tuple[str, ...]:
-    """The inputs, where none are given those of the manifest. Raises UsageError where there are none."""
-    if inputs:
-        return tuple(inputs)
+def with_inputs(values: dict[str, Any], manifest: Path | None) -> dict[str, Any]:
+    """Values of options; where no inputs are given, with those of the manifest. Raises UsageError."""
+    return values if values.get("inputs", True) else values | {"inputs": _listed(manifest)}
+
+
+def _listed(manifest: Path | None) -> tuple[str, ...]:
     context = click.get_current_context()
     if manifest is None:
         argument = next(each for each in context.command.params if each.name == "inputs")
@@ -75,3 +80,21 @@ def inputs_or_those_listed(inputs: Sequence[str], manifest: Path | None) -> tupl
 
     found = Manifest.listed(manifest)
     return tuple(found) if found else (str(manifest.parent),)
+
+
+def check_batch(settings: Settings) -> None:
+    """Check the options of manifests and of results in the places of pictures against others."""
+    listed = settings.manifest is not None or settings.in_place
+    check_in_place(settings.in_place, settings.backup, vars(settings))
+    if settings.in_place and settings.samples > 1:
+        raise click.UsageError("--in-place has room for one result of each picture; leave out --samples")
+    for name, value in (("--retry-failed", settings.retry_failed), ("--force", settings.forced)):
+        if value and not listed:
+            raise click.UsageError(
+                f"{name} has an effect with --manifest FILE only; pass that, or leave it out"
+            )
+    if settings.watch and listed:
+        raise click.UsageError("--watch keeps no manifest; leave out --manifest and --in-place")
+    for name, path in (("--uncertainty", settings.uncertainty), ("--trajectory", settings.trajectory)):
+        if path is not None and listed:
+            raise click.UsageError(f"{name} {path} is of one picture; leave it out, or --manifest")

@@ -63,13 +63,21 @@ class Asked:
             "format": naming.format,
             "output_template": naming.template,
             "marks": list(naming.marks) or None,
-            "ending": naming.ending or None,
+            "ending": naming.ending if self._by_command else None,
             "ignore": list(self.ignore) or None,
             "backup": None if self.backup is None else str(self.backup),
         }
         inputs = [called(path_of(name)) if is_url(name) else name for name in self.inputs]
         told = {"inputs": inputs, "output": self.output}
         return told | {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def _by_command(self) -> bool:
+        """Whether names of results have what the command adds to them."""
+        naming = self.naming
+        if naming.template is not None:
+            return "{ending" in naming.template
+        return self.output is None and naming.suffix is None and self.backup is None
 
     def line(self, folder: Path | None) -> str:
         """The first line of the manifest. folder: where results go and what may be created."""
@@ -316,9 +324,9 @@ def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = Fals
 
     only_given: what is not given now is that of the manifest.
     """
-    for name in ("output", "suffix", "format", "output_template", "backup", "marks"):
+    for name in ("output", "suffix", "format", "output_template", "backup", "marks", "ending"):
         before, wanted = header.get(name), asked.header().get(name)
-        if only_given and wanted is None and name != "marks":
+        if only_given and (name == "ending" or (wanted is None and name != "marks")):
             continue
         if before != wanted:
             if name == "marks":

@@ -5,11 +5,12 @@ Several processes may do so at once: each takes the next item that no other one 
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from restore.cli.manifest_lines import (
 from restore.cli.manifest_objects import Objects
 from restore.cli.outcome import Outcome
 from restore.cli.processes import is_there, this_process
+from restore.cli.result_facts import output_facts
 from restore.cli.shards import Shard
 from restore.errors import ImageError, OutputError
 from restore.images.paths import status_of
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 3600.0
 """Seconds without a line, after which what a run on another machine has begun is nobody's."""
+OFTEN = 1000  # items after which is looked what others have done, where none is begun
 NOBODY = 0
 """The number of a run that has begun an item and given it up."""
 RECORDED = ("done", "unchanged", "damaged", "skipped", "failed")
@@ -127,7 +130,9 @@ class ManifestRun:
     def jobs(self) -> Iterator[Job]:
         """The jobs that are to be done, each found when its turn comes."""
         busy = array("q")
-        for number in self.numbers:
+        for count, number in enumerate(self.numbers):
+            if not count % OFTEN:
+                self.manifest.refresh()
             found = self._job(int(number))
             if isinstance(found, Job):
                 yield found
@@ -160,6 +165,13 @@ class ManifestRun:
 
     def _job(self, number: int) -> Job | int:
         """The job of an item, which is begun by it; or the state in which it is passed over."""
+        state = int(self.manifest.states[number])
+        if state in FINISHED and not self.retry and self._stands(number):
+            self.passed.done += 1
+            return state
+        if state == FAILED and not (self.retry or self._changed(number)):
+            self.passed.failed += 1
+            return state
         if self.file is None:
             return self._wanted(number)
         with self.file.locked():
@@ -188,12 +200,25 @@ class ManifestRun:
         if ours and self.in_place:
             self._note_done(number)
             return DONE
-        item = self.manifest.item(number)
-        changed = not self.in_place and self._changed(number)
+        changed = self._changed(number)
         if state == FAILED and not (self.retry or changed):
-            self.passed.failed += 1
             return FAILED
-        return self._made(item, replaces=ours, listed_anew=changed)
+        return self._made(self.manifest.item(number), replaces=ours, listed_anew=changed)
+
+    def _stands(self, number: int) -> bool:
+        """Whether the result and the input of an item are as they were; quick, where that is so."""
+        manifest = self.manifest
+        source, output = manifest.names(number)
+        try:
+            status = os.stat(manifest.place_of(output or ""))  # noqa: PTH116  # a Path would take longer
+        except OSError:
+            return False
+        if (status.st_size, status.st_mtime_ns // 1000) != (
+            manifest.output_sizes[number],
+            manifest.output_mtimes[number],
+        ):
+            return False
+        return self.in_place or not self._changed(number, source)
 
     def _again(self, number: int) -> Job | int:
         """What is done with an item that an earlier run has done."""
@@ -236,13 +261,18 @@ class ManifestRun:
         except OSError:
             return "missing"
 
-    def _changed(self, number: int) -> bool:
-        """Whether an input is not as it was listed; one that is gone counts as it was."""
-        mtime = int(self.manifest.mtimes[number])
-        status = status_of(self.manifest.path_of(self.manifest.names(number)[0] or ""))
-        if status is None or mtime == NONE:
+    def _changed(self, number: int, source: str | None = None) -> bool:
+        """Whether an input is not as it was listed; one that is gone counts as it was. source: its name."""
+        manifest = self.manifest
+        mtime = manifest.mtimes[number]
+        source = source or manifest.names(number)[0]
+        try:
+            status = os.stat(manifest.place_of(source or ""))  # noqa: PTH116
+        except OSError:
             return False
-        return status.st_size != self.manifest.sizes[number] or micros(mtime_of(status)) != mtime
+        if mtime == NONE:
+            return False
+        return bool(status.st_size != manifest.sizes[number] or status.st_mtime_ns // 1000 != mtime)
 
     def _is_as_noted(self, number: int) -> bool:
         """Whether a run was killed while its result, or an earlier one, was where the result goes."""
@@ -250,7 +280,7 @@ class ManifestRun:
         if "output_sha256" not in told or not isinstance(told.get("output"), str):
             return False
         try:
-            return file_hash(real(self.manifest.path_of(told["output"]))) == told["output_sha256"]
+            return bool(file_hash(real(self.manifest.path_of(told["output"]))) == told["output_sha256"])
         except OSError:
             return False
 
@@ -300,28 +330,6 @@ def is_live(manifest: Manifest, run: int, quiet_since: float) -> bool:
     told = (told for _, told in manifest.told_runs if told.get("run") == run)
     there = is_there(str(next(told, {}).get("process")))
     return time.time() - quiet_since < PATIENCE if there is None else there
-
-
-def output_facts(path: Path | None, *, times: bool = True) -> dict[str, Any]:
-    """What a manifest holds of a result; nothing where there is no file. times: also when it was changed."""
-    try:
-        if path is None or (status := status_of(path)) is None:
-            return {}
-        told: dict[str, Any] = {"output_size_bytes": status.st_size}
-        told |= {"output_mtime_seconds": mtime_of(status)} if times else {}
-        return told | {"output_sha256": file_hash(path)}
-    except OSError:
-        return {}
-
-
-def with_files(outcome: Outcome, local: Job) -> Outcome:
-    """The outcome of an item with what a manifest holds of its result. local: the job of files."""
-    if local.item is None or outcome.status not in ("done", "unchanged", "damaged", "skipped"):
-        return outcome
-    if outcome.facts.get("output", "") is None:
-        return outcome
-    facts = output_facts(local.target, times=local.destination is None)
-    return replace(outcome, facts=outcome.facts | facts)
 
 
 def _is_whole(path: Path) -> bool:

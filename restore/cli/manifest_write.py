@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -82,10 +81,8 @@ def _extended(manifest: Manifest, asked: Asked) -> Told:
         raise ManifestError(
             f"{path}: nothing can be added, since results are numbered; choose another --manifest"
         )
-    # What the command adds to names is known by now.
-    naming = replace(asked.naming, ending=str(manifest.header.get("ending") or ""))
     try:
-        planner = Planner(replace(asked, naming=naming), path.absolute().parent)
+        planner = Planner(asked, path.absolute().parent)
         try:
             planner.search()
             with ManifestFile(path) as file, file.locked(), _spool(path) as spool:

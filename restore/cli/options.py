@@ -13,7 +13,7 @@ import click
 from restore.cli.data_range import DataRange
 from restore.cli.engine_options import ENGINE, JOBS
 from restore.cli.loudness import LOUDNESS
-from restore.cli.manifest_options import BATCH, inputs_or_those_listed
+from restore.cli.manifest_options import BATCH, with_inputs
 from restore.cli.memory_need import MEMORY
 from restore.cli.page_ranges import PAGES, Pages
 from restore.cli.parameters import (
@@ -303,9 +303,7 @@ def with_settings(*options: Callable[[Any], Any]) -> Callable[[Callable[..., Non
         @functools.wraps(function)
         def collected(**values: Any) -> None:
             settings = Settings(**{name: values.pop(name) for name in names & values.keys()})
-            if "inputs" in values:
-                values["inputs"] = inputs_or_those_listed(values["inputs"], settings.manifest)
-            function(settings=settings, **values)
+            function(settings=settings, **with_inputs(values, settings.manifest))
 
         for option in reversed(options):
             collected = option(collected)

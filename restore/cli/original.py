@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from restore.cli.in_place import back_up, file_hash, keep_times
 from restore.cli.job_plan import Job
-from restore.cli.manifest_run import output_facts
+from restore.cli.result_facts import output_facts
 from restore.errors import ImageError
 from restore.images.paths import status_of
 

@@ -19,7 +19,7 @@ from restore.cli.blocks import Block, Blocks
 from restore.cli.course import duration
 from restore.cli.job_plan import Job
 from restore.cli.outcome import Outcome
-from restore.cli.picture_voice import replay
+from restore.cli.picture_voice import Said, replay
 from restore.cli.ray_cluster import Place, connected, places
 from restore.cli.ray_worker import RayWorker, errand_of
 from restore.cli.runner import Runner
@@ -113,7 +113,10 @@ class RayEngine:
 
     def _said(self, outcome: Outcome) -> Outcome:
         """An outcome, once what there is to say of it is said."""
-        replay(self.runner.reporter, outcome.job.name, outcome.job.draw, outcome.said)
+        job, said, ledger = outcome.job, outcome.said, self.runner.ledger
+        if ledger is not None and job.item is not None and job.item in ledger.notes:
+            said = (Said("note", (ledger.notes.pop(job.item),)), *said)
+        replay(self.runner.reporter, job.name, job.draw, said)
         return replace(outcome, said=())
 
     def _doing(self) -> str:

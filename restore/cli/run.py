@@ -15,11 +15,12 @@ from restore.cli.addresses import called
 from restore.cli.checks import check_engine
 from restore.cli.command import PictureCommand
 from restore.cli.comparisons import check_comparisons
+from restore.cli.engines import engage
 from restore.cli.events import event
 from restore.cli.job_plan import Survey
 from restore.cli.jobs import Job
 from restore.cli.kept import There, examined, refusal
-from restore.cli.manifest_command import check_batch, run_listed
+from restore.cli.manifest_options import check_batch
 from restore.cli.naming import Naming, numbers
 from restore.cli.options import Settings
 from restore.cli.outcome import Tally
@@ -87,10 +88,7 @@ def _run(
         todo, done = _sorted_out(command, settings, planned)
     weights = [1.0] * len(todo) if settings.quiet or settings.dry_run else weights_of(todo)
     runner = Runner(command, settings, weights, planned.folder)
-    if settings.engine == "ray" and not settings.dry_run:
-        from restore.cli.ray_engine import RayEngine
-
-        runner.engine = RayEngine(runner, settings.address)
+    engage(runner)
     reporter = runner.reporter
     report = Reporting(settings, reporter.error)
     runner.listeners.append(report.add)
@@ -203,6 +201,8 @@ def _sorted_out(
 
 
 def _run_listed(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    from restore.cli.manifest_command import run_listed
+
     with _refusing(settings, [(name, None) for name in inputs]):
         try:
             run_listed(command, inputs, settings, _naming(command, settings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from restore.cli import jobs
 from restore.cli.at_hand import at_hand, fetched_ahead, told_of
@@ -14,7 +14,6 @@ from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
-from restore.cli.manifest_run import ManifestRun, with_files
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome
 from restore.cli.picture_run import PictureRun
@@ -23,10 +22,14 @@ from restore.cli.prior_loader import Networks, is_shared
 from restore.cli.record_match import Matcher
 from restore.cli.recorder import Recorder, StandardInput
 from restore.cli.reporter import Reporter
+from restore.cli.result_facts import with_files
 from restore.cli.saved_masks import SavedMasks
 from restore.cli.trajectory import Trajectories
 from restore.cli.units import Units
 from restore.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    from restore.cli.manifest_run import ManifestRun
 
 
 class Engine(Protocol):

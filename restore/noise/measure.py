@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from restore.noise.borders import counted
 from restore.noise.clipping import SHARES, left_by_share
 from restore.noise.estimate import MEDIAN_DEVIATION
+from restore.noise.medians import medians, quantile
 from restore.noise.model import Floats, NoiseModel, white_noise
 from restore.noise.spectrum import (
     BASIS,
@@ -201,15 +202,16 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
     rings = np.stack([squares[:, :, ring].mean((1, 2)) for ring in RINGS], 1) + ROUNDING**2
     kept = _flat(rings) if brightness is None else np.ones(len(mean), bool)
     overall, channels = mean.mean(0), mean.shape[1]
-    if np.median(squares[kept][:, :, FINE]) < NOTHING**2:
+    if medians(squares[kept][:, :, FINE].ravel()) < NOTHING**2:
         return replace(white_noise(0.0, channels=channels), mean=overall)
-    spectrum = common_spectrum(squares[kept], np.ones((SIDE, SIDE)))
+    spectrum = common_spectrum(squares[kept], patch_variances(squares[kept], np.ones((SIDE, SIDE))))
+    scale = patch_variances(squares, spectrum)  # of each patch and channel: its variance
     for _ in range(2):
-        spectrum = common_spectrum(squares[kept], spectrum)
+        spectrum = common_spectrum(squares[kept], scale[kept])
+        scale = patch_variances(squares, spectrum)
         if brightness is None:
-            kept = _alike(rings, patch_variances(squares, spectrum).mean(1), spectrum)
-    scale = patch_variances(squares[kept], spectrum)  # of each patch and channel: its variance
-    power, mean = power[kept], mean[kept]
+            kept = _alike(rings, scale.mean(1), spectrum)
+    scale, power, mean = scale[kept], power[kept], mean[kept]
     if brightness is None:
         noise_alone = _at_the_floor(scale, mean, int(strong_orders(spectrum).sum()))
         scale, power, mean = scale[noise_alone], power[noise_alone], mean[noise_alone]
@@ -343,7 +345,7 @@ def _at_the_floor(scale: Floats, mean: Floats, orders: int) -> NDArray[np.bool_]
     for rank in range(BINS):
         inside = ranks == rank
         if inside.any():
-            floor = np.quantile(level[inside], FLOOR) / max(0.2, 1 - 1.28 * spread)
+            floor = quantile(level[inside], FLOOR) / max(0.2, 1 - 1.28 * spread)
             kept |= inside & (level <= floor * (1 + 2.5 * spread))
     return kept
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from restore.noise.cosines import cosine_basis
 from restore.noise.estimate import MEDIAN_DEVIATION
+from restore.noise.medians import medians
 from restore.noise.model import Floats
 
 SIDE = 16  # pixels along the side of a patch
@@ -22,22 +23,22 @@ _RING = np.digitize(RADIUS, (0.0, COARSE, 5.0, 8.0, 11.0, 15.0), right=True)  # 
 RINGS = [np.equal(_RING, number) for number in range(1, 7)]
 
 
-def common_spectrum(squares: Floats, before: Floats) -> Floats:
+def common_spectrum(squares: Floats, scale: Floats) -> Floats:
     """The spectrum that patches of noise have in common, whatever their levels.
 
     Parameters
     ----------
     squares : squared cosine coefficients of the patches, ``(n, c, 16, 16)``.
-    before : an earlier guess of the spectrum, ``(16, 16)``, by which the level of each patch is measured.
+    scale : the level of each patch, as `patch_variances` gives it by an earlier guess of the spectrum.
 
     Returns
     -------
     array of shape ``(16, 16)``
         Of mean 1.
     """
-    scale = patch_variances(squares, before)
     relative = squares / scale[:, :, None, None].clip(1e-12)
-    return _without_coarse(np.median(relative, (0, 1)) / MEDIAN_SQUARE)
+    orders = np.ascontiguousarray(relative.reshape(-1, SIDE**2).T)
+    return _without_coarse(medians(orders).reshape(SIDE, SIDE) / MEDIAN_SQUARE)
 
 
 def patch_variances(squares: Floats, spectrum: Floats) -> Floats:
@@ -54,7 +55,7 @@ def patch_variances(squares: Floats, spectrum: Floats) -> Floats:
     """
     strong = strong_orders(spectrum)
     whitened = squares[:, :, FINE][:, :, strong] / spectrum[FINE][strong]
-    found: Floats = np.median(whitened, axis=2) / MEDIAN_SQUARE
+    found: Floats = medians(whitened) / MEDIAN_SQUARE
     return found
 
 

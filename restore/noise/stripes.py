@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from restore.noise.cosines import cosine_basis
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.line_offsets import PARTS, separated, slow
+from restore.noise.medians import known_medians
 from restore.noise.model import Floats
 from restore.noise.planes import planes_of
 
@@ -218,12 +219,17 @@ def _from_medians(medians: Floats, least: float) -> _Evidence:
     if lines < FEWEST_LINES / 2:
         return nothing
     values = np.where(used, medians - slow(medians), 0.0)
-    own, far, across = (_covariances(values, used, pairs) for pairs in _pairs())
-    content = max((across[2] + across[3]) / 2, 0.0)
-    variance = content - across[1]
-    share = variance / max(own[0], 1e-12)
+    own_pairs, far_pairs, across_pairs = _pairs()
+    near = _covariances(values, used, across_pairs, range(1, 4))
+    content = max((near[1] + near[2]) / 2, 0.0)
+    variance = content - near[0]
+    share = variance / max(_covariances(values, used, own_pairs, range(1))[0], 1e-12)
     if variance < FAINTEST**2 or share < least * max(1.0, (UNLUCKY / lines) ** 0.5):
-        return nothing
+        return nothing  # as in nearly every picture
+    lags = range(min(FARTHEST, len(values) // 2))
+    own, far, across = (
+        _covariances(values, used, pairs, lags) for pairs in (own_pairs, far_pairs, across_pairs)
+    )
     # White offsets agree twice as much with themselves, not with lines farther off, and as well over all
     # of the line as between near parts.
     peaks = np.abs(across[4:-1] - (across[3:-2] + across[5:]) / 2)
@@ -242,10 +248,10 @@ def _pairs() -> tuple[NDArray[np.bool_], ...]:
     return distance == 0, distance >= PARTS / 2, distance > 0
 
 
-def _covariances(values: Floats, used: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> Floats:
+def _covariances(values: Floats, used: NDArray[np.bool_], pairs: NDArray[np.bool_], lags: range) -> Floats:
     """Covariances of parts with those of so many lines later, over all pairs and lines that are used."""
     found = []
-    for lag in range(min(FARTHEST, len(values) // 2)):
+    for lag in lags:
         upper, lower = slice(len(values) - lag), slice(lag, None)
         count = (used[upper].astype(float) @ pairs * used[lower]).sum()
         found.append((values[upper] @ pairs * values[lower]).sum() / max(count, 1))
@@ -263,9 +269,7 @@ def _ordinary_lines(medians: Floats) -> NDArray[np.bool_]:
 
 def _line_medians(parts: Floats) -> Floats:
     """Medians over the known parts, ``(n - 1, ...)``; 0 where none is known."""
-    known = np.isfinite(parts).any(1, keepdims=True)
-    medians: Floats = np.nanmedian(np.where(known, parts, 0.0), axis=1)
-    return medians
+    return np.nan_to_num(known_medians(np.moveaxis(parts, 1, -1)))
 
 
 def _measured(planes: Floats, evidence: list[_Evidence]) -> Floats:

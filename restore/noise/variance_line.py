@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from restore.noise.medians import medians
 from restore.noise.model import Floats
 
 BINS = 12  # the most bins of brightness
@@ -37,7 +38,7 @@ def variance_line(mean: Floats, variance: Floats) -> tuple[float, float]:
     bins = max(1, min(BINS, len(mean) // FEWEST))
     parts = [part for part in np.array_split(np.argsort(mean), bins) if len(part)]
     x = [mean[part].mean() for part in parts]
-    y = [np.median(variance[part]) for part in parts]
+    y = [medians(variance[part]) for part in parts]
     n = [len(part) for part in parts]
     points, levels = np.array(x), np.array(y)
     if np.ptp(points) < NARROW:

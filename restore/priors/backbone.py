@@ -18,7 +18,7 @@ from restore.diffusion.schedule import Schedule
 from restore.errors import WeightsError
 from restore.priors import adapters
 from restore.priors.condition import Condition, no_condition
-from restore.priors.device import TILE
+from restore.priors.device import TILE, limit_threads
 from restore.priors.given import one_hot
 from restore.priors.merged import Computes, apart
 from restore.priors.once import ONE_AT_A_TIME, count_call
@@ -87,6 +87,7 @@ class Backbone:
     needs_label = False
 
     def __init__(self, network: UNet, config: BackboneConfig, facts: Mapping[str, Any] | None = None):
+        limit_threads()
         self.network = network.eval().requires_grad_(False)
         self.config = config
         self.facts = dict(facts or {})

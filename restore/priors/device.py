@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
 PRECISIONS = ("auto", "bf16", "fp32")
 TILE = 2048  # side in pixels of the pieces that a large picture is computed in
 Precision = Literal["auto", "bf16", "fp32"]
+
+
+def limit_threads() -> None:
+    """Let torch compute in no more threads than OpenMP grants (``OMP_THREAD_LIMIT``).
+
+    Networks in bfloat16 share their work among the threads that torch asks for. Where OpenMP grants fewer,
+    parts of the result are never computed, and torch 2.14 says nothing.
+
+    Examples
+    --------
+    >>> limit_threads()
+    """
+    import torch
+
+    most = os.environ.get("OMP_THREAD_LIMIT", "").strip()
+    if most.isdecimal() and 0 < int(most) < torch.get_num_threads():
+        torch.set_num_threads(int(most))
 
 
 def best_dtype(device: str | torch.device) -> torch.dtype:

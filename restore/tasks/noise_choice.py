@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -106,7 +108,8 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
             "gaussian", sigma, f"the weights were fitted to noise of sigma {to_255(sigma):.1f} (of 255)"
         )
     small = min(pixels.shape[:2]) < SIDE
-    other = None if fitted or small else _other_noise(pixels, found, seen)
+    in_colours = cache(lambda: _colour_noise(pixels, seen))
+    other = None if fitted or small else _other_noise(pixels, found, seen, in_colours)
     if small or not knows_real_noise(prior):
         if other is not None:
             return Choice("blind", found.sigma, other.describe(), other.correlation)
@@ -116,7 +119,7 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     if white and fine.sigma <= HALVED * found.sigma:
         return Choice("gaussian", found.sigma, level, found.correlation)
     pieces = even_pieces(picture, visible).to(prior.device)
-    if _is_stored(pixels, fine, seen):
+    if _is_stored(fine, in_colours):
         stored = stored_level(pieces, fine.sigma, prior)
         if stored is not None:
             why = f"noise sigma estimated at {to_255(stored):.1f} (of 255) in luma, coarser in chroma"
@@ -126,14 +129,14 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     return _of_real(picture, pieces, prior)
 
 
-def _is_stored(pixels: NDArray[Any], fine: NoiseReport, visible: NDArray[np.bool_] | None) -> bool:
-    """Whether a picture ``(h, w, 3)`` may have white noise that was stored with chroma at half size.
+def _is_stored(fine: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) -> bool:
+    """Whether a picture may have white noise that was stored with chroma at half size.
 
     It is white in luma, and a part of it is left in chroma, which fine texture seldom has.
     """
     if fine.sigma < PLAIN or abs(fine.correlation) > CODED:
         return False
-    return min(noise.sigma for noise in _colour_noise(pixels, visible)) > COLOURED * fine.sigma
+    return min(noise.sigma for noise in in_colours()) > COLOURED * fine.sigma
 
 
 def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
@@ -188,7 +191,10 @@ def knows_real_noise(prior: Prior) -> bool:
 
 
 def _other_noise(
-    pixels: NDArray[Any], found: NoiseReport, visible: NDArray[np.bool_] | None
+    pixels: NDArray[Any],
+    found: NoiseReport,
+    visible: NDArray[np.bool_] | None,
+    in_colours: Callable[[], list[NoiseModel]],
 ) -> NoiseModel | None:
     """The noise of a picture ``(h, w, 3)`` where it is plainly not white; None where it may be.
 
@@ -199,7 +205,7 @@ def _other_noise(
     model = measure_noise([pixels], most=3000, visible=[visible])
     gray = len(model.channels) == 1
     # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
-    colours = model if gray else min(_colour_noise(pixels, visible), key=lambda noise: noise.sigma)
+    colours = model if gray else min(in_colours(), key=lambda noise: noise.sigma)
     smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
     coarse = gray and min(found.sigma, model.sigma) > VISIBLE / 2 and found.correlation > CORRELATED
     grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * found.sigma

@@ -74,18 +74,29 @@ def stored_level(pieces: Tensor, fine: float, prior: Prior) -> float | None:
     float or None
         In [0, 1] units; None where in one of the pieces no such noise is found, so that it is texture.
     """
-    removed = np.stack([_removed(pieces, prior, level) for level in LEVELS], 1)
-    turns = [_turn(rises) for rises in _rise(removed[:, :-1], removed[:, 1:])]
+    turns: list[float | None] = [None] * len(pieces)
+    removed: list[NDArray[np.float64]] = []
+    for level in LEVELS:
+        removed.append(_removed(pieces, prior, level))
+        if len(removed) < 3:
+            continue
+        rises = zip(_rise(*removed[-3:-1]), _rise(*removed[-2:]), strict=True)
+        start = LEVELS[len(removed) - 3]
+        turns = [
+            _turn(start, *rise) if turn is None else turn for turn, rise in zip(turns, rises, strict=True)
+        ]
+        if None not in turns:
+            break  # what higher levels remove says no more
     levels = [FOUND * turn for turn in turns if turn is not None]
     return min(*levels, FINE * fine) if len(levels) == len(pieces) else None
 
 
-def _turn(rises: NDArray[np.float64]) -> float | None:
-    """The level from which on what is removed grows less steeply; None where it does so at none."""
-    for level, before, after in zip(LEVELS, rises, rises[1:], strict=False):
-        if before > STEEP >= after:
-            return level * 2 ** float(0.5 + (before - STEEP) / (before - after))
-    return None
+def _turn(level: float, before: np.float64, after: np.float64) -> float | None:
+    """The level from which on what is removed grows less steeply; None where it does not.
+
+    before, after: the exponents from this level to its double, and from there.
+    """
+    return level * 2 ** float(0.5 + (before - STEEP) / (before - after)) if before > STEEP >= after else None
 
 
 def _removed(pieces: Tensor, prior: Prior, level: float, *, adapted: bool = False) -> NDArray[np.float64]:

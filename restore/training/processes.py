@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from restore.errors import ConfigError
-from restore.priors.device import best_device
+from restore.priors.device import best_device, limit_threads
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def join_processes(device: torch.device) -> Processes:
 
 def device_of(name: str) -> torch.device:
     """The device of that name; for ``cuda``, this process's own card. Raises ConfigError."""
+    limit_threads()
     if name == "auto":
         name = best_device()
     if name == "cuda":

@@ -378,7 +378,30 @@ def test_the_next_run_removes_what_a_killed_one_has_left(
 
 
 def test_a_manifest_of_objects(weights: Path) -> None:
-    """Planned, run, gone on with; a result that is not as it was written is not taken for one."""
+    """Objects are listed with their marks, restored, and known by their sizes in the store."""
+    put("s3://scans/in/a.png", "s3://scans/in/deep/b.png", "s3://scans/in/c.png")
+    words = ["s3://scans/in/", "-o", "s3://results/out/", "--manifest", "run.jsonl"]
+    more = ["--sigma", 10, "--weights", weights]
+    done = cli("denoise", *words, *more)
+    assert done.exit_code == 0
+    assert set(done.stdout.split()) == {f"s3://results/out/{name}.png" for name in ("a", "c", "deep/b")}
+    items = [json.loads(line) for line in Path("run.jsonl").read_text().splitlines()]
+    assert all(each["etag"] and each["size_bytes"] for each in items if each["event"] == "item")
+    assert SECRET not in Path("run.jsonl").read_text()
+    done = cli("denoise", "--manifest", "run.jsonl", *more)
+    assert (done.stdout, done.stderr) == ("", "note: 0 restored, 3 done before (of 3 pictures)\n")
+    url = parse_url("s3://results/")
+    Store(url)._remove(url.within("out/c.png"))
+    put("s3://scans/in/new.png")
+    assert "1 pictures added" in cli("plan", *words).stderr
+    done = cli("denoise", "--manifest", "run.jsonl", *more)
+    assert done.stdout.split() == ["s3://results/out/c.png", "s3://results/out/new.png"]
+    assert done.stderr.splitlines()[-1] == "note: 2 restored, 2 done before (of 4 pictures)"
+    done = cli("denoise", "s3://scans/in/", "--in-place", "--backup", "originals", *more)
+    assert done.exit_code == 2 and "--in-place is for files" in " ".join(done.stderr.split())
+
+
+def test_a_result_in_a_store_is_told_from_another_by_its_size(weights: Path) -> None:
     put("s3://scans/in/a.png", "s3://scans/in/b.png")
     planned = cli("plan", "s3://scans/in", "-o", "s3://results/out", "--manifest", "run.jsonl")
     assert planned.exit_code == 0 and planned.stderr.startswith("note: 2 pictures listed (")

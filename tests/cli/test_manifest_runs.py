@@ -122,7 +122,6 @@ def test_another_run_is_refused(weights: Path) -> None:
             ["denoise", "-o", "new", "--sigma", 9, "--weights", weights],
             "it has --output out, now --output new",
         ),
-        (["vary", "--strength", 0.5, "--copies", 2, "--weights", weights], "it has 1 results of"),
     ):
         done = cli(*words, "--manifest", "run.jsonl")
         assert (done.exit_code, done.stdout) == (1, ""), words

@@ -151,7 +151,7 @@ def test_what_is_about_one_picture_does_not_stop_the_others(
 
     error = ValueError("expected an operator of another kind")
     monkeypatch.setattr(solve, "solved", fails_first(solve.solved, error))
-    words = ["--operator", "down=2", "--steps", 1, "--weights", weights]
+    words = ["--operator", "down=2", "--steps", 1, "--weights", weights, "--jobs", 1]
     done = cli("solve", "photo.png", "small.png", "-o", "solved", *words)
     assert (done.exit_code, done.stdout) == (1, "solved/small.png\n")
     assert f"error: photo.png: {error}\n" in done.stderr

@@ -138,7 +138,8 @@ def test_holes_are_drawn_for_each_picture(family: str) -> None:
 # compared with one from before. JPEG is not among them: its bytes are the encoder's affair.
 PINNED = {
     "blur=motion:9:20, noise 2": "5ba05fa17396",
-    "blur=gaussian:1.2, down=2": "572382b3cb6f",
+    # One value lies in the middle between two levels: transforms of AVX2 and of AVX-512 round it apart.
+    "blur=gaussian:1.2, down=2": "572382b3cb6f 83a03431ac1a",
     "gaussian sigma 25, unclipped": "41594c487980",
     "gaussian sigma 25, 8 bit": "f0bb613223a8",
     "poisson-gaussian gain 0.02 read 3, 8 bit": "a60471af9480",
@@ -168,7 +169,7 @@ def test_protocols_are_frozen(protocol: Protocol, tmp_path: Path) -> None:
     scorer = Scorer(metrics_of(protocol.task, [], ["psnr"]), {})
     blank = Candidate("blank", lambda given: torch.zeros(1, 3, *size_of(given)), "baseline")
     table = measure(PictureSet.of(tmp_path), protocol, [blank], scorer)
-    assert table.inputs_hash == PINNED[protocol.name]
+    assert table.inputs_hash in PINNED[protocol.name].split()
 
 
 def size_of(given: Given) -> tuple[int, int]:

@@ -279,3 +279,17 @@ def test_best_choices_can_be_used() -> None:
     assert (model.device.type, model.dtype) == (torch.device(device).type, dtype)
     assert torch.isfinite(model.denoiser()(images(1, 8, 8), 0.1)).all()
     assert best_dtype("meta") == torch.float32
+
+
+@pytest.mark.parametrize(("granted", "expected"), [("1", 1), ("1024", 2), ("", 2), ("all", 2), ("0", 2)])
+def test_no_more_threads_are_used_than_openmp_grants(
+    granted: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_THREAD_LIMIT", granted)
+    try:
+        torch.set_num_threads(2)
+        backbone()
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

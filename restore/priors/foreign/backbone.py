@@ -37,7 +37,7 @@ from restore.priors.checkpoint import (
     write_tensors,
 )
 from restore.priors.condition import Condition
-from restore.priors.device import best_device
+from restore.priors.device import best_device, limit_threads
 from restore.priors.facts import parse_facts
 from restore.priors.foreign.attention_unet import AttentionUNet, AttentionUNetConfig, is_number
 from restore.priors.given import label_number, one_hot
@@ -148,9 +148,9 @@ class ForeignBackbone:
     ensemble: int = 1
 
     def __init__(self, network: AttentionUNet, config: ForeignConfig, facts: Mapping[str, Any] | None = None):
+        limit_threads()
         self.network = network.eval().requires_grad_(False)
-        self.config = config
-        self.facts = dict(facts or {})
+        self.config, self.facts = config, dict(facts or {})
         self.calls = 0  # of the network since it was loaded
         self._log_sigmas = config.diffusion.sigmas.log().numpy()
 
