@@ -29,7 +29,7 @@ EXAMPLE = """\
 
 # device = "cpu"              # auto, cpu, cuda, cuda:1 or mps
 # quiet = true
-# ignore = ["*.heic", "old/*"]
+# ignore = ["*.nef", "old/*"]
 
 # For one command, here restore denoise:
 

@@ -16,6 +16,7 @@ from restore import images
 from restore.cli import jobs
 from restore.cli.beside import Made
 from restore.cli.command import Plan, Source
+from restore.cli.hole_masks import EmptyPageError
 from restore.cli.jobs import Job
 from restore.cli.left_alone import can_be_copied
 from restore.cli.outcome import Outcome
@@ -131,6 +132,8 @@ class DocumentRun(PictureRun):
         self._said: set[str] = set()
         self._problem: Exception | None = None  # of the first page that failed
         self._sizes: list[tuple[int, int]] = []
+        self._nothing: Exception | None = None  # of the first page that has nothing to fill
+        self._held: list[str] = []  # why pages failed, until one does not: then something is written
 
     def restore(self) -> Outcome:
         """Restore the pages and write the result. Raises RestoreError."""
@@ -270,7 +273,9 @@ class DocumentRun(PictureRun):
             self.reporter.part(part.page, self.document.pages, part.label)
             writer.add(part, self._restored_page(part, kind))
         if self._problem is not None and all(each["status"] == "failed" for each in self._pages):
-            raise self._problem
+            raise self._all_failed(self._problem)
+        if self._nothing is not None and all(each["status"] == "unchanged" for each in self._pages):
+            raise self._nothing
         for keep, labels in stay.items():
             more = f" and {len(labels) - FEW} more" if len(labels) > FEW else ""
             told = keep if ";" in keep else f"{keep}, which stays as it is"
@@ -282,12 +287,17 @@ class DocumentRun(PictureRun):
         about: dict[str, Any] = {"page": part.page, "label": part.label}
         try:
             plan, made = run.restored()
+        except EmptyPageError as error:
+            self._nothing = self._nothing or error
+            self._notes(f"{run.job.name}: {error}")
+            self._pages.append(about | {"status": "unchanged"} | run.facts)
+            return None
         except (ImageError, MaskError, NumbersError) as error:
-            self._problem = self._problem or error
-            self.reporter.error(f"{error}; the {self.document.unit} stays as it is")
+            self._failed(error)
             self._facts.setdefault("damage", f"{part.label} could not be restored")
             self._pages.append(about | {"status": "failed", "error": str(error)} | run.facts)
             return None
+        self._say_held()
         if len(self.views) < SHOWN:
             self.views += tuple(replace(each, label=part.label) for each in run.views)
         status = "unchanged" if made.picture is None else "done"
@@ -297,6 +307,29 @@ class DocumentRun(PictureRun):
         self._sizes.append(plan.size)
         self._pages.append(about | {"status": status} | run.facts)
         return made.picture
+
+    def _failed(self, error: Exception) -> None:
+        """Say why a page failed; what is said of several is said once."""
+        self._problem = self._problem or error
+        if str(error) not in self._said:
+            self._said.add(str(error))
+            self._held.append(str(error))
+        if any(each["status"] != "failed" for each in self._pages):
+            self._say_held()
+
+    def _say_held(self) -> None:
+        for told in self._held:
+            self.reporter.error(f"{told}; the {self.document.unit} stays as it is")
+        self._held.clear()
+
+    def _all_failed(self, first: Exception) -> Exception:
+        """Say of a few pages why they failed, and give what is said of all, of which nothing is written."""
+        for told in self._held[1:FEW]:
+            self.reporter.error(told)
+        unit, count = self.document.unit, len(self._pages)
+        if count == 1:
+            return first
+        return type(first)(f"{first}; none of the {count} {unit}s could be restored, so nothing is written")
 
     def _all_stay(self, kind: str) -> bool:
         """Whether the result is the file that was read."""

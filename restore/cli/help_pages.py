@@ -22,21 +22,25 @@ DO = "What to do"
 GROUPS = {
     "Input and output": """
         output out pages suffix format output_quality output_template depth data_range
-        manifest retry_failed forced shard in_place backup
-        ignore folders pairs listed limit references drawn overwrite skip_unchanged
-        allow_damaged save_mask
-        trajectory uncertainty report_consistency report compare preview show opened watch settle poll
+        folders pairs listed limit references drawn overwrite skip_unchanged allow_damaged provenance
         plot csv_file json_file json as_json
-        quiet verbose dry_run provenance config no_config resume force help
+        quiet verbose dry_run config no_config resume force help
         """,
     DO: "",
     "How well": """
         estimate estimates samples count method methods sampler variance eta ladder thresholding guidance
-        start jump_length jump_repeats ensemble consistent uncertainty_samples seed trial_seed hole_seed
+        start jump_length jump_repeats ensemble consistent seed trial_seed hole_seed
         metrics trunks trunk_files loss rank lr batch held_out probes
         """,
     "How long": "steps nfe seconds minutes profile",
-    "Machine": "weights device precision tile jobs max_memory engine address",
+    "Many pictures": """
+        ignore manifest retry_failed forced shard in_place backup watch settle poll jobs engine address
+        """,
+    "Reports and maps": """
+        preview show opened report compare save_mask uncertainty uncertainty_samples trajectory
+        report_consistency
+        """,
+    "Machine": "weights device precision tile max_memory",
 }
 """The names of options by the headings of their groups, in the order in which they are shown."""
 

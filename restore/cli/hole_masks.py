@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MANY_GRAY = 0.02  # share of mask pixels in between that soft edges alone do not reach
 
 
+class EmptyPageError(MaskError):
+    """Raised for a page whose own page of the mask has nothing to fill."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How masks are read.
@@ -81,6 +85,11 @@ class MaskFile:
         data = source.read(path, start=images.mask_start(self.name))
         picture = images.decode_mask_picture(data, name=self.name)
         paired = picture.pages > 1 and picture.pages == source.pages and picture.format == "tiff"
+        if not paired and picture.format == "tiff" and picture.pages > 1 and source.pages > 1:
+            raise MaskError(
+                f"{self.name}: expected a mask of 1 page or of {source.pages}, as the picture has, got "
+                f"{picture.pages}; give one for each page, or one for all"
+            )
         if paired:
             picture = images.decode(data, name=f"{self.name}, page {source.page}", page=source.page - 1)
         picture, photo, notes = self._fitted(picture, source)
@@ -93,6 +102,10 @@ class MaskFile:
 
             hole = widened(hole, self.reading.grow)
         several = picture.pages > 1 and not paired
+        if paired and not hole.any():
+            raise EmptyPageError(
+                f"{self.name}, page {source.page}: nothing in it is white, so it stays as it is"
+            )
         self._check(hole, found, " in the first of its pictures" if several else "")
         if several:
             notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]

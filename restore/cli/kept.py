@@ -19,6 +19,9 @@ from restore.cli.results import NO_RECORD, is_copy
 from restore.errors import ImageError
 from restore.images.told import told_in
 
+AT_ONCE = 256
+"""Results that are looked at while their pictures are hashed."""
+
 FEW = 3  # results that are named one by one where they differ in the same way
 REPLACE = "pass --overwrite to replace"
 
@@ -73,6 +76,14 @@ def examined(there: Sequence[Job], command: PictureCommand, settings: Settings, 
 def compared(there: Sequence[Job], matcher: Matcher) -> There:
     """The same with what compares them."""
     found = There()
+    for start in range(0, len(there), AT_ONCE):
+        some = there[start : start + AT_ONCE]
+        with matcher.hashing_ahead(job.source for job in some if job.origin is None):
+            _compare(some, found, matcher)
+    return found
+
+
+def _compare(there: Sequence[Job], found: There, matcher: Matcher) -> None:
     for job in there:
         if job.destination is not None:
             # To fetch what is done would take as long as to do it.
@@ -87,7 +98,6 @@ def compared(there: Sequence[Job], matcher: Matcher) -> There:
             found.refused.append((job, problem))
         else:
             found.kept.append(job)
-    return found
 
 
 def _judged(job: Job, found: There, matcher: Matcher) -> str:

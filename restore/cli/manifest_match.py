@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +12,7 @@ from restore import __version__, images
 from restore.cli.options import Settings
 from restore.cli.record_match import SHORT, files_in
 from restore.cli.recorder import NO_MATTER, given, words_of
+from restore.cli.weights_hash import weights_hash
 
 APART = NO_MATTER | {"weights", "tile", "allow_damaged"}
 """Options that do not change the results, or are looked at otherwise."""
@@ -34,7 +34,7 @@ def run_facts(settings: Settings) -> dict[str, Any]:
         "command": str(context.info_name),
         "arguments": sorted(arguments),
         "files": files,
-        "weights": _weights_hash(settings.weights),
+        "weights": weights_hash(settings.weights),
         "version": __version__,
     }
 
@@ -42,12 +42,6 @@ def run_facts(settings: Settings) -> dict[str, Any]:
 def _is_default(option: click.Option, value: Any) -> bool:
     # Of a context of its own, which knows nothing of a configuration file.
     return bool(option.get_default(click.Context(click.get_current_context().command)) == value)
-
-
-def _weights_hash(path: Path | None) -> str:
-    from restore.priors.checkpoint import read_described, shipped_weights
-
-    return str(read_described(path or shipped_weights())[0].get("sha256", ""))
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -58,7 +52,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
     old, new = ({" ".join(map(str, each)) for each in told.get("arguments") or ()} for told in (before, now))
     if old != new:
         pairs = ((old, new), (new, old))
-        was, is_now = (" ".join(sorted(one - other)) or "none of these" for one, other in pairs)
+        was, is_now = (" ".join(sorted(one - other)) or "the defaults" for one, other in pairs)
         yield f"options were {was}, now {is_now}"
     was_files, files = before.get("files") or {}, now["files"]
     for name in sorted(files.keys() & was_files.keys()):

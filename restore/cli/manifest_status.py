@@ -151,8 +151,6 @@ def _runs(manifest: Manifest, told: dict[str, Any]) -> list[str]:
     text = f"{_number(told['runs_count'], 'run')}, the last one {bounded(' '.join(words), LONG)}"
     if told.get("time"):
         text += f", begun {told['time']}"
-    if "seconds_each" in told:
-        text += f"; {told['seconds_each']:.3g} s a picture"
     lines = [text]
     if told.get("seconds_left"):
         live = time.time() - manifest.path.stat().st_mtime < LIVE

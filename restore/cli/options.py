@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 IGNORE = click.option(
     "--ignore", type=Pattern(), multiple=True, metavar="PATTERN",
-    help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.heic' or "
+    help="Leave out files and folders whose name, or path within INPUT, fits, such as '*.nef' or "
     "'old/*'; upper and lower case are the same. May be given several times.",
 )  # fmt: skip
 INPUTS = click.argument("inputs", nargs=-1, required=False, type=FileName(stores=True), metavar="INPUT...")

@@ -196,7 +196,7 @@ class Pattern(click.types.StringParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value).strip():
-            self.fail("expected a pattern, such as '*.heic', got an empty one", param, ctx)
+            self.fail("expected a pattern, such as '*.nef', got an empty one", param, ctx)
         return str(value)
 
 

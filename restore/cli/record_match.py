@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +20,15 @@ from restore.cli.provenance import Record
 from restore.cli.providers import differences, provided
 from restore.cli.recorder import AS_DRAWN, ASKED, NO_MATTER, Recorder, given, words_of
 from restore.cli.result_files import idle_in
+from restore.cli.weights_hash import weights_hash
 from restore.diffusion.seeds import draw_seed
 
 # Looked at apart, or without effect on the result of a picture that can be read.
 APART = NO_MATTER | AS_DRAWN | {"weights", "trial_seed", "allow_damaged", "tile"}
 BUDGETED = ("nfe", "steps", "jump_length", "jump_repeats")  # what stands for a budget in seconds
 SHORT = 12  # characters of a hash that are shown
+READERS = 4
+"""Files that are hashed at once."""
 
 
 class Value(NamedTuple):
@@ -46,6 +51,7 @@ class Matcher:
         self.options = {option.name or "": option for option in named}
         self._by_word = {word: each for each in named for word in (*each.opts, *each.secondary_opts)}
         self._hashes: dict[Path | None, str] = {}
+        self._ahead: dict[Path, Future[str]] = {}
         self._weights: str | None = None
 
     def differences(self, record: Record, job: Job) -> list[str]:
@@ -72,8 +78,22 @@ class Matcher:
                 data = self.recorder.read_picture(None, start=lambda _: None)
                 self._hashes[path] = hashlib.sha256(data).hexdigest()
             else:
-                self._hashes[path] = images.hash_of(path)
+                ahead = self._ahead.pop(path, None)
+                self._hashes[path] = images.hash_of(path) if ahead is None else ahead.result()
         return self._hashes[path]
+
+    @contextmanager
+    def hashing_ahead(self, paths: Iterable[Path | None]) -> Iterator[None]:
+        """Hash files in threads meanwhile: a disk, and more so a share, is faster with several at once."""
+        pool = ThreadPoolExecutor(READERS)
+        try:
+            for path in paths:
+                if path is not None and path not in self._hashes and images.what_is(path) == "a file":
+                    self._ahead[path] = pool.submit(images.hash_of, path)
+            yield
+        finally:
+            pool.shutdown(cancel_futures=True)
+            self._ahead.clear()
 
     def _pairs(self, record: Record, job: Job) -> list[tuple[str, str]]:
         """What options were and are, as words, where they differ."""
@@ -184,10 +204,7 @@ class Matcher:
 
     def _weights_hash(self) -> str:
         if self._weights is None:
-            from restore.priors.checkpoint import read_described, shipped_weights
-
-            metadata, _ = read_described(self.settings.weights or shipped_weights())
-            self._weights = metadata.get("sha256", "")
+            self._weights = weights_hash(self.settings.weights)
         return self._weights
 
 

@@ -10,8 +10,8 @@ from restore.cli.parameters import FileName, Number, switch
 
 REPORT = click.option(
     "--report", type=FileName(path_type=Path), metavar="FILE",
-    help="Also write a page of all pictures before and after, FILE.html with a folder FILE-files beside it. "
-    "It grows as pictures are done; the same report goes on in the next run.",
+    help="Also write a page of all pictures before and after: run.html, with a folder run-files beside it. "
+    "The next run adds to it.",
 )  # fmt: skip
 COMPARE = switch(
     "--compare",

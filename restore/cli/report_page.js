@@ -5,6 +5,7 @@
 const $ = selector => document.querySelector(selector);
 const GAP = 14, HIGH = 150, CAPTION = 46, LINE = 57, SPARE = 600;  // pixels; SPARE: drawn beyond the window
 const STATES = {done: "Restored", unchanged: "Left as they are", damaged: "Damaged", planned: "Planned", skipped: "Kept", failed: "Failed"};
+const LEFT = "Left as it is";  // of one picture
 const ORDERS = {
   number: ["as they came", r => r.n], name: ["name", r => r.name], level: ["found", r => r.level],
   method: ["method", r => r.method], seconds: ["seconds", r => r.seconds], size: ["size", r => r.w * r.h || undefined],
@@ -133,6 +134,8 @@ function draw() {
   $(".rows").append(fresh);
 }
 
+const stateOf = row => row.status === "unchanged" ? LEFT : STATES[row.status] ?? row.status;
+
 function why(row) {  // what went wrong, without the name, which stands beside it
   const said = row.error || (row.damage ? `The file is damaged: ${row.damage}.` : "");
   return said.startsWith(`${row.name}: `) ? said.slice(row.name.length + 2) : said;
@@ -140,6 +143,7 @@ function why(row) {  // what went wrong, without the name, which stands beside i
 
 function named(row, tag) {  // the name of the file first: it is what is cut last
   const at = row.name.lastIndexOf("/") + 1, element = make("span", tag, row.name.slice(at));
+  if (row.label && !row.name.endsWith(`, ${row.label}`)) element.append(`, ${row.label}`);  // the first of a document
   if (at) element.append(make("span", "place", row.name.slice(0, at - 1) || "/"));
   return element;
 }
@@ -182,7 +186,7 @@ function facts(row) {
   const element = make("span", "facts");
   const bad = row.status === "failed" ? "failed" : row.status === "damaged" || row.damage ? "damaged" : row.error ? "incomplete" : "";
   if (bad) element.append(make("b", "", bad));
-  const rest = [row.status === "unchanged" ? "left as it is" : row.status === "skipped" ? "kept" : "", row.short ?? row.found, row.method, seconds(row.seconds)].filter(Boolean).join(" · ");
+  const rest = [row.status === "unchanged" ? "left as it is" : row.status === "skipped" ? "kept" : "", row.short ?? row.found, row.status !== "unchanged" && row.method, seconds(row.seconds)].filter(Boolean).join(" · ");
   if (rest) element.append((bad ? " · " : "") + rest);
   return element;
 }
@@ -191,10 +195,12 @@ function line(row, i) {
   const element = box(row, i);
   element.style.gridTemplateColumns = TRACKS;
   const told = make("span", why(row) ? "cell wrong" : "cell", why(row) || (row.short ?? row.found));
-  element.append(thumb(row), named(row, "cell"), told, make("span", "cell", row.method ?? ""),
+  element.append(thumb(row), named(row, "cell named"), told, make("span", "cell", row.method ?? ""),
     make("span", "cell number", row.seconds === undefined ? "" : row.seconds.toFixed(1)), make("span", "cell number", size(row)));
-  const last = make("span", row.error || row.damage ? "cell wrong" : "cell", STATES[row.status] ?? row.status);
-  element.append(last);
+  element.append(make("span", row.error || row.damage ? "cell wrong" : "cell", stateOf(row)));
+  const below = why(row) ? make("span", "", why(row)) : facts(row);  // in place of the columns where there is no room
+  below.className = why(row) ? "cell below wrong" : "cell below";
+  element.append(below);
   return element;
 }
 
@@ -224,6 +230,10 @@ function near(i, step) {  // the row above or below
     if (off(j) < off(best)) best = j;
   }
   return best;
+}
+
+function covers(row) {  // whether the part is all of the picture
+  return row.part[2] === row.h && row.part[3] === row.w;
 }
 
 function enlarged(row) {  // how many times a part of few pixels is enlarged, so that there is something to see
@@ -303,12 +313,12 @@ function details(row) {
     return a;
   };
   tell("Shown", row.label);
-  tell("Found", row.found);
+  tell("Found", row.found, row.found?.length > 40);
   tell("Method", row.method);
   tell("Time", seconds(row.seconds));
   tell("Size", row.bw && (row.bw !== row.w || row.bh !== row.h) ? `${row.bw} × ${row.bh} to ${size(row)}` : size(row));
-  tell("State", STATES[row.status] ?? row.status);
-  if (row.part) tell("Part shown", `${row.part[3]} × ${row.part[2]} pixels from ${row.part[1]}, ${row.part[0]}${enlarged(row) > 1 ? `, enlarged ${enlarged(row)} times` : ""}`);
+  tell("State", stateOf(row));
+  if (row.part && !covers(row)) tell("Part shown", `${row.part[3]} × ${row.part[2]} pixels from ${row.part[1]}, ${row.part[0]}${enlarged(row) > 1 ? `, enlarged ${enlarged(row)} times` : ""}`);
   if (row.gain) tell("Shown brighter", `${row.gain} times`);
   tell("Before", link(row.in, row.name), true);
   if (row.output) tell("After", link(row.out, row.output), true);

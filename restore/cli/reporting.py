@@ -36,6 +36,12 @@ def views_for(settings: Settings, before: Picture, after: Picture) -> tuple[View
         return ()
 
 
+def with_page(facts: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a document, whose row shows its first page, with what is known of that page."""
+    status = page["status"] if facts["status"] == "done" and "status" in page else facts["status"]
+    return page | facts | {"status": status}
+
+
 def _views_of_files(job: Job) -> tuple[Views, ...]:
     """What a report shows of a result that is there already; nothing where its files cannot be read."""
     if job.source is None or job.target is None or job.origin is not None or job.destination is not None:
@@ -103,8 +109,9 @@ class Reporting:
     def _add(self, facts: dict[str, Any], source: Path | Url | None, outcome: Outcome | None = None) -> None:
         views: tuple[Views, ...] = () if outcome is None else outcome.views
         target = None if outcome is None else outcome.job.destination or outcome.job.target
-        self._try(lambda report: report.add(facts, views[:1], source=source, target=target))
         pages = {each["label"]: each for each in facts.get("pages", ())}
+        first = with_page(facts, pages.get(views[0].label, {})) if views else facts
+        self._try(lambda report: report.add(first, views[:1], source=source, target=target))
         for each in views[1:]:
             about = {"input": f"{facts['input']}, {each.label}", "output": facts["output"]}
             page = about | pages.get(each.label, {"status": facts["status"]})

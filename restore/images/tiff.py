@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from restore.images.picture import TOP, Picture, split
 from restore.images.pillow import channels_of_image, sane_dpi
 from restore.images.quiet import libtiff_quietly, opencv_quietly
 from restore.images.tiff_parts import check_parts, lengthened_tiff, without_damaged_parts
-from restore.images.tiff_tags import Directory, check_segments, page
+from restore.images.tiff_plain import plain_tiff
+from restore.images.tiff_tags import Directory, chain, check_segments, layout, page
 
 if TYPE_CHECKING:
     import tifffile
@@ -27,12 +29,16 @@ FEW_LINES = 0.02
 """Of the lines of a fax, as a bad connection leaves some garbled; a page of more is refused."""
 
 _GARBLED = re.compile(r"\w*Decode\w*: ")
+_LACKING = re.compile(r"not configured|not supported|not implemented")  # a codec that is not built in
 
 SCANNERS = (b"vuescan", b"silverfast", b"nikon scan", b"nikonscan", b"epson scan", b"plustek", b"reflecta")
 """Programs and makers whose fourth channel is infrared, in lower case."""
 
 FEW_PIXELS = 4096
 """Of fewer nothing can be told."""
+
+_OPENCVS = (1, 5, 8, 32773, 32946)
+"""Codecs that every OpenCV decodes: none, LZW, Deflate and PackBits."""
 
 FEW_ENDS = 0.001
 """Of the values of a channel at either end of the range; alpha has more."""
@@ -77,7 +83,7 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
     if dropped:
         notes += (f"{dropped} of its tags would be longer than the file and were dropped",)
     unit = {2: 1.0, 3: 2.54}.get(own.number(296, 2), 0.0)
-    return split(
+    found = split(
         channels,
         meanings,
         format="tiff",
@@ -88,6 +94,13 @@ def decode_tiff(data: bytes, name: str, number: int = 0, *, damaged: bool = Fals
         pages=pages,
         notes=notes,
     )
+    return found if pages > 1 or _ends(data) else replace(found, damage="what follows page 1 cannot be found")
+
+
+def _ends(data: bytes) -> bool:
+    """Whether the list of pages ends; of a file of several pages that is cut short it may not."""
+    form, first = layout(data)
+    return chain(data, form, first, 2)[1]
 
 
 Channels = tuple["NDArray[Any]", tuple[int, ...], tuple[str, ...]]
@@ -139,7 +152,7 @@ def _decoded(
     elif depth == "uint8":
         channels, notes = _tiff_by_pillow(own, name, damaged=damaged)
     else:
-        channels = _tiff_by_opencv(own, plain)
+        channels = _tiff_by_opencv(own, plain, name)
     channels = channels if channels.ndim == 3 else channels[..., None]
     if channels.shape[2] != count:
         raise ValueError(f"{count} channels expected, {channels.shape[2]} decoded")
@@ -196,16 +209,26 @@ def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArra
     """The channels of 8-bit TIFF of every compression and colour model that libtiff knows; and notes."""
     from PIL import ImageFile, TiffImagePlugin
 
-    if own.layout.big:
-        raise ImageError(f"{name}: expected a plain BigTIFF, got one with a codec or palette; convert it")
+    if own.layout.big:  # Pillow reads only some
+        try:
+            own, _ = page(plain_tiff(own), 0)
+        except ValueError as error:
+            told = f"expected a plain BigTIFF, got one with a codec or palette ({error}); convert it"
+            raise ImageError(f"{name}: {told}") from error
     # Pillow drops or divides by a further channel; what it is comes later.
     further = {"t338": 2} if own.number(277, 1) in (2, 4) and own.number(262, 0) < 3 else {}
+    codec = own.number(259, 1)
+    unread = f"{name}: compression {codec} is not read; save it uncompressed or with Deflate first"
+    if codec not in TiffImagePlugin.COMPRESSION_INFO:
+        raise ImageError(unread)
     image = TiffImagePlugin.TiffImageFile(BytesIO(own.alone(**further).whole()))
     ImageFile.ImageFile.load_prepare(image)  # the TIFF class compares with Pillow's own size limit here
     with libtiff_quietly() as errors:
         try:
             image.load()
-        except OSError:
+        except OSError as error:
+            if any(_LACKING.search(each) for each in errors):
+                raise ImageError(unread) from error
             if not damaged:
                 raise
             image.tile = []  # what is decoded so far is all there is
@@ -220,16 +243,36 @@ def _tiff_by_pillow(own: Directory, name: str, *, damaged: bool) -> tuple[NDArra
     return channels, notes
 
 
-def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage) -> NDArray[Any]:
+def _tiff_by_opencv(own: Directory, plain: tifffile.TiffPage, name: str) -> NDArray[Any]:
     """The channels of 16-bit and float TIFF with LZW and the other codecs that tifffile lacks."""
     import numpy as np
 
-    flat = np.frombuffer(own.alone().whole(), np.uint8)
+    count = plain.samplesperpixel
+    if count == 1 or plain.planarconfig == 1:
+        return _by_opencv(own.alone().whole(), plain, count, name)
+    # Of planes that are stored one after the other OpenCV decodes the first alone.
+    planes = [_by_opencv(plain_tiff(own, plane), plain, 1, name) for plane in range(count)]
+    return np.concatenate(planes, axis=2)
+
+
+def _by_opencv(file: bytes, plain: tifffile.TiffPage, count: int, name: str) -> NDArray[Any]:
+    """The ``count`` channels of a file that is like a page."""
+    import numpy as np
+
     with opencv_quietly() as cv2:
-        decoded: Any = cv2.imdecode(flat, cv2.IMREAD_UNCHANGED)
-    count = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
-    if decoded is None or count != plain.samplesperpixel or decoded.dtype != plain.dtype:
-        raise ValueError(f"{plain.bitspersample}-bit pixels with compression {plain.compression} not decoded")
+        decoded: Any = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = 0 if decoded is None else decoded.shape[2] if decoded.ndim == 3 else 1
+    if found != count or decoded.dtype != plain.dtype:
+        kind = f"{plain.bitspersample}-bit pixels with compression {_codec(plain)}"
+        if int(plain.compression) not in _OPENCVS:
+            raise ImageError(f"{name}: {kind} are not read; save it uncompressed or with Deflate first")
+        raise ValueError(f"{kind} not decoded")
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[count]
     channels: NDArray[Any] = (decoded if decoded.ndim == 3 else decoded[..., None])[..., order]
     return channels
+
+
+def _codec(plain: tifffile.TiffPage) -> str:
+    """A codec by its name and number."""
+    name = getattr(plain.compression, "name", "")
+    return f"{int(plain.compression)} ({name})" if name else f"{int(plain.compression)}"

@@ -20,7 +20,7 @@ from restore.images.formats import check_side, fitted
 from restore.images.picture import Picture, at_depth, channels_of
 from restore.images.reader import decode
 from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS
-from restore.images.tiff_copy import alone, put_big, put_copy
+from restore.images.tiff_copy import SUB_PAGES, alone, put_big, put_copy
 from restore.images.tiff_encoder import Placed, header, longest, of_page, put_page
 from restore.images.tiff_tags import Directory, Layout, chain, layout
 from restore.images.writer import same_stored, told_disk
@@ -61,6 +61,8 @@ class TiffWriter(DocumentWriter):
 
     def _put(self, part: Part, picture: Picture) -> None:
         stored, lost = fitted(picture, "tiff")
+        if SUB_PAGES in self.source.directory(part.page).entries:
+            lost = [*lost, "pictures within its pages (SubIFDs, such as reduced copies) are left out"]
         self.notes += [note for note in lost if note not in self.notes]
         check_side("tiff", stored.size, self.name)
         self._make_room(longest(stored))

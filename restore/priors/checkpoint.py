@@ -20,17 +20,13 @@ from restore.priors.backbone import Backbone, BackboneConfig
 from restore.priors.device import best_device, best_dtype, check_device, check_dtype
 from restore.priors.facts import parse_facts
 from restore.priors.once import once
-from restore.priors.tensor_file import check_header_size, read_header, read_tensors
+from restore.priors.tensor_file import read_header, read_tensors
+from restore.priors.tensor_header import check_header_size, shipped_weights
 from restore.priors.unet import UNet, UNetConfig
 
 FORMAT = "restore-backbone-1"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PIECE = 2**20  # numbers looked at at once
-
-
-def shipped_weights() -> Path:
-    """Give the path of the checkpoint in the package."""
-    return Path(__file__).parents[1] / "weights" / "restore.safetensors"
 
 
 def noise_adapters() -> Path:

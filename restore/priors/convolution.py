@@ -41,9 +41,7 @@ def convolved(
     >>> torch.equal(convolved(x, weight, padding=1)[:1], convolved(x[:1], weight, padding=1))
     True
     """
-    learning = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
-    if single and not learning and _has_one_kernel():
+    if x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and _has_one_kernel():
         steps, edges = [stride, stride], [padding, padding]
         return torch.mkldnn_convolution(x, weight, bias, edges, steps, [1, 1], 1)
     return F.conv2d(x, weight, bias, stride, padding)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from restore.images.outside import open_regular, parse_json, plain, shown
+from restore.images.outside import plain, shown
+from restore.priors.tensor_header import parse_header
 
-MOST_HEADER = 100_000_000  # bytes; safetensors itself reads no more
-MOST_TENSORS = 20_000
 MOST_SIDES = 8
 KINDS = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -33,31 +31,8 @@ def read_header(path: str | Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         For a header that is none, that is larger than any network's, or that does not tell of the very bytes
         behind it.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise ValueError(f"its header of {length} bytes is longer than the file")
-        check_header_size(length)
-        header = file.read(length)
-    # Before it is parsed: what stands in the metadata is of few such signs, too.
-    if header.count(b"{") > 4 * MOST_TENSORS or header.count(b",") > 100 * MOST_TENSORS:
-        raise ValueError(f"its header tells of too many things, expected at most {MOST_TENSORS} tensors")
-    told = parse_json(header.decode("utf-8"))
-    if not isinstance(told, dict):
-        raise ValueError("its header is no table")
-    metadata = told.pop("__metadata__", None) or {}
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("its metadata are not texts by name")
-    if len(told) > MOST_TENSORS:
-        raise ValueError(f"it tells of {len(told)} tensors, expected at most {MOST_TENSORS}")
-    return metadata, _tensors(told, size - 8 - length)
-
-
-def check_header_size(length: int) -> None:
-    """Raise ValueError for a header of more bytes than are read."""
-    if length > MOST_HEADER:
-        raise ValueError(f"its header has {length} bytes, expected at most {MOST_HEADER}")
+    header = parse_header(path)
+    return header.metadata, _tensors(header.tensors, header.size)
 
 
 def _tensors(told: Mapping[str, Any], size: int) -> dict[str, Tensor]:

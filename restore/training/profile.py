@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from restore.training.trainer import Trainer
 
 WARM_UP, MEASURED = 4, 16
 
 PEAK_CHANNELS = (128, 256, 512)
+CONVOLUTION = torch.ops.aten.mkldnn_convolution
+"""What `restore.priors.convolution` calls on processors."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,16 @@ class Profile:
         )
 
 
+def _operations(x: Sequence[int], weight: Sequence[int], *_: object, out_shape: Sequence[int]) -> int:
+    """The multiplications and additions of a convolution, which torch does not count in this form."""
+    return int(conv_flop_count(list(x), list(weight), list(out_shape)))
+
+
 def profile(trainer: Trainer) -> Profile:
     """Take a few training steps and measure them and their parts. The trainer is of no use afterwards."""
     data = trainer.read_data()
     batch = trainer.batch(data)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping={CONVOLUTION: _operations}) as counter:
         torch.autograd.backward(trainer.loss(trainer.network, batch)[0])
     trainer.network.zero_grad(set_to_none=True)
     forward, wait = trainer.compiled(), waiting(trainer.device)

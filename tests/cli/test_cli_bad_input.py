@@ -434,7 +434,7 @@ def test_masks_of_two_tones_and_letters_drawn_for_a_screen() -> None:
         ),
         (
             ["denoise", "photo.png", "mask.png", "-o", "out.png"],
-            "-o out.png is a file name, but many inputs need a folder",
+            "-o out.png is a file name, but many inputs need a folder; choose another",
         ),
         (["sample"], "Missing option '-o' / '--output'."),
         (["sample", "-o", "out", "-n", "0"], "'-n' / '--count': 0 is not in the range 1<=x<=1000."),

@@ -164,7 +164,7 @@ def test_pictures_that_are_not_read_are_named(weights: Path) -> None:
     ]  # fmt: skip
     done = cli(*words, "--ignore", "")
     assert done.exit_code == 2
-    assert "'--ignore': expected a pattern, such as '*.heic', got an empty one" in done.stderr
+    assert "'--ignore': expected a pattern, such as '*.nef', got an empty one" in done.stderr
 
 
 def test_one_bad_input_does_not_stop_the_others(weights: Path) -> None:

@@ -205,6 +205,10 @@ def test_a_page_that_fails_is_told(weights: Path) -> None:
             file.write(deep, photometric="rgb", metadata=None)
     done = cli("denoise", "none.tif", "-o", "gone.tif", *quick(weights))
     assert done.exit_code == 1 and not Path("gone.tif").exists()
+    first, last = done.stderr.splitlines()
+    assert first.startswith("error: none.tif, page 2: expected numbers, got NaN")
+    assert last.startswith("error: none.tif, page 1: expected numbers, got NaN")
+    assert last.endswith("; none of the 2 pages could be restored, so nothing is written")
 
 
 def test_where_there_is_nothing_to_do_the_file_is_copied(weights: Path) -> None:
@@ -253,6 +257,43 @@ def test_masks_of_pages(weights: Path) -> None:
     assert done.exit_code == 0
     for number, page in enumerate(read("x.tif")):
         np.testing.assert_array_equal(page.pixels[~HOLE], np.roll(PHOTO, number, axis=0)[~HOLE])
+
+
+def test_masks_with_empty_pages_and_of_other_numbers(weights: Path) -> None:
+    pages("stack.tif")
+    none = Image.fromarray(np.zeros_like(HOLE))
+    pages("mask.tif", Image.fromarray(HOLE), none, Image.fromarray(HOLE))
+    words = ["inpaint", "stack.tif", "--steps", 1, "--weights", weights]
+    done = cli(*words, "--mask", "mask.tif", "-o", "new.tif")
+    assert done.exit_code == 0
+    assert (
+        "note: stack.tif, page 2: mask.tif, page 2: nothing in it is white, so it stays as it is"
+        in done.stderr
+    )
+    np.testing.assert_array_equal(read("new.tif")[1].pixels, np.roll(PHOTO, 1, axis=0))
+    pages("mask.tif", none, none, none)
+    done = cli(*words, "--mask", "mask.tif", "-o", "empty.tif")
+    assert done.exit_code == 1 and not Path("empty.tif").exists()
+    pages("mask.tif", Image.fromarray(HOLE), none)
+    done = cli(*words, "--mask", "mask.tif", "-o", "few.tif")
+    assert done.exit_code == 1 and not Path("few.tif").exists()
+    assert done.stderr.startswith(
+        "error: mask.tif: expected a mask of 1 page or of 3, as the picture has, got 2;"
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_of_which_only_the_first_page_is_there_is_marked(weights: Path) -> None:
+    with tifffile.TiffWriter("cut.tif") as file:
+        for number in range(3):
+            file.write(np.roll(PHOTO, number, axis=0), photometric="rgb", metadata=None)
+    with tifffile.TiffFile("cut.tif") as tif:
+        end = tif.pages[1].offset
+    Path("cut.tif").write_bytes(Path("cut.tif").read_bytes()[:end])
+    done = cli("denoise", "cut.tif", "-o", "new.tif", *quick(weights))
+    assert (done.exit_code, done.stdout) == (1, "new.tif\n")
+    told = "the file is damaged (what follows page 1 cannot be found); what is there is restored"
+    assert done.stderr.startswith(f"warning: cut.tif: {told}")
 
 
 def test_other_commands_and_new_sizes(weights: Path) -> None:

@@ -19,6 +19,7 @@ from restore import images
 from restore.cli import report_file
 from restore.cli.comparisons import side_by_side
 from restore.cli.job_plan import Job
+from restore.cli.reporting import with_page
 from restore.cli.results import is_comparison
 from restore.cli.spread import spread
 from restore.errors import OutputError
@@ -242,3 +243,11 @@ def test_pages_of_a_document_each_have_a_row_and_a_comparison() -> None:
     assert [each["name"] for each in found[:2]] == ["in/doc.tif", "in/doc.tif, page 2"]
     assert len({each["pic"] for each in found}) == 16 and {each["out"] for each in found} == {"out/doc.tif"}
     assert sum(map(is_comparison, Path("out").glob("doc-page-*-compare.png"))) == 17
+
+
+def test_the_row_of_a_document_tells_what_its_first_page_does() -> None:
+    document = {"input": "a.tif", "status": "done", "seconds": 3}
+    page = {"label": "page 1", "status": "unchanged", "method": "none", "noise": "even"}
+    assert with_page(document, page) == document | page
+    assert with_page(document | {"status": "damaged"}, page)["status"] == "damaged"
+    assert with_page(document, {}) == document

@@ -320,9 +320,9 @@ def test_an_interrupt_ends_the_wait(weights: Path, answers: Answers, tmp_path: P
     )  # fmt: skip
     while len(answers.asked) == before:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # a shell may have turned SIGINT off
     _, said = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert said.splitlines()[-1] == "error: interrupted with 0 of 1 done; nothing was written"
     assert list((tmp_path / "spool").iterdir()) == []
 

@@ -99,6 +99,15 @@ def test_each_page_keeps_what_it_is(tmp_path: Path, options: dict[str, Any]) -> 
             np.testing.assert_array_equal(file.pages[4].asarray(), source.pages[4].asarray())
 
 
+def test_pictures_within_pages_are_named_where_they_are_left_out(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for _ in range(2):
+            file.write(np.zeros((32, 32, 3), np.uint8), photometric="rgb", subifds=1, metadata=None)
+            file.write(np.zeros((16, 16, 3), np.uint8), photometric="rgb", subfiletype=1, metadata=None)
+    notes = rewritten(tmp_path / "in.tif", tmp_path / "out.tif", inverted)
+    assert notes == ["pictures within its pages (SubIFDs, such as reduced copies) are left out"]
+
+
 def test_pages_that_stay_are_copied_as_they_are_stored(tmp_path: Path) -> None:
     mixed(tmp_path / "in.tif")
     rewritten(tmp_path / "in.tif", tmp_path / "out.tif", inverted, pages={2})

@@ -182,7 +182,7 @@ def gone() -> int:
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     mine = temporary_name()
     dead = mine.replace(f"-{os.getpid()}-", f"-{gone()}-")
-    elsewhere = mine.replace(publishing._machine(), "0123456789ab")
+    elsewhere = mine.replace(publishing.machine_mark(), "0123456789ab")
     old = elsewhere.replace(".part", "").rpartition("-")[0] + "-0123456789abcdef.part"
     marker = ".restore-marker-0123456789abcdef.part"
     foreign = [".0123456789abcdef.part", "photo.part", ".restore.part", f"{dead}.png", ".restore-notes.part"]

@@ -27,7 +27,7 @@ from torch import Tensor
 from restore.errors import OutputError, WeightsError
 from restore.images.outside import parse_array, parse_json, parse_toml, read_regular, shown
 from restore.images.pickled import check_tensors, read_pickled
-from restore.priors import checkpoint, tensor_file
+from restore.priors import checkpoint, tensor_header
 from restore.priors.backbone import BackboneConfig
 from restore.priors.checkpoint import config_from_dict, save, save_adapters, tensors_hash
 from restore.priors.facts import parse_facts
@@ -304,7 +304,7 @@ def test_a_header_that_could_not_be_read_is_not_written(
     told = {"facts": "x" * 40_000_000}
     checkpoint.write_tensors(path, {"a": torch.zeros(1)}, told)
     assert read_header(path)[0] == told  # as large as safetensors itself writes and reads
-    monkeypatch.setattr(tensor_file, "MOST_HEADER", 1000)
+    monkeypatch.setattr(tensor_header, "MOST_HEADER", 1000)
     before = path.stat()
     with pytest.raises(WeightsError, match=r"could not be loaded again .*, expected at most 1000"):
         checkpoint.write_tensors(path, {"a": torch.zeros(1)}, told)
