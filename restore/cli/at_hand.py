@@ -56,7 +56,10 @@ def at_hand(job: Job, voice: PictureVoice) -> Iterator[Job]:
 
 
 def fetched_ahead(jobs: Iterable[Job], count: int = AHEAD) -> Iterator[Job]:
-    """The jobs, while the objects of the next ones are fetched already."""
+    """The jobs, while the objects of the next ones are fetched already.
+
+    Of files none is taken before its turn: another process might do it meanwhile.
+    """
     waiting: deque[Job] = deque()
     last: Url | None = None  # the samples of a picture follow each other
     for job in jobs:
@@ -64,7 +67,7 @@ def fetched_ahead(jobs: Iterable[Job], count: int = AHEAD) -> Iterator[Job]:
             _coming[job.origin] = _Fetch(job.origin)
         last = job.origin
         waiting.append(job)
-        if len(waiting) > count:
+        while waiting and (len(waiting) > count or job.origin is None):
             yield waiting.popleft()
     yield from waiting
 

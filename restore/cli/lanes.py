@@ -222,10 +222,10 @@ class Lanes:
 
     def _has_room(self, pixels: int) -> bool:
         """Whether a picture of so many pixels can be taken beside those in flight."""
-        if not self._computing:
-            return True
         if sum(flight.ended for flight in self._flights) >= AHEAD:
             return False
+        if not self._computing:
+            return True
         pixels += sum(self._computing.values())
         if self._most is not None and pixels * self._growth * PER_PIXEL_ELSE > self._most:
             return False

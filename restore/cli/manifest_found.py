@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from restore import images
-from restore.cli.addresses import called, is_folder, path_of
+from restore.cli.addresses import called, is_folder, path_of, readable
 from restore.cli.events import event
 from restore.cli.job_plan import is_one_entry, place_of, real_path
 from restore.cli.manifest_lines import mtime_of
 from restore.cli.manifest_walk import PICTURE, UNREAD, Found, walk, walk_store
 from restore.errors import ImageError
 from restore.images.files import picture_start
-from restore.images.formats import FORMAT_OF_SUFFIX
 from restore.images.page_count import page_count
 from restore.images.paths import name_problem, short_path, status_of
 from restore.stores import is_url, parse_url
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-HEAD = 64  # bytes that tell a picture
+HEAD = 1024  # bytes that tell a picture, and in which those of a PDF stand
 NOT_READ = "not read; convert it first"
 
 
@@ -153,7 +152,7 @@ class Gathered:
             self.unread += unread
         else:
             names = [Path(f"x{suffix}") for suffix, count in unread.items() for _ in range(count)]
-            self._problem(called(folder), images.no_pictures(called(folder), names))
+            self._problem(called(folder), images.no_pictures(called(folder), names, pdf=True))
 
     def _problem(self, name: str, message: str) -> None:
         self.problems.append(message)
@@ -204,7 +203,7 @@ class Gathered:
         place = real_path(path.parent) / path.name
         for folder in folders:
             real = real_path(folder)
-            if not place.is_relative_to(real) or path.suffix.lower() not in FORMAT_OF_SUFFIX:
+            if not place.is_relative_to(real) or path.suffix.lower() not in readable():
                 continue
             inside = place.relative_to(real)
             above = [*inside.parents][:-1]
@@ -224,7 +223,9 @@ def _problem_of(path: Path, status: os.stat_result | None) -> str:
         return f"{path}: expected a picture file, got {images.what_is(path)}; name a plain file"
     try:
         with path.open("rb") as file:
-            picture_start(str(path))(file.read(HEAD))
+            head = file.read(HEAD)
+        if b"%PDF-" not in head:
+            picture_start(str(path))(head)
     except ImageError as error:
         return str(error)
     except OSError as error:

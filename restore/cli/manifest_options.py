@@ -22,7 +22,8 @@ MANIFEST = click.option(
 )  # fmt: skip
 RETRY = switch(
     "--retry-failed",
-    help="Try those pictures of the manifest again that failed, and no others; else they are passed over.",
+    help="Try those pictures of the manifest again that failed, or that an ended run was at, and no others; "
+    "else those that failed are passed over.",
 )
 FORCE = click.option(
     "--force/--no-force",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from restore.cli.naming import Naming
 from restore.cli.results import NAMED, is_result
 from restore.cli.streams import STDIO
 from restore.cli.told_apart import labels_among
-from restore.errors import ImageError
+from restore.errors import ImageError, OutputError
 from restore.stores import is_url
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Planner:
         Raises OutputError for names that leave the folder, and where two results would be one file.
         """
         told, seen = self.told, set[Path]()
-        targets, apart = _Targets(), list[str]()
+        targets, places, apart = _Targets(), _Targets(), list[str]()
         number = first
         for each, job in self._jobs():
             label = self._placing.labels.get(given_of(path_of(each.path), _found(each, self.gathered)))
@@ -174,10 +174,14 @@ class Planner:
             told.items, told.size = told.items + 1, told.size + each.size
             told.pages += each.pages or 1
             targets.add(job)
+            if self.asked.backup is not None:
+                places.add(_in_place(each, job))
             yield self._item(number, each, job)
             number += 1
         if targets.collide:
             targets.refuse(job for _, job in self._jobs())
+        if places.collide:
+            places.refuse((_in_place(each, job) for each, job in self._jobs()), error=_one_file)
         if apart and self.folder is not None and not self._placing.naming.by_folders:
             told.notes.append(
                 f"pictures of the same name are told apart by their folders: {', '.join(apart)}"
@@ -292,14 +296,27 @@ class _Targets:
         twice: NDArray[np.int64] = hashes[1:][hashes[1:] == hashes[:-1]]
         return twice
 
-    def refuse(self, jobs: Iterator[Job]) -> None:
+    def refuse(
+        self, jobs: Iterator[Job], *, error: Callable[[str, str, str], OutputError] = collision
+    ) -> None:
         """Raise OutputError for the first two jobs of one place."""
         wanted = set(self._twice().tolist())
         owners: dict[str, str] = {}
         for job in jobs:
             place = os.path.normcase(target_place(job.target or Path()))
             if hash(place) in wanted and owners.setdefault(place, job.name) != job.name:
-                raise collision(owners[place], job.name, job.output)
+                raise error(owners[place], job.name, job.output)
+
+
+def _in_place(each: Input, job: Job) -> Job:
+    """The job whose result goes where its picture is, rather than into the backup."""
+    return replace(job, target=path_of(each.path))
+
+
+def _one_file(one: str, other: str, _: str) -> OutputError:
+    return OutputError(
+        f"{one} and {other} are one file, which --in-place would restore twice; --ignore the link"
+    )
 
 
 def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = False) -> str:
@@ -312,6 +329,9 @@ def asked_again(header: dict[str, Any], asked: Asked, *, only_given: bool = Fals
         if only_given and (name == "ending" or (wanted is None and name != "marks")):
             continue
         if before != wanted:
+            if name == "marks":
+                counts = (len(each or ()) or 1 for each in (before, wanted))
+                return ", now ".join(f"{count} results of each picture" for count in counts)
             option = f"--{name.replace('_', '-')}"
             told = ("no " + option if each is None else f"{option} {each}" for each in (before, wanted))
             return ", now ".join(told)

@@ -97,7 +97,7 @@ class ManifestRun:
         self.number = 0
         self._quiet_since = manifest.path.stat().st_mtime
         self._there = {NOBODY: False}  # runs that are, or may be, going on
-        self._begun: set[int] = set()  # by this run, and not done
+        self._begun: dict[int, dict[str, Any]] = {}  # by this run, and not done, with facts of results
 
     @property
     def weights(self) -> array[float]:
@@ -105,7 +105,7 @@ class ManifestRun:
         import numpy as np
 
         states = self.manifest.states[self.numbers]
-        todo = states == FAILED if self.retry else ~np.isin(states, (*FINISHED, FAILED))
+        todo = np.isin(states, (FAILED, BEGUN)) if self.retry else ~np.isin(states, (*FINISHED, FAILED))
         return array("d", np.maximum(self.manifest.sizes[self.numbers][todo], 1).astype("f8").tolist())
 
     def begin(self, facts: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ class ManifestRun:
         """Give up what was begun and not done, write through to the disk and close."""
         if self.file is not None:
             with suppress(OutputError):
-                self.file.append(*(begun_line(number, NOBODY) for number in self._begun))
+                self.file.append(*(begun_line(number, NOBODY, told) for number, told in self._begun.items()))
             self.file.close()
 
     def jobs(self) -> Iterator[Job]:
@@ -154,13 +154,14 @@ class ManifestRun:
         if outcome.error:
             facts["error"] = outcome.error
         self.file.append(result_line(number, outcome.status, facts.get("seconds"), facts))
-        self._begun.discard(number)
+        self._begun.pop(number, None)
 
     def written(self, job: Job, facts: dict[str, Any]) -> None:
         """Note that a result is about to take the place of its picture."""
         if self.file is not None and job.item is not None:
-            names = {"input": job.name, "output": job.output}
-            self.file.append(begun_line(job.item, self.number, names | facts))
+            told = {"input": job.name, "output": job.output} | facts
+            self._begun[job.item] = told
+            self.file.append(begun_line(job.item, self.number, told))
 
     def _job(self, number: int) -> Job | int:
         """The job of an item, which is begun by it; or the state in which it is passed over."""
@@ -177,24 +178,32 @@ class ManifestRun:
             self.manifest.refresh()
             found = self._wanted(number)
             if isinstance(found, Job):
-                self.file.append(begun_line(number, self.number))
-                self._begun.add(number)
+                # What is replaced is known as a result of a manifest, also where this run is killed.
+                told = {"output": found.output} | output_facts(found.target) if self._replaces(found) else {}
+                self.file.append(begun_line(number, self.number, told))
+                self._begun[number] = told
             return found
+
+    def _replaces(self, job: Job) -> bool:
+        """Whether the result of a job takes the place of an earlier one."""
+        return job.replaces and not self.in_place and job.destination is None
 
     def _wanted(self, number: int) -> Job | int:
         state = int(self.manifest.states[number])
         if state == BEGUN and self._is_busy(int(self.manifest.runs[number])):
             return BEGUN
-        if self.retry and state != FAILED:
+        if self.retry and state not in (FAILED, BEGUN):  # the latter is what such a run was ended in
             return state
         if state in FINISHED:
             return self._again(number)
-        if state == BEGUN and self._took_its_place(number):
+        ours = state == BEGUN and self._is_as_noted(number)
+        if ours and self.in_place:
+            self._note_done(number)
             return DONE
         changed = self._changed(number)
         if state == FAILED and not (self.retry or changed):
             return FAILED
-        return self._made(self.manifest.item(number), replaces=False, listed_anew=changed)
+        return self._made(self.manifest.item(number), replaces=ours, listed_anew=changed)
 
     def _stands(self, number: int) -> bool:
         """Whether the result and the input of an item are as they were; quick, where that is so."""
@@ -219,7 +228,7 @@ class ManifestRun:
             self.passed.done += 1
             return DONE
         item = self.manifest.item(number)
-        if self.in_place and result == "changed":
+        if self.in_place:  # the file is no original, which is in the backup
             self.passed.edited += 1
             return DONE
         if changed:
@@ -265,21 +274,24 @@ class ManifestRun:
             return False
         return bool(status.st_size != manifest.sizes[number] or status.st_mtime_ns // 1000 != mtime)
 
-    def _took_its_place(self, number: int) -> bool:
-        """Whether a run was killed after a result took the place of its picture, which is then noted."""
+    def _is_as_noted(self, number: int) -> bool:
+        """Whether a run was killed while its result, or an earlier one, was where the result goes."""
         told = self.manifest.result(number) or {}
-        if self.file is None or "output_sha256" not in told or not isinstance(told.get("output"), str):
+        if "output_sha256" not in told or not isinstance(told.get("output"), str):
             return False
-        path = self.manifest.path_of(told["output"])
         try:
-            if file_hash(real(path)) != told["output_sha256"]:
-                return False
+            return bool(file_hash(real(self.manifest.path_of(told["output"]))) == told["output_sha256"])
         except OSError:
             return False
+
+    def _note_done(self, number: int) -> None:
+        """Note a result that has taken the place of its picture before the run was killed."""
+        told = self.manifest.result(number) or {}
         facts = {name: each for name, each in told.items() if name not in ("event", "schema", "run")}
-        self.file.append(result_line(number, "done", None, facts | output_facts(path)))
+        if self.file is not None:
+            path = self.manifest.path_of(told["output"])
+            self.file.append(result_line(number, "done", None, facts | output_facts(path)))
         self.passed.done += 1
-        return True
 
     def _made(self, item: Item, *, replaces: bool, listed_anew: bool) -> Job | int:
         source = self.manifest.path_of(item.input)
@@ -305,12 +317,19 @@ class ManifestRun:
         """Whether the run that has begun an item may still be at it."""
         if run == self.number and self.number:
             return True  # by another lane
-        if run not in self._there:
-            told = (told for _, told in self.manifest.told_runs if told.get("run") == run)
-            there = is_there(str(next(told, {}).get("process")))
-            recent = time.time() - self._quiet_since < PATIENCE
-            self._there[run] = recent if there is None else there
+        if not self._there.get(run, True):
+            return False  # it was gone before
+        self._there[run] = is_live(self.manifest, run, self._quiet_since)
         return self._there[run]
+
+
+def is_live(manifest: Manifest, run: int, quiet_since: float) -> bool:
+    """Whether a run may still be going on. quiet_since: when a line was added last, as the clock tells."""
+    if run == NOBODY:
+        return False
+    told = (told for _, told in manifest.told_runs if told.get("run") == run)
+    there = is_there(str(next(told, {}).get("process")))
+    return time.time() - quiet_since < PATIENCE if there is None else there
 
 
 def _is_whole(path: Path) -> bool:

@@ -24,4 +24,4 @@ def tell_planned(told: Told, *, quiet: bool = False) -> None:
         say_error(f"{len(told.problems) - FEW} more inputs cannot be used; restore status lists them")
     if told.unread:
         names = [Path(f"x{suffix}") for suffix, count in told.unread.items() for _ in range(count)]
-        say_error(images.unread_note(names))
+        say_error(images.unread_note(names, pdf=True))

@@ -10,12 +10,14 @@ from restore.cli.in_place import remove_empty, undo
 from restore.cli.manifest import Manifest
 from restore.cli.manifest_file import ManifestFile
 from restore.cli.manifest_lines import BEGUN, DAMAGED, DONE, Item, result_line
+from restore.cli.manifest_run import is_live
 from restore.errors import ManifestError
 
 
 def undo_all(path: Path) -> Iterator[dict[str, Any]]:
     """Put every original back; give a ``picture`` event's fields for each, undone or failed.
 
+    What a run is at just now has failed: its result might take the place of an original that was put back.
     Raises ManifestError for a manifest of results that stand elsewhere.
     """
     import numpy as np
@@ -27,11 +29,17 @@ def undo_all(path: Path) -> Iterator[dict[str, Any]]:
                 f"{path}: expected the manifest of a run with --in-place; the results of this one stand "
                 "elsewhere, and all originals are in their places"
             )
+        quiet_since = path.stat().st_mtime
         with ManifestFile(path) as file:
             for number in np.flatnonzero(manifest.in_states(DONE, DAMAGED, BEGUN)):
                 item, result = manifest.item(int(number)), manifest.result(int(number)) or {}
                 if item.backup is None or item.output is None or "input_sha256" not in result:
                     continue  # begun, but the original had not been moved yet
+                begun = int(manifest.states[number]) == BEGUN
+                if begun and is_live(manifest, int(manifest.runs[number]), quiet_since):
+                    problem = f"{item.output}: a run is at it; undo it again when that has ended"
+                    yield _told(item) | {"status": "failed", "error": problem}
+                    continue
                 yield _undone(manifest, file, item, result, manifest.path_of(backup))
 
 
@@ -41,10 +49,13 @@ def _undone(
     target, backup = manifest.path_of(item.output or ""), manifest.path_of(item.backup or "")
     hashes = {name: result.get(name) for name in ("output_sha256", "input_sha256")}
     done = undo(target, backup, output_hash=hashes["output_sha256"], input_hash=hashes["input_sha256"])
-    told: dict[str, Any] = {"item": item.number, "status": "failed" if done.problem else "undone"}
-    told |= {"input": item.input, "output": None}
     if done.problem:
-        return {**told, "error": done.problem}
+        return _told(item) | {"status": "failed", "error": done.problem}
+    told = _told(item)
     file.append(result_line(item.number, "undone", None, told))
     remove_empty(backup.parent, folder)
     return told
+
+
+def _told(item: Item) -> dict[str, Any]:
+    return {"item": item.number, "status": "undone", "input": item.input, "output": None}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from restore import images
-from restore.cli.addresses import most_bytes
+from restore.cli.addresses import most_bytes, readable
 from restore.cli.remote_jobs import store_of, waited
 from restore.errors import StoreError
 from restore.images.folders import OTHER_PICTURES
@@ -48,7 +48,8 @@ def walk(folder: Path, *, ignore: Sequence[str] = (), without: Path | None = Non
     aside = None if without is None else os.path.realpath(without)
     if aside == real:
         aside = None
-    levels = [_listed(str(folder), "", ignore)]
+    read = readable()
+    levels = [_listed(str(folder), "", ignore, read)]
     while levels:
         try:
             found = next(levels[-1])
@@ -58,14 +59,16 @@ def walk(folder: Path, *, ignore: Sequence[str] = (), without: Path | None = Non
         if isinstance(found, Found):
             yield found
         elif str(Path(real, found)) != aside:
-            levels.append(_listed(str(Path(folder, found)), found, ignore))
+            levels.append(_listed(str(Path(folder, found)), found, ignore, read))
 
 
 def walk_store(prefix: Url, *, ignore: Sequence[str] = (), without: Path | None = None) -> Iterator[Found]:
     """The same of what lies below a prefix in a store."""
     base = prefix.path
     try:
-        found = waited(lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes))
+        found = waited(
+            lambda: survey(store_of(prefix), prefix, ignore=ignore, most=most_bytes, reads=readable())
+        )
     except StoreError as error:
         yield Found(PROBLEM, str(prefix), "", problem=str(error))
         return
@@ -79,36 +82,47 @@ def walk_store(prefix: Url, *, ignore: Sequence[str] = (), without: Path | None 
         yield Found(PROBLEM, str(url), "", problem=problem)
 
 
-def _listed(here: str, inside: str, ignore: Sequence[str]) -> Iterator[Found | str]:
+def _listed(here: str, inside: str, ignore: Sequence[str], read: Collection[str]) -> Iterator[Found | str]:
     """What one folder holds; of each folder in it only the path within the one that was given."""
-    names, folders = [], set[str]()
     try:
-        with os.scandir(here) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if _is_folder(entry):
-                    if not entry.is_symlink():
-                        folders.add(entry.name)
-                        names.append(entry.name)
-                elif (suffix := _suffix(entry.name)) in FORMAT_OF_SUFFIX or suffix in OTHER_PICTURES:
-                    names.append(entry.name)
+        names, folders = _names(here, read, may_be_aside=bool(inside))
     except OSError as error:
         reason = f"cannot list the folder ({error.strerror}); check its permissions"
         yield Found(PROBLEM, here, inside, problem=f"{short_path(here)}: {reason}")
         return
-    names.sort(key=natural_key)
-    for name in names:
+    for name in sorted(names, key=natural_key):
         within = f"{inside}/{name}" if inside else name
         if ignore and images.is_ignored(PurePath(within), ignore):
             continue
         if name in folders:
             yield within
         else:
-            yield _file(os.path.join(here, name), within)  # noqa: PTH118  # a Path each would take longer
+            yield _file(os.path.join(here, name), within, read)  # noqa: PTH118  # a Path each would take longer
 
 
-def _file(path: str, inside: str) -> Found:
+def _names(here: str, read: Collection[str], *, may_be_aside: bool) -> tuple[list[str], set[str]]:
+    """The names of pictures and folders in one folder, and those of the folders. Raises OSError."""
+    names, folders = [], set[str]()
+    with os.scandir(here) as entries:
+        for entry in entries:
+            if entry.name == images.ASIDE and may_be_aside:
+                return [], set()
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                if not entry.is_symlink():
+                    folders.add(entry.name)
+                    names.append(entry.name)
+            elif (
+                (suffix := _suffix(entry.name)) in read
+                or suffix in FORMAT_OF_SUFFIX
+                or suffix in OTHER_PICTURES
+            ):
+                names.append(entry.name)
+    return names, folders
+
+
+def _file(path: str, inside: str, read: Collection[str]) -> Found:
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -118,7 +132,7 @@ def _file(path: str, inside: str) -> Found:
         if kind not in (FILE, LOOSE, ""):  # reading it might never end
             problem = f"{path}: expected a picture file, got {kind}; remove it from the folder"
             return Found(PROBLEM, path, inside, problem=problem)
-    kind = PICTURE if _suffix(path) in FORMAT_OF_SUFFIX else UNREAD
+    kind = PICTURE if _suffix(path) in read else UNREAD
     return Found(kind, path, inside, status)
 
 

@@ -18,7 +18,7 @@ from restore.cli.manifest_plan import Asked, Planner, Told, asked_again
 from restore.cli.results import NAMED
 from restore.errors import ManifestError, OutputError
 from restore.images.paths import name_problem, short_path, what_is
-from restore.images.publishing import publish
+from restore.images.publishing import publish, sweep_once
 from restore.images.temporary import temporary_beside
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def write_manifest(path: Path, asked: Asked) -> Told:
     Raises OutputError, ImageError and ValueError.
     """
     check_place(path)
+    sweep_once(path.absolute().parent)
     try:
         planner = Planner(asked, path.absolute().parent)
         try:

@@ -48,6 +48,7 @@ class Original:
             if ledger is not None:
                 ledger.written(self.job, hashes | output_facts(part))
             back_up(source, backup)
+            self.check()  # or it might be another file that lies in the backup
             self.facts |= hashes
 
         return move

@@ -19,11 +19,12 @@ def check_place(runner: Runner, job: Job, voice: PictureVoice, *, overwrite: boo
 
     Raises Overtaken for a picture that is done meanwhile, and OutputError.
     """
-    if job.item is not None:
-        _check_item(runner, job, voice, overwrite=overwrite)
+    noted = job.item is not None and _check_item(runner, job, voice, overwrite=overwrite)
     try:
         jobs.check(job, overwrite=overwrite, folder=runner.folder, pages=pages)
     except jobs.Overtaken:
+        if noted and job.destination is not None:  # an object of another size than was written
+            raise OutputError(refusal(job, "with other contents than were written")) from None
         say_skipped(job, voice, as_json=runner.settings.json)
         raise
 
@@ -36,15 +37,17 @@ def say_skipped(job: Job, voice: PictureVoice, *, as_json: bool) -> None:
         voice.result("", input=job.name, output=job.output, status="skipped")
 
 
-def _check_item(runner: Runner, job: Job, voice: PictureVoice, *, overwrite: bool) -> None:
+def _check_item(runner: Runner, job: Job, voice: PictureVoice, *, overwrite: bool) -> bool:
     """Say why an item of a manifest is done again, and look at a result of which it has no line.
 
-    One that the command would write, as a run that was killed leaves it, is kept; another one is refused.
+    Gives whether there was anything to say. A result that the command would write, as a run that was killed
+    leaves it, is kept; another one is refused.
     """
-    if runner.ledger is not None and job.item in runner.ledger.notes:
-        voice.note(runner.ledger.notes.pop(job.item))
+    noted = runner.ledger is not None and runner.ledger.notes.pop(job.item or 0, "")
+    if noted:
+        voice.note(noted)
     if overwrite or not jobs.is_done(job):
-        return
+        return bool(noted)
     if jobs.is_same(job):
         raise OutputError(f"{job.output}: the output is the input itself; choose another folder for results")
     there = compared([job], runner.matcher())

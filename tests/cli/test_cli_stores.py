@@ -399,3 +399,15 @@ def test_a_manifest_of_objects(weights: Path) -> None:
     assert done.stderr.splitlines()[-1] == "note: 2 restored, 2 done before (of 4 pictures)"
     done = cli("denoise", "s3://scans/in/", "--in-place", "--backup", "originals", *more)
     assert done.exit_code == 2 and "--in-place is for files" in " ".join(done.stderr.split())
+
+
+def test_a_result_in_a_store_is_told_from_another_by_its_size(weights: Path) -> None:
+    put("s3://scans/in/a.png", "s3://scans/in/b.png")
+    planned = cli("plan", "s3://scans/in", "-o", "s3://results/out", "--manifest", "run.jsonl")
+    assert planned.exit_code == 0 and planned.stderr.startswith("note: 2 pictures listed (")
+    words = ("denoise", "--sigma", 10, "--weights", weights, "--manifest", "run.jsonl")
+    assert cli(*words).stdout == "s3://results/out/a.png\ns3://results/out/b.png\n"
+    put("s3://results/out/a.png", data=b"something else")
+    done = cli(*words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "s3://results/out/a.png is there, with other contents than were written; pass" in done.stderr

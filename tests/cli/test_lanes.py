@@ -20,6 +20,8 @@ from restore.cli.job_plan import Job
 from restore.cli.options import Settings
 from restore.cli.outcome import Outcome, Tally
 from restore.cli.picture_voice import PictureVoice
+from restore.cli.recorder import Recorder
+from restore.cli.reporter import Reporter
 from restore.cli.run import _restored
 from restore.errors import ConfigError, ImageError, OutputError, RestoreError, WeightsError
 
@@ -257,3 +259,26 @@ def test_signals_leave_no_half_files(weights: Path, monkeypatch: pytest.MonkeyPa
     assert all(name.endswith(".png") and not name.startswith(".") for name in left)
     for name in left:
         Image.open(Path("out", name)).load()
+
+
+def test_few_are_done_ahead_of_what_is_taken() -> None:
+    """Where nobody takes what is done, as with a pipe that is not read, memory stays bounded."""
+    settings = Settings(
+        output=None, overwrite=False, weights=None, device="cpu", precision="fp32", tile=2048,
+        quiet=True, json=False, dry_run=False,
+    )  # fmt: skip
+    todo = [Job(Path(f"{number}.png"), None) for number in range(3 * lanes.AHEAD)]
+    done: list[Job] = []
+    full = threading.Event()
+
+    def attempt(job: Job, *_: object) -> Outcome:
+        done.append(job)
+        if len(done) > lanes.AHEAD + 3:  # each lane may have one more
+            full.set()
+        return Outcome(job, "done")
+
+    found = lanes.Lanes(attempt, Reporter(settings, [1.0]), Recorder, count=2)
+    outcomes = found.outcomes(todo)
+    assert next(outcomes).job is todo[0]
+    assert not full.wait(0.5)
+    assert [outcome.job for outcome in outcomes] == todo[1:]

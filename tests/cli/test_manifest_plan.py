@@ -18,6 +18,7 @@ from restore.cli.manifest_walk import natural_key
 from restore.cli.manifest_write import write_manifest
 from restore.cli.naming import Naming
 from restore.errors import ImageError, RestoreError
+from restore.images.extras import lacking
 
 NAMES = [
     "a.png",
@@ -162,3 +163,17 @@ def test_a_plan_knows_no_command() -> None:
         done = cli("plan", "in", "--manifest", "run.jsonl", *more)
         assert (done.exit_code, Path("run.jsonl").exists()) == (2, False)
         assert said in " ".join(done.stderr.split())
+
+
+def test_pdfs_are_listed_as_a_plain_run_finds_them() -> None:
+    small("in/a.png", "in/shown/b.png")
+    Image.new("RGB", (8, 8)).save("in/c.PDF", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    Path("in/shown/.restore-aside").touch()  # the pictures of a report
+    done = cli("plan", "in", "-o", "out", "--manifest", "run.jsonl")
+    if lacking("pdf"):
+        assert done.exit_code == 1 and "restore-diffusion[pdf]" in done.stderr
+        return
+    assert done.stderr.startswith("note: 2 pictures listed (") and ", 3 pages)" in done.stderr
+    assert [name for name, *_ in listed()] == ["in/a.png", "in/c.PDF"]
+    assert cli("plan", "in/c.PDF", "-o", "out/", "--manifest", "one.jsonl").exit_code == 0
+    assert [target for _, target, *_ in listed("one.jsonl")] == ["out/c.PDF"]
