@@ -9,7 +9,6 @@ import struct
 import tempfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +21,7 @@ from restore.images.formats import LOSSLESS, check_side, fitted
 from restore.images.picture import TOP, Picture, at_depth
 from restore.images.pillow import encode_with_pillow
 from restore.images.png import encode_png, png_chunk, png_chunks
-from restore.images.writer import told_disk
+from restore.images.writer import telling_disk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +51,7 @@ class AnimationWriter(DocumentWriter):
         self._about: Picture | None = None  # whose metadata the file gets
         self._seen: list[bytes] = []
         self._clear = False  # whether anything is
-        with self._told():
+        with telling_disk(self.name):
             self._body: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115  # until it is closed
 
     @property
@@ -65,7 +64,7 @@ class AnimationWriter(DocumentWriter):
         if picture is None and self._like is None:
             self._waiting.append(part)
             return
-        with self._told():
+        with telling_disk(self.name):
             if picture is None:
                 self._put(part, self._kept(part))
                 return
@@ -174,7 +173,7 @@ class AnimationWriter(DocumentWriter):
         if self._like is None:  # all stay
             self._about = self._kept(self._waiting[0])
             self._like = self._about
-        with self._told():
+        with telling_disk(self.name):
             self._flush()
             assert self._like is not None
             about = self._fitted(self._about or self._like)
@@ -211,13 +210,6 @@ class AnimationWriter(DocumentWriter):
     def close(self) -> None:
         """Let go of what was gathered."""
         self._body.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(told_disk(Path(self.name), error)) from error
 
 
 class PngWriter(AnimationWriter):

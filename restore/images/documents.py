@@ -38,7 +38,23 @@ class Part:
     number: int = 1
 
 
-class Document(ABC):
+class _Closed(ABC):
+    """A context manager that closes a file."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Document(_Closed):
     """A file of several pictures, of which one at a time is in memory.
 
     It is a context manager, which closes it.
@@ -117,20 +133,8 @@ class Document(ABC):
             For another format, and where the file cannot be written.
         """
 
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the file."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class DocumentWriter(ABC):
+class DocumentWriter(_Closed):
     """Writes a document picture by picture, in the order of `Document.parts`.
 
     It is a context manager, which closes the file; what is not finished is left incomplete then.
@@ -167,15 +171,3 @@ class DocumentWriter(ABC):
         OutputError
             Where it does not hold what was written, or the disk is full.
         """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the file."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from restore.images.pdf_parts import Update
 from restore.images.pdf_pictures import JPEG, filters_of
 from restore.images.picture import Picture
 from restore.images.told import MARK, RECORD, record_of
-from restore.images.writer import told_disk
+from restore.images.writer import telling_disk
 
 if TYPE_CHECKING:
     from restore.images.pdf import PdfDocument
@@ -46,7 +44,7 @@ class PdfWriter(DocumentWriter):
         self.made: dict[Where, Change] = {}
         self._record = ""
         self._srgb: Where | None = None
-        with self._told():
+        with telling_disk(self.name):
             self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115  # closed by close()
             self._update = Update(document.file, document.pdf.trailer, self._file)
 
@@ -60,7 +58,7 @@ class PdfWriter(DocumentWriter):
         image = self.document.pdf.get_object(part.where)
         jpeg = (filters_of(image) or [""])[-1] in JPEG
         change, data = changed(image, picture, jpeg=jpeg, quality=self.quality)
-        with self._told():
+        with telling_disk(self.name):
             if change.space == "srgb" and self._srgb is None:
                 self._add_srgb()
             own, more = change.described(image), b""
@@ -81,7 +79,7 @@ class PdfWriter(DocumentWriter):
         import pikepdf
 
         try:
-            with self._told():
+            with telling_disk(self.name):
                 self._write()
         except (pikepdf.PdfError, RuntimeError) as error:
             reason = " ".join(str(error).split())
@@ -126,11 +124,3 @@ class PdfWriter(DocumentWriter):
     def close(self) -> None:
         """Let go of the file of the new images."""
         self._file.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say what went wrong with the disk."""
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(told_disk(Path(self.name), error)) from error

@@ -23,7 +23,7 @@ from restore.images.stacks import DESCRIPTION, IMAGEJ_TAGS, STACK_TAGS
 from restore.images.tiff_copy import SUB_PAGES, alone, put_big, put_copy
 from restore.images.tiff_encoder import Placed, header, longest, of_page, put_page
 from restore.images.tiff_tags import Directory, Layout, chain, layout
-from restore.images.writer import same_stored, told_disk
+from restore.images.writer import same_stored, telling_disk
 
 if TYPE_CHECKING:
     from restore.images.tiff_document import TiffDocument
@@ -45,7 +45,7 @@ class TiffWriter(DocumentWriter):
         self._places = array("Q")
         self._link = 0  # where the place of the next page is to stand
         self._small: dict[int, Picture] = {}  # copies of reduced size of the last page
-        with self._told():
+        with telling_disk(self.name):
             self._file: BinaryIO = path.open("x+b")
             self._file.write(header(self.form, 0).ljust(_START, b"\0"))
         self._link = len(header(self.form, 0)) - self.form.offset.size
@@ -53,7 +53,7 @@ class TiffWriter(DocumentWriter):
     def add(self, part: Part, picture: Picture | None) -> None:
         """Write a page, and make copies of reduced size anew that follow it."""
         picture = self._small.pop(part.page, picture)
-        with self._told():
+        with telling_disk(self.name):
             if picture is None:
                 self._copy(part)
             else:
@@ -194,7 +194,7 @@ class TiffWriter(DocumentWriter):
 
     def finish(self) -> None:
         """Complete the file, and look whether all pages are found in it."""
-        with self._told():
+        with telling_disk(self.name):
             self._file.flush()
             os.fsync(self._file.fileno())
             with self._written() as data:
@@ -208,14 +208,6 @@ class TiffWriter(DocumentWriter):
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say what went wrong with the file, or with the one that is read."""
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(told_disk(Path(self.name), error)) from error
 
 
 def _reduced(large: Picture, small: Picture) -> Picture:

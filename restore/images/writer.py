@@ -174,6 +174,25 @@ def encode(picture: Picture, format: str, *, quality: int | None = None) -> byte
     return _encoded(picture, format, f"{format} output", quality)[1]
 
 
+@contextmanager
+def telling_disk(name: str | Path) -> Iterator[None]:
+    """Raise what goes wrong with a file that is written as OutputError.
+
+    Parameters
+    ----------
+    name : of the file.
+
+    Examples
+    --------
+    >>> with telling_disk("a.tif"):
+    ...     pass
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(told_disk(Path(name), error)) from error
+
+
 def told_disk(path: Path, error: OSError) -> str:
     """What went wrong with writing a file, and what to do about it."""
     hints = {
