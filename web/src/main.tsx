@@ -1,0 +1,12 @@
+import { render } from "preact";
+import { App } from "./app";
+import { onKey } from "./store/keys";
+import { connect } from "./store/sync";
+import "./style/tokens.css";
+import "./style/base.css";
+import "./style/shell.css";
+
+connect();
+addEventListener("keydown", onKey);
+const root = document.getElementById("app");
+if (root) render(<App />, root);
