@@ -113,7 +113,7 @@ export const text = {
     cancelAll: "Cancel all",
     clear: "Clear the list",
     preview: "Preview",
-    left: (seconds: number) => `${duration(seconds)} left`,
+    left: (seconds: number) => `${duration(Math.max(1, seconds))} left`,
     step: (step: number, steps: number) => `step ${step} of ${steps}`,
     before: (count: number) => (count === 0 ? "Next" : `${one(count, "job")} before it`),
     took: (seconds: number) => `in ${duration(seconds)}`,
