@@ -101,7 +101,8 @@ def _simplified(points: NDArray[np.float64]) -> NDArray[np.float64]:
     # Single precision is exact enough near the middle of the line only.
     middle = points.mean(axis=0)
     fewer = cv2.approxPolyDP((points - middle).astype(np.float32)[:, None], STRAIGHT, closed=False)
-    return fewer[:, 0].astype(np.float64) + middle
+    line: NDArray[np.float64] = fewer[:, 0].astype(np.float64) + middle
+    return line
 
 
 def _within(points: NDArray[np.float64], shape: tuple[int, ...], radius: float) -> NDArray[np.float64]:
