@@ -93,7 +93,12 @@ class Run:
     """A run of the server, until it is ended."""
 
     def __init__(
-        self, pictures: tuple[Path, ...], options: dict[str, Any], opened: bool | None, quiet: bool, checked: Any
+        self,
+        pictures: tuple[Path, ...],
+        options: dict[str, Any],
+        opened: bool | None,
+        quiet: bool,
+        checked: Any,
     ):
         self.pictures, self.options, self.opened, self.quiet = pictures, options, opened, quiet
         self.checked = checked
@@ -125,7 +130,8 @@ class Run:
         return Serving(
             options["host"], port, token, folder,
             password=self.checked.password, public=options["public"],
-            allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"], device=options["device"],
+            allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
+            device=options["device"],
             limits=replace(Limits(), file_bytes=options["max_upload"] * 2**20),
         )  # fmt: skip
 

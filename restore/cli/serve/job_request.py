@@ -67,7 +67,7 @@ def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
     strokes = request.get("strokes")
     box = box_of(request.get("box"), picture) if kind == "preview" else None
     name = picture.name
-    if box is not None and not Path(name).suffix.lower() in (".tif", ".tiff"):
+    if box is not None and Path(name).suffix.lower() not in (".tif", ".tiff"):
         name = f"{Path(name).stem}.png"
     files = _files(session, options, taken={name})
     mask = None if strokes is None else f"{Path(picture.name).stem}-mask.png"

@@ -14,7 +14,9 @@ PAGE = Path(__file__).with_name("page")
 START = "index.html"
 FOREVER = "private, max-age=31536000, immutable"
 SMALL = 1000  # bytes that are not compressed
-MISSING = "The page is not built: run npm install and npm run build in web/, or install restore-diffusion again."
+MISSING = (
+    "The page is not built: run npm install and npm run build in web/, or install restore-diffusion again."
+)
 
 
 class PageFiles:
@@ -26,7 +28,11 @@ class PageFiles:
             if path.is_file():
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 data = path.read_bytes()
-                small = gzip.compress(data, mtime=0) if len(data) > SMALL and not kind.startswith("image/") else None
+                small = (
+                    gzip.compress(data, mtime=0)
+                    if len(data) > SMALL and not kind.startswith("image/")
+                    else None
+                )
                 self._files[path.relative_to(folder).as_posix()] = kind, data, small
 
     def routes(self) -> list[Route]:

@@ -11,7 +11,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from restore.cli.serve import uploads
-from restore.cli.serve.answers import attachment, body_of, download, image, number, service_of, session_of, whole
+from restore.cli.serve.answers import (
+    attachment,
+    body_of,
+    download,
+    image,
+    number,
+    service_of,
+    session_of,
+    whole,
+)
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Picture, new_id
 

@@ -37,7 +37,9 @@ def bound(host: str, port: int | None) -> socket.socket:
                 break
     assert problem is not None
     if problem.errno == errno.EADDRINUSE:
-        which = f"port {port} of {host} is" if port is not None else f"ports {USUAL} to {USUAL + TRIED - 1} are"
+        which = (
+            f"port {port} of {host} is" if port is not None else f"ports {USUAL} to {USUAL + TRIED - 1} are"
+        )
         raise ConfigError(f"{which} in use already; pass --port 0 for any that is free") from problem
     why = problem.strerror or str(problem)
     raise ConfigError(f"cannot listen at {host}, port {port or USUAL} ({why}); pass another --host or --port")

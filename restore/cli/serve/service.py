@@ -161,7 +161,9 @@ class Service:
         folder.mkdir(exist_ok=True)
         return folder / f"{new_id()}.png"
 
-    async def mask(self, session: Session, picture: Picture, strokes: list[dict[str, Any]], out: Path) -> None:
+    async def mask(
+        self, session: Session, picture: Picture, strokes: list[dict[str, Any]], out: Path
+    ) -> None:
         """Draw a mask. Raises Refusal."""
         regions = {id: region.path for id, region in picture.regions.items()}
         await self.viewer.mask(picture.path, strokes, regions, out)
