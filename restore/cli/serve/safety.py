@@ -16,7 +16,7 @@ from restore.cli.serve.config import Serving
 from restore.cli.serve.headers import Headers, Pairs, answer, is_api, refuse
 from restore.cli.serve.limits import Bounded, Pace, drained
 from restore.cli.serve.login import Login, Signed, TooOften, same
-from restore.cli.serve.names import Names
+from restore.cli.serve.host_names import Names
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.request_form import METHODS, SAFE, check_form, has_body, header
 
@@ -131,7 +131,7 @@ class Safety:
         if not given or self._serving.public:
             return False
         if len(given) != 1 or not self._is_token(given[0]):
-            raise Refusal(_NO_TOKEN, 401)
+            raise Refusal(_NO_TOKEN, 401, "token")
         return True
 
     async def _answer_token(self, scope: Scope, send: Send) -> None:
@@ -155,9 +155,10 @@ class Safety:
             kind, _, token = given.partition(" ")
             if kind.lower() == "bearer" and self._is_token(token.strip()):
                 return "", False
-            raise Refusal(_NO_TOKEN, 401)
+            raise Refusal(_NO_TOKEN, 401, "token")
         if not any(map(self._is_session, cookies)):
-            raise Refusal(_NO_PASSWORD if self._login else _NO_TOKEN, 401)
+            known = (_NO_PASSWORD, "password") if self._login else (_NO_TOKEN, "token")
+            raise Refusal(known[0], 401, known[1])
         told = {name for name, _ in scope["headers"]} & {b"origin", b"sec-fetch-site"}
         if scope["method"] not in SAFE and not told:
             # Of an old browser: the cookie alone does not say which page asks.
@@ -213,13 +214,21 @@ class Safety:
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 break
-        client = scope.get("client")
         try:
-            session = await self._login.begin(bytes(body), client[0] if client else "")
+            session = await self._login.begin(bytes(body), self._address(scope))
         except TooOften as refusal:
             await refuse(scope, send, refusal, [(b"retry-after", str(refusal.seconds).encode())])
         else:
             await answer(send, 204, b"", [self._cookie(scope, session)])
+
+    def _address(self, scope: Scope) -> str:
+        """Who tries passwords. Who is not behind the proxy may lie, but not to the bound of all together."""
+        client = scope.get("client")
+        address = str(client[0]) if client else ""
+        told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        if told and self._serving.allowed_hosts:
+            address += f" {told.decode('latin-1').rpartition(',')[2].strip()[:64]}"
+        return address
 
 
 def _is_login(scope: Scope) -> bool:
