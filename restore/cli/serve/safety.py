@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 from restore.cli.serve.config import Serving
 from restore.cli.serve.headers import Headers, Pairs, answer, is_api, refuse
+from restore.cli.serve.host_names import Names
 from restore.cli.serve.limits import Bounded, Pace, drained
 from restore.cli.serve.login import Login, Signed, TooOften, same
-from restore.cli.serve.host_names import Names
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.request_form import METHODS, SAFE, check_form, has_body, header
 
