@@ -86,6 +86,8 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
     from restore.cli.serve.address import checked_address
 
     checked = checked_address(options["host"], options["password"], options["public"])
+    for note in checked.notes if not quiet else ():
+        say(f"note: {note}")
     Run(pictures, options, opened, quiet, checked).run()
 
 
