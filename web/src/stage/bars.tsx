@@ -9,10 +9,19 @@ import { MASK_COLOURS, rampGradient } from "./colours";
 import { type IconName, StageIcon } from "./icons";
 import { model } from "./mask";
 import {
-  blinking, mapOpacity, maskColour, masking, maskOpacity, maskShown, mode, pressure, scene, view,
+  blinking,
+  mapOpacity,
+  maskColour,
+  masking,
+  maskOpacity,
+  maskShown,
+  mode,
+  pressure,
+  scene,
+  view,
 } from "./state";
-import { fitView, zoomStep, zoomTo } from "./views";
 import { percent } from "./view";
+import { fitView, zoomStep, zoomTo } from "./views";
 
 const words = text.stage;
 
@@ -42,7 +51,12 @@ function Button({ icon, label, keys, pressed, disabled, onClick }: ButtonProps) 
 }
 
 const TOOLS: readonly [Tool, string][] = [
-  ["pan", "V"], ["brush", "B"], ["eraser", "E"], ["lasso", "L"], ["box", "R"], ["magic", "W"],
+  ["pan", "V"],
+  ["brush", "B"],
+  ["eraser", "E"],
+  ["lasso", "L"],
+  ["box", "R"],
+  ["magic", "W"],
 ];
 
 /** The tools of the mask; not there for tasks that take none. */
@@ -82,12 +96,34 @@ export function ToolBar() {
         <output>{words.pixels(2 * brushRadius.value)}</output>
       </label>
       <div class="st-group">
-        <Button icon="undo" label={words.undo} keys="Ctrl Z" disabled={!of.canUndo.value} onClick={() => of.undo()} />
-        <Button icon="redo" label={words.redo} keys="Ctrl Shift Z" disabled={!of.canRedo.value} onClick={() => of.redo()} />
-        <Button icon="clear" label={words.clear} keys="Delete" disabled={!of.strokes.value.length} onClick={() => of.clear()} />
+        <Button
+          icon="undo"
+          label={words.undo}
+          keys="Ctrl Z"
+          disabled={!of.canUndo.value}
+          onClick={() => of.undo()}
+        />
+        <Button
+          icon="redo"
+          label={words.redo}
+          keys="Ctrl Shift Z"
+          disabled={!of.canRedo.value}
+          onClick={() => of.redo()}
+        />
+        <Button
+          icon="clear"
+          label={words.clear}
+          keys="Delete"
+          disabled={!of.strokes.value.length}
+          onClick={() => of.clear()}
+        />
         <LookButton />
       </div>
-      {of.problem.value && <p class="st-problem" role="alert">{words.unsaved(of.problem.value)}</p>}
+      {of.problem.value && (
+        <p class="st-problem" role="alert">
+          {words.unsaved(of.problem.value)}
+        </p>
+      )}
     </div>
   );
 }
@@ -99,7 +135,9 @@ function LookButton() {
   useEffect(() => {
     if (!open) return;
     const close = (event: Event): void => {
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !box.current?.contains(event.target as Node))
+      if (
+        event instanceof KeyboardEvent ? event.key === "Escape" : !box.current?.contains(event.target as Node)
+      )
         setOpen(false);
     };
     addEventListener("pointerdown", close, true);
@@ -187,7 +225,11 @@ function Slider({ label, of, least = 0 }: { label: string; of: { value: number }
 }
 
 const MODES: readonly [Compare, IconName][] = [
-  ["picture", "picture"], ["divider", "divider"], ["side", "side"], ["blink", "blink"], ["result", "result"],
+  ["picture", "picture"],
+  ["divider", "divider"],
+  ["side", "side"],
+  ["blink", "blink"],
+  ["result", "result"],
 ];
 
 /** How before and after are compared; there once there is an after. */
@@ -234,7 +276,13 @@ export function ZoomBar() {
   return (
     <div class="st-bar st-zoom" role="toolbar" aria-label={words.zoom}>
       <Button icon="minus" label={words.zoomOut} keys="−" onClick={() => zoomStep(false)} />
-      <button type="button" class="st-percent" title={`${words.whole} (1)`} aria-label={`${percent(scale)}, ${words.whole}`} onClick={() => zoomTo(1)}>
+      <button
+        type="button"
+        class="st-percent"
+        title={`${words.whole} (1)`}
+        aria-label={`${percent(scale)}, ${words.whole}`}
+        onClick={() => zoomTo(1)}
+      >
         {percent(scale)}
       </button>
       <Button icon="plus" label={words.zoomIn} keys="+" onClick={() => zoomStep(true)} />
@@ -258,4 +306,3 @@ export function Legend() {
     </div>
   );
 }
-

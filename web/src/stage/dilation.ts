@@ -67,7 +67,11 @@ export class Scratch {
 }
 
 /** Widen what is on `image`; the answer is one of the two canvases. */
-export function dilated(image: CanvasImageSource & { width: number; height: number }, radius: number, pair: [Scratch, Scratch]): OffscreenCanvas {
+export function dilated(
+  image: CanvasImageSource & { width: number; height: number },
+  radius: number,
+  pair: [Scratch, Scratch],
+): OffscreenCanvas {
   const { width, height } = image;
   let [to, other] = pair;
   to.fresh(width, height).drawImage(image, 0, 0);

@@ -3,13 +3,13 @@
 import { effect } from "@preact/signals";
 import { masks } from "../store/mask";
 import type { Size } from "./geometry";
-import { measureShare } from "./mask_share";
 import { model } from "./mask";
 import { type Canvases, type Look, MaskLayer } from "./mask_layer";
+import { measureShare } from "./mask_share";
 import { drawChequers, drawGrid, drawPicture, onScreen, type Placed, scaleOf, seenOf } from "./painter";
 import { RegionCache } from "./region_images";
-import * as state from "./state";
 import type { Scene } from "./state";
+import * as state from "./state";
 import { makeStore } from "./tile_fetch";
 import { needed } from "./tiles";
 import { origin, type View } from "./view";
@@ -56,7 +56,13 @@ export class Engine {
         this.measureLater();
       }),
       effect(() => {
-        void [model.value, model.value?.regions.value, state.maskColour.value, this.look(), state.ratio.value];
+        void [
+          model.value,
+          model.value?.regions.value,
+          state.maskColour.value,
+          this.look(),
+          state.ratio.value,
+        ];
         this.redrawMask();
       }),
     ];
@@ -181,7 +187,11 @@ export class Engine {
     const single = state.single.peek();
     const need = (placed: Placed) => {
       const part = seenOf(placed, view, pane);
-      return { source: placed.source, finish: placed.finish, needed: needed(placed.source, part, scaleOf(placed, view)) };
+      return {
+        source: placed.source,
+        finish: placed.finish,
+        needed: needed(placed.source, part, scaleOf(placed, view)),
+      };
     };
     const shown = [
       ...(single === "after" ? [] : scene.before),
@@ -189,7 +199,9 @@ export class Engine {
       ...(scene.map ? [scene.map] : []),
     ];
     const other = [...scene.before, ...(scene.after ?? [])].filter((p) => !shown.includes(p));
-    const later = other.map(need).map((n) => ({ ...n, needed: { seen: [], soon: [...n.needed.seen, ...n.needed.soon] } }));
+    const later = other
+      .map(need)
+      .map((n) => ({ ...n, needed: { seen: [], soon: [...n.needed.seen, ...n.needed.soon] } }));
     this.store.want([...shown.map(need), ...later]);
   }
 
@@ -205,7 +217,13 @@ export class Engine {
     const behind = this.maskDirty || !mask.append(strokes);
     if (moved && !this.maskDirty && mask.cost > QUICK && !this.drawing) this.settleLater();
     else if (moved || behind) {
-      mask.render({ view, pane, picture: scene.picture }, strokes, of.regions.peek(), this.look(), state.ratio.peek());
+      mask.render(
+        { view, pane, picture: scene.picture },
+        strokes,
+        of.regions.peek(),
+        this.look(),
+        state.ratio.peek(),
+      );
       this.maskDirty = false;
     }
     mask.finish();

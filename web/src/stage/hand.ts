@@ -127,7 +127,10 @@ export class Hand {
       if (!this.stroke) draft.value = null;
     } else if (activeTool.peek() === "box") {
       const rect = spanned({ x, y }, at);
-      draft.value = { kind: "box", rect: boxOf(of, rect, { x: rect.x + rect.width, y: rect.y + rect.height }) };
+      draft.value = {
+        kind: "box",
+        rect: boxOf(of, rect, { x: rect.x + rect.width, y: rect.y + rect.height }),
+      };
     } else draft.value = { kind: "lasso", points: [...this.points, at.x, at.y] };
   }
 
@@ -147,5 +150,10 @@ export class Hand {
 export function spanned(a: Point, b: Point): Rect {
   const x = Math.floor(Math.min(a.x, b.x));
   const y = Math.floor(Math.min(a.y, b.y));
-  return { x, y, width: Math.floor(Math.max(a.x, b.x)) + 1 - x, height: Math.floor(Math.max(a.y, b.y)) + 1 - y };
+  return {
+    x,
+    y,
+    width: Math.floor(Math.max(a.x, b.x)) + 1 - x,
+    height: Math.floor(Math.max(a.y, b.y)) + 1 - y,
+  };
 }

@@ -139,7 +139,11 @@ export class MaskModel {
 
   private async send(leaving: boolean): Promise<void> {
     try {
-      const answer = (await (await api.keepStrokes(this.id, this.last, leaving)).json().catch(() => ({}))) as Kept;
+      const answer = (await (
+        await api.keepStrokes(this.id, this.last, leaving)
+      )
+        .json()
+        .catch(() => ({}))) as Kept;
       if (typeof answer.version === "number") this.version = Math.max(this.version, answer.version);
     } catch (error) {
       // The picture was removed, here or in another tab: there is nothing to keep.

@@ -11,7 +11,7 @@ import type { Stroke } from "../api/types";
 import { dilated, Scratch } from "./dilation";
 import { around, intersection, outward, type Point, type Rect, type Size, widened } from "./geometry";
 import { extent, isDot, pathOf, type Regions } from "./stroke";
-import { origin, seen, SQUARES, same, type View } from "./view";
+import { origin, SQUARES, same, seen, type View } from "./view";
 
 export interface Look {
   readonly colour: string;
@@ -209,7 +209,11 @@ export class MaskLayer {
     });
   }
 
-  private trace(ctx: CanvasRenderingContext2D, stroke: Extract<Stroke, { kind: "brush" }>, radius: number): void {
+  private trace(
+    ctx: CanvasRenderingContext2D,
+    stroke: Extract<Stroke, { kind: "brush" }>,
+    radius: number,
+  ): void {
     ctx.lineCap = ctx.lineJoin = "round";
     ctx.lineWidth = 2 * radius;
     ctx.stroke(pathOf(stroke));
@@ -242,7 +246,12 @@ export class MaskLayer {
     const o = origin(frame.view, frame.pane);
     const { scale } = frame.view;
     const wide = widened(box, more);
-    const rect = { x: o.x + wide.x * scale, y: o.y + wide.y * scale, width: wide.width * scale, height: wide.height * scale };
+    const rect = {
+      x: o.x + wide.x * scale,
+      y: o.y + wide.y * scale,
+      width: wide.width * scale,
+      height: wide.height * scale,
+    };
     return intersection(outward(widened(rect, 3 * this.width + 1)), { x: 0, y: 0, ...frame.pane });
   }
 
@@ -271,9 +280,13 @@ export class MaskLayer {
     const { line, ring, width: w } = this;
     line.setTransform(1, 0, 0, 1, 0, 0);
     line.clearRect(part.x, part.y, part.width, part.height);
-    for (const [far, colour] of [[2 * w, "rgb(0 0 0 / 0.55)"], [w, "#ffffff"]] as const) {
+    for (const [far, colour] of [
+      [2 * w, "rgb(0 0 0 / 0.55)"],
+      [w, "#ffffff"],
+    ] as const) {
       const ctx = ring.corner(part.width, part.height);
-      for (const [dx, dy] of AROUND) copy(ctx, this.canvases.fill, part, Math.round(dx * far), Math.round(dy * far), true);
+      for (const [dx, dy] of AROUND)
+        copy(ctx, this.canvases.fill, part, Math.round(dx * far), Math.round(dy * far), true);
       ctx.globalCompositeOperation = "source-in";
       ctx.fillStyle = colour;
       ctx.fillRect(0, 0, part.width, part.height);
@@ -288,7 +301,16 @@ export class MaskLayer {
   }
 }
 
-const AROUND: readonly Point2[] = [[1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7]];
+const AROUND: readonly Point2[] = [
+  [1, 0],
+  [-1, 0],
+  [0, 1],
+  [0, -1],
+  [0.7, 0.7],
+  [-0.7, 0.7],
+  [0.7, -0.7],
+  [-0.7, -0.7],
+];
 type Point2 = readonly [number, number];
 
 /** Draw the part of an image that lies `dx`, `dy` beside a part; at its corner if `corner`, else where it was. */
@@ -301,7 +323,17 @@ function copy(
   corner = false,
 ): void {
   const to: Point = corner ? { x: 0, y: 0 } : part;
-  ctx.drawImage(image, part.x + dx, part.y + dy, part.width, part.height, to.x, to.y, part.width, part.height);
+  ctx.drawImage(
+    image,
+    part.x + dx,
+    part.y + dy,
+    part.width,
+    part.height,
+    to.x,
+    to.y,
+    part.width,
+    part.height,
+  );
 }
 
 function copyFrom(ctx: CanvasRenderingContext2D, image: OffscreenCanvas, part: Rect): void {

@@ -8,7 +8,12 @@ import { isDot, isEmpty, pathOf, type Regions } from "./stroke";
 const SIDE = 768;
 
 /** Draw strokes in white on a small canvas: partly covered pixels are partly white. */
-export function measureShare(picture: Size, strokes: readonly Stroke[], regions: Regions, images: RegionImages): number {
+export function measureShare(
+  picture: Size,
+  strokes: readonly Stroke[],
+  regions: Regions,
+  images: RegionImages,
+): number {
   if (isEmpty(strokes)) return 0;
   const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
   const width = Math.max(1, Math.round(picture.width * scale));

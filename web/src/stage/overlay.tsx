@@ -6,7 +6,21 @@ import { brushRadius } from "../store/stage";
 import { text } from "../text/en";
 import { clamp, type Point } from "./geometry";
 import {
-  activeTool, bubble, crosshair, type Draft, divider, draft, mode, pane, panes, pointer, ratio, selecting, single, stageSize, view,
+  activeTool,
+  bubble,
+  crosshair,
+  type Draft,
+  divider,
+  draft,
+  mode,
+  pane,
+  panes,
+  pointer,
+  ratio,
+  selecting,
+  single,
+  stageSize,
+  view,
 } from "./state";
 import { cssAt, inPane, pictureAt } from "./views";
 
@@ -132,8 +146,12 @@ export function Divider() {
         }}
         onDblClick={() => set(0.5)}
       />
-      <span class="st-side-name st-left" aria-hidden="true">{text.stage.before}</span>
-      <span class="st-side-name st-right" aria-hidden="true">{text.stage.after}</span>
+      <span class="st-side-name st-left" aria-hidden="true">
+        {text.stage.before}
+      </span>
+      <span class="st-side-name st-right" aria-hidden="true">
+        {text.stage.after}
+      </span>
     </div>
   );
 }
@@ -141,7 +159,8 @@ export function Divider() {
 /** Names of the panes side by side, and of what is shown where one blinks. */
 export function SideNames() {
   const names = useComputed(() => {
-    if (mode.value === "side" && !single.value) return panes.value.map((p) => ({ x: p.x + p.width / 2, side: p.side }));
+    if (mode.value === "side" && !single.value)
+      return panes.value.map((p) => ({ x: p.x + p.width / 2, side: p.side }));
     if (mode.value === "blink" || (single.value && mode.value === "side") || mode.value === "result")
       return [{ x: pane.value.width / 2, side: single.value }];
     return [];
@@ -149,7 +168,12 @@ export function SideNames() {
   return (
     <>
       {names.value.map(({ x, side }) => (
-        <span key={x} class="st-side-name st-alone" style={{ left: `${x / ratio.value}px` }} aria-hidden="true">
+        <span
+          key={x}
+          class="st-side-name st-alone"
+          style={{ left: `${x / ratio.value}px` }}
+          aria-hidden="true"
+        >
           {side === "after" ? text.stage.after : text.stage.before}
         </span>
       ))}
@@ -166,7 +190,15 @@ export function Bubble() {
   const spot = cssAt(at);
   const [width, height] = [pane.value.width / ratio.value, pane.value.height / ratio.value];
   if (spot.x < 0 || spot.y < 0 || spot.x > width || spot.y > height) return null;
-  if (!said) return <div class="st-busy" style={{ left: `${spot.x}px`, top: `${spot.y}px` }} role="img" aria-label={text.stage.selecting} />;
+  if (!said)
+    return (
+      <div
+        class="st-busy"
+        style={{ left: `${spot.x}px`, top: `${spot.y}px` }}
+        role="img"
+        aria-label={text.stage.selecting}
+      />
+    );
   const wide = Math.min(280, width - 16);
   const left = clamp(spot.x - wide / 2, 8, width - wide - 8);
   const below = spot.y < height / 2;

@@ -1,9 +1,9 @@
 /** Drawing pictures from their tiles. */
 
-import { type Point, type Rect, type Size, intersection } from "./geometry";
+import { intersection, type Point, type Rect, type Size } from "./geometry";
 import type { Drawable, Finish, TileStore } from "./tile_store";
 import { coarser, finer, levelFor, type Tile, type Tiled, tileRect, tilesIn } from "./tiles";
-import { GRID, origin, seen, SQUARES, type View } from "./view";
+import { GRID, origin, SQUARES, seen, type View } from "./view";
 
 /** A picture lying over another: at `box` in the pixels of that one. */
 export interface Placed {
@@ -25,7 +25,12 @@ export function seenOf(placed: Placed, view: View, pane: Size): Rect {
   const { source, box } = placed;
   const part = seen(view, pane);
   const [sx, sy] = [source.width / box.width, source.height / box.height];
-  return { x: (part.x - box.x) * sx, y: (part.y - box.y) * sy, width: part.width * sx, height: part.height * sy };
+  return {
+    x: (part.x - box.x) * sx,
+    y: (part.y - box.y) * sy,
+    width: part.width * sx,
+    height: part.height * sy,
+  };
 }
 
 /**
@@ -49,8 +54,13 @@ export function onScreen(placed: Placed, part: Rect, view: View, o: Point): Rect
 
 /** Draw the part `from` of a tile's bitmap, of which `tile` covers more of the picture. */
 function put(
-  ctx: CanvasRenderingContext2D, bitmap: Drawable & CanvasImageSource, placed: Placed, tile: Tile, part: Rect,
-  view: View, o: Point,
+  ctx: CanvasRenderingContext2D,
+  bitmap: Drawable & CanvasImageSource,
+  placed: Placed,
+  tile: Tile,
+  part: Rect,
+  view: View,
+  o: Point,
 ): void {
   const by = 2 ** tile.level;
   const reach = placed.source.tile * by;
@@ -63,7 +73,11 @@ function put(
 
 /** Draw what there is of a picture; returns whether every tile in view was there at the right level. */
 export function drawPicture(
-  ctx: CanvasRenderingContext2D, placed: Placed, store: Store, view: View, pane: Size,
+  ctx: CanvasRenderingContext2D,
+  placed: Placed,
+  store: Store,
+  view: View,
+  pane: Size,
 ): { complete: boolean; covered: boolean } {
   const { source, finish } = placed;
   const scale = scaleOf(placed, view);
@@ -89,7 +103,13 @@ export function drawPicture(
 }
 
 function putCoarser(
-  ctx: CanvasRenderingContext2D, placed: Placed, store: Store, tile: Tile, part: Rect, view: View, o: Point,
+  ctx: CanvasRenderingContext2D,
+  placed: Placed,
+  store: Store,
+  tile: Tile,
+  part: Rect,
+  view: View,
+  o: Point,
 ): boolean {
   for (let level = tile.level + 1; level < placed.source.levels; level++) {
     const other = coarser(tile, level);
@@ -103,7 +123,12 @@ function putCoarser(
 
 /** After zooming out: the finer tiles that are still there. */
 function putFiner(
-  ctx: CanvasRenderingContext2D, placed: Placed, store: Store, tile: Tile, view: View, o: Point,
+  ctx: CanvasRenderingContext2D,
+  placed: Placed,
+  store: Store,
+  tile: Tile,
+  view: View,
+  o: Point,
 ): boolean {
   const parts = finer(placed.source, tile);
   let drawn = 0;
@@ -140,15 +165,25 @@ export function drawGrid(ctx: CanvasRenderingContext2D, placed: Placed, view: Vi
   const scale = scaleOf(placed, view);
   if (scale < GRID) return;
   const part = intersection(seenOf(placed, view, pane), {
-    x: 0, y: 0, width: placed.source.width, height: placed.source.height,
+    x: 0,
+    y: 0,
+    width: placed.source.width,
+    height: placed.source.height,
   });
   if (!part) return;
   const o = origin(view, pane);
   const at = (x: number, y: number): Rect => onScreen(placed, { x, y, width: 0, height: 0 }, view, o);
-  const whole = onScreen(placed, { x: 0, y: 0, width: placed.source.width, height: placed.source.height }, view, o);
+  const whole = onScreen(
+    placed,
+    { x: 0, y: 0, width: placed.source.width, height: placed.source.height },
+    view,
+    o,
+  );
   const shown = intersection(whole, { x: 0, y: 0, ...pane });
   if (!shown) return;
   ctx.fillStyle = `rgb(128 128 128 / ${Math.min(0.5, 0.15 + (scale - GRID) / 40)})`;
-  for (let x = Math.ceil(part.x); x <= part.x + part.width; x++) ctx.fillRect(at(x, 0).x, shown.y, 1, shown.height);
-  for (let y = Math.ceil(part.y); y <= part.y + part.height; y++) ctx.fillRect(shown.x, at(0, y).y, shown.width, 1);
+  for (let x = Math.ceil(part.x); x <= part.x + part.width; x++)
+    ctx.fillRect(at(x, 0).x, shown.y, 1, shown.height);
+  for (let y = Math.ceil(part.y); y <= part.y + part.height; y++)
+    ctx.fillRect(shown.x, at(0, y).y, shown.width, 1);
 }

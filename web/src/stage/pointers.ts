@@ -1,8 +1,8 @@
 /** Mouse, pen and fingers on the stage. */
 
-import { distance, middle, type Point } from "./geometry";
 import { makeDesk } from "./desk";
 import type { Engine } from "./engine";
+import { distance, middle, type Point } from "./geometry";
 import type { Sample } from "./sample_points";
 import { activeTool, bubble, crosshair, pointer, ratio } from "./state";
 import { begin, type Drawing } from "./tools";
@@ -36,8 +36,10 @@ export class Pointers {
     private readonly cursor: () => void,
   ) {
     const { signal } = this.control;
-    const on = <K extends keyof HTMLElementEventMap>(name: K, run: (e: HTMLElementEventMap[K]) => void): void =>
-      element.addEventListener(name, run, { signal, passive: false });
+    const on = <K extends keyof HTMLElementEventMap>(
+      name: K,
+      run: (e: HTMLElementEventMap[K]) => void,
+    ): void => element.addEventListener(name, run, { signal, passive: false });
     on("pointerdown", (e) => this.press(e));
     on("pointermove", (e) => this.move(e));
     on("pointerup", (e) => this.release(e, true));

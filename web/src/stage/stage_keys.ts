@@ -1,7 +1,7 @@
 /** The keys of the stage. */
 
-import { brushRadius, compare, overlayMap, type Tool, tool } from "../store/stage";
 import { addKeys, type Key } from "../store/keys";
+import { brushRadius, compare, overlayMap, type Tool, tool } from "../store/stage";
 import { text } from "../text/en";
 import { setCompare } from "./bars";
 import { stepped } from "./brush_size";
@@ -24,7 +24,10 @@ const TOOL_KEYS: readonly [string[], Tool][] = [
 ];
 
 const ARROWS: readonly [string, number, number][] = [
-  ["ArrowLeft", -1, 0], ["ArrowRight", 1, 0], ["ArrowUp", 0, -1], ["ArrowDown", 0, 1],
+  ["ArrowLeft", -1, 0],
+  ["ArrowRight", 1, 0],
+  ["ArrowUp", 0, -1],
+  ["ArrowDown", 0, 1],
 ];
 
 type Run = Key["run"];
@@ -35,7 +38,7 @@ function viewKeys(): Key[] {
   return [
     key(["0"], text.stage.fit, fitView),
     key(["1"], text.stage.whole, () => zoomTo(1)),
-    key(["2"], text.stage.wholeResult, () => scene.peek()?.after != null && (zoomToResult(), true)),
+    key(["2"], text.stage.wholeResult, () => (scene.peek()?.after ? zoomToResult() : false)),
     key(["+", "="], text.stage.zoomIn, () => zoomStep(true)),
     key(["-", "_"], text.stage.zoomOut, () => zoomStep(false)),
     key(["c"], words.compare, () => {
@@ -57,17 +60,21 @@ function viewKeys(): Key[] {
 function maskKeys(hand: Hand, pointers: Pointers): Key[] {
   const words = text.stage.keys;
   const key = (keys: string[], does: string, run: Run): Key => ({
-    keys, group: words.mask, does,
+    keys,
+    group: words.mask,
+    does,
     run: (event) => (masking.peek() ? run(event) : false),
   });
   const size = (up: boolean) => (): void => {
     brushRadius.value = stepped(brushRadius.peek(), up);
   };
   return [
-    ...TOOL_KEYS.map(([keys, name]) => key(keys, text.stage.tool[name], () => {
-      hand.cancelPoints();
-      tool.value = name;
-    })),
+    ...TOOL_KEYS.map(([keys, name]) =>
+      key(keys, text.stage.tool[name], () => {
+        hand.cancelPoints();
+        tool.value = name;
+      }),
+    ),
     key(["["], words.smaller, size(false)),
     key(["]"], words.larger, size(true)),
     key(["Ctrl+z"], text.stage.undo, () => {
@@ -85,14 +92,24 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
 function handKeys(hand: Hand, pointers: Pointers, cursor: () => void): Key[] {
   const words = text.stage.keys;
   const key = (keys: string[], does: string, run: Run): Key => ({ keys, group: words.hand, does, run });
-  const arrow = (far: boolean): Run => (event) => {
-    const [, dx, dy] = ARROWS.find(([name]) => name === event.key) ?? ["", 0, 0];
-    if (hand.moves) hand.move(dx, dy, far);
-    else panBy(-dx * PAN * ratio.peek() * (far ? 4 : 1), -dy * PAN * ratio.peek() * (far ? 4 : 1));
-  };
+  const arrow =
+    (far: boolean): Run =>
+    (event) => {
+      const [, dx, dy] = ARROWS.find(([name]) => name === event.key) ?? ["", 0, 0];
+      if (hand.moves) hand.move(dx, dy, far);
+      else panBy(-dx * PAN * ratio.peek() * (far ? 4 : 1), -dy * PAN * ratio.peek() * (far ? 4 : 1));
+    };
   return [
-    key(ARROWS.map(([name]) => name), words.arrows, arrow(false)),
-    key(ARROWS.map(([name]) => `Shift+${name}`), words.far, arrow(true)),
+    key(
+      ARROWS.map(([name]) => name),
+      words.arrows,
+      arrow(false),
+    ),
+    key(
+      ARROWS.map(([name]) => `Shift+${name}`),
+      words.far,
+      arrow(true),
+    ),
     key([" "], words.space, (event) => {
       if (event.repeat) return true;
       if (crosshair.peek() && !pointers.busy) return hand.press(" ", event.altKey);

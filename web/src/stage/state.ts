@@ -9,7 +9,7 @@ import { type Compare, compare, overlayMap, type Tool, tool } from "../store/sta
 import { MAP, MASK_COLOURS } from "./colours";
 import type { Point, Rect, Size } from "./geometry";
 import type { Placed } from "./painter";
-import type { View } from "./view";
+import type { Pane as Room, View } from "./view";
 
 export const view = signal<View | null>(null);
 /** The size of the whole stage in device pixels, and how many of them a CSS pixel has. */
@@ -133,10 +133,19 @@ export const panes: ReadonlySignal<Pane[]> = computed(() => {
   ];
 });
 
+/** CSS pixels at the edges that bars lie over, on stages that have room for them. */
+const INSETS = { x: 16, y: 60, width: 500, height: 480 };
+
 /** The size that a view is for: all panes have it. */
-export const pane: ReadonlySignal<Size> = computed(() => {
-  const [first] = panes.value;
-  return { width: first?.width ?? 1, height: first?.height ?? 1 };
+export const pane: ReadonlySignal<Room> = computed(() => {
+  const { width = 1, height = 1 } = panes.value[0] ?? {};
+  const css = ratio.value;
+  return {
+    width,
+    height,
+    insetX: width > INSETS.width * css ? INSETS.x * css : 0,
+    insetY: height > INSETS.height * css ? INSETS.y * css : 0,
+  };
 });
 
 /** Whether the mask lies over what is shown: over the picture itself, not over its result. */

@@ -63,10 +63,19 @@ export function settled(stroke: Stroke, scale: number): Stroke {
   if (stroke.kind === "brush" || stroke.kind === "lasso")
     return { ...stroke, points: rounded(thinned(stroke.points, Math.min(0.35 / scale, 2))) };
   if (stroke.kind === "box") {
-    const [x, y, right, bottom] = rounded([stroke.x, stroke.y, stroke.x + stroke.width, stroke.y + stroke.height]) as [
-      number, number, number, number,
-    ];
-    return { ...stroke, x, y, width: Math.round((right - x) * 100) / 100, height: Math.round((bottom - y) * 100) / 100 };
+    const [x, y, right, bottom] = rounded([
+      stroke.x,
+      stroke.y,
+      stroke.x + stroke.width,
+      stroke.y + stroke.height,
+    ]) as [number, number, number, number];
+    return {
+      ...stroke,
+      x,
+      y,
+      width: Math.round((right - x) * 100) / 100,
+      height: Math.round((bottom - y) * 100) / 100,
+    };
   }
   return stroke;
 }
@@ -90,7 +99,8 @@ export function covers(stroke: Stroke, p: Point, regions: Regions): boolean {
   switch (stroke.kind) {
     case "brush": {
       const count = stroke.points.length >> 1;
-      if (count === 1) return Math.hypot(p.x - at(stroke.points, 0).x, p.y - at(stroke.points, 0).y) <= stroke.radius;
+      if (count === 1)
+        return Math.hypot(p.x - at(stroke.points, 0).x, p.y - at(stroke.points, 0).y) <= stroke.radius;
       for (let i = 0; i + 1 < count; i++)
         if (fromLine(p, at(stroke.points, i), at(stroke.points, i + 1)) <= stroke.radius) return true;
       return false;

@@ -104,7 +104,8 @@ export function needed(picture: Tiled, part: Rect, scale: number): Needed {
     height: part.height * 2,
   };
   const have = new Set(now.map((t) => `${t.column}/${t.row}`));
-  const ring = level === top ? [] : tilesIn(picture, level, around).filter((t) => !have.has(`${t.column}/${t.row}`));
+  const ring =
+    level === top ? [] : tilesIn(picture, level, around).filter((t) => !have.has(`${t.column}/${t.row}`));
   const above = level + 1 < top ? tilesIn(picture, level + 1, around) : [];
   return { seen: [...coarsest, ...now], soon: [...above, ...ring] };
 }

@@ -105,7 +105,11 @@ function box(desk: Desk, at: Sample): Drawing {
 }
 
 /** The whole pixels between two corners, within the picture. */
-export function boxOf(picture: Size, a: Point, b: Point): { x: number; y: number; width: number; height: number } {
+export function boxOf(
+  picture: Size,
+  a: Point,
+  b: Point,
+): { x: number; y: number; width: number; height: number } {
   const within = (p: Point): Point => ({
     x: clamp(Math.round(p.x), 0, picture.width),
     y: clamp(Math.round(p.y), 0, picture.height),

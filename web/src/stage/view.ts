@@ -22,17 +22,46 @@ export const GRID = 8;
 const LARGEST = 64;
 const MARGIN = 0.25;
 const STOPS = [
-  1 / 32, 1 / 24, 1 / 16, 1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64,
+  1 / 32,
+  1 / 24,
+  1 / 16,
+  1 / 12,
+  1 / 8,
+  1 / 6,
+  1 / 4,
+  1 / 3,
+  1 / 2,
+  2 / 3,
+  1,
+  1.5,
+  2,
+  3,
+  4,
+  6,
+  8,
+  12,
+  16,
+  24,
+  32,
+  48,
+  64,
 ];
 
-/** The scale at which all of a picture is seen; small pictures are not enlarged. */
-export function fitScale(picture: Size, pane: Size, margin = 0): number {
-  const room = { width: Math.max(1, pane.width - 2 * margin), height: Math.max(1, pane.height - 2 * margin) };
-  return Math.min(room.width / picture.width, room.height / picture.height, 1);
+/** A pane and, where bars lie over its edges, the width of what they cover. */
+export interface Pane extends Size {
+  readonly insetX?: number;
+  readonly insetY?: number;
 }
 
-export function fit(picture: Size, pane: Size, margin = 0): View {
-  return { scale: fitScale(picture, pane, margin), x: picture.width / 2, y: picture.height / 2 };
+/** The scale at which all of a picture is seen beside the bars; small pictures are not enlarged. */
+export function fitScale(picture: Size, pane: Pane): number {
+  const width = Math.max(1, pane.width - 2 * (pane.insetX ?? 0));
+  const height = Math.max(1, pane.height - 2 * (pane.insetY ?? 0));
+  return Math.min(width / picture.width, height / picture.height, 1);
+}
+
+export function wholeView(picture: Size, pane: Pane): View {
+  return { scale: fitScale(picture, pane), x: picture.width / 2, y: picture.height / 2 };
 }
 
 /** Where the picture's top left corner is on the screen: whole pixels, so that 100 % is crisp. */
@@ -60,31 +89,30 @@ export function seen(view: View, pane: Size): Rect {
 }
 
 /** Scales that zooming may come to. */
-export function scaleRange(picture: Size, pane: Size): [number, number] {
+export function scaleRange(picture: Size, pane: Pane): [number, number] {
   return [Math.min(fitScale(picture, pane) / 2, 1), LARGEST];
 }
 
-function heldAxis(at: number, length: number, pane: number, scale: number): number {
-  const spare = length * scale - pane;
+function heldAxis(at: number, length: number, pane: number, inset: number, scale: number): number {
+  const spare = length * scale - pane + 2 * inset;
   if (spare <= 0) return length / 2;
-  const margin = (MARGIN * Math.min(pane, spare)) / scale;
-  const half = pane / 2 / scale;
-  return clamp(at, half - margin, length - half + margin);
+  const reach = (spare / 2 + MARGIN * Math.min(pane, spare)) / scale;
+  return clamp(at, length / 2 - reach, length / 2 + reach);
 }
 
 /** The view nearest to one that keeps the picture in its pane. */
-export function held(view: View, picture: Size, pane: Size): View {
+export function held(view: View, picture: Size, pane: Pane): View {
   const [least, most] = scaleRange(picture, pane);
   const scale = clamp(view.scale, least, most);
   return {
     scale,
-    x: heldAxis(view.x, picture.width, pane.width, scale),
-    y: heldAxis(view.y, picture.height, pane.height, scale),
+    x: heldAxis(view.x, picture.width, pane.width, pane.insetX ?? 0, scale),
+    y: heldAxis(view.y, picture.height, pane.height, pane.insetY ?? 0, scale),
   };
 }
 
 /** Zoom so that the point of the picture under `at`, a point of the screen, stays there. */
-export function zoomedAt(view: View, at: Point, scale: number, picture: Size, pane: Size): View {
+export function zoomedAt(view: View, at: Point, scale: number, picture: Size, pane: Pane): View {
   const [least, most] = scaleRange(picture, pane);
   const to = clamp(scale, least, most);
   const p = toPicture(at, view, pane);
@@ -96,7 +124,7 @@ export function zoomedAt(view: View, at: Point, scale: number, picture: Size, pa
 }
 
 /** Move the picture by pixels of the screen. */
-export function panned(view: View, dx: number, dy: number, picture: Size, pane: Size): View {
+export function panned(view: View, dx: number, dy: number, picture: Size, pane: Pane): View {
   return held({ ...view, x: view.x - dx / view.scale, y: view.y - dy / view.scale }, picture, pane);
 }
 
@@ -109,7 +137,7 @@ export function nextStop(scale: number, up: boolean, fitted: number): number {
 }
 
 /** Move as little as is needed to see a point with some room around it. */
-export function showing(view: View, p: Point, picture: Size, pane: Size, room = 48): View {
+export function showing(view: View, p: Point, picture: Size, pane: Pane, room = 48): View {
   const at = toScreen(p, view, pane);
   const space = Math.min(room, pane.width / 4, pane.height / 4);
   const dx = clamp(at.x, space, pane.width - space) - at.x;

@@ -4,14 +4,25 @@ import { effect, untracked } from "@preact/signals";
 import { picture } from "../store/choice";
 import { inView, zoom } from "../store/stage";
 import { intersection, outward, type Point, type Size } from "./geometry";
-import { pane, panes, ratio, scene, stageSize, view } from "./state";
-import { fit, fitScale, held, nextStop, panned, same, seen, showing, toPicture, toScreen, type View, zoomedAt } from "./view";
+import { pane, panes, ratio, scene, view } from "./state";
+import {
+  fitScale,
+  held,
+  nextStop,
+  panned,
+  same,
+  seen,
+  showing,
+  toPicture,
+  toScreen,
+  type View,
+  wholeView,
+  zoomedAt,
+} from "./view";
 
-const MARGIN = 16; // CSS pixels around a picture that is fitted
 const saved = new Map<string, View>();
 let fitted = true; // whether the view follows the size of the stage
 
-const margin = (): number => (stageSize.peek().width > 500 * ratio.peek() ? MARGIN * ratio.peek() : 0);
 const size = (): Size | null => scene.peek()?.picture ?? null;
 const centre = (): Point => ({ x: pane.peek().width / 2, y: pane.peek().height / 2 });
 
@@ -28,7 +39,7 @@ const ofPicture = (change: (now: View, picture: Size) => View) => (): void => {
 
 export function fitView(): void {
   const of = size();
-  if (of) set(fit(of, pane.peek(), margin()), true);
+  if (of) set(wholeView(of, pane.peek()), true);
 }
 
 /** Zoom to a scale, about a point of the pane; the middle without one. */
@@ -42,7 +53,7 @@ export const zoomBy = (factor: number, at?: Point): void => zoomTo((view.peek()?
 export function zoomStep(up: boolean, at?: Point): void {
   const of = size();
   const now = view.peek();
-  if (of && now) zoomTo(nextStop(now.scale, up, fitScale(of, pane.peek(), margin())), at);
+  if (of && now) zoomTo(nextStop(now.scale, up, fitScale(of, pane.peek())), at);
 }
 
 export const panBy = (dx: number, dy: number): void =>
@@ -65,7 +76,15 @@ export const reveal = (p: Point): void => ofPicture((now, of) => showing(now, p,
 
 /** Move two fingers: the point of the picture that was between them stays there. */
 export function pinch(from: Point, to: Point, factor: number): void {
-  ofPicture((now, of) => panned(zoomedAt(now, from, now.scale * factor, of, pane.peek()), to.x - from.x, to.y - from.y, of, pane.peek()))();
+  ofPicture((now, of) =>
+    panned(
+      zoomedAt(now, from, now.scale * factor, of, pane.peek()),
+      to.x - from.x,
+      to.y - from.y,
+      of,
+      pane.peek(),
+    ),
+  )();
 }
 
 /** The point within its pane, and the pane, of a point of the stage, in device pixels. */
@@ -114,7 +133,12 @@ export function followViews(): () => void {
       const now = view.value;
       if (!of || !now) return;
       zoom.value = now.scale;
-      const part = intersection(outward(seen(now, pane.value)), { x: 0, y: 0, width: of.width, height: of.height });
+      const part = intersection(outward(seen(now, pane.value)), {
+        x: 0,
+        y: 0,
+        width: of.width,
+        height: of.height,
+      });
       inView.value = part;
     }),
   ];

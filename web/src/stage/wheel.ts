@@ -26,7 +26,8 @@ export class WheelReader {
     // Browsers tell a pinch as a turn with Ctrl.
     if (turn.ctrlKey) return { kind: "zoom", factor: Math.exp(-Math.max(-60, Math.min(60, dy)) / 100) };
     if (turn.timeStamp - this.last > PAUSE)
-      this.trackpad = turn.deltaMode === 0 && (dx !== 0 || Math.abs(dy) < NOTCH || !Number.isInteger(dy)) && !turn.shiftKey;
+      this.trackpad =
+        turn.deltaMode === 0 && (dx !== 0 || Math.abs(dy) < NOTCH || !Number.isInteger(dy)) && !turn.shiftKey;
     this.last = turn.timeStamp;
     if (this.trackpad) return { kind: "pan", dx: -dx, dy: -dy };
     if (turn.shiftKey) return { kind: "pan", dx: -(dx || dy), dy: 0 };
