@@ -4,7 +4,7 @@ import type { JobRequest, Strokes } from "../src/api/types";
 import { catalogue } from "./catalogue";
 import { cropped, decodePng, encodePng, reduced } from "./raster";
 import { ellipse, scene } from "./scene";
-import { Failure, State } from "./state";
+import { Failure, State, type Stored } from "./state";
 import { check, command, Work } from "./work";
 
 const LIMITS = { file_bytes: 512 * 2 ** 20, pixels: 120e6, pictures: 200, queue: 100 };
@@ -69,11 +69,15 @@ function thumbnail({ state, parts }: Call): Answer {
   return png(encodePng(state.level(stored, level)));
 }
 
+function kept({ strokes, version, regions }: Stored) {
+  return { ...strokes, version, regions: [...regions.values()] };
+}
+
 function keepStrokes(call: Call): Answer {
   const stored = call.state.stored(call.parts[1] ?? "");
   stored.strokes = parsed<Strokes>(call);
   call.state.emit("strokes", { picture: stored.picture.id, version: ++stored.version });
-  return { json: stored.strokes };
+  return { json: kept(stored) };
 }
 
 function mask({ state, parts }: Call): Answer {
@@ -102,6 +106,7 @@ const ROUTES: Route[] = [
         ...{ version: "0.0.0", device: "cpu (mock)", limits: LIMITS, endings: ENDINGS },
         pictures: [...state.pictures.values()].map(({ picture }) => picture),
         jobs: [...state.jobs.values()],
+        event: state.event,
       },
     }),
   ],
@@ -129,7 +134,7 @@ const ROUTES: Route[] = [
   ],
   ["GET", "pictures/*/tiles/*/*/*", tile],
   ["GET", "pictures/*/thumbnail", thumbnail],
-  ["GET", "pictures/*/strokes", ({ state, parts }) => ({ json: state.stored(parts[1] ?? "").strokes })],
+  ["GET", "pictures/*/strokes", ({ state, parts }) => ({ json: kept(state.stored(parts[1] ?? "")) })],
   ["PUT", "pictures/*/strokes", keepStrokes],
   ["POST", "pictures/*/mask", mask],
   [
@@ -219,10 +224,16 @@ function matches(pattern: string, parts: string[]): boolean {
   );
 }
 
-function events(state: State, request: IncomingMessage, response: ServerResponse): void {
+function events(
+  state: State,
+  since: string | null,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.write("retry: 1000\n\n");
-  const from = Number(request.headers["last-event-id"] ?? Number.NaN);
+  response.write(`event: ready\ndata: {}\n\n`);
+  const from = Number(request.headers["last-event-id"] ?? since ?? Number.NaN);
   if (!Number.isNaN(from)) for (const line of state.after(from)) response.write(line);
   const listener = (line: string) => response.write(line);
   state.listeners.add(listener);
@@ -256,7 +267,7 @@ export function mockApi(): Plugin {
           if (locked)
             throw new Failure(401, "expected a token, got none; open the address that was printed", locked);
           if (parts[0] === "login") return send(response, { status: 204 });
-          if (parts[0] === "events") return events(state, request, response);
+          if (parts[0] === "events") return events(state, url.searchParams.get("since"), request, response);
           const route = ROUTES.find(([method, path]) => method === request.method && matches(path, parts));
           if (!route) throw new Failure(404, "not found");
           const body = await bodyOf(request);

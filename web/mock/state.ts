@@ -35,6 +35,11 @@ export class State {
   private sent: { id: number; line: string }[] = [];
   private last = 0;
 
+  /** The number of the newest event. */
+  get event(): number {
+    return this.last;
+  }
+
   id(): string {
     return randomBytes(9).toString("base64url");
   }

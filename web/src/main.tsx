@@ -5,6 +5,7 @@ import { connect } from "./store/sync";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/shell.css";
+import "./style/views.css";
 
 connect();
 addEventListener("keydown", onKey);

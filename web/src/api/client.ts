@@ -105,7 +105,7 @@ export const urls = {
   region: (picture: string, region: string, level: number) =>
     `./api/pictures/${part(picture)}/regions/${part(region)}?level=${level}`,
   archive: (jobs: string[]) => `./api/archive?jobs=${jobs.map(part).join(",")}`,
-  events: () => "./api/events",
+  events: (since: number) => `./api/events?since=${since}`,
 };
 
 export interface Upload {

@@ -15,6 +15,8 @@ export interface Session {
   endings: string[];
   pictures: Picture[];
   jobs: Job[];
+  /** The number of the newest event: those after it are asked for by `since`. */
+  event: number;
 }
 
 export type PictureKind = "input" | "result" | "map" | "preview";
@@ -50,6 +52,9 @@ export interface Strokes {
   strokes: Stroke[];
   grow: number;
   feather: number;
+  /** Told by the server: counts the changes, and where the regions of the strokes lie. */
+  version?: number;
+  regions?: Region[];
 }
 
 export interface Region {
@@ -140,6 +145,8 @@ export interface Option {
   default: unknown;
   minimum: number | null;
   maximum: number | null;
+  /** Whether `minimum` itself is refused. */
+  exclusive_minimum?: boolean;
   choices: string[] | null;
   multiple: boolean;
   help: string;

@@ -28,54 +28,71 @@ function without<T>(map: ReadonlyMap<string, T>, id: string): ReadonlyMap<string
   return copy;
 }
 
-/** Takes in one event. */
-export function receive<K extends keyof Events>(event: K, data: Events[K]): void {
-  if (event === "picture") keepPicture(data as Picture);
-  else if (event === "strokes") for (const handler of strokesHandlers) handler(data as Events["strokes"]);
-  else if (event === "reset") void load();
-  else if (event === "removed") {
-    const { kind, id } = data as Events["removed"];
-    if (kind === "picture") pictures.value = without(pictures.value, id);
-    else jobs.value = without(jobs.value, id);
-  } else if (event === "job") {
-    const job = data as Job;
-    const before = jobs.value.get(job.id);
-    jobs.value = new Map(jobs.value).set(job.id, job);
-    for (const handler of jobHandlers) handler(job, before);
-  }
+function keepJob(job: Job): void {
+  const before = jobs.value.get(job.id);
+  jobs.value = new Map(jobs.value).set(job.id, job);
+  for (const handler of jobHandlers) handler(job, before);
 }
 
-function keepSession({ pictures: some, jobs: others, ...rest }: Session): void {
+const TAKE: { [K in keyof Events]: (data: Events[K]) => void } = {
+  job: keepJob,
+  picture: keepPicture,
+  strokes: (data) => {
+    for (const handler of strokesHandlers) handler(data);
+  },
+  removed: ({ kind, id }) => {
+    if (kind === "picture") pictures.value = without(pictures.value, id);
+    else jobs.value = without(jobs.value, id);
+  },
+  reset: () => void load(),
+};
+
+/** Takes in one event. */
+export function receive<K extends keyof Events>(event: K, data: Events[K]): void {
+  TAKE[event](data);
+}
+
+function keepSession({ pictures: some, jobs: others, event: _, ...rest }: Session): void {
   session.value = rest;
   pictures.value = new Map(some.map((picture) => [picture.id, picture]));
   jobs.value = new Map(others.map((job) => [job.id, job]));
 }
 
+const SLOWEST = 5000;
 let source: EventSource | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
-let waited = 500;
+let pause = 500;
 
 function again(): void {
   clearTimeout(retry);
-  retry = setTimeout(() => void load(), waited);
-  waited = Math.min(5000, waited * 1.6);
+  retry = setTimeout(() => void load(), pause);
+  pause = Math.min(SLOWEST, pause * 1.6);
 }
 
-function listen(): void {
+function listen(since: number): void {
   source?.close();
-  const made = new EventSource(urls.events());
+  const made = new EventSource(urls.events(since));
   source = made;
-  for (const name of ["job", "picture", "strokes", "removed", "reset"] as const)
-    made.addEventListener(name, (event) => receive(name, JSON.parse((event as MessageEvent<string>).data)));
+  for (const name of Object.keys(TAKE) as (keyof Events)[])
+    made.addEventListener(name, (event) => {
+      if (source === made) receive(name, JSON.parse((event as MessageEvent<string>).data));
+    });
   made.onopen = () => {
-    connection.value = "live";
+    if (source === made) connection.value = "live";
   };
-  // The browser comes again by itself, with Last-Event-ID, where the connection broke; where the server
-  // refused it does not, and the session is asked for, which says why.
+  // The stream broke. Asking for everything anew says why, and finds the changes of another server, too.
   made.onerror = () => {
     if (source !== made || connection.value === "token" || connection.value === "password") return;
-    connection.value = "lost";
-    if (made.readyState === EventSource.CLOSED) again();
+    if (made.readyState === EventSource.CLOSED) {
+      connection.value = "lost";
+      again();
+      return;
+    }
+    // The browser comes again by itself, with Last-Event-ID; a short break is not told.
+    setTimeout(() => {
+      if (source !== made || made.readyState === EventSource.OPEN || connection.value !== "live") return;
+      connection.value = "lost";
+    }, 800);
   };
 }
 
@@ -90,8 +107,8 @@ export async function load(): Promise<void> {
     keepSession(found);
     tasks.value = known;
     connection.value = "live";
-    waited = 500;
-    if (!source || source.readyState === EventSource.CLOSED) listen();
+    pause = 500;
+    listen(found.event);
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       source?.close();
@@ -105,8 +122,12 @@ export async function load(): Promise<void> {
 
 export function connect(): void {
   watchAnswers((status) => {
-    if (status === 401 && connection.value === "live") void load();
-    if (status === 0 && connection.value === "live") connection.value = "lost";
+    if (connection.value !== "live") return;
+    if (status === 401) void load();
+    if (status === 0) {
+      connection.value = "lost";
+      again();
+    }
   });
   void load();
 }
