@@ -49,7 +49,7 @@ export function Command({ command }: { command: string }) {
       </button>
       <button
         type="button"
-        class="p-icon p-small"
+        class="icon-button p-small"
         aria-label={t.copy}
         title={t.copy}
         onClick={() => void copy()}

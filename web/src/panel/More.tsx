@@ -92,7 +92,7 @@ export function More(props: PanelProps) {
       }}
     >
       <header class="p-top">
-        <button type="button" class="p-icon" aria-label={t.back} title={t.back} onClick={close}>
+        <button type="button" class="icon-button" aria-label={t.back} title={t.back} onClick={close}>
           <Icon name="back" />
         </button>
         <h2>{t.title(task.title)}</h2>
@@ -136,7 +136,7 @@ export function More(props: PanelProps) {
           </button>
         </div>
       )}
-      <p class="p-hidden" role="status">
+      <p class="hidden" role="status">
         {searching ? (count === 0 ? t.searchNone(query) : t.found(count)) : ""}
       </p>
       <div ref={list}>

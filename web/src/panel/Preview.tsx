@@ -42,7 +42,7 @@ export function Preview({ task, picture, values }: PanelProps) {
       <div class="p-row">
         <button
           type="button"
-          class="p-button p-grow"
+          class="button p-grow"
           disabled={request === null}
           onClick={() => request && previews.now(request)}
         >
@@ -52,7 +52,7 @@ export function Preview({ task, picture, values }: PanelProps) {
         {(shown || previews.working) && (
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={previews.working ? text.panel.cancel : t.close}
             title={previews.working ? text.panel.cancel : t.close}
             onClick={previews.working ? previews.drop : close}
@@ -77,7 +77,7 @@ export function Preview({ task, picture, values }: PanelProps) {
           {previews.wrong.message}
         </p>
       )}
-      <p class="p-hidden" role="status">
+      <p class="hidden" role="status">
         {previews.working ? t.working : shown ? t.shown : ""}
       </p>
     </div>

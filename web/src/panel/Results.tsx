@@ -79,7 +79,7 @@ function Toggles() {
     <>
       <button
         type="button"
-        class="p-icon"
+        class="icon-button"
         aria-label={t.compare}
         title={t.compare}
         aria-pressed={comparing}
@@ -92,7 +92,7 @@ function Toggles() {
       {map && (
         <button
           type="button"
-          class="p-icon"
+          class="icon-button"
           aria-label={t.map}
           title={t.map}
           aria-pressed={overlayMap.value}
@@ -122,7 +122,7 @@ export function Results() {
       <div class="p-row">
         <button
           type="button"
-          class="p-button p-grow"
+          class="button p-grow"
           onClick={() => saveAddress(urls.file(picture.id), picture.name)}
         >
           <Icon name="download" />
@@ -131,7 +131,7 @@ export function Results() {
         <Toggles />
         <button
           type="button"
-          class="p-icon"
+          class="icon-button"
           aria-label={t.use}
           title={t.use}
           onClick={() => void continueFrom(picture)}
@@ -140,7 +140,7 @@ export function Results() {
         </button>
         <button
           type="button"
-          class="p-icon"
+          class="icon-button"
           aria-label={t.remove}
           title={t.remove}
           onClick={() => void forget(job.id)}

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { Job, Picture, Task } from "../api/types";
+import { Bar } from "../parts/progress";
 import { cancel } from "../store/actions";
 import { jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
@@ -31,7 +32,6 @@ function progressWords(job: Job): string {
 }
 
 function ProgressOf({ job }: { job: Job }) {
-  const share = job.progress?.share ?? 0;
   const words = progressWords(job);
   return (
     <div class="p-progress">
@@ -41,16 +41,7 @@ function ProgressOf({ job }: { job: Job }) {
           {t.cancel}
         </button>
       </div>
-      <div
-        class="p-bar"
-        role="progressbar"
-        aria-label={words}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.round(share * 100)}
-      >
-        <div style={{ transform: `scaleX(${share})` }} />
-      </div>
+      <Bar share={job.status === "queued" ? 0 : (job.progress?.share ?? null)} label={words} />
     </div>
   );
 }
@@ -102,7 +93,7 @@ export function Run(props: RunProps) {
           .map((job) => <ProgressOf key={job.id} job={job} />)}
       <button
         type="button"
-        class="p-main"
+        class="button primary p-main"
         disabled={props.missing !== "" || props.starting}
         aria-describedby={props.missing ? "p-missing" : undefined}
         onClick={props.onRun}

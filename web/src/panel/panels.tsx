@@ -97,7 +97,7 @@ function Samples(props: PanelProps) {
         <span class="p-stepper">
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.fill.fewer}
             disabled={count <= 1}
             onClick={() => change(-1)}
@@ -114,7 +114,7 @@ function Samples(props: PanelProps) {
           />
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.fill.more}
             disabled={count >= MOST_SAMPLES}
             onClick={() => change(1)}
@@ -145,7 +145,7 @@ function Seed(props: PanelProps) {
           />
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.fill.dice}
             title={t.fill.dice}
             onClick={() => props.set("seed", thrownSeed(now))}

@@ -59,7 +59,7 @@ export function Field(props: FieldProps) {
       {props.changed && props.onReset && (
         <button
           type="button"
-          class="p-icon p-small"
+          class="icon-button p-small"
           onClick={props.onReset}
           aria-label={text.panel.resetOne(props.label)}
         >

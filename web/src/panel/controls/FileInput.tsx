@@ -62,7 +62,7 @@ export function FileInput({ described, label, value, multiple, accept, onValue }
             </span>
             <button
               type="button"
-              class="p-icon p-small"
+              class="icon-button p-small"
               aria-label={text.panel.more.remove(name)}
               onClick={() => remove(id)}
             >
@@ -75,7 +75,7 @@ export function FileInput({ described, label, value, multiple, accept, onValue }
         <button
           {...described}
           type="button"
-          class="p-button"
+          class="button"
           disabled={sending}
           onDragOver={(event) => event.preventDefault()}
           onDrop={(event) => {

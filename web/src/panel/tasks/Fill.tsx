@@ -53,7 +53,7 @@ export function MaskTools() {
         <span class="p-history">
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.undo}
             title={t.undo}
             disabled={!mask?.canUndo.value}
@@ -63,7 +63,7 @@ export function MaskTools() {
           </button>
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.redo}
             title={t.redo}
             disabled={!mask?.canRedo.value}
@@ -73,7 +73,7 @@ export function MaskTools() {
           </button>
           <button
             type="button"
-            class="p-icon"
+            class="icon-button"
             aria-label={t.clear}
             title={t.clear}
             disabled={!mask?.strokes.value.length}
@@ -140,7 +140,7 @@ function MaskFiles({ picture }: PanelProps) {
         <div class="p-row">
           <button
             type="button"
-            class="p-button"
+            class="button"
             disabled={sending}
             title={t.uploadHelp}
             onClick={() => input.current?.click()}
@@ -148,7 +148,7 @@ function MaskFiles({ picture }: PanelProps) {
             <Icon name="upload" />
             {t.upload}
           </button>
-          <button type="button" class="p-button" disabled={!hasHole(mask)} onClick={() => void download()}>
+          <button type="button" class="button" disabled={!hasHole(mask)} onClick={() => void download()}>
             <Icon name="download" />
             {t.download}
           </button>

@@ -18,7 +18,7 @@ export function Found({ look, working }: { look: Look; working: string }) {
         <p class="p-error" role="alert">
           {look.wrong.message}
         </p>
-        <button type="button" class="p-button" onClick={look.again}>
+        <button type="button" class="button" onClick={look.again}>
           <Icon name="reset" />
           {text.panel.result.again}
         </button>

@@ -57,7 +57,7 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
       {(edited || away) && (
         <button
           type="button"
-          class="p-button"
+          class="button"
           onClick={() => setMask(picture.id, { ...NO_MASK, strokes: marksOf(region) })}
         >
           <Icon name="reset" />
