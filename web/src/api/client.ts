@@ -66,6 +66,7 @@ export const api = {
   login: (password: string) => call("login", body({ password })),
 
   picture: (id: string) => json<Picture>(call(`pictures/${part(id)}`)),
+  file: async (picture: string) => (await call(`pictures/${part(picture)}/file`)).blob(),
   removePicture: (id: string) => call(`pictures/${part(id)}`, { method: "DELETE" }),
 
   strokes: (picture: string) => json<Strokes>(call(`pictures/${part(picture)}/strokes`)),
