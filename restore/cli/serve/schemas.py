@@ -208,7 +208,9 @@ SCHEMAS: dict[str, Schema] = {
                 "preview: of a box alone; look: only measures (denoise, repair, dejpeg, deblur)",
             ),
             "box": said(maybe(ref("Box")), "of a preview; at most 768 pixels a side are computed"),
-            "batch": said(maybe(TEXT), "any name, by which jobs are known to belong together"),
+            "batch": said(
+                {**maybe(TEXT), "maxLength": 200}, "any name, by which jobs are known to belong together"
+            ),
         },
     ),
     "Command": made("A command.", needed={"command": said(TEXT, "for a POSIX shell")}),
