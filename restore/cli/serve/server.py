@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from restore.cli.serve.connections import Connection
 from restore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             ws="none",
+            http=Connection,
             h11_max_incomplete_event_size=HEADERS,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE,
