@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -51,16 +52,8 @@ def test_a_file_that_says_it_is_too_large_is_not_read() -> None:
 
 
 def test_a_file_that_is_larger_than_it_says_is_cut_off() -> None:
-    read = 0
-
-    def parts() -> Iterable[bytes]:
-        nonlocal read
-        for _ in range(10_000):
-            read += 100
-            yield b"x" * 100
-
     inner = Inner()
-    answer = upload(bounded(inner), list(parts())[:50])
+    answer = upload(bounded(inner), [b"x" * 100] * 50)
     assert answer.status == 413
     assert answer["connection"] == "close"
     assert inner.got == []
@@ -139,10 +132,8 @@ def test_an_application_that_catches_the_refusal_answers_nothing_else() -> None:
 
     class Quiet(Catching):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            try:
+            with suppress(RuntimeError):
                 await super().__call__(scope, receive, send)
-            except RuntimeError:
-                pass
 
     assert upload(bounded(Quiet()), [b"x" * 2000, b"y"]).status == 413
 
