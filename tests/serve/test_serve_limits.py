@@ -64,9 +64,8 @@ def test_what_is_no_file_is_small_json() -> None:
     kind = {"content-type": "application/json"}
     assert asked(app, "POST", "/api/jobs", kind, body=b"{}").status == 200
     assert asked(app, "PUT", "/api/pictures/a/strokes", kind, body=b"{}").status == 200
-    assert (
-        asked(app, "POST", "/api/jobs", kind | {"content-length": str(SMALL + 1)}, body=[b"{"]).status == 413
-    )
+    large = kind | {"content-length": str(SMALL + 1)}
+    assert asked(app, "POST", "/api/jobs", large, body=[b"{"]).status == 413
     for told in ({}, {"content-type": "text/plain"}, {"content-type": "multipart/form-data; boundary=x"}):
         assert asked(app, "POST", "/api/jobs", told, body=b"{}").status == 415
     assert asked(app, "POST", "/api/jobs/a/cancel").status == 200
@@ -150,9 +149,7 @@ def test_a_body_that_nobody_reads_ends_the_connection() -> None:
     """A short one is read, so that the browser gets to see the answer; who asks first is told by it."""
     app = bounded(Unread())
     assert upload(app, [b"x" * 100], 100).all("connection") == []
-    assert upload(app, [b"x" * 400, b"y" * 400, b"z" * 400, None], 10_000_000 // 10_000).all(
-        "connection"
-    ) == ["close"]
+    assert upload(app, [b"x" * 400] * 3 + [None], 1000).all("connection") == ["close"]
     expects = {"expect": "100-continue", "content-length": "100"}
     assert asked(app, "POST", FILES, expects, body=[None]).all("connection") == ["close"]
 
