@@ -54,6 +54,7 @@ class Server(uvicorn.Server):
             app,
             lifespan="on",
             log_config=None,
+            log_level="error",  # strangers do not fill the terminal with their mistakes
             access_log=False,
             server_header=False,
             proxy_headers=False,
