@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from restore.cli.serve.connections import Connection
 from restore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,10 +55,12 @@ class Server(uvicorn.Server):
             app,
             lifespan="on",
             log_config=None,
+            log_level="error",  # strangers do not fill the terminal with their mistakes
             access_log=False,
             server_header=False,
             proxy_headers=False,
             ws="none",
+            http=Connection,
             h11_max_incomplete_event_size=HEADERS,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE,
