@@ -86,6 +86,8 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
     from restore.cli.serve.address import checked_address
 
     checked = checked_address(options["host"], options["password"], options["public"])
+    for note in checked.notes if not quiet else ():
+        say(f"note: {note}")
     Run(pictures, options, opened, quiet, checked).run()
 
 
@@ -110,7 +112,9 @@ class Run:
         from restore.cli.serve.server import bound
 
         token, options = new_token(), self.options
-        listening = bound(options["host"], options["port"])
+        for note in () if self.quiet else self.checked.notes:
+            say(f"note: {note}")
+        listening = bound(self.checked.host, options["port"])
         try:
             with PrivateFolder() as private:
                 serving = self._serving(private.path, token, listening.getsockname()[1])
@@ -128,7 +132,7 @@ class Run:
 
         options = self.options
         return Serving(
-            options["host"], port, token, folder,
+            self.checked.host, port, token, folder,
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
             device=options["device"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from restore.cli.serve.arguments import option_of
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Region, Session, new_id
 from restore.cli.serve.viewer import Viewer
@@ -47,6 +48,7 @@ class Endings:
         problem = ended["fault"] or _problem(ended)
         if problem and not job.results:
             job.status, job.error = "failed", problem
+            job.option = option_of(job.task, problem, list(job.options))
             return
         job.error = problem or None  # something beside the result went wrong
         status = [each["status"] for each in pictures]
@@ -60,7 +62,9 @@ class Endings:
         job.results.append({"picture": picture.id, "name": picture.name, "seed": event.get("seed")})
 
     async def _picture(self, session: Session, job: Job, path: Path, kind: str) -> Picture:
-        facts = await self._viewer.open(path, name=path.name)
+        facts = await self._viewer.open(
+            path, name=path.name, like=job.picture.path if kind != "map" else None
+        )
         picture = Picture(new_id(), path.name, path, kind, facts, job=job.id)
         session.pictures[picture.id] = picture
         session.tell(picture)

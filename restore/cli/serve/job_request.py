@@ -79,7 +79,7 @@ def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
     more = ["--dry-run"] if kind == "look" else []
     linked = list(files.values()) if box is not None else [(picture.path, name), *files.values()]
     return Asked(
-        *(kind, task, picture, options, name, [*argv, *place, "--json", *more], shown([*told, *more])),
+        *(kind, task, picture, options, name, [*argv, *place, "--json", *more], shown([*told, *place])),
         mask=mask,
         strokes=_strokes(strokes) if mask else None,
         files=linked,

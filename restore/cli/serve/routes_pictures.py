@@ -95,7 +95,8 @@ async def thumbnail(request: Request) -> Response:
 async def strokes(request: Request) -> Response:
     """Give the strokes that are kept for a picture."""
     picture = picture_of(request)
-    return JSONResponse(picture.strokes | {"version": picture.version})
+    regions = [region.json() for region in picture.regions.values()]
+    return JSONResponse(picture.strokes | {"version": picture.version, "regions": regions})
 
 
 async def strokes_kept(request: Request) -> Response:
@@ -140,9 +141,9 @@ async def region_added(request: Request) -> Response:
     path = await uploads.stored(request, session, service.limits)
     out = service.region_file(session)
     asked = request.query_params
+    invert, fit = (asked.get(name, "0") in ("1", "true") for name in ("invert", "fit"))
     try:
-        options = {name: asked.get(name, "0") in ("1", "true") for name in ("invert", "fit")}
-        facts = await service.viewer.region(path, picture.path, out, **options)
+        facts = await service.viewer.region(path, picture.path, out, invert=invert, fit=fit)
     finally:
         await uploads.remove([path.parent])
     region = await service.add_region(picture, out, facts)

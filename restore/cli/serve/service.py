@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
-        self.viewer = viewer or Viewer(serving.folder, pixels=serving.limits.pixels)
+        self.viewer = viewer or Viewer(serving.folder / "tiles")
         self.work = work or Work(serving.folder, Endings(self.viewer))
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
@@ -117,11 +117,11 @@ class Service:
         if any(not job.ended for job in jobs):
             raise Refusal(f"{picture.name} is being worked at; cancel that first", 409, "picture")
         if picture.job is not None:
-            await uploads.remove(session.forget([picture]))
+            await self._forget(session, [picture], [])
             return
         for job in jobs:
             await self.remove_job(session, job)
-        await uploads.remove(session.forget([picture]))
+        await self._forget(session, [picture], [])
 
     async def remove_job(self, session: Session, job: Job) -> None:
         """Forget a job with its results. Raises Refusal for one that has not ended."""
@@ -132,8 +132,16 @@ class Service:
             if not each.ended and each.picture in made:
                 raise Refusal(f"{each.picture.name} is being worked at; cancel that first", 409)
         used = any(each.picture in made for each in session.jobs.values())
-        folders = session.forget(made, [job])
-        if not used:  # else their files stay until the session ends
+        await self._forget(session, made, [job], keep=used)  # kept files go when the session ends
+
+    async def _forget(
+        self, session: Session, pictures: list[Picture], jobs: list[Job], *, keep: bool = False
+    ) -> None:
+        """Forget pictures and jobs, and what is kept of them. keep: the files of jobs."""
+        folders = session.forget(pictures, jobs)
+        for picture in pictures:
+            await self.viewer.forget(picture.path)
+        if not keep:
             await uploads.remove(folders)
 
     def set_strokes(self, session: Session, picture: Picture, strokes: dict[str, Any]) -> int:
