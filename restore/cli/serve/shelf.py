@@ -53,7 +53,7 @@ class Shelf:
         if self._last is not None and self._last[0] == asked.path:
             return self._last[1]
         self._last = None  # two at once may be too much
-        data = images.read_picture_bytes(asked.path)
+        data = images.read_bytes(asked.path, start=images.picture_start(asked.name))
         try:
             picture = images.decode(data, name=asked.name, finite=False)
         except DamagedError as error:
