@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,19 @@ from restore.cli.serve.strokes import MOST_POINTS, MOST_STROKES, checked, drawn
 H, W = 90, 120
 
 
-def brush(points: object, radius: float, *, erase: bool = False) -> dict[str, Any]:
+def brush(points: Any, radius: float, *, erase: bool = False) -> dict[str, Any]:
     return {"kind": "brush", "erase": erase, "radius": radius, "points": np.ravel(points).tolist()}
 
 
-def lasso(points: object) -> dict[str, Any]:
+def lasso(points: Any) -> dict[str, Any]:
     return {"kind": "lasso", "erase": False, "points": np.ravel(points).tolist()}
 
 
 def distances(points: NDArray[np.float64], size: tuple[int, int] = (H, W)) -> NDArray[np.float64]:
     """How far the middle of every pixel is from a line."""
     y, x = np.mgrid[: size[0], : size[1]] + 0.5
-    found = np.hypot(x - points[0, 0], y - points[0, 1])
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    found: NDArray[np.float64] = np.hypot(x - points[0, 0], y - points[0, 1])
+    for start, end in pairwise(points):
         along = end - start
         share = ((x - start[0]) * along[0] + (y - start[1]) * along[1]) / max(along @ along, 1e-9)
         share = share.clip(0, 1)
@@ -138,7 +139,7 @@ def test_strokes_far_outside_are_cut_off_at_the_picture() -> None:
     ],
 )
 def test_what_is_no_stroke_is_refused(stroke: Any, expected: str) -> None:
-    with pytest.raises(ValueError, match="^strokes") as refused:
+    with pytest.raises(ValueError, match=r"^strokes") as refused:
         checked(stroke)
     assert expected in str(refused.value)
 

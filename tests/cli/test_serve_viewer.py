@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
 from picture_files import GRAY_ICC, SRGB, png_by_hand, smooth, store
+from PIL import Image, ImageCms
 
 import restore
 from restore import images
@@ -175,7 +175,7 @@ def test_dark_pictures_are_brighter_and_results_are_shown_like_them(shown: Shown
 def in_srgb(pixels: Pixels, icc: bytes) -> Pixels:
     """What Little CMS makes of colours."""
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    how = {"renderingIntent": 1, "flags": ImageCms.Flags.BLACKPOINTCOMPENSATION}
+    how: dict[str, Any] = {"renderingIntent": 1, "flags": ImageCms.Flags.BLACKPOINTCOMPENSATION}
     mode = "L" if pixels.ndim == 2 else "RGB"
     image = Image.fromarray(pixels)
     done = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", **how)
