@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def bound(host: str, port: int | None) -> socket.socket:
             f"port {port} of {host} is" if port is not None else f"ports {USUAL} to {USUAL + TRIED - 1} are"
         )
         raise ConfigError(f"{which} in use already; pass --port 0 for any that is free") from problem
-    why = problem.strerror or str(problem)
+    why = os.strerror(problem.errno) if problem.errno else str(problem)
     raise ConfigError(f"cannot listen at {host}, port {port or USUAL} ({why}); pass another --host or --port")
 
 
