@@ -147,15 +147,16 @@ class Run:
     def _serving(self, folder: Path, token: str, port: int) -> Serving:
         from dataclasses import replace
 
-        from restore.cli.serve.config import Limits, Serving
+        from restore.cli.serve.config import PUBLIC, Limits, Serving
 
         options = self.options
+        usual = PUBLIC if options["public"] else Limits()
         return Serving(
             self.checked.host, port, token, folder,
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
             device=options["device"],
-            limits=replace(Limits(), file_bytes=options["max_upload"] * 2**20),
+            limits=replace(usual, file_bytes=options["max_upload"] * 2**20),
         )  # fmt: skip
 
     def _serve(self, serving: Serving, listening: Any) -> None:
