@@ -1,0 +1,153 @@
+"""The pictures that a page has open: read as the command line reads them, and kept as tiles for a while."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from restore import images
+from restore.cli.serve.tiles import TILE, Pyramid, Scale, build, plain_scale
+from restore.cli.units import judged
+from restore.errors import DamagedError, ImageError
+
+MOST_BYTES = 2**32  # of all tiles that are kept
+MOST_PIXELS = 2**28  # bytes of the picture that was read last, which is kept as it is
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture that is asked for.
+
+    name: what messages call it. like: the scale of the picture that it is to be compared with.
+    """
+
+    path: Path
+    name: str
+    like: Scale | None = None
+
+
+class Shelf:
+    """Pictures and their tiles. folder: for the tiles. One thread reads at a time."""
+
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):
+        self._folder, self._most = folder, most_bytes
+        self._pyramids: OrderedDict[Path, Pyramid] = OrderedDict()
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()  # of the two above
+        self._last: tuple[Path, images.Picture] | None = None
+
+    def pyramid(self, path: Path) -> Pyramid | None:
+        """Give the tiles of a picture; None where they are to be made."""
+        with self._lock:
+            found = self._pyramids.get(path)
+            if found is not None:
+                self._pyramids.move_to_end(path)
+            return found
+
+    def picture(self, asked: Asked) -> images.Picture:
+        """Give a picture, of a damaged file what is there. Raises ImageError."""
+        if self._last is not None and self._last[0] == asked.path:
+            return self._last[1]
+        self._last = None  # two at once may be too much
+        data = images.read_picture_bytes(asked.path)
+        try:
+            picture = images.decode(data, name=asked.name, finite=False)
+        except DamagedError as error:
+            picture = images.decode(data, name=asked.name, finite=False, damaged=True)
+            picture = replace(picture, notes=(*picture.notes, f"damaged: {error}"))
+        if picture.pixels.nbytes <= MOST_PIXELS:
+            self._last = (asked.path, picture)
+        return picture
+
+    def read(self, asked: Asked) -> tuple[images.Picture, dict[str, Any]]:
+        """Read a picture, and give what a page knows of it. Raises ImageError."""
+        picture = self.picture(asked)
+        scale, notes = scale_of(picture, asked)
+        h, w = picture.size
+        facts = {
+            **{"bytes": asked.path.stat().st_size, "format": picture.format, "width": w, "height": h},
+            **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
+            **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
+            **{"levels": Pyramid(asked.path, picture.size, 3, b"").levels, "scale": asdict(scale)},
+            "notes": [*picture.notes, *notes, *_profile_notes(picture)],
+        }
+        return picture, facts
+
+    def keep(self, asked: Asked, picture: images.Picture) -> Pyramid:
+        """Make the tiles of a picture. Raises OSError where there is no room for them."""
+        if (found := self.pyramid(asked.path)) is not None:
+            return found
+        path = self._folder / f"{next(self._numbers)}.tiles"
+        try:
+            made = build(picture, path, scale_of(picture, asked)[0])
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            self._pyramids[asked.path] = made
+            while len(self._pyramids) > 1 and self._length > self._most:
+                self._remove(next(iter(self._pyramids)))
+        return made
+
+    @property
+    def _length(self) -> int:
+        return sum(each.length for each in self._pyramids.values())
+
+    def forget(self, path: Path) -> None:
+        """Drop the tiles of a picture."""
+        with self._lock:
+            if path in self._pyramids:
+                self._remove(path)
+        if self._last is not None and self._last[0] == path:
+            self._last = None
+
+    def _remove(self, path: Path) -> None:
+        self._pyramids.pop(path).path.unlink(missing_ok=True)
+
+
+def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
+    """Say how the numbers of a picture are shown, and notes on it."""
+    from restore.images.views import gain_of
+
+    plain, like = plain_scale(picture), asked.like
+    if like is not None and like.bits == picture.bits:
+        return like, []
+    if picture.bits == 8:
+        return plain if like is None else replace(plain, gain=like.gain), []
+    notes: list[str] = []
+    if picture.bits == 32:
+        try:
+            images.check_finite(picture, asked.name)
+            used = judged(picture, asked.name)
+            plain = plain if used is None else replace(plain, low=used.low, high=used.high)
+        except ImageError as error:
+            notes.append(str(error))
+    if like is not None:
+        return replace(plain, gain=like.gain), notes
+    shown = picture
+    if plain.high != 1 and picture.bits == 32:
+        shown = replace(picture, pixels=(picture.pixels - plain.low) / (plain.high - plain.low))
+    gain = gain_of(shown)
+    notes += [f"it is dark, and shown {gain:g} times as bright here"] if gain != 1 else []
+    return replace(plain, gain=gain), notes
+
+
+def _profile_notes(picture: images.Picture) -> list[str]:
+    """Name the colour profile of a picture, where it is not that of every other."""
+    from io import BytesIO
+
+    from PIL import ImageCms
+
+    from restore.cli.serve.tiles import is_srgb
+
+    if not picture.icc or is_srgb(picture.icc, picture.gray):
+        return []
+    try:
+        name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(picture.icc))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return ["its colour profile cannot be read; it is shown without"]
+    return [f"profile {name}"] if name else []

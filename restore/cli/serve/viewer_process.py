@@ -1,0 +1,284 @@
+"""The process that shows pictures for a server: it decodes them, makes tiles, and draws masks.
+
+Requests come as JSON, one a line, on standard input, answers go the same way to standard output. Two threads
+read pictures, one at a time; others make what is small: tiles in view first, thumbnails last.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import heapq
+import itertools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from restore import images
+from restore.cli.hole_masks import Reading
+from restore.cli.serve import regions, strokes
+from restore.cli.serve.shelf import Asked, Shelf
+from restore.cli.serve.tiles import Scale
+from restore.errors import ImageError, MaskError, OutputError, RestoreError
+from restore.images.writer import told_disk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Request = dict[str, Any]
+Answer = dict[str, Any]
+
+ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
+"""What comes first; all else comes after."""
+SMALL_THREADS = 2
+
+
+class RequestQueue:
+    """Requests in the order in which they are answered. Those that are cancelled are left out."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Request]] = []
+        self._numbers = itertools.count()
+        self._there = threading.Condition()
+
+    def put(self, request: Request) -> None:
+        """Add a request."""
+        with self._there:
+            order = ORDER.get(request["do"], 9)
+            heapq.heappush(self._heap, (order, next(self._numbers), request))
+            self._there.notify()
+
+    def get(self) -> Request:
+        """Wait for a request."""
+        with self._there:
+            while not self._heap:
+                self._there.wait()
+            return heapq.heappop(self._heap)[2]
+
+
+class Desk:
+    """Answers requests. answers: where they are written. folder: for tiles."""
+
+    def __init__(self, answers: TextIO, folder: Path):
+        self._answers, self._writing = answers, threading.Lock()
+        self.shelf = Shelf(folder)
+        self._large, self._small = RequestQueue(), RequestQueue()
+        self._reading = threading.Lock()
+        self._cancelled: set[int] = set()
+        self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
+        self._lock = threading.Lock()  # of the two above
+
+    def start(self) -> None:
+        """Begin to answer."""
+        queues = [self._large, *[self._small] * SMALL_THREADS]
+        for queue in queues:
+            threading.Thread(target=self._work, args=(queue,), daemon=True).start()
+
+    def take(self, request: Request) -> None:
+        """Take a request, which is answered later."""
+        if request["do"] == "cancel":
+            with self._lock:
+                self._cancelled.add(request["id"])
+        elif request["do"] == "forget":
+            self.shelf.forget(Path(request["path"]))
+        elif request["do"] in ("tile", "thumbnail"):
+            self._take_tile(request)
+        else:
+            queue = self._small if request["do"] in ("mask", "region_image") else self._large
+            queue.put(request)
+
+    def _take_tile(self, request: Request) -> None:
+        """Take a request for a part of a picture, which is read first where need be."""
+        path = Path(request["path"])
+        with self._lock:
+            if path not in self._waiting:
+                if self.shelf.pyramid(path) is not None:
+                    return self._small.put(request)
+                self._waiting[path] = []
+                self._large.put({**request, "do": "show", "of": request["do"]})
+            self._waiting[path].append(request)
+        return None
+
+    def _work(self, queue: RequestQueue) -> None:
+        while True:
+            request = queue.get()
+            with self._lock:
+                left = request["id"] in self._cancelled and request["do"] != "show"
+                self._cancelled.discard(request["id"])
+            if not left:
+                self._answer_to(request)
+
+    def _answer_to(self, request: Request) -> None:
+        if request["do"] == "show":
+            return self._show(request)
+        answer = self._tried(request, DOES[request["do"]])
+        self._say(id=request["id"], **answer)
+        if request["do"] == "open" and "facts" in answer:
+            self._show(request)  # the page asks for its tiles next
+        return None
+
+    def _tried(self, request: Request, do: Callable[[Desk, Request], Answer]) -> Answer:
+        """Answer a request, or say why that cannot be done."""
+        try:
+            return do(self, request)
+        except RestoreError as error:
+            return {"refused": str(error), **_told(error)}
+        except MemoryError:
+            return {
+                "refused": "not enough memory for this picture; downscale or crop it first",
+                "status": 503,
+            }
+        except OSError as error:
+            return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            return {"refused": f"a fault in this program, {type(error).__name__}: {error}", "status": 500}
+
+    def _show(self, request: Request) -> None:
+        """Make the tiles of a picture, and answer all that waits for them."""
+        path = Path(request["path"])
+        answer = self._tried(request, Desk._kept)
+        with self._lock:
+            waiting = self._waiting.pop(path, [])
+        for each in waiting:
+            if "refused" in answer:
+                self._say(id=each["id"], **answer)
+            else:
+                self._small.put(each)
+
+    def _kept(self, request: Request) -> Answer:
+        asked = _asked(request)
+        if self.shelf.pyramid(asked.path) is None:
+            self.shelf.keep(asked, self.shelf.picture(asked))
+        return {}
+
+    def open(self, request: Request) -> Answer:
+        """Read a picture."""
+        return {"facts": self.shelf.read(_asked(request))[1]}
+
+    def tile(self, request: Request) -> Answer:
+        """Give a tile."""
+        pyramid = self.shelf.pyramid(Path(request["path"]))
+        place = request["level"], request["column"], request["row"]
+        if pyramid is None or not pyramid.holds(*place):
+            return {"refused": "there is no such part of this picture", "status": 404, "option": None}
+        return _file(*pyramid.tile(*place))
+
+    def thumbnail(self, request: Request) -> Answer:
+        """Give a small view."""
+        pyramid = self.shelf.pyramid(Path(request["path"]))
+        if pyramid is None:
+            return {"refused": "there is no such picture", "status": 404, "option": None}
+        return _file(*pyramid.thumbnail())
+
+    def mask(self, request: Request) -> Answer:
+        """Draw strokes."""
+        files = {id: Path(path) for id, path in request["regions"].items()}
+        size = request["height"], request["width"]
+        try:
+            made = strokes.checked(request["strokes"])
+        except ValueError as error:
+            return {"refused": str(error), "status": 400, "option": "mask"}
+        level = regions.drawn(made, size, files, request["mask"])
+        regions.keep(level, Path(request["out"]))
+        return {"region": regions.facts(level)}
+
+    def select(self, request: Request) -> Answer:
+        """Find what a point lies in."""
+        asked = _asked(request)
+        at = request["x"], request["y"]
+        hole = regions.select(self.shelf.picture(asked), asked.name, at, request["radius"])
+        return self._found(hole, Path(request["out"]))
+
+    def region(self, request: Request) -> Answer:
+        """Read a mask file."""
+        asked = _asked(request)
+        reading = Reading(inverted=request["invert"], fit=request["fit"])
+        data = images.read_bytes(Path(request["file"]), start=images.mask_start(request["mask"]))
+        picture = self.shelf.picture(asked)
+        hole, notes = regions.uploaded(data, request["mask"], picture, asked.name, reading)
+        return {**self._found(hole, Path(request["out"])), "notes": notes}
+
+    def _found(self, hole: NDArray[np.bool_], out: Path) -> Answer:
+        regions.keep(hole, out)
+        return {"region": regions.facts(hole)}
+
+    def region_image(self, request: Request) -> Answer:
+        """Show a region."""
+        return _file(regions.shown(Path(request["path"]), request["level"]), "image/png")
+
+    def crop(self, request: Request) -> Answer:
+        """Write a part of a picture as a file of its own."""
+        picture = self.shelf.picture(_asked(request))
+        x, y, w, h = (request[name] for name in ("x", "y", "width", "height"))
+        images.write(Path(request["out"]), regions.cut(picture, (x, y, w, h)), overwrite=True)
+        return {}
+
+    def _say(self, **answer: Any) -> None:
+        """Write an answer."""
+        line = json.dumps(answer) + "\n"
+        try:
+            with self._writing:
+                self._answers.write(line)
+                self._answers.flush()
+        except (OSError, ValueError):  # the server has ended
+            os._exit(1)
+
+
+DOES: dict[str, Callable[[Desk, Request], Answer]] = {
+    "open": Desk.open,
+    "tile": Desk.tile,
+    "thumbnail": Desk.thumbnail,
+    "mask": Desk.mask,
+    "select": Desk.select,
+    "region": Desk.region,
+    "region_image": Desk.region_image,
+    "crop": Desk.crop,
+}
+
+
+def _asked(request: Request) -> Asked:
+    like = request.get("like")
+    return Asked(Path(request["path"]), request["name"], None if like is None else Scale(**like))
+
+
+def _file(data: bytes, kind: str) -> Answer:
+    return {"type": kind, "data": base64.b64encode(data).decode("ascii")}
+
+
+def _told(error: Exception) -> Answer:
+    """Say which answer an error is, and what is wrong."""
+    if isinstance(error, MaskError):
+        return {"status": 422, "option": "mask"}
+    if isinstance(error, ImageError):
+        return {"status": 415, "option": "picture"}
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if isinstance(error, OutputError):
+        cause = error.__cause__
+        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    return {"status": 507 if full else 500, "option": None}
+
+
+def main() -> None:
+    """Serve the process that has started this one, in its folder."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # nothing else that is printed gets among the answers
+    folder = Path.cwd()
+    for left in folder.glob("*.tiles"):
+        left.unlink(missing_ok=True)
+    desk = Desk(answers, folder)
+    desk.start()
+    for line in sys.stdin:
+        desk.take(json.loads(line))
+    os._exit(0)  # threads may be in the middle of something that nobody waits for any more
+
+
+if __name__ == "__main__":
+    main()
