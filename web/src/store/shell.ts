@@ -1,0 +1,24 @@
+import { signal } from "@preact/signals";
+import { kept } from "./kept";
+
+/** What of the page is open. */
+export const view = kept<"picture" | "table">("view", "picture");
+export const panelOpen = kept<boolean>("panel", true);
+export const queueOpen = signal(false);
+export const keysOpen = signal(false);
+/** Files are being dragged over the page. */
+export const dragging = signal(false);
+
+function watched(query: string) {
+  const list = matchMedia(query);
+  const matches = signal(list.matches);
+  list.addEventListener("change", (event) => {
+    matches.value = event.matches;
+  });
+  return matches;
+}
+
+/** Below 700 pixels: tasks at the bottom, the panel as a sheet. Below 1100: the panel slides over. */
+export const narrow = watched("(max-width: 699.98px)");
+export const wide = watched("(min-width: 1100px)");
+export const coarse = watched("(pointer: coarse)");
