@@ -213,7 +213,7 @@ class Service:
 
     def command(self, session: Session, request: Mapping[str, Any]) -> str:
         """Check a request for a job as far as that can be done at once, and give its command."""
-        return job_request.checked(session, request, self.serving.device).command
+        return job_request.checked(session, request, self.serving).command
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
@@ -221,7 +221,7 @@ class Service:
         own = sum(not job.ended for job in session.jobs.values())
         if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
             raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
-        asked = job_request.checked(session, request, self.serving.device)
+        asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
         folder = session.folder / "jobs" / new_id()
