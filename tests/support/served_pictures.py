@@ -52,7 +52,12 @@ class NoViewer(Viewer):
         return PNG, "image/webp"
 
     async def mask(
-        self, path: Path, strokes: Sequence[Mapping[str, Any]], regions: Mapping[str, Path], out: Path
+        self,
+        path: Path,
+        strokes: Sequence[Mapping[str, Any]],
+        regions: Mapping[str, Path],
+        out: Path,
+        box: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         try:
             strokes_.checked(list(strokes))
