@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import type { JobRequest, Strokes } from "../src/api/types";
-import { catalogue } from "./catalogue";
-import { cropped, decodePng, encodePng, reduced } from "./raster";
-import { ellipse, scene } from "./scene";
-import { Failure, State, type Stored } from "./state";
-import { check, command, Work } from "./work";
+import { catalogue } from "./catalogue.ts";
+import { cropped, decodePng, encodePng, reduced } from "./raster.ts";
+import { ellipse, scene } from "./scene.ts";
+import { Failure, State, type Stored } from "./state.ts";
+import { check, command, Work } from "./work.ts";
 
 const LIMITS = { file_bytes: 512 * 2 ** 20, pixels: 120e6, pictures: 200, queue: 100 };
 const ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"];

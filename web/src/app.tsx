@@ -12,6 +12,7 @@ import { Table } from "./shell/table";
 import { Top } from "./shell/top";
 import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
+import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, titlePage } from "./store/history";
 import { openPanel, panelOpen, sheet, view } from "./store/shell";
@@ -20,7 +21,13 @@ import { text } from "./text/en";
 function Middle() {
   if (!session.value) return <span class="hidden">{text.shell.loading}</span>;
   if (inputs.value.length === 0) return <Empty />;
-  return view.value === "table" ? <Table /> : <Stage />;
+  if (view.value === "table") return <Table />;
+  return (
+    <>
+      <h1 class="hidden">{picture.value?.name}</h1>
+      <Stage />
+    </>
+  );
 }
 
 function Side() {
