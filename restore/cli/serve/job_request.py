@@ -11,6 +11,7 @@ from typing import Any
 from restore.cli.printable import message
 from restore.cli.serve import strokes as strokes_
 from restore.cli.serve.arguments import arguments, shown
+from restore.cli.serve.config import Serving
 from restore.cli.serve.left_out import MADE, UPLOADS
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Session, new_id
@@ -55,8 +56,8 @@ class Asked:
         )
 
 
-def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
-    """Check a request. device: for the network. Raises Refusal, with the words of the command line."""
+def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> Asked:
+    """Check a request. Raises Refusal, with the words of the command line."""
     if unknown := sorted(request.keys() - NAMES):
         raise Refusal(f"a job has no {unknown[0]!r}; expected some of {', '.join(sorted(NAMES))}", 400)
     kind, task = request.get("kind", "restore"), request.get("task")
@@ -81,13 +82,13 @@ def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
     files = _files(session, options, taken=own)
     named = {id: given for id, (_, given) in files.items()}
     argv = arguments(task, options, picture=name, mask=mask, files=named)
-    place = [] if device == "auto" else ["--device", device]
     # What is shown is of the whole picture.
     told = arguments(task, options, picture=picture.name, mask=mask, files=named)
     more = ["--dry-run"] if kind == "look" else []
     linked = list(files.values()) if box is not None else [(picture.path, name), *files.values()]
     return Asked(
-        *(kind, task, picture, options, name, [*argv, *place, "--json", *more], shown([*told, *place])),
+        *(kind, task, picture, options, name, [*argv, *serving.network(), "--json", *more]),
+        command=shown([*told, *serving.network(told=True)]),
         mask=mask,
         strokes=None if strokes is None else checked_strokes(strokes),
         files=linked,

@@ -201,15 +201,19 @@ class Service:
         return folder / f"{new_id()}.png"
 
     async def mask(
-        self, session: Session, picture: Picture, strokes: list[dict[str, Any]], out: Path
+        self,
+        picture: Picture,
+        strokes: list[dict[str, Any]],
+        out: Path,
+        box: dict[str, int] | None = None,
     ) -> None:
-        """Draw a mask. Raises Refusal."""
+        """Draw a mask, or a part of it. Raises Refusal."""
         regions = {id: region.path for id, region in picture.regions.items()}
-        await self.viewer.mask(picture.path, strokes, regions, out)
+        await self.viewer.mask(picture.path, strokes, regions, out, box)
 
     def command(self, session: Session, request: Mapping[str, Any]) -> str:
         """Check a request for a job as far as that can be done at once, and give its command."""
-        return job_request.checked(session, request, self.serving.device).command
+        return job_request.checked(session, request, self.serving).command
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
@@ -217,7 +221,7 @@ class Service:
         own = sum(not job.ended for job in session.jobs.values())
         if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
             raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
-        asked = job_request.checked(session, request, self.serving.device)
+        asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
         folder = session.folder / "jobs" / new_id()
@@ -250,15 +254,11 @@ class Service:
         """Put the files of a job into its folder."""
         await run_in_threadpool(uploads.linked, asked.files, folder)
         mask = folder / asked.mask if asked.mask else None
-        if mask is not None:
-            await self.mask(session, asked.picture, asked.strokes or [], mask)
         if asked.box is not None:
-            await self.viewer.crop(asked.picture.path, asked.box, folder / asked.name)
-            if mask is not None:
-                whole = mask.with_name("whole.png")
-                shutil.move(mask, whole)
-                await self.viewer.crop(whole, asked.box, mask)
-                whole.unlink()
+            # A JPEG is cut where its blocks begin.
+            asked.box.update(await self.viewer.crop(asked.picture.path, asked.box, folder / asked.name))
+        if mask is not None:
+            await self.mask(asked.picture, asked.strokes or [], mask, asked.box)
 
 
 def endings() -> list[str]:
