@@ -116,12 +116,10 @@ class Service:
     async def add_picture(self, session: Session, path: Path) -> Picture:
         """Take an uploaded file as a picture. Raises Refusal, and keeps nothing then."""
         try:
-            if len(session.pictures) >= self.limits.pictures:
-                raise Refusal(
-                    f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
-                )
+            self._check_number(session)
             facts = await self.viewer.open(path, name=path.name)
             await self._check_size(path, facts)
+            self._check_number(session)  # others may have come meanwhile
         except BaseException:
             await uploads.remove([path.parent])
             raise
@@ -129,6 +127,13 @@ class Service:
         session.pictures[picture.id] = picture
         session.tell(picture)
         return picture
+
+    def _check_number(self, session: Session) -> None:
+        """Refuse more pictures than a visitor may have. Raises Refusal."""
+        if len(session.pictures) >= self.limits.pictures:
+            raise Refusal(
+                f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
+            )
 
     async def _check_size(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Refuse a picture of more pixels than this server takes. Raises Refusal."""
