@@ -21,7 +21,7 @@ pytest.importorskip("starlette", reason="the web extra is not installed")
 from served_pictures import NoViewer, NoWork
 
 from restore.cli.serve.app import create_app
-from restore.cli.serve.config import Limits
+from restore.cli.serve.config import PUBLIC, Limits
 from restore.cli.serve.service import Service
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -330,12 +330,10 @@ def test_visitors_do_not_see_each_other(tmp_path: Path) -> None:
         assert json.loads((await site("GET", "/api/session", cookies[1])).body)["pictures"] == []
         assert (await site("GET", "/api/session", BEARER)).all("set-cookie") != []  # a visitor like others
 
-    run(tmp_path, test, public=True)
+    run(tmp_path, test, public=True, limits=PUBLIC)
 
 
-def test_visitors_without_end_find_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restore.cli.serve.service.VISITORS", 3)
-
+def test_visitors_without_end_find_no_room(tmp_path: Path) -> None:
     async def test(site: Site) -> None:
         page = {"sec-fetch-site": "same-origin"}
         stays = {"cookie": (await site("GET", "/api/session", {})).cookie}
@@ -345,8 +343,28 @@ def test_visitors_without_end_find_no_room(tmp_path: Path, monkeypatch: pytest.M
             assert len(site.service.sessions) <= 3
             assert len(list(site.folder.glob("session-*"))) <= 3
         assert len(json.loads((await site("GET", "/api/session", stays)).body)["pictures"]) == 1
+        for _ in range(2):
+            comes = {"cookie": (await site("GET", "/api/session", {})).cookie}
+            await site.upload(small_png(), headers=comes | page)
+        assert (await site("GET", "/api/session", {})).status == 503
 
-    run(tmp_path, test, public=True)
+    run(tmp_path, test, public=True, limits=replace(PUBLIC, visitors=3))
+
+
+def test_regions_and_results_without_end_find_no_room(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        made = json.loads((await site.upload(small_png())).body)
+        place = f"/api/pictures/{made['id']}"
+        answers = [await site("POST", f"{place}/regions", body=small_png()) for _ in range(4)]
+        assert [answer.status for answer in answers] == [201, 201, 201, 429]
+        assert len(list(site.folder.glob("session-*/regions/*"))) == 3
+        site.service.limits = replace(site.service.limits, stored_bytes=10)
+        body = json.dumps({"task": "denoise", "picture": made["id"]}).encode()
+        for answer in (await site("POST", "/api/jobs", JSON, body=body), await site.upload(small_png())):
+            assert answer.status == 507
+            assert message(answer, site.folder).startswith("there is no more room for files here")
+
+    run(tmp_path, test, limits=replace(Limits(), regions=3))
 
 
 def test_a_thousand_requests_at_once_of_the_whole_application(tmp_path: Path) -> None:
