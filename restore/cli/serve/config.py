@@ -29,6 +29,10 @@ class Limits:
     idle_seconds: float = 3600.0
 
 
+PUBLIC = Limits(pixels=100_000_000, pictures=50, queue=8, stored_bytes=2**31, idle_seconds=1800.0)
+"""What a visitor of a public server may ask for, by default."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """A server.
