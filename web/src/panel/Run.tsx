@@ -5,7 +5,6 @@ import { cancel } from "../store/actions";
 import { jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
 import { duration } from "./facts";
-import { Icon } from "./icons";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 
@@ -106,10 +105,6 @@ export function Run(props: RunProps) {
         </p>
       )}
       {props.children}
-      <button type="button" class="p-link p-more-link" onClick={() => openMore()}>
-        <Icon name="options" />
-        {t.more.open}
-      </button>
     </footer>
   );
 }

@@ -267,12 +267,17 @@ export const text = {
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
     intro: {
-      inpaint: "Paint over what is to be filled. All other pixels stay as they are.",
       upscale: "",
       colorize: "Colours are drawn for a gray picture: likely ones, not those that it had.",
       solve: "Undo a damage that you can name, in the order in which it happened.",
       vary: "Draw the picture again, near to it or far from it.",
     } as Record<string, string>,
+    missing: {
+      inpaint: "Paint over what is to be filled.",
+      solve: "Say what was done to it.",
+      erase: "Say where: a box, or a point of an object.",
+      deblur: "Choose the file of the kernel.",
+    },
     fill: {
       tools: "Tools",
       brush: "Brush",
@@ -286,9 +291,9 @@ export const text = {
       redo: "Redo",
       clear: "Clear the mask",
       grow: "Grow",
-      growHelp: "Widens the hole, where the mask leaves the rim of a scratch.",
+      growHelp: "Widens the hole by this many pixels, where the mask leaves the rim of a scratch.",
       feather: "Feather",
-      featherHelp: "Lets the fill pass into the picture around the hole.",
+      featherHelp: "Lets the fill pass into the picture over this many pixels around the hole.",
       mask: "Mask",
       upload: "Upload",
       download: "Download",
@@ -304,7 +309,6 @@ export const text = {
       meanHelp: "The average of all possibilities: smoother, with nothing made up.",
       seed: "Seed",
       dice: "Another seed",
-      empty: "Paint what is to be filled first.",
     },
     denoise: {
       looking: "Looking at the noise",
@@ -320,7 +324,7 @@ export const text = {
     preview: {
       title: "Preview",
       now: "Preview the part in view",
-      auto: "After each change",
+      auto: "Preview after each change",
       working: "Computing the preview",
       shown: "The part in view is a preview",
       stale: "Preview of former settings",
@@ -343,10 +347,9 @@ export const text = {
     },
     dejpeg: {
       looking: "Reading the file's tables",
-      quality: "Quality it was saved with",
+      quality: "Saved with quality",
       qualityHelp:
         "Only where the file is no JPEG any more, or was saved again. Otherwise its own tables tell.",
-      fromFile: "From the file",
     },
     repair: {
       looking: "Looking for scratches and dust",
@@ -399,21 +402,17 @@ export const text = {
       searchNone: (query: string) => `No option has to do with “${query}”.`,
       found: (count: number) => one(count, "option"),
       resetAll: "Reset all",
-      onlyChanged: (count: number) => `Show the ${count} changed`,
+      onlyChanged: (count: number) => `Only the changed (${count})`,
       allOptions: "Show all",
       yes: "Yes",
       no: "No",
       byDefault: (on: boolean) => (on ? "Default: yes" : "Default: no"),
       standard: (value: string) => `${value} (default)`,
       rangeSentence: (range: string) => `${range.charAt(0).toUpperCase()}${range.slice(1)}.`,
-      range: (low: number | null, high: number | null) =>
-        low !== null && high !== null
-          ? `${low} to ${high}`
-          : low !== null
-            ? `at least ${low}`
-            : high !== null
-              ? `at most ${high}`
-              : "",
+      range: (low: number | null, high: number | null) => {
+        if (low !== null && high !== null) return `${low} to ${high}`;
+        return low !== null ? `at least ${low}` : high !== null ? `at most ${high}` : "";
+      },
       aLine: "One a line",
       file: "Choose a file",
       another: "Add a file",
@@ -465,7 +464,9 @@ export const text = {
       minutes: (value: number) => `${value} min`,
       hours: (value: string) => `${value} h`,
       damage: (specks: number, scratches: number) =>
-        `${one(specks, "speck")} and ${one(scratches, "scratch", "scratches")}`,
+        [specks > 0 ? one(specks, "speck") : "", scratches > 0 ? one(scratches, "scratch", "scratches") : ""]
+          .filter(Boolean)
+          .join(" and ") || "No damage",
       parts: (drawn: number, copied: number) =>
         [
           drawn > 0 ? `${one(drawn, "part")} drawn` : "",

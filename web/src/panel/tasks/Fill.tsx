@@ -84,21 +84,23 @@ export function MaskTools() {
         </span>
       </div>
       {sized && (
-        <Field label={t.size} aside={t.pixels(brushRadius.value * 2)}>
+        <Field label={t.size} inline>
           {(described) => (
-            <input
-              {...described}
-              class="p-range"
-              type="range"
-              min={4}
-              max={100}
-              value={shareOf(brushRadius.value)}
-              aria-valuetext={t.pixels(brushRadius.value * 2)}
-              style={{ "--share": `${((shareOf(brushRadius.value) - 4) / 96) * 100}%` }}
-              onInput={(event) => {
-                brushRadius.value = radiusAt(event.currentTarget.valueAsNumber);
-              }}
-            />
+            <span class="p-slider">
+              <input
+                {...described}
+                type="range"
+                min={4}
+                max={100}
+                value={shareOf(brushRadius.value)}
+                aria-valuetext={t.pixels(brushRadius.value * 2)}
+                style={{ "--share": `${((shareOf(brushRadius.value) - 4) / 96) * 100}%` }}
+                onInput={(event) => {
+                  brushRadius.value = radiusAt(event.currentTarget.valueAsNumber);
+                }}
+              />
+              <output class="p-aside">{t.pixels(brushRadius.value * 2)}</output>
+            </span>
           )}
         </Field>
       )}
@@ -182,8 +184,9 @@ function Widen(props: PanelProps) {
         <Field
           key={name}
           label={t[name]}
-          aside={t.pixels(mask[name])}
           help={name === "grow" ? t.growHelp : t.featherHelp}
+          quiet
+          inline
           error={props.errorOf(name)}
         >
           {(described) => (

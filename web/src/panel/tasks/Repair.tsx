@@ -1,6 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Region, Stroke } from "../../api/types";
-import { latestJob } from "../../store/data";
 import { maskOf, setMask } from "../../store/mask";
 import { text } from "../../text/en";
 import { Field } from "../controls/Field";
@@ -15,11 +14,6 @@ import { Found } from "./Found";
 
 const t = text.panel.repair;
 const LOOKED_AT = ["sensitivity", "only", "infrared", "grow"];
-
-/** The damage that the last look at a picture has found. */
-export function damageOf(picture: string): Region | null {
-  return latestJob(picture, "repair", "look")?.region ?? null;
-}
 
 function marksOf(region: Region): Stroke[] {
   return region.area > 0 ? [{ kind: "region", erase: false, region: region.id }] : [];
@@ -69,7 +63,7 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
 }
 
 function Looked(props: PanelProps) {
-  const look = useLook(props.task, props.picture, props.values, LOOKED_AT);
+  const look = useLook(props, LOOKED_AT);
   return (
     <>
       <Found look={look} working={t.looking} />
@@ -117,7 +111,7 @@ function Only(props: PanelProps) {
           name="only"
           label={t.only}
           choices={choices}
-          value={String(props.values["only"] ?? "")}
+          value={String(props.values.only ?? "")}
           onValue={(only) => props.set("only", only || null)}
         />
       )}
