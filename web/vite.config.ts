@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { mockApi } from "./mock/plugin";
+import { mockApi } from "./mock/plugin.ts";
 
 const server = process.env.RESTORE_SERVER;
 

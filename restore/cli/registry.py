@@ -19,7 +19,18 @@ from restore.cli.help_pages import first_sentence
 PACKAGE = "restore.cli.commands"
 COMMANDS = {
     "Restore": (
-        *("inpaint", "denoise", "upscale", "dejpeg", "deblur", "repair", "erase", "colorize", "solve"),
+        *(
+            "inpaint",
+            "denoise",
+            "upscale",
+            "dejpeg",
+            "deblur",
+            "repair",
+            "erase",
+            "colorize",
+            "solve",
+            "serve",
+        ),
     ),
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),

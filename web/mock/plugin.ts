@@ -246,9 +246,15 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+/** The headers that the server sends with the page. */
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; " +
+  "font-src 'none'; form-action 'self'; base-uri 'none'";
+
 /**
- * The API in memory, for `npm run dev`. MOCK_SECONDS sets the length of a job, MOCK_EMPTY=1 starts without a
- * picture, MOCK_LOGIN=token or password answers 401 until a password (any) has been posted.
+ * The API in memory, for `npm run dev` and, with the Content-Security-Policy of the server, `npm run preview`.
+ * MOCK_SECONDS sets the length of a job, MOCK_EMPTY=1 starts without a picture, MOCK_LOGIN=token or password
+ * answers 401 until a password (any but "wrong") has been posted.
  */
 export function mockApi(): Plugin {
   const state = new State();
@@ -256,29 +262,43 @@ export function mockApi(): Plugin {
   let locked = process.env.MOCK_LOGIN;
   if (!process.env.MOCK_EMPTY)
     state.add(scene(2400, 1600, 90, true), { name: "evening.png", notes: ["generated"] });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+    if (parts[0] === "login") {
+      const { password } = JSON.parse((await bodyOf(request)).toString()) as { password: string };
+      if (password === "wrong") throw new Failure(401, "the password is not right", "password");
+      locked = undefined;
+      return send(response, { status: 204 });
+    }
+    if (locked)
+      throw new Failure(401, "expected the token of this server; open the address that was printed", locked);
+    if (parts[0] === "events") return events(state, url.searchParams.get("since"), request, response);
+    const route = ROUTES.find(([method, path]) => method === request.method && matches(path, parts));
+    if (!route) throw new Failure(404, "not found");
+    const body = await bodyOf(request);
+    const given = route[2]({ state, work, query: url.searchParams, parts, body, response });
+    if (given) send(response, given);
+  }
+
+  const handler = (request: IncomingMessage, response: ServerResponse) =>
+    answer(request, response).catch((error: unknown) => {
+      const failure = error instanceof Failure ? error : new Failure(500, String(error));
+      if (!(error instanceof Failure)) console.error(error);
+      const { message, option } = failure;
+      send(response, { status: failure.status, json: { error: { message, option } } });
+    });
   return {
     name: "mock-api",
     configureServer(server) {
-      server.middlewares.use("/api/", async (request, response) => {
-        const url = new URL(request.url ?? "/", "http://localhost");
-        const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
-        try {
-          if (parts[0] === "login") locked = undefined;
-          if (locked)
-            throw new Failure(401, "expected a token, got none; open the address that was printed", locked);
-          if (parts[0] === "login") return send(response, { status: 204 });
-          if (parts[0] === "events") return events(state, url.searchParams.get("since"), request, response);
-          const route = ROUTES.find(([method, path]) => method === request.method && matches(path, parts));
-          if (!route) throw new Failure(404, "not found");
-          const body = await bodyOf(request);
-          const answer = route[2]({ state, work, query: url.searchParams, parts, body, response });
-          if (answer) send(response, answer);
-        } catch (error) {
-          const failure = error instanceof Failure ? error : new Failure(500, String(error));
-          if (!(error instanceof Failure)) console.error(error);
-          const { message, option } = failure;
-          send(response, { status: failure.status, json: { error: { message, option } } });
-        }
+      server.middlewares.use("/api/", handler);
+    },
+    configurePreviewServer(server) {
+      server.middlewares.use("/api/", handler);
+      server.middlewares.use((_, response, next) => {
+        response.setHeader("content-security-policy", CSP);
+        next();
       });
     },
   };

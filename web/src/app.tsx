@@ -15,7 +15,7 @@ import { Stage } from "./stage/stage";
 import { picture, task } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, titlePage } from "./store/history";
-import { panelOpen, view, wide } from "./store/shell";
+import { panelOpen, view } from "./store/shell";
 import { text } from "./text/en";
 
 function Middle() {
@@ -31,7 +31,7 @@ export function App() {
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
   const filled = inputs.value.length > 0;
-  const open = filled && (wide.value || panelOpen.value);
+  const open = filled && panelOpen.value;
   return (
     <div class={`app${filled ? " filled" : ""}${open ? " with-panel" : ""}`}>
       <Banner />

@@ -50,11 +50,11 @@ class Endings:
             job.status, job.error = "failed", problem
             job.option = option_of(job.task, problem, list(job.options))
             return
-        job.error = problem or None  # something beside the result went wrong
-        status = [each["status"] for each in pictures]
-        job.status = next((name for name in ("damaged", "unchanged") if name in status), "done")
         await self._map(session, job)
         await self._found(job)
+        job.error = problem or None  # something beside the result went wrong
+        found = {each["status"] for each in pictures}
+        job.status = "damaged" if "damaged" in found else "unchanged" if "unchanged" in found else "done"
 
     async def _result(self, session: Session, job: Job, name: Path, event: dict[str, Any]) -> None:
         path = job.folder / name

@@ -39,13 +39,19 @@ class Service:
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
         self.opens: list[Path] = []  # pictures of the user's that are there from the start
+        self.problem: ImageError | None = None  # of one of these
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the processes; the page can be read meanwhile."""
-        await asyncio.gather(self.viewer.start(), self.work.start())
-        for path in self.opens:
-            await self._open(path)
+        await self.viewer.start()
+        try:
+            for path in self.opens:
+                await self._open(path)
+        except ImageError as error:
+            self.problem = error
+            return
+        await self.work.start()
         if self.serving.public:
             self._sweeper = asyncio.create_task(self._sweep())
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from restore import images
-from restore.cli.serve.tiles import TILE, Pyramid, Scale, build, plain_scale
+from restore.cli.serve.tiles import TILE, Builder, Pyramid, Scale, plain_scale, sizes_of
 from restore.cli.units import judged
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
-MOST_PIXELS = 2**28  # bytes of the picture that was read last, which is kept as it is
+MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Shelf:
         if self._last is not None and self._last[0] == asked.path:
             return self._last[1]
         self._last = None  # two at once may be too much
-        data = images.read_picture_bytes(asked.path)
+        data = images.read_bytes(asked.path, start=images.picture_start(asked.name))
         try:
             picture = images.decode(data, name=asked.name, finite=False)
         except DamagedError as error:
@@ -72,26 +72,32 @@ class Shelf:
             **{"bytes": asked.path.stat().st_size, "format": picture.format, "width": w, "height": h},
             **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
             **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
-            **{"levels": Pyramid(asked.path, picture.size, 3, b"").levels, "scale": asdict(scale)},
+            **{"levels": len(sizes_of(picture.size)), "scale": asdict(scale)},
             "notes": [*picture.notes, *notes, *_profile_notes(picture)],
         }
         return picture, facts
 
-    def keep(self, asked: Asked, picture: images.Picture) -> Pyramid:
-        """Make the tiles of a picture. Raises OSError where there is no room for them."""
-        if (found := self.pyramid(asked.path)) is not None:
-            return found
+    def build(self, asked: Asked, picture: images.Picture | None = None) -> Builder | None:
+        """Make the tiles of a picture but the largest; give what makes these. None: all are there.
+
+        picture: where it was read already. Raises ImageError, and OSError where there is no room.
+        """
+        found = self.pyramid(asked.path)
+        if found is not None and found.has(0):
+            return None
+        picture = self.picture(asked) if picture is None else picture
         path = self._folder / f"{next(self._numbers)}.tiles"
+        builder = Builder(picture, path, scale_of(picture, asked)[0])
         try:
-            made = build(picture, path, scale_of(picture, asked)[0])
+            builder.smaller()
         except BaseException:
-            path.unlink(missing_ok=True)
+            builder.pyramid.remove()
             raise
         with self._lock:
-            self._pyramids[asked.path] = made
+            self._pyramids[asked.path] = builder.pyramid
             while len(self._pyramids) > 1 and self._length > self._most:
                 self._remove(next(iter(self._pyramids)))
-        return made
+        return builder
 
     @property
     def _length(self) -> int:
@@ -106,7 +112,7 @@ class Shelf:
             self._last = None
 
     def _remove(self, path: Path) -> None:
-        self._pyramids.pop(path).path.unlink(missing_ok=True)
+        self._pyramids.pop(path).remove()
 
 
 def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from restore.cli.serve.process import Ended, Process
 from restore.cli.serve.refusals import Refusal
+from restore.images import MAX_PIXELS
 
 SECONDS = {"tile": 120.0, "thumbnail": 300.0, "region_image": 60.0, "mask": 120.0}
 """How long answers may take; all others ``LONGEST``."""
@@ -24,10 +25,10 @@ class ViewerError(Refusal):
 
 
 class Viewer:
-    """Pictures for a server. folder: a private one, for tiles."""
+    """Pictures for a server. folder: a private one, for tiles. pixels: of a picture at most."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, *, pixels: int = MAX_PIXELS):
+        self._folder, self._pixels = folder / "tiles", pixels
         self._process: Process | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -43,8 +44,9 @@ class Viewer:
             self._folder.mkdir(parents=True, exist_ok=True)
             process = Process(MODULE, self._folder)
             await process.start()
-            self._process = process
-            self._listener = asyncio.create_task(self._listen(process))
+            await process.send(do="start", id=0, pixels=self._pixels)
+            self._process, self._waiting = process, {}
+            self._listener = asyncio.create_task(_listen(process, self._waiting))
 
     async def close(self) -> None:
         """End the process."""
@@ -90,8 +92,15 @@ class Viewer:
     ) -> dict[str, Any]:
         """Write the mask that strokes make, a PNG of the picture's size; give the region that it is."""
         h, w = await self._size(path)
+        name = self._about(path)["name"]
         files = {id: _at(file) for id, file in regions.items()}
-        about = {"regions": files, "width": w, "height": h, "mask": out.name, "out": _at(out)}
+        about = {
+            "regions": files,
+            "width": w,
+            "height": h,
+            "mask": f"{Path(name).stem}-mask.png",
+            "out": _at(out),
+        }
         region: dict[str, Any] = (await self._ask("mask", strokes=strokes, **about))["region"]
         return region
 
@@ -145,26 +154,30 @@ class Viewer:
 
     async def _ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Ask the process and wait for its answer. Raises ViewerError."""
-        number = next(self._numbers)
+        number, waiting = next(self._numbers), self._waiting
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        process: Process | None = None
         try:
             await self.start()
             process = self._process
             if process is None:
                 raise Ended(None)
-            self._waiting[number] = answer
+            waiting = self._waiting
+            waiting[number] = answer
             await process.send(do=do, id=number, **request)
             found = await asyncio.wait_for(answer, SECONDS.get(do, LONGEST))
         except Ended as error:
             raise ViewerError(_ended(error), 503) from error
         except TimeoutError:
             await self._cancel(number)
+            if do not in SECONDS and process is not None:  # nothing else would be read meanwhile
+                await process.stop()
             raise ViewerError("this takes too long; try a smaller picture", 503) from None
         except asyncio.CancelledError:
             await self._cancel(number)
             raise
         finally:
-            self._waiting.pop(number, None)
+            waiting.pop(number, None)
         if "refused" in found:
             raise ViewerError(found["refused"], found["status"], found.get("option"))
         return found
@@ -174,18 +187,19 @@ class Viewer:
             with suppress(Ended):
                 await self._process.send(do="cancel", id=number)
 
-    async def _listen(self, process: Process) -> None:
-        """Hand answers to those who wait for them, until the process ends."""
-        try:
-            while True:
-                answer = await process.receive()
-                waiting = self._waiting.get(answer["id"])
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-        except Ended as error:
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(error)
+
+async def _listen(process: Process, waiting: Mapping[int, asyncio.Future[dict[str, Any]]]) -> None:
+    """Hand answers to those who wait for them, until the process ends."""
+    try:
+        while True:
+            answer = await process.receive()
+            asked = waiting.get(answer["id"])
+            if asked is not None and not asked.done():
+                asked.set_result(answer)
+    except Ended as error:
+        for asked in waiting.values():
+            if not asked.done():
+                asked.set_exception(error)
 
 
 def _at(path: Path) -> str:

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,6 +25,7 @@ from restore.cli.serve import regions, strokes
 from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
+from restore.images.formats import refuse_larger
 from restore.images.writer import told_disk
 
 if TYPE_CHECKING:
@@ -96,13 +98,18 @@ class Desk:
         """Take a request for a part of a picture, which is read first where need be."""
         path = Path(request["path"])
         with self._lock:
-            if path not in self._waiting:
-                if self.shelf.pyramid(path) is not None:
-                    return self._small.put(request)
-                self._waiting[path] = []
-                self._large.put({**request, "do": "show", "of": request["do"]})
-            self._waiting[path].append(request)
-        return None
+            if self._is_there(request):
+                self._small.put(request)
+            elif path in self._waiting:
+                self._waiting[path].append(request)
+            else:
+                self._waiting[path] = [request]
+                self._large.put({**request, "do": "show"})
+
+    def _is_there(self, request: Request) -> bool:
+        """Whether what a tile or a small view is made from is there."""
+        pyramid = self.shelf.pyramid(Path(request["path"]))
+        return pyramid is not None and pyramid.has(request.get("level", min(1, pyramid.levels - 1)))
 
     def _work(self, queue: RequestQueue) -> None:
         while True:
@@ -115,53 +122,57 @@ class Desk:
 
     def _answer_to(self, request: Request) -> None:
         if request["do"] == "show":
-            return self._show(request)
-        answer = self._tried(request, DOES[request["do"]])
-        self._say(id=request["id"], **answer)
-        if request["do"] == "open" and "facts" in answer:
-            self._show(request)  # the page asks for its tiles next
-        return None
+            self._show(request, None)
+        elif request["do"] == "open":
+            self._open(request)
+        else:
+            self._say(id=request["id"], **_tried(request, partial(DOES[request["do"]], self, request)))
 
-    def _tried(self, request: Request, do: Callable[[Desk, Request], Answer]) -> Answer:
-        """Answer a request, or say why that cannot be done."""
-        try:
-            return do(self, request)
-        except RestoreError as error:
-            return {"refused": str(error), **_told(error)}
-        except MemoryError:
-            return {
-                "refused": "not enough memory for this picture; downscale or crop it first",
-                "status": 503,
-            }
-        except OSError as error:
-            return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
-        except Exception as error:
-            import traceback
+    def _open(self, request: Request) -> None:
+        """Read a picture, say what it is, and make its tiles, which the page asks for next."""
+        read: list[images.Picture] = []
 
-            traceback.print_exc()
-            return {"refused": f"a fault in this program, {type(error).__name__}: {error}", "status": 500}
+        def facts() -> Answer:
+            picture, found = self.shelf.read(_asked(request))
+            read.append(picture)
+            return {"facts": found}
 
-    def _show(self, request: Request) -> None:
+        self._say(id=request["id"], **_tried(request, facts))
+        if read:
+            self._show(request, read[0])
+
+    def _show(self, request: Request, picture: images.Picture | None) -> None:
         """Make the tiles of a picture, and answer all that waits for them."""
         path = Path(request["path"])
-        answer = self._tried(request, Desk._kept)
+        with self._lock:
+            self._waiting.setdefault(path, [])
+
+        def build() -> Answer:
+            asked = _asked(request)
+            builder = self.shelf.build(asked, picture)
+            self._release(path)
+            if builder is not None:
+                builder.first()
+            return {"refused": "there is no such part of this picture", "status": 404}
+
+        self._release(path, _tried(request, build))
+
+    def _release(self, path: Path, otherwise: Answer | None = None) -> None:
+        """Go on with requests that waited for tiles.
+
+        otherwise: the last word, for those for which there are none; None: more will come.
+        """
         with self._lock:
             waiting = self._waiting.pop(path, [])
-        for each in waiting:
-            if "refused" in answer:
-                self._say(id=each["id"], **answer)
-            else:
+            there = [each for each in waiting if self._is_there(each)]
+            left = [each for each in waiting if each not in there]
+            if otherwise is None:
+                self._waiting[path] = left
+            for each in there:
                 self._small.put(each)
-
-    def _kept(self, request: Request) -> Answer:
-        asked = _asked(request)
-        if self.shelf.pyramid(asked.path) is None:
-            self.shelf.keep(asked, self.shelf.picture(asked))
-        return {}
-
-    def open(self, request: Request) -> Answer:
-        """Read a picture."""
-        return {"facts": self.shelf.read(_asked(request))[1]}
+        if otherwise is not None:
+            for each in left:
+                self._say(**otherwise | {"id": each["id"]})
 
     def tile(self, request: Request) -> Answer:
         """Give a tile."""
@@ -233,7 +244,6 @@ class Desk:
 
 
 DOES: dict[str, Callable[[Desk, Request], Answer]] = {
-    "open": Desk.open,
     "tile": Desk.tile,
     "thumbnail": Desk.thumbnail,
     "mask": Desk.mask,
@@ -242,6 +252,24 @@ DOES: dict[str, Callable[[Desk, Request], Answer]] = {
     "region_image": Desk.region_image,
     "crop": Desk.crop,
 }
+
+
+def _tried(request: Request, do: Callable[[], Answer]) -> Answer:
+    """Answer a request, or say why that cannot be done."""
+    try:
+        return do()
+    except RestoreError as error:
+        return {"refused": str(error), **_told(error)}
+    except MemoryError:
+        said = "not enough memory for this picture; downscale or crop it first"
+        return {"refused": said, "status": 503}
+    except OSError as error:
+        return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return {"refused": f"a fault in this program, {type(error).__name__}: {error}", "status": 500}
 
 
 def _asked(request: Request) -> Asked:
@@ -271,12 +299,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # nothing else that is printed gets among the answers
     folder = Path.cwd()
-    for left in folder.glob("*.tiles"):
+    for left in folder.iterdir():
         left.unlink(missing_ok=True)
     desk = Desk(answers, folder)
     desk.start()
     for line in sys.stdin:
-        desk.take(json.loads(line))
+        request = json.loads(line)
+        if request["do"] == "start":
+            refuse_larger(request["pixels"])
+        else:
+            desk.take(request)
     os._exit(0)  # threads may be in the middle of something that nobody waits for any more
 
 

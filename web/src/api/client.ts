@@ -70,8 +70,12 @@ export const api = {
   removePicture: (id: string) => call(`pictures/${part(id)}`, { method: "DELETE" }),
 
   strokes: (picture: string) => json<Strokes>(call(`pictures/${part(picture)}/strokes`)),
-  keepStrokes: (picture: string, strokes: Strokes) =>
-    call(`pictures/${part(picture)}/strokes`, body(strokes, "PUT")),
+  /** `leaving`: the page goes away; browsers send at most 64 KiB after that. */
+  keepStrokes: (picture: string, strokes: Strokes, leaving = false) => {
+    const init = body(strokes, "PUT");
+    const keepalive = leaving && String(init.body).length < 60_000;
+    return call(`pictures/${part(picture)}/strokes`, { ...init, keepalive });
+  },
   mask: async (picture: string, strokes: Stroke[]) =>
     (await call(`pictures/${part(picture)}/mask`, body({ strokes }))).blob(),
   uploadRegion: (picture: string, file: Blob, how: { invert?: boolean; fit?: boolean } = {}) => {

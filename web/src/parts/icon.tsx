@@ -24,7 +24,7 @@ const PATHS: Record<string, string> = {
   upload: "M12 16V5M7 9.5l5-5 5 5M5 20h14",
   table: "M4 5h16v14H4ZM4 9.7h16M4 14.3h16M9.5 9.7V19",
   picture: "M4 5h16v14H4ZM4 16l4.5-4.5 4 4 2.5-2.5 5 5M15.5 9h.01",
-  queue: "M4 6.5h16M4 12h11M4 17.5h7M17 15v5M14.5 17.5h5",
+  queue: "M4 6.5h16M4 12h12M4 17.5h8",
   sliders: "M4 8h8M17 8h3M14.5 5.5v5M4 16h3M12 16h8M9.5 13.5v5",
   keys: "M4 7h16v10H4ZM7 10.5h.01M10.3 10.5h.01M13.7 10.5h.01M17 10.5h.01M8 13.8h8",
   trash: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7M10.5 10.5v5.5M13.5 10.5v5.5",

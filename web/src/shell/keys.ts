@@ -2,14 +2,14 @@ import { urls } from "../api/client";
 import { picture, show, shown } from "../store/choice";
 import { stepPicture, stepResult } from "../store/history";
 import { addKeys, type Key } from "../store/keys";
-import { coarse, keysOpen, panelOpen, queueOpen, view, wide } from "../store/shell";
+import { coarse, keysOpen, openPanel, panelOpen, queueOpen, view, wide } from "../store/shell";
 import { text } from "../text/en";
 import { chooseFiles } from "./files";
 import { stepTask } from "./rail";
 
 function closeOne(): boolean {
   if (queueOpen.value) queueOpen.value = false;
-  else if (!wide.value && panelOpen.value && picture.value) panelOpen.value = false;
+  else if (!wide.value && panelOpen.value && picture.value) openPanel(false);
   else if (view.value === "table") view.value = "picture";
   else return false;
   return true;
@@ -50,7 +50,7 @@ export function addPageKeys(): () => void {
       view.value = view.value === "table" ? "picture" : "table";
     }),
     general(["q"], says.queue, toggle(queueOpen)),
-    general(["p"], says.panel, () => (wide.value ? focusPanel() : toggle(panelOpen)())),
+    general(["p"], says.panel, () => (wide.value ? focusPanel() : openPanel(!panelOpen.value))),
     general(["Ctrl+ArrowDown"], text.keySheet.tasks, () => stepTask(1)),
     general(["Ctrl+ArrowUp"], text.keySheet.tasks, () => stepTask(-1)),
     general(["?"], says.keys, toggle(keysOpen)),

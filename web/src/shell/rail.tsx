@@ -3,13 +3,13 @@ import { Icon } from "../parts/icon";
 import { chooseTask, task } from "../store/choice";
 import { session, tasks } from "../store/data";
 import { say } from "../store/notices";
-import { keysOpen, panelOpen, wide } from "../store/shell";
+import { keysOpen, openPanel, panelOpen } from "../store/shell";
 import { text } from "../text/en";
 
 /** Chooses a task; where the panel slides over, the chosen task again shows or hides it. */
 export function pick(name: string): void {
   const same = task.value?.name === name;
-  panelOpen.value = wide.value || !same || !panelOpen.value;
+  openPanel(!same || !panelOpen.value);
   chooseTask(name);
   if (!same && task.value) say(text.says.chosen(task.value.title));
 }

@@ -83,9 +83,7 @@ function Frames({ job }: { job: Job }) {
 function captionOf(job: Job): string {
   const { progress, status } = job;
   if (status === "running")
-    return progress?.seconds_left
-      ? text.queue.left(progress.seconds_left)
-      : (progress?.doing ?? text.status.running);
+    return progress?.seconds_left ? text.queue.left(progress.seconds_left) : titleOf(job.task);
   if (status === "queued") return text.status.queued;
   if (status === "unchanged") return text.strip.unchanged;
   if (job.results.length > 1) return text.strip.samples(titleOf(job.task), job.results.length);

@@ -6,7 +6,7 @@ import { Ring } from "../parts/progress";
 import { choosePicture, picture } from "../store/choice";
 import { inputs, queue } from "../store/data";
 import { closePicture } from "../store/history";
-import { panelOpen, queueOpen, view, wide } from "../store/shell";
+import { openPanel, panelOpen, queueOpen, view, wide } from "../store/shell";
 import { text } from "../text/en";
 import { chooseFiles } from "./files";
 
@@ -123,7 +123,7 @@ export function Top() {
             aria-expanded={panelOpen.value}
             aria-controls="panel"
             onClick={() => {
-              panelOpen.value = !panelOpen.value;
+              openPanel(!panelOpen.value);
             }}
           >
             <Icon name="sliders" />
