@@ -1,9 +1,8 @@
 import { api, uploadPicture, urls } from "../api/client";
 import type { Job, Picture, Result } from "../api/types";
 import { forget, wordsOf } from "../store/actions";
-import { choosePicture, show, shown, shownJob, shownMap } from "../store/choice";
+import { choosePicture, show, shown, shownJob } from "../store/choice";
 import { tell } from "../store/notices";
-import { compare, overlayMap } from "../store/stage";
 import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
 import { saveAddress } from "./download";
@@ -72,41 +71,6 @@ function Facts({ job, result }: { job: Job; result: Result | undefined }) {
   );
 }
 
-function Toggles() {
-  const map = shownMap.value;
-  const comparing = compare.value !== "result" && compare.value !== "picture";
-  return (
-    <>
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={t.compare}
-        title={t.compare}
-        aria-pressed={comparing}
-        onClick={() => {
-          compare.value = comparing ? "result" : "divider";
-        }}
-      >
-        <Icon name="compare" />
-      </button>
-      {map && (
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t.map}
-          title={t.map}
-          aria-pressed={overlayMap.value}
-          onClick={() => {
-            overlayMap.value = !overlayMap.value;
-          }}
-        >
-          <Icon name="map" />
-        </button>
-      )}
-    </>
-  );
-}
-
 /** The result that is shown: what is known of it, and what can be done with it. */
 export function Results() {
   const picture = shown.value;
@@ -128,7 +92,6 @@ export function Results() {
           <Icon name="download" />
           {t.download}
         </button>
-        <Toggles />
         <button
           type="button"
           class="icon-button"

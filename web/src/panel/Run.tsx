@@ -4,7 +4,7 @@ import { Bar } from "../parts/progress";
 import { cancel } from "../store/actions";
 import { jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
-import { duration } from "./facts";
+import { duration, sentence } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 
@@ -26,8 +26,8 @@ function progressWords(job: Job): string {
   if (job.status === "queued") return t.waiting(job.place);
   const progress = job.progress;
   if (progress === null) return t.starting;
-  const left = progress.seconds_left === null ? "" : t.left(duration(progress.seconds_left));
-  return [progress.doing || progress.line, left].filter(Boolean).join(", ");
+  const left = progress.seconds_left === null ? "" : t.left(duration(Math.ceil(progress.seconds_left)));
+  return [sentence(progress.doing || progress.line), left].filter(Boolean).join(", ");
 }
 
 function ProgressOf({ job }: { job: Job }) {

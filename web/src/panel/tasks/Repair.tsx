@@ -9,7 +9,6 @@ import type { PanelProps } from "../panels";
 import { isEdited, NO_MASK } from "../requests";
 import { type Look, useLook } from "../use";
 import { inForce, optionOf } from "../values";
-import { MaskTools } from "./Fill";
 import { Found } from "./Found";
 
 const t = text.panel.repair;
@@ -45,9 +44,7 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
   const away = mask.strokes.length === 0 && region.area > 0;
   return (
     <>
-      <Field label={t.edit} group help={edited ? t.edited : t.editHelp}>
-        {() => <MaskTools />}
-      </Field>
+      <p class="p-help">{edited ? t.edited : t.editHelp}</p>
       {(edited || away) && (
         <button
           type="button"
@@ -67,7 +64,6 @@ function Looked(props: PanelProps) {
   return (
     <>
       <Found look={look} working={t.looking} />
-      <hr class="p-rule" />
       <Marks {...props} look={look} />
     </>
   );
