@@ -50,6 +50,8 @@ interface RunProps {
   picture: Picture;
   /** How many pictures it is done to. */
   count: number;
+  /** What the main button says where it is not the name of the task. */
+  label: string | undefined;
   batch: boolean;
   /** Why it cannot be done yet. */
   missing: string;
@@ -65,7 +67,7 @@ interface RunProps {
 /** The main button, what is being done, and what went wrong. */
 export function Run(props: RunProps) {
   const { task, wrong } = props;
-  const words = t.run[task.name] ?? task.title;
+  const words = props.label ?? t.run[task.name] ?? task.title;
   const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
   return (
     <footer class="p-run">

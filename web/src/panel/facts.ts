@@ -53,6 +53,24 @@ export function plainNotes(job: Job): string[] {
   return [...new Set(job.notes.map((note) => plainNote(note, names)))];
 }
 
+/** The seed of one of several samples, which have consecutive ones. */
+export function seedOf(job: Job, index: number): number | null {
+  const told = job.results[index]?.seed ?? null;
+  if (told !== null || job.results.length < 2 || index < 0) return told;
+  return (number(job.options.seed) ?? 0) + index;
+}
+
+/** Notes that say what the facts say, or what is said of every run. */
+const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
+
+/** The notes of a job that tell more than its facts. */
+export function freshNotes(job: Job): string[] {
+  const noise = words(job.facts.noise);
+  return plainNotes(job)
+    .filter((note) => !SAID.some((words) => words.test(note)))
+    .map((note) => (noise === null ? note : afterWords(note, noise)));
+}
+
 function counted(job: Job): string | null {
   const specks = number(job.facts.specks_count);
   const scratches = number(job.facts.scratches_count);

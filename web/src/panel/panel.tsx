@@ -144,6 +144,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
         task={task}
         picture={picture}
         batch={batch}
+        label={request.task === task.name ? undefined : text.panel.repair.fill}
         count={chosen.value.length}
         starting={starting || startingBatch.value}
         missing={missing}

@@ -426,7 +426,8 @@ export const text = {
       specks: "Specks",
       editHelp: "Erase the marks of what is no damage, paint over what was missed.",
       again: "Look again",
-      edited: "The marks were changed: they are filled as they are now.",
+      edited: "The marks were changed. They are filled as they are now.",
+      fill: "Fill the marks",
       back: "Back to what was found",
     },
     deblur: {
@@ -488,12 +489,7 @@ export const text = {
     },
     result: {
       title: "Result",
-      results: (count: number) => `${one(count, "result")}: choose one`,
-      sample: (index: number, seed: number | null) =>
-        `Result ${index}${seed === null ? "" : `, seed ${seed}`}`,
-      download: "Download",
       use: "Continue from it",
-      remove: "Delete",
       again: "Try again",
       failed: "It failed",
       unchanged: "Nothing was to be done: the file is a copy.",

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { duration, factsOf, lookWords, plainNotes, short } from "../../src/panel/facts";
+import { duration, factsOf, freshNotes, lookWords, plainNotes, seedOf, short } from "../../src/panel/facts";
 import { job } from "./catalogue";
 
 it("writes numbers with few digits", () => {
@@ -46,4 +46,20 @@ it("heads a panel with what a look has found", () => {
   expect(lookWords(job({ kind: "look", facts: damage, notes: ["a.png: 3 scratches"] }))).toEqual([
     "3 scratches, 1 %",
   ]);
+});
+
+it("leaves out notes that say what the facts say", () => {
+  const facts = { noise: "noise sigma 7" };
+  const notes = [
+    "a.png: noise sigma 7: --method real is used",
+    "3 restored (of 3 pictures)",
+    "Of the hole, 1 part drawn",
+  ];
+  expect(freshNotes(job({ facts, notes }))).toEqual(["--method real is used"]);
+});
+
+it("knows the seeds of several samples", () => {
+  const results = ["a", "b"].map((picture) => ({ picture, name: `${picture}.png`, seed: null }));
+  expect(seedOf(job({ results, options: { seed: 7 } }), 1)).toBe(8);
+  expect(seedOf(job({ results: results.slice(0, 1) }), 0)).toBe(null);
 });
