@@ -130,7 +130,7 @@ async def mask(request: Request) -> Response:
     found = strokes_in(await body_of(request))
     out = service.region_file(session)
     try:
-        await service.mask(session, picture, found, out)
+        await service.mask(picture, found, out)
         data = await run_in_threadpool(out.read_bytes)
     finally:
         out.unlink(missing_ok=True)

@@ -64,7 +64,8 @@ class Shelf:
         return picture
 
     def read(self, asked: Asked) -> tuple[images.Picture, dict[str, Any]]:
-        """Read a picture, and give what a page knows of it. Raises ImageError."""
+        """Read a picture anew, and give what a page knows of it. Raises ImageError."""
+        self.forget(asked.path)
         picture = self.picture(asked)
         scale, notes = scale_of(picture, asked)
         h, w = picture.size

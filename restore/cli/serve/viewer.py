@@ -88,30 +88,35 @@ class Viewer:
         return _file(await self._ask("thumbnail", **self._about(path)))
 
     async def mask(
-        self, path: Path, strokes: Sequence[Mapping[str, Any]], regions: Mapping[str, Path], out: Path
+        self,
+        path: Path,
+        strokes: Sequence[Mapping[str, Any]],
+        regions: Mapping[str, Path],
+        out: Path,
+        box: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
-        """Write the mask that strokes make, a PNG of the picture's size; give the region that it is."""
+        """Write the mask that strokes make, a PNG of the picture's size; give the region that it is.
+
+        box: the part of the mask that is written; None for all of it.
+        """
         h, w = await self._size(path)
-        name = self._about(path)["name"]
-        files = {id: _at(file) for id, file in regions.items()}
         about = {
-            "regions": files,
-            "width": w,
-            "height": h,
-            "mask": f"{Path(name).stem}-mask.png",
-            "out": _at(out),
+            "regions": {id: _at(file) for id, file in regions.items()},
+            "mask": f"{Path(self._about(path)['name']).stem}-mask.png",
+            "box": None if box is None else await self._box(path, box),
+            **{"width": w, "height": h, "out": _at(out)},
         }
         region: dict[str, Any] = (await self._ask("mask", strokes=strokes, **about))["region"]
         return region
 
-    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> None:
-        """Write a part of a picture in kind."""
-        h, w = await self._size(path)
-        x, y, width, height = (int(box[name]) for name in ("x", "y", "width", "height"))
-        if not (0 <= x < x + width <= w and 0 <= y < y + height <= h):
-            told = f"box {x},{y},{width},{height}: it is not within the picture, which is {w}x{h} (w x h)"
-            raise ViewerError(told, 422, "box")
-        await self._ask("crop", **self._about(path), x=x, y=y, width=width, height=height, out=_at(out))
+    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> dict[str, int]:
+        """Write a part of a picture in kind, and give its box.
+
+        A JPEG is written with the tables and whole blocks of its own where ``out`` is named so.
+        """
+        asked = await self._box(path, box)
+        found: dict[str, int] = (await self._ask("crop", **self._about(path), box=asked, out=_at(out)))["box"]
+        return found
 
     async def select(self, path: Path, x: float, y: float, radius: float | None, out: Path) -> dict[str, Any]:
         """Write a mask of what a point lies in, as ``restore erase --at`` finds it; give the region."""
@@ -145,6 +150,15 @@ class Viewer:
     def _about(self, path: Path) -> dict[str, Any]:
         known = self._known.get(path, {})
         return {"path": _at(path), "name": known.get("name", path.name), "like": known.get("like")}
+
+    async def _box(self, path: Path, box: Mapping[str, int]) -> list[int]:
+        """Give the numbers of a box. Raises ViewerError for one that is not in the picture."""
+        h, w = await self._size(path)
+        x, y, width, height = (int(box[name]) for name in ("x", "y", "width", "height"))
+        if not (0 <= x < x + width <= w and 0 <= y < y + height <= h):
+            told = f"box {x},{y},{width},{height}: it is not within the picture, which is {w}x{h} (w x h)"
+            raise ViewerError(told, 422, "box")
+        return [x, y, width, height]
 
     async def _size(self, path: Path) -> tuple[int, int]:
         if "size" not in self._known.get(path, {}):

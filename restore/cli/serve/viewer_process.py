@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from restore import images
 from restore.cli.hole_masks import Reading
 from restore.cli.serve import regions, strokes
+from restore.cli.serve.crops import write_crop
 from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
@@ -198,7 +199,7 @@ class Desk:
         except ValueError as error:
             return {"refused": str(error), "status": 400, "option": "mask"}
         level = regions.drawn(made, size, files, request["mask"])
-        regions.keep(level, Path(request["out"]))
+        regions.keep(regions.part(level, request["box"], request["mask"]), Path(request["out"]))
         return {"region": regions.facts(level)}
 
     def select(self, request: Request) -> Answer:
@@ -228,9 +229,8 @@ class Desk:
     def crop(self, request: Request) -> Answer:
         """Write a part of a picture as a file of its own."""
         picture = self.shelf.picture(_asked(request))
-        x, y, w, h = (request[name] for name in ("x", "y", "width", "height"))
-        images.write(Path(request["out"]), regions.cut(picture, (x, y, w, h)), overwrite=True)
-        return {}
+        x, y, w, h = write_crop(picture, request["box"], Path(request["out"]))
+        return {"box": {"x": x, "y": y, "width": w, "height": h}}
 
     def _say(self, **answer: Any) -> None:
         """Write an answer."""
