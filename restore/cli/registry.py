@@ -29,14 +29,13 @@ COMMANDS = {
             "erase",
             "colorize",
             "solve",
-            "serve",
         ),
     ),
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),
     "Many": ("plan", "status", "undo"),
     "Measure": ("eval",),
-    "Look": ("info", "doctor", "demo", "config", "schedule", "schema", "completion"),
+    "Look": ("serve", "info", "doctor", "demo", "config", "schedule", "schema", "completion"),
 }
 """The names of the commands by the headings of their groups, in the order in which they are shown."""
 

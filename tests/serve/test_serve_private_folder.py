@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import stat
@@ -10,21 +9,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from restore.cli.serve import private_folder as module
-from restore.cli.serve.private_folder import (
-    LOCK,
-    PREFIX,
-    PrivateFolder,
-    check_room,
-    new_file,
-    plain_file,
-    remove_leftovers,
-    told,
-)
+from restore.cli.serve.private_folder import LOCK, PREFIX, PrivateFolder, check_room, remove_leftovers
 from restore.cli.serve.refusals import Refusal
 from restore.errors import OutputError
 
@@ -200,47 +189,12 @@ def test_no_place_for_it(tmp_path: Path) -> None:
         os.umask(before)
 
 
-def status_of(call: Any, *arguments: Any) -> tuple[int, str]:
-    with pytest.raises(Refusal) as caught:
-        call(*arguments)
-    assert "\n" not in caught.value.message
-    return caught.value.status, caught.value.message
-
-
-def test_files_are_opened_only_where_they_are_what_they_seem(tmp_path: Path) -> None:
-    path = tmp_path / "photo.png"
-    with new_file(path) as file:
-        file.write(b"abc")
-    assert mode(path) == 0o600
-    with plain_file(path) as file:
-        assert file.read() == b"abc"
-    assert status_of(new_file, path)[0] == 500
-    link, dangling = tmp_path / "link.png", tmp_path / "dangling.png"
-    link.symlink_to(path)
-    dangling.symlink_to(tmp_path / "new.png")
-    for each in (link, tmp_path):
-        assert status_of(plain_file, each) == (
-            409,
-            f"{each.name}: expected a plain file, got a link or a folder",
-        )
-    assert status_of(new_file, dangling)[0] == 500
-    assert not (tmp_path / "new.png").exists()
-    assert status_of(plain_file, tmp_path / "none.png") == (404, "none.png: it is no longer there")
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe.png")
-        assert status_of(plain_file, tmp_path / "pipe.png")[0] == 409
-
-
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> None:
-        with told(tmp_path / "photo.png"):
-            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
-
-    status, message = status_of(full)
-    assert status == 507
-    assert message.startswith("the server's disk is full; remove pictures")
-    assert str(tmp_path) not in message
+def test_what_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     check_room(tmp_path, 0)
-    status, message = status_of(check_room, tmp_path, 10**18)
-    assert status == 507
-    assert message.startswith("expected at least 953,674,316,470 MB free on the server's disk, got ")
+    with pytest.raises(Refusal) as caught:
+        check_room(tmp_path, 10**18)
+    assert caught.value.status == 507
+    assert caught.value.message.startswith(
+        "expected at least 953,674,316,470 MB free on the server's disk, got"
+    )
+    assert str(tmp_path) not in caught.value.message

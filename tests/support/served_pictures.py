@@ -52,7 +52,12 @@ class NoViewer(Viewer):
         return PNG, "image/webp"
 
     async def mask(
-        self, path: Path, strokes: Sequence[Mapping[str, Any]], regions: Mapping[str, Path], out: Path
+        self,
+        path: Path,
+        strokes: Sequence[Mapping[str, Any]],
+        regions: Mapping[str, Path],
+        out: Path,
+        box: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
         try:
             strokes_.checked(list(strokes))
@@ -61,8 +66,9 @@ class NoViewer(Viewer):
         out.write_bytes(PNG)
         return REGION
 
-    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> None:
+    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> dict[str, int]:
         out.write_bytes(PNG)
+        return dict(box)
 
     async def select(self, path: Path, x: float, y: float, radius: float | None, out: Path) -> dict[str, Any]:
         out.write_bytes(PNG)

@@ -12,16 +12,35 @@ import { Table } from "./shell/table";
 import { Top } from "./shell/top";
 import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
-import { picture, task } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, titlePage } from "./store/history";
-import { panelOpen, view } from "./store/shell";
+import { openPanel, panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
 function Middle() {
   if (!session.value) return <span class="hidden">{text.shell.loading}</span>;
   if (inputs.value.length === 0) return <Empty />;
   return view.value === "table" ? <Table /> : <Stage />;
+}
+
+function Side() {
+  const label = panelOpen.value ? text.shell.closePanel : text.shell.openPanel;
+  return (
+    <aside id="panel" class={panelOpen.value ? "panel" : "panel peek"} aria-label={text.shell.panel}>
+      {sheet.value && (
+        <button
+          type="button"
+          class="panel-handle"
+          aria-label={label}
+          title={label}
+          aria-expanded={panelOpen.value}
+          aria-controls="panel"
+          onClick={() => openPanel(!panelOpen.value)}
+        />
+      )}
+      <Panel />
+    </aside>
+  );
 }
 
 export function App() {
@@ -31,9 +50,9 @@ export function App() {
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
   const filled = inputs.value.length > 0;
-  const open = filled && panelOpen.value;
+  const panel = filled && (panelOpen.value || sheet.value);
   return (
-    <div class={`app${filled ? " filled" : ""}${open ? " with-panel" : ""}`}>
+    <div class={`app${filled ? " filled" : ""}`}>
       <Banner />
       <Rail />
       <div class="middle">
@@ -43,16 +62,7 @@ export function App() {
         </main>
         {view.value === "picture" && <Strip />}
       </div>
-      {open && (
-        <aside
-          id="panel"
-          class="panel"
-          aria-label={text.shell.panel}
-          key={`${picture.value?.id}/${task.value?.name}`}
-        >
-          <Panel />
-        </aside>
-      )}
+      {panel && <Side />}
       <Queue />
       <div class="corner">
         <Uploads />

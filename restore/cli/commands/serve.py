@@ -18,7 +18,7 @@ from restore import images
 from restore.cli.browser import has_screen
 from restore.cli.help_pages import Command
 from restore.cli.loudness import QUIET
-from restore.cli.options import DEVICE
+from restore.cli.options import DEVICE, WEIGHTS
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import say
@@ -71,6 +71,7 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
     "--max-upload", type=click.IntRange(1, 100_000), default=1024, show_default=True, metavar="MB",
     help="The largest file that is taken.",
 )  # fmt: skip
+@WEIGHTS
 @DEVICE
 @QUIET
 def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **options: Any) -> None:
@@ -147,15 +148,16 @@ class Run:
     def _serving(self, folder: Path, token: str, port: int) -> Serving:
         from dataclasses import replace
 
-        from restore.cli.serve.config import Limits, Serving
+        from restore.cli.serve.config import PUBLIC, Limits, Serving
 
         options = self.options
+        usual = PUBLIC if options["public"] else Limits()
         return Serving(
             self.checked.host, port, token, folder,
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
-            device=options["device"],
-            limits=replace(Limits(), file_bytes=options["max_upload"] * 2**20),
+            device=options["device"], weights=options["weights"],
+            limits=replace(usual, file_bytes=options["max_upload"] * 2**20),
         )  # fmt: skip
 
     def _serve(self, serving: Serving, listening: Any) -> None:

@@ -29,6 +29,10 @@ class Limits:
     idle_seconds: float = 3600.0
 
 
+PUBLIC = Limits(pixels=100_000_000, pictures=50, queue=8, stored_bytes=2**31, idle_seconds=1800.0)
+"""What a visitor of a public server may ask for, by default."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """A server.
@@ -36,7 +40,8 @@ class Serving:
     host, port: where it listens. token: that opens the page. password: asked for in its place; None: none is.
     public: whether every visitor has a session of their own, and needs neither. allowed_hosts: names by which
     it may be called, beside those of its own. frame_ancestors: pages that may show it in a frame. folder: a
-    private one, for all files. device: for the network.
+    private one, for all files. device: for the network. weights: of the network, where they are not those in
+    the package.
     """
 
     host: str
@@ -48,4 +53,14 @@ class Serving:
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ()
     device: str = "auto"
+    weights: Path | None = None
     limits: Limits = field(default_factory=Limits)
+
+    def network(self, told: bool = False) -> list[str]:
+        """Give the options of every command that say which network it uses. told: as a user is told."""
+        words = []
+        if self.weights is not None:
+            words += ["--weights", str(self.weights if told else self.weights.absolute())]
+        if self.device != "auto":
+            words += ["--device", self.device]
+        return words

@@ -11,12 +11,15 @@ from typing import Any
 from restore.cli.printable import message
 from restore.cli.serve import strokes as strokes_
 from restore.cli.serve.arguments import arguments, shown
+from restore.cli.serve.config import Serving
 from restore.cli.serve.left_out import MADE, UPLOADS
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Session, new_id
 
 LONGEST_BATCH = 200  # characters
 PREVIEW = 768  # pixels that a side of a preview has at most
+CUT_IN_KIND = (".tif", ".tiff", ".jpg", ".jpeg")
+"""Endings of files of which a part is written in the same format; of others it is a PNG."""
 KINDS = ("restore", "preview", "look")
 NAMES = {"task", "picture", "options", "strokes", "kind", "box", "batch"}
 LOOKS = ("denoise", "repair", "dejpeg", "deblur")
@@ -55,8 +58,8 @@ class Asked:
         )
 
 
-def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
-    """Check a request. device: for the network. Raises Refusal, with the words of the command line."""
+def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> Asked:
+    """Check a request. Raises Refusal, with the words of the command line."""
     if unknown := sorted(request.keys() - NAMES):
         raise Refusal(f"a job has no {unknown[0]!r}; expected some of {', '.join(sorted(NAMES))}", 400)
     kind, task = request.get("kind", "restore"), request.get("task")
@@ -74,20 +77,20 @@ def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
     strokes = request.get("strokes")
     box = box_of(request.get("box"), picture) if kind == "preview" else None
     name = picture.name
-    if box is not None and Path(name).suffix.lower() not in (".tif", ".tiff"):
+    if box is not None and Path(name).suffix.lower() not in CUT_IN_KIND:
         name = f"{Path(name).stem}.png"
     mask = None if strokes is None else f"{Path(picture.name).stem}-mask.png"
     own = {name, picture.name, *(f"{Path(name).stem}{ending}" for ending in ("-mask.png", *MADE.values()))}
     files = _files(session, options, taken=own)
     named = {id: given for id, (_, given) in files.items()}
     argv = arguments(task, options, picture=name, mask=mask, files=named)
-    place = [] if device == "auto" else ["--device", device]
     # What is shown is of the whole picture.
     told = arguments(task, options, picture=picture.name, mask=mask, files=named)
     more = ["--dry-run"] if kind == "look" else []
     linked = list(files.values()) if box is not None else [(picture.path, name), *files.values()]
     return Asked(
-        *(kind, task, picture, options, name, [*argv, *place, "--json", *more], shown([*told, *place])),
+        *(kind, task, picture, options, name, [*argv, *serving.network(), "--json", *more]),
+        command=shown([*told, *serving.network(told=True)]),
         mask=mask,
         strokes=None if strokes is None else checked_strokes(strokes),
         files=linked,

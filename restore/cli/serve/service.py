@@ -23,6 +23,7 @@ from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.work import Work
 from restore.errors import ImageError
 
+VISITORS = 1000  # at once, of a public server
 SWEEP = 60.0  # seconds between two looks for sessions that nobody uses
 
 
@@ -83,6 +84,7 @@ class Service:
     def session(self, visitor: str) -> Session:
         """Give the session of a visitor, a new one where there is none."""
         if visitor not in self.sessions:
+            self._check_room()
             # What the visitor sends is no name of a folder.
             folder = self.serving.folder / f"session-{sha256(visitor.encode()).hexdigest()[:16]}"
             folder.mkdir(exist_ok=True)
@@ -90,6 +92,16 @@ class Service:
         session = self.sessions[visitor]
         session.used = time.monotonic()
         return session
+
+    def _check_room(self) -> None:
+        """Let the visitor go who has left nothing here and came first. Raises Refusal where there is none."""
+        if len(self.sessions) < VISITORS:
+            return
+        for visitor, session in self.sessions.items():
+            if not (session.pictures or session.jobs or session.assets or session.feed.read):
+                shutil.rmtree(self.sessions.pop(visitor).folder, ignore_errors=True)
+                return
+        raise Refusal("too many people use this server just now; come again later", 503)
 
     async def _sweep(self) -> None:
         """Forget the sessions of visitors who have gone."""
@@ -109,6 +121,7 @@ class Service:
                     f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
                 )
             facts = await self.viewer.open(path, name=path.name)
+            await self._check_size(path, facts)
         except BaseException:
             await uploads.remove([path.parent])
             raise
@@ -116,6 +129,18 @@ class Service:
         session.pictures[picture.id] = picture
         session.tell(picture)
         return picture
+
+    async def _check_size(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Refuse a picture of more pixels than this server takes. Raises Refusal."""
+        width, height = facts["width"], facts["height"]
+        if width * height > self.limits.pixels:
+            await self.viewer.forget(path)
+            raise Refusal(
+                f"{path.name}: {width}x{height} (w x h) is {width * height / 1e6:.0f} megapixels, more than "
+                f"the {self.limits.pixels / 1e6:.0f} that this server takes; crop or downscale it first",
+                415,
+                "picture",
+            )
 
     async def remove_picture(self, session: Session, picture: Picture) -> None:
         """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked at."""
@@ -188,7 +213,7 @@ class Service:
 
     def command(self, session: Session, request: Mapping[str, Any]) -> str:
         """Check a request for a job as far as that can be done at once, and give its command."""
-        return job_request.checked(session, request, self.serving.device).command
+        return job_request.checked(session, request, self.serving).command
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
@@ -196,7 +221,7 @@ class Service:
         own = sum(not job.ended for job in session.jobs.values())
         if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
             raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
-        asked = job_request.checked(session, request, self.serving.device)
+        asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
         folder = session.folder / "jobs" / new_id()

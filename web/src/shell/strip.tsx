@@ -127,7 +127,7 @@ function Shown() {
         {text.strip.size(at.width, at.height)} · {text.strip.bits(at.bits)} · {fileSize(at.bytes)}
       </p>
       <a
-        class="button primary"
+        class="button"
         href={urls.file(at.id)}
         download={at.name}
         aria-label={text.strip.downloadName(at.name)}

@@ -6,7 +6,7 @@ import { Ring } from "../parts/progress";
 import { choosePicture, picture } from "../store/choice";
 import { inputs, queue } from "../store/data";
 import { closePicture } from "../store/history";
-import { openPanel, panelOpen, queueOpen, view, wide } from "../store/shell";
+import { openPanel, panelOpen, queueOpen, sheet, view, wide } from "../store/shell";
 import { text } from "../text/en";
 import { chooseFiles } from "./files";
 
@@ -114,7 +114,7 @@ export function Top() {
           </button>
         )}
         <QueueButton />
-        {many && !wide.value && (
+        {many && !wide.value && !sheet.value && (
           <button
             type="button"
             class="icon-button"

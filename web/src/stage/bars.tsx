@@ -26,7 +26,8 @@ import { fitView, zoomStep, zoomTo } from "./views";
 const words = text.stage;
 
 interface ButtonProps {
-  icon: IconName;
+  /** Without one the label is written. */
+  icon: IconName | null;
   label: string;
   keys?: string;
   pressed?: boolean;
@@ -38,14 +39,14 @@ function Button({ icon, label, keys, pressed, disabled, onClick }: ButtonProps) 
   return (
     <button
       type="button"
-      class="st-button"
+      class={icon ? "st-button" : "st-button st-word"}
       aria-label={label}
       aria-pressed={pressed}
       disabled={disabled ?? false}
       title={keys ? `${label} (${keys})` : label}
       onClick={onClick}
     >
-      <StageIcon name={icon} />
+      {icon ? <StageIcon name={icon} /> : label}
     </button>
   );
 }
@@ -224,12 +225,12 @@ function Slider({ label, of, least = 0 }: { label: string; of: { value: number }
   );
 }
 
-const MODES: readonly [Compare, IconName][] = [
-  ["picture", "picture"],
+const MODES: readonly [Compare, IconName | null][] = [
+  ["picture", null],
   ["divider", "divider"],
   ["side", "side"],
   ["blink", "blink"],
-  ["result", "result"],
+  ["result", null],
 ];
 
 /** How before and after are compared; there once there is an after. */

@@ -10,6 +10,7 @@
 import type { Stroke } from "../api/types";
 import { dilated, Scratch } from "./dilation";
 import { around, intersection, outward, type Point, type Rect, type Size, widened } from "./geometry";
+import { drawRegion, type RegionImages } from "./region_images";
 import { extent, isDot, pathOf, type Regions } from "./stroke";
 import { origin, SQUARES, same, seen, type View } from "./view";
 
@@ -18,9 +19,6 @@ export interface Look {
   readonly grow: number;
   readonly feather: number;
 }
-
-/** The picture of a region for a scale: `by` is how much it is reduced; null until it is there. */
-export type RegionImages = (region: string, scale: number) => CanvasImageSource | null;
 
 export interface Canvases {
   readonly fringe: HTMLCanvasElement;
@@ -200,10 +198,8 @@ export class MaskLayer {
       ctx.globalCompositeOperation = stroke.erase ? "destination-out" : "source-over";
       ctx.fillStyle = ctx.strokeStyle = this.look.colour;
       if (stroke.kind === "region") {
-        const region = this.regions.get(stroke.region);
-        const image = this.images(stroke.region, scale);
         ctx.imageSmoothingEnabled = scale < SQUARES;
-        if (region && image) ctx.drawImage(image, region.x, region.y, region.width, region.height);
+        drawRegion(ctx, this.regions.get(stroke.region), this.images(stroke.region, scale));
       } else if (stroke.kind === "brush" && !isDot(stroke)) this.trace(ctx, stroke, stroke.radius);
       else ctx.fill(pathOf(stroke));
     });

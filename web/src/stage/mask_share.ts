@@ -2,7 +2,7 @@
 
 import type { Stroke } from "../api/types";
 import type { Size } from "./geometry";
-import type { RegionImages } from "./mask_layer";
+import { drawRegion, type RegionImages } from "./region_images";
 import { isDot, isEmpty, pathOf, type Regions } from "./stroke";
 
 const SIDE = 768;
@@ -24,11 +24,8 @@ export function measureShare(
   ctx.lineCap = ctx.lineJoin = "round";
   for (const stroke of strokes) {
     ctx.globalCompositeOperation = stroke.erase ? "destination-out" : "source-over";
-    if (stroke.kind === "region") {
-      const region = regions.get(stroke.region);
-      const image = images(stroke.region, scale);
-      if (region && image) ctx.drawImage(image, region.x, region.y, region.width, region.height);
-    } else if (stroke.kind === "brush" && !isDot(stroke)) {
+    if (stroke.kind === "region") drawRegion(ctx, regions.get(stroke.region), images(stroke.region, scale));
+    else if (stroke.kind === "brush" && !isDot(stroke)) {
       ctx.lineWidth = 2 * stroke.radius;
       ctx.stroke(pathOf(stroke));
     } else ctx.fill(pathOf(stroke));

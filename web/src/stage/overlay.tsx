@@ -5,6 +5,7 @@ import { useRef } from "preact/hooks";
 import { brushRadius } from "../store/stage";
 import { text } from "../text/en";
 import { clamp, type Point } from "./geometry";
+import { StageIcon } from "./icons";
 import {
   activeTool,
   bubble,
@@ -17,6 +18,7 @@ import {
   panes,
   pointer,
   ratio,
+  scene,
   selecting,
   single,
   stageSize,
@@ -120,8 +122,15 @@ export function Divider() {
   };
   // Whole device pixels, as the pictures meet there.
   const x = Math.round(divider.value * stageSize.value.width) / ratio.value;
+  const of = scene.value?.picture;
+  const height = pane.value.height / ratio.value;
+  const top = Math.max(0, of ? cssAt({ x: 0, y: 0 }).y : 0);
+  const bottom = Math.max(0, of ? height - cssAt({ x: 0, y: of.height }).y : 0);
   return (
-    <div class="st-divider" style={{ transform: `translateX(${x}px)` }}>
+    <div
+      class="st-divider"
+      style={{ transform: `translateX(${x}px)`, top: `${top}px`, bottom: `${bottom}px` }}
+    >
       <div
         class="st-handle"
         role="slider"
@@ -145,7 +154,9 @@ export function Divider() {
           drag.current = false;
         }}
         onDblClick={() => set(0.5)}
-      />
+      >
+        <StageIcon name="grip" />
+      </div>
       <span class="st-side-name st-left" aria-hidden="true">
         {text.stage.before}
       </span>
