@@ -66,8 +66,9 @@ class NoViewer(Viewer):
         out.write_bytes(PNG)
         return REGION
 
-    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> None:
+    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> dict[str, int]:
         out.write_bytes(PNG)
+        return dict(box)
 
     async def select(self, path: Path, x: float, y: float, radius: float | None, out: Path) -> dict[str, Any]:
         out.write_bytes(PNG)

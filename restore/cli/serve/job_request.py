@@ -18,6 +18,8 @@ from restore.cli.serve.state import Job, Picture, Session, new_id
 
 LONGEST_BATCH = 200  # characters
 PREVIEW = 768  # pixels that a side of a preview has at most
+CUT_IN_KIND = (".tif", ".tiff", ".jpg", ".jpeg")
+"""Endings of files of which a part is written in the same format; of others it is a PNG."""
 KINDS = ("restore", "preview", "look")
 NAMES = {"task", "picture", "options", "strokes", "kind", "box", "batch"}
 LOOKS = ("denoise", "repair", "dejpeg", "deblur")
@@ -75,7 +77,7 @@ def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> A
     strokes = request.get("strokes")
     box = box_of(request.get("box"), picture) if kind == "preview" else None
     name = picture.name
-    if box is not None and Path(name).suffix.lower() not in (".tif", ".tiff"):
+    if box is not None and Path(name).suffix.lower() not in CUT_IN_KIND:
         name = f"{Path(name).stem}.png"
     mask = None if strokes is None else f"{Path(picture.name).stem}-mask.png"
     own = {name, picture.name, *(f"{Path(name).stem}{ending}" for ending in ("-mask.png", *MADE.values()))}
