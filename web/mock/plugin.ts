@@ -249,7 +249,8 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 /** The headers that the server sends with the page. */
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; " +
-  "font-src 'none'; form-action 'self'; base-uri 'none'";
+  "font-src 'none'; form-action 'self'; base-uri 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
  * The API in memory, for `npm run dev` and, with the Content-Security-Policy of the server, `npm run preview`.

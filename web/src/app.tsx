@@ -15,7 +15,7 @@ import { Stage } from "./stage/stage";
 import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, titlePage } from "./store/history";
-import { openPanel, panelOpen, sheet, view } from "./store/shell";
+import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
 function Middle() {
@@ -27,26 +27,6 @@ function Middle() {
       <h1 class="hidden">{picture.value?.name}</h1>
       <Stage />
     </>
-  );
-}
-
-function Side() {
-  const label = panelOpen.value ? text.shell.closePanel : text.shell.openPanel;
-  return (
-    <aside id="panel" class={panelOpen.value ? "panel" : "panel peek"} aria-label={text.shell.panel}>
-      {sheet.value && (
-        <button
-          type="button"
-          class="panel-handle"
-          aria-label={label}
-          title={label}
-          aria-expanded={panelOpen.value}
-          aria-controls="panel"
-          onClick={() => openPanel(!panelOpen.value)}
-        />
-      )}
-      <Panel />
-    </aside>
   );
 }
 
@@ -69,7 +49,11 @@ export function App() {
         </main>
         {view.value === "picture" && <Strip />}
       </div>
-      {panel && <Side />}
+      {panel && (
+        <aside id="panel" class="panel" aria-label={text.shell.panel}>
+          <Panel />
+        </aside>
+      )}
       <Queue />
       <div class="corner">
         <Uploads />
