@@ -14,7 +14,7 @@ import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
 import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
-import { followJobs, titlePage } from "./store/history";
+import { followJobs, followServer, titlePage } from "./store/history";
 import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
@@ -32,7 +32,7 @@ function Middle() {
 
 export function App() {
   useEffect(() => {
-    const undo = [addPageKeys(), takeFiles(), followJobs(), titlePage()];
+    const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), titlePage()];
     return () => undo.forEach((each) => void each());
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
