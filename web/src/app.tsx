@@ -12,16 +12,22 @@ import { Table } from "./shell/table";
 import { Top } from "./shell/top";
 import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
-import { picture, task } from "./store/choice";
+import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, titlePage } from "./store/history";
-import { panelOpen, view } from "./store/shell";
+import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
 function Middle() {
   if (!session.value) return <span class="hidden">{text.shell.loading}</span>;
   if (inputs.value.length === 0) return <Empty />;
-  return view.value === "table" ? <Table /> : <Stage />;
+  if (view.value === "table") return <Table />;
+  return (
+    <>
+      <h1 class="hidden">{picture.value?.name}</h1>
+      <Stage />
+    </>
+  );
 }
 
 export function App() {
@@ -31,9 +37,9 @@ export function App() {
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
   const filled = inputs.value.length > 0;
-  const open = filled && panelOpen.value;
+  const panel = filled && (panelOpen.value || sheet.value);
   return (
-    <div class={`app${filled ? " filled" : ""}${open ? " with-panel" : ""}`}>
+    <div class={`app${filled ? " filled" : ""}`}>
       <Banner />
       <Rail />
       <div class="middle">
@@ -43,13 +49,8 @@ export function App() {
         </main>
         {view.value === "picture" && <Strip />}
       </div>
-      {open && (
-        <aside
-          id="panel"
-          class="panel"
-          aria-label={text.shell.panel}
-          key={`${picture.value?.id}/${task.value?.name}`}
-        >
+      {panel && (
+        <aside id="panel" class="panel" aria-label={text.shell.panel}>
           <Panel />
         </aside>
       )}

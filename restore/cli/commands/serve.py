@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import webbrowser
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from restore import images
 from restore.cli.browser import has_screen
 from restore.cli.help_pages import Command
 from restore.cli.loudness import QUIET
-from restore.cli.options import DEVICE
+from restore.cli.options import DEVICE, WEIGHTS
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import say
@@ -23,14 +26,16 @@ from restore.errors import ConfigError, OutputError
 from restore.images.extras import install
 
 if TYPE_CHECKING:
+    from restore.cli.serve.address import Address
     from restore.cli.serve.config import Serving
 
 NEEDED = ("starlette", "uvicorn")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 @register
 @click.command(cls=Command)
-@click.argument("pictures", nargs=-1, type=FileName(path_type=Path), metavar="[PICTURE...]")
+@click.argument("pictures", nargs=-1, type=FileName(path_type=Path), required=False, metavar="PICTURE...")
 @click.option(
     "--open/--no-open", "opened", default=None,
     help="Whether the page is opened in the browser.  [default: yes, where there is a screen and a terminal]",
@@ -66,6 +71,7 @@ NEEDED = ("starlette", "uvicorn")
     "--max-upload", type=click.IntRange(1, 100_000), default=1024, show_default=True, metavar="MB",
     help="The largest file that is taken.",
 )  # fmt: skip
+@WEIGHTS
 @DEVICE
 @QUIET
 def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **options: Any) -> None:
@@ -73,7 +79,7 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
 
     The page is served by this machine for this machine: no picture leaves it, and nothing is loaded from
     elsewhere. Its address, with the key that opens it, goes to standard output. What was not downloaded is
-    gone when the program ends; PICTUREs are opened at once, and stay as they are.
+    gone when the program ends; Pictures that are named are opened at once; their files stay as they are.
 
     \b
     restore serve
@@ -86,9 +92,23 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
     from restore.cli.serve.address import checked_address
 
     checked = checked_address(options["host"], options["password"], options["public"])
-    for note in checked.notes if not quiet else ():
-        say(f"note: {note}")
+    check_names(options["allow_host"], options["framed_by"])
+    for path in pictures:
+        images.read_bytes(path, start=images.picture_start(str(path)))
     Run(pictures, options, opened, quiet, checked).run()
+
+
+def check_names(hosts: Sequence[str], origins: Sequence[str]) -> None:
+    """Refuse names that are none. Raises UsageError."""
+    from restore.cli.serve.host_names import bad_names
+
+    for name in bad_names(hosts):
+        raise click.UsageError(f"--allow-host: expected a name such as photos.example, got {name[:80]!r}")
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise click.UsageError(
+                f"--framed-by: expected an origin such as https://huggingface.co, got {origin[:80]!r}"
+            )
 
 
 class Run:
@@ -100,7 +120,7 @@ class Run:
         options: dict[str, Any],
         opened: bool | None,
         quiet: bool,
-        checked: Any,
+        checked: Address,
     ):
         self.pictures, self.options, self.opened, self.quiet = pictures, options, opened, quiet
         self.checked = checked
@@ -128,15 +148,17 @@ class Run:
     def _serving(self, folder: Path, token: str, port: int) -> Serving:
         from dataclasses import replace
 
-        from restore.cli.serve.config import Limits, Serving
+        from restore.cli.serve.config import PUBLIC, Limits, Serving
+        from restore.cli.serve.login import new_token
 
         options = self.options
+        usual = PUBLIC if options["public"] else Limits()
         return Serving(
-            self.checked.host, port, token, folder,
+            self.checked.host, port, token, folder, opening=new_token(),
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
-            device=options["device"],
-            limits=replace(Limits(), file_bytes=options["max_upload"] * 2**20),
+            device=options["device"], weights=options["weights"],
+            limits=replace(usual, file_bytes=options["max_upload"] * 2**20),
         )  # fmt: skip
 
     def _serve(self, serving: Serving, listening: Any) -> None:
@@ -146,24 +168,29 @@ class Run:
 
         service = Service(serving)
         service.opens = [path.absolute() for path in self.pictures]
-        address = self._address(serving)
+        address, opening = self._address(serving, serving.token), self._address(serving, serving.opening)
 
         def begun() -> None:
+            if service.problem is not None:
+                server.should_exit = True
+                return
             click.echo(address)
             sys.stdout.flush()
             if not self.quiet:
                 say("Ctrl-C ends it; what was not downloaded is gone then")
             if has_screen() if self.opened is None else self.opened:
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(opening,), daemon=True).start()
 
         app = create_app(serving, service)
         server = Server(app, begun, service.end_streams)
         server.run(sockets=[listening])
+        if service.problem is not None:
+            raise service.problem
         if not server.started:
             raise OutputError("the server could not start; the lines above say why")
 
-    def _address(self, serving: Serving) -> str:
+    def _address(self, serving: Serving, token: str) -> str:
         host = serving.host if serving.host not in ("0.0.0.0", "::") else "127.0.0.1"
         name = f"[{host}]" if ":" in host else host
-        key = "" if serving.password or serving.public else f"?token={serving.token}"
+        key = "" if serving.password or serving.public else f"?token={token}"
         return f"http://{name}:{serving.port}/{key}"

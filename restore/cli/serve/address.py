@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from restore.cli.serve.host_names import is_loopback, parse_host
+from restore.cli.serve.host_names import is_address, is_loopback, parse_host
 
 SHORTEST = 8  # characters of a password
 DIFFERENT = 5  # of them
@@ -32,7 +32,7 @@ def checked_address(host: str, password: str | None, public: bool) -> Address:
     """
     password, told = _read(password)
     host = host.strip().strip("[]")
-    if not host or (parse_host(host) is None and parse_host(f"[{host}]") is None):
+    if (parse_host(host) or ("", 0))[1] is not None and not is_address(host):
         raise click.UsageError(f"--host: expected a name or an address of this machine, got {host[:80]!r}")
     if password is not None and public:
         raise click.UsageError("--public: everybody gets in, without a password; leave one of the two out")

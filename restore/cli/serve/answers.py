@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from restore.cli.serve.service import Service
 from restore.cli.serve.state import Session
 
 MOST = 2**24  # bytes of JSON: a mask of very many strokes
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of one half of a character, which is text only beside the other one."""
 FOREVER = "private, max-age=31536000, immutable"
 
 
@@ -44,7 +47,10 @@ async def body_of(request: Request) -> dict[str, Any]:
     except ClientDisconnect as error:
         raise Refusal("the request was broken off", 400) from error
     try:
-        found = json.loads(data, parse_constant=_refused)
+        text = str(data, "utf-8")
+        found = json.loads(text, parse_constant=_refused)
+        if HALF.search(text):  # what could not be sent back
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Refusal(f"this is no JSON: {error}", 400) from error
     if not isinstance(found, dict):

@@ -63,7 +63,7 @@ class Names:
         name, port = parsed
         if (name, None) in self.allowed or parsed in self.allowed:
             return True
-        if self.any_address and _is_address(name):  # which no name server had a say in
+        if self.any_address and is_address(name):
             return True
         if name not in self.own:
             return False
@@ -79,7 +79,8 @@ class Names:
         return bool(separator) and told.lower() in schemes and rest.lower() == host.lower()
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether a name is a number of a machine, in which no name server had a say."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

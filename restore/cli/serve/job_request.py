@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from restore.cli.printable import message
+from restore.cli.serve import strokes as strokes_
 from restore.cli.serve.arguments import arguments, shown
-from restore.cli.serve.left_out import UPLOADS
+from restore.cli.serve.config import Serving
+from restore.cli.serve.left_out import MADE, UPLOADS
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Session, new_id
 
+LONGEST_BATCH = 200  # characters
 PREVIEW = 768  # pixels that a side of a preview has at most
+CUT_IN_KIND = (".tif", ".tiff", ".jpg", ".jpeg")
+"""Endings of files of which a part is written in the same format; of others it is a PNG."""
 KINDS = ("restore", "preview", "look")
 NAMES = {"task", "picture", "options", "strokes", "kind", "box", "batch"}
 LOOKS = ("denoise", "repair", "dejpeg", "deblur")
@@ -51,37 +58,41 @@ class Asked:
         )
 
 
-def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
-    """Check a request. device: for the network. Raises Refusal, with the words of the command line."""
+def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> Asked:
+    """Check a request. Raises Refusal, with the words of the command line."""
     if unknown := sorted(request.keys() - NAMES):
         raise Refusal(f"a job has no {unknown[0]!r}; expected some of {', '.join(sorted(NAMES))}", 400)
     kind, task = request.get("kind", "restore"), request.get("task")
     if kind not in KINDS:
         raise Refusal(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}", 400)
-    options, batch = request.get("options") or {}, request.get("batch")
+    options, batch = request.get("options"), request.get("batch")
+    options = {} if options is None else options
     if not isinstance(options, dict) or not isinstance(batch, str | None) or not isinstance(task, str):
         raise Refusal("expected a task and a batch in words, and options by their names", 400)
+    if batch is not None and len(batch) > LONGEST_BATCH:
+        raise Refusal(f"batch: expected at most {LONGEST_BATCH} characters, got {len(batch)}", 400)
     if kind == "look" and task not in LOOKS:
-        raise Refusal(f"{task} has nothing to look for; expected one of {', '.join(LOOKS)}", 422)
+        raise Refusal(f"{message(task)} has nothing to look for; expected one of {', '.join(LOOKS)}", 422)
     picture = session.picture(request.get("picture"))
     strokes = request.get("strokes")
     box = box_of(request.get("box"), picture) if kind == "preview" else None
     name = picture.name
-    if box is not None and Path(name).suffix.lower() not in (".tif", ".tiff"):
+    if box is not None and Path(name).suffix.lower() not in CUT_IN_KIND:
         name = f"{Path(name).stem}.png"
-    files = _files(session, options, taken={name})
     mask = None if strokes is None else f"{Path(picture.name).stem}-mask.png"
+    own = {name, picture.name, *(f"{Path(name).stem}{ending}" for ending in ("-mask.png", *MADE.values()))}
+    files = _files(session, options, taken=own)
     named = {id: given for id, (_, given) in files.items()}
     argv = arguments(task, options, picture=name, mask=mask, files=named)
-    place = [] if device == "auto" else ["--device", device]
     # What is shown is of the whole picture.
     told = arguments(task, options, picture=picture.name, mask=mask, files=named)
     more = ["--dry-run"] if kind == "look" else []
     linked = list(files.values()) if box is not None else [(picture.path, name), *files.values()]
     return Asked(
-        *(kind, task, picture, options, name, [*argv, *place, "--json", *more], shown([*told, *place])),
+        *(kind, task, picture, options, name, [*argv, *serving.network(), "--json", *more]),
+        command=shown([*told, *serving.network(told=True)]),
         mask=mask,
-        strokes=_strokes(strokes) if mask else None,
+        strokes=None if strokes is None else checked_strokes(strokes),
         files=linked,
         box=box,
         batch=batch,
@@ -91,6 +102,7 @@ def checked(session: Session, request: Mapping[str, Any], device: str) -> Asked:
 def _files(session: Session, options: Mapping[str, Any], taken: set[str]) -> dict[str, tuple[Path, str]]:
     """The files that options name, each with a name of its own in the folder of the job."""
     files: dict[str, tuple[Path, str]] = {}
+    used = {name.lower() for name in taken}  # some file systems do not tell A from a
     for option in UPLOADS:
         given = options.get(option)
         for value in given if isinstance(given, list) else [given]:
@@ -98,9 +110,11 @@ def _files(session: Session, options: Mapping[str, Any], taken: set[str]) -> dic
             if id in files or not session.has_file(id):
                 continue
             path = session.file(id)
-            name = path.name if path.name not in taken else f"{option}-{path.name}"
+            more = (f"{option}{number}-{path.name}" for number in itertools.count(2))
+            names = (path.name, f"{option}-{path.name}", *itertools.islice(more, len(files)))
+            name = next(each for each in names if each.lower() not in used)
             files[id] = path, name
-            taken.add(name)
+            used.add(name.lower())
     return files
 
 
@@ -121,7 +135,9 @@ def box_of(given: object, picture: Picture) -> dict[str, int]:
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
-def _strokes(given: object) -> list[dict[str, Any]]:
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise Refusal("strokes: expected a list of strokes", 400, "mask")
-    return given
+def checked_strokes(given: object) -> list[dict[str, Any]]:
+    """Give strokes that can be drawn. Raises Refusal."""
+    try:
+        return strokes_.checked(given)
+    except ValueError as error:
+        raise Refusal(message(str(error)), 400, "mask") from error

@@ -8,15 +8,13 @@ nobody's and removes them.
 from __future__ import annotations
 
 import atexit
-import errno
 import os
 import shutil
 import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -32,8 +30,6 @@ TRIES = 5  # where somebody still writes to the folder while it is removed
 SPARE = 64 * 2**20
 """Bytes of the disk that uploads leave free, for what computing writes."""
 
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-_LINK = (errno.ELOOP, getattr(errno, "EMLINK", errno.ELOOP))
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -141,27 +137,6 @@ def _remove(path: Path) -> None:
             time.sleep(0.05)
 
 
-def new_file(path: Path) -> BinaryIO:
-    """Open a file that is not there yet, for this user alone; a link of its name is not followed.
-
-    Raises Refusal, also where there is something of that name.
-    """
-    with told(path):
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
-        return os.fdopen(os.open(path, flags, 0o600), "w+b")
-
-
-def plain_file(path: Path) -> BinaryIO:
-    """Open a plain file to be read: no link, folder, pipe or device. Raises Refusal."""
-    with told(path):
-        # A pipe that nobody writes to would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.ELOOP, "no plain file")
-        return os.fdopen(descriptor, "rb")
-
-
 def check_room(folder: Path, length: int) -> None:
     """Refuse a file of that many bytes that would fill the disk. Raises Refusal."""
     free = shutil.disk_usage(folder).free
@@ -172,26 +147,6 @@ def check_room(folder: Path, length: int) -> None:
             507,
             "file",
         )
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Tell in one line, without the folder, why a file cannot be read or written. Raises Refusal."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise Refusal(f"{path.name}: it is no longer there", 404, "file") from error
-    except OSError as error:
-        if error.errno in _FULL:
-            raise Refusal(
-                "the server's disk is full; remove pictures and results, or free some space", 507, "file"
-            ) from error
-        if error.errno in _LINK:
-            raise Refusal(
-                f"{path.name}: expected a plain file, got a link or a folder", 409, "file"
-            ) from error
-        why = error.strerror or type(error).__name__
-        raise Refusal(f"{path.name}: cannot read or write it ({why})", 500, "file") from error
 
 
 if sys.platform == "win32":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,18 @@ def drawn(
     return level
 
 
+def part(level: NDArray[np.uint8], box: Sequence[int] | None, name: str) -> NDArray[np.uint8]:
+    """Give a part of a mask; None: all of it. Raises MaskError where nothing is to be filled in it."""
+    if box is None:
+        return level
+    x, y, w, h = box
+    found = level[y : y + h, x : x + w]
+    if not found.any():
+        raise MaskError(f"{name}: nothing is to be filled in this part of the picture; move to the mask")
+    check_hole(name, found > 0, images.Mask(found), Reading())
+    return found
+
+
 def facts(hole: NDArray[Any], words: str = "") -> dict[str, Any]:
     """Give what the page knows of a region: its box, its area and a few words."""
     import cv2
@@ -136,11 +147,3 @@ def shown(path: Path, level: int) -> bytes:
     sink = BytesIO()
     white.save(sink, "png", compress_level=1)
     return sink.getvalue()
-
-
-def cut(picture: images.Picture, box: tuple[int, int, int, int]) -> images.Picture:
-    """Give a part of a picture, in kind. box: x, y, width and height, within the picture."""
-    x, y, w, h = box
-    part = slice(y, y + h), slice(x, x + w)
-    alpha, extra = (None if each is None else each[part].copy() for each in (picture.alpha, picture.extra))
-    return replace(picture, pixels=picture.pixels[part].copy(), alpha=alpha, extra=extra, pages=1)

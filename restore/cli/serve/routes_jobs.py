@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from restore import __version__
-from restore.cli.serve import catalogue
+from restore.cli.serve import catalogue, openapi
 from restore.cli.serve.answers import attachment, body_of, service_of, session_of
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Session
@@ -48,6 +48,11 @@ async def session(request: Request) -> Response:
 async def tasks_listed(_: Request) -> Response:
     """Give the tasks with their options."""
     return JSONResponse(await run_in_threadpool(tasks))
+
+
+async def described(_: Request) -> Response:
+    """Describe all this for programs."""
+    return JSONResponse(openapi.document())
 
 
 async def command(request: Request) -> Response:
@@ -164,6 +169,7 @@ async def events(request: Request) -> Response:
 
 ROUTES = [
     Route("/api/session", session, methods=["GET"]),
+    Route("/api/openapi.json", described, methods=["GET"]),
     Route("/api/tasks", tasks_listed, methods=["GET"]),
     Route("/api/commands", command, methods=["POST"]),
     Route("/api/jobs", added, methods=["POST"]),

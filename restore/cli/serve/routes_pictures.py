@@ -21,10 +21,11 @@ from restore.cli.serve.answers import (
     session_of,
     whole,
 )
+from restore.cli.serve.job_request import checked_strokes
 from restore.cli.serve.refusals import Refusal
-from restore.cli.serve.state import Picture, new_id
+from restore.cli.serve.state import Picture, Session, new_id
 
-MOST_STROKES = 20_000
+MOST_REGIONS = 1000  # of a picture
 WIDEST = 64  # pixels that a hole can be widened by, as on the command line
 
 
@@ -49,12 +50,22 @@ async def added(request: Request) -> Response:
 async def asset_added(request: Request) -> Response:
     """Take a file that is no picture, for an option."""
     service, session = service_of(request), session_of(request)
-    if len(session.assets) >= service.limits.pictures:
-        raise Refusal("there are too many files here already", 429, "file")
+    check_assets(session, service.limits.pictures)
     path = await uploads.stored(request, session, service.limits)
+    try:
+        check_assets(session, service.limits.pictures)  # others may have come meanwhile
+    except Refusal:
+        await uploads.remove([path.parent])
+        raise
     asset = new_id()
     session.assets[asset] = path
     return JSONResponse({"id": asset, "name": path.name, "bytes": path.stat().st_size}, 201)
+
+
+def check_assets(session: Session, most: int) -> None:
+    """Refuse more files than a visitor may have. Raises Refusal."""
+    if len(session.assets) >= most:
+        raise Refusal("there are too many files here already", 429, "file")
 
 
 async def shown(request: Request) -> Response:
@@ -113,12 +124,14 @@ async def strokes_kept(request: Request) -> Response:
 
 def strokes_in(body: dict[str, Any]) -> list[dict[str, Any]]:
     """Give the strokes that were sent. Raises Refusal."""
-    found = body.get("strokes")
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise Refusal("expected a list of strokes", 422, "mask")
-    if len(found) > MOST_STROKES:
-        raise Refusal(f"{len(found)} strokes are more than {MOST_STROKES}; keep fewer", 422, "mask")
-    return found
+    return checked_strokes(body.get("strokes"))
+
+
+def with_room(picture: Picture) -> Picture:
+    """Give a picture that can have another region. Raises Refusal."""
+    if len(picture.regions) >= MOST_REGIONS:
+        raise Refusal(f"{picture.name} has {MOST_REGIONS} regions already; open it again", 429, "mask")
+    return picture
 
 
 async def mask(request: Request) -> Response:
@@ -127,7 +140,7 @@ async def mask(request: Request) -> Response:
     found = strokes_in(await body_of(request))
     out = service.region_file(session)
     try:
-        await service.mask(session, picture, found, out)
+        await service.mask(picture, found, out)
         data = await run_in_threadpool(out.read_bytes)
     finally:
         out.unlink(missing_ok=True)
@@ -137,7 +150,7 @@ async def mask(request: Request) -> Response:
 
 async def region_added(request: Request) -> Response:
     """Take a mask file as a part of a picture."""
-    service, session, picture = service_of(request), session_of(request), picture_of(request)
+    service, session, picture = service_of(request), session_of(request), with_room(picture_of(request))
     path = await uploads.stored(request, session, service.limits)
     out = service.region_file(session)
     asked = request.query_params
@@ -152,7 +165,7 @@ async def region_added(request: Request) -> Response:
 
 async def selected(request: Request) -> Response:
     """Find what a point of a picture lies in."""
-    picture, body = picture_of(request), await body_of(request)
+    picture, body = with_room(picture_of(request)), await body_of(request)
     place: dict[str, Any] = {name: number(body.get(name), name) for name in ("x", "y")}
     for name, side in (("x", "width"), ("y", "height")):
         if not 0 <= place[name] < picture.facts[side]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from restore.cli.serve.connections import Connection
 from restore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def bound(host: str, port: int | None) -> socket.socket:
             f"port {port} of {host} is" if port is not None else f"ports {USUAL} to {USUAL + TRIED - 1} are"
         )
         raise ConfigError(f"{which} in use already; pass --port 0 for any that is free") from problem
-    why = problem.strerror or str(problem)
+    why = os.strerror(problem.errno) if problem.errno else str(problem)
     raise ConfigError(f"cannot listen at {host}, port {port or USUAL} ({why}); pass another --host or --port")
 
 
@@ -53,10 +55,12 @@ class Server(uvicorn.Server):
             app,
             lifespan="on",
             log_config=None,
+            log_level="error",  # strangers do not fill the terminal with their mistakes
             access_log=False,
             server_header=False,
             proxy_headers=False,
             ws="none",
+            http=Connection,
             h11_max_incomplete_event_size=HEADERS,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE,

@@ -39,13 +39,19 @@ class Service:
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
         self.opens: list[Path] = []  # pictures of the user's that are there from the start
+        self.problem: ImageError | None = None  # of one of these
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the processes; the page can be read meanwhile."""
-        await asyncio.gather(self.viewer.start(), self.work.start())
-        for path in self.opens:
-            await self._open(path)
+        await self.viewer.start()
+        try:
+            for path in self.opens:
+                await self._open(path)
+        except ImageError as error:
+            self.problem = error
+            return
+        await self.work.start()
         if self.serving.public:
             self._sweeper = asyncio.create_task(self._sweep())
 
@@ -77,6 +83,7 @@ class Service:
     def session(self, visitor: str) -> Session:
         """Give the session of a visitor, a new one where there is none."""
         if visitor not in self.sessions:
+            self._check_room()
             # What the visitor sends is no name of a folder.
             folder = self.serving.folder / f"session-{sha256(visitor.encode()).hexdigest()[:16]}"
             folder.mkdir(exist_ok=True)
@@ -84,6 +91,16 @@ class Service:
         session = self.sessions[visitor]
         session.used = time.monotonic()
         return session
+
+    def _check_room(self) -> None:
+        """Let the visitor go who has left nothing here and came first. Raises Refusal where there is none."""
+        if len(self.sessions) < self.limits.visitors:
+            return
+        for visitor, session in self.sessions.items():
+            if not (session.pictures or session.jobs or session.assets or session.feed.read):
+                shutil.rmtree(self.sessions.pop(visitor).folder, ignore_errors=True)
+                return
+        raise Refusal("too many people use this server just now; come again later", 503)
 
     async def _sweep(self) -> None:
         """Forget the sessions of visitors who have gone."""
@@ -98,11 +115,10 @@ class Service:
     async def add_picture(self, session: Session, path: Path) -> Picture:
         """Take an uploaded file as a picture. Raises Refusal, and keeps nothing then."""
         try:
-            if len(session.pictures) >= self.limits.pictures:
-                raise Refusal(
-                    f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
-                )
+            self._check_number(session)
             facts = await self.viewer.open(path, name=path.name)
+            await self._check_size(path, facts)
+            self._check_number(session)  # others may have come meanwhile
         except BaseException:
             await uploads.remove([path.parent])
             raise
@@ -110,6 +126,25 @@ class Service:
         session.pictures[picture.id] = picture
         session.tell(picture)
         return picture
+
+    def _check_number(self, session: Session) -> None:
+        """Refuse more pictures than a visitor may have. Raises Refusal."""
+        if len(session.pictures) >= self.limits.pictures:
+            raise Refusal(
+                f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
+            )
+
+    async def _check_size(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Refuse a picture of more pixels than this server takes. Raises Refusal."""
+        width, height = facts["width"], facts["height"]
+        if width * height > self.limits.pixels:
+            await self.viewer.forget(path)
+            raise Refusal(
+                f"{path.name}: {width}x{height} (w x h) is {width * height / 1e6:.0f} megapixels, more than "
+                f"the {self.limits.pixels / 1e6:.0f} that this server takes; crop or downscale it first",
+                415,
+                "picture",
+            )
 
     async def remove_picture(self, session: Session, picture: Picture) -> None:
         """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked at."""
@@ -153,6 +188,11 @@ class Service:
 
     async def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
         """Keep a part of a picture. path: of its mask."""
+        if len(picture.regions) >= self.limits.regions:
+            path.unlink(missing_ok=True)
+            raise Refusal(
+                f"{picture.name} has {len(picture.regions)} regions already; open it anew", 429, "mask"
+            )
         region = Region(new_id(), path, facts)
         picture.regions[region.id] = region
         return region
@@ -170,15 +210,19 @@ class Service:
         return folder / f"{new_id()}.png"
 
     async def mask(
-        self, session: Session, picture: Picture, strokes: list[dict[str, Any]], out: Path
+        self,
+        picture: Picture,
+        strokes: list[dict[str, Any]],
+        out: Path,
+        box: dict[str, int] | None = None,
     ) -> None:
-        """Draw a mask. Raises Refusal."""
+        """Draw a mask, or a part of it. Raises Refusal."""
         regions = {id: region.path for id, region in picture.regions.items()}
-        await self.viewer.mask(picture.path, strokes, regions, out)
+        await self.viewer.mask(picture.path, strokes, regions, out, box)
 
     def command(self, session: Session, request: Mapping[str, Any]) -> str:
         """Check a request for a job as far as that can be done at once, and give its command."""
-        return job_request.checked(session, request, self.serving.device).command
+        return job_request.checked(session, request, self.serving).command
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
@@ -186,7 +230,9 @@ class Service:
         own = sum(not job.ended for job in session.jobs.values())
         if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
             raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
-        asked = job_request.checked(session, request, self.serving.device)
+        if uploads.used(session.folder) > self.limits.stored_bytes:
+            raise uploads.no_room()
+        asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
         folder = session.folder / "jobs" / new_id()
@@ -219,15 +265,11 @@ class Service:
         """Put the files of a job into its folder."""
         await run_in_threadpool(uploads.linked, asked.files, folder)
         mask = folder / asked.mask if asked.mask else None
-        if mask is not None:
-            await self.mask(session, asked.picture, asked.strokes or [], mask)
         if asked.box is not None:
-            await self.viewer.crop(asked.picture.path, asked.box, folder / asked.name)
-            if mask is not None:
-                whole = mask.with_name("whole.png")
-                shutil.move(mask, whole)
-                await self.viewer.crop(whole, asked.box, mask)
-                whole.unlink()
+            # A JPEG is cut where its blocks begin.
+            asked.box.update(await self.viewer.crop(asked.picture.path, asked.box, folder / asked.name))
+        if mask is not None:
+            await self.mask(asked.picture, asked.strokes or [], mask, asked.box)
 
 
 def endings() -> list[str]:

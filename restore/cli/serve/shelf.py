@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from restore import images
-from restore.cli.serve.tiles import TILE, Pyramid, Scale, build, plain_scale
+from restore.cli.serve.tiles import TILE, Builder, Pyramid, Scale, plain_scale, sizes_of
 from restore.cli.units import judged
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
-MOST_PIXELS = 2**28  # bytes of the picture that was read last, which is kept as it is
+MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
+
+BEYOND, MANY = 1.5, 0.05  # of white, and the share of pixels beyond from which a picture is shown darker
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Shelf:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):
         self._folder, self._most = folder, most_bytes
         self._pyramids: OrderedDict[Path, Pyramid] = OrderedDict()
+        self._scales: dict[Path, Scale] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # of the two above
         self._last: tuple[Path, images.Picture] | None = None
@@ -53,7 +56,7 @@ class Shelf:
         if self._last is not None and self._last[0] == asked.path:
             return self._last[1]
         self._last = None  # two at once may be too much
-        data = images.read_picture_bytes(asked.path)
+        data = images.read_bytes(asked.path, start=images.picture_start(asked.name))
         try:
             picture = images.decode(data, name=asked.name, finite=False)
         except DamagedError as error:
@@ -64,41 +67,60 @@ class Shelf:
         return picture
 
     def read(self, asked: Asked) -> tuple[images.Picture, dict[str, Any]]:
-        """Read a picture, and give what a page knows of it. Raises ImageError."""
+        """Read a picture anew, and give what a page knows of it. Raises ImageError."""
+        self.forget(asked.path)
         picture = self.picture(asked)
         scale, notes = scale_of(picture, asked)
+        self._scales[asked.path] = scale
         h, w = picture.size
         facts = {
             **{"bytes": asked.path.stat().st_size, "format": picture.format, "width": w, "height": h},
             **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
             **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
-            **{"levels": Pyramid(asked.path, picture.size, 3, b"").levels, "scale": asdict(scale)},
+            **{"levels": len(sizes_of(picture.size)), "scale": asdict(scale)},
             "notes": [*picture.notes, *notes, *_profile_notes(picture)],
         }
         return picture, facts
 
-    def keep(self, asked: Asked, picture: images.Picture) -> Pyramid:
-        """Make the tiles of a picture. Raises OSError where there is no room for them."""
-        if (found := self.pyramid(asked.path)) is not None:
-            return found
+    def build(self, asked: Asked, picture: images.Picture | None = None) -> Builder | None:
+        """Make the tiles of a picture but the largest; give what makes these. None: all are there.
+
+        picture: where it was read already. Raises ImageError, and OSError where there is no room.
+        """
+        found = self.pyramid(asked.path)
+        if found is not None and found.has(0):
+            return None
+        picture = self.picture(asked) if picture is None else picture
         path = self._folder / f"{next(self._numbers)}.tiles"
+        scale = self._scales.get(asked.path) or scale_of(picture, asked)[0]
+        builder = Builder(picture, path, scale)
         try:
-            made = build(picture, path, scale_of(picture, asked)[0])
+            builder.smaller()
         except BaseException:
-            path.unlink(missing_ok=True)
+            builder.pyramid.remove()
             raise
         with self._lock:
-            self._pyramids[asked.path] = made
+            self._pyramids[asked.path] = builder.pyramid
             while len(self._pyramids) > 1 and self._length > self._most:
                 self._remove(next(iter(self._pyramids)))
-        return made
+        return builder
 
     @property
     def _length(self) -> int:
         return sum(each.length for each in self._pyramids.values())
 
+    @property
+    def used(self) -> bool:
+        """Whether there are pictures."""
+        return bool(self._pyramids)
+
+    def rest(self) -> None:
+        """Drop the picture that was read last: nobody has asked for anything for a while."""
+        self._last = None
+
     def forget(self, path: Path) -> None:
         """Drop the tiles of a picture."""
+        self._scales.pop(path, None)
         with self._lock:
             if path in self._pyramids:
                 self._remove(path)
@@ -106,7 +128,7 @@ class Shelf:
             self._last = None
 
     def _remove(self, path: Path) -> None:
-        self._pyramids.pop(path).path.unlink(missing_ok=True)
+        self._pyramids.pop(path).remove()
 
 
 def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
@@ -131,9 +153,31 @@ def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
     shown = picture
     if plain.high != 1 and picture.bits == 32:
         shown = replace(picture, pixels=(picture.pixels - plain.low) / (plain.high - plain.low))
-    gain = gain_of(shown)
-    notes += [f"it is dark, and shown {gain:g} times as bright here"] if gain != 1 else []
+    gain = _lowered(shown) or gain_of(shown)
+    words = (
+        "dark, and shown {:g} times as bright here"
+        if gain > 1
+        else "bright, and shown at {:.3g} of that here"
+    )
+    notes += [f"it is {words.format(gain)}"] if gain != 1 else []
     return replace(plain, gain=gain), notes
+
+
+def _lowered(picture: images.Picture) -> float | None:
+    """By how much the view of floats is darker of which much lies beyond white; None where it does not.
+
+    A few highlights are cut off, as in every print.
+    """
+    import numpy as np
+
+    if picture.bits != 32:
+        return None
+    steps = [max(1, side // 256) for side in picture.size]
+    values = picture.pixels[:: steps[0], :: steps[1]].max(axis=2)
+    values = values[np.isfinite(values)]
+    if not values.size or (values > BEYOND).mean() < MANY:
+        return None
+    return float(f"{1 / np.quantile(values, 0.995):.3g}")
 
 
 def _profile_notes(picture: images.Picture) -> list[str]:

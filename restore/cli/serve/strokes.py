@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_STROKES = 20_000
 MOST_POINTS = 1_000_000  # of all strokes together
 FARTHEST = 1e6  # pixels from the corner, and of a radius
-STRAIGHT = 0.1  # pixels that points may lie beside a line that is drawn without them
+STRAIGHT = 0.2  # pixels that points may lie beside a line that is drawn without them
 _SHIFT = 8  # bits of a fraction of a pixel, as OpenCV takes it
 _ROWS = 256  # that are counted at a time
 
@@ -36,7 +36,7 @@ def checked(strokes: object) -> list[dict[str, Any]]:
     points = 0
     for number, stroke in enumerate(strokes):
         kind = stroke.get("kind")
-        if kind not in _FIELDS:
+        if not isinstance(kind, str) or kind not in _FIELDS:
             raise ValueError(f"strokes[{number}].kind: expected {', '.join(_FIELDS)}, got {str(kind)[:40]!r}")
         for name, check in _FIELDS[kind].items():
             if problem := check(stroke.get(name)):
@@ -78,9 +78,9 @@ def _brush(mask: Mask, points: NDArray[np.float64], radius: float, level: int) -
     points = _within(_simplified(points), mask.shape, radius)
     # OpenCV fills what a shape touches, half a pixel farther than the middles of the pixels in it.
     reach = max(0.0, radius - 0.5)
-    centres = np.rint((points - 0.5) * 2**_SHIFT).astype(np.int64)
-    for x, y in centres.reshape(-1, 2).tolist():
-        cv2.circle(mask, (x, y), round(reach * 2**_SHIFT), level, cv2.FILLED, cv2.LINE_8, _SHIFT)
+    centres = np.unique(np.rint((points.reshape(-1, 2) - 0.5) * 2**_SHIFT).astype(np.int64), axis=0)
+    for centre in centres.tolist():
+        cv2.circle(mask, centre, round(reach * 2**_SHIFT), level, cv2.FILLED, cv2.LINE_8, _SHIFT)
     starts, ends = points[:, 0] - 0.5, points[:, 1] - 0.5
     along = ends - starts
     length = np.hypot(along[:, 0], along[:, 1])
@@ -112,6 +112,8 @@ def _within(points: NDArray[np.float64], shape: tuple[int, ...], radius: float) 
     pieces = np.stack([points[:-1], points[1:]], 1) if len(points) > 1 else np.stack([points, points], 1)
     start, along = pieces[:, 0], pieces[:, 1] - pieces[:, 0]
     low, high = -radius - 2.0, np.array([shape[1], shape[0]]) + radius + 2.0
+    if (points > low).all() and (points < high).all():
+        return pieces
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.stack([(low - start) / along, (high - start) / along])
     # A piece that does not move along an axis is within its borders throughout, or nowhere.

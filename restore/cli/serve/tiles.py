@@ -1,7 +1,7 @@
 """Pictures as a page shows them: tiles of 8 bits in sRGB, at full size and reduced by twos.
 
-The levels of a picture are kept in one file in the private folder, which is mapped into memory where it is
-read, so that many large pictures take little of it.
+The levels of a picture are kept in files in the private folder, which are mapped into memory where they are
+read, so that many large pictures take little of it. The smaller ones are made first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from restore.images.picture import TOP, Picture
 from restore.images.views import in_srgb
@@ -46,6 +46,8 @@ class Scale:
 
         if self.bits == 8 and self.gain == 1:
             return values
+        if values.dtype == np.uint16 and values.size > 2**16:
+            return np.take(self.levels(np.arange(2**16, dtype=np.uint16)), values)
         unit = (values.astype(np.float32) - np.float32(self.low)) * np.float32(
             255 * self.gain / (self.high - self.low)
         )
@@ -69,7 +71,10 @@ def sizes_of(size: tuple[int, int]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Pyramid:
-    """The levels of a picture in a file. channels: gray, RGB or RGB with alpha."""
+    """The levels of a picture in two files: the smaller ones, and the first.
+
+    path: of the former. channels: gray, RGB or RGB with alpha. icc: the profile of the colours.
+    """
 
     path: Path
     size: tuple[int, int]
@@ -83,8 +88,22 @@ class Pyramid:
 
     @property
     def length(self) -> int:
-        """Bytes of the file."""
-        return sum(self._length(size) for size in sizes_of(self.size))
+        """Bytes of the files."""
+        return sum(map(self._length, sizes_of(self.size)))
+
+    @property
+    def full(self) -> Path:
+        """The file of the first level."""
+        return self.path.with_suffix(".full")
+
+    def has(self, level: int) -> bool:
+        """Whether a level is made."""
+        return self.full.exists() if level == 0 else level < self.levels
+
+    def remove(self) -> None:
+        """Remove the files."""
+        for path in (self.path, self.full):
+            path.unlink(missing_ok=True)
 
     def _length(self, size: tuple[int, int]) -> int:
         return size[0] * size[1] * self.channels
@@ -94,8 +113,9 @@ class Pyramid:
         import numpy as np
 
         sizes = sizes_of(self.size)
-        start = sum(map(self._length, sizes[:level]))
-        return np.memmap(self.path, np.uint8, "r", start, (*sizes[level], self.channels))
+        start = sum(map(self._length, sizes[1:level]))
+        path = self.path if level else self.full
+        return np.memmap(path, np.uint8, "r", start, (*sizes[level], self.channels))
 
     def holds(self, level: int, column: int, row: int) -> bool:
         """Whether there is such a tile."""
@@ -140,24 +160,53 @@ class Pyramid:
         return colours if self.channels == 3 else np.dstack([colours, pixels[..., 3]])
 
 
-def build(picture: Picture, path: Path, scale: Scale) -> Pyramid:
-    """Write the levels of a picture to a file. Raises OSError where there is no room."""
-    channels = 4 if picture.alpha is not None else 1 if picture.gray else 3
-    # A gray profile is of one channel: gray with alpha is kept as colours and goes through its table here.
-    icc = picture.icc
-    table = None
-    if channels == 4 and picture.gray and icc:
-        table, icc = _gray_table(icc), b""
-    pyramid, opaque = Pyramid(path, picture.size, channels, icc), _opaque(picture)
-    # What is written into a mapped file would end the process where the disk is full.
-    with path.open("wb") as file:
-        for top in range(0, picture.size[0], _ROWS):
-            rows = slice(top, top + _ROWS)
-            file.write(_levels(picture, rows, (scale, opaque), table).data)
-        for level in range(1, pyramid.levels):
-            file.flush()
-            _halve(pyramid.pixels(level - 1), file)
-    return pyramid
+class Builder:
+    """Makes the levels of a picture. Its methods raise OSError where there is no room."""
+
+    def __init__(self, picture: Picture, path: Path, scale: Scale):
+        channels = 4 if picture.alpha is not None else 1 if picture.gray else 3
+        self._picture, self._scale, self._opaque = picture, scale, _opaque(picture)
+        # A gray profile is of one channel, and gray with alpha is kept as colours: it goes through here.
+        own = channels == 4 and picture.gray and picture.icc
+        self._table = _gray_table(picture.icc) if own else None
+        self.pyramid = Pyramid(path, picture.size, channels, b"" if own else picture.icc)
+
+    def smaller(self) -> None:
+        """Write all levels but the first."""
+        # What is written into a mapped file would end the process where the disk is full.
+        with self.pyramid.path.open("wb") as file:
+            for level in range(1, self.pyramid.levels):
+                for rows in _strips(sizes_of(self.pyramid.size)[level - 1][0]):
+                    above = self._rows(rows) if level == 1 else self.pyramid.pixels(level - 1)[rows]
+                    file.write(_halved(above).data)
+                file.flush()
+
+    def first(self) -> None:
+        """Write the first level."""
+        path = self.pyramid.full.with_suffix(".part")
+        try:
+            with path.open("wb") as file:
+                for rows in _strips(self.pyramid.size[0]):
+                    file.write(self._rows(rows).data)
+            path.replace(self.pyramid.full)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _rows(self, rows: slice) -> Bytes:
+        """Some rows of the picture as levels ``(h, w, c)``."""
+        import numpy as np
+
+        picture, pixels = self._picture, self._picture.pixels[rows]
+        colours = self._scale.levels(pixels[..., :1] if picture.gray else pixels)
+        if picture.alpha is None:
+            return np.ascontiguousarray(colours)
+        colours = colours if self._table is None else self._table[colours]
+        colours = np.repeat(colours, 3, axis=2) if picture.gray else colours
+        return np.dstack([colours, self._opaque.levels(picture.alpha[rows])])
+
+
+def _strips(height: int) -> list[slice]:
+    return [slice(top, top + _ROWS) for top in range(0, height, _ROWS)]
 
 
 def _opaque(picture: Picture) -> Scale:
@@ -170,33 +219,18 @@ def _opaque(picture: Picture) -> Scale:
     return replace(scale, high=max(scale.high, float(np.nanmax(picture.alpha))))
 
 
-def _levels(picture: Picture, rows: slice, scales: tuple[Scale, Scale], table: Bytes | None) -> Bytes:
-    """Some rows of a picture as levels ``(h, w, c)``. scales: of colours and of alpha."""
-    import numpy as np
-
-    pixels = picture.pixels[rows]
-    colours = scales[0].levels(pixels[..., :1] if picture.gray else pixels)
-    if picture.alpha is None:
-        return np.ascontiguousarray(colours)
-    colours = colours if table is None else table[colours]
-    colours = np.repeat(colours, 3, axis=2) if picture.gray else colours
-    return np.dstack([colours, scales[1].levels(picture.alpha[rows])])
-
-
-def _halve(pixels: Bytes, file: BinaryIO) -> None:
-    """Write a level at half its size, some rows at a time."""
+def _halved(pixels: Bytes) -> Bytes:
+    """Rows of a level at half their size; what is left over at an end counts twice."""
     import cv2
 
-    beside = pixels.shape[1] % 2
+    below, beside = (side % 2 for side in pixels.shape[:2])
 
     def half(part: NDArray[Any]) -> NDArray[Any]:
-        below = part.shape[0] % 2
         if below or beside:
             part = cv2.copyMakeBorder(part, 0, below, 0, beside, cv2.BORDER_REPLICATE)
         return cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
-    for top in range(0, len(pixels), _ROWS):
-        file.write(_resized(pixels[top : top + _ROWS], half).data)
+    return _resized(pixels, half)
 
 
 def _resized(pixels: Bytes, resize: Any) -> Bytes:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from restore.cli.serve.config import Limits
 from restore.cli.serve.names import clean_name
+from restore.cli.serve.private_folder import check_room
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Session, new_id
 
@@ -26,8 +27,9 @@ PIECE = 2**20  # bytes that are written at once
 async def stored(request: Request, session: Session, limits: Limits) -> Path:
     """Keep the body of a request as a file with the name that the query tells. Raises Refusal."""
     name = clean_name(request.query_params.get("name", ""))
+    check_room(session.folder, int(request.headers.get("content-length", "0")))
     if used(session.folder) > limits.stored_bytes:
-        raise Refusal("there is no more room for files here; remove some pictures first", 507, "file")
+        raise no_room()
     folder = session.folder / "files" / new_id()
     try:
         folder.mkdir(parents=True)
@@ -44,6 +46,11 @@ async def stored(request: Request, session: Session, limits: Limits) -> Path:
         await remove([folder])
         raise Refusal(f"{name}: expected a file, got no bytes", 422, "file")
     return path
+
+
+def no_room() -> Refusal:
+    """Say that a visitor has as many files as may be."""
+    return Refusal("there is no more room for files here; remove some pictures first", 507, "file")
 
 
 async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:

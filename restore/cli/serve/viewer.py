@@ -12,6 +12,7 @@ from typing import Any
 
 from restore.cli.serve.process import Ended, Process
 from restore.cli.serve.refusals import Refusal
+from restore.images import MAX_PIXELS
 
 SECONDS = {"tile": 120.0, "thumbnail": 300.0, "region_image": 60.0, "mask": 120.0}
 """How long answers may take; all others ``LONGEST``."""
@@ -24,10 +25,10 @@ class ViewerError(Refusal):
 
 
 class Viewer:
-    """Pictures for a server. folder: a private one, for tiles."""
+    """Pictures for a server. folder: a private one, for tiles. pixels: of a picture at most."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, *, pixels: int = MAX_PIXELS):
+        self._folder, self._pixels = folder / "tiles", pixels
         self._process: Process | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -43,8 +44,9 @@ class Viewer:
             self._folder.mkdir(parents=True, exist_ok=True)
             process = Process(MODULE, self._folder)
             await process.start()
-            self._process = process
-            self._listener = asyncio.create_task(self._listen(process))
+            await process.send(do="start", id=0, pixels=self._pixels)
+            self._process, self._waiting = process, {}
+            self._listener = asyncio.create_task(_listen(process, self._waiting))
 
     async def close(self) -> None:
         """End the process."""
@@ -86,23 +88,35 @@ class Viewer:
         return _file(await self._ask("thumbnail", **self._about(path)))
 
     async def mask(
-        self, path: Path, strokes: Sequence[Mapping[str, Any]], regions: Mapping[str, Path], out: Path
+        self,
+        path: Path,
+        strokes: Sequence[Mapping[str, Any]],
+        regions: Mapping[str, Path],
+        out: Path,
+        box: Mapping[str, int] | None = None,
     ) -> dict[str, Any]:
-        """Write the mask that strokes make, a PNG of the picture's size; give the region that it is."""
+        """Write the mask that strokes make, a PNG of the picture's size; give the region that it is.
+
+        box: the part of the mask that is written; None for all of it.
+        """
         h, w = await self._size(path)
-        files = {id: _at(file) for id, file in regions.items()}
-        about = {"regions": files, "width": w, "height": h, "mask": out.name, "out": _at(out)}
+        about = {
+            "regions": {id: _at(file) for id, file in regions.items()},
+            "mask": f"{Path(self._about(path)['name']).stem}-mask.png",
+            "box": None if box is None else await self._box(path, box),
+            **{"width": w, "height": h, "out": _at(out)},
+        }
         region: dict[str, Any] = (await self._ask("mask", strokes=strokes, **about))["region"]
         return region
 
-    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> None:
-        """Write a part of a picture in kind."""
-        h, w = await self._size(path)
-        x, y, width, height = (int(box[name]) for name in ("x", "y", "width", "height"))
-        if not (0 <= x < x + width <= w and 0 <= y < y + height <= h):
-            told = f"box {x},{y},{width},{height}: it is not within the picture, which is {w}x{h} (w x h)"
-            raise ViewerError(told, 422, "box")
-        await self._ask("crop", **self._about(path), x=x, y=y, width=width, height=height, out=_at(out))
+    async def crop(self, path: Path, box: Mapping[str, int], out: Path) -> dict[str, int]:
+        """Write a part of a picture in kind, and give its box.
+
+        A JPEG is written with the tables and whole blocks of its own where ``out`` is named so.
+        """
+        asked = await self._box(path, box)
+        found: dict[str, int] = (await self._ask("crop", **self._about(path), box=asked, out=_at(out)))["box"]
+        return found
 
     async def select(self, path: Path, x: float, y: float, radius: float | None, out: Path) -> dict[str, Any]:
         """Write a mask of what a point lies in, as ``restore erase --at`` finds it; give the region."""
@@ -137,6 +151,15 @@ class Viewer:
         known = self._known.get(path, {})
         return {"path": _at(path), "name": known.get("name", path.name), "like": known.get("like")}
 
+    async def _box(self, path: Path, box: Mapping[str, int]) -> list[int]:
+        """Give the numbers of a box. Raises ViewerError for one that is not in the picture."""
+        h, w = await self._size(path)
+        x, y, width, height = (int(box[name]) for name in ("x", "y", "width", "height"))
+        if not (0 <= x < x + width <= w and 0 <= y < y + height <= h):
+            told = f"box {x},{y},{width},{height}: it is not within the picture, which is {w}x{h} (w x h)"
+            raise ViewerError(told, 422, "box")
+        return [x, y, width, height]
+
     async def _size(self, path: Path) -> tuple[int, int]:
         if "size" not in self._known.get(path, {}):
             await self.open(path, name=self._about(path)["name"])
@@ -145,26 +168,30 @@ class Viewer:
 
     async def _ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Ask the process and wait for its answer. Raises ViewerError."""
-        number = next(self._numbers)
+        number, waiting = next(self._numbers), self._waiting
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        process: Process | None = None
         try:
             await self.start()
             process = self._process
             if process is None:
                 raise Ended(None)
-            self._waiting[number] = answer
+            waiting = self._waiting
+            waiting[number] = answer
             await process.send(do=do, id=number, **request)
             found = await asyncio.wait_for(answer, SECONDS.get(do, LONGEST))
         except Ended as error:
             raise ViewerError(_ended(error), 503) from error
         except TimeoutError:
             await self._cancel(number)
+            if do not in SECONDS and process is not None:  # nothing else would be read meanwhile
+                await process.stop()
             raise ViewerError("this takes too long; try a smaller picture", 503) from None
         except asyncio.CancelledError:
             await self._cancel(number)
             raise
         finally:
-            self._waiting.pop(number, None)
+            waiting.pop(number, None)
         if "refused" in found:
             raise ViewerError(found["refused"], found["status"], found.get("option"))
         return found
@@ -174,18 +201,19 @@ class Viewer:
             with suppress(Ended):
                 await self._process.send(do="cancel", id=number)
 
-    async def _listen(self, process: Process) -> None:
-        """Hand answers to those who wait for them, until the process ends."""
-        try:
-            while True:
-                answer = await process.receive()
-                waiting = self._waiting.get(answer["id"])
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-        except Ended as error:
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(error)
+
+async def _listen(process: Process, waiting: Mapping[int, asyncio.Future[dict[str, Any]]]) -> None:
+    """Hand answers to those who wait for them, until the process ends."""
+    try:
+        while True:
+            answer = await process.receive()
+            asked = waiting.get(answer["id"])
+            if asked is not None and not asked.done():
+                asked.set_result(answer)
+    except Ended as error:
+        for asked in waiting.values():
+            if not asked.done():
+                asked.set_exception(error)
 
 
 def _at(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The process that shows pictures for a server: it decodes them, makes tiles, and draws masks.
 
-Requests come as JSON, one a line, on standard input, answers go the same way to standard output. Two threads
-read pictures, one at a time; others make what is small: tiles in view first, thumbnails last.
+Requests come as JSON, one a line, on standard input, answers go the same way to standard output. One thread
+reads pictures, others make what is small: tiles in view first, thumbnails last.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from restore import images
 from restore.cli.hole_masks import Reading
 from restore.cli.serve import regions, strokes
+from restore.cli.serve.crops import write_crop
 from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
+from restore.images.formats import refuse_larger
 from restore.images.writer import told_disk
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ Answer = dict[str, Any]
 ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
 """What comes first; all else comes after."""
 SMALL_THREADS = 2
+WARM, REST = 3.0, 120.0  # seconds without requests, after which there is time for other things
 
 
 class RequestQueue:
@@ -53,11 +58,11 @@ class RequestQueue:
             heapq.heappush(self._heap, (order, next(self._numbers), request))
             self._there.notify()
 
-    def get(self) -> Request:
-        """Wait for a request."""
+    def get(self, seconds: float | None = None) -> Request | None:
+        """Wait for a request; None where none comes in time."""
         with self._there:
-            while not self._heap:
-                self._there.wait()
+            if not self._there.wait_for(lambda: self._heap, seconds):
+                return None
             return heapq.heappop(self._heap)[2]
 
 
@@ -68,16 +73,14 @@ class Desk:
         self._answers, self._writing = answers, threading.Lock()
         self.shelf = Shelf(folder)
         self._large, self._small = RequestQueue(), RequestQueue()
-        self._reading = threading.Lock()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
         self._lock = threading.Lock()  # of the two above
 
     def start(self) -> None:
         """Begin to answer."""
-        queues = [self._large, *[self._small] * SMALL_THREADS]
-        for queue in queues:
-            threading.Thread(target=self._work, args=(queue,), daemon=True).start()
+        for work in (self._read, *[self._make] * SMALL_THREADS):
+            threading.Thread(target=work, daemon=True).start()
 
     def take(self, request: Request) -> None:
         """Take a request, which is answered later."""
@@ -96,72 +99,98 @@ class Desk:
         """Take a request for a part of a picture, which is read first where need be."""
         path = Path(request["path"])
         with self._lock:
-            if path not in self._waiting:
-                if self.shelf.pyramid(path) is not None:
-                    return self._small.put(request)
-                self._waiting[path] = []
-                self._large.put({**request, "do": "show", "of": request["do"]})
-            self._waiting[path].append(request)
-        return None
+            if self._is_there(request):
+                self._small.put(request)
+            elif path in self._waiting:
+                self._waiting[path].append(request)
+            else:
+                self._waiting[path] = [request]
+                self._large.put({**request, "do": "show"})
 
-    def _work(self, queue: RequestQueue) -> None:
+    def _is_there(self, request: Request) -> bool:
+        """Whether what a tile or a small view is made from is there."""
+        pyramid = self.shelf.pyramid(Path(request["path"]))
+        return pyramid is not None and pyramid.has(request.get("level", min(1, pyramid.levels - 1)))
+
+    def _make(self) -> None:
+        """Make what is small."""
         while True:
-            request = queue.get()
-            with self._lock:
-                left = request["id"] in self._cancelled and request["do"] != "show"
-                self._cancelled.discard(request["id"])
-            if not left:
+            if (request := self._small.get()) is not None:
                 self._answer_to(request)
 
+    def _read(self) -> None:
+        """Read pictures, and do what is left to be done where there are none for a while."""
+        while True:
+            for seconds, rest in ((WARM, self._warm), (REST, self.shelf.rest), (None, None)):
+                if (request := self._large.get(seconds)) is not None:
+                    self._answer_to(request)
+                    break
+                if rest is not None:
+                    rest()
+
+    def _warm(self) -> None:
+        """Load what finds objects, which takes a second or two, before it is asked for."""
+        if self.shelf.used:
+            import_module("restore.tasks.erase")
+
     def _answer_to(self, request: Request) -> None:
+        with self._lock:
+            left = request["id"] in self._cancelled and request["do"] != "show"
+            self._cancelled.discard(request["id"])
+        if left:
+            return
         if request["do"] == "show":
-            return self._show(request)
-        answer = self._tried(request, DOES[request["do"]])
-        self._say(id=request["id"], **answer)
-        if request["do"] == "open" and "facts" in answer:
-            self._show(request)  # the page asks for its tiles next
-        return None
+            self._show(request, None)
+        elif request["do"] == "open":
+            self._open(request)
+        else:
+            self._say(id=request["id"], **_tried(request, partial(DOES[request["do"]], self, request)))
 
-    def _tried(self, request: Request, do: Callable[[Desk, Request], Answer]) -> Answer:
-        """Answer a request, or say why that cannot be done."""
-        try:
-            return do(self, request)
-        except RestoreError as error:
-            return {"refused": str(error), **_told(error)}
-        except MemoryError:
-            return {
-                "refused": "not enough memory for this picture; downscale or crop it first",
-                "status": 503,
-            }
-        except OSError as error:
-            return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
-        except Exception as error:
-            import traceback
+    def _open(self, request: Request) -> None:
+        """Read a picture, say what it is, and make its tiles, which the page asks for next."""
+        read: list[images.Picture] = []
 
-            traceback.print_exc()
-            return {"refused": f"a fault in this program, {type(error).__name__}: {error}", "status": 500}
+        def facts() -> Answer:
+            picture, found = self.shelf.read(_asked(request))
+            read.append(picture)
+            return {"facts": found}
 
-    def _show(self, request: Request) -> None:
+        self._say(id=request["id"], **_tried(request, facts))
+        if read:
+            self._show(request, read[0])
+
+    def _show(self, request: Request, picture: images.Picture | None) -> None:
         """Make the tiles of a picture, and answer all that waits for them."""
         path = Path(request["path"])
-        answer = self._tried(request, Desk._kept)
+        with self._lock:
+            self._waiting.setdefault(path, [])
+
+        def build() -> Answer:
+            asked = _asked(request)
+            builder = self.shelf.build(asked, picture)
+            self._release(path)
+            if builder is not None:
+                builder.first()
+            return {"refused": "there is no such part of this picture", "status": 404}
+
+        self._release(path, _tried(request, build))
+
+    def _release(self, path: Path, otherwise: Answer | None = None) -> None:
+        """Go on with requests that waited for tiles.
+
+        otherwise: the last word, for those for which there are none; None: more will come.
+        """
         with self._lock:
             waiting = self._waiting.pop(path, [])
-        for each in waiting:
-            if "refused" in answer:
-                self._say(id=each["id"], **answer)
-            else:
+            there = [each for each in waiting if self._is_there(each)]
+            left = [each for each in waiting if each not in there]
+            if otherwise is None:
+                self._waiting[path] = left
+            for each in there:
                 self._small.put(each)
-
-    def _kept(self, request: Request) -> Answer:
-        asked = _asked(request)
-        if self.shelf.pyramid(asked.path) is None:
-            self.shelf.keep(asked, self.shelf.picture(asked))
-        return {}
-
-    def open(self, request: Request) -> Answer:
-        """Read a picture."""
-        return {"facts": self.shelf.read(_asked(request))[1]}
+        if otherwise is not None:
+            for each in left:
+                self._say(**otherwise | {"id": each["id"]})
 
     def tile(self, request: Request) -> Answer:
         """Give a tile."""
@@ -187,7 +216,7 @@ class Desk:
         except ValueError as error:
             return {"refused": str(error), "status": 400, "option": "mask"}
         level = regions.drawn(made, size, files, request["mask"])
-        regions.keep(level, Path(request["out"]))
+        regions.keep(regions.part(level, request["box"], request["mask"]), Path(request["out"]))
         return {"region": regions.facts(level)}
 
     def select(self, request: Request) -> Answer:
@@ -217,9 +246,8 @@ class Desk:
     def crop(self, request: Request) -> Answer:
         """Write a part of a picture as a file of its own."""
         picture = self.shelf.picture(_asked(request))
-        x, y, w, h = (request[name] for name in ("x", "y", "width", "height"))
-        images.write(Path(request["out"]), regions.cut(picture, (x, y, w, h)), overwrite=True)
-        return {}
+        x, y, w, h = write_crop(picture, request["box"], Path(request["out"]))
+        return {"box": {"x": x, "y": y, "width": w, "height": h}}
 
     def _say(self, **answer: Any) -> None:
         """Write an answer."""
@@ -233,7 +261,6 @@ class Desk:
 
 
 DOES: dict[str, Callable[[Desk, Request], Answer]] = {
-    "open": Desk.open,
     "tile": Desk.tile,
     "thumbnail": Desk.thumbnail,
     "mask": Desk.mask,
@@ -242,6 +269,24 @@ DOES: dict[str, Callable[[Desk, Request], Answer]] = {
     "region_image": Desk.region_image,
     "crop": Desk.crop,
 }
+
+
+def _tried(request: Request, do: Callable[[], Answer]) -> Answer:
+    """Answer a request, or say why that cannot be done."""
+    try:
+        return do()
+    except RestoreError as error:
+        return {"refused": str(error), **_told(error)}
+    except MemoryError:
+        said = "not enough memory for this picture; downscale or crop it first"
+        return {"refused": said, "status": 503}
+    except OSError as error:
+        return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return {"refused": f"a fault in this program, {type(error).__name__}: {error}", "status": 500}
 
 
 def _asked(request: Request) -> Asked:
@@ -271,12 +316,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # nothing else that is printed gets among the answers
     folder = Path.cwd()
-    for left in folder.glob("*.tiles"):
+    for left in folder.iterdir():
         left.unlink(missing_ok=True)
     desk = Desk(answers, folder)
     desk.start()
     for line in sys.stdin:
-        desk.take(json.loads(line))
+        request = json.loads(line)
+        if request["do"] == "start":
+            refuse_larger(request["pixels"])
+        else:
+            desk.take(request)
     os._exit(0)  # threads may be in the middle of something that nobody waits for any more
 
 

@@ -78,6 +78,13 @@ function Cap({ name }: { name: string }) {
   );
 }
 
+/** Keys that do the same share a line. */
+function joined(keys: Key[], added: Key): Key[] {
+  const same = keys.find(({ does }) => does === added.does);
+  if (!same) return [...keys, added];
+  return keys.map((key) => (key === same ? { ...key, keys: [...key.keys, ...added.keys] } : key));
+}
+
 /** The sheet of all keys. */
 export function Keys() {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -87,7 +94,7 @@ export function Keys() {
   }, [open]);
   if (!open) return null;
   const groups = new Map<string, Key[]>();
-  for (const key of keyList.value) groups.set(key.group, [...(groups.get(key.group) ?? []), key]);
+  for (const key of keyList.value) groups.set(key.group, joined(groups.get(key.group) ?? [], key));
   const shut = () => {
     keysOpen.value = false;
   };

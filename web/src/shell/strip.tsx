@@ -57,11 +57,8 @@ function Frames({ job }: { job: Job }) {
         title={text.queue.cancel}
         onClick={() => void cancel(job.id)}
       >
-        {job.status === "running" ? (
-          <Ring share={job.progress?.share ?? null} size={26} />
-        ) : (
-          <Icon name="queue" />
-        )}
+        <Icon name="stop" />
+        <Ring share={job.status === "running" ? (job.progress?.share ?? null) : 0} size={30} />
       </button>
     );
   if (there.length === 0) return <Ended job={job} />;
@@ -127,7 +124,7 @@ function Shown() {
         {text.strip.size(at.width, at.height)} · {text.strip.bits(at.bits)} · {fileSize(at.bytes)}
       </p>
       <a
-        class="button primary"
+        class="button"
         href={urls.file(at.id)}
         download={at.name}
         aria-label={text.strip.downloadName(at.name)}

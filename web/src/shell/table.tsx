@@ -19,7 +19,7 @@ import {
 import { choosePicture, task } from "../store/choice";
 import { inputs, isOver, queue } from "../store/data";
 import { closePicture, titleOf } from "../store/history";
-import { view } from "../store/shell";
+import { panelOpen, sheet, view } from "../store/shell";
 import { duration, text } from "../text/en";
 
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
@@ -175,16 +175,18 @@ function Head() {
             {text.table.download}
           </a>
         )}
-        <button
-          type="button"
-          class="button primary"
-          disabled={chosen.value.length === 0 || starting.value}
-          onClick={() => void startBatch()}
-        >
-          {chosen.value.length && task.value
-            ? text.table.run(task.value.title, chosen.value.length)
-            : text.table.none}
-        </button>
+        {!panelOpen.value && !sheet.value && (
+          <button
+            type="button"
+            class="button primary"
+            disabled={chosen.value.length === 0 || starting.value}
+            onClick={() => void startBatch()}
+          >
+            {chosen.value.length && task.value
+              ? text.table.run(task.value.title, chosen.value.length)
+              : text.table.none}
+          </button>
+        )}
       </div>
     </header>
   );
