@@ -57,8 +57,7 @@ export const text = {
     touch: "Choose one picture, or several for a batch.",
     files: "Open pictures",
     folder: "Open a folder",
-    reads: (endings: string[]) =>
-      `Reads ${[...new Set(endings.map(kindOf))].filter(Boolean).join(", ")}. Files keep their depth, profile and metadata.`,
+    reads: (endings: string[]) => `Reads ${kindsOf(endings)}. Files keep their depth, profile and metadata.`,
     stays: "Pictures stay with this server: nothing is sent elsewhere.",
     drop: "Drop to open",
   },
@@ -76,7 +75,7 @@ export const text = {
     many: (most: number) =>
       `expected at most ${one(most, "picture")} at a time; close some, then open this one`,
     kind: (endings: string[]) =>
-      `expected a picture, got another kind of file; it can be ${endings.join(", ")}`,
+      `expected a picture, got another kind of file; it can be ${kindsOf(endings)}`,
     nothing: "There is no picture in what was dropped.",
     noPaste: "There is no picture in what was pasted.",
     hidden: (count: number) => `${one(count, "other file")} left out: no pictures`,
@@ -532,12 +531,13 @@ export const text = {
   },
 };
 
-function kindOf(ending: string): string {
+/** The names of the kinds of files with these endings. */
+function kindsOf(endings: string[]): string {
   const kinds: Record<string, string> = {
     ...{ ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WebP" },
     ...{ ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".bmp": "BMP", ".gif": "GIF" },
   };
-  return kinds[ending.toLowerCase()] ?? "";
+  return [...new Set(endings.map((ending) => kinds[ending.toLowerCase()] ?? ""))].filter(Boolean).join(", ");
 }
 
 export type Text = typeof text;
