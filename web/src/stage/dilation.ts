@@ -44,19 +44,9 @@ export class Scratch {
       this.canvas.width = width;
       this.canvas.height = height;
     }
+    this.ctx.setTransform(1, 0, 0, 1, 0, 0);
     this.ctx.globalCompositeOperation = "source-over";
     this.ctx.globalAlpha = 1;
-    this.ctx.clearRect(0, 0, width, height);
-    return this.ctx;
-  }
-
-  /** Clear a corner of a canvas that only grows, for small parts that change from frame to frame. */
-  corner(width: number, height: number): Context {
-    if (width > this.canvas.width || height > this.canvas.height) {
-      this.canvas.width = Math.max(width, this.canvas.width);
-      this.canvas.height = Math.max(height, this.canvas.height);
-    }
-    this.ctx.globalCompositeOperation = "source-over";
     this.ctx.clearRect(0, 0, width, height);
     return this.ctx;
   }
