@@ -29,6 +29,7 @@ export const text = {
   shell: {
     title: "restore",
     tasks: "Tasks",
+    skip: "To the picture",
     panel: "Options",
     openPanel: "Show the options",
     closePanel: "Hide the options",
