@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from soon import ends_soon
 
+from restore.cli.serve.regions import Part
 from restore.cli.serve.strokes import MOST_POINTS, MOST_STROKES, checked, drawn
 
 H, W = 90, 120
@@ -89,8 +90,7 @@ def test_boxes_hold_the_pixels_whose_middles_they_hold() -> None:
 
 def test_strokes_are_drawn_and_erased_in_order() -> None:
     line = [[10, 20], [110, 20]]
-    region = np.zeros((H, W), np.uint8)
-    region[60:70, 30:40] = 255
+    region = Part((H, W), 30, 60, np.full((10, 10), 255, np.uint8))
     strokes = [
         brush(line, 8),
         brush([[60, 20]], 12, erase=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from restore.cli.units import judged
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
+SPARE = 2**28  # bytes of the disk that are left alone
 MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
 
 BEYOND, MANY = 1.5, 0.05  # of white, and the share of pixels beyond from which a picture is shown darker
@@ -78,7 +80,7 @@ class Shelf:
             **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
             **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
             **{"levels": len(sizes_of(picture.size)), "scale": asdict(scale)},
-            "notes": [*picture.notes, *notes, *_profile_notes(picture)],
+            "notes": [*picture.notes, *notes, *_colour_notes(picture)],
         }
         return picture, facts
 
@@ -94,6 +96,7 @@ class Shelf:
         path = self._folder / f"{next(self._numbers)}.tiles"
         scale = self._scales.get(asked.path) or scale_of(picture, asked)[0]
         builder = Builder(picture, path, scale)
+        self._make_room(builder.pyramid.length)
         try:
             builder.smaller()
         except BaseException:
@@ -101,13 +104,17 @@ class Shelf:
             raise
         with self._lock:
             self._pyramids[asked.path] = builder.pyramid
-            while len(self._pyramids) > 1 and self._length > self._most:
-                self._remove(next(iter(self._pyramids)))
         return builder
 
-    @property
-    def _length(self) -> int:
-        return sum(each.length for each in self._pyramids.values())
+    def _make_room(self, length: int) -> None:
+        """Drop the tiles that were not seen for the longest time, where others need their place."""
+        with self._lock:
+            while self._pyramids:
+                kept = sum(each.length for each in self._pyramids.values())
+                free = shutil.disk_usage(self._folder).free
+                if kept + length <= self._most and length + SPARE <= free:
+                    return
+                self._remove(next(iter(self._pyramids)))
 
     @property
     def used(self) -> bool:
@@ -180,14 +187,16 @@ def _lowered(picture: images.Picture) -> float | None:
     return float(f"{1 / np.quantile(values, 0.995):.3g}")
 
 
-def _profile_notes(picture: images.Picture) -> list[str]:
-    """Name the colour profile of a picture, where it is not that of every other."""
+def _colour_notes(picture: images.Picture) -> list[str]:
+    """Name the colours of a picture, where they are not those of every other."""
     from io import BytesIO
 
     from PIL import ImageCms
 
     from restore.cli.serve.tiles import is_srgb
 
+    if picture.heif is not None and picture.heif.hdr and not picture.icc:
+        return [f"HDR ({picture.heif.hdr}), which looks pale here"]
     if not picture.icc or is_srgb(picture.icc, picture.gray):
         return []
     try:

@@ -25,7 +25,7 @@ from restore.cli.hole_masks import Reading
 from restore.cli.serve import regions, strokes
 from restore.cli.serve.crops import write_crop
 from restore.cli.serve.shelf import Asked, Shelf
-from restore.cli.serve.tiles import Scale
+from restore.cli.serve.tiles import Pyramid, Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
 from restore.images.formats import refuse_larger
 from restore.images.writer import told_disk
@@ -39,6 +39,7 @@ Answer = dict[str, Any]
 
 ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
 """What comes first; all else comes after."""
+NOWHERE: Answer = {"refused": "there is no such part of this picture", "status": 404}
 SMALL_THREADS = 2
 WARM, REST = 3.0, 120.0  # seconds without requests, after which there is time for other things
 
@@ -71,7 +72,7 @@ class Desk:
 
     def __init__(self, answers: TextIO, folder: Path):
         self._answers, self._writing = answers, threading.Lock()
-        self.shelf = Shelf(folder)
+        self.shelf, self.regions = Shelf(folder), regions.Regions()
         self._large, self._small = RequestQueue(), RequestQueue()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
@@ -144,7 +145,9 @@ class Desk:
         elif request["do"] == "open":
             self._open(request)
         else:
-            self._say(id=request["id"], **_tried(request, partial(DOES[request["do"]], self, request)))
+            answer = _tried(request, partial(DOES[request["do"]], self, request))
+            if answer:
+                self._say(id=request["id"], **answer)
 
     def _open(self, request: Request) -> None:
         """Read a picture, say what it is, and make its tiles, which the page asks for next."""
@@ -171,7 +174,7 @@ class Desk:
             self._release(path)
             if builder is not None:
                 builder.first()
-            return {"refused": "there is no such part of this picture", "status": 404}
+            return NOWHERE
 
         self._release(path, _tried(request, build))
 
@@ -194,30 +197,42 @@ class Desk:
 
     def tile(self, request: Request) -> Answer:
         """Give a tile."""
-        pyramid = self.shelf.pyramid(Path(request["path"]))
         place = request["level"], request["column"], request["row"]
-        if pyramid is None or not pyramid.holds(*place):
-            return {"refused": "there is no such part of this picture", "status": 404, "option": None}
-        return _file(*pyramid.tile(*place))
+
+        def made(pyramid: Pyramid) -> Answer:
+            return _file(*pyramid.tile(*place)) if pyramid.holds(*place) else NOWHERE
+
+        return self._of_tiles(request, made)
 
     def thumbnail(self, request: Request) -> Answer:
         """Give a small view."""
+        return self._of_tiles(request, lambda pyramid: _file(*pyramid.thumbnail()))
+
+    def _of_tiles(self, request: Request, make: Callable[[Pyramid], Answer]) -> Answer:
+        """Make something of tiles; nothing where they have given way to others, and are made again first."""
         pyramid = self.shelf.pyramid(Path(request["path"]))
-        if pyramid is None:
-            return {"refused": "there is no such picture", "status": 404, "option": None}
-        return _file(*pyramid.thumbnail())
+        try:
+            if pyramid is not None:
+                return make(pyramid)
+        except FileNotFoundError:
+            pass
+        self._take_tile(request)
+        return {}
 
     def mask(self, request: Request) -> Answer:
         """Draw strokes."""
-        files = {id: Path(path) for id, path in request["regions"].items()}
-        size = request["height"], request["width"]
+        size, files = (request["height"], request["width"]), request["regions"]
         try:
             made = strokes.checked(request["strokes"])
         except ValueError as error:
             return {"refused": str(error), "status": 400, "option": "mask"}
-        level = regions.drawn(made, size, files, request["mask"])
-        regions.keep(regions.part(level, request["box"], request["mask"]), Path(request["out"]))
-        return {"region": regions.facts(level)}
+
+        def part(id: str) -> regions.Part | None:
+            return self.regions.part(Path(files[id])) if id in files else None
+
+        level = regions.drawn(made, size, part, request["mask"])
+        regions.write_mask(regions.within(level, request["box"], request["mask"]), Path(request["out"]))
+        return {"region": regions.part_of(level).facts()}
 
     def select(self, request: Request) -> Answer:
         """Find what a point lies in."""
@@ -236,12 +251,11 @@ class Desk:
         return {**self._found(hole, Path(request["out"])), "notes": notes}
 
     def _found(self, hole: NDArray[np.bool_], out: Path) -> Answer:
-        regions.keep(hole, out)
-        return {"region": regions.facts(hole)}
+        return {"region": self.regions.keep(hole, out)}
 
     def region_image(self, request: Request) -> Answer:
         """Show a region."""
-        return _file(regions.shown(Path(request["path"]), request["level"]), "image/png")
+        return _file(regions.shown(self.regions.part(Path(request["path"])), request["level"]), "image/png")
 
     def crop(self, request: Request) -> Answer:
         """Write a part of a picture as a file of its own."""
