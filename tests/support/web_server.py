@@ -19,11 +19,13 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*")
 
 @dataclass
 class Served:
-    """A server that runs. address: of the page, with its token. log: what it has said so far."""
+    """A server that runs. address: of the page, with its token. log: what it has said so far. network:
+    the options that say which network it uses."""
 
     process: subprocess.Popen[str]
     address: str
     log: list[str] = field(default_factory=list)
+    network: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -61,7 +63,7 @@ def serving(folder: Path, *arguments: str, **more: str) -> Iterator[Served]:
         for line in process.stdout:
             log.append(line)
             if found := ADDRESS.search(line):
-                served = Served(process, found[0], log)
+                served = Served(process, found[0], log, _network(arguments))
                 break
         else:
             raise AssertionError(f"the server gave no address: {log}")
@@ -71,3 +73,8 @@ def serving(folder: Path, *arguments: str, **more: str) -> Iterator[Served]:
             process.terminate()
         process.wait(30)
         process.stdout.close()
+
+
+def _network(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    at = arguments.index("--weights") if "--weights" in arguments else len(arguments)
+    return arguments[at : at + 2]

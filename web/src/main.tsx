@@ -10,4 +10,5 @@ import "./style/views.css";
 connect();
 addEventListener("keydown", onKey);
 const root = document.getElementById("app");
+root?.replaceChildren();
 if (root) render(<App />, root);

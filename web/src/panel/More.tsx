@@ -32,14 +32,7 @@ function GroupOf(props: GroupProps) {
       {(opened || wrong) &&
         group.options.map((option) => (
           <div key={option.name} class="p-option" data-option={option.name}>
-            <OptionField
-              option={option}
-              values={values}
-              set={set}
-              error={errorOf(option.name)}
-              aside={<code>{option.flag}</code>}
-              marked
-            />
+            <OptionField option={option} values={values} set={set} error={errorOf(option.name)} marked />
           </div>
         ))}
     </details>

@@ -1,13 +1,11 @@
-import { api, uploadPicture, urls } from "../api/client";
-import type { Job, Picture, Result } from "../api/types";
-import { forget, wordsOf } from "../store/actions";
-import { choosePicture, show, shown, shownJob, shownMap } from "../store/choice";
+import { api, uploadPicture } from "../api/client";
+import type { Job, Picture } from "../api/types";
+import { wordsOf } from "../store/actions";
+import { choosePicture, shown, shownJob } from "../store/choice";
 import { tell } from "../store/notices";
-import { compare, overlayMap } from "../store/stage";
 import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
-import { saveAddress } from "./download";
-import { factsOf, plainNotes } from "./facts";
+import { factsOf, freshNotes, seedOf } from "./facts";
 import { Icon } from "./icons";
 
 const t = text.panel.result;
@@ -24,35 +22,10 @@ async function continueFrom(result: Picture): Promise<void> {
   }
 }
 
-function Samples({ job, picture }: { job: Job; picture: string }) {
-  if (job.results.length < 2) return null;
-  return (
-    <fieldset class="p-samples" aria-label={t.results(job.results.length)}>
-      {job.results.map((result, index) => (
-        <button
-          key={result.picture}
-          type="button"
-          class="p-sample"
-          aria-pressed={result.picture === picture}
-          aria-label={t.sample(index + 1, result.seed)}
-          title={result.seed === null ? undefined : `${t.seed} ${result.seed}`}
-          onClick={() => show(job.picture, result.picture)}
-        >
-          <img src={urls.thumbnail(result.picture)} alt="" loading="lazy" />
-        </button>
-      ))}
-    </fieldset>
-  );
-}
-
-function Facts({ job, result }: { job: Job; result: Result | undefined }) {
-  const facts = factsOf(job);
-  const seed = result?.seed ?? null;
-  const rows = seed === null ? facts : [{ name: t.seed, value: String(seed) }, ...facts];
-  const known = rows.map(({ value }) => value.toLowerCase());
-  const notes = plainNotes(job).filter(
-    (note) => !known.some((value) => note.toLowerCase().startsWith(value)),
-  );
+function Facts({ job, index }: { job: Job; index: number }) {
+  const seed = seedOf(job, index);
+  const rows = [...(seed === null ? [] : [{ name: t.seed, value: String(seed) }]), ...factsOf(job)];
+  const notes = freshNotes(job);
   return (
     <>
       <dl class="p-facts" aria-label={t.facts}>
@@ -72,82 +45,20 @@ function Facts({ job, result }: { job: Job; result: Result | undefined }) {
   );
 }
 
-function Toggles() {
-  const map = shownMap.value;
-  const comparing = compare.value !== "result" && compare.value !== "picture";
-  return (
-    <>
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={t.compare}
-        title={t.compare}
-        aria-pressed={comparing}
-        onClick={() => {
-          compare.value = comparing ? "result" : "divider";
-        }}
-      >
-        <Icon name="compare" />
-      </button>
-      {map && (
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t.map}
-          title={t.map}
-          aria-pressed={overlayMap.value}
-          onClick={() => {
-            overlayMap.value = !overlayMap.value;
-          }}
-        >
-          <Icon name="map" />
-        </button>
-      )}
-    </>
-  );
-}
-
-/** The result that is shown: what is known of it, and what can be done with it. */
+/** What is known of the result that is shown. The strip below the stage has its download and its neighbours. */
 export function Results() {
   const picture = shown.value;
   const job = shownJob.value;
   if (picture === null || job === null) return null;
-  const result = job.results.find((each) => each.picture === picture.id);
   return (
     <section class="p-result" aria-label={t.title}>
-      <h3>{job.results.length > 1 ? t.results(job.results.length) : t.title}</h3>
-      <Samples job={job} picture={picture.id} />
+      <h3>{t.title}</h3>
       {job.status === "unchanged" && <p class="p-help">{t.unchanged}</p>}
-      <Facts job={job} result={result} />
-      <div class="p-row">
-        <button
-          type="button"
-          class="button p-grow"
-          onClick={() => saveAddress(urls.file(picture.id), picture.name)}
-        >
-          <Icon name="download" />
-          {t.download}
-        </button>
-        <Toggles />
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t.use}
-          title={t.use}
-          onClick={() => void continueFrom(picture)}
-        >
-          <Icon name="next" />
-        </button>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t.remove}
-          title={t.remove}
-          onClick={() => void forget(job.id)}
-        >
-          <Icon name="trash" />
-        </button>
-      </div>
+      <Facts job={job} index={job.results.findIndex((each) => each.picture === picture.id)} />
+      <button type="button" class="button" onClick={() => void continueFrom(picture)}>
+        <Icon name="next" />
+        {t.use}
+      </button>
     </section>
   );
 }

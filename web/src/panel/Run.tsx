@@ -4,8 +4,7 @@ import { Bar } from "../parts/progress";
 import { cancel } from "../store/actions";
 import { jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
-import { duration } from "./facts";
-import { Icon } from "./icons";
+import { duration, sentence } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 
@@ -27,8 +26,8 @@ function progressWords(job: Job): string {
   if (job.status === "queued") return t.waiting(job.place);
   const progress = job.progress;
   if (progress === null) return t.starting;
-  const left = progress.seconds_left === null ? "" : t.left(duration(progress.seconds_left));
-  return [progress.doing || progress.line, left].filter(Boolean).join(", ");
+  const left = progress.seconds_left === null ? "" : t.left(duration(Math.ceil(progress.seconds_left)));
+  return [sentence(progress.doing || progress.line), left].filter(Boolean).join(", ");
 }
 
 function ProgressOf({ job }: { job: Job }) {
@@ -51,6 +50,8 @@ interface RunProps {
   picture: Picture;
   /** How many pictures it is done to. */
   count: number;
+  /** What the main button says where it is not the name of the task. */
+  label: string | undefined;
   batch: boolean;
   /** Why it cannot be done yet. */
   missing: string;
@@ -66,7 +67,7 @@ interface RunProps {
 /** The main button, what is being done, and what went wrong. */
 export function Run(props: RunProps) {
   const { task, wrong } = props;
-  const words = t.run[task.name] ?? task.title;
+  const words = props.label ?? t.run[task.name] ?? task.title;
   const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
   return (
     <footer class="p-run">
@@ -106,10 +107,6 @@ export function Run(props: RunProps) {
         </p>
       )}
       {props.children}
-      <button type="button" class="p-link p-more-link" onClick={() => openMore()}>
-        <Icon name="options" />
-        {t.more.open}
-      </button>
     </footer>
   );
 }

@@ -7,16 +7,11 @@ export function stem(name: string): string {
 
 export function saveBlob(blob: Blob, name: string): void {
   const address = URL.createObjectURL(blob);
-  saveAddress(address, name);
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
-
-/** Save what an address gives; the server's own name for it counts where it tells one. */
-export function saveAddress(address: string, name: string): void {
   const link = document.createElement("a");
   link.href = address;
   link.download = name;
   document.body.append(link);
   link.click();
   link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

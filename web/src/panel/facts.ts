@@ -53,17 +53,35 @@ export function plainNotes(job: Job): string[] {
   return [...new Set(job.notes.map((note) => plainNote(note, names)))];
 }
 
+/** The seed of one of several samples, which have consecutive ones. */
+export function seedOf(job: Job, index: number): number | null {
+  const told = job.results[index]?.seed ?? null;
+  if (told !== null || job.results.length < 2 || index < 0) return told;
+  return (number(job.options.seed) ?? 0) + index;
+}
+
+/** Notes that say what the facts say, or what is said of every run. */
+const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
+
+/** The notes of a job that tell more than its facts. */
+export function freshNotes(job: Job): string[] {
+  const noise = words(job.facts.noise);
+  return plainNotes(job)
+    .filter((note) => !SAID.some((words) => words.test(note)))
+    .map((note) => (noise === null ? note : afterWords(note, noise)));
+}
+
 function counted(job: Job): string | null {
-  const specks = number(job.facts["specks_count"]);
-  const scratches = number(job.facts["scratches_count"]);
+  const specks = number(job.facts.specks_count);
+  const scratches = number(job.facts.scratches_count);
   if (specks === null && scratches === null) return null;
-  const share = number(job.facts["filled_share"]) ?? number(job.facts["hole_share"]);
+  const share = number(job.facts.filled_share) ?? number(job.facts.hole_share);
   return t.damage(specks ?? 0, scratches ?? 0) + (share === null || share === 0 ? "" : `, ${percent(share)}`);
 }
 
 function copies(job: Job): string | null {
-  const copied = number(job.facts["copied_parts"]);
-  const drawn = number(job.facts["drawn_parts"]);
+  const copied = number(job.facts.copied_parts);
+  const drawn = number(job.facts.drawn_parts);
   return copied === null && drawn === null ? null : t.parts(drawn ?? 0, copied ?? 0);
 }
 
@@ -71,45 +89,55 @@ function lists(value: unknown): string | null {
   return Array.isArray(value) && value.length > 0 ? value.map(String).join("; ") : null;
 }
 
+/** The noise in few words: "noise sigma 4.9 of 255, shared by ..." is "Sigma 4.9 of 255". */
+function inShort(noise: string): string {
+  return sentence((noise.split(/[,;:]/)[0] ?? noise).replace(/^noise (?=\S)/i, ""));
+}
+
 /** The facts of a job in the order in which they matter. Those that nobody asks for are left out. */
 export function factsOf(job: Job): Fact[] {
   const facts = job.facts;
-  const noise = words(facts["noise"]);
-  const sigma = number(facts["sigma_255"]);
-  const quality = number(facts["quality"]);
-  const hole = number(facts["hole_share"]);
-  const deviation = number(facts["deviation_255"]);
-  const removed = number(facts["removed_255"]);
-  const width = number(facts["width_pixels"]);
-  const height = number(facts["height_pixels"]);
+  const noise = words(facts.noise);
+  const sigma = number(facts.sigma_255);
+  const quality = number(facts.quality);
+  const hole = number(facts.hole_share);
+  const deviation = number(facts.deviation_255);
+  const removed = number(facts.removed_255);
+  const width = number(facts.width_pixels);
+  const height = number(facts.height_pixels);
   const damage = counted(job);
   const rows: [string, string | null][] = [
-    [t.noise, noise === null ? null : sentence(noise)],
+    [t.noise, noise === null ? null : inShort(noise)],
     [t.level, sigma === null || noise?.includes("sigma") ? null : t.of255(short(sigma))],
-    [t.specks, words(facts["specks"])],
-    [t.stripes, lists(facts["stripes"])],
+    [t.specks, words(facts.specks)],
+    [t.stripes, lists(facts.stripes)],
     [t.quality, quality === null ? null : String(quality)],
     [t.found, damage],
     [t.filled, hole === null || damage !== null ? null : percent(hole)],
     [t.how, copies(job)],
     [t.removed, removed === null ? null : t.of255(short(removed))],
     [t.uncertain, deviation === null ? null : t.of255(short(deviation))],
-    [t.doubts, lists(facts["doubts"])],
-    [t.damaged, words(facts["damage"])],
+    [t.doubts, lists(facts.doubts)],
+    [t.damaged, words(facts.damage)],
     [t.size, width === null || height === null || job.kind !== "restore" ? null : t.pixels(width, height)],
     [t.took, job.seconds === null ? null : duration(job.seconds)],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
 }
 
+/** A note that repeats what was measured, without that: "sigma 7: removed by ..." is "Removed by ...". */
+function afterWords(note: string, said: string): string {
+  const again = note.toLowerCase().startsWith(`${said.toLowerCase()}: `);
+  return again ? sentence(note.slice(said.length + 2)) : note;
+}
+
 /** What a look has found, in one or two sentences, for the head of a panel. */
 export function lookWords(job: Job): string[] {
-  const said = factsOf({ ...job, seconds: null });
+  const damage = counted(job);
+  if (damage !== null) return [sentence(damage)];
   const notes = plainNotes(job);
-  const noise = words(job.facts["noise"]);
-  const fresh = notes.filter((note) => noise === null || !note.toLowerCase().startsWith(noise.toLowerCase()));
-  if (job.region?.words) return [sentence(job.region.words)];
-  if (noise !== null) return [sentence(noise), ...fresh];
+  const noise = words(job.facts.noise);
+  if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
   if (notes.length > 0) return notes;
-  return said.map((fact) => `${fact.name}: ${fact.value}`);
+  return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);
 }

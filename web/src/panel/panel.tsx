@@ -5,18 +5,20 @@ import { start } from "../store/actions";
 import { chosen, startBatch, starting as startingBatch } from "../store/batch";
 import { picture as chosenPicture, task as chosenTask, options, setOptions } from "../store/choice";
 import { maskOf } from "../store/mask";
-import { view } from "../store/shell";
+import { narrow, view } from "../store/shell";
 import { text } from "../text/en";
 import { Command } from "./Command";
 import { told } from "./errors";
+import { Icon } from "./icons";
 import { More } from "./More";
 import { Preview } from "./Preview";
 import type { PanelProps } from "./panels";
 import { Results } from "./Results";
 import { failedJob, Run } from "./Run";
-import { checkedRequest, isReady, requestOf } from "./request_of";
-import { startValues, visibleOptions } from "./shown";
-import { moreAt, moreOpen, type Wrong, wrongOf } from "./state";
+import { checkedRequest, missingOf, requestOf } from "./request_of";
+import { Handle, height } from "./Sheet";
+import { hiddenChanges, startValues, visibleOptions } from "./shown";
+import { moreAt, moreOpen, openMore, type Wrong, wrongOf } from "./state";
 import { Deblur } from "./tasks/Deblur";
 import { Denoise } from "./tasks/Denoise";
 import { Fill } from "./tasks/Fill";
@@ -24,8 +26,10 @@ import { Colorize, Dejpeg, Other, Solve, Vary } from "./tasks/others";
 import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
-import { optionOf, optionsOf, type Values, withValue } from "./values";
+import { changedOptions, optionOf, optionsOf, type Values, withValue } from "./values";
 import "./panel.css";
+import "./controls/controls.css";
+import "./lists.css";
 
 const PANELS: Record<string, ComponentType<PanelProps>> = {
   inpaint: Fill,
@@ -74,9 +78,9 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const [refused, setRefused] = useState<Refused | null>(null);
   const [starting, setStarting] = useState(false);
   const batch = view.value === "table";
-  const ready = isReady(task, picture);
+  const missing = batch ? "" : missingOf(task, picture, values);
   const request = requestOf(task, picture, values);
-  const checked = useChecked(ready && !batch ? checkedRequest(request) : null);
+  const checked = useChecked(missing === "" && !batch ? checkedRequest(request) : null);
   const failed = failedJob(picture.id);
   const more = moreOpen.value;
 
@@ -102,36 +106,56 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
     }
   }
 
+  const hidden = hiddenChanges(
+    task,
+    changedOptions(task, values).map(({ name }) => name),
+  );
+  const after = (
+    <>
+      <Command command={checked.command} />
+      {!more && (
+        <button type="button" class="p-link p-more-link" onClick={() => openMore()}>
+          <Icon name="options" />
+          {text.panel.more.open}
+          {hidden > 0 && <span class="p-aside">{text.panel.more.changedCount(hidden)}</span>}
+        </button>
+      )}
+    </>
+  );
+  const low = narrow.value && height.value === "low";
+
   return (
-    <div class="p-panel">
-      {more ? (
-        <More {...props} />
-      ) : (
+    <div class={`p-panel${narrow.value ? ` p-sheet p-${height.value}` : ""}`}>
+      {narrow.value && <Handle />}
+      {!low && more && <More {...props} />}
+      {!low && !more && (
         <section class="p-body" aria-label={task.title}>
-          <header class="p-top">
+          <header class={narrow.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
           {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />
           {!batch && PREVIEWED.includes(task.name) && <Preview {...props} />}
+          {narrow.value && <div class="p-after">{after}</div>}
         </section>
       )}
       <Run
         task={task}
         picture={picture}
         batch={batch}
+        label={request.task === task.name ? undefined : text.panel.repair.fill}
         count={chosen.value.length}
         starting={starting || startingBatch.value}
-        missing={batch || ready ? "" : text.panel.fill.empty}
+        missing={missing}
         wrong={rest}
         failed={failed !== null}
         onRun={() => void (batch ? startBatch() : run(request))}
         onAgain={() => void run(request)}
       >
-        <Command command={checked.command} />
+        {!narrow.value && after}
       </Run>
-      {!more && !batch && <Results />}
+      {!low && !more && !batch && <Results />}
     </div>
   );
 }

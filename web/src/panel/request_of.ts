@@ -1,10 +1,15 @@
 // The job that the main button of a panel starts, and the one that is checked before.
-import type { JobRequest, Picture, Stroke, Task } from "../api/types";
-import { tasks } from "../store/data";
+import type { JobRequest, Picture, Region, Stroke, Task } from "../api/types";
+import { latestJob, tasks } from "../store/data";
 import { maskOf } from "../store/mask";
-import { fillRequest, hasHole, NO_MASK, plainRequest, repairRequest } from "./requests";
-import { damageOf } from "./tasks/Repair";
-import type { Values } from "./values";
+import { text } from "../text/en";
+import { fillRequest, hasHole, plainRequest, repairRequest } from "./requests";
+import { isUnset, type Values } from "./values";
+
+/** The damage that the last look at a picture has found. */
+export function damageOf(picture: string): Region | null {
+  return latestJob(picture, "repair", "look")?.region ?? null;
+}
 
 /** What the main button starts for a picture. */
 export function requestOf(task: Task, picture: Picture, values: Values): JobRequest {
@@ -23,7 +28,11 @@ export function checkedRequest(request: JobRequest): JobRequest {
   return { ...request, strokes: first };
 }
 
-/** Whether there is a mask where the task needs one. */
-export function isReady(task: Task, picture: Picture): boolean {
-  return task.name !== "inpaint" || hasHole(maskOf(picture.id) ?? NO_MASK);
+/** What the task still has to be told before it can be done; empty where nothing is missing. */
+export function missingOf(task: Task, picture: Picture, values: Values): string {
+  const t = text.panel.missing;
+  if (task.name === "inpaint") return hasHole(maskOf(picture.id)) ? "" : t.inpaint;
+  if (task.name === "solve") return isUnset(values.operator) ? t.solve : "";
+  if (task.name === "erase") return isUnset(values.at) && isUnset(values.box) ? t.erase : "";
+  return task.name === "deblur" && isUnset(values.kernel) ? t.deblur : "";
 }

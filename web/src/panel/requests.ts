@@ -42,7 +42,7 @@ export function fillRequest(task: Task, picture: Picture, values: Values, mask: 
 }
 
 function isMaskFile(values: Values): boolean {
-  return typeof values["mask"] === "string" && values["mask"] !== "";
+  return typeof values.mask === "string" && values.mask !== "";
 }
 
 /** Any other task: its options alone. */

@@ -43,7 +43,7 @@ export function visibleOptions(task: Task, values: Values): string[] {
 
 /** Whether the noise in brightness and in colour is told apart. */
 export function isApart(values: Values): boolean {
-  return values["luma"] !== undefined || values["chroma"] !== undefined;
+  return values.luma !== undefined || values.chroma !== undefined;
 }
 
 /** What a command must be told, and what the panel starts with. */
@@ -54,7 +54,7 @@ export function startValues(task: Task, values: Values): Values {
   ) {
     return optionOf(task, "scale") ? { ...values, scale: 2 } : values;
   }
-  if (task.name === "deblur" && readKernel(values["kernel"]) === null && values["kernel"] === undefined) {
+  if (task.name === "deblur" && readKernel(values.kernel) === null && values.kernel === undefined) {
     return optionOf(task, "kernel") ? { ...values, kernel: "gaussian:1.5" } : values;
   }
   return values;

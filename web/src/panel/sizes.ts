@@ -22,13 +22,13 @@ export function sizeBy(values: Values): SizeBy {
 
 /** The factor that the options ask for, where they do. */
 export function factorOf(picture: Size, values: Values): number | null {
-  const scale = numberOf(values["scale"]);
+  const scale = numberOf(values.scale);
   if (scale !== null) return scale;
-  const width = numberOf(values["width"]);
+  const width = numberOf(values.width);
   if (width !== null) return width / picture.width;
-  const height = numberOf(values["height"]);
+  const height = numberOf(values.height);
   if (height !== null) return height / picture.height;
-  const side = numberOf(values["max_side"]);
+  const side = numberOf(values.max_side);
   return side === null ? null : side / Math.max(picture.width, picture.height);
 }
 
@@ -42,13 +42,13 @@ function even(value: number): number {
 export function resultSize(picture: Size, values: Values): Size | null {
   const factor = factorOf(picture, values);
   if (factor === null || factor < 1 || factor > 8) return null;
-  if (numberOf(values["scale"]) !== null) {
+  if (numberOf(values.scale) !== null) {
     return { width: even(picture.width * factor), height: even(picture.height * factor) };
   }
-  const side = numberOf(values["max_side"]);
+  const side = numberOf(values.max_side);
   const across = picture.width >= picture.height;
-  const width = numberOf(values["width"]) ?? (across ? side : null);
-  const height = numberOf(values["height"]) ?? (across ? null : side);
+  const width = numberOf(values.width) ?? (across ? side : null);
+  const height = numberOf(values.height) ?? (across ? null : side);
   return {
     width: width ?? Math.round((picture.width * (height ?? 0)) / picture.height),
     height: height ?? Math.round((picture.height * (width ?? 0)) / picture.width),

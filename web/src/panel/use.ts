@@ -1,13 +1,13 @@
 // Hooks that talk to the server: checking options, previews, and looks.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, api } from "../api/client";
-import type { Job, JobRequest, Picture, Task } from "../api/types";
+import type { Job, JobRequest } from "../api/types";
 import { cancel, start } from "../store/actions";
 import { isOver, jobs, latestJob } from "../store/data";
 import { latest } from "./latest";
+import type { PanelProps } from "./panels";
 import { lookRequest, stable } from "./requests";
 import { type Wrong, wrongOf } from "./state";
-import type { Values } from "./values";
 
 const CHECKED_AFTER = 350;
 const PREVIEWED_AFTER = 600;
@@ -16,7 +16,6 @@ const PREVIEWED_AFTER = 600;
 export function useKeyed(key: string, effect: () => (() => void) | undefined): void {
   const now = useRef(effect);
   now.current = effect;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key is what it depends on
   useEffect(() => now.current(), [key]);
 }
 
@@ -120,12 +119,13 @@ export interface Look {
 const asked = new Set<string>();
 
 /** Measure a picture when its panel is opened, once for the options that matter for it. */
-export function useLook(task: Task, picture: Picture, values: Values, names: readonly string[]): Look {
+export function useLook(props: PanelProps, names: readonly string[], on = true): Look {
+  const { task, picture, values } = props;
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const request = lookRequest(task, picture, values, names);
-  const key = stable(request);
+  const key = stable([request, on]);
   const job = latestJob(picture.id, task.name, "look");
-  const fits = job !== null && stable(lookRequest(task, picture, job.options, names)) === key;
+  const fits = job !== null && stable(lookRequest(task, picture, job.options, names)) === stable(request);
 
   function again(): void {
     asked.add(key);
@@ -135,7 +135,7 @@ export function useLook(task: Task, picture: Picture, values: Values, names: rea
 
   useKeyed(key, () => {
     setWrong(null);
-    if (fits || asked.has(key)) return undefined;
+    if (!on || fits || asked.has(key)) return undefined;
     const timer = setTimeout(again, job === null ? 0 : PREVIEWED_AFTER);
     return () => clearTimeout(timer);
   });

@@ -100,15 +100,15 @@ function listen(since: number): void {
 export async function load(): Promise<void> {
   clearTimeout(retry);
   try {
-    const [found, known] = await Promise.all([
-      api.session(),
-      tasks.value.length ? Promise.resolve(tasks.value) : api.tasks(),
-    ]);
+    const known = tasks.value.length ? tasks.value : api.tasks();
+    // The pictures are shown as soon as they are known; the tasks are waited for last.
+    Promise.resolve(known).catch(() => {});
+    const found = await api.session();
     keepSession(found);
-    tasks.value = known;
     connection.value = "live";
     pause = 500;
     listen(found.event);
+    tasks.value = await known;
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
       source?.close();

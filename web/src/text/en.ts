@@ -57,8 +57,7 @@ export const text = {
     touch: "Choose one picture, or several for a batch.",
     files: "Open pictures",
     folder: "Open a folder",
-    reads: (endings: string[]) =>
-      `Reads ${[...new Set(endings.map(kindOf))].filter(Boolean).join(", ")}. Files keep their depth, profile and metadata.`,
+    reads: (endings: string[]) => `Reads ${kindsOf(endings)}. Files keep their depth, profile and metadata.`,
     stays: "Pictures stay with this server: nothing is sent elsewhere.",
     drop: "Drop to open",
   },
@@ -76,7 +75,7 @@ export const text = {
     many: (most: number) =>
       `expected at most ${one(most, "picture")} at a time; close some, then open this one`,
     kind: (endings: string[]) =>
-      `expected a picture, got another kind of file; it can be ${endings.join(", ")}`,
+      `expected a picture, got another kind of file; it can be ${kindsOf(endings)}`,
     nothing: "There is no picture in what was dropped.",
     noPaste: "There is no picture in what was pasted.",
     hidden: (count: number) => `${one(count, "other file")} left out: no pictures`,
@@ -343,33 +342,26 @@ export const text = {
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
     intro: {
-      inpaint: "Paint over what is to be filled. All other pixels stay as they are.",
-      upscale: "",
       colorize: "Colours are drawn for a gray picture: likely ones, not those that it had.",
       solve: "Undo a damage that you can name, in the order in which it happened.",
       vary: "Draw the picture again, near to it or far from it.",
     } as Record<string, string>,
+    missing: {
+      inpaint: "Paint over what is to be filled.",
+      solve: "Say what was done to it.",
+      erase: "Say where: a box, or a point of an object.",
+      deblur: "Choose the file of the kernel.",
+    },
     fill: {
-      tools: "Tools",
-      brush: "Brush",
-      eraser: "Eraser",
-      lasso: "Lasso",
-      box: "Box",
-      magic: "Magic select: click on a small object",
-      size: "Size",
       pixels: (count: number) => `${count} px`,
-      undo: "Undo",
-      redo: "Redo",
-      clear: "Clear the mask",
       grow: "Grow",
-      growHelp: "Widens the hole, where the mask leaves the rim of a scratch.",
+      growHelp: "Widens the hole by this many pixels, where the mask leaves the rim of a scratch.",
       feather: "Feather",
-      featherHelp: "Lets the fill pass into the picture around the hole.",
+      featherHelp: "Lets the fill pass into the picture over this many pixels around the hole.",
       mask: "Mask",
       upload: "Upload",
       download: "Download",
       uploadHelp: "White on black, or strokes of one colour.",
-      uploadFailed: "The mask was not taken",
       samples: "Results",
       fewer: "One result fewer",
       more: "One result more",
@@ -380,7 +372,6 @@ export const text = {
       meanHelp: "The average of all possibilities: smoother, with nothing made up.",
       seed: "Seed",
       dice: "Another seed",
-      empty: "Paint what is to be filled first.",
     },
     denoise: {
       looking: "Looking at the noise",
@@ -396,10 +387,9 @@ export const text = {
     preview: {
       title: "Preview",
       now: "Preview the part in view",
-      auto: "After each change",
+      auto: "Preview after each change",
       working: "Computing the preview",
       shown: "The part in view is a preview",
-      stale: "Preview of former settings",
       close: "Remove the preview",
     },
     upscale: {
@@ -419,10 +409,9 @@ export const text = {
     },
     dejpeg: {
       looking: "Reading the file's tables",
-      quality: "Quality it was saved with",
+      quality: "Saved with quality",
       qualityHelp:
         "Only where the file is no JPEG any more, or was saved again. Otherwise its own tables tell.",
-      fromFile: "From the file",
     },
     repair: {
       looking: "Looking for scratches and dust",
@@ -434,11 +423,10 @@ export const text = {
       all: "All",
       scratches: "Scratches",
       specks: "Specks",
-      edit: "Correct the marks",
-      editHelp: "Erase what is no damage, paint what was missed.",
+      editHelp: "Erase the marks of what is no damage, paint over what was missed.",
       again: "Look again",
-      edited: "The marks were changed: they are filled as they are now.",
-      nothing: "Nothing was found.",
+      edited: "The marks were changed. They are filled as they are now.",
+      fill: "Fill the marks",
       back: "Back to what was found",
     },
     deblur: {
@@ -475,21 +463,17 @@ export const text = {
       searchNone: (query: string) => `No option has to do with “${query}”.`,
       found: (count: number) => one(count, "option"),
       resetAll: "Reset all",
-      onlyChanged: (count: number) => `Show the ${count} changed`,
+      onlyChanged: (count: number) => `Only the changed (${count})`,
       allOptions: "Show all",
       yes: "Yes",
       no: "No",
       byDefault: (on: boolean) => (on ? "Default: yes" : "Default: no"),
       standard: (value: string) => `${value} (default)`,
       rangeSentence: (range: string) => `${range.charAt(0).toUpperCase()}${range.slice(1)}.`,
-      range: (low: number | null, high: number | null) =>
-        low !== null && high !== null
-          ? `${low} to ${high}`
-          : low !== null
-            ? `at least ${low}`
-            : high !== null
-              ? `at most ${high}`
-              : "",
+      range: (low: number | null, high: number | null) => {
+        if (low !== null && high !== null) return `${low} to ${high}`;
+        return low !== null ? `at least ${low}` : high !== null ? `at most ${high}` : "";
+      },
       aLine: "One a line",
       file: "Choose a file",
       another: "Add a file",
@@ -504,18 +488,9 @@ export const text = {
     },
     result: {
       title: "Result",
-      results: (count: number) => `${one(count, "result")}: choose one`,
-      sample: (index: number, seed: number | null) =>
-        `Result ${index}${seed === null ? "" : `, seed ${seed}`}`,
-      download: "Download",
-      downloadAll: "Download all",
       use: "Continue from it",
-      compare: "Compare",
-      map: "Uncertainty",
-      remove: "Delete",
       again: "Try again",
       failed: "It failed",
-      cancelled: "Cancelled.",
       unchanged: "Nothing was to be done: the file is a copy.",
       facts: "Facts",
       seed: "Seed",
@@ -541,7 +516,9 @@ export const text = {
       minutes: (value: number) => `${value} min`,
       hours: (value: string) => `${value} h`,
       damage: (specks: number, scratches: number) =>
-        `${one(specks, "speck")} and ${one(scratches, "scratch", "scratches")}`,
+        [specks > 0 ? one(specks, "speck") : "", scratches > 0 ? one(scratches, "scratch", "scratches") : ""]
+          .filter(Boolean)
+          .join(" and ") || "No damage",
       parts: (drawn: number, copied: number) =>
         [
           drawn > 0 ? `${one(drawn, "part")} drawn` : "",
@@ -554,12 +531,13 @@ export const text = {
   },
 };
 
-function kindOf(ending: string): string {
+/** The names of the kinds of files with these endings. */
+function kindsOf(endings: string[]): string {
   const kinds: Record<string, string> = {
     ...{ ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WebP" },
     ...{ ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".bmp": "BMP", ".gif": "GIF" },
   };
-  return kinds[ending.toLowerCase()] ?? "";
+  return [...new Set(endings.map((ending) => kinds[ending.toLowerCase()] ?? ""))].filter(Boolean).join(", ");
 }
 
 export type Text = typeof text;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { duration, factsOf, lookWords, plainNotes, short } from "../../src/panel/facts";
+import { duration, factsOf, freshNotes, lookWords, plainNotes, seedOf, short } from "../../src/panel/facts";
 import { job } from "./catalogue";
 
 it("writes numbers with few digits", () => {
@@ -9,14 +9,14 @@ it("writes numbers with few digits", () => {
 
 it("tells the facts that matter in words", () => {
   const facts = {
-    noise: "camera noise, sigma 7",
+    noise: "noise sigma 7, shared by neighbours",
     sigma_255: 7.1,
     method: "real",
     width_pixels: 40,
     height_pixels: 30,
   };
   expect(factsOf(job({ facts, seconds: 2.34 }))).toEqual([
-    { name: "Noise", value: "Camera noise, sigma 7" },
+    { name: "Noise", value: "Sigma 7" },
     { name: "Size", value: "40 × 30" },
     { name: "Took", value: "2.3 s" },
   ]);
@@ -40,8 +40,26 @@ it("heads a panel with what a look has found", () => {
     facts: { noise: "little noise" },
     notes: ["a.png: little noise: nothing is done"],
   });
-  expect(lookWords(look)).toEqual(["Little noise"]);
+  expect(lookWords(look)).toEqual(["Little noise", "Nothing is done"]);
   expect(lookWords(job({ kind: "look", facts: { quality: 40 } }))).toEqual(["JPEG quality: 40"]);
-  const region = { id: "r", x: 0, y: 0, width: 1, height: 1, area: 1, words: "9 specks" };
-  expect(lookWords(job({ kind: "look", region }))).toEqual(["9 specks"]);
+  const damage = { specks_count: 0, scratches_count: 3, filled_share: 0.01 };
+  expect(lookWords(job({ kind: "look", facts: damage, notes: ["a.png: 3 scratches"] }))).toEqual([
+    "3 scratches, 1 %",
+  ]);
+});
+
+it("leaves out notes that say what the facts say", () => {
+  const facts = { noise: "noise sigma 7" };
+  const notes = [
+    "a.png: noise sigma 7: --method real is used",
+    "3 restored (of 3 pictures)",
+    "Of the hole, 1 part drawn",
+  ];
+  expect(freshNotes(job({ facts, notes }))).toEqual(["--method real is used"]);
+});
+
+it("knows the seeds of several samples", () => {
+  const results = ["a", "b"].map((picture) => ({ picture, name: `${picture}.png`, seed: null }));
+  expect(seedOf(job({ results, options: { seed: 7 } }), 1)).toBe(8);
+  expect(seedOf(job({ results: results.slice(0, 1) }), 0)).toBe(null);
 });

@@ -14,6 +14,12 @@ interface FieldProps {
   /** Small and soft beside the label: the flag, or what the value means. */
   aside?: ComponentChildren;
   help?: string | undefined;
+  /** The flag of the command line, in front of the help. */
+  code?: string | undefined;
+  /** Whether the help is told by hovering and by screen readers only. */
+  quiet?: boolean;
+  /** Whether label and slider share a line. */
+  inline?: boolean;
   error?: string | null | undefined;
   changed?: boolean;
   onReset?: (() => void) | undefined;
@@ -70,7 +76,10 @@ export function Field(props: FieldProps) {
   );
   return (
     <div
-      class={`p-field${props.beside ? " p-beside" : ""}${props.error ? " p-wrong" : ""}`}
+      class={["p-field", props.beside && "p-beside", props.inline && "p-inline", props.error && "p-wrong"]
+        .filter(Boolean)
+        .join(" ")}
+      title={props.quiet ? props.help : undefined}
       {...(props.group
         ? { role: "group", "aria-labelledby": `${id}-label`, ...(by ? { "aria-describedby": by } : {}) }
         : {})}
@@ -83,7 +92,8 @@ export function Field(props: FieldProps) {
         </p>
       )}
       {help && (
-        <p class="p-help" id={help}>
+        <p class={props.quiet ? "hidden" : "p-help"} id={help}>
+          {props.code && <code>{props.code}</code>}
           {props.help}
         </p>
       )}

@@ -14,8 +14,9 @@ export interface OptionFieldProps {
   error?: string | null | undefined;
   label?: string;
   help?: string;
-  aside?: ComponentChildren;
-  /** Whether what is changed is marked and can be reset, as among all options. */
+  /** An example of what can be typed. */
+  placeholder?: string;
+  /** Whether the flag is shown, and what is changed is marked and can be reset, as among all options. */
   marked?: boolean;
 }
 
@@ -79,7 +80,7 @@ function control(props: OptionFieldProps, described: Described, label: string): 
         class="p-input"
         rows={Math.max(2, linesOf(value).split("\n").length)}
         spellcheck={false}
-        placeholder={option.metavar ?? text.panel.more.aLine}
+        placeholder={props.placeholder ?? option.metavar ?? text.panel.more.aLine}
         defaultValue={linesOf(value)}
         onInput={(event) => give(valueOfLines(event.currentTarget.value))}
       />
@@ -101,17 +102,28 @@ function control(props: OptionFieldProps, described: Described, label: string): 
     );
   }
   if (option.type === "text") {
+    const list = option.choices === null ? undefined : `${described.id}-list`;
     return (
-      <input
-        {...described}
-        class="p-input"
-        type="text"
-        autocomplete="off"
-        spellcheck={false}
-        placeholder={placeholder(option)}
-        value={plain(value)}
-        onInput={(event) => give(event.currentTarget.value || null)}
-      />
+      <>
+        <input
+          {...described}
+          class="p-input"
+          type="text"
+          list={list}
+          autocomplete="off"
+          spellcheck={false}
+          placeholder={placeholder(option)}
+          value={plain(value)}
+          onInput={(event) => give(event.currentTarget.value || null)}
+        />
+        {list && (
+          <datalist id={list}>
+            {option.choices?.map((choice) => (
+              <option key={choice} value={choice} />
+            ))}
+          </datalist>
+        )}
+      </>
     );
   }
   return (
@@ -128,21 +140,30 @@ function control(props: OptionFieldProps, described: Described, label: string): 
   );
 }
 
+/** Limits above this are those of the machine, which nobody needs to be told. */
+const HUGE = 1e6;
+
+function rangeOf(option: Option): string {
+  if (option.type !== "integer" && option.type !== "number") return "";
+  const high = option.maximum !== null && option.maximum < HUGE ? option.maximum : null;
+  const low = high === null && option.minimum === 0 ? null : option.minimum;
+  return text.panel.more.range(low, high);
+}
+
 /** An option of the catalogue with the control that fits its type. */
 export function OptionField(props: OptionFieldProps) {
   const { option, values, set, marked } = props;
   const label = props.label ?? labelOf(option);
   const number = option.type === "integer" || option.type === "number";
-  const range = number ? text.panel.more.range(option.minimum, option.maximum) : "";
   const grouped = option.type === "boolean" && option.no_flag !== null;
   const beside = (option.type === "boolean" && option.no_flag === null) || (number && !option.multiple);
+  const range = rangeOf(option);
+  const help = props.help ?? option.help;
   return (
     <Field
       label={label}
-      aside={props.aside ?? (beside ? undefined : range || undefined)}
-      help={[props.help ?? option.help, beside && marked && range ? text.panel.more.rangeSentence(range) : ""]
-        .filter(Boolean)
-        .join(" ")}
+      code={marked ? option.flag : undefined}
+      help={marked && range ? `${help} ${text.panel.more.rangeSentence(range)}` : help}
       error={props.error}
       changed={marked === true && isChanged(option, values)}
       onReset={() => set(option.name, null)}

@@ -54,7 +54,7 @@ function Knobs(props: PanelProps & { kernel: Kernel }) {
 }
 
 function KernelField(props: PanelProps) {
-  const value = props.values["kernel"];
+  const value = props.values.kernel;
   const kernel = readKernel(value) ?? FIRST.file;
   return (
     <>
@@ -99,7 +99,7 @@ function Noise(props: PanelProps) {
       {(described) => (
         <NumberInput
           described={described}
-          value={props.values["sigma"]}
+          value={props.values.sigma}
           whole={false}
           placeholder={t.measured}
           minimum={0}
@@ -113,13 +113,13 @@ function Noise(props: PanelProps) {
 }
 
 function Looked(props: PanelProps) {
-  const look = useLook(props.task, props.picture, props.values, ["kernel"]);
+  const look = useLook(props, ["kernel"]);
   return <Found look={look} working={t.looking} />;
 }
 
 /** Sharpen what was blurred in a way that can be told. */
 export function Deblur(props: PanelProps) {
-  const ready = readKernel(props.values["kernel"]) !== null;
+  const ready = readKernel(props.values.kernel) !== null;
   return (
     <>
       <KernelField {...props} />

@@ -28,14 +28,14 @@ function OptionSwitch(props: PanelProps & { name: string; label: string; help: s
 
 function Strengths(props: PanelProps) {
   const apart = isApart(props.values);
-  const strength = props.values["strength"];
+  const strength = props.values.strength;
   const start = typeof strength === "number" ? strength : 1;
   const slider = { ...props, minimum: 0, maximum: 1, step: 0.05, start };
   const can = optionOf(props.task, "luma") !== undefined && optionOf(props.task, "chroma") !== undefined;
 
   function turn(on: boolean): void {
     const rest = without(props.values, ["luma", "chroma", "strength"]);
-    const luma = props.values["luma"];
+    const luma = props.values.luma;
     if (on) props.setAll({ ...rest, luma: start, chroma: start });
     else props.setAll(typeof luma === "number" && luma !== 1 ? { ...rest, strength: luma } : rest);
   }
@@ -55,7 +55,7 @@ function Strengths(props: PanelProps) {
 }
 
 function Looked(props: PanelProps) {
-  const look = useLook(props.task, props.picture, props.values, LOOKED_AT);
+  const look = useLook(props, LOOKED_AT);
   return <Found look={look} working={t.looking} />;
 }
 

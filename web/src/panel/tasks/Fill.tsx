@@ -2,109 +2,16 @@ import { useRef, useState } from "preact/hooks";
 import { api } from "../../api/client";
 import { model } from "../../stage/mask";
 import { maskOf, setMask } from "../../store/mask";
-import { brushRadius, type Tool, tool } from "../../store/stage";
 import { text } from "../../text/en";
 import { Field } from "../controls/Field";
-import { Segmented, Slider } from "../controls/inputs";
+import { Slider } from "../controls/inputs";
 import { saveBlob, stem } from "../download";
-import { Icon, type IconName } from "../icons";
+import { Icon } from "../icons";
 import { Drawing, type PanelProps } from "../panels";
 import { hasHole } from "../requests";
 import { type Wrong, wrongOf } from "../state";
 
 const t = text.panel.fill;
-
-const TOOLS: { value: Tool; label: string; icon: IconName; title: string }[] = [
-  { value: "brush", label: t.brush, icon: "brush", title: t.brush },
-  { value: "eraser", label: t.eraser, icon: "eraser", title: t.eraser },
-  { value: "lasso", label: t.lasso, icon: "lasso", title: t.lasso },
-  { value: "box", label: t.box, icon: "box", title: t.box },
-  { value: "magic", label: t.magic, icon: "magic", title: t.magic },
-];
-
-const LARGEST = 400;
-
-/** The size of a brush grows faster on the slider the larger it is. */
-export function radiusAt(share: number): number {
-  return Math.max(1, Math.round((share / 100) ** 2 * LARGEST));
-}
-
-export function shareOf(radius: number): number {
-  return Math.round(Math.sqrt(Math.min(radius, LARGEST) / LARGEST) * 100);
-}
-
-/** What the mask is painted with, and taking back what was painted. */
-export function MaskTools() {
-  const mask = model.value;
-  const sized = tool.value === "brush" || tool.value === "eraser";
-  return (
-    <>
-      <div class="p-tools">
-        <Segmented
-          described={{ id: "p-tool" }}
-          name="tool"
-          label={t.tools}
-          choices={TOOLS}
-          value={tool.value}
-          onValue={(chosen) => {
-            tool.value = chosen as Tool;
-          }}
-        />
-        <span class="p-history">
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={t.undo}
-            title={t.undo}
-            disabled={!mask?.canUndo.value}
-            onClick={() => mask?.undo()}
-          >
-            <Icon name="undo" />
-          </button>
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={t.redo}
-            title={t.redo}
-            disabled={!mask?.canRedo.value}
-            onClick={() => mask?.redo()}
-          >
-            <Icon name="redo" />
-          </button>
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={t.clear}
-            title={t.clear}
-            disabled={!mask?.strokes.value.length}
-            onClick={() => mask?.clear()}
-          >
-            <Icon name="trash" />
-          </button>
-        </span>
-      </div>
-      {sized && (
-        <Field label={t.size} aside={t.pixels(brushRadius.value * 2)}>
-          {(described) => (
-            <input
-              {...described}
-              class="p-range"
-              type="range"
-              min={4}
-              max={100}
-              value={shareOf(brushRadius.value)}
-              aria-valuetext={t.pixels(brushRadius.value * 2)}
-              style={{ "--share": `${((shareOf(brushRadius.value) - 4) / 96) * 100}%` }}
-              onInput={(event) => {
-                brushRadius.value = radiusAt(event.currentTarget.valueAsNumber);
-              }}
-            />
-          )}
-        </Field>
-      )}
-    </>
-  );
-}
 
 function MaskFiles({ picture }: PanelProps) {
   const input = useRef<HTMLInputElement>(null);
@@ -182,8 +89,9 @@ function Widen(props: PanelProps) {
         <Field
           key={name}
           label={t[name]}
-          aside={t.pixels(mask[name])}
           help={name === "grow" ? t.growHelp : t.featherHelp}
+          quiet
+          inline
           error={props.errorOf(name)}
         >
           {(described) => (
@@ -208,7 +116,6 @@ function Widen(props: PanelProps) {
 export function Fill(props: PanelProps) {
   return (
     <>
-      <MaskTools />
       <Widen {...props} />
       {!props.batch && <MaskFiles {...props} />}
       <hr class="p-rule" />

@@ -1,6 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Region, Stroke } from "../../api/types";
-import { latestJob } from "../../store/data";
 import { maskOf, setMask } from "../../store/mask";
 import { text } from "../../text/en";
 import { Field } from "../controls/Field";
@@ -10,16 +9,10 @@ import type { PanelProps } from "../panels";
 import { isEdited, NO_MASK } from "../requests";
 import { type Look, useLook } from "../use";
 import { inForce, optionOf } from "../values";
-import { MaskTools } from "./Fill";
 import { Found } from "./Found";
 
 const t = text.panel.repair;
 const LOOKED_AT = ["sensitivity", "only", "infrared", "grow"];
-
-/** The damage that the last look at a picture has found. */
-export function damageOf(picture: string): Region | null {
-  return latestJob(picture, "repair", "look")?.region ?? null;
-}
 
 function marksOf(region: Region): Stroke[] {
   return region.area > 0 ? [{ kind: "region", erase: false, region: region.id }] : [];
@@ -51,9 +44,7 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
   const away = mask.strokes.length === 0 && region.area > 0;
   return (
     <>
-      <Field label={t.edit} group help={edited ? t.edited : t.editHelp}>
-        {() => <MaskTools />}
-      </Field>
+      <p class="p-help">{edited ? t.edited : t.editHelp}</p>
       {(edited || away) && (
         <button
           type="button"
@@ -69,11 +60,10 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
 }
 
 function Looked(props: PanelProps) {
-  const look = useLook(props.task, props.picture, props.values, LOOKED_AT);
+  const look = useLook(props, LOOKED_AT);
   return (
     <>
       <Found look={look} working={t.looking} />
-      <hr class="p-rule" />
       <Marks {...props} look={look} />
     </>
   );
@@ -117,7 +107,7 @@ function Only(props: PanelProps) {
           name="only"
           label={t.only}
           choices={choices}
-          value={String(props.values["only"] ?? "")}
+          value={String(props.values.only ?? "")}
           onValue={(only) => props.set("only", only || null)}
         />
       )}

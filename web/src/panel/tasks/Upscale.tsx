@@ -10,7 +10,7 @@ import { optionOf, typed, without } from "../values";
 const t = text.panel.upscale;
 
 function FactorField(props: PanelProps) {
-  const now = props.values["scale"];
+  const now = props.values.scale;
   const among = FACTORS.some((factor) => factor === now);
   const [free, setFree] = useState(!among);
   const option = optionOf(props.task, "scale");

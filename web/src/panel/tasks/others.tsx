@@ -10,25 +10,28 @@ import { Found } from "./Found";
 
 const t = text.panel;
 
-function LookedDejpeg(props: PanelProps) {
-  const look = useLook(props.task, props.picture, props.values, []);
-  return <Found look={look} working={t.dejpeg.looking} />;
-}
-
 /** Take the traces of JPEG away. */
 export function Dejpeg(props: PanelProps) {
   const option = optionOf(props.task, "quality");
+  const look = useLook(props, ["quality", "method"], !props.batch);
+  // A file that does not tell its quality has to be told it: said where it is typed.
+  const untold = look.wrong?.option === "quality" ? look.wrong.message : null;
   return (
     <>
-      {!props.batch && <LookedDejpeg {...props} />}
+      {!props.batch && untold === null && <Found look={look} working={t.dejpeg.looking} />}
       {option && (
-        <Field label={t.dejpeg.quality} help={t.dejpeg.qualityHelp} beside error={props.errorOf("quality")}>
+        <Field
+          label={t.dejpeg.quality}
+          help={t.dejpeg.qualityHelp}
+          beside
+          error={props.errorOf("quality") ?? untold}
+        >
           {(described) => (
             <NumberInput
               described={described}
-              value={props.values["quality"]}
+              value={props.values.quality}
               whole
-              placeholder={t.dejpeg.fromFile}
+              placeholder={t.auto}
               minimum={1}
               maximum={100}
               start={75}
@@ -75,6 +78,7 @@ export function Solve(props: PanelProps) {
           set={props.set}
           label={t.solve.operators}
           help={t.solve.help}
+          placeholder="jpeg=40"
           error={props.errorOf(option.name)}
         />
       )}
