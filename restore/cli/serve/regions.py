@@ -174,15 +174,13 @@ def shown(part: Part, level: int) -> bytes:
     import numpy as np
     from PIL import Image
 
-    cell = 2**level
-    above, before = part.y % cell, part.x % cell
-    below, after = (
-        -(start + side) % cell for start, side in zip((above, before), part.level.shape, strict=True)
-    )
-    cover: Any = cv2.copyMakeBorder(part.level, above, below, before, after, cv2.BORDER_CONSTANT, value=0)
-    if cell > 1 and cover.size:
-        size = (cover.shape[1] // cell, cover.shape[0] // cell)
-        cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
+    cover: Any = part.level
+    x, y = part.x, part.y
+    for _ in range(level if cover.size else 0):
+        ends = (y % 2, (y + cover.shape[0]) % 2, x % 2, (x + cover.shape[1]) % 2)
+        cover = cv2.copyMakeBorder(cover, *ends, cv2.BORDER_CONSTANT, value=0)
+        cover = cv2.resize(cover, (cover.shape[1] // 2, cover.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        x, y = x // 2, y // 2
     cover = cover if cover.size else np.zeros((1, 1), np.uint8)
     white = Image.fromarray(np.full_like(cover, 255))
     white.putalpha(Image.fromarray(cover))
