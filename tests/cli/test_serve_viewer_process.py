@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import io
 import json
@@ -172,6 +173,51 @@ def test_what_is_in_view_comes_first_and_what_is_cancelled_not_at_all(tmp_path: 
     assert last is not None
     desk._answer_to(last)
     assert [json.loads(line)["id"] for line in answers.getvalue().splitlines()] == [2, 1, 3]
+
+
+def test_of_many_pictures_only_those_that_are_looked_at_get_all_tiles(tmp_path: Path) -> None:
+    desk, answers = desk_of(tmp_path)
+    about = [{"path": str(tmp_path / f"{name}.png"), "name": f"{name}.png"} for name in "ab"]
+    for number, each in enumerate(about):
+        Image.fromarray(PHOTO).save(each["path"])
+        desk.take({"do": "open", "id": number, **each})
+    for _ in about:
+        request = desk._large.get(0)
+        assert request is not None
+        desk._answer_to(request)
+    assert [path.name for path in tmp_path.glob("*.full")] == ["2.full"]
+    desk.take({"do": "tile", "id": 2, **about[0], **PLACE})
+    show = desk._large.get(0)
+    assert show is not None
+    assert show["do"] == "show"
+    desk._answer_to(show)
+    tile = desk._small.get(0)
+    assert tile is not None
+    desk._answer_to(tile)
+    said = [json.loads(line) for line in answers.getvalue().splitlines()]
+    assert ["facts" in each for each in said] == [True, True, False]
+    with Image.open(io.BytesIO(base64.b64decode(said[2]["data"]))) as image:
+        assert np.array_equal(np.asarray(image), PHOTO[:512, :512])
+    assert sorted(path.name for path in tmp_path.glob("*.full")) == ["1.full", "2.full"]
+
+
+def test_small_views_stay_when_tiles_have_given_way(tmp_path: Path) -> None:
+    desk, answers = desk_of(tmp_path, most_bytes=1)
+    for name in "ab":
+        Image.fromarray(PHOTO).save(tmp_path / f"{name}.png")
+        desk.take({"do": "open", "id": 0, "path": str(tmp_path / f"{name}.png"), "name": "a.png"})
+        request = desk._large.get(0)
+        assert request is not None
+        desk._answer_to(request)
+    path = tmp_path / "a.png"
+    assert desk.shelf.pyramid(path) is None
+    desk.take({"do": "thumbnail", "id": 1, "path": str(path), "name": "a.png"})
+    view = desk._small.get(0)
+    assert view is not None
+    desk._answer_to(view)
+    assert json.loads(answers.getvalue().splitlines()[-1])["type"] == "image/jpeg"
+    desk.take({"do": "forget", "id": 0, "path": str(path)})
+    assert not desk.shelf.has_thumbnail(path)
 
 
 def test_floats_far_beyond_white_are_shown_darker(tmp_path: Path) -> None:

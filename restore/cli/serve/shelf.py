@@ -16,6 +16,7 @@ from restore.cli.units import judged
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
+MOST_THUMBNAILS = 2000
 SPARE = 2**28  # bytes of the disk that are left alone
 MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
 
@@ -40,9 +41,10 @@ class Shelf:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):
         self._folder, self._most = folder, most_bytes
         self._pyramids: OrderedDict[Path, Pyramid] = OrderedDict()
+        self._thumbnails: OrderedDict[Path, tuple[bytes, str]] = OrderedDict()
         self._scales: dict[Path, Scale] = {}
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()  # of the two above
+        self._lock = threading.Lock()  # of the three above it
         self._last: tuple[Path, images.Picture] | None = None
 
     def pyramid(self, path: Path) -> Pyramid | None:
@@ -93,9 +95,13 @@ class Shelf:
         if found is not None and found.has(0):
             return None
         picture = self.picture(asked) if picture is None else picture
-        path = self._folder / f"{next(self._numbers)}.tiles"
+        path = self._folder / f"{next(self._numbers)}.tiles" if found is None else found.path
         scale = self._scales.get(asked.path) or scale_of(picture, asked)[0]
         builder = Builder(picture, path, scale)
+        if found is not None:
+            with self._lock:
+                self._pyramids[asked.path] = builder.pyramid
+            return builder
         self._make_room(builder.pyramid.length)
         try:
             builder.smaller()
@@ -105,6 +111,31 @@ class Shelf:
         with self._lock:
             self._pyramids[asked.path] = builder.pyramid
         return builder
+
+    def finish(self, path: Path, builder: Builder) -> None:
+        """Make the largest tiles of a picture. Raises OSError where there is no room for them."""
+        builder.first()
+        if self.pyramid(path) is not builder.pyramid:  # it was forgotten meanwhile
+            builder.pyramid.remove()
+
+    def has_thumbnail(self, path: Path) -> bool:
+        """Whether there is a small view of a picture, or what it is made from."""
+        pyramid = self.pyramid(path)
+        return path in self._thumbnails or (pyramid is not None and pyramid.has(min(1, pyramid.levels - 1)))
+
+    def thumbnail(self, path: Path) -> tuple[bytes, str] | None:
+        """Give a small view of a picture, kept for longer than its tiles; None where these are to be made.
+
+        Raises FileNotFoundError where they have just given way to others.
+        """
+        found, pyramid = self._thumbnails.get(path), self.pyramid(path)
+        if found is None and pyramid is not None and self.has_thumbnail(path):
+            found = pyramid.thumbnail()
+            with self._lock:
+                self._thumbnails[path] = found
+                while len(self._thumbnails) > MOST_THUMBNAILS:
+                    self._thumbnails.popitem(last=False)
+        return found
 
     def _make_room(self, length: int) -> None:
         """Drop the tiles that were not seen for the longest time, where others need their place."""
@@ -129,6 +160,7 @@ class Shelf:
         """Drop the tiles of a picture."""
         self._scales.pop(path, None)
         with self._lock:
+            self._thumbnails.pop(path, None)
             if path in self._pyramids:
                 self._remove(path)
         if self._last is not None and self._last[0] == path:

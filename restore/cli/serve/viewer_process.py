@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -25,7 +26,7 @@ from restore.cli.hole_masks import Reading
 from restore.cli.serve import regions, strokes
 from restore.cli.serve.crops import write_crop
 from restore.cli.serve.shelf import Asked, Shelf
-from restore.cli.serve.tiles import Pyramid, Scale
+from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
 from restore.images.formats import refuse_larger
 from restore.images.writer import told_disk
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Request = dict[str, Any]
 Answer = dict[str, Any]
 
-ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
+ORDER = {"tile": 0, "show": 1, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
 """What comes first; all else comes after."""
 NOWHERE: Answer = {"refused": "there is no such part of this picture", "status": 404}
 SMALL_THREADS = 2
@@ -58,6 +59,11 @@ class RequestQueue:
             order = ORDER.get(request["do"], 9)
             heapq.heappush(self._heap, (order, next(self._numbers), request))
             self._there.notify()
+
+    @property
+    def busy(self) -> bool:
+        """Whether requests wait."""
+        return bool(self._heap)
 
     def get(self, seconds: float | None = None) -> Request | None:
         """Wait for a request; None where none comes in time."""
@@ -110,8 +116,11 @@ class Desk:
 
     def _is_there(self, request: Request) -> bool:
         """Whether what a tile or a small view is made from is there."""
-        pyramid = self.shelf.pyramid(Path(request["path"]))
-        return pyramid is not None and pyramid.has(request.get("level", min(1, pyramid.levels - 1)))
+        path = Path(request["path"])
+        if request["do"] == "thumbnail":
+            return self.shelf.has_thumbnail(path)
+        pyramid = self.shelf.pyramid(path)
+        return pyramid is not None and pyramid.has(request["level"])
 
     def _make(self) -> None:
         """Make what is small."""
@@ -169,17 +178,18 @@ class Desk:
             self._waiting.setdefault(path, [])
 
         def build() -> Answer:
-            asked = _asked(request)
-            builder = self.shelf.build(asked, picture)
-            self._release(path)
-            if builder is not None:
-                builder.first()
+            builder = self.shelf.build(_asked(request), picture)
+            self.shelf.thumbnail(path)
+            asked_for = self._release(path)
+            # Of many that are opened at once only those that are looked at get their largest tiles.
+            if builder is not None and (asked_for or builder.pyramid.levels == 1 or not self._large.busy):
+                self.shelf.finish(path, builder)
             return NOWHERE
 
         self._release(path, _tried(request, build))
 
-    def _release(self, path: Path, otherwise: Answer | None = None) -> None:
-        """Go on with requests that waited for tiles.
+    def _release(self, path: Path, otherwise: Answer | None = None) -> bool:
+        """Go on with requests that waited for tiles, and say whether some wait still.
 
         otherwise: the last word, for those for which there are none; None: more will come.
         """
@@ -194,30 +204,26 @@ class Desk:
         if otherwise is not None:
             for each in left:
                 self._say(**otherwise | {"id": each["id"]})
+        return bool(left)
 
     def tile(self, request: Request) -> Answer:
-        """Give a tile."""
+        """Give a tile; nothing where it has given way to others, and is made again first."""
         place = request["level"], request["column"], request["row"]
-
-        def made(pyramid: Pyramid) -> Answer:
-            return _file(*pyramid.tile(*place)) if pyramid.holds(*place) else NOWHERE
-
-        return self._of_tiles(request, made)
-
-    def thumbnail(self, request: Request) -> Answer:
-        """Give a small view."""
-        return self._of_tiles(request, lambda pyramid: _file(*pyramid.thumbnail()))
-
-    def _of_tiles(self, request: Request, make: Callable[[Pyramid], Answer]) -> Answer:
-        """Make something of tiles; nothing where they have given way to others, and are made again first."""
         pyramid = self.shelf.pyramid(Path(request["path"]))
-        try:
+        with suppress(FileNotFoundError):
             if pyramid is not None:
-                return make(pyramid)
-        except FileNotFoundError:
-            pass
+                return _file(*pyramid.tile(*place)) if pyramid.holds(*place) else NOWHERE
         self._take_tile(request)
         return {}
+
+    def thumbnail(self, request: Request) -> Answer:
+        """Give a small view; nothing where its tiles are to be made first."""
+        found = None
+        with suppress(FileNotFoundError):
+            found = self.shelf.thumbnail(Path(request["path"]))
+        if found is None:
+            self._take_tile(request)
+        return {} if found is None else _file(*found)
 
     def mask(self, request: Request) -> Answer:
         """Draw strokes."""
