@@ -34,6 +34,7 @@ def test_a_point_selects_what_the_command_line_does(shown: Shown, path: Path) ->
         **{"x": columns.min(), "y": rows.min(), "width": w, "height": h, "area": expected.sum()},
         "words": f"a region of {w}x{h} pixels",
     }
+    assert shown.do(shown.viewer.select(path, 45.1, 33.9, None, out)) == region  # seen before
     for x, words in ((5, "no small object there stands out"), (150, "it is not within the picture, which")):
         error = shown.refused(shown.viewer.select(path, x, 5, None, out))
         assert (error.status, error.option) == (422, "mask")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from restore.tasks.objects import View
+
 MOST_BYTES = 2**27  # of the parts that are kept in memory
 
 
@@ -37,15 +40,39 @@ def source_of(picture: images.Picture, name: str, data: bytes = b"") -> Source:
     return Source(seen, name, seen.format, read=lambda *_, **__: data)
 
 
-def select(picture: images.Picture, name: str, at: tuple[float, float], radius: float | None) -> NDArray[Any]:
-    """Find what ``restore erase --at`` does, bool ``(h, w)``. Raises MaskError with its words."""
+class Finder:
+    """Finds what ``restore erase --at`` does; the second time in a picture is faster."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[Any, View] | None = None  # of a picture, which it does not keep
+
+    def select(
+        self, picture: images.Picture, name: str, at: tuple[float, float], radius: float | None
+    ) -> NDArray[Any]:
+        """Give what a point lies in, bool ``(h, w)``. Raises MaskError with the words of the command line."""
+        place, source = place_of(picture, name, at), source_of(picture, name)
+        view = None
+        if radius is None:
+            from restore.tasks.objects import view_of
+
+            if self._seen is None or self._seen[0]() is not picture:
+                self._seen = weakref.ref(picture), view_of(source.picture.pixels)
+            view = self._seen[1]
+        return Places((), (place,), radius, None, view).hole(source)[0]
+
+    def rest(self) -> None:
+        """Forget the last picture."""
+        self._seen = None
+
+
+def place_of(picture: images.Picture, name: str, at: tuple[float, float]) -> Place:
+    """Give a point of a page as the command line has it. Raises MaskError for one outside the picture."""
     h, w = picture.size
     # Points of a page are measured from the corner, those of the command line name pixels.
     x, y = math.floor(at[0]), math.floor(at[1])
     if not (0 <= x < w and 0 <= y < h):
         raise MaskError(f"{name}: --at {x},{y}: it is not within the picture, which is {w}x{h} (w x h)")
-    place = Place(f"{x},{y}", (float(x), float(y)), (False, False))
-    return Places((), (place,), radius, None).hole(source_of(picture, name))[0]
+    return Place(f"{x},{y}", (float(x), float(y)), (False, False))
 
 
 def uploaded(

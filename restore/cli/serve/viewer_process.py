@@ -78,7 +78,7 @@ class Desk:
 
     def __init__(self, answers: TextIO, folder: Path):
         self._answers, self._writing = answers, threading.Lock()
-        self.shelf, self.regions = Shelf(folder), regions.Regions()
+        self.shelf, self.regions, self.finder = Shelf(folder), regions.Regions(), regions.Finder()
         self._large, self._small = RequestQueue(), RequestQueue()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
@@ -131,12 +131,17 @@ class Desk:
     def _read(self) -> None:
         """Read pictures, and do what is left to be done where there are none for a while."""
         while True:
-            for seconds, rest in ((WARM, self._warm), (REST, self.shelf.rest), (None, None)):
+            for seconds, rest in ((WARM, self._warm), (REST, self._rest), (None, None)):
                 if (request := self._large.get(seconds)) is not None:
                     self._answer_to(request)
                     break
                 if rest is not None:
                     rest()
+
+    def _rest(self) -> None:
+        """Give back memory: nobody has asked for anything for a while."""
+        self.shelf.rest()
+        self.finder.rest()
 
     def _warm(self) -> None:
         """Load what finds objects, which takes a second or two, before it is asked for."""
@@ -244,7 +249,7 @@ class Desk:
         """Find what a point lies in."""
         asked = _asked(request)
         at = request["x"], request["y"]
-        hole = regions.select(self.shelf.picture(asked), asked.name, at, request["radius"])
+        hole = self.finder.select(self.shelf.picture(asked), asked.name, at, request["radius"])
         return self._found(hole, Path(request["out"]))
 
     def region(self, request: Request) -> Answer:
