@@ -213,6 +213,19 @@ def test_guesses_are_all_answered_alike(app: Safety, inner: Inner) -> None:
         is_refused(asked(app, "GET", f"/?{query}"), 401, inner)
 
 
+def test_the_token_of_the_browser_that_is_started_counts_once(inner: Inner) -> None:
+    """Others of this machine see it among the processes."""
+    app = Safety(inner, serving(opening="o" * 43))
+    bearer = {"authorization": f"Bearer {'o' * 43}"}
+    is_refused(asked(app, "GET", "/api/session", bearer), 401, inner)
+    first = asked(app, "GET", f"/?token={'o' * 43}")
+    assert first.status == 303
+    is_refused(asked(app, "GET", f"/?token={'o' * 43}"), 401, inner)
+    is_refused(asked(app, "GET", "/?token="), 401, inner)
+    assert asked(app, "GET", f"/?token={TOKEN}").cookie == first.cookie
+    assert asked(app, "GET", "/api/session", {"cookie": first.cookie}).status == 200
+
+
 def test_the_token_counts_nowhere_else(app: Safety, inner: Inner) -> None:
     is_refused(asked(app, "GET", f"/api/session?token={TOKEN}"), 401, inner)
     assert asked(app, "GET", f"/index.html?token={TOKEN}").all("set-cookie") == []

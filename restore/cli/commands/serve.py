@@ -149,11 +149,12 @@ class Run:
         from dataclasses import replace
 
         from restore.cli.serve.config import PUBLIC, Limits, Serving
+        from restore.cli.serve.login import new_token
 
         options = self.options
         usual = PUBLIC if options["public"] else Limits()
         return Serving(
-            self.checked.host, port, token, folder,
+            self.checked.host, port, token, folder, opening=new_token(),
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
             device=options["device"], weights=options["weights"],
@@ -167,7 +168,7 @@ class Run:
 
         service = Service(serving)
         service.opens = [path.absolute() for path in self.pictures]
-        address = self._address(serving)
+        address, opening = self._address(serving, serving.token), self._address(serving, serving.opening)
 
         def begun() -> None:
             if service.problem is not None:
@@ -178,7 +179,7 @@ class Run:
             if not self.quiet:
                 say("Ctrl-C ends it; what was not downloaded is gone then")
             if has_screen() if self.opened is None else self.opened:
-                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                threading.Thread(target=webbrowser.open, args=(opening,), daemon=True).start()
 
         app = create_app(serving, service)
         server = Server(app, begun, service.end_streams)
@@ -188,8 +189,8 @@ class Run:
         if not server.started:
             raise OutputError("the server could not start; the lines above say why")
 
-    def _address(self, serving: Serving) -> str:
+    def _address(self, serving: Serving, token: str) -> str:
         host = serving.host if serving.host not in ("0.0.0.0", "::") else "127.0.0.1"
         name = f"[{host}]" if ":" in host else host
-        key = "" if serving.password or serving.public else f"?token={serving.token}"
+        key = "" if serving.password or serving.public else f"?token={token}"
         return f"http://{name}:{serving.port}/{key}"

@@ -14,13 +14,24 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 15.0  # from the first byte of a request, or from connecting, to the end of its head
 STALLED_SECONDS = 120.0  # in which a reader takes nothing of an answer
-CONNECTIONS = 400  # at once; systems let a process have some 1000 descriptors, or 256
+CONNECTIONS = 400  # at once
+SPARE = 64  # descriptors of files that are left for all else
 
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
     b"content-type: text/plain; charset=utf-8\r\ncontent-length: 38\r\n\r\n"
     b"too many connections; try again later\n"
 )
+
+
+def most_connections() -> int:
+    """How many this process can have: systems let one have some 1000 descriptors, or 256."""
+    try:
+        import resource
+    except ImportError:  # Windows, which sets no such bound
+        return CONNECTIONS
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return CONNECTIONS if allowed < 0 else max(1, min(CONNECTIONS, allowed - SPARE))
 
 
 class Connection(H11Protocol):
@@ -31,7 +42,7 @@ class Connection(H11Protocol):
 
     head_seconds = HEAD_SECONDS
     stalled_seconds = STALLED_SECONDS
-    most = CONNECTIONS
+    most = most_connections()
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

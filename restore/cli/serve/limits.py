@@ -22,11 +22,10 @@ from restore.cli.serve.request_form import has_body, header
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SMALL = 16 * 2**20
-"""Bytes of a body that is no file: the strokes of a mask and the options of a job, as JSON."""
 UPLOADS = re.compile(r"/api/(?:pictures|assets|pictures/[^/]+/regions)")
 STREAM = "/api/events"
 SHARE = 4  # one visitor of many gets at most this part of what is answered at once
+TABS = 8  # and so many streams of events
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,13 @@ class Bounded:
     @contextmanager
     def _counted(self, scope: Scope) -> Iterator[None]:
         """Count the request in. Raises Refusal."""
-        stream = scope["path"] == STREAM and scope["method"] == "GET"
-        counted, most = (
-            (self._streams, self._limits.streams) if stream else (self._requests, self._limits.requests)
-        )
         visitor = scope.get("state", {}).get("visitor", "")
-        share = max(1, most // SHARE) if visitor else most
+        if scope["path"] == STREAM and scope["method"] == "GET":
+            counted, most, share = self._streams, self._limits.streams, TABS
+        else:
+            counted, most = self._requests, self._limits.requests
+            share = max(1, most // SHARE)
+        share = share if visitor else most
         if counted.total() >= most or counted[visitor] >= share:
             raise Refusal("the server has as much to do as it can; try again in a moment", 503)
         counted[visitor] += 1
@@ -91,7 +91,7 @@ class Bounded:
         kind = (header(scope, b"content-type") or "").split(";")[0].strip().lower()
         if not upload and kind != "application/json":
             raise Refusal(f"expected a body of application/json, got {kind[:80] or 'no Content-Type'}", 415)
-        bound = self._limits.file_bytes if upload else min(SMALL, self._limits.file_bytes)
+        bound = self._limits.file_bytes if upload else self._limits.json_bytes
         if int(header(scope, b"content-length") or 0) > bound:
             raise _too_large(bound)
         return bound

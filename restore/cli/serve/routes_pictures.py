@@ -23,7 +23,7 @@ from restore.cli.serve.answers import (
 )
 from restore.cli.serve.job_request import checked_strokes
 from restore.cli.serve.refusals import Refusal
-from restore.cli.serve.state import Picture, new_id
+from restore.cli.serve.state import Picture, Session, new_id
 
 MOST_REGIONS = 1000  # of a picture
 WIDEST = 64  # pixels that a hole can be widened by, as on the command line
@@ -50,12 +50,22 @@ async def added(request: Request) -> Response:
 async def asset_added(request: Request) -> Response:
     """Take a file that is no picture, for an option."""
     service, session = service_of(request), session_of(request)
-    if len(session.assets) >= service.limits.pictures:
-        raise Refusal("there are too many files here already", 429, "file")
+    check_assets(session, service.limits.pictures)
     path = await uploads.stored(request, session, service.limits)
+    try:
+        check_assets(session, service.limits.pictures)  # others may have come meanwhile
+    except Refusal:
+        await uploads.remove([path.parent])
+        raise
     asset = new_id()
     session.assets[asset] = path
     return JSONResponse({"id": asset, "name": path.name, "bytes": path.stat().st_size}, 201)
+
+
+def check_assets(session: Session, most: int) -> None:
+    """Refuse more files than a visitor may have. Raises Refusal."""
+    if len(session.assets) >= most:
+        raise Refusal("there are too many files here already", 429, "file")
 
 
 async def shown(request: Request) -> Response:

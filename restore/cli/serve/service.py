@@ -23,7 +23,6 @@ from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.work import Work
 from restore.errors import ImageError
 
-VISITORS = 1000  # at once, of a public server
 SWEEP = 60.0  # seconds between two looks for sessions that nobody uses
 
 
@@ -95,7 +94,7 @@ class Service:
 
     def _check_room(self) -> None:
         """Let the visitor go who has left nothing here and came first. Raises Refusal where there is none."""
-        if len(self.sessions) < VISITORS:
+        if len(self.sessions) < self.limits.visitors:
             return
         for visitor, session in self.sessions.items():
             if not (session.pictures or session.jobs or session.assets or session.feed.read):
@@ -116,12 +115,10 @@ class Service:
     async def add_picture(self, session: Session, path: Path) -> Picture:
         """Take an uploaded file as a picture. Raises Refusal, and keeps nothing then."""
         try:
-            if len(session.pictures) >= self.limits.pictures:
-                raise Refusal(
-                    f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
-                )
+            self._check_number(session)
             facts = await self.viewer.open(path, name=path.name)
             await self._check_size(path, facts)
+            self._check_number(session)  # others may have come meanwhile
         except BaseException:
             await uploads.remove([path.parent])
             raise
@@ -129,6 +126,13 @@ class Service:
         session.pictures[picture.id] = picture
         session.tell(picture)
         return picture
+
+    def _check_number(self, session: Session) -> None:
+        """Refuse more pictures than a visitor may have. Raises Refusal."""
+        if len(session.pictures) >= self.limits.pictures:
+            raise Refusal(
+                f"there are {len(session.pictures)} pictures here already; remove some first", 429, "file"
+            )
 
     async def _check_size(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Refuse a picture of more pixels than this server takes. Raises Refusal."""
@@ -184,6 +188,11 @@ class Service:
 
     async def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
         """Keep a part of a picture. path: of its mask."""
+        if len(picture.regions) >= self.limits.regions:
+            path.unlink(missing_ok=True)
+            raise Refusal(
+                f"{picture.name} has {len(picture.regions)} regions already; open it anew", 429, "mask"
+            )
         region = Region(new_id(), path, facts)
         picture.regions[region.id] = region
         return region
@@ -217,10 +226,9 @@ class Service:
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
-        waiting = [job for each in self.sessions.values() for job in each.jobs.values() if not job.ended]
-        own = sum(not job.ended for job in session.jobs.values())
-        if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
-            raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
+        self._check_queue(session)
+        if uploads.used(session.folder) > self.limits.stored_bytes:
+            raise uploads.no_room()
         asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
@@ -228,6 +236,8 @@ class Service:
         folder.mkdir(parents=True)
         try:
             await self._prepared(session, asked, folder)
+            self._check_queue(session)  # others may have come meanwhile
+            session.picture(asked.picture.id)  # it may have been removed
         except OSError as error:
             await uploads.remove([folder])
             raise uploads.refusal_of(error) from error
@@ -239,6 +249,12 @@ class Service:
         session.tell(job)
         self.work.add(session, job)
         return job
+
+    def _check_queue(self, session: Session) -> None:
+        waiting = sum(not job.ended for each in self.sessions.values() for job in each.jobs.values())
+        own = sum(not job.ended for job in session.jobs.values())
+        if own >= self.limits.queue or waiting >= 4 * self.limits.queue:
+            raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
 
     async def _outdated(self, session: Session, picture: Picture) -> None:
         """Cancel previews of a picture that nobody waits for any more, and forget those that have ended."""

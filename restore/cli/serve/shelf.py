@@ -17,6 +17,8 @@ from restore.errors import DamagedError, ImageError
 MOST_BYTES = 2**32  # of all tiles that are kept
 MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
 
+BEYOND, MANY = 1.5, 0.05  # of white, and the share of pixels beyond from which a picture is shown darker
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -36,6 +38,7 @@ class Shelf:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):
         self._folder, self._most = folder, most_bytes
         self._pyramids: OrderedDict[Path, Pyramid] = OrderedDict()
+        self._scales: dict[Path, Scale] = {}
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # of the two above
         self._last: tuple[Path, images.Picture] | None = None
@@ -68,6 +71,7 @@ class Shelf:
         self.forget(asked.path)
         picture = self.picture(asked)
         scale, notes = scale_of(picture, asked)
+        self._scales[asked.path] = scale
         h, w = picture.size
         facts = {
             **{"bytes": asked.path.stat().st_size, "format": picture.format, "width": w, "height": h},
@@ -88,7 +92,8 @@ class Shelf:
             return None
         picture = self.picture(asked) if picture is None else picture
         path = self._folder / f"{next(self._numbers)}.tiles"
-        builder = Builder(picture, path, scale_of(picture, asked)[0])
+        scale = self._scales.get(asked.path) or scale_of(picture, asked)[0]
+        builder = Builder(picture, path, scale)
         try:
             builder.smaller()
         except BaseException:
@@ -104,8 +109,18 @@ class Shelf:
     def _length(self) -> int:
         return sum(each.length for each in self._pyramids.values())
 
+    @property
+    def used(self) -> bool:
+        """Whether there are pictures."""
+        return bool(self._pyramids)
+
+    def rest(self) -> None:
+        """Drop the picture that was read last: nobody has asked for anything for a while."""
+        self._last = None
+
     def forget(self, path: Path) -> None:
         """Drop the tiles of a picture."""
+        self._scales.pop(path, None)
         with self._lock:
             if path in self._pyramids:
                 self._remove(path)
@@ -138,9 +153,31 @@ def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
     shown = picture
     if plain.high != 1 and picture.bits == 32:
         shown = replace(picture, pixels=(picture.pixels - plain.low) / (plain.high - plain.low))
-    gain = gain_of(shown)
-    notes += [f"it is dark, and shown {gain:g} times as bright here"] if gain != 1 else []
+    gain = _lowered(shown) or gain_of(shown)
+    words = (
+        "dark, and shown {:g} times as bright here"
+        if gain > 1
+        else "bright, and shown at {:.3g} of that here"
+    )
+    notes += [f"it is {words.format(gain)}"] if gain != 1 else []
     return replace(plain, gain=gain), notes
+
+
+def _lowered(picture: images.Picture) -> float | None:
+    """By how much the view of floats is darker of which much lies beyond white; None where it does not.
+
+    A few highlights are cut off, as in every print.
+    """
+    import numpy as np
+
+    if picture.bits != 32:
+        return None
+    steps = [max(1, side // 256) for side in picture.size]
+    values = picture.pixels[:: steps[0], :: steps[1]].max(axis=2)
+    values = values[np.isfinite(values)]
+    if not values.size or (values > BEYOND).mean() < MANY:
+        return None
+    return float(f"{1 / np.quantile(values, 0.995):.3g}")
 
 
 def _profile_notes(picture: images.Picture) -> list[str]:

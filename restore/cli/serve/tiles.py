@@ -46,6 +46,8 @@ class Scale:
 
         if self.bits == 8 and self.gain == 1:
             return values
+        if values.dtype == np.uint16 and values.size > 2**16:
+            return np.take(self.levels(np.arange(2**16, dtype=np.uint16)), values)
         unit = (values.astype(np.float32) - np.float32(self.low)) * np.float32(
             255 * self.gain / (self.high - self.low)
         )

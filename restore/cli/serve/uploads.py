@@ -29,7 +29,7 @@ async def stored(request: Request, session: Session, limits: Limits) -> Path:
     name = clean_name(request.query_params.get("name", ""))
     check_room(session.folder, int(request.headers.get("content-length", "0")))
     if used(session.folder) > limits.stored_bytes:
-        raise Refusal("there is no more room for files here; remove some pictures first", 507, "file")
+        raise no_room()
     folder = session.folder / "files" / new_id()
     try:
         folder.mkdir(parents=True)
@@ -46,6 +46,11 @@ async def stored(request: Request, session: Session, limits: Limits) -> Path:
         await remove([folder])
         raise Refusal(f"{name}: expected a file, got no bytes", 422, "file")
     return path
+
+
+def no_room() -> Refusal:
+    """Say that a visitor has as many files as may be."""
+    return Refusal("there is no more room for files here; remove some pictures first", 507, "file")
 
 
 async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:

@@ -1,7 +1,7 @@
 """The process that shows pictures for a server: it decodes them, makes tiles, and draws masks.
 
-Requests come as JSON, one a line, on standard input, answers go the same way to standard output. Two threads
-read pictures, one at a time; others make what is small: tiles in view first, thumbnails last.
+Requests come as JSON, one a line, on standard input, answers go the same way to standard output. One thread
+reads pictures, others make what is small: tiles in view first, thumbnails last.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -39,6 +40,7 @@ Answer = dict[str, Any]
 ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
 """What comes first; all else comes after."""
 SMALL_THREADS = 2
+WARM, REST = 3.0, 120.0  # seconds without requests, after which there is time for other things
 
 
 class RequestQueue:
@@ -56,11 +58,11 @@ class RequestQueue:
             heapq.heappush(self._heap, (order, next(self._numbers), request))
             self._there.notify()
 
-    def get(self) -> Request:
-        """Wait for a request."""
+    def get(self, seconds: float | None = None) -> Request | None:
+        """Wait for a request; None where none comes in time."""
         with self._there:
-            while not self._heap:
-                self._there.wait()
+            if not self._there.wait_for(lambda: self._heap, seconds):
+                return None
             return heapq.heappop(self._heap)[2]
 
 
@@ -71,16 +73,14 @@ class Desk:
         self._answers, self._writing = answers, threading.Lock()
         self.shelf = Shelf(folder)
         self._large, self._small = RequestQueue(), RequestQueue()
-        self._reading = threading.Lock()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
         self._lock = threading.Lock()  # of the two above
 
     def start(self) -> None:
         """Begin to answer."""
-        queues = [self._large, *[self._small] * SMALL_THREADS]
-        for queue in queues:
-            threading.Thread(target=self._work, args=(queue,), daemon=True).start()
+        for work in (self._read, *[self._make] * SMALL_THREADS):
+            threading.Thread(target=work, daemon=True).start()
 
     def take(self, request: Request) -> None:
         """Take a request, which is answered later."""
@@ -112,16 +112,33 @@ class Desk:
         pyramid = self.shelf.pyramid(Path(request["path"]))
         return pyramid is not None and pyramid.has(request.get("level", min(1, pyramid.levels - 1)))
 
-    def _work(self, queue: RequestQueue) -> None:
+    def _make(self) -> None:
+        """Make what is small."""
         while True:
-            request = queue.get()
-            with self._lock:
-                left = request["id"] in self._cancelled and request["do"] != "show"
-                self._cancelled.discard(request["id"])
-            if not left:
+            if (request := self._small.get()) is not None:
                 self._answer_to(request)
 
+    def _read(self) -> None:
+        """Read pictures, and do what is left to be done where there are none for a while."""
+        while True:
+            for seconds, rest in ((WARM, self._warm), (REST, self.shelf.rest), (None, None)):
+                if (request := self._large.get(seconds)) is not None:
+                    self._answer_to(request)
+                    break
+                if rest is not None:
+                    rest()
+
+    def _warm(self) -> None:
+        """Load what finds objects, which takes a second or two, before it is asked for."""
+        if self.shelf.used:
+            import_module("restore.tasks.erase")
+
     def _answer_to(self, request: Request) -> None:
+        with self._lock:
+            left = request["id"] in self._cancelled and request["do"] != "show"
+            self._cancelled.discard(request["id"])
+        if left:
+            return
         if request["do"] == "show":
             self._show(request, None)
         elif request["do"] == "open":
