@@ -139,5 +139,6 @@ export function lookWords(job: Job): string[] {
   const noise = words(job.facts.noise);
   if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
   if (notes.length > 0) return notes;
+  if (job.region?.words) return [sentence(job.region.words)];
   return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);
 }

@@ -25,7 +25,7 @@ export const blinkOn = signal(false);
 export const blinking = signal(false);
 
 export const maskShown = kept<boolean>("mask-shown", true);
-export const maskOpacity = kept<number>("mask-opacity", 0.5);
+export const maskOpacity = kept<number>("mask-opacity", 0.6);
 export const maskColour = kept<string>("mask-colour", MASK_COLOURS[0]);
 export const mapOpacity = kept<number>("map-opacity", 0.7);
 /** Whether a pen's pressure changes the size of the brush. */
