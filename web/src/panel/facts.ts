@@ -35,9 +35,10 @@ export function duration(seconds: number): string {
   return minutes < 100 ? t.minutes(minutes) : t.hours(short(seconds / 3600));
 }
 
-/** A sentence: an upper-case first letter, no full stop. */
+/** A sentence: an upper-case first letter, where it is not of the name of a file, and no full stop. */
 export function sentence(line: string): string {
   const plain = line.trim().replace(/\.$/, "");
+  if (/^\S+\.\w+:/.test(plain)) return plain;
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
