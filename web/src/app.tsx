@@ -14,7 +14,7 @@ import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
 import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
-import { followJobs, titlePage } from "./store/history";
+import { followJobs, followServer, titlePage } from "./store/history";
 import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
@@ -30,9 +30,14 @@ function Middle() {
   );
 }
 
+/** Puts the focus on the first thing of the middle that can have it. */
+function focusStage(): void {
+  document.querySelector<HTMLElement>("main :is([tabindex='0'], button, input, a[href])")?.focus();
+}
+
 export function App() {
   useEffect(() => {
-    const undo = [addPageKeys(), takeFiles(), followJobs(), titlePage()];
+    const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), titlePage()];
     return () => undo.forEach((each) => void each());
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
@@ -40,6 +45,9 @@ export function App() {
   const panel = filled && (panelOpen.value || sheet.value);
   return (
     <div class={`app${filled ? " filled" : ""}`}>
+      <button type="button" class="skip" onClick={focusStage}>
+        {text.shell.skip}
+      </button>
       <Banner />
       <Rail />
       <div class="middle">

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,9 +32,12 @@ def create_app(serving: Serving, service: Service | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await serves.start()
+        # The page asks for them first, and importing all commands takes a second.
+        ready = asyncio.create_task(run_in_threadpool(routes_jobs.tasks))
         try:
             yield
         finally:
+            ready.cancel()
             await serves.stop()
 
     app = Starlette(

@@ -226,10 +226,7 @@ class Service:
 
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
-        waiting = [job for each in self.sessions.values() for job in each.jobs.values() if not job.ended]
-        own = sum(not job.ended for job in session.jobs.values())
-        if own >= self.limits.queue or len(waiting) >= 4 * self.limits.queue:
-            raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
+        self._check_queue(session)
         if uploads.used(session.folder) > self.limits.stored_bytes:
             raise uploads.no_room()
         asked = job_request.checked(session, request, self.serving)
@@ -239,6 +236,8 @@ class Service:
         folder.mkdir(parents=True)
         try:
             await self._prepared(session, asked, folder)
+            self._check_queue(session)  # others may have come meanwhile
+            session.picture(asked.picture.id)  # it may have been removed
         except OSError as error:
             await uploads.remove([folder])
             raise uploads.refusal_of(error) from error
@@ -250,6 +249,12 @@ class Service:
         session.tell(job)
         self.work.add(session, job)
         return job
+
+    def _check_queue(self, session: Session) -> None:
+        waiting = sum(not job.ended for each in self.sessions.values() for job in each.jobs.values())
+        own = sum(not job.ended for job in session.jobs.values())
+        if own >= self.limits.queue or waiting >= 4 * self.limits.queue:
+            raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
 
     async def _outdated(self, session: Session, picture: Picture) -> None:
         """Cancel previews of a picture that nobody waits for any more, and forget those that have ended."""

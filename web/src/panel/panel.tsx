@@ -80,7 +80,9 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const batch = view.value === "table";
   const missing = batch ? "" : missingOf(task, picture, values);
   const request = requestOf(task, picture, values);
-  const checked = useChecked(missing === "" && !batch ? checkedRequest(request) : null);
+  const checked = useChecked(
+    missing === "" && !(batch && task.needs === "mask") ? checkedRequest(request) : null,
+  );
   const failed = failedJob(picture.id);
   const more = moreOpen.value;
 
@@ -112,7 +114,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   );
   const after = (
     <>
-      <Command command={checked.command} />
+      {!batch && <Command command={checked.command} />}
       {!more && (
         <button type="button" class="p-link p-more-link" onClick={() => openMore()}>
           <Icon name="options" />

@@ -46,6 +46,8 @@ export function addPageKeys(): () => void {
   return addKeys([
     general(["o", "Ctrl+o"], says.open, () => chooseFiles(false)),
     general(["Ctrl+Shift+o"], says.folder, () => !coarse.value && chooseFiles(true)),
+    // The browser's own event does it; it is listed here.
+    general(["Ctrl+v"], says.paste, () => false),
     general(["t"], says.table, () => {
       view.value = view.value === "table" ? "picture" : "table";
     }),

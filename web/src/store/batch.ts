@@ -5,7 +5,7 @@ import { text } from "../text/en";
 import { cancel, start, wordsOf } from "./actions";
 import { options, task } from "./choice";
 import { inputs, isOver, jobList, queue } from "./data";
-import { tell } from "./notices";
+import { say, tell } from "./notices";
 
 /** The pictures of the table that are left out; all others are chosen. */
 const leftOut = signal<ReadonlySet<string>>(new Set());
@@ -100,7 +100,7 @@ export async function startBatch(): Promise<void> {
     }
   }
   starting.value = false;
-  if (count) tell(text.table.started(count));
+  if (count) say(text.table.started(count));
 }
 
 async function startOne(
