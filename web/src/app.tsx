@@ -30,6 +30,11 @@ function Middle() {
   );
 }
 
+/** Puts the focus on the first thing of the middle that can have it. */
+function focusStage(): void {
+  document.querySelector<HTMLElement>("main :is([tabindex='0'], button, input, a[href])")?.focus();
+}
+
 export function App() {
   useEffect(() => {
     const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), titlePage()];
@@ -40,6 +45,9 @@ export function App() {
   const panel = filled && (panelOpen.value || sheet.value);
   return (
     <div class={`app${filled ? " filled" : ""}`}>
+      <button type="button" class="skip" onClick={focusStage}>
+        {text.shell.skip}
+      </button>
       <Banner />
       <Rail />
       <div class="middle">

@@ -113,7 +113,7 @@ export function Top() {
             <Icon name="table" />
           </button>
         )}
-        <QueueButton />
+        {(many || work.value.length > 0) && <QueueButton />}
         {many && !wide.value && !sheet.value && (
           <button
             type="button"

@@ -15,16 +15,18 @@ export function steps(radius: number): Step[] {
   while (radius - reached > 0.25) {
     const far = Math.min(radius - reached, reached ? 1.5 * reached : 1);
     const turn = found.length % 2 ? Math.PI / 8 : 0;
-    found.push(
-      Array.from({ length: 8 }, (_, i) => ({
-        dx: far * Math.cos(turn + (i * Math.PI) / 4),
-        dy: far * Math.sin(turn + (i * Math.PI) / 4),
-      })),
-    );
+    found.push(around(far, turn));
     reached += far;
   }
   return found;
 }
+
+/** Eight shifts of a length, all around. */
+export const around = (far: number, turn = 0): Step =>
+  Array.from({ length: 8 }, (_, i) => ({
+    dx: far * Math.cos(turn + (i * Math.PI) / 4),
+    dy: far * Math.sin(turn + (i * Math.PI) / 4),
+  }));
 
 type Context = OffscreenCanvasRenderingContext2D;
 

@@ -8,7 +8,7 @@
  */
 
 import type { Stroke } from "../api/types";
-import { dilated, Scratch } from "./dilation";
+import { around, dilated, Scratch } from "./dilation";
 import { intersection, type Size, widened } from "./geometry";
 import type { RegionImages } from "./region_images";
 import { Shapes } from "./shapes";
@@ -49,6 +49,7 @@ export class MaskLayer {
   private readonly fill: CanvasRenderingContext2D;
   private readonly shapes = new Shapes();
   private readonly scratch: [Scratch, Scratch, Scratch] = [new Scratch(), new Scratch(), new Scratch()];
+  private readonly edge = new Scratch();
   private frame: Frame | null = null;
   private strokes: readonly Stroke[] = [];
   private look: Look = { colour: "#ff3b30", grow: 0, feather: 0 };
@@ -158,6 +159,7 @@ export class MaskLayer {
     const [grow, feather] = [look.grow * frame.view.scale, look.feather * frame.view.scale];
     if (!grow && !feather) return;
     const grown = dilated(this.canvases.fill, grow, [a, b]);
+    if (grow) this.drawEdge(grown);
     const ctx = sum.fresh(width, height);
     const rings = feather ? RAMP : 1;
     // Equal parts of nested shapes add up to a slope.
@@ -171,7 +173,22 @@ export class MaskLayer {
       ctx.drawImage(ring, 0, 0);
     }
     ctx.globalAlpha = 1;
-    this.within(() => fringe.drawImage(sum.image, 0, 0));
+    this.within(() => {
+      fringe.drawImage(sum.image, 0, 0);
+      if (grow) fringe.drawImage(this.edge.image, 0, 0);
+    });
+  }
+
+  /** A line around what growing comes to. */
+  private drawEdge(grown: OffscreenCanvas): void {
+    const { width, height } = grown;
+    const ctx = this.edge.fresh(width, height);
+    for (const { dx, dy } of around(1.5 * this.width)) ctx.drawImage(grown, dx, dy);
+    ctx.globalCompositeOperation = "destination-out";
+    ctx.drawImage(grown, 0, 0);
+    ctx.globalCompositeOperation = "source-in";
+    ctx.fillStyle = LIGHT;
+    ctx.fillRect(0, 0, width, height);
   }
 
   /** Draw with nothing going beyond the picture. */

@@ -1,7 +1,7 @@
 /** Drawing strokes on a canvas, wider or narrower than they are. */
 
 import type { Stroke } from "../api/types";
-import { Scratch } from "./dilation";
+import { around, Scratch } from "./dilation";
 import type { Point, Size } from "./geometry";
 import { drawRegion, type RegionImages } from "./region_images";
 import { isDot, pathOf, type Regions } from "./stroke";
@@ -17,17 +17,6 @@ export interface Ground {
   readonly regions: Regions;
   readonly images: RegionImages;
 }
-
-const AROUND: readonly (readonly [number, number])[] = [
-  [1, 0],
-  [-1, 0],
-  [0, 1],
-  [0, -1],
-  [0.7, 0.7],
-  [-0.7, 0.7],
-  [0.7, -0.7],
-  [-0.7, -0.7],
-];
 
 export class Shapes {
   private readonly scratch = [new Scratch(), new Scratch()] as const;
@@ -92,11 +81,11 @@ export class Shapes {
       const rest = cut.fresh(pane.width, pane.height);
       rest.drawImage(plain.image, 0, 0);
       rest.globalCompositeOperation = "destination-in";
-      for (const [x, y] of AROUND) rest.drawImage(plain.image, Math.round(x * by), Math.round(y * by));
+      for (const { dx, dy } of around(-by)) rest.drawImage(plain.image, dx, dy);
       ctx.drawImage(cut.image, 0, 0);
       return;
     }
     ctx.drawImage(plain.image, 0, 0);
-    if (by) for (const [x, y] of AROUND) ctx.drawImage(plain.image, Math.round(x * by), Math.round(y * by));
+    if (by) for (const { dx, dy } of around(by)) ctx.drawImage(plain.image, dx, dy);
   }
 }
