@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from restore.noise.model import Floats
 
@@ -44,6 +47,22 @@ def known_medians(values: Floats) -> Floats:
     both = [np.take_along_axis(rows, place, axis=-1)[..., 0] for place in (low, high)]
     found: Floats = (both[0] + both[1]) / 2
     return found
+
+
+def lower_median(values: NDArray[Any]) -> float:
+    """Give the median of finite values ``(n,)``, of an even number of them the lower of both in the middle.
+
+    Parameters
+    ----------
+    values : at least one.
+
+    Examples
+    --------
+    >>> lower_median(np.array([4.0, 1.0, 3.0, 2.0]))
+    2.0
+    """
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def quantile(values: Floats, share: float) -> float:
