@@ -30,7 +30,8 @@ PLAIN = "#", "."  # where the terminal has no such letters
 class Display:
     """Shows a course.
 
-    stream: None shows nothing. clock: gives seconds. columns: gives the width of the terminal.
+    stream: None shows nothing. clock: gives seconds. columns: gives the width of the terminal. seen: is shown
+    the course, too, as often.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Display:
         *,
         clock: Callable[[], float] = time.monotonic,
         columns: Callable[[], int] | None = None,
+        seen: Callable[[Course], None] | None = None,
     ):
-        self.course, self._stream, self._clock = course, stream, clock
+        self.course, self._stream, self._clock, self._seen = course, stream, clock, seen
         self._columns = columns or (lambda: width_of(stream))
         self._drawing = stream is not None and draws_on(stream)
         self._lock = threading.RLock()
@@ -62,6 +64,8 @@ class Display:
 
     def show(self, *, now: bool = False) -> None:
         """Show how far it is, where it is time to. now: what is being done has changed."""
+        if self._seen is not None:
+            self._seen(self.course)
         with self._lock:
             if self._stream is None or self._ended.is_set():
                 return

@@ -18,6 +18,7 @@ from restore.cli.budgets import Budgets
 from restore.cli.command import Checked, Choice, Plan, Result, Source
 from restore.cli.details import restoring
 from restore.cli.extra_channels import restored_apart, with_extra
+from restore.cli.hosted import looking
 from restore.cli.jobs import Job
 from restore.cli.left_alone import is_the_file
 from restore.cli.memory_need import check_memory
@@ -158,6 +159,10 @@ class PictureRun:
     def _rehearse(self, plan: Plan) -> None:
         """Do all that a run would do before its first network call, where it could fail by then."""
         plan.check_picture()
+        if (looked := looking()) is not None:
+            self._chosen(plan)
+            looked(plan.hole)
+            return
         if self.settings.budgeted:
             self._restored(plan)
             return

@@ -17,6 +17,7 @@ from restore.cli.addresses import called
 from restore.cli.course import RESTORING, Course, Stage
 from restore.cli.display import Display
 from restore.cli.events import event
+from restore.cli.hosted import host
 from restore.cli.logged import Logged
 from restore.cli.options import Settings
 from restore.cli.printable import message, printable, printable_lines
@@ -36,7 +37,9 @@ class Reporter:
         self.name, self._draw = "", 0
         self.course = Course(weights, clock)
         shows = not (settings.quiet or settings.dry_run)
-        self._display = Display(self.course, sys.stderr if shows else None, clock=clock)
+        around = host()
+        seen = None if around is None else around.seen
+        self._display = Display(self.course, sys.stderr if shows else None, clock=clock, seen=seen)
         self._log = Logged(self.detail) if settings.verbose else None
 
     @property

@@ -12,6 +12,7 @@ from restore.cli.at_hand import at_hand, fetched_ahead, told_of
 from restore.cli.command import PictureCommand
 from restore.cli.document_run import DocumentRun
 from restore.cli.documents import opened
+from restore.cli.hosted import host
 from restore.cli.jobs import Job
 from restore.cli.lanes import Lanes
 from restore.cli.options import Settings
@@ -54,7 +55,9 @@ class Runner:
     ):
         self.command, self.settings, self.folder = command, settings, folder
         self.reporter = Reporter(settings, weights)
-        self.networks, self.piped = Networks(), StandardInput()
+        around = host()
+        self.networks = around.networks(settings, Networks) if around else Networks()
+        self.piped = StandardInput()
         self.units = Units(command, settings)
         self.speeds: dict[tuple[object, ...], float] = {}  # of the machine, by setting
         self.trajectories, self.masks = Trajectories(settings), SavedMasks(settings)

@@ -1,0 +1,186 @@
+"""The process that restores for a server: it runs the commands of the command line, one after the other.
+
+Requests come as JSON, one a line, on standard input; what becomes of them goes the same way to standard
+output. Commands run in the main thread, so that a request to cancel one is what Ctrl-C is to a command line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from restore.cli import course
+from restore.cli.hosted import Host, hosting
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CANCELLED = 128 + 2  # the exit code of what Ctrl-C has ended
+EVERY = 0.1  # seconds between two reports of progress
+HOLE = "hole.png"
+"""The file of what was found to be damaged, in the folder of a job that only looks."""
+
+
+class Worker:
+    """Runs commands. answers: where what becomes of them is written."""
+
+    def __init__(self, answers: TextIO):
+        self._answers, self._writing = answers, threading.Lock()
+        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._current: str | None = None
+        self._cancelled: set[str] = set()  # jobs that are to end
+        self._said = float("-inf")
+        self._shown: dict[str, Any] | None = None
+        self._hole: Path | None = None
+        self.host = Host(self._seen)
+
+    def listen(self, requests: TextIO) -> None:
+        """Take requests until there are no more, which means that the server has ended."""
+        for line in requests:
+            request = json.loads(line)
+            if request["do"] == "cancel":
+                self._cancel(request["job"])
+            else:
+                self._requests.put(request)
+        self._requests.put(None)
+        if self._current is not None:
+            self._cancel(self._current)
+
+    def _cancel(self, job: str) -> None:
+        self._cancelled.add(job)
+        if self._current == job:
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            else:
+                import _thread
+
+                _thread.interrupt_main()
+
+    def interrupt(self, *_: object) -> None:
+        """End the current command, if it is one that was meant: that may have ended by itself."""
+        if self._current in self._cancelled:
+            self._cancelled.discard(self._current or "")
+            raise KeyboardInterrupt
+
+    def work(self) -> None:
+        """Do what is asked for."""
+        self._answer(ready=True)
+        while (request := self._requests.get()) is not None:
+            self._answer(job=request["job"], ended=self._ended(request))
+
+    def _ended(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._current = request["job"]
+            self.interrupt()  # it may be cancelled already
+            ended = self._run(request)
+            self._current = None  # from here on nothing interrupts
+        except KeyboardInterrupt:
+            self._current = None
+            ended = {"code": CANCELLED, "events": [], "said": [], "fault": ""}
+        self._cancelled.clear()
+        return ended
+
+    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a command in the folder of a job."""
+        from restore.cli.main import main as program
+
+        os.chdir(request["folder"])
+        self._hole = Path(request["folder"], HOLE)
+        self._said, self._shown = float("-inf"), None
+        self.host.looked = self._looked if request["look"] else None
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(2))
+        fault = ""
+        with redirect_stdout(out), redirect_stderr(err), hosting(self.host):
+            try:
+                code = program.run(request["argv"], prog_name="restore")
+            except Exception as error:
+                import traceback
+
+                traceback.print_exc(file=sys.__stderr__)
+                code, fault = 1, f"a fault in this program, {type(error).__name__}: {error}"
+        events = [json.loads(line) for line in _text(out).splitlines() if line.startswith("{")]
+        return {"code": code, "events": events, "said": _text(err).splitlines(), "fault": fault}
+
+    def _looked(self, hole: NDArray[np.bool_] | None) -> None:
+        """Keep what was found to be damaged."""
+        if hole is not None and self._hole is not None:
+            import numpy as np
+
+            from restore import images
+
+            white = np.repeat((hole * np.uint8(255))[..., None], 3, axis=2)
+            images.write(self._hole, images.Picture(white, gray=True), overwrite=True)
+
+    def _seen(self, now: course.Course) -> None:
+        """Tell how far the command is."""
+        passed = time.monotonic() - self._said
+        if passed < EVERY or self._current is None:
+            return
+        done, total = now.steps
+        left = now.left
+        shown = {
+            "share": round(now.share, 4),
+            "step": done,
+            "steps": total,
+            "doing": now.doing,
+            "seconds_left": None if left is None else round(left, 1),
+            "line": course.line(now),
+        }
+        if shown != self._shown:
+            self._said, self._shown = time.monotonic(), shown
+            self._answer(job=self._current, progress=shown)
+
+    def _answer(self, **facts: Any) -> None:
+        try:
+            with self._writing:
+                self._answers.write(json.dumps(facts) + "\n")
+                self._answers.flush()
+        except (OSError, ValueError):  # the server has ended, which `listen` notices, too
+            os._exit(1)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    data = stream.buffer.getvalue()  # type: ignore[attr-defined]  # it is a BytesIO
+    return str(data, "utf-8", "backslashreplace")
+
+
+def warm(worker: Worker) -> None:
+    """Load the network before the first picture comes."""
+    import numpy as np
+
+    from restore import images
+    from restore.cli.main import main as program
+
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, redirect_stdout(io.StringIO()):
+        path = Path(folder, "warm.png")
+        images.write(path, images.Picture(np.full((64, 64, 3), 128, np.uint8)))
+        with redirect_stderr(io.StringIO()), hosting(worker.host):
+            program.run(["denoise", str(path), "--sigma", "10", "--quiet"], prog_name="restore")
+
+
+def main() -> None:
+    """Serve the process that has started this one."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # nothing else that is printed gets among the answers
+    worker = Worker(answers)
+    signal.signal(signal.SIGINT, worker.interrupt)
+    listener = threading.Thread(target=worker.listen, args=(sys.stdin,), daemon=True)
+    listener.start()
+    warm(worker)
+    worker.work()
+
+
+if __name__ == "__main__":
+    main()
