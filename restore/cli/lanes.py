@@ -140,6 +140,10 @@ class Lanes:
             elif flight.error is not None and not isinstance(flight.error, Stopped):
                 raise flight.error
 
+    def in_flight(self) -> int:
+        """Give how many pictures are being restored."""
+        return len(self._computing)
+
     def end(self) -> None:
         """Begin no more pictures, and give up those in flight."""
         with self._changed:

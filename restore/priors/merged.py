@@ -3,11 +3,16 @@
 Pictures that are restored at the same time wait for one network. Calls that came while it was busy are
 computed as one batch, which for small pictures takes little longer than one of them. No call waits for others
 to come.
+
+On a processor several batches are computed side by side, each in a part of the threads: threads that share a
+batch wait for each other after every layer, and for whatever else runs on one of their cores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Condition
 from typing import Any, Protocol
 
@@ -20,6 +25,9 @@ MOST_PIXELS = {"cpu": 2**17}
 """Pixels of a batch, by the kind of device: of larger ones a processor does not compute more in a second."""
 
 MOST_PIXELS_ELSE = 2**22
+
+LARGE = 2
+"""Batches side by side, of larger pictures: each takes much memory."""
 
 
 class Computes(Protocol):
@@ -61,12 +69,17 @@ def apart(
 
 
 class Merged:
-    """Computes the calls of several threads, one batch after the other, those that came first at first.
+    """Computes the calls of several threads in batches, those that came first at first.
 
     Calls are put together that ask the same network about pictures of the same size; those at one noise level
     are cheapest, and those at others fill up what room there is. A network of this package computes the same
     numbers for a picture whatever stands beside it in the batch. Calls for gradients are computed by
     themselves.
+
+    Parameters
+    ----------
+    in_flight : tells how many pictures there are whose calls may come: one has all threads for itself.
+    most_pixels : that memory suffices for, over all batches.
 
     Examples
     --------
@@ -76,10 +89,11 @@ class Merged:
     torch.Size([1, 3, 8, 8])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[], int] = lambda: 1, *, most_pixels: float = math.inf) -> None:
         self._turn = Condition()
-        self._busy = False
         self._waiting: list[_Call] = []
+        self._in_flight, self._most_pixels = in_flight, most_pixels
+        self._threads = self._free = torch.get_num_threads()
 
     def __call__(
         self,
@@ -97,18 +111,28 @@ class Merged:
             self._waiting.append(call)
         while True:
             with self._turn:
-                while self._busy and not call.ended:
+                while not (call.ended or (call in self._waiting and self._granted() <= self._free)):
                     self._turn.wait()
                 if call.ended:
                     return call.result()
+                threads = self._granted()
                 batch = self._next()
-                self._busy = True
+                self._free -= threads
             try:
-                _compute(batch)
+                with _computing_in(threads, self._threads):
+                    _compute(batch)
             finally:
                 with self._turn:
-                    self._busy = False
+                    self._free += threads
                     self._turn.notify_all()
+
+    def _granted(self) -> int:
+        """In how many threads the next batch is computed."""
+        first = self._waiting[0]
+        if first.inputs.device.type != "cpu" or LARGE * first.pixels > self._most_pixels:
+            return self._threads
+        beside = self._threads if first.pixels <= MOST_PIXELS["cpu"] else LARGE
+        return max(1, self._threads // max(1, min(beside, self._in_flight())))
 
     def _next(self) -> list[_Call]:
         """Take the call that has waited longest, and those like it that fit into one batch."""
@@ -122,6 +146,19 @@ class Merged:
                 pixels += call.pixels
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
+
+
+@contextmanager
+def _computing_in(threads: int, usually: int) -> Iterator[None]:
+    """Compute in so many threads, as far as this thread is concerned."""
+    if threads == torch.get_num_threads():
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usually)
 
 
 class _Call:
