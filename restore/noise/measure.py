@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from restore.noise.borders import counted
 from restore.noise.clipping import SHARES, left_by_share
 from restore.noise.estimate import MEDIAN_DEVIATION
-from restore.noise.medians import medians, quantile
+from restore.noise.medians import median, quantile
 from restore.noise.model import Floats, NoiseModel, white_noise
 from restore.noise.spectrum import (
     BASIS,
@@ -199,10 +199,10 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
     power = BASIS.astype(np.float32) @ patches @ BASIS.T.astype(np.float32)
     squares = power.astype(np.float64) ** 2
     # The noise of rounding is added, so that all that is below it counts the same and no ring is zero.
-    rings = np.stack([squares[:, :, ring].mean((1, 2)) for ring in RINGS], 1) + ROUNDING**2
+    rings = _in_rings(squares) + ROUNDING**2
     kept = _flat(rings) if brightness is None else np.ones(len(mean), bool)
     overall, channels = mean.mean(0), mean.shape[1]
-    if medians(squares[kept][:, :, FINE].ravel()) < NOTHING**2:
+    if median(squares[kept][:, :, FINE]) < NOTHING**2:
         return replace(white_noise(0.0, channels=channels), mean=overall)
     spectrum = common_spectrum(squares[kept], patch_variances(squares[kept], np.ones((SIDE, SIDE))))
     scale = patch_variances(squares, spectrum)  # of each patch and channel: its variance
@@ -228,6 +228,14 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
         mean=overall,
         flat=mean.mean(0),
     )
+
+
+def _in_rings(squares: Floats) -> Floats:
+    """The means of squared coefficients ``(n, c, 16, 16)`` over each ring of the spectrum, ``(n, rings)``."""
+    n, c = squares.shape[:2]
+    orders = np.ascontiguousarray(squares.reshape(n * c, SIDE**2).T).reshape(SIDE**2, n, c)
+    rings = [np.moveaxis(orders[ring.ravel()], 0, 2) for ring in RINGS]
+    return np.stack([ring.mean((1, 2)) for ring in rings], 1)
 
 
 def _flat(rings: Floats) -> NDArray[np.bool_]:

@@ -1,4 +1,8 @@
-"""Medians and quantiles by sorting, which for many short rows takes a fraction of what NumPy's own take."""
+"""Medians and quantiles, which take a fraction of the time of NumPy's own.
+
+Those look for several ranks at once, and for values that are not a number. To partition at one rank has a quick
+way in NumPy, and so has sorting short rows.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,26 @@ def medians(values: Floats, axis: int = -1) -> Floats:
     >>> medians(np.array([[3.0, 1.0, 2.0, 10.0], [4.0, 4.0, 5.0, 4.0]]))
     array([2.5, 4. ])
     """
-    rows = np.sort(np.moveaxis(values, axis, -1), axis=-1)
-    count = rows.shape[-1]
-    found: Floats = (rows[..., (count - 1) // 2] + rows[..., count // 2]) / 2
+    rows = np.moveaxis(values, axis, -1)
+    middle = rows.shape[-1] // 2
+    parts = np.partition(rows, middle, axis=-1)
+    found: Floats = parts[..., middle]
+    return found if rows.shape[-1] % 2 else (parts[..., :middle].max(-1) + found) / 2
+
+
+def median(values: NDArray[Any]) -> np.floating[Any]:
+    """Give ``numpy.median`` of finite values of any shape, in their precision.
+
+    Parameters
+    ----------
+    values : at least one.
+
+    Examples
+    --------
+    >>> float(median(np.array([[3.0, 1.0], [2.0, 10.0]])))
+    2.5
+    """
+    found: np.floating[Any] = medians(values.ravel())[()]
     return found
 
 

@@ -164,9 +164,11 @@ class ResidualBlock(nn.Module):
             h = found[0] if len(found) == 1 else torch.cat(found)
         else:
             gain, shift = told.through(self.film).chunk(2, dim=1)
-            h = self.conv1(x) * (1 + gain)[:, :, None, None] + shift[:, :, None, None]
+            gain, shift = (1 + gain)[:, :, None, None], shift[:, :, None, None]
+            h = self.conv1(x)
+            h = h * gain + shift if torch.is_grad_enabled() else h.mul_(gain).add_(shift)
         change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
-        return x + change
+        return x + change if torch.is_grad_enabled() else change.add_(x)
 
     def _folded(self, x: Tensor, level: Tensor) -> Tensor:
         """The first convolution of pictures at one level.
@@ -330,7 +332,9 @@ class UNet(nn.Module):
             h = blocks(h, told, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), told, done)
+            h = F.pixel_shuffle(self.up[i](h), 2)
+            h = skips[i] + h if torch.is_grad_enabled() else skips[i].add_(h)
+            h = self.decoder[i](h, told, done)
         return F.pixel_shuffle(self.head(h), 2)
 
     def _embedded(self, log_snr: Tensor, given: Tensor | None) -> Tensor:
