@@ -23,6 +23,7 @@ from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter
 from restore.images.memory import limit
 from restore.images.told import told_size
+from restore.turns import taking
 
 MOST = 24
 """Lanes, unless told otherwise."""
@@ -32,6 +33,12 @@ FEW = 3
 
 SMALL = 2**18
 """Pixels of pictures in flight up to which more are taken."""
+
+QUICK = 2**17
+"""Pixels of pictures that take turns: what is done to them between network calls are many short steps."""
+
+TURNS = 2
+"""Such pictures that are worked on at once, without those that wait for the network."""
 
 AHEAD = 64
 """Pictures that may be done before the one whose turn it is."""
@@ -79,6 +86,7 @@ class Lanes:
         self._changed, self._taking = threading.Condition(), threading.Lock()
         self._flights: deque[_Flight] = deque()
         self._computing: dict[int, int] = {}  # pixels in each lane
+        self._turns = threading.Semaphore(TURNS)
         self._stopped = False
         self._exhausted = False
         self._broken: BaseException | None = None  # what the jobs themselves raised
@@ -173,7 +181,8 @@ class Lanes:
             recorder = self._recorder()
             for flight in flights:
                 try:
-                    outcome = self._attempt(flight.job, recorder, flight.voice)
+                    with taking(self._turns if self._computing[lane] <= QUICK else None):
+                        outcome = self._attempt(flight.job, recorder, flight.voice)
                 except BaseException as error:
                     self._ended(flight, error=error)
                 else:

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from restore.priors.unet import UNet
+from restore.priors.unet import Known, UNet
+from restore.turns import waiting
 
 MOST_PIXELS = {"cpu": 2**17}
 """Pixels of a batch, by the kind of device: of larger ones a processor does not compute more in a second."""
@@ -94,6 +96,7 @@ class Merged:
         self._waiting: list[_Call] = []
         self._in_flight, self._most_pixels = in_flight, most_pixels
         self._threads = self._free = torch.get_num_threads()
+        self._known: WeakKeyDictionary[nn.Module, Known] = WeakKeyDictionary()
 
     def __call__(
         self,
@@ -107,6 +110,11 @@ class Merged:
         if inputs.requires_grad:
             return apart(network, inputs, *told, folded=folded, done=done)
         call = _Call(network, inputs, told, folded, done)
+        with waiting():
+            return self._computed(call)
+
+    def _computed(self, call: _Call) -> Tensor:
+        """Compute batches until the one with this call was computed."""
         with self._turn:
             self._waiting.append(call)
         while True:
@@ -120,19 +128,24 @@ class Merged:
                 self._free -= threads
             try:
                 with _computing_in(threads, self._threads):
-                    _compute(batch)
+                    _compute(batch, self._known_of(batch[0].network))
             finally:
                 with self._turn:
                     self._free += threads
                     self._turn.notify_all()
 
     def _granted(self) -> int:
-        """In how many threads the next batch is computed."""
-        first = self._waiting[0]
-        if first.inputs.device.type != "cpu" or LARGE * first.pixels > self._most_pixels:
+        """In how many threads the next batch is computed; more than there are for none now."""
+        first, others = self._waiting[0], self._in_flight() - 1
+        if first.inputs.device.type != "cpu" or others < 1 or LARGE * first.pixels > self._most_pixels:
             return self._threads
-        beside = self._threads if first.pixels <= MOST_PIXELS["cpu"] else LARGE
-        return max(1, self._threads // max(1, min(beside, self._in_flight())))
+        if first.pixels > MOST_PIXELS["cpu"]:
+            return max(1, self._threads // LARGE)
+        # One is left to what is done between the calls, which takes as long.
+        return 1 if self._free > 1 or self._threads == 1 else self._threads + 1
+
+    def _known_of(self, network: nn.Module) -> Known | None:
+        return self._known.setdefault(network, Known()) if isinstance(network, UNet) else None
 
     def _next(self) -> list[_Call]:
         """Take the call that has waited longest, and those like it that fit into one batch."""
@@ -210,19 +223,17 @@ class _Call:
         return self.output
 
 
-def _compute(batch: list[_Call]) -> None:
+def _compute(batch: list[_Call], known: Known | None) -> None:
     """Compute calls that are alike. What goes wrong is raised by each of them."""
     first, *others = batch
     try:
         with torch.no_grad():
             if not others:
-                first.output = apart(
-                    first.network, first.inputs, *first.told, folded=first.folded, done=first.done
-                )
+                first.output = _alike(first, first.inputs, first.done, known)
                 return
             if not all(call.is_told_the_same(first) for call in others):
                 batch = sorted(batch, key=lambda call: [told.tolist() for told in call.told])
-            output = _together(batch)
+            output = _together(batch, known)
             parts = torch.split(output, [len(call.inputs) for call in batch])
             for call, part in zip(batch, parts, strict=True):
                 call.output = part
@@ -231,19 +242,29 @@ def _compute(batch: list[_Call]) -> None:
             first.error = error
             return
         for call in batch:  # memory may suffice for each by itself, and one that is given up is not all
-            _compute([call])
+            _compute([call], known)
 
 
-def _together(batch: list[_Call]) -> Tensor:
+def _together(batch: list[_Call], known: Known | None) -> Tensor:
     """The output for calls that are alike, those at one level next to each other."""
     first, *others = batch
     inputs = torch.cat([call.inputs for call in batch]).contiguous(memory_format=torch.channels_last)
     tell = [call.done for call in batch if call.done is not None]
     done = _all(tell) if tell else None
     if all(call.is_told_the_same(first) for call in others):
-        return apart(first.network, inputs, *first.told, folded=first.folded, done=done)
+        return _alike(first, inputs, done, known)
     told = [torch.cat(rows) for rows in zip(*(call.rows() for call in batch), strict=True)]
-    output: Tensor = first.network(inputs, *told, alone=True, folded=first.folded, done=done)
+    output: Tensor = first.network(
+        inputs, *told, alone=True, folded=first.folded, done=done, known=known
+    )
+    return output
+
+
+def _alike(call: _Call, inputs: Tensor, done: Callable[[], None] | None, known: Known | None) -> Tensor:
+    """The output for inputs of which the network is told the same as of those of a call."""
+    if known is None:
+        return apart(call.network, inputs, *call.told, folded=call.folded, done=done)
+    output: Tensor = call.network(inputs, *call.told, folded=call.folded, done=done, known=known)
     return output
 
 
