@@ -107,6 +107,8 @@ class Networks:
             if not self._threads:
                 limit_threads()
                 self._threads = torch.get_num_threads()
+        # Torch takes the last number when it is first asked in a thread, whatever was set there before.
+        torch.get_num_threads()
         torch.set_num_threads(self._threads)
 
 

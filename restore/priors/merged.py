@@ -254,9 +254,7 @@ def _together(batch: list[_Call], known: Known | None) -> Tensor:
     if all(call.is_told_the_same(first) for call in others):
         return _alike(first, inputs, done, known)
     told = [torch.cat(rows) for rows in zip(*(call.rows() for call in batch), strict=True)]
-    output: Tensor = first.network(
-        inputs, *told, alone=True, folded=first.folded, done=done, known=known
-    )
+    output: Tensor = first.network(inputs, *told, alone=True, folded=first.folded, done=done, known=known)
     return output
 
 
