@@ -15,6 +15,7 @@ from itertools import groupby
 import click
 from click.globals import push_context
 
+from restore.cli.heap import keep_memory
 from restore.cli.job_plan import Job
 from restore.cli.memory_need import PER_PIXEL_ELSE
 from restore.cli.outcome import Outcome
@@ -100,6 +101,7 @@ class Lanes:
             yield from self._one_by_one(groups)
             return
         self._most = limit()
+        keep_memory()
         self._reporter.course.ahead = self._ahead
         context = click.get_current_context(silent=True)
         lanes = [
