@@ -24,4 +24,6 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     # One heap: those of single threads are too small for pictures.
-    return all(mallopt(name, value) for name, value in ((ARENA_MAX, 1), (MMAP_MAX, 0), (TRIM_THRESHOLD, KEPT)))
+    return all(
+        mallopt(name, value) for name, value in ((ARENA_MAX, 1), (MMAP_MAX, 0), (TRIM_THRESHOLD, KEPT))
+    )

@@ -28,7 +28,7 @@ from restore.noise.spectrum import (
 )
 from restore.noise.variance_line import BINS, NARROW, nonnegative_line, variance_line
 
-__all__ = ["SIDE", "is_clipped", "measure_noise", "noise_from_views", "with_residuals"]
+__all__ = ["SIDE", "NothingSeenError", "is_clipped", "measure_noise", "noise_from_views", "with_residuals"]
 
 PATCHES = 12_000  # the most that are looked at, over all pictures
 NOTHING = 0.02 / 255  # noise below this is what rounding leaves of a picture of one value
@@ -36,6 +36,10 @@ ROUNDING = 0.5 / 255  # an upper bound on the noise of rounding to 8 bits
 UNLIKE = 1.7  # a patch with more than this times the noise's energy in a ring of the spectrum has texture
 FLOOR = 0.1  # the quantile of the variances at one brightness that is taken for noise alone
 CLIPPED = SHARES[-1]  # the share of clipped pixels up to which the missing noise can be made up for
+
+
+class NothingSeenError(ValueError):
+    """All patches of pictures are black, white or hidden."""
 
 
 def measure_noise(
@@ -70,7 +74,9 @@ def measure_noise(
     Raises
     ------
     ValueError
-        Without a picture of at least 16x16 pixels, or where all patches are black, white or hidden.
+        Without a picture of at least 16x16 pixels.
+    NothingSeenError
+        Where all patches are black, white or hidden; a ValueError, too.
 
     Examples
     --------
@@ -93,7 +99,7 @@ def measure_noise(
     each = max(100, most // len(parts))
     patches = np.concatenate([p[:: max(1, -(-len(p) // each))] for p in parts]).astype(np.float32)
     if len(patches) == 0:
-        raise ValueError("no patch lies between black and white; nothing can be measured")
+        raise NothingSeenError("no patch lies between black and white; nothing can be measured")
     return replace(_fit(patches), clipped=any(clipped for _, clipped in found))
 
 

@@ -1,7 +1,7 @@
 """Medians and quantiles, which take a fraction of the time of NumPy's own.
 
-Those look for several ranks at once, and for values that are not a number. To partition at one rank has a quick
-way in NumPy, and so has sorting short rows.
+Those look for several ranks at once, and for values that are not a number. NumPy has a quick way to partition
+at one rank, and to sort short rows.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +95,6 @@ class Merged:
         self._waiting: list[_Call] = []
         self._in_flight, self._most_pixels = in_flight, most_pixels
         self._threads = self._free = torch.get_num_threads()
-        self._known: WeakKeyDictionary[nn.Module, Known] = WeakKeyDictionary()
 
     def __call__(
         self,
@@ -128,7 +126,7 @@ class Merged:
                 self._free -= threads
             try:
                 with _computing_in(threads, self._threads):
-                    _compute(batch, self._known_of(batch[0].network))
+                    _compute(batch)
             finally:
                 with self._turn:
                     self._free += threads
@@ -143,9 +141,6 @@ class Merged:
             return max(1, self._threads // LARGE)
         # One is left to what is done between the calls, which takes as long.
         return 1 if self._free > 1 or self._threads == 1 else self._threads + 1
-
-    def _known_of(self, network: nn.Module) -> Known | None:
-        return self._known.setdefault(network, Known()) if isinstance(network, UNet) else None
 
     def _next(self) -> list[_Call]:
         """Take the call that has waited longest, and those like it that fit into one batch."""
@@ -223,17 +218,20 @@ class _Call:
         return self.output
 
 
-def _compute(batch: list[_Call], known: Known | None) -> None:
+def _compute(batch: list[_Call]) -> None:
     """Compute calls that are alike. What goes wrong is raised by each of them."""
     first, *others = batch
+    network = first.network
+    if isinstance(network, UNet) and network.known is None:
+        network.known = Known()
     try:
         with torch.no_grad():
             if not others:
-                first.output = _alike(first, first.inputs, first.done, known)
+                first.output = apart(network, first.inputs, *first.told, folded=first.folded, done=first.done)
                 return
             if not all(call.is_told_the_same(first) for call in others):
                 batch = sorted(batch, key=lambda call: [told.tolist() for told in call.told])
-            output = _together(batch, known)
+            output = _together(batch)
             parts = torch.split(output, [len(call.inputs) for call in batch])
             for call, part in zip(batch, parts, strict=True):
                 call.output = part
@@ -242,27 +240,19 @@ def _compute(batch: list[_Call], known: Known | None) -> None:
             first.error = error
             return
         for call in batch:  # memory may suffice for each by itself, and one that is given up is not all
-            _compute([call], known)
+            _compute([call])
 
 
-def _together(batch: list[_Call], known: Known | None) -> Tensor:
+def _together(batch: list[_Call]) -> Tensor:
     """The output for calls that are alike, those at one level next to each other."""
     first, *others = batch
     inputs = torch.cat([call.inputs for call in batch]).contiguous(memory_format=torch.channels_last)
     tell = [call.done for call in batch if call.done is not None]
     done = _all(tell) if tell else None
     if all(call.is_told_the_same(first) for call in others):
-        return _alike(first, inputs, done, known)
+        return apart(first.network, inputs, *first.told, folded=first.folded, done=done)
     told = [torch.cat(rows) for rows in zip(*(call.rows() for call in batch), strict=True)]
-    output: Tensor = first.network(inputs, *told, alone=True, folded=first.folded, done=done, known=known)
-    return output
-
-
-def _alike(call: _Call, inputs: Tensor, done: Callable[[], None] | None, known: Known | None) -> Tensor:
-    """The output for inputs of which the network is told the same as of those of a call."""
-    if known is None:
-        return apart(call.network, inputs, *call.told, folded=call.folded, done=done)
-    output: Tensor = call.network(inputs, *call.told, folded=call.folded, done=done, known=known)
+    output: Tensor = first.network(inputs, *told, alone=True, folded=first.folded, done=done)
     return output
 
 

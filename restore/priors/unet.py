@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from restore.priors.convolution import Convolution, convolved
+from restore.priors.levels import Known, Told, made
 from restore.priors.limits import Limit, check_fields
 
 HEAD = 32  # channels of a head of attention
@@ -104,62 +105,6 @@ class UNetConfig:
     def multiple(self) -> int:
         """Height and width of the input must be multiples of this."""
         return int(2 ** len(self.channels))
-
-
-class Known:
-    """What the layers of a network make of noise levels, kept for the next call at one of them.
-
-    For pictures of a few thousand pixels that takes a quarter of a call. The weights must not change.
-    """
-
-    MOST = 64
-    """Levels that are kept."""
-
-    def __init__(self) -> None:
-        self._levels: dict[float, dict[nn.Module, Tensor]] = {}
-
-    def of(self, level: float) -> dict[nn.Module, Tensor]:
-        """Give what is known of a level, by the module that made it, to be added to."""
-        if level not in self._levels and len(self._levels) >= self.MOST:
-            self._levels.clear()
-        return self._levels.setdefault(level, {})
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the blocks are told of the noise levels of a batch.
-
-    Parameters
-    ----------
-    levels : embedded, ``(n, embedding)``: one for all pictures, one for each, or those of runs of pictures.
-    counts : how many pictures after one another each level is that of; empty where they are no runs.
-    folded : whether gain and shift fold into the weights.
-    known : of each level, what layers have made of it before; empty where that is not kept.
-    """
-
-    levels: Tensor
-    counts: tuple[int, ...] = ()
-    folded: bool = False
-    known: tuple[dict[nn.Module, Tensor], ...] = ()
-
-    def through(self, film: nn.Module) -> Tensor:
-        """What a layer makes of the levels, for each picture or for all; of runs, of each run by itself."""
-        levels = self.levels.chunk(len(self.counts)) if self.counts else [self.levels]
-        known = self.known or ({},) * len(levels)
-        each = [_made(film, film, level, there) for level, there in zip(levels, known, strict=True)]
-        if not self.counts:
-            return each[0]
-        return torch.cat([one.expand(n, -1) for one, n in zip(each, self.counts, strict=True)])
-
-
-def _made(
-    module: nn.Module, make: Callable[[Tensor], Tensor], level: Tensor, known: dict[nn.Module, Tensor]
-) -> Tensor:
-    """What a module makes of a level, or has made of it before."""
-    found = known.get(module)
-    if found is None:
-        found = known[module] = make(level)
-    return found
 
 
 class ResidualBlock(nn.Module):
@@ -291,6 +236,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config
+        self.known: Known | None = None  # for who knows that the weights do not change
         width = config.embedding
         # On the CPU even where the rest is built without memory: these on the meta device import a compiler.
         log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4, device="cpu")
@@ -347,17 +293,16 @@ class UNet(nn.Module):
         alone: bool = False,
         folded: bool = True,
         done: Callable[[], None] | None = None,
-        known: Known | None = None,
     ) -> Tensor:
         """Give the output for planes x at their noise level.
 
         given: vectors ``(b or 1, n)``, or nothing. alone: give pictures at levels of their own exactly what
         each of them gets by itself; those at one level are best next to each other. folded: whether the
         modulation of pictures at one level folds into the weights, which is quicker unless they are small.
-        done: called after every block. known: keeps what is made of the noise levels.
+        done: called after every block.
         """
-        if known is not None and given is None and not torch.is_grad_enabled():
-            told = self._told_before(log_snr, len(x) if alone else 0, known, folded=folded)
+        if self.known is not None and given is None and not torch.is_grad_enabled():
+            told = self._told_before(log_snr, len(x) if alone else 0, self.known, folded=folded)
         else:
             told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
         h = self.stem(F.pixel_unshuffle(x, 2))
@@ -409,7 +354,7 @@ class UNet(nn.Module):
         there = tuple(known.of(level) for level, _ in runs)
         firsts = accumulate((count for _, count in runs[:-1]), initial=0)
         levels = [
-            _made(self, lambda level: self._embedded(level, None), log_snr[first : first + 1], each)
+            made(self, lambda level: self._embedded(level, None), log_snr[first : first + 1], each)
             for first, each in zip(firsts, there, strict=True)
         ]
         if len(runs) == 1:
