@@ -64,7 +64,7 @@ class Told:
         film : the layer.
         """
         levels = self.levels.chunk(len(self.counts)) if self.counts else [self.levels]
-        known = self.known or ({},) * len(levels)
+        known = self.known or tuple({} for _ in levels)
         each = [made(film, film, level, there) for level, there in zip(levels, known, strict=True)]
         if not self.counts:
             return each[0]
