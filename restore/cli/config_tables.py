@@ -13,8 +13,10 @@ from restore.cli.config_file import close_to, keys_of, options_of
 from restore.errors import ConfigError
 from restore.images.outside import plain
 
-UNCONFIGURED = {"train", "info", "doctor", "completion", "config", "schema", "demo", "plan", "status", "undo"}
-"""Commands that nothing of this is for: training has a file of its own, the others only look."""
+UNCONFIGURED = {
+    *("train", "info", "doctor", "completion", "config", "schema", "demo", "plan", "status", "undo", "serve"),
+}
+"""Commands that nothing of this is for: training has a file of its own, the others look, or serve a page."""
 
 MACHINE = {"weights", "device", "precision", "tile", "quiet", "verbose", "overwrite"}
 NARROW = {"fit", "convert", "eval", "schedule"}

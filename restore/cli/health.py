@@ -57,6 +57,8 @@ OPTIONAL = {
     "tensorboard": ("train", "the log of restore train"),
     "ocrmypdf": ("ocrmypdf", "the plugin restore.integrations.ocrmypdf"),
     "ray": ("ray", "--engine ray"),
+    "starlette": ("web", "restore serve"),
+    "uvicorn": ("web", "restore serve"),
     "watchfiles": ("watch", "--watch without --poll"),
     "pikepdf": ("pdf", "the images of PDFs"),
     "pypdfium2": ("pdf", "the images of PDFs"),

@@ -119,7 +119,17 @@ def first_sentence(command: click.Command) -> str:
 
 
 def sections(parameters: Iterable[click.Parameter], ctx: click.Context) -> list[tuple[str, Rows]]:
-    """Give the headings of a command's help, each with its options and their texts.
+    """Give the headings of a command's help, each with its options and their texts."""
+    shown = []
+    for heading, own in arranged(parameters).items():
+        records = (option.get_help_record(ctx) for option in own)
+        if rows := [record for record in records if record is not None]:
+            shown.append((heading, rows))
+    return shown
+
+
+def arranged(parameters: Iterable[click.Parameter]) -> dict[str, list[click.Option]]:
+    """Give the options of a command by their headings, in the order in which they are shown.
 
     Where there are few options, all of them stand in their groups.
     """
@@ -135,9 +145,4 @@ def sections(parameters: Iterable[click.Parameter], ctx: click.Context) -> list[
         groups[heading] = [name for name in (*own, *names.split()) if name not in often]
     if options.keys() <= {"help", "version"}:
         groups = {"Options": list(options)}
-    shown = []
-    for heading, own in groups.items():
-        records = (options[name].get_help_record(ctx) for name in own if name in options)
-        if rows := [record for record in records if record is not None]:
-            shown.append((heading, rows))
-    return shown
+    return {heading: [options[name] for name in own if name in options] for heading, own in groups.items()}

@@ -106,7 +106,8 @@ class MaskFile:
             raise EmptyPageError(
                 f"{self.name}, page {source.page}: nothing in it is white, so it stays as it is"
             )
-        self._check(hole, found, " in the first of its pictures" if several else "")
+        where = " in the first of its pictures" if several else ""
+        check_hole(self.name, hole, found, self.reading, where)
         if several:
             notes = [*notes, f"{self.name}: it holds several pictures; the first is the mask"]
         told = {"file": self.name, "kind": found.kind}
@@ -179,29 +180,34 @@ class MaskFile:
         if hole.mean() > 0.5 and border > 0.5:
             notes.append(
                 f"{self.name}: the hole is {hole.mean():.0%} of the picture and {border:.0%} of its border, "
-                f"which looks inverted; if it is, {self._turn}"
+                f"which looks inverted; if it is, {_turn(self.reading)}"
             )
         return notes
 
-    @property
-    def _turn(self) -> str:
-        return "leave out --invert-mask" if self.reading.inverted else "pass --invert-mask"
 
-    def _check(self, hole: NDArray[np.bool_], found: images.Mask, where: str) -> None:
-        """Raise MaskError for a hole of nothing, or of nearly all. where: of what was looked at, in words."""
-        paint = f"paint what to {'keep' if self.reading.inverted else 'fill'} white on black"
-        if not hole.any():
-            seen = "all of it is white, which is kept" if self.reading.inverted else nothing_white(found)
-            raise MaskError(f"{self.name}: {seen}{where}, so there is nothing to fill; {paint}")
-        if hole.all():
-            raise MaskError(
-                f"{self.name}: the hole is the whole picture, nothing is left to fill it from; {paint}"
-            )
-        if hole.mean() > NEARLY_ALL:
-            raise MaskError(
-                f"{self.name}: the hole is {hole.mean():.1%} of the picture, too little is left to fill it "
-                f"from; {paint}, or {self._turn}"
-            )
+def check_hole(
+    name: str, hole: NDArray[np.bool_], found: images.Mask, reading: Reading, where: str = ""
+) -> None:
+    """Raise MaskError for a hole of nothing, or of nearly all.
+
+    name: of the mask. where: of what was looked at, in words.
+    """
+    paint = f"paint what to {'keep' if reading.inverted else 'fill'} white on black"
+    if not hole.any():
+        seen = "all of it is white, which is kept" if reading.inverted else nothing_white(found)
+        raise MaskError(f"{name}: {seen}{where}, so there is nothing to fill; {paint}")
+    if hole.all():
+        raise MaskError(f"{name}: the hole is the whole picture, nothing is left to fill it from; {paint}")
+    if hole.mean() > NEARLY_ALL:
+        raise MaskError(
+            f"{name}: the hole is {hole.mean():.1%} of the picture, too little is left to fill it "
+            f"from; {paint}, or {_turn(reading)}"
+        )
+
+
+def _turn(reading: Reading) -> str:
+    """What to do about a mask that is the wrong way round."""
+    return "leave out --invert-mask" if reading.inverted else "pass --invert-mask"
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restore import images
+from restore.cli.checking import files_to_be
 from restore.errors import ImageError
 from restore.images.outside import parse_array
 from restore.inverse.spec import KERNELS, Spec, parse_spec
@@ -70,7 +71,11 @@ class OperatorWord(click.types.StringParamType):
 def _file(word: str, before: str = "") -> KernelFile | None:
     """The file that is meant; None where a word looks like none. Raises UsageError for a missing one."""
     problem = images.name_problem(word)
-    kind = "" if problem else images.what_is(word)
+    files = files_to_be()
+    if files is not None:
+        kind = "a file" if word in files else ""
+    else:
+        kind = "" if problem else images.what_is(word)
     if kind == "a file":
         return KernelFile(Path(word), before)
     if Path(word).suffix.lower() in (*images.SUFFIXES, *NUMBERS):

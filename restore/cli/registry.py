@@ -19,13 +19,23 @@ from restore.cli.help_pages import first_sentence
 PACKAGE = "restore.cli.commands"
 COMMANDS = {
     "Restore": (
-        *("inpaint", "denoise", "upscale", "dejpeg", "deblur", "repair", "erase", "colorize", "solve"),
+        *(
+            "inpaint",
+            "denoise",
+            "upscale",
+            "dejpeg",
+            "deblur",
+            "repair",
+            "erase",
+            "colorize",
+            "solve",
+        ),
     ),
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),
     "Many": ("plan", "status", "undo"),
     "Measure": ("eval",),
-    "Look": ("info", "doctor", "demo", "config", "schedule", "schema", "completion"),
+    "Look": ("serve", "info", "doctor", "demo", "config", "schedule", "schema", "completion"),
 }
 """The names of the commands by the headings of their groups, in the order in which they are shown."""
 

@@ -12,6 +12,7 @@ import click
 
 from restore.cli import jobs, signals, streams
 from restore.cli.addresses import called
+from restore.cli.checking import files_to_be
 from restore.cli.checks import check_engine
 from restore.cli.command import PictureCommand
 from restore.cli.comparisons import check_comparisons
@@ -52,6 +53,9 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
     check_shown(settings)
     check_engine(settings)
     check_batch(settings)
+    if files_to_be() is not None:
+        _check_alone(command, inputs, settings)
+        return
     if settings.watch:
         _watch(command, inputs, settings)
         return
@@ -72,6 +76,18 @@ def run_command(command: PictureCommand, inputs: Sequence[str], settings: Settin
         _run(command, settings, planned)
     else:
         _preview(command, settings, planned)
+
+
+def _check_alone(command: PictureCommand, inputs: Sequence[str], settings: Settings) -> None:
+    """Check what can be checked without the pictures."""
+    try:
+        naming = _naming(command, settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    pictures = [Path(name) for name in inputs]
+    check_files(settings, [Job(each, Path(naming.name(each, 1, beside=True))) for each in pictures])
+    if settings.uncertainty is None:
+        check_map(settings, (), ())
 
 
 def _run(

@@ -146,6 +146,23 @@ def _heif_kind(data: bytes) -> str:
     return "heic" if brands & _HEIC else ""
 
 
+_lower: list[int] = []
+
+
+def refuse_larger(pixels: int) -> None:
+    """Refuse larger pictures than so, in all of this process from here on.
+
+    Parameters
+    ----------
+    pixels : what more is refused than; above ``MAX_PIXELS`` that holds.
+
+    Examples
+    --------
+    >>> refuse_larger(MAX_PIXELS)
+    """
+    _lower[:] = [pixels]
+
+
 def check_size(w: int, h: int, name: str, *, each: int = 3) -> None:
     """Refuse a picture without pixels, with more than ``MAX_PIXELS``, or that takes too much memory.
 
@@ -161,9 +178,10 @@ def check_size(w: int, h: int, name: str, *, each: int = 3) -> None:
     """
     if w < 1 or h < 1:
         raise ImageError(f"{name}: expected a picture, got one of {w}x{h} pixels (w x h); get a fresh copy")
-    if w * h > MAX_PIXELS:
+    most = min([MAX_PIXELS, *_lower])
+    if w * h > most:
         raise ImageError(
-            f"{name}: {w}x{h} (w x h) is {w * h / 1e6:.0f} megapixels, more than the {MAX_PIXELS / 1e6:.0f} "
+            f"{name}: {w}x{h} (w x h) is {w * h / 1e6:.0f} megapixels, more than the {most / 1e6:.3g} "
             "that are opened; crop or downscale it first"
         )
     check_need(

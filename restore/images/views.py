@@ -83,7 +83,7 @@ def view(
         cover = _resized(np.repeat(cover, 3, axis=2), size)
         colours = np.divide(colours, cover, out=np.zeros_like(colours), where=cover > 0)
     levels = np.rint(np.clip(np.nan_to_num(colours * np.float32(gain)), 0, 1) * 255).astype(np.uint8)
-    levels = _in_srgb(levels, picture.icc, gray=picture.gray)
+    levels = in_srgb(levels, picture.icc, gray=picture.gray)
     if cover is None:
         return levels
     shown: Bytes = np.rint(levels * cover + _squares(size) * 255 * (1 - cover)).astype(np.uint8)
@@ -206,8 +206,21 @@ def _squares(size: tuple[int, int]) -> NDArray[Any]:
     return shades
 
 
-def _in_srgb(levels: Bytes, icc: bytes, *, gray: bool) -> Bytes:
-    """The same colours in sRGB; as they are where the profile is none that can be used."""
+def in_srgb(levels: Bytes, icc: bytes, *, gray: bool) -> Bytes:
+    """The same colours in sRGB; as they are where the profile is none that can be used.
+
+    Parameters
+    ----------
+    levels : uint8 ``(h, w, 3)``; of a gray picture one level three times.
+    icc : the profile; empty for none.
+    gray : whether the profile is of one channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_srgb(np.full((1, 1, 3), 77, np.uint8), b"", gray=False).tolist()
+    [[[77, 77, 77]]]
+    """
     import numpy as np
     from PIL import Image
 

@@ -63,6 +63,7 @@ LEAST = {
     "inpaint": ["photo.png", "--mask", "mask.png"],
     "repair": ["scratched.png"],
     "sample": ["-o", "out"],
+    "serve": ["photo.png"],
     "schedule": ["--name", "linear", "--plot", "plot.png"],
     "solve": ["photo.png", "--operator", "gray"],
     "train": ["run.toml"],

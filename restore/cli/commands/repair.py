@@ -47,6 +47,7 @@ class Sensitivity(click.types.StringParamType):
     """low, normal, high, or a number above 0 and below 1."""
 
     name = "sensitivity"
+    named = NAMED
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value in NAMED:

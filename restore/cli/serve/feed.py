@@ -21,6 +21,16 @@ class Feed:
         self._kept: deque[tuple[int, str]] = deque(maxlen=KEPT)
         self._readers: set[asyncio.Queue[str | None]] = set()
 
+    @property
+    def read(self) -> bool:
+        """Whether a tab is open."""
+        return bool(self._readers)
+
+    @property
+    def number(self) -> int:
+        """That of the newest event."""
+        return self._number
+
     def send(self, name: str, data: dict[str, Any]) -> None:
         """Tell all tabs."""
         self._number += 1

@@ -11,10 +11,17 @@ from typing import Any
 
 LINE = 2**26  # bytes of an answer at most
 ROOT = Path(__file__).resolve().parents[3]
-_START = "import sys; sys.path.append({root!r}); from importlib import import_module; import_module({module!r}).main()"
+_START = "; ".join(
+    [
+        "import sys",
+        "sys.path.append({root!r})",
+        "from importlib import import_module",
+        "import_module({module!r}).main()",
+    ]
+)
 
 
-class Ended(Exception):
+class Ended(Exception):  # noqa: N818  # no fault of the program
     """The process has ended. code: its exit code; minus the number of a signal."""
 
     def __init__(self, code: int | None):

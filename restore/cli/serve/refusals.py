@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818  # an answer, not a fault
     """A request that cannot be answered as it is.
 
     message: one line, as on the command line. status: of the answer. option: which of the options is wrong,

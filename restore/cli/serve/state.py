@@ -135,6 +135,10 @@ class Session:
             raise Refusal("there is no such job here", 404)
         return self.jobs[id]
 
+    def has_file(self, id: str) -> bool:
+        """Whether there is a picture or another upload of that id."""
+        return id in self.assets or id in self.pictures
+
     def file(self, id: str) -> Path:
         """Give the file of a picture or of another upload. Raises Refusal."""
         if id in self.assets:

@@ -13,9 +13,9 @@ from typing import Any
 from restore.cli.serve.process import Ended, Process
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Session
+from restore.cli.serve.worker import CANCELLED
 
 MODULE = "restore.cli.serve.worker"
-CANCELLED = 130  # the exit code of what was interrupted
 PATIENCE = 30.0  # seconds after which what was cancelled is ended by force
 
 Ending = Callable[[Session, Job, dict[str, Any]], Awaitable[None]]
@@ -29,7 +29,10 @@ class _Waiting:
 
 
 class Work:
-    """The jobs of all visitors. ending: is given what has become of each. folder: where the process starts."""
+    """The jobs of all visitors.
+
+    ending: is given what has become of each. folder: where the process starts.
+    """
 
     def __init__(self, folder: Path, ending: Ending, module: str = MODULE):
         self._process = Process(module, folder)

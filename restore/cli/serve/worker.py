@@ -73,6 +73,19 @@ class Worker:
             self._cancelled.discard(self._current or "")
             raise KeyboardInterrupt
 
+    def warm(self) -> None:
+        """Load the network before the first picture comes."""
+        import numpy as np
+
+        from restore import images
+
+        place = Path.cwd()
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            images.write(Path(folder, "warm.png"), images.Picture(np.full((64, 64, 3), 128, np.uint8)))
+            argv = ["denoise", "warm.png", "--sigma", "10", "--no-config"]
+            self._run({"folder": folder, "argv": argv, "look": False})
+            os.chdir(place)
+
     def work(self) -> None:
         """Do what is asked for."""
         self._answer(ready=True)
@@ -156,20 +169,6 @@ def _text(stream: io.TextIOWrapper) -> str:
     return str(data, "utf-8", "backslashreplace")
 
 
-def warm(worker: Worker) -> None:
-    """Load the network before the first picture comes."""
-    import numpy as np
-
-    from restore import images
-    from restore.cli.main import main as program
-
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, redirect_stdout(io.StringIO()):
-        path = Path(folder, "warm.png")
-        images.write(path, images.Picture(np.full((64, 64, 3), 128, np.uint8)))
-        with redirect_stderr(io.StringIO()), hosting(worker.host):
-            program.run(["denoise", str(path), "--sigma", "10", "--quiet"], prog_name="restore")
-
-
 def main() -> None:
     """Serve the process that has started this one."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -178,7 +177,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, worker.interrupt)
     listener = threading.Thread(target=worker.listen, args=(sys.stdin,), daemon=True)
     listener.start()
-    warm(worker)
+    worker.warm()
     worker.work()
 
 

@@ -1,0 +1,182 @@
+"""Jobs, what can be asked for, and the events of a session, as the page sees them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from restore import __version__
+from restore.cli.serve import catalogue, openapi
+from restore.cli.serve.answers import attachment, body_of, service_of, session_of
+from restore.cli.serve.refusals import Refusal
+from restore.cli.serve.state import Job, Session
+
+PIECE = 2**20  # bytes that are sent at once
+
+
+@lru_cache(maxsize=1)
+def tasks() -> list[dict[str, Any]]:
+    """Give what can be done to a picture."""
+    return catalogue.tasks()
+
+
+async def session(request: Request) -> Response:
+    """Give all that is known, for a page that is loaded."""
+    service, own = service_of(request), session_of(request)
+    limits = {name: getattr(service.limits, name) for name in ("file_bytes", "pixels", "pictures", "queue")}
+    return JSONResponse(
+        {
+            "version": __version__,
+            "device": service.serving.device,
+            "limits": limits,
+            "endings": service.endings,
+            "event": own.feed.number,
+            "pictures": [each.json() for each in own.pictures.values()],
+            "jobs": [each.json() for each in own.jobs.values()],
+        }
+    )
+
+
+async def tasks_listed(_: Request) -> Response:
+    """Give the tasks with their options."""
+    return JSONResponse(await run_in_threadpool(tasks))
+
+
+async def described(_: Request) -> Response:
+    """Describe all this for programs."""
+    return JSONResponse(openapi.document())
+
+
+async def command(request: Request) -> Response:
+    """Check what is asked for, and say how the command line does it."""
+    asked = await body_of(request)
+    return JSONResponse({"command": service_of(request).command(session_of(request), asked)})
+
+
+async def added(request: Request) -> Response:
+    """Take a job."""
+    job = await service_of(request).add_job(session_of(request), await body_of(request))
+    return JSONResponse(job.json(), 202)
+
+
+async def listed(request: Request) -> Response:
+    """Give all jobs."""
+    return JSONResponse([each.json() for each in session_of(request).jobs.values()])
+
+
+def job_of(request: Request) -> Job:
+    """Give the job that the path names. Raises Refusal."""
+    return session_of(request).job(request.path_params["job"])
+
+
+async def shown(request: Request) -> Response:
+    """Give a job."""
+    return JSONResponse(job_of(request).json())
+
+
+async def removed(request: Request) -> Response:
+    """Forget a job that has ended, with its results."""
+    await service_of(request).remove_job(session_of(request), job_of(request))
+    return Response(status_code=204)
+
+
+async def cancelled(request: Request) -> Response:
+    """End a job."""
+    job = job_of(request)
+    await service_of(request).work.cancel(job)
+    return JSONResponse(job.json(), 202)
+
+
+async def archive(request: Request) -> Response:
+    """Give the results of jobs in one file."""
+    own = session_of(request)
+    asked = [id for id in request.query_params.get("jobs", "").split(",") if id]
+    files = archived(own, [own.job(id) for id in asked])
+    if not files:
+        raise Refusal("these jobs have no results", 422)
+    headers = attachment("restored.zip")
+    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+
+
+def archived(own: Session, jobs: list[Job]) -> dict[str, Path]:
+    """The files of the results of jobs, by names that are different."""
+    files: dict[str, Path] = {}
+    for job in jobs:
+        for result in job.results:
+            if (picture := own.pictures.get(result["picture"])) is None:
+                continue
+            name, number = Path(picture.name), 2
+            while name.name in files:
+                name = Path(picture.name).with_stem(f"{Path(picture.name).stem} ({number})")
+                number += 1
+            files[name.name] = picture.path
+    return files
+
+
+class _Pipe:
+    """What a ZIP file is written to, piece by piece."""
+
+    def __init__(self) -> None:
+        self.held = bytearray()
+        self._at = 0
+
+    def write(self, data: bytes) -> int:
+        self.held += data
+        self._at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at
+
+    def flush(self) -> None:
+        pass
+
+    def taken(self) -> bytes:
+        data = bytes(self.held)
+        self.held.clear()
+        return data
+
+
+async def zipped(files: dict[str, Path]) -> AsyncIterator[bytes]:
+    """Write files into a ZIP file, as they are: pictures are compressed already."""
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as whole:  # type: ignore[call-overload]  # no seeking
+        for name, path in files.items():
+            with path.open("rb") as file, whole.open(zipfile.ZipInfo.from_file(path, name), "w") as entry:
+                while data := await run_in_threadpool(file.read, PIECE):
+                    entry.write(data)
+                    yield pipe.taken()
+            yield pipe.taken()
+    yield pipe.taken()
+
+
+async def events(request: Request) -> Response:
+    """Tell of all that changes from here on."""
+    last = request.headers.get("last-event-id") or request.query_params.get("since")
+    number = int(last) if last is not None and last.isdecimal() and len(last) < 16 else None
+    stream = session_of(request).feed.stream(number)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+ROUTES = [
+    Route("/api/session", session, methods=["GET"]),
+    Route("/api/openapi.json", described, methods=["GET"]),
+    Route("/api/tasks", tasks_listed, methods=["GET"]),
+    Route("/api/commands", command, methods=["POST"]),
+    Route("/api/jobs", added, methods=["POST"]),
+    Route("/api/jobs", listed, methods=["GET"]),
+    Route("/api/jobs/{job}", shown, methods=["GET"]),
+    Route("/api/jobs/{job}", removed, methods=["DELETE"]),
+    Route("/api/jobs/{job}/cancel", cancelled, methods=["POST"]),
+    Route("/api/archive", archive, methods=["GET"]),
+    Route("/api/events", events, methods=["GET"]),
+]

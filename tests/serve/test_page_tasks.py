@@ -1,0 +1,151 @@
+"""The other tasks at the page: looks, previews, factors, many pictures, cancelling, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from web_desk import Desk, on_the_command_line
+from web_desk import chromium as chromium
+from web_desk import desk as desk
+from web_desk import served as served
+from web_pictures import SCRATCH, large_jpeg, noisy_png, scratched_png
+
+pytestmark = pytest.mark.slow
+
+
+def test_noise_is_found_previewed_and_removed(desk: Desk, tmp_path: Path) -> None:
+    path = noisy_png(tmp_path)
+    desk.choose(path)
+    desk.is_open(path.name)
+    desk.task("Denoise")
+    desk.panel.get_by_text("Noise sigma estimated at 2").wait_for()
+    desk.button("Preview the part in view").click()
+    desk.panel.get_by_text("The part in view is a preview").wait_for()
+    (preview,) = desk.pictures("preview")
+    assert (preview["width"], preview["height"]) == (240, 160)
+    strength = desk.panel.get_by_role("textbox", name="Strength, as a number")
+    strength.fill("0.8")
+    strength.press("Tab")
+    job = desk.run("Denoise")
+    assert job["status"] == "done", job["error"]
+    assert job["options"] == {"strength": 0.8}
+    result = desk.download(job["results"][0]["name"])
+    assert "--strength" in desk.command()
+    assert on_the_command_line(desk.command(), tmp_path) == result
+
+
+def test_a_picture_is_enlarged(desk: Desk, tmp_path: Path) -> None:
+    path = scratched_png(tmp_path)
+    desk.choose(path)
+    desk.is_open(path.name)
+    desk.task("Upscale")
+    desk.panel.get_by_text("480 × 320 pixels").wait_for()  # noqa: RUF001
+    job = desk.run("Enlarge")
+    assert job["status"] == "done", job["error"]
+    with Image.open(io.BytesIO(desk.download(job["results"][0]["name"]))) as image:
+        assert image.size == (480, 320)
+
+
+def test_many_pictures_in_a_table(desk: Desk, tmp_path: Path) -> None:
+    paths = [noisy_png(tmp_path, f"{name}.png", seed=k) for k, name in enumerate("abc")]
+    broken = tmp_path / "d.png"
+    broken.write_bytes(b"no picture")
+    desk.choose(*paths)
+    desk.task("Denoise")
+    if not desk.page.get_by_role("table").is_visible():
+        desk.button("All pictures").click()
+    desk.panel.get_by_role("button", name="Denoise 3 pictures").click()
+    jobs = desk.until(lambda: found if len(found := desk.jobs()) == 3 else None)
+    ended = [desk.ended(job["id"]) for job in jobs]
+    assert [job["status"] for job in ended] == ["done"] * 3, ended
+    assert len({job["batch"] for job in ended}) == 1
+    table = desk.page.get_by_role("table", name="Pictures and their states")
+    for path in paths:
+        table.get_by_role("row").filter(has_text=path.name).get_by_text("Denoise: done").wait_for()
+    with desk.page.expect_download() as begun:
+        desk.page.get_by_role("link", name="Download all").click()
+    with zipfile.ZipFile(Path(begun.value.path())) as whole:
+        held = {name: whole.read(name) for name in whole.namelist()}
+    assert held.keys() == {job["results"][0]["name"] for job in ended}
+    assert whole.testzip is not None
+    command = ["restore", "denoise", "b.png", *desk.served.network]
+    assert on_the_command_line(command, tmp_path) == held["b-denoised.png"]
+
+
+def test_what_is_begun_can_be_cancelled(desk: Desk, tmp_path: Path) -> None:
+    path = scratched_png(tmp_path)
+    desk.choose(path)
+    desk.is_open(path.name)
+    desk.small_brush()
+    desk.paint(*SCRATCH)
+    desk.button("More options").click()
+    desk.page.get_by_role("searchbox", name="Search options").fill("steps")
+    steps = desk.page.get_by_label("--steps")
+    steps.fill("1000")
+    steps.press("Tab")
+    desk.button("Back").click()
+    assert {"--steps", "1000"} <= set(desk.command())
+    first = desk.start("Fill")
+    desk.until(lambda: desk.ask(f"/api/jobs/{first}")["progress"])
+    second = desk.start("Fill")
+    assert desk.ask(f"/api/jobs/{second}")["place"] == 1
+    desk.ask(f"/api/jobs/{second}/cancel", "POST")
+    assert desk.ask(f"/api/jobs/{second}")["status"] == "cancelled"
+    desk.panel.get_by_role("button", name="Cancel", exact=True).first.click()
+    assert desk.ended(first)["status"] == "cancelled"
+    assert desk.pictures("result") == []
+
+
+def test_what_the_command_line_refuses_is_refused_in_its_words(desk: Desk, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    desk.choose_refused(broken)
+    desk.says(words_of("denoise", str(broken)).removeprefix(f"{broken}: ")).wait_for()
+    assert desk.pictures() == []
+
+    path = noisy_png(tmp_path)
+    desk.choose(path)
+    desk.is_open(path.name)
+    desk.task("Denoise")
+    desk.button("More options").click()
+    desk.page.get_by_role("searchbox", name="Search options").fill("sigma")
+    sigma = desk.page.get_by_label("--sigma", exact=True)
+    sigma.fill("-3")
+    sigma.press("Tab")
+    said = words_of("denoise", str(path), "--sigma", "-3")
+    desk.page.get_by_text(said.partition(": ")[2]).first.wait_for()
+    assert sigma.get_attribute("aria-invalid") == "true"
+
+
+def words_of(*words: str) -> str:
+    """The last line that the command line says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "restore", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    return done.stderr.splitlines()[-1].partition(": ")[2]
+
+
+def test_a_picture_of_24_megapixels(desk: Desk, tmp_path: Path) -> None:
+    path = large_jpeg(tmp_path)
+    desk.choose(path)
+    desk.is_open(path.name)
+    assert 0 < desk.zoom() < 0.3
+    desk.paint((90, 150), (210, 150))
+    desk.says("Mask of").wait_for()
+    desk.page.keyboard.press("1")
+    desk.page.get_by_text("Zoom 100 %.").wait_for()
+    job = desk.run("Fill")
+    assert job["status"] == "done", job["error"]
+    with Image.open(io.BytesIO(desk.download(job["results"][0]["name"]))) as image:
+        assert (image.format, image.size) == ("JPEG", (6000, 4000))
+    # The page was given tiles and thumbnails, never the file.
+    asked = [url for url in desk.asked if "/api/pictures/" in url]
+    assert not [url for url in asked if url.endswith("/file")]
+    assert any("/tiles/" in url for url in asked)

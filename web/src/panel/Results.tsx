@@ -1,0 +1,64 @@
+import { api, uploadPicture } from "../api/client";
+import type { Job, Picture } from "../api/types";
+import { wordsOf } from "../store/actions";
+import { choosePicture, shown, shownJob } from "../store/choice";
+import { tell } from "../store/notices";
+import { keepPicture } from "../store/sync";
+import { text } from "../text/en";
+import { factsOf, freshNotes, seedOf } from "./facts";
+import { Icon } from "./icons";
+
+const t = text.panel.result;
+
+/** Go on with a result as the picture to be restored: the file is taken as it is. */
+async function continueFrom(result: Picture): Promise<void> {
+  try {
+    const blob = await api.file(result.id);
+    const made = await uploadPicture(new File([blob], result.name), () => {}).done;
+    keepPicture(made);
+    choosePicture(made.id);
+  } catch (error) {
+    tell(wordsOf(error), "bad");
+  }
+}
+
+function Facts({ job, index }: { job: Job; index: number }) {
+  const seed = seedOf(job, index);
+  const rows = [...(seed === null ? [] : [{ name: t.seed, value: String(seed) }]), ...factsOf(job)];
+  const notes = freshNotes(job);
+  return (
+    <>
+      <dl class="p-facts" aria-label={t.facts}>
+        {rows.map(({ name, value }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {notes.map((note) => (
+        <p class="p-help" key={note}>
+          {note}
+        </p>
+      ))}
+    </>
+  );
+}
+
+/** What is known of the result that is shown. The strip below the stage has its download and its neighbours. */
+export function Results() {
+  const picture = shown.value;
+  const job = shownJob.value;
+  if (picture === null || job === null) return null;
+  return (
+    <section class="p-result" aria-label={t.title}>
+      <h3>{t.title}</h3>
+      {job.status === "unchanged" && <p class="p-help">{t.unchanged}</p>}
+      <Facts job={job} index={job.results.findIndex((each) => each.picture === picture.id)} />
+      <button type="button" class="button" onClick={() => void continueFrom(picture)}>
+        <Icon name="next" />
+        {t.use}
+      </button>
+    </section>
+  );
+}

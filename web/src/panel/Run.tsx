@@ -1,0 +1,112 @@
+import type { ComponentChildren } from "preact";
+import type { Job, Picture, Task } from "../api/types";
+import { Bar } from "../parts/progress";
+import { cancel } from "../store/actions";
+import { jobsOf, queue } from "../store/data";
+import { text } from "../text/en";
+import { duration, sentence } from "./facts";
+import { openMore, type Wrong } from "./state";
+import { optionOf } from "./values";
+
+const t = text.panel;
+
+/** The restorations of a picture that wait or run. */
+export function activeJobs(picture: string): Job[] {
+  return queue.value.filter((job) => job.picture === picture && job.kind === "restore");
+}
+
+/** The last restoration of a picture, where it failed. */
+export function failedJob(picture: string): Job | null {
+  const all = jobsOf(picture);
+  const last = all[all.length - 1];
+  return last?.status === "failed" ? last : null;
+}
+
+function progressWords(job: Job): string {
+  if (job.status === "queued") return t.waiting(job.place);
+  const progress = job.progress;
+  if (progress === null) return t.starting;
+  const left = progress.seconds_left === null ? "" : t.left(duration(Math.ceil(progress.seconds_left)));
+  return [sentence(progress.doing || progress.line), left].filter(Boolean).join(", ");
+}
+
+function ProgressOf({ job }: { job: Job }) {
+  const words = progressWords(job);
+  return (
+    <div class="p-progress">
+      <div class="p-row">
+        <span class="p-grow">{words}</span>
+        <button type="button" class="p-link" onClick={() => void cancel(job.id)}>
+          {t.cancel}
+        </button>
+      </div>
+      <Bar share={job.status === "queued" ? 0 : (job.progress?.share ?? null)} label={words} />
+    </div>
+  );
+}
+
+interface RunProps {
+  task: Task;
+  picture: Picture;
+  /** How many pictures it is done to. */
+  count: number;
+  /** What the main button says where it is not the name of the task. */
+  label: string | undefined;
+  batch: boolean;
+  /** Why it cannot be done yet. */
+  missing: string;
+  starting: boolean;
+  /** What is wrong beside the fields that are seen. */
+  wrong: Wrong | null;
+  failed: boolean;
+  onRun: () => void;
+  onAgain: () => void;
+  children: ComponentChildren;
+}
+
+/** The main button, what is being done, and what went wrong. */
+export function Run(props: RunProps) {
+  const { task, wrong } = props;
+  const words = props.label ?? t.run[task.name] ?? task.title;
+  const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
+  return (
+    <footer class="p-run">
+      {wrong && (
+        <div class="p-alert" role="alert">
+          <p>{wrong.message || t.result.failed}</p>
+          <div class="p-row">
+            {hidden && (
+              <button type="button" class="p-link" onClick={() => openMore(hidden.name)}>
+                {t.showOption(hidden.flag)}
+              </button>
+            )}
+            {props.failed && (
+              <button type="button" class="p-link" onClick={props.onAgain}>
+                {t.result.again}
+              </button>
+            )}
+          </div>
+        </div>
+      )}
+      {!props.batch &&
+        activeJobs(props.picture.id)
+          .slice(0, 1)
+          .map((job) => <ProgressOf key={job.id} job={job} />)}
+      <button
+        type="button"
+        class="button primary p-main"
+        disabled={props.missing !== "" || props.starting}
+        aria-describedby={props.missing ? "p-missing" : undefined}
+        onClick={props.onRun}
+      >
+        {props.batch ? t.runAll(words, props.count) : words}
+      </button>
+      {props.missing && (
+        <p class="p-help" id="p-missing">
+          {props.missing}
+        </p>
+      )}
+      {props.children}
+    </footer>
+  );
+}

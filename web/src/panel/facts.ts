@@ -1,0 +1,143 @@
+// What is known of a job, in plain words.
+import type { Job } from "../api/types";
+import { text } from "../text/en";
+
+export interface Fact {
+  name: string;
+  value: string;
+}
+
+const t = text.panel.facts;
+
+function number(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function words(value: unknown): string | null {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
+}
+
+/** A number with few digits: 12, 3.4, 0.29. */
+export function short(value: number): string {
+  if (value === 0) return "0";
+  const digits = Math.abs(value) >= 10 ? 0 : Math.abs(value) >= 1 ? 1 : 2;
+  return String(Number(value.toFixed(digits)));
+}
+
+export function percent(share: number): string {
+  return `${short(share * 100)} %`;
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 10) return t.seconds(short(seconds));
+  if (seconds < 100) return t.seconds(String(Math.round(seconds)));
+  const minutes = Math.round(seconds / 60);
+  return minutes < 100 ? t.minutes(minutes) : t.hours(short(seconds / 3600));
+}
+
+/** A sentence: an upper-case first letter, no full stop. */
+export function sentence(line: string): string {
+  const plain = line.trim().replace(/\.$/, "");
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** The note without the name of the picture in front of it, which the page shows anyway. */
+export function plainNote(note: string, names: readonly string[]): string {
+  const name = names.find((each) => note.startsWith(`${each}: `));
+  return sentence(name === undefined ? note : note.slice(name.length + 2));
+}
+
+/** The notes of a job, each once. */
+export function plainNotes(job: Job): string[] {
+  const names = [job.picture_name, ...job.results.map((result) => result.name)];
+  return [...new Set(job.notes.map((note) => plainNote(note, names)))];
+}
+
+/** The seed of one of several samples, which have consecutive ones. */
+export function seedOf(job: Job, index: number): number | null {
+  const told = job.results[index]?.seed ?? null;
+  if (told !== null || job.results.length < 2 || index < 0) return told;
+  return (number(job.options.seed) ?? 0) + index;
+}
+
+/** Notes that say what the facts say, or what is said of every run. */
+const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
+
+/** The notes of a job that tell more than its facts. */
+export function freshNotes(job: Job): string[] {
+  const noise = words(job.facts.noise);
+  return plainNotes(job)
+    .filter((note) => !SAID.some((words) => words.test(note)))
+    .map((note) => (noise === null ? note : afterWords(note, noise)));
+}
+
+function counted(job: Job): string | null {
+  const specks = number(job.facts.specks_count);
+  const scratches = number(job.facts.scratches_count);
+  if (specks === null && scratches === null) return null;
+  const share = number(job.facts.filled_share) ?? number(job.facts.hole_share);
+  return t.damage(specks ?? 0, scratches ?? 0) + (share === null || share === 0 ? "" : `, ${percent(share)}`);
+}
+
+function copies(job: Job): string | null {
+  const copied = number(job.facts.copied_parts);
+  const drawn = number(job.facts.drawn_parts);
+  return copied === null && drawn === null ? null : t.parts(drawn ?? 0, copied ?? 0);
+}
+
+function lists(value: unknown): string | null {
+  return Array.isArray(value) && value.length > 0 ? value.map(String).join("; ") : null;
+}
+
+/** The noise in few words: "noise sigma 4.9 of 255, shared by ..." is "Sigma 4.9 of 255". */
+function inShort(noise: string): string {
+  return sentence((noise.split(/[,;:]/)[0] ?? noise).replace(/^noise (?=\S)/i, ""));
+}
+
+/** The facts of a job in the order in which they matter. Those that nobody asks for are left out. */
+export function factsOf(job: Job): Fact[] {
+  const facts = job.facts;
+  const noise = words(facts.noise);
+  const sigma = number(facts.sigma_255);
+  const quality = number(facts.quality);
+  const hole = number(facts.hole_share);
+  const deviation = number(facts.deviation_255);
+  const removed = number(facts.removed_255);
+  const width = number(facts.width_pixels);
+  const height = number(facts.height_pixels);
+  const damage = counted(job);
+  const rows: [string, string | null][] = [
+    [t.noise, noise === null ? null : inShort(noise)],
+    [t.level, sigma === null || noise?.includes("sigma") ? null : t.of255(short(sigma))],
+    [t.specks, words(facts.specks)],
+    [t.stripes, lists(facts.stripes)],
+    [t.quality, quality === null ? null : String(quality)],
+    [t.found, damage],
+    [t.filled, hole === null || damage !== null ? null : percent(hole)],
+    [t.how, copies(job)],
+    [t.removed, removed === null ? null : t.of255(short(removed))],
+    [t.uncertain, deviation === null ? null : t.of255(short(deviation))],
+    [t.doubts, lists(facts.doubts)],
+    [t.damaged, words(facts.damage)],
+    [t.size, width === null || height === null || job.kind !== "restore" ? null : t.pixels(width, height)],
+    [t.took, job.seconds === null ? null : duration(job.seconds)],
+  ];
+  return rows.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+}
+
+/** A note that repeats what was measured, without that: "sigma 7: removed by ..." is "Removed by ...". */
+function afterWords(note: string, said: string): string {
+  const again = note.toLowerCase().startsWith(`${said.toLowerCase()}: `);
+  return again ? sentence(note.slice(said.length + 2)) : note;
+}
+
+/** What a look has found, in one or two sentences, for the head of a panel. */
+export function lookWords(job: Job): string[] {
+  const damage = counted(job);
+  if (damage !== null) return [sentence(damage)];
+  const notes = plainNotes(job);
+  const noise = words(job.facts.noise);
+  if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
+  if (notes.length > 0) return notes;
+  return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);
+}

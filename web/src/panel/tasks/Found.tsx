@@ -1,0 +1,38 @@
+import { text } from "../../text/en";
+import { lookWords } from "../facts";
+import { Icon } from "../icons";
+import type { Look } from "../use";
+
+/** What a look at the picture has found, in words, or that it is being looked at. */
+export function Found({ look, working }: { look: Look; working: string }) {
+  if (look.working) {
+    return (
+      <p class="p-found p-working" role="status">
+        {working}…
+      </p>
+    );
+  }
+  if (look.wrong) {
+    return (
+      <div class="p-found">
+        <p class="p-error" role="alert">
+          {look.wrong.message}
+        </p>
+        <button type="button" class="button" onClick={look.again}>
+          <Icon name="reset" />
+          {text.panel.result.again}
+        </button>
+      </div>
+    );
+  }
+  if (look.job === null) return null;
+  const lines = lookWords(look.job);
+  if (lines.length === 0) return null;
+  return (
+    <div class="p-found" role="status">
+      {lines.map((line) => (
+        <p key={line}>{line}</p>
+      ))}
+    </div>
+  );
+}

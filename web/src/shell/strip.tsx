@@ -1,0 +1,173 @@
+import { useEffect, useRef } from "preact/hooks";
+import { urls } from "../api/client";
+import type { Job, Picture } from "../api/types";
+import { Icon } from "../parts/icon";
+import { Ring } from "../parts/progress";
+import { cancel, forget } from "../store/actions";
+import { picture, show, shown } from "../store/choice";
+import { isOver, pictures } from "../store/data";
+import { strip, titleOf } from "../store/history";
+import { say } from "../store/notices";
+import { fileSize, text } from "../text/en";
+
+/** The width of a thumbnail of 56 pixels of height, as wide as its picture asks, within reason. */
+const widthOf = ({ width, height }: Picture) =>
+  Math.round(Math.max(42, Math.min(112, (56 * width) / height)));
+
+function Frame({ of, at, label, current }: { of: string; at: Picture; label: string; current: boolean }) {
+  return (
+    <button
+      type="button"
+      class="frame"
+      aria-label={text.strip.show(label)}
+      aria-current={current ? "true" : undefined}
+      data-result={at.id}
+      onClick={() => show(of, at.id === of ? null : at.id)}
+    >
+      <img
+        src={urls.thumbnail(at.id)}
+        alt=""
+        width={widthOf(at)}
+        height={56}
+        loading="lazy"
+        decoding="async"
+      />
+    </button>
+  );
+}
+
+function Ended({ job }: { job: Job }) {
+  const word = job.status === "failed" ? text.strip.failed : text.strip.cancelled;
+  return (
+    <span class={`frame blank ${job.status}`} role="img" aria-label={word} title={job.error ?? word}>
+      <Icon name={job.status === "failed" ? "warning" : "stop"} />
+    </span>
+  );
+}
+
+function Frames({ job }: { job: Job }) {
+  const there = job.results.flatMap((result) => pictures.value.get(result.picture) ?? []);
+  const title = titleOf(job.task);
+  if (!isOver(job))
+    return (
+      <button
+        type="button"
+        class="frame blank"
+        aria-label={text.queue.cancelJob(title)}
+        title={text.queue.cancel}
+        onClick={() => void cancel(job.id)}
+      >
+        {job.status === "running" ? (
+          <Ring share={job.progress?.share ?? null} size={26} />
+        ) : (
+          <Icon name="queue" />
+        )}
+      </button>
+    );
+  if (there.length === 0) return <Ended job={job} />;
+  return (
+    <>
+      {there.map((at, index) => (
+        <Frame
+          key={at.id}
+          of={job.picture}
+          at={at}
+          current={shown.value?.id === at.id}
+          label={there.length > 1 ? text.strip.sample(title, index + 1) : title}
+        />
+      ))}
+    </>
+  );
+}
+
+function captionOf(job: Job): string {
+  const { progress, status } = job;
+  if (status === "running")
+    return progress?.seconds_left ? text.queue.left(progress.seconds_left) : titleOf(job.task);
+  if (status === "queued") return text.status.queued;
+  if (status === "unchanged") return text.strip.unchanged;
+  if (job.results.length > 1) return text.strip.samples(titleOf(job.task), job.results.length);
+  return titleOf(job.task);
+}
+
+function Group({ job }: { job: Job }) {
+  const title = titleOf(job.task);
+  return (
+    <li class={job.results.length > 1 ? "group many" : "group"}>
+      <div class="frames">
+        <Frames job={job} />
+        {isOver(job) && (
+          <button
+            type="button"
+            class="forget"
+            aria-label={text.strip.forget(title)}
+            title={text.strip.forget(title)}
+            onClick={() => {
+              void forget(job.id);
+              say(text.strip.forgotten(title));
+            }}
+          >
+            <Icon name="close" size={12} />
+          </button>
+        )}
+      </div>
+      <span class="caption">{captionOf(job)}</span>
+    </li>
+  );
+}
+
+/** What is shown, in figures, and its download. */
+function Shown() {
+  const at = shown.value;
+  if (!at) return null;
+  return (
+    <div class="shown">
+      <p title={at.name}>{at.name}</p>
+      <p class="small">
+        {text.strip.size(at.width, at.height)} · {text.strip.bits(at.bits)} · {fileSize(at.bytes)}
+      </p>
+      <a
+        class="button"
+        href={urls.file(at.id)}
+        download={at.name}
+        aria-label={text.strip.downloadName(at.name)}
+      >
+        <Icon name="download" size={18} />
+        <span>{text.strip.download}</span>
+      </a>
+    </div>
+  );
+}
+
+/** The history of the chosen picture: the original and every result, to go back to. */
+export function Strip() {
+  const list = useRef<HTMLUListElement>(null);
+  const of = picture.value;
+  const count = strip.value.length;
+  const current = shown.value?.id ?? of?.id;
+  useEffect(() => {
+    list.current
+      ?.querySelector(`[data-result="${current ?? ""}"]`)
+      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [current]);
+  useEffect(() => {
+    if (count) list.current?.lastElementChild?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [count]);
+  if (!of || count === 0) return null;
+  return (
+    <section class="strip" aria-label={text.strip.title}>
+      <ul ref={list}>
+        <li class="group">
+          <div class="frames">
+            <Frame of={of.id} at={of} label={text.strip.original} current={!shown.value} />
+          </div>
+          <span class="caption">{text.strip.original}</span>
+        </li>
+        {strip.value.map((job) => (
+          <Group key={job.id} job={job} />
+        ))}
+      </ul>
+      <Shown />
+    </section>
+  );
+}

@@ -1,0 +1,36 @@
+/** Where tools meet the mask of the chosen picture and the canvas. */
+
+import type { Stroke } from "../api/types";
+import { brushRadius } from "../store/stage";
+import type { Engine } from "./engine";
+import { model } from "./mask";
+import { activeTool, maskShown, painting, pressure, scene, view } from "./state";
+import type { Desk } from "./tools";
+
+/** What a tool works on from now on; null without a picture. `erase` takes away instead of adding. */
+export function makeDesk(engine: Engine, erase: boolean, pen: boolean): Desk | null {
+  const of = scene.peek()?.picture;
+  const mask = model.peek();
+  const scale = view.peek()?.scale;
+  if (!of || !mask || !scale) return null;
+  maskShown.value = true;
+  painting.value = true;
+  engine.ready();
+  return {
+    picture: of,
+    scale,
+    radius: brushRadius.peek(),
+    erase: activeTool.peek() === "eraser" ? !erase : erase,
+    pressed: pen && pressure.peek(),
+    segment(points, radius, taken) {
+      engine.mask.segment(points, radius, taken);
+      engine.schedule();
+    },
+    add(strokes: Stroke[], drawn: boolean) {
+      if (drawn) engine.mask.adopt([...mask.strokes.peek(), ...strokes]);
+      mask.add(...strokes);
+    },
+    addRegion: (region, taken) => mask.addRegion(region, taken),
+    redraw: () => engine.redrawMask(),
+  };
+}

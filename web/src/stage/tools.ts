@@ -1,0 +1,186 @@
+/** What the tools make of points: brush, eraser, lasso, box, magic select. The same for pointers and keyboard. */
+
+import { api } from "../api/client";
+import type { Region, Stroke } from "../api/types";
+import { wordsOf } from "../store/actions";
+import type { Tool } from "../store/stage";
+import { around, between, clamp, distance, type Point, type Size } from "./geometry";
+import { type Sample, Trail } from "./sample_points";
+import { bubble, draft, selecting } from "./state";
+import { settled } from "./stroke";
+
+/** What tools work on. */
+export interface Desk {
+  readonly picture: Size & { id: string };
+  /** Pixels of the screen for each of the picture. */
+  readonly scale: number;
+  readonly radius: number;
+  readonly erase: boolean;
+  readonly pressed: boolean;
+  /** Draw a part of a brush stroke now. */
+  segment(points: readonly number[], radius: number, erase: boolean): void;
+  /** Keep strokes; `drawn` where they were drawn by segments. */
+  add(strokes: Stroke[], drawn: boolean): void;
+  addRegion(region: Region, erase: boolean): void;
+  /** Draw all strokes again. */
+  redraw(): void;
+}
+
+/** Something being drawn, from press to release. */
+export interface Drawing {
+  move(samples: readonly Sample[]): void;
+  end(): void;
+  cancel(): void;
+}
+
+const SMALLEST = 3; // pixels of the screen: less is a click that slipped
+const REACH = 10;
+
+function brush(desk: Desk, at: Sample, from: Point | null): Drawing {
+  const trail = new Trail(desk.radius, desk.pressed, 0.4 / desk.scale);
+  const take = (sample: Sample): void => {
+    const line = trail.add(sample);
+    if (line) desk.segment(line.points, line.radius, desk.erase);
+  };
+  if (from) take({ ...from, pressure: at.pressure });
+  take(at);
+  return {
+    move(samples) {
+      for (const sample of samples) take(sample);
+    },
+    end() {
+      const { erase, scale } = desk;
+      desk.add(
+        trail.parts.map((part) => settled({ kind: "brush", erase, ...part }, scale)),
+        true,
+      );
+    },
+    cancel: () => desk.redraw(),
+  };
+}
+
+function lasso(desk: Desk, at: Sample): Drawing {
+  const points = [at.x, at.y];
+  const nearest = 1 / desk.scale;
+  return {
+    move(samples) {
+      for (const { x, y } of samples) {
+        const [px, py] = points.slice(-2) as [number, number];
+        if (Math.hypot(x - px, y - py) >= nearest) points.push(x, y);
+      }
+      draft.value = { kind: "lasso", points };
+    },
+    end() {
+      draft.value = null;
+      closeLasso(desk, points);
+    },
+    cancel() {
+      draft.value = null;
+    },
+  };
+}
+
+/** Keep a polygon, unless it encloses next to nothing. */
+export function closeLasso(desk: Desk, points: readonly number[]): void {
+  const part = around(points);
+  if (points.length < 6 || !part || Math.max(part.width, part.height) * desk.scale < SMALLEST) return;
+  desk.add([settled({ kind: "lasso", erase: desk.erase, points: [...points] }, desk.scale)], false);
+}
+
+function box(desk: Desk, at: Sample): Drawing {
+  let corner: Point = at;
+  return {
+    move(samples) {
+      corner = samples.at(-1) ?? corner;
+      draft.value = { kind: "box", rect: boxOf(desk.picture, at, corner) };
+    },
+    end() {
+      draft.value = null;
+      closeBox(desk, at, corner);
+    },
+    cancel() {
+      draft.value = null;
+    },
+  };
+}
+
+/** The whole pixels between two corners, within the picture. */
+export function boxOf(
+  picture: Size,
+  a: Point,
+  b: Point,
+): { x: number; y: number; width: number; height: number } {
+  const within = (p: Point): Point => ({
+    x: clamp(Math.round(p.x), 0, picture.width),
+    y: clamp(Math.round(p.y), 0, picture.height),
+  });
+  return between(within(a), within(b));
+}
+
+export function closeBox(desk: Desk, a: Point, b: Point, least = SMALLEST): void {
+  const rect = boxOf(desk.picture, a, b);
+  if (rect.width < 1 || rect.height < 1 || distance(a, b) * desk.scale < least) return;
+  desk.add([{ kind: "box", erase: desk.erase, ...rect }], false);
+}
+
+/** Magic select: a click selects the object there; a drag says how far it reaches. */
+function magic(desk: Desk, at: Sample): Drawing {
+  let radius = 0;
+  return {
+    move(samples) {
+      const to = samples.at(-1);
+      if (!to) return;
+      const far = distance(at, to);
+      radius = far * desk.scale > REACH ? Math.round(far) : 0;
+      draft.value = radius ? { kind: "circle", at, radius } : null;
+    },
+    end() {
+      draft.value = null;
+      void select(desk, at, radius || undefined);
+    },
+    cancel() {
+      draft.value = null;
+    },
+  };
+}
+
+let asked: AbortController | null = null;
+
+/** Ask the server for the object at a point; what it refuses is told there. */
+export async function select(desk: Desk, at: Point, radius?: number): Promise<void> {
+  const { picture, erase } = desk;
+  const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
+  bubble.value = null;
+  if (x < 0 || y < 0 || x >= picture.width || y >= picture.height) return;
+  asked?.abort();
+  const mine = new AbortController();
+  asked = mine;
+  selecting.value = at;
+  try {
+    const region = await api.select(picture.id, x, y, radius, mine.signal);
+    if (!mine.signal.aborted) desk.addRegion(region, erase);
+  } catch (error) {
+    if (!mine.signal.aborted) bubble.value = { at, words: wordsOf(error) };
+  }
+  if (asked === mine) {
+    asked = null;
+    selecting.value = null;
+  }
+}
+
+/** Begin to draw with a tool; `from` continues a line from where the last one ended. */
+export function begin(tool: Tool, desk: Desk, at: Sample, from: Point | null): Drawing | null {
+  switch (tool) {
+    case "brush":
+    case "eraser":
+      return brush(desk, at, from);
+    case "lasso":
+      return lasso(desk, at);
+    case "box":
+      return box(desk, at);
+    case "magic":
+      return magic(desk, at);
+    case "pan":
+      return null;
+  }
+}

@@ -1,0 +1,46 @@
+import { ApiError, api } from "../api/client";
+import type { Job, JobRequest } from "../api/types";
+import { text } from "../text/en";
+import { show } from "./choice";
+import { jobs } from "./data";
+import { tell } from "./notices";
+
+/** The line that tells a person what went wrong. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof ApiError) return error.message || text.errors.status(error.status);
+  return error instanceof Error ? error.message : String(error);
+}
+
+export function keepJob(job: Job): void {
+  jobs.value = new Map(jobs.value).set(job.id, job);
+}
+
+/** Starts a job. Rejects with ApiError, whose `option` names the field at which its message belongs. */
+export async function start(request: JobRequest): Promise<Job> {
+  const job = await api.start(request);
+  keepJob(job);
+  return job;
+}
+
+export async function cancel(job: string): Promise<void> {
+  try {
+    keepJob(await api.cancel(job));
+  } catch (error) {
+    // 409: it has ended in the meantime, which its event tells.
+    if (!(error instanceof ApiError && error.status === 409)) tell(wordsOf(error), "bad");
+  }
+}
+
+export async function forget(job: string): Promise<void> {
+  try {
+    await api.forget(job);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) tell(wordsOf(error), "bad");
+  }
+}
+
+/** Shows the first result of a job. */
+export function showJob(job: Job): void {
+  const first = job.results[0];
+  if (first) show(job.picture, first.picture);
+}
