@@ -220,7 +220,7 @@ def _energies(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
     """The mean squares of spectra ``(n, c, 64)`` in low and in high orders, ``(n, c)``."""
     import cv2
 
-    orders = cv2.transpose(spectra.reshape(-1, SIDE**2))
+    orders: NDArray[Any] = cv2.transpose(spectra.reshape(-1, SIDE**2))
     orders *= orders
     low, high = (orders[chosen].mean(0).reshape(spectra.shape[:2]) for chosen in (_LOW, _HIGH))
     return low, high

@@ -46,7 +46,7 @@ def median(values: NDArray[Any]) -> np.floating[Any]:
     >>> float(median(np.array([[3.0, 1.0], [2.0, 10.0]])))
     2.5
     """
-    found: np.floating[Any] = medians(values.ravel())[()]
+    found: np.floating[Any] = medians(values.reshape(1, -1))[0]
     return found
 
 

@@ -7,7 +7,7 @@ test here lets through all that `restore.noise.specks` does, and a little beside
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +63,10 @@ def may_have(planes: Iterable[Plane], ends: tuple[float, float], limits: Limits)
     peaks, at_ends = [], []
     lowest, deviations, *sharpness = limits.peaks
     for plane in planes:
-        around = cv2.medianBlur(plane, 5)
-        distance = cv2.absdiff(plane, around)
+        around: NDArray[Any] = cv2.medianBlur(plane, 5)
+        distance: NDArray[Any] = cv2.absdiff(plane, around)
         # The deviation of surroundings near the ends is taken for higher, never for lower.
-        deviation = cv2.medianBlur(distance, 5)
+        deviation: NDArray[Any] = cv2.medianBlur(distance, 5)
         deviation /= np.float32(MEDIAN_DEVIATION)
         place = np.flatnonzero((plane <= ends[0]) | (plane >= ends[1]))
         away = np.maximum(limits.ends[0], limits.ends[1] * deviation.ravel()[place])
@@ -99,4 +99,5 @@ def _are_sharp(
     height = np.abs(height)
     sharp: NDArray[np.bool_] = near[:4].mean(0) < mean * height + SLACK
     sharp &= near.max(0) < most * height + SLACK
-    return sharp | edge
+    sharp |= edge
+    return sharp

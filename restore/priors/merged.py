@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from restore.priors.unet import Known, UNet
+from restore.priors.levels import Known
+from restore.priors.unet import UNet
 from restore.turns import waiting
 
 MOST_PIXELS = {"cpu": 2**17}

@@ -9,6 +9,7 @@ import pytest
 
 from restore.noise import borders, estimate, planes, specks, stripes
 from restore.noise.cosines import cosine_basis
+from restore.noise.line_offsets import PARTS
 
 SHAPES = pytest.mark.parametrize("shape", [(64, 80, 3), (47, 33, 1), (50, 49, 3), (33, 90, 4)])
 LAYOUTS = pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray])
@@ -19,7 +20,8 @@ def picture(shape: tuple[int, ...], sigma: float = 12, seed: int = 0) -> np.ndar
     """A ramp with noise, rounded to 8 bits and clipped at both ends."""
     ramp = np.linspace(-0.05, 1.05, shape[1])[:, None]
     noisy = ramp + np.random.default_rng(seed).normal(0, sigma / 255, shape)
-    return (np.rint(noisy.clip(0, 1) * 255) / 255).astype(np.float32)
+    pixels: np.ndarray = (np.rint(noisy.clip(0, 1) * 255) / 255).astype(np.float32)
+    return pixels
 
 
 def cells(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -82,12 +84,12 @@ def test_medians_of_parts_of_lines(shape: tuple[int, ...], layout: Layout) -> No
     some = stripes._some(pixels, 2048, 1024)
     differences, inside = stripes._differences(some)
     found = stripes._part_medians(differences, inside, 0.3)
-    c, length = shape[2], some.shape[1] // stripes.PARTS
+    c, length = shape[2], some.shape[1] // PARTS
     mean = (differences * inside).sum(2) / inside.sum(2).clip(1)
     rotated = np.concatenate([c**0.5 * mean[..., None], differences @ cosine_basis(c)[1:].T], 2)
     known = np.concatenate([inside.any(2, keepdims=True)] + (c - 1) * [inside.all(2, keepdims=True)], 2)
-    values = np.where(known, rotated, np.nan)[:, : stripes.PARTS * length]
-    parts = values.reshape(len(values), stripes.PARTS, length, c)
+    values = np.where(known, rotated, np.nan)[:, : PARTS * length]
+    parts = values.reshape(len(values), PARTS, length, c)
     enough = np.isfinite(parts).sum(2) >= 0.3 * length
     expected = np.where(enough, np.nanmedian(np.where(enough[:, :, None], parts, 0), axis=2), np.nan)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
@@ -104,9 +106,7 @@ def speckled(kind: str, share: float) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["salt", "hot"])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.002, 0.02, 0.2])
-def test_screened_pictures_have_no_specks(
-    kind: str, share: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_screened_pictures_have_no_specks(kind: str, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = speckled(kind, share)
     found = specks.find_specks(pixels)
     monkeypatch.setattr(specks, "_may_have", lambda *_: (True, True))

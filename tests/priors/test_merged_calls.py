@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def network(given: int = 0) -> UNet:
     return made.requires_grad_(False)
 
 
-def at_once(calls: list[Callable[[], Tensor]]) -> list[Tensor]:
+def at_once(calls: Sequence[Callable[[], Tensor]]) -> list[Tensor]:
     """What calls from as many threads give."""
     found: list[Tensor | None] = [None] * len(calls)
 
@@ -56,7 +57,7 @@ def test_levels_that_were_asked_for_before(folded: bool) -> None:
     ]
     expected = [apart(network(), *pair, folded=folded) for pair in pairs]
     for _ in range(3):
-        found = at_once([lambda pair=pair: merged(net, *pair, folded=folded) for pair in pairs])
+        found = at_once([partial(merged, net, *pair, folded=folded) for pair in pairs])
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -105,7 +106,7 @@ def test_large_pictures_side_by_side(four_threads: None) -> None:
 
     merged = Merged(lambda: 2)
     inputs = torch.zeros(1, 3, 400, 400)
-    calls = [lambda n=n: merged(net, inputs, torch.full((1,), float(n))) for n in range(2)]  # type: ignore[arg-type]
+    calls = [partial(merged, net, inputs, torch.full((1,), float(n))) for n in range(2)]  # type: ignore[arg-type]
     assert [float(each.mean()) for each in at_once(calls)] == [0, 1] and counts == [2, 2]
 
 

@@ -1,4 +1,4 @@
-"""Alpha that leaves no patch of 16x16 pixels whole: noise cannot be measured in patches, and nothing fails."""
+"""Alpha that leaves no patch of 16x16 pixels whole: noise is not measured in patches, and nothing fails."""
 
 from __future__ import annotations
 
