@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Plugin } from "vite";
 import type { JobRequest, Strokes } from "../src/api/types";
-import { catalogue } from "./catalogue";
-import { cropped, decodePng, encodePng, reduced } from "./raster";
-import { ellipse, scene } from "./scene";
-import { Failure, State, type Stored } from "./state";
-import { check, command, Work } from "./work";
+import { catalogue } from "./catalogue.ts";
+import { cropped, decodePng, encodePng, reduced } from "./raster.ts";
+import { ellipse, scene } from "./scene.ts";
+import { Failure, State, type Stored } from "./state.ts";
+import { check, command, Work } from "./work.ts";
 
 const LIMITS = { file_bytes: 512 * 2 ** 20, pixels: 120e6, pictures: 200, queue: 100 };
 const ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"];
@@ -249,7 +249,8 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 /** The headers that the server sends with the page. */
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; " +
-  "font-src 'none'; form-action 'self'; base-uri 'none'";
+  "font-src 'none'; form-action 'self'; base-uri 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
  * The API in memory, for `npm run dev` and, with the Content-Security-Policy of the server, `npm run preview`.

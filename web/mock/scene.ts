@@ -1,4 +1,4 @@
-import type { Raster } from "./raster";
+import type { Raster } from "./raster.ts";
 
 /** A number from 0 to 1 for a place: the same each time. */
 function hash(x: number, y: number): number {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Events, Job, Picture, Region, Strokes } from "../src/api/types";
-import { encodePng, type Raster, reduced } from "./raster";
+import { encodePng, type Raster, reduced } from "./raster.ts";
 
 export const TILE = 512;
 

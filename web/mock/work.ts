@@ -1,7 +1,7 @@
 import type { Job, JobRequest } from "../src/api/types";
-import { cropped, type Raster } from "./raster";
-import { calmed, ellipse, scene } from "./scene";
-import { Failure, type State, type Stored } from "./state";
+import { cropped, type Raster } from "./raster.ts";
+import { calmed, ellipse, scene } from "./scene.ts";
+import { Failure, type State, type Stored } from "./state.ts";
 
 const ENDINGS: Record<string, string> = {
   inpaint: "filled",

@@ -12,40 +12,32 @@ import { Table } from "./shell/table";
 import { Top } from "./shell/top";
 import { Uploads } from "./shell/uploads";
 import { Stage } from "./stage/stage";
+import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
-import { followJobs, titlePage } from "./store/history";
-import { openPanel, panelOpen, sheet, view } from "./store/shell";
+import { followJobs, followServer, titlePage } from "./store/history";
+import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
 function Middle() {
   if (!session.value) return <span class="hidden">{text.shell.loading}</span>;
   if (inputs.value.length === 0) return <Empty />;
-  return view.value === "table" ? <Table /> : <Stage />;
+  if (view.value === "table") return <Table />;
+  return (
+    <>
+      <h1 class="hidden">{picture.value?.name}</h1>
+      <Stage />
+    </>
+  );
 }
 
-function Side() {
-  const label = panelOpen.value ? text.shell.closePanel : text.shell.openPanel;
-  return (
-    <aside id="panel" class={panelOpen.value ? "panel" : "panel peek"} aria-label={text.shell.panel}>
-      {sheet.value && (
-        <button
-          type="button"
-          class="panel-handle"
-          aria-label={label}
-          title={label}
-          aria-expanded={panelOpen.value}
-          aria-controls="panel"
-          onClick={() => openPanel(!panelOpen.value)}
-        />
-      )}
-      <Panel />
-    </aside>
-  );
+/** Puts the focus on the first thing of the middle that can have it. */
+function focusStage(): void {
+  document.querySelector<HTMLElement>("main :is([tabindex='0'], button, input, a[href])")?.focus();
 }
 
 export function App() {
   useEffect(() => {
-    const undo = [addPageKeys(), takeFiles(), followJobs(), titlePage()];
+    const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), titlePage()];
     return () => undo.forEach((each) => void each());
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;
@@ -53,6 +45,9 @@ export function App() {
   const panel = filled && (panelOpen.value || sheet.value);
   return (
     <div class={`app${filled ? " filled" : ""}`}>
+      <button type="button" class="skip" onClick={focusStage}>
+        {text.shell.skip}
+      </button>
       <Banner />
       <Rail />
       <div class="middle">
@@ -62,7 +57,11 @@ export function App() {
         </main>
         {view.value === "picture" && <Strip />}
       </div>
-      {panel && <Side />}
+      {panel && (
+        <aside id="panel" class="panel" aria-label={text.shell.panel}>
+          <Panel />
+        </aside>
+      )}
       <Queue />
       <div class="corner">
         <Uploads />

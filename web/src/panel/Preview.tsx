@@ -72,7 +72,7 @@ export function Preview({ task, picture, values }: PanelProps) {
           />
         )}
       </Field>
-      {previews.wrong && (
+      {previews.wrong !== null && previews.wrong.option === null && (
         <p class="p-error" role="alert">
           {previews.wrong.message}
         </p>

@@ -2,6 +2,7 @@ import { api, uploadPicture } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { wordsOf } from "../store/actions";
 import { choosePicture, shown, shownJob } from "../store/choice";
+import { titleOf } from "../store/history";
 import { tell } from "../store/notices";
 import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
@@ -52,7 +53,10 @@ export function Results() {
   if (picture === null || job === null) return null;
   return (
     <section class="p-result" aria-label={t.title}>
-      <h3>{t.title}</h3>
+      <div class="p-head">
+        <h3 class="p-label">{t.title}</h3>
+        <span class="p-aside">{titleOf(job.task)}</span>
+      </div>
       {job.status === "unchanged" && <p class="p-help">{t.unchanged}</p>}
       <Facts job={job} index={job.results.findIndex((each) => each.picture === picture.id)} />
       <button type="button" class="button" onClick={() => void continueFrom(picture)}>

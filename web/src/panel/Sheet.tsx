@@ -1,11 +1,7 @@
 import { useRef } from "preact/hooks";
-import { kept } from "../store/kept";
+import { type Height, sheetHeight as height } from "../store/shell";
 import { text } from "../text/en";
 
-/** How much of a phone's screen the panel takes: the main button alone, a part, or most of it. */
-export type Height = "low" | "half" | "high";
-
-export const height = kept<Height>("sheet", "half");
 const HEIGHTS: Height[] = ["low", "half", "high"];
 const DRAGGED = 24;
 

@@ -35,9 +35,10 @@ export function duration(seconds: number): string {
   return minutes < 100 ? t.minutes(minutes) : t.hours(short(seconds / 3600));
 }
 
-/** A sentence: an upper-case first letter, no full stop. */
+/** A sentence: an upper-case first letter, where it is not of the name of a file, and no full stop. */
 export function sentence(line: string): string {
   const plain = line.trim().replace(/\.$/, "");
+  if (/^\S+\.\w+:/.test(plain)) return plain;
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
@@ -139,5 +140,6 @@ export function lookWords(job: Job): string[] {
   const noise = words(job.facts.noise);
   if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
   if (notes.length > 0) return notes;
+  if (job.region?.words) return [sentence(job.region.words)];
   return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);
 }

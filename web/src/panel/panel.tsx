@@ -5,7 +5,7 @@ import { start } from "../store/actions";
 import { chosen, startBatch, starting as startingBatch } from "../store/batch";
 import { picture as chosenPicture, task as chosenTask, options, setOptions } from "../store/choice";
 import { maskOf } from "../store/mask";
-import { narrow, view } from "../store/shell";
+import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
 import { Command } from "./Command";
 import { told } from "./errors";
@@ -16,7 +16,7 @@ import type { PanelProps } from "./panels";
 import { Results } from "./Results";
 import { failedJob, Run } from "./Run";
 import { checkedRequest, missingOf, requestOf } from "./request_of";
-import { Handle, height } from "./Sheet";
+import { Handle } from "./Sheet";
 import { hiddenChanges, startValues, visibleOptions } from "./shown";
 import { moreAt, moreOpen, openMore, type Wrong, wrongOf } from "./state";
 import { Deblur } from "./tasks/Deblur";
@@ -80,7 +80,9 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const batch = view.value === "table";
   const missing = batch ? "" : missingOf(task, picture, values);
   const request = requestOf(task, picture, values);
-  const checked = useChecked(missing === "" && !batch ? checkedRequest(request) : null);
+  const checked = useChecked(
+    missing === "" && !(batch && task.needs === "mask") ? checkedRequest(request) : null,
+  );
   const failed = failedJob(picture.id);
   const more = moreOpen.value;
 
@@ -112,7 +114,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   );
   const after = (
     <>
-      <Command command={checked.command} />
+      {!batch && <Command command={checked.command} />}
       {!more && (
         <button type="button" class="p-link p-more-link" onClick={() => openMore()}>
           <Icon name="options" />
@@ -122,22 +124,22 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
       )}
     </>
   );
-  const low = narrow.value && height.value === "low";
+  const low = sheet.value && height.value === "low";
 
   return (
-    <div class={`p-panel${narrow.value ? ` p-sheet p-${height.value}` : ""}`}>
-      {narrow.value && <Handle />}
+    <div class={`p-panel${sheet.value ? ` p-sheet p-${height.value}` : ""}`}>
+      {sheet.value && <Handle />}
       {!low && more && <More {...props} />}
       {!low && !more && (
         <section class="p-body" aria-label={task.title}>
-          <header class={narrow.value ? "hidden" : "p-top"}>
+          <header class={sheet.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
           {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />
           {!batch && PREVIEWED.includes(task.name) && <Preview {...props} />}
-          {narrow.value && <div class="p-after">{after}</div>}
+          {sheet.value && <div class="p-after">{after}</div>}
         </section>
       )}
       <Run
@@ -153,7 +155,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
         onRun={() => void (batch ? startBatch() : run(request))}
         onAgain={() => void run(request)}
       >
-        {!narrow.value && after}
+        {!sheet.value && after}
       </Run>
       {!low && !more && !batch && <Results />}
     </div>

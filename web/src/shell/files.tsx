@@ -2,7 +2,7 @@ import { session } from "../store/data";
 import { dropped, pasted } from "../store/dropped";
 import { tell } from "../store/notices";
 import { dragging } from "../store/shell";
-import { open } from "../store/uploads";
+import { isSending, open } from "../store/uploads";
 import { text } from "../text/en";
 
 /** Asks for files, or for a folder, as the browser does. Must be called from a click or a key. */
@@ -35,6 +35,7 @@ export function takeFiles(): () => void {
     dragging.value = false;
   };
   const handlers = {
+    beforeunload: (event: BeforeUnloadEvent) => isSending.value && event.preventDefault(),
     dragenter: (event: DragEvent) => {
       if (!hasFiles(event)) return;
       event.preventDefault();

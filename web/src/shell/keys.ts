@@ -8,6 +8,8 @@ import { chooseFiles } from "./files";
 import { stepTask } from "./rail";
 
 function closeOne(): boolean {
+  // A dialog is closed by the browser, and nothing beneath it.
+  if (document.querySelector("dialog[open]")) return false;
   if (queueOpen.value) queueOpen.value = false;
   else if (!wide.value && panelOpen.value && picture.value) openPanel(false);
   else if (view.value === "table") view.value = "picture";
@@ -46,6 +48,8 @@ export function addPageKeys(): () => void {
   return addKeys([
     general(["o", "Ctrl+o"], says.open, () => chooseFiles(false)),
     general(["Ctrl+Shift+o"], says.folder, () => !coarse.value && chooseFiles(true)),
+    // The browser's own event does it; it is listed here.
+    general(["Ctrl+v"], says.paste, () => false),
     general(["t"], says.table, () => {
       view.value = view.value === "table" ? "picture" : "table";
     }),

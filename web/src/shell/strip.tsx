@@ -57,11 +57,8 @@ function Frames({ job }: { job: Job }) {
         title={text.queue.cancel}
         onClick={() => void cancel(job.id)}
       >
-        {job.status === "running" ? (
-          <Ring share={job.progress?.share ?? null} size={26} />
-        ) : (
-          <Icon name="queue" />
-        )}
+        <Icon name="stop" />
+        <Ring share={job.status === "running" ? (job.progress?.share ?? null) : 0} size={30} />
       </button>
     );
   if (there.length === 0) return <Ended job={job} />;

@@ -4,14 +4,14 @@ import type { Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
 import { choosePicture, picture } from "../store/choice";
-import { inputs, queue } from "../store/data";
+import { inputs, work } from "../store/data";
 import { closePicture } from "../store/history";
 import { openPanel, panelOpen, queueOpen, sheet, view, wide } from "../store/shell";
 import { text } from "../text/en";
 import { chooseFiles } from "./files";
 
 function Tab({ picture: each, current }: { picture: Picture; current: boolean }) {
-  const job = queue.value.find((other) => other.picture === each.id);
+  const job = work.value.find((other) => other.picture === each.id);
   return (
     <li class={current ? "tab current" : "tab"} data-picture={each.id}>
       <button
@@ -47,7 +47,7 @@ function Tab({ picture: each, current }: { picture: Picture; current: boolean })
 }
 
 function QueueButton() {
-  const list = queue.value;
+  const list = work.value;
   const label = text.queue.open(list.length);
   return (
     <button
@@ -113,7 +113,7 @@ export function Top() {
             <Icon name="table" />
           </button>
         )}
-        <QueueButton />
+        {(many || work.value.length > 0) && <QueueButton />}
         {many && !wide.value && !sheet.value && (
           <button
             type="button"

@@ -15,16 +15,18 @@ export function steps(radius: number): Step[] {
   while (radius - reached > 0.25) {
     const far = Math.min(radius - reached, reached ? 1.5 * reached : 1);
     const turn = found.length % 2 ? Math.PI / 8 : 0;
-    found.push(
-      Array.from({ length: 8 }, (_, i) => ({
-        dx: far * Math.cos(turn + (i * Math.PI) / 4),
-        dy: far * Math.sin(turn + (i * Math.PI) / 4),
-      })),
-    );
+    found.push(around(far, turn));
     reached += far;
   }
   return found;
 }
+
+/** Eight shifts of a length, all around. */
+export const around = (far: number, turn = 0): Step =>
+  Array.from({ length: 8 }, (_, i) => ({
+    dx: far * Math.cos(turn + (i * Math.PI) / 4),
+    dy: far * Math.sin(turn + (i * Math.PI) / 4),
+  }));
 
 type Context = OffscreenCanvasRenderingContext2D;
 
@@ -44,19 +46,9 @@ export class Scratch {
       this.canvas.width = width;
       this.canvas.height = height;
     }
+    this.ctx.setTransform(1, 0, 0, 1, 0, 0);
     this.ctx.globalCompositeOperation = "source-over";
     this.ctx.globalAlpha = 1;
-    this.ctx.clearRect(0, 0, width, height);
-    return this.ctx;
-  }
-
-  /** Clear a corner of a canvas that only grows, for small parts that change from frame to frame. */
-  corner(width: number, height: number): Context {
-    if (width > this.canvas.width || height > this.canvas.height) {
-      this.canvas.width = Math.max(width, this.canvas.width);
-      this.canvas.height = Math.max(height, this.canvas.height);
-    }
-    this.ctx.globalCompositeOperation = "source-over";
     this.ctx.clearRect(0, 0, width, height);
     return this.ctx;
   }

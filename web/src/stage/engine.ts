@@ -226,7 +226,6 @@ export class Engine {
       );
       this.maskDirty = false;
     }
-    mask.finish();
     layers.style.transform = mask.shift(view, pane, state.ratio.peek());
     if (mask.stale && !this.drawing) this.settleLater();
   }

@@ -15,9 +15,14 @@ export function radiusFor(radius: number, pressure: number | null): number {
   return radius * (0.25 + 0.75 * (Math.round(pressure * STEPS) / STEPS));
 }
 
+export interface Part {
+  readonly radius: number;
+  readonly points: number[];
+}
+
 /** A brush stroke as it grows: parts of one radius each, that meet. */
 export class Trail {
-  readonly parts: { radius: number; points: number[] }[] = [];
+  readonly parts: Part[] = [];
 
   constructor(
     private readonly radius: number,
@@ -25,18 +30,25 @@ export class Trail {
     private readonly nearest: number,
   ) {}
 
-  /** Take a point; gives the line to draw for it, or null where it is too near to the one before. */
-  add(sample: Sample): { radius: number; points: number[] } | null {
-    const radius = radiusFor(this.radius, this.pressed ? sample.pressure : null);
-    const part = this.parts.at(-1);
-    if (!part) {
-      this.parts.push({ radius, points: [sample.x, sample.y] });
-      return { radius, points: [sample.x, sample.y] };
+  /** Take points; gives the lines to draw for them, one for each radius. */
+  add(samples: readonly Sample[]): Part[] {
+    const lines: Part[] = [];
+    for (const { x, y, pressure } of samples) {
+      const radius = radiusFor(this.radius, this.pressed ? pressure : null);
+      const part = this.parts.at(-1);
+      if (!part) {
+        this.parts.push({ radius, points: [x, y] });
+        lines.push({ radius, points: [x, y] });
+        continue;
+      }
+      const [px, py] = part.points.slice(-2) as [number, number];
+      if (Math.hypot(x - px, y - py) < this.nearest) continue;
+      if (radius === part.radius) part.points.push(x, y);
+      else this.parts.push({ radius, points: [px, py, x, y] });
+      const line = lines.at(-1);
+      if (line?.radius === radius) line.points.push(x, y);
+      else lines.push({ radius, points: [px, py, x, y] });
     }
-    const [x, y] = part.points.slice(-2) as [number, number];
-    if (Math.hypot(sample.x - x, sample.y - y) < this.nearest) return null;
-    if (radius === part.radius) part.points.push(sample.x, sample.y);
-    else this.parts.push({ radius, points: [x, y, sample.x, sample.y] });
-    return { radius, points: [x, y, sample.x, sample.y] };
+    return lines;
   }
 }

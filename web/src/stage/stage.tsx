@@ -48,10 +48,12 @@ function followSize(element: HTMLElement): () => void {
   const observer = new ResizeObserver(([entry]) => {
     const exact = entry?.devicePixelContentBoxSize?.[0];
     const box = element.getBoundingClientRect();
-    set(
-      exact?.inlineSize ?? Math.round(box.width * devicePixelRatio),
-      exact?.blockSize ?? Math.round(box.height * devicePixelRatio),
-    );
+    // Where a browser only pretends to have another ratio, the exact size is that of the true one.
+    const near = (told: number | undefined, css: number): number => {
+      const reckoned = css * devicePixelRatio;
+      return told !== undefined && Math.abs(told - reckoned) <= 1 ? told : Math.round(reckoned);
+    };
+    set(near(exact?.inlineSize, box.width), near(exact?.blockSize, box.height));
   });
   try {
     observer.observe(element, { box: "device-pixel-content-box" });
@@ -145,7 +147,7 @@ function Canvas() {
         style={canvasSize(stageSize.value)}
         data-sharp={sharp.value ? "" : undefined}
       />
-      <Layers layers={layers} canvases={[fringe, fill, line]} />
+      <Layers layers={layers} canvases={[fringe, line, fill]} />
       <Drafts />
       <Ring />
       <div
@@ -182,24 +184,23 @@ interface LayersProps {
 }
 
 /** The mask; beside a divider only over the picture, not over its result. */
-function Layers({ layers, canvases: [fringe, fill, line] }: LayersProps) {
+function Layers({ layers, canvases: [fringe, line, fill] }: LayersProps) {
   const [first] = panes.value;
   const size = canvasSize(first ?? stageSize.value);
   const cut = mode.value === "divider" && !single.value && !painting.value;
   // Whole device pixels, as the pictures meet there.
   const kept = Math.round(divider.value * stageSize.value.width) / ratio.value;
   const width = (first?.width ?? 1) / ratio.value;
-  const opacity = maskOpacity.value;
   return (
     <div
       class="st-clip"
       style={{ ...size, clipPath: cut ? `inset(0 ${Math.max(0, width - kept)}px 0 0)` : "none" }}
       hidden={!maskSeen.value}
     >
-      <div class="st-layers" ref={layers}>
-        <canvas ref={fringe ?? null} style={{ ...size, opacity: opacity * 0.55 }} />
-        <canvas ref={fill ?? null} style={{ ...size, opacity }} data-mask="" />
-        <canvas ref={line ?? null} style={{ ...size, opacity: 0.9 }} />
+      <div class="st-layers" ref={layers} style={{ opacity: maskOpacity.value }}>
+        <canvas ref={fringe ?? null} style={{ ...size, opacity: 0.5 }} />
+        <canvas ref={line ?? null} style={size} />
+        <canvas ref={fill ?? null} style={size} data-mask="" />
       </div>
     </div>
   );

@@ -25,7 +25,7 @@ export const blinkOn = signal(false);
 export const blinking = signal(false);
 
 export const maskShown = kept<boolean>("mask-shown", true);
-export const maskOpacity = kept<number>("mask-opacity", 0.5);
+export const maskOpacity = kept<number>("mask-opacity", 0.6);
 export const maskColour = kept<string>("mask-colour", MASK_COLOURS[0]);
 export const mapOpacity = kept<number>("map-opacity", 0.7);
 /** Whether a pen's pressure changes the size of the brush. */
@@ -134,18 +134,17 @@ export const panes: ReadonlySignal<Pane[]> = computed(() => {
 });
 
 /** CSS pixels at the edges that bars lie over, on stages that have room for them. */
-const INSETS = { x: 16, y: 60, width: 500, height: 480 };
+function insets(width: number, height: number): { x: number; y: number } {
+  const narrow = width < 620; // as in stage.css: the tools take two lines
+  return { x: narrow ? 0 : 16, y: height < 480 ? 0 : narrow ? 104 : 60 };
+}
 
 /** The size that a view is for: all panes have it. */
 export const pane: ReadonlySignal<Room> = computed(() => {
   const { width = 1, height = 1 } = panes.value[0] ?? {};
   const css = ratio.value;
-  return {
-    width,
-    height,
-    insetX: width > INSETS.width * css ? INSETS.x * css : 0,
-    insetY: height > INSETS.height * css ? INSETS.y * css : 0,
-  };
+  const { x, y } = insets(stageSize.value.width / css, height / css);
+  return { width, height, insetX: x * css, insetY: y * css };
 });
 
 /** Whether the mask lies over what is shown: over the picture itself, not over its result. */

@@ -38,16 +38,12 @@ const REACH = 10;
 
 function brush(desk: Desk, at: Sample, from: Point | null): Drawing {
   const trail = new Trail(desk.radius, desk.pressed, 0.4 / desk.scale);
-  const take = (sample: Sample): void => {
-    const line = trail.add(sample);
-    if (line) desk.segment(line.points, line.radius, desk.erase);
+  const take = (samples: readonly Sample[]): void => {
+    for (const line of trail.add(samples)) desk.segment(line.points, line.radius, desk.erase);
   };
-  if (from) take({ ...from, pressure: at.pressure });
-  take(at);
+  take(from ? [{ ...from, pressure: at.pressure }, at] : [at]);
   return {
-    move(samples) {
-      for (const sample of samples) take(sample);
-    },
+    move: take,
     end() {
       const { erase, scale } = desk;
       desk.add(

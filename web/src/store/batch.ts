@@ -1,11 +1,11 @@
 import { computed, signal } from "@preact/signals";
 import { ApiError, api } from "../api/client";
-import type { Job, JobRequest, Picture, Stroke } from "../api/types";
+import type { Job, JobRequest, Options, Picture } from "../api/types";
 import { text } from "../text/en";
 import { cancel, start, wordsOf } from "./actions";
 import { options, task } from "./choice";
 import { inputs, isOver, jobList, queue } from "./data";
-import { tell } from "./notices";
+import { say, tell } from "./notices";
 
 /** The pictures of the table that are left out; all others are chosen. */
 const leftOut = signal<ReadonlySet<string>>(new Set());
@@ -36,7 +36,9 @@ export const latest = computed(() => {
 /** The newest thing that a measurement said of a picture, such as its noise. */
 export function foundIn(picture: string): string {
   const said = jobList.value.filter((job) => job.picture === picture && job.notes.length > 0);
-  return said[said.length - 1]?.notes[0] ?? "";
+  const job = said[said.length - 1];
+  const note = job?.notes[0] ?? "";
+  return note.startsWith(`${job?.picture_name}: `) ? note.slice((job?.picture_name.length ?? 0) + 2) : note;
 }
 
 export const counts = computed(() => {
@@ -66,10 +68,11 @@ function refuse(picture: string, why: string | null): void {
   refused.value = copy;
 }
 
-async function strokesOf(picture: string): Promise<Stroke[]> {
-  const { strokes } = await api.strokes(picture);
+/** The mask that was painted on a picture, with what belongs to it. */
+async function maskFor(picture: string, options: Options): Promise<Pick<JobRequest, "strokes" | "options">> {
+  const { strokes, grow, feather } = await api.strokes(picture);
   if (strokes.length === 0) throw new ApiError(422, text.table.noMask, "mask");
-  return strokes;
+  return { strokes, options: { ...options, grow, feather } };
 }
 
 /** Starts the chosen task, with the options of the chosen picture, for the chosen pictures. */
@@ -97,7 +100,7 @@ export async function startBatch(): Promise<void> {
     }
   }
   starting.value = false;
-  if (count) tell(text.table.started(count));
+  if (count) say(text.table.started(count));
 }
 
 async function startOne(
@@ -105,8 +108,8 @@ async function startOne(
   shared: Omit<JobRequest, "picture">,
   mask: boolean,
 ): Promise<number> {
-  const strokes = mask ? { strokes: await strokesOf(picture.id) } : {};
-  await start({ ...shared, picture: picture.id, ...strokes });
+  const own = mask ? await maskFor(picture.id, shared.options ?? {}) : {};
+  await start({ ...shared, picture: picture.id, ...own });
   return 1;
 }
 

@@ -25,6 +25,9 @@ export const queue = computed(() =>
   jobList.value.filter((job) => !isOver(job) && job.kind !== "look").sort((a, b) => a.place - b.place),
 );
 
+/** The restorations among them: previews come and go. */
+export const work = computed(() => queue.value.filter((job) => job.kind === "restore"));
+
 /** The restorations of a picture, the oldest first, without previews and looks. */
 export function jobsOf(picture: string): Job[] {
   return jobList.value.filter((job) => job.picture === picture && job.kind === "restore");

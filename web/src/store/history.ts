@@ -1,10 +1,10 @@
-import { computed, effect } from "@preact/signals";
+import { computed, effect, untracked } from "@preact/signals";
 import { api } from "../api/client";
 import type { Job } from "../api/types";
 import { text } from "../text/en";
 import { showJob, wordsOf } from "./actions";
 import { choosePicture, picture, show, shown } from "./choice";
-import { inputs, isOver, jobsOf, pictures, tasks } from "./data";
+import { connection, inputs, isOver, jobsOf, pictures, tasks } from "./data";
 import { say, tell } from "./notices";
 import { onJob } from "./sync";
 
@@ -67,6 +67,16 @@ export function followJobs(): () => void {
     say(saysOf(job));
     if (isOver(job) && before && job.results.length > 0) showJob(job);
     if (job.status === "failed" && before && job.picture !== picture.value?.id) tell(saysOf(job), "bad");
+  });
+}
+
+/** Tells when a lost server is back. */
+export function followServer(): () => void {
+  let before = connection.value;
+  return effect(() => {
+    const was = before;
+    before = connection.value;
+    if (was === "lost" && before === "live") untracked(() => tell(text.server.back));
   });
 }
 

@@ -26,11 +26,17 @@ export const wide = watched("(min-width: 1100px)");
 export const sheet = watched("(max-width: 699.98px), (max-width: 1099.98px) and (orientation: portrait)");
 export const coarse = watched("(pointer: coarse)");
 
-const panelAsked = kept<boolean | null>("panel-open", null);
+const columnOpen = kept<boolean>("column", true);
+/** How much of an upright page the sheet takes: the main button alone, a part, or most of it. */
+export type Height = "low" | "half" | "high";
+export const sheetHeight = kept<Height>("sheet", "low");
 
-/** Whether all of the panel is there. A sheet is small at first: the picture comes before its options. */
-export const panelOpen = computed(() => wide.value || (panelAsked.value ?? !sheet.value));
+/** Whether more of the panel is there than its main button. */
+export const panelOpen = computed(
+  () => wide.value || (sheet.value ? sheetHeight.value !== "low" : columnOpen.value),
+);
 
 export function openPanel(open: boolean): void {
-  panelAsked.value = open;
+  if (!sheet.value) columnOpen.value = open;
+  else if (open !== panelOpen.value) sheetHeight.value = open ? "half" : "low";
 }

@@ -53,9 +53,15 @@ export function receive<K extends keyof Events>(event: K, data: Events[K]): void
 }
 
 function keepSession({ pictures: some, jobs: others, event: _, ...rest }: Session): void {
+  const before = jobs.value;
   session.value = rest;
   pictures.value = new Map(some.map((picture) => [picture.id, picture]));
   jobs.value = new Map(others.map((job) => [job.id, job]));
+  // What changed while nobody listened is news as well.
+  for (const job of others) {
+    const known = before.get(job.id);
+    if (known && known.status !== job.status) for (const handler of jobHandlers) handler(job, known);
+  }
 }
 
 const SLOWEST = 5000;
@@ -107,7 +113,7 @@ export async function load(): Promise<void> {
     keepSession(found);
     connection.value = "live";
     pause = 500;
-    listen(found.event);
+    if (!asleep) listen(found.event);
     tasks.value = await known;
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) {
@@ -120,7 +126,37 @@ export async function load(): Promise<void> {
   }
 }
 
+/**
+ * Browsers keep six connections to a server at once, for all tabs together. A hidden tab gives its stream back,
+ * and asks now and then instead.
+ */
+const REST = 5000;
+const EVERY = 10_000;
+let asleep = false;
+let rest: ReturnType<typeof setTimeout> | undefined;
+let asking: ReturnType<typeof setInterval> | undefined;
+
+function sleep(): void {
+  if (connection.value !== "live") return;
+  asleep = true;
+  source?.close();
+  source = null;
+  asking = setInterval(() => void load(), EVERY);
+}
+
+function onVisibility(): void {
+  clearTimeout(rest);
+  if (document.hidden) {
+    rest = setTimeout(sleep, REST);
+  } else if (asleep) {
+    asleep = false;
+    clearInterval(asking);
+    void load();
+  }
+}
+
 export function connect(): void {
+  document.addEventListener("visibilitychange", onVisibility);
   watchAnswers((status) => {
     if (connection.value !== "live") return;
     if (status === 401) void load();

@@ -29,6 +29,7 @@ export const text = {
   shell: {
     title: "restore",
     tasks: "Tasks",
+    skip: "To the picture",
     panel: "Options",
     openPanel: "Show the options",
     closePanel: "Hide the options",
@@ -201,7 +202,7 @@ export const text = {
   server: {
     lost: "The server is not reached.",
     lostLine:
-      "Nothing here is lost while this page stays open. If it was stopped, start restore serve again.",
+      "The page goes on when it is back. If it was stopped, start restore serve again and open its new address.",
     again: "Try now",
     back: "The server is back.",
   },

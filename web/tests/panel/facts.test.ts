@@ -30,8 +30,8 @@ it("counts the damage once, with its share", () => {
 });
 
 it("leaves the name of the picture out of notes", () => {
-  const notes = ["a.png: measured.", "a.png: measured.", "JPEG is rough"];
-  expect(plainNotes(job({ notes }))).toEqual(["Measured", "JPEG is rough"]);
+  const notes = ["a.png: measured.", "a.png: measured.", "JPEG is rough", "kernel.txt: its sum is 8"];
+  expect(plainNotes(job({ notes }))).toEqual(["Measured", "JPEG is rough", "kernel.txt: its sum is 8"]);
 });
 
 it("heads a panel with what a look has found", () => {

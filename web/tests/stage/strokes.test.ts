@@ -78,12 +78,19 @@ describe("strokes", () => {
   });
   it("grows by pressure in parts that meet", () => {
     const trail = new Trail(20, true, 0.5);
-    trail.add({ x: 0, y: 0, pressure: 0.25 });
-    expect(trail.add({ x: 0.1, y: 0, pressure: 0.25 })).toBeNull();
-    trail.add({ x: 10, y: 0, pressure: 0.25 });
-    trail.add({ x: 20, y: 0, pressure: 1 });
+    expect(trail.add([{ x: 0, y: 0, pressure: 0.25 }])).toEqual([{ radius: 8.75, points: [0, 0] }]);
+    expect(trail.add([{ x: 0.1, y: 0, pressure: 0.25 }])).toEqual([]);
+    const lines = trail.add([
+      { x: 5, y: 0, pressure: 0.25 },
+      { x: 10, y: 0, pressure: 0.25 },
+      { x: 20, y: 0, pressure: 1 },
+    ]);
+    expect(lines).toEqual([
+      { radius: 8.75, points: [0, 0, 5, 0, 10, 0] },
+      { radius: 20, points: [10, 0, 20, 0] },
+    ]);
     expect(trail.parts.map((p) => p.points)).toEqual([
-      [0, 0, 10, 0],
+      [0, 0, 5, 0, 10, 0],
       [10, 0, 20, 0],
     ]);
     expect(trail.parts[1]?.radius).toBe(20);

@@ -1,0 +1,116 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { job, picture } from "./stubs";
+
+const data = await import("../../src/store/data");
+const choice = await import("../../src/store/choice");
+const batch = await import("../../src/store/batch");
+const history = await import("../../src/store/history");
+const { receive } = await import("../../src/store/sync");
+
+const task = (name: string) => ({
+  name,
+  title: name,
+  summary: "",
+  help: "",
+  examples: [],
+  needs: null,
+  groups: [],
+});
+
+beforeEach(() => {
+  data.pictures.value = new Map();
+  data.jobs.value = new Map();
+  data.tasks.value = [task("inpaint"), task("denoise")];
+  batch.chooseAll(true);
+  batch.refused.value = new Map();
+});
+
+describe("events", () => {
+  it("keep what the server tells, and let go of what it removed", () => {
+    receive("picture", picture("a"));
+    receive("job", job("1", "a"));
+    receive("job", job("1", "a", { status: "running", place: 0 }));
+    expect(data.inputs.value.map(({ id }) => id)).toEqual(["a"]);
+    expect(data.queue.value.map(({ status }) => status)).toEqual(["running"]);
+    receive("removed", { kind: "job", id: "1" });
+    receive("removed", { kind: "picture", id: "a" });
+    expect(data.inputs.value).toEqual([]);
+    expect(data.jobList.value).toEqual([]);
+  });
+
+  it("put the queue in the order of its places, without looks", () => {
+    receive("job", job("1", "a", { place: 2, created: 1 }));
+    receive("job", job("2", "a", { place: 1, created: 2, kind: "preview" }));
+    receive("job", job("3", "a", { place: 3, created: 3, kind: "look" }));
+    expect(data.queue.value.map(({ id }) => id)).toEqual(["2", "1"]);
+  });
+});
+
+describe("the choice", () => {
+  it("falls to the first picture where the chosen one is gone", () => {
+    for (const id of ["a", "b"]) receive("picture", picture(id, { created: id === "a" ? 1 : 2 }));
+    choice.choosePicture("b");
+    expect(choice.picture.value?.id).toBe("b");
+    receive("removed", { kind: "picture", id: "b" });
+    expect(choice.picture.value?.id).toBe("a");
+  });
+
+  it("shows the newest result until another is chosen, or the original", () => {
+    receive("picture", picture("a"));
+    for (const [index, id] of ["r", "s"].entries()) {
+      receive("picture", picture(id, { kind: "result", job: `${index}`, created: 5 + index }));
+      const results = [{ picture: id, name: id, seed: null }];
+      receive("job", job(`${index}`, "a", { status: "done", results, created: 2 + index }));
+    }
+    expect(choice.shown.value?.id).toBe("s");
+    expect(choice.shownJob.value?.id).toBe("1");
+    history.stepResult(-1);
+    expect(choice.shown.value?.id).toBe("r");
+    history.stepResult(-1);
+    expect(choice.shown.value).toBeNull();
+    history.stepResult(-1);
+    history.stepResult(1);
+    expect(choice.shown.value?.id).toBe("r");
+    receive("removed", { kind: "picture", id: "r" });
+    expect(choice.shown.value?.id).toBe("s");
+  });
+
+  it("keeps options for each picture and task", () => {
+    for (const id of ["a", "b"]) receive("picture", picture(id));
+    choice.choosePicture("a");
+    choice.chooseTask("denoise");
+    choice.setOption("sigma", 12);
+    choice.chooseTask("inpaint");
+    expect(choice.options.value).toEqual({});
+    choice.chooseTask("denoise");
+    expect(choice.options.value).toEqual({ sigma: 12 });
+    choice.choosePicture("b");
+    expect(choice.options.value).toEqual({});
+    choice.choosePicture("a");
+    choice.setOption("sigma", undefined);
+    expect(choice.options.value).toEqual({});
+  });
+});
+
+describe("the batch", () => {
+  it("counts the newest job of each picture", () => {
+    for (const id of ["a", "b", "c"]) receive("picture", picture(id));
+    receive("job", job("1", "a", { status: "failed", created: 1 }));
+    receive("job", job("2", "a", { status: "unchanged", created: 2 }));
+    receive("job", job("3", "b", { status: "running" }));
+    receive("job", job("4", "c", { status: "queued" }));
+    batch.refused.value = new Map([["c", "no mask"]]);
+    expect(batch.counts.value).toEqual({ done: 1, running: 1, waiting: 0, failed: 1 });
+  });
+
+  it("offers the results of jobs that ended, and what was found", () => {
+    receive("picture", picture("a"));
+    const results = [{ picture: "r", name: "r", seed: null }];
+    receive("job", job("1", "a", { kind: "look", status: "done", notes: ["sigma 5"], created: 1 }));
+    receive("job", job("2", "a", { status: "done", results, created: 2 }));
+    expect(batch.downloadable.value).toEqual(["2"]);
+    expect(batch.foundIn("a")).toBe("sigma 5");
+    batch.choose("a", false);
+    expect(batch.chosen.value).toEqual([]);
+  });
+});
