@@ -16,6 +16,7 @@ import click
 from click.globals import push_context
 
 from restore.cli.heap import keep_memory
+from restore.cli.hosted import host
 from restore.cli.job_plan import Job
 from restore.cli.memory_need import PER_PIXEL_ELSE
 from restore.cli.outcome import Outcome
@@ -101,7 +102,8 @@ class Lanes:
             yield from self._one_by_one(groups)
             return
         self._most = limit()
-        keep_memory()
+        if host() is None:  # a program that goes on gives its memory back
+            keep_memory()
         self._reporter.course.ahead = self._ahead
         context = click.get_current_context(silent=True)
         lanes = [
