@@ -8,7 +8,7 @@ import { chooseFiles } from "./files";
 import { stepTask } from "./rail";
 
 function closeOne(): boolean {
-  // An open dialog is closed by the browser.
+  // A dialog is closed by the browser, and nothing beneath it.
   if (document.querySelector("dialog[open]")) return false;
   if (queueOpen.value) queueOpen.value = false;
   else if (!wide.value && panelOpen.value && picture.value) openPanel(false);
