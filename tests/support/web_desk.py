@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 90_000  # milliseconds for anything to happen, on a machine that does other work
+PATIENCE = 240_000  # milliseconds for anything to happen, on a machine that does other work
 SIZE = {"width": 1280, "height": 800}
 DROP = """async ([name, type, data]) => {
   const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -177,9 +178,9 @@ class Desk:
         )
 
     def zoom(self) -> float:
-        bar = self.page.get_by_role("toolbar", name="Zoom")
-        words = bar.get_by_role("button").nth(1).inner_text()
-        return float(words.split("%")[0].strip().replace(",", "")) / 100
+        """Pixels of the screen for one of the picture, as screen readers are told."""
+        words = self.page.get_by_text(re.compile(r"^Zoom [\d.,]+ %")).first.text_content() or ""
+        return float(words.split()[1].replace(",", "")) / 100
 
     def small_brush(self, most: int = 12) -> None:
         """Make the brush smaller by its key, until it is that many pixels wide."""

@@ -46,6 +46,5 @@ def deep_tiff(folder: Path, name: str = "deep.tif") -> Path:
 def large_jpeg(folder: Path, name: str = "large.jpg", size: tuple[int, int] = (6000, 4000)) -> Path:
     """24 megapixels."""
     photo = cv2.resize(skimage.data.coffee(), size, interpolation=cv2.INTER_LINEAR)
-    photo[100:200, 100:200] = 255
     cv2.imwrite(str(folder / name), photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return folder / name

@@ -8,6 +8,8 @@ import { chooseFiles } from "./files";
 import { stepTask } from "./rail";
 
 function closeOne(): boolean {
+  // A dialog is closed by the browser, and nothing beneath it.
+  if (document.querySelector("dialog[open]")) return false;
   if (queueOpen.value) queueOpen.value = false;
   else if (!wide.value && panelOpen.value && picture.value) openPanel(false);
   else if (view.value === "table") view.value = "picture";
