@@ -138,8 +138,23 @@ function Row({ picture }: { picture: Picture }) {
   );
 }
 
-function Head() {
+/** Ticks all pictures, or none. */
+function All({ label }: { label?: string }) {
   const all = chosen.value.length === inputs.value.length;
+  return (
+    <input
+      type="checkbox"
+      checked={all}
+      aria-label={label}
+      ref={(input) => {
+        if (input) input.indeterminate = !all && chosen.value.length > 0;
+      }}
+      onChange={() => chooseAll(!all)}
+    />
+  );
+}
+
+function Head() {
   const { done, running, waiting, failed } = counts.value;
   const words = text.table.counts;
   const parts = [
@@ -157,14 +172,7 @@ function Head() {
         </p>
       </div>
       <label class="check">
-        <input
-          type="checkbox"
-          checked={all}
-          ref={(input) => {
-            if (input) input.indeterminate = !all && chosen.value.length > 0;
-          }}
-          onChange={() => chooseAll(!all)}
-        />
+        <All />
         {text.table.all}
       </label>
       <div class="table-buttons">
@@ -205,7 +213,7 @@ export function Table() {
         <thead role="rowgroup">
           <tr role="row">
             <th role="columnheader" scope="col">
-              <span class="hidden">{text.table.all}</span>
+              <All label={text.table.all} />
             </th>
             {(["name", "size", "state", "found", "time"] as const).map((column) => (
               <th key={column} role="columnheader" scope="col">
