@@ -139,10 +139,11 @@ function Row({ picture }: { picture: Picture }) {
 }
 
 /** Ticks all pictures, or none. */
-function All({ label }: { label?: string }) {
+function All({ id, label }: { id?: string; label?: string }) {
   const all = chosen.value.length === inputs.value.length;
   return (
     <input
+      id={id}
       type="checkbox"
       checked={all}
       aria-label={label}
@@ -171,10 +172,10 @@ function Head() {
           {parts.join(" · ")}
         </p>
       </div>
-      <label class="check">
-        <All />
-        {text.table.all}
-      </label>
+      <div class="check">
+        <All id="all" />
+        <label for="all">{text.table.all}</label>
+      </div>
       <div class="table-buttons">
         {queue.value.length > 0 && (
           <button type="button" class="button" onClick={() => void cancelAll()}>
