@@ -6,8 +6,8 @@ Starts a server with a generated picture, opens it in a headless Chromium throug
 mouse along a spiral as fast as the page takes it. Prints a Markdown table: how long frames took, from one
 requestAnimationFrame to the next, and the time that the page's main thread and the compositor computed for
 each move of the mouse. A screen of 60 Hz leaves 16.7 ms for a frame. Headless browsers draw without a
-graphics card: on other machines frames are faster. Frames are told by the clock, so other programs should rest;
-computing times count only what the threads themselves did.
+graphics card: on other machines frames are faster. Frames are told by the clock, so other programs should
+rest; computing times count only what the threads themselves did.
 """
 
 from __future__ import annotations
