@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from restore.tasks.objects import View
+
 NUMBER = re.compile(r"(\d{1,6}(?:\.\d{1,4})?)(%?)")
 
 
@@ -82,15 +84,21 @@ class Places:
     """Boxes, and small objects at points; the hole is all of them.
 
     radius: pixels around a point that its object stays within. grow: by which the hole is widened; None
-    leaves boxes as they are and widens objects by their rims.
+    leaves boxes as they are and widens objects by their rims. view: of the picture, where it was searched
+    before.
     """
 
     reads: tuple[Path, ...] = ()
 
     def __init__(
-        self, boxes: Sequence[Place], points: Sequence[Place], radius: float | None, grow: int | None
+        self,
+        boxes: Sequence[Place],
+        points: Sequence[Place],
+        radius: float | None,
+        grow: int | None,
+        view: View | None = None,
     ):
-        self.boxes, self.points, self.radius, self.grow = boxes, points, radius, grow
+        self.boxes, self.points, self.radius, self.grow, self.view = boxes, points, radius, grow, view
 
     def hole(self, source: Source) -> tuple[NDArray[np.bool_], list[str]]:
         """Give the checked hole (h, w), and what was found at points. Raises MaskError."""
@@ -124,7 +132,8 @@ class Places:
         from restore.tasks.objects import object_at
 
         try:
-            return object_at(source.picture.pixels, *point.pixels(source.picture.size), radius=self.radius)
+            at = point.pixels(source.picture.size)
+            return object_at(source.picture.pixels, *at, radius=self.radius, view=self.view)
         except ValueError as error:
             raise MaskError(f"{source.name}: --at {error}") from error
         except MaskError as error:

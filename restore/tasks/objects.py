@@ -84,7 +84,9 @@ class Answer:
         return math.sqrt(float(far.max()))
 
 
-def object_at(image: Picture, x: float, y: float, *, radius: float | None = None) -> NDArray[np.bool_]:
+def object_at(
+    image: Picture, x: float, y: float, *, radius: float | None = None, view: View | None = None
+) -> NDArray[np.bool_]:
     """Find the small object that a point lies in.
 
     Large pictures are searched at a shorter side of 1500 pixels, so it takes a second or two. Which of
@@ -100,6 +102,9 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
     radius : float, optional
         Pixels around the point beyond which the object does not reach. None: an object may be about half as
         large as the shorter side.
+    view : View, optional
+        What `view_of` gave for this picture: where several points are looked at, that is done once. Not used
+        with a radius.
 
     Returns
     -------
@@ -127,7 +132,10 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
     >>> bool(found[22:34, 26:42].all()), int(found.sum()) <= 16 * 20
     (True, True)
     """
-    view = _view(image, x, y, radius)
+    if view is None or radius is not None:
+        view = _view(image, (x, y), radius)
+    else:
+        _check_point(view.size, x, y)
     pixels, (h, w) = view.pixels, view.pixels.shape[:2]
     point, reach = view.place(x, y), None if radius is None else radius * view.scale
     found = (_answer(pixels, point, r) for r in _radii(LARGEST * min(h, w), reach))
@@ -143,7 +151,7 @@ def object_at(image: Picture, x: float, y: float, *, radius: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _View:
+class View:
     """The part of a picture that is searched, perhaps reduced.
 
     pixels: RGB ``(n, m, 3)`` in [0, 1]. rows, columns: the part. size: (h, w) of the picture.
@@ -177,7 +185,35 @@ class _View:
         return found
 
 
-def _view(image: Picture, x: float, y: float, radius: float | None) -> _View:
+def view_of(image: Picture) -> View:
+    """Bring a picture to a size at which objects are looked for.
+
+    Parameters
+    ----------
+    image : array, tensor or PIL image
+        As `object_at` takes it.
+
+    Raises
+    ------
+    ValueError
+        For several pictures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> view_of(np.zeros((6, 8), np.uint8)).pixels.shape
+    (6, 8, 3)
+    """
+    return _view(image, (0, 0), None)
+
+
+def _check_point(size: tuple[int, int], x: float, y: float) -> None:
+    h, w = size
+    if not (0 <= x < w and 0 <= y < h):
+        raise ValueError(f"{x:g},{y:g}: the point is outside the picture, which is {w}x{h} (w x h)")
+
+
+def _view(image: Picture, point: tuple[float, float], radius: float | None) -> View:
     """Check what `object_at` is given, and bring the picture to a size at which it can be searched."""
     import torch
     from torch.nn.functional import interpolate
@@ -189,10 +225,10 @@ def _view(image: Picture, x: float, y: float, radius: float | None) -> _View:
     (count, _, h, w), bits = picture.batch.shape, picture.bits
     if count > 1:
         raise ValueError(f"an object is found in one picture, got a batch of {count}")
-    if not (0 <= x < w and 0 <= y < h):
-        raise ValueError(f"{x:g},{y:g}: the point is outside the picture, which is {w}x{h} (w x h)")
+    _check_point((h, w), *point)
     if radius is not None and not radius > 0:
         raise ValueError(f"the radius around a point is above 0 pixels, got {radius:g}")
+    x, y = point
     away = max(h, w) if radius is None else math.ceil(AROUND * radius + 2 * BACKGROUND)
     rows = slice(max(0, int(y) - away), min(h, int(y) + away + 1))
     columns = slice(max(0, int(x) - away), min(w, int(x) + away + 1))
@@ -201,7 +237,7 @@ def _view(image: Picture, x: float, y: float, radius: float | None) -> _View:
     if (reduction := min(n, m) / SIDE) > 1:
         part = interpolate(part, (round(n / reduction), round(m / reduction)), mode="area")
     unit = whole_range(part[0], bits=bits).unit(part[0]).clamp(0, 1)
-    return _View(unit.permute(1, 2, 0).contiguous().cpu().numpy(), rows, columns, (h, w))
+    return View(unit.permute(1, 2, 0).contiguous().cpu().numpy(), rows, columns, (h, w))
 
 
 def _radii(most: float, radius: float | None) -> Iterator[float]:

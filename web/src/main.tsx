@@ -7,6 +7,8 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/views.css";
 
+// A token that the server did not take does not stay in the address.
+if (location.search) history.replaceState(null, "", location.pathname);
 connect();
 addEventListener("keydown", onKey);
 const root = document.getElementById("app");

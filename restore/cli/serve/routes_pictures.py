@@ -26,6 +26,7 @@ from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Picture, Session, new_id
 
 MOST_REGIONS = 1000  # of a picture
+COARSEST = 16  # level of the image of a region
 WIDEST = 64  # pixels that a hole can be widened by, as on the command line
 
 
@@ -181,8 +182,8 @@ async def region_shown(request: Request) -> Response:
     region = picture_of(request).region(request.path_params["region"])
     text = request.query_params.get("level", "0")
     level = int(text) if text.isdecimal() and len(text) < 3 else -1
-    if not 0 <= level < picture_of(request).facts["levels"]:
-        raise Refusal("level: expected a level of the picture", 422)
+    if not 0 <= level <= COARSEST:
+        raise Refusal(f"level: expected a whole number from 0 to {COARSEST}", 422)
     return image(await service_of(request).viewer.region_image(region.path, level), "image/png")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,8 @@ from restore.cli.units import judged
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
+MOST_THUMBNAILS = 2000
+SPARE = 2**28  # bytes of the disk that are left alone
 MOST_PIXELS = 2**29  # bytes of the picture that was read last, which is kept as it is
 
 BEYOND, MANY = 1.5, 0.05  # of white, and the share of pixels beyond from which a picture is shown darker
@@ -38,9 +41,10 @@ class Shelf:
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):
         self._folder, self._most = folder, most_bytes
         self._pyramids: OrderedDict[Path, Pyramid] = OrderedDict()
+        self._thumbnails: OrderedDict[Path, tuple[bytes, str]] = OrderedDict()
         self._scales: dict[Path, Scale] = {}
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()  # of the two above
+        self._lock = threading.Lock()  # of the three above it
         self._last: tuple[Path, images.Picture] | None = None
 
     def pyramid(self, path: Path) -> Pyramid | None:
@@ -78,7 +82,7 @@ class Shelf:
             **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
             **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
             **{"levels": len(sizes_of(picture.size)), "scale": asdict(scale)},
-            "notes": [*picture.notes, *notes, *_profile_notes(picture)],
+            "notes": [*picture.notes, *notes, *_colour_notes(picture)],
         }
         return picture, facts
 
@@ -91,9 +95,14 @@ class Shelf:
         if found is not None and found.has(0):
             return None
         picture = self.picture(asked) if picture is None else picture
-        path = self._folder / f"{next(self._numbers)}.tiles"
+        path = self._folder / f"{next(self._numbers)}.tiles" if found is None else found.path
         scale = self._scales.get(asked.path) or scale_of(picture, asked)[0]
         builder = Builder(picture, path, scale)
+        if found is not None:
+            with self._lock:
+                self._pyramids[asked.path] = builder.pyramid
+            return builder
+        self._make_room(builder.pyramid.length)
         try:
             builder.smaller()
         except BaseException:
@@ -101,13 +110,42 @@ class Shelf:
             raise
         with self._lock:
             self._pyramids[asked.path] = builder.pyramid
-            while len(self._pyramids) > 1 and self._length > self._most:
-                self._remove(next(iter(self._pyramids)))
         return builder
 
-    @property
-    def _length(self) -> int:
-        return sum(each.length for each in self._pyramids.values())
+    def finish(self, path: Path, builder: Builder) -> None:
+        """Make the largest tiles of a picture. Raises OSError where there is no room for them."""
+        builder.first()
+        if self.pyramid(path) is not builder.pyramid:  # it was forgotten meanwhile
+            builder.pyramid.remove()
+
+    def has_thumbnail(self, path: Path) -> bool:
+        """Whether there is a small view of a picture, or what it is made from."""
+        pyramid = self.pyramid(path)
+        return path in self._thumbnails or (pyramid is not None and pyramid.has(min(1, pyramid.levels - 1)))
+
+    def thumbnail(self, path: Path) -> tuple[bytes, str] | None:
+        """Give a small view of a picture, kept for longer than its tiles; None where these are to be made.
+
+        Raises FileNotFoundError where they have just given way to others.
+        """
+        found, pyramid = self._thumbnails.get(path), self.pyramid(path)
+        if found is None and pyramid is not None and self.has_thumbnail(path):
+            found = pyramid.thumbnail()
+            with self._lock:
+                self._thumbnails[path] = found
+                while len(self._thumbnails) > MOST_THUMBNAILS:
+                    self._thumbnails.popitem(last=False)
+        return found
+
+    def _make_room(self, length: int) -> None:
+        """Drop the tiles that were not seen for the longest time, where others need their place."""
+        with self._lock:
+            while self._pyramids:
+                kept = sum(each.length for each in self._pyramids.values())
+                free = shutil.disk_usage(self._folder).free
+                if kept + length <= self._most and length + SPARE <= free:
+                    return
+                self._remove(next(iter(self._pyramids)))
 
     @property
     def used(self) -> bool:
@@ -122,6 +160,7 @@ class Shelf:
         """Drop the tiles of a picture."""
         self._scales.pop(path, None)
         with self._lock:
+            self._thumbnails.pop(path, None)
             if path in self._pyramids:
                 self._remove(path)
         if self._last is not None and self._last[0] == path:
@@ -180,14 +219,16 @@ def _lowered(picture: images.Picture) -> float | None:
     return float(f"{1 / np.quantile(values, 0.995):.3g}")
 
 
-def _profile_notes(picture: images.Picture) -> list[str]:
-    """Name the colour profile of a picture, where it is not that of every other."""
+def _colour_notes(picture: images.Picture) -> list[str]:
+    """Name the colours of a picture, where they are not those of every other."""
     from io import BytesIO
 
     from PIL import ImageCms
 
     from restore.cli.serve.tiles import is_srgb
 
+    if picture.heif is not None and picture.heif.hdr and not picture.icc:
+        return [f"HDR ({picture.heif.hdr}), which looks pale here"]
     if not picture.icc or is_srgb(picture.icc, picture.gray):
         return []
     try:

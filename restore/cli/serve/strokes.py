@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,28 @@ STRAIGHT = 0.2  # pixels that points may lie beside a line that is drawn without
 _SHIFT = 8  # bits of a fraction of a pixel, as OpenCV takes it
 _ROWS = 256  # that are counted at a time
 
-Load = Callable[[str], "Mask"]
-"""gives a region by its id, of the size of the picture"""
+
+class Region(Protocol):
+    """Where levels, 0 or 255, lie in a picture."""
+
+    @property
+    def x(self) -> int:
+        """Pixels from the left."""
+        ...
+
+    @property
+    def y(self) -> int:
+        """Pixels from the top."""
+        ...
+
+    @property
+    def level(self) -> Mask:
+        """The levels, within the picture."""
+        ...
+
+
+Load = Callable[[str], Region]
+"""gives a region by its id"""
 
 
 def checked(strokes: object) -> list[dict[str, Any]]:
@@ -66,7 +86,9 @@ def drawn(
         elif stroke["kind"] == "box":
             _box(mask, stroke, level)
         elif load is not None:
-            mask[load(stroke["region"]) > 0] = level
+            region = load(stroke["region"])
+            h, w = region.level.shape
+            mask[region.y : region.y + h, region.x : region.x + w][region.level > 0] = level
     return mask
 
 

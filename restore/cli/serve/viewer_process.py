@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 Request = dict[str, Any]
 Answer = dict[str, Any]
 
-ORDER = {"tile": 0, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
+ORDER = {"tile": 0, "show": 1, "region_image": 1, "mask": 1, "select": 1, "region": 1, "crop": 1, "open": 2}
 """What comes first; all else comes after."""
+NOWHERE: Answer = {"refused": "there is no such part of this picture", "status": 404}
 SMALL_THREADS = 2
 WARM, REST = 3.0, 120.0  # seconds without requests, after which there is time for other things
 
@@ -58,6 +60,11 @@ class RequestQueue:
             heapq.heappush(self._heap, (order, next(self._numbers), request))
             self._there.notify()
 
+    @property
+    def busy(self) -> bool:
+        """Whether requests wait."""
+        return bool(self._heap)
+
     def get(self, seconds: float | None = None) -> Request | None:
         """Wait for a request; None where none comes in time."""
         with self._there:
@@ -71,7 +78,7 @@ class Desk:
 
     def __init__(self, answers: TextIO, folder: Path):
         self._answers, self._writing = answers, threading.Lock()
-        self.shelf = Shelf(folder)
+        self.shelf, self.regions, self.finder = Shelf(folder), regions.Regions(), regions.Finder()
         self._large, self._small = RequestQueue(), RequestQueue()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
@@ -109,8 +116,11 @@ class Desk:
 
     def _is_there(self, request: Request) -> bool:
         """Whether what a tile or a small view is made from is there."""
-        pyramid = self.shelf.pyramid(Path(request["path"]))
-        return pyramid is not None and pyramid.has(request.get("level", min(1, pyramid.levels - 1)))
+        path = Path(request["path"])
+        if request["do"] == "thumbnail":
+            return self.shelf.has_thumbnail(path)
+        pyramid = self.shelf.pyramid(path)
+        return pyramid is not None and pyramid.has(request["level"])
 
     def _make(self) -> None:
         """Make what is small."""
@@ -121,12 +131,17 @@ class Desk:
     def _read(self) -> None:
         """Read pictures, and do what is left to be done where there are none for a while."""
         while True:
-            for seconds, rest in ((WARM, self._warm), (REST, self.shelf.rest), (None, None)):
+            for seconds, rest in ((WARM, self._warm), (REST, self._rest), (None, None)):
                 if (request := self._large.get(seconds)) is not None:
                     self._answer_to(request)
                     break
                 if rest is not None:
                     rest()
+
+    def _rest(self) -> None:
+        """Give back memory: nobody has asked for anything for a while."""
+        self.shelf.rest()
+        self.finder.rest()
 
     def _warm(self) -> None:
         """Load what finds objects, which takes a second or two, before it is asked for."""
@@ -144,7 +159,9 @@ class Desk:
         elif request["do"] == "open":
             self._open(request)
         else:
-            self._say(id=request["id"], **_tried(request, partial(DOES[request["do"]], self, request)))
+            answer = _tried(request, partial(DOES[request["do"]], self, request))
+            if answer:
+                self._say(id=request["id"], **answer)
 
     def _open(self, request: Request) -> None:
         """Read a picture, say what it is, and make its tiles, which the page asks for next."""
@@ -166,17 +183,18 @@ class Desk:
             self._waiting.setdefault(path, [])
 
         def build() -> Answer:
-            asked = _asked(request)
-            builder = self.shelf.build(asked, picture)
-            self._release(path)
-            if builder is not None:
-                builder.first()
-            return {"refused": "there is no such part of this picture", "status": 404}
+            builder = self.shelf.build(_asked(request), picture)
+            self.shelf.thumbnail(path)
+            asked_for = self._release(path)
+            # Of many that are opened at once only those that are looked at get their largest tiles.
+            if builder is not None and (asked_for or builder.pyramid.levels == 1 or not self._large.busy):
+                self.shelf.finish(path, builder)
+            return NOWHERE
 
         self._release(path, _tried(request, build))
 
-    def _release(self, path: Path, otherwise: Answer | None = None) -> None:
-        """Go on with requests that waited for tiles.
+    def _release(self, path: Path, otherwise: Answer | None = None) -> bool:
+        """Go on with requests that waited for tiles, and say whether some wait still.
 
         otherwise: the last word, for those for which there are none; None: more will come.
         """
@@ -191,39 +209,47 @@ class Desk:
         if otherwise is not None:
             for each in left:
                 self._say(**otherwise | {"id": each["id"]})
+        return bool(left)
 
     def tile(self, request: Request) -> Answer:
-        """Give a tile."""
-        pyramid = self.shelf.pyramid(Path(request["path"]))
+        """Give a tile; nothing where it has given way to others, and is made again first."""
         place = request["level"], request["column"], request["row"]
-        if pyramid is None or not pyramid.holds(*place):
-            return {"refused": "there is no such part of this picture", "status": 404, "option": None}
-        return _file(*pyramid.tile(*place))
+        pyramid = self.shelf.pyramid(Path(request["path"]))
+        with suppress(FileNotFoundError):
+            if pyramid is not None:
+                return _file(*pyramid.tile(*place)) if pyramid.holds(*place) else NOWHERE
+        self._take_tile(request)
+        return {}
 
     def thumbnail(self, request: Request) -> Answer:
-        """Give a small view."""
-        pyramid = self.shelf.pyramid(Path(request["path"]))
-        if pyramid is None:
-            return {"refused": "there is no such picture", "status": 404, "option": None}
-        return _file(*pyramid.thumbnail())
+        """Give a small view; nothing where its tiles are to be made first."""
+        found = None
+        with suppress(FileNotFoundError):
+            found = self.shelf.thumbnail(Path(request["path"]))
+        if found is None:
+            self._take_tile(request)
+        return {} if found is None else _file(*found)
 
     def mask(self, request: Request) -> Answer:
         """Draw strokes."""
-        files = {id: Path(path) for id, path in request["regions"].items()}
-        size = request["height"], request["width"]
+        size, files = (request["height"], request["width"]), request["regions"]
         try:
             made = strokes.checked(request["strokes"])
         except ValueError as error:
             return {"refused": str(error), "status": 400, "option": "mask"}
-        level = regions.drawn(made, size, files, request["mask"])
-        regions.keep(regions.part(level, request["box"], request["mask"]), Path(request["out"]))
-        return {"region": regions.facts(level)}
+
+        def part(id: str) -> regions.Part | None:
+            return self.regions.part(Path(files[id])) if id in files else None
+
+        level = regions.drawn(made, size, part, request["mask"])
+        regions.write_mask(regions.within(level, request["box"], request["mask"]), Path(request["out"]))
+        return {"region": regions.part_of(level).facts()}
 
     def select(self, request: Request) -> Answer:
         """Find what a point lies in."""
         asked = _asked(request)
         at = request["x"], request["y"]
-        hole = regions.select(self.shelf.picture(asked), asked.name, at, request["radius"])
+        hole = self.finder.select(self.shelf.picture(asked), asked.name, at, request["radius"])
         return self._found(hole, Path(request["out"]))
 
     def region(self, request: Request) -> Answer:
@@ -236,12 +262,11 @@ class Desk:
         return {**self._found(hole, Path(request["out"])), "notes": notes}
 
     def _found(self, hole: NDArray[np.bool_], out: Path) -> Answer:
-        regions.keep(hole, out)
-        return {"region": regions.facts(hole)}
+        return {"region": self.regions.keep(hole, out)}
 
     def region_image(self, request: Request) -> Answer:
         """Show a region."""
-        return _file(regions.shown(Path(request["path"]), request["level"]), "image/png")
+        return _file(regions.shown(self.regions.part(Path(request["path"])), request["level"]), "image/png")
 
     def crop(self, request: Request) -> Answer:
         """Write a part of a picture as a file of its own."""
