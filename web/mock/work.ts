@@ -147,14 +147,30 @@ export class Work {
       });
       return { picture: made.picture.id, name, seed: count > 1 ? seed : null };
     });
+    const map = job.options.uncertainty ? this.map(job, stored, stem) : null;
     const status = job.picture_name.includes("clean") ? "unchanged" : "done";
-    this.state.change(job, { status, progress: null, seconds, facts, notes, results });
+    this.state.change(job, { status, progress: null, seconds, facts, notes, results, map });
+  }
+
+  /** A map that is brightest in the middle. */
+  private map(job: Job, stored: Stored, stem: string): string {
+    const { width, height } = stored.raster;
+    const data = new Uint8Array(width * height);
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const far = Math.hypot(x / width - 0.5, y / height - 0.5);
+        data[y * width + x] = Math.round(255 * Math.exp(-8 * far * far));
+      }
+    const name = `${stem}-uncertainty.png`;
+    return this.state.add({ width, height, channels: 1, data }, { name, kind: "map", job: job.id }).picture
+      .id;
   }
 
   private raster(job: Job, stored: Stored): Raster {
     const { width, height } = stored.raster;
+    const by = job.task === "upscale" ? Number(job.options.scale ?? 2) : 1;
     const made = stored.picture.notes.includes("generated")
-      ? scene(width, height, 0, false)
+      ? scene(width * by, height * by, 0, false)
       : calmed(stored.raster);
     const box = job.box;
     return job.kind === "preview" && box

@@ -9,7 +9,7 @@ import { MASK_COLOURS, rampGradient } from "./colours";
 import { type IconName, StageIcon } from "./icons";
 import { model } from "./mask";
 import {
-  blinking,
+  blinkOn,
   mapOpacity,
   maskColour,
   masking,
@@ -18,6 +18,7 @@ import {
   mode,
   pressure,
   scene,
+  taking,
   view,
 } from "./state";
 import { percent } from "./view";
@@ -64,7 +65,6 @@ const TOOLS: readonly [Tool, string][] = [
 export function ToolBar() {
   const of = model.value;
   if (!masking.value || !of) return null;
-  const sized = tool.value === "brush" || tool.value === "eraser";
   return (
     <div class="st-bar st-tools" role="toolbar" aria-label={words.tools}>
       <div class="st-group">
@@ -81,21 +81,7 @@ export function ToolBar() {
           />
         ))}
       </div>
-      <label class="st-group st-size" title={`${words.brushSize} ([ ])`} data-off={sized ? undefined : ""}>
-        <span class="hidden">{words.brushSize}</span>
-        <input
-          type="range"
-          min={0}
-          max={SLIDER_STEPS}
-          value={sliderOf(brushRadius.value)}
-          disabled={!sized}
-          aria-valuetext={words.pixelsWide(2 * brushRadius.value)}
-          onInput={(event) => {
-            brushRadius.value = radiusOf(event.currentTarget.valueAsNumber);
-          }}
-        />
-        <output>{words.pixels(2 * brushRadius.value)}</output>
-      </label>
+      {SHAPES.has(tool.value) ? <Sign /> : <Size />}
       <div class="st-group">
         <Button
           icon="undo"
@@ -125,6 +111,42 @@ export function ToolBar() {
           {words.unsaved(of.problem.value)}
         </p>
       )}
+    </div>
+  );
+}
+
+const SHAPES: ReadonlySet<Tool> = new Set<Tool>(["lasso", "box", "magic"]);
+
+function Size() {
+  const sized = tool.value === "brush" || tool.value === "eraser";
+  return (
+    <label class="st-group st-size" title={`${words.brushSize} ([ ])`} data-off={sized ? undefined : ""}>
+      <span class="hidden">{words.brushSize}</span>
+      <input
+        type="range"
+        min={0}
+        max={SLIDER_STEPS}
+        value={sliderOf(brushRadius.value)}
+        disabled={!sized}
+        aria-valuetext={words.pixelsWide(2 * brushRadius.value)}
+        onInput={(event) => {
+          brushRadius.value = radiusOf(event.currentTarget.valueAsNumber);
+        }}
+      />
+      <output>{words.pixels(2 * brushRadius.value)}</output>
+    </label>
+  );
+}
+
+/** Whether shapes add to the mask or take away from it. */
+function Sign() {
+  const choose = (away: boolean) => () => {
+    taking.value = away;
+  };
+  return (
+    <div class="st-group st-size st-sign">
+      <Button icon={null} label={words.add} keys="S" pressed={!taking.value} onClick={choose(false)} />
+      <Button icon={null} label={words.take} keys="S, or Alt" pressed={taking.value} onClick={choose(true)} />
     </div>
   );
 }
@@ -266,10 +288,10 @@ export function CompareBar() {
   );
 }
 
-/** Choose how to compare; blinking begins, unless the system asks for less motion: then a key blinks. */
+/** Choose how to compare; blinking, choose again to see the other. */
 export function setCompare(name: Compare): void {
+  if (name === "blink" && mode.peek() === "blink") blinkOn.value = !blinkOn.peek();
   compare.value = name;
-  blinking.value = name === "blink" && !matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 export function ZoomBar() {

@@ -4,14 +4,15 @@ import type { Stroke } from "../api/types";
 import { brushRadius } from "../store/stage";
 import type { Engine } from "./engine";
 import { model } from "./mask";
-import { activeTool, maskShown, painting, pressure, scene, view } from "./state";
+import { activeTool, maskShown, painting, pressure, scene, taking, view } from "./state";
 import type { Desk } from "./tools";
 
-/** What a tool works on from now on; null without a picture. `erase` takes away instead of adding. */
+/** What a tool works on from now on; null without a picture. `erase` turns adding and taking away around. */
 export function makeDesk(engine: Engine, erase: boolean, pen: boolean): Desk | null {
   const of = scene.peek()?.picture;
   const mask = model.peek();
   const scale = view.peek()?.scale;
+  const tool = activeTool.peek();
   if (!of || !mask || !scale) return null;
   maskShown.value = true;
   painting.value = true;
@@ -20,7 +21,7 @@ export function makeDesk(engine: Engine, erase: boolean, pen: boolean): Desk | n
     picture: of,
     scale,
     radius: brushRadius.peek(),
-    erase: activeTool.peek() === "eraser" ? !erase : erase,
+    erase: erase !== (tool === "eraser" || (tool !== "brush" && taking.peek())),
     pressed: pen && pressure.peek(),
     segment(points, radius, taken) {
       engine.mask.segment(points, radius, taken);

@@ -26,6 +26,7 @@ export class Engine {
   private frame = 0;
   private pictureDirty = true;
   private maskDirty = true;
+  private lacking = false; // tiles of the result
   private settle: ReturnType<typeof setTimeout> | undefined;
   private measure: ReturnType<typeof setTimeout> | undefined;
   /** While a stroke is drawn, the fringe waits. */
@@ -135,6 +136,7 @@ export class Engine {
     ctx.fillStyle = surroundings(canvas);
     ctx.fillRect(0, 0, size.width, size.height);
     let sharp = true;
+    this.lacking = false;
     for (const pane of state.panes.peek()) {
       ctx.save();
       ctx.beginPath();
@@ -154,6 +156,7 @@ export class Engine {
       ctx.restore();
     }
     state.sharp.value = sharp;
+    state.awaited.value = this.lacking;
     this.want(scene, view);
   }
 
@@ -171,6 +174,7 @@ export class Engine {
       const first = i === 0 && side !== scene.before;
       const { complete, covered } = drawPicture(ctx, placed, store, view, pane);
       if (first && !covered) {
+        this.lacking = true;
         for (const under of scene.before) drawPicture(ctx, under, store, view, pane);
         drawPicture(ctx, placed, store, view, pane);
       }

@@ -8,6 +8,7 @@ import { clamp, type Point } from "./geometry";
 import { StageIcon } from "./icons";
 import {
   activeTool,
+  awaited,
   bubble,
   crosshair,
   type Draft,
@@ -161,10 +162,16 @@ export function Divider() {
         {text.stage.before}
       </span>
       <span class="st-side-name st-right" aria-hidden="true">
-        {text.stage.after}
+        {nameOf("after")}
       </span>
     </div>
   );
+}
+
+/** The name of a side; with dots while the other shows in its place. */
+function nameOf(side: "before" | "after" | null): string {
+  if (side !== "after") return text.stage.before;
+  return awaited.value ? text.stage.awaited : text.stage.after;
 }
 
 /** Names of the panes side by side, and of what is shown where one blinks. */
@@ -185,7 +192,7 @@ export function SideNames() {
           style={{ left: `${x / ratio.value}px` }}
           aria-hidden="true"
         >
-          {side === "after" ? text.stage.after : text.stage.before}
+          {nameOf(side)}
         </span>
       ))}
     </>

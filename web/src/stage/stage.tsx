@@ -15,7 +15,6 @@ import { Pointers } from "./pointers";
 import { addStageKeys } from "./stage_keys";
 import {
   activeTool,
-  blinking,
   blinkOn,
   crosshair,
   divider,
@@ -34,6 +33,7 @@ import {
 } from "./state";
 import { followViews } from "./views";
 import "./stage.css";
+import "./bars.css";
 
 const BLINK = 700; // milliseconds
 
@@ -63,10 +63,11 @@ function followSize(element: HTMLElement): () => void {
   return () => observer.disconnect();
 }
 
-/** While it blinks, the two take turns. */
+/** While it blinks, the two take turns; where the system asks for less motion, only by key and button. */
 function followBlinking(): () => void {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   return effect(() => {
-    if (!blinking.value || mode.value !== "blink") return;
+    if (mode.value !== "blink" || calm.matches) return;
     const timer = setInterval(() => {
       blinkOn.value = !blinkOn.peek();
     }, BLINK);

@@ -8,7 +8,7 @@ import { stepped } from "./brush_size";
 import type { Hand } from "./hand";
 import { model } from "./mask";
 import type { Pointers } from "./pointers";
-import { bubble, crosshair, masking, maskShown, peeking, ratio, scene } from "./state";
+import { bubble, crosshair, masking, maskShown, peeking, ratio, scene, taking } from "./state";
 import { fitView, panBy, zoomStep, zoomTo, zoomToResult } from "./views";
 
 const PAN = 64; // CSS pixels for each press of an arrow
@@ -75,6 +75,9 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
         tool.value = name;
       }),
     ),
+    key(["s"], words.sign, () => {
+      taking.value = !taking.peek();
+    }),
     key(["["], words.smaller, size(false)),
     key(["]"], words.larger, size(true)),
     key(["Ctrl+z"], text.stage.undo, () => {

@@ -22,7 +22,8 @@ export const divider = kept<number>("divider", 0.5);
 export const peeking = signal(false);
 /** Which of the two blinking shows. */
 export const blinkOn = signal(false);
-export const blinking = signal(false);
+/** Whether the result lacks tiles in view so that the picture shows in their place. */
+export const awaited = signal(false);
 
 export const maskShown = kept<boolean>("mask-shown", true);
 export const maskOpacity = kept<number>("mask-opacity", 0.6);
@@ -30,6 +31,8 @@ export const maskColour = kept<string>("mask-colour", MASK_COLOURS[0]);
 export const mapOpacity = kept<number>("map-opacity", 0.7);
 /** Whether a pen's pressure changes the size of the brush. */
 export const pressure = kept<boolean>("pressure", false);
+/** Lasso, box and magic select take away from the mask instead of adding to it. */
+export const taking = signal(false);
 /** Painting on a result: the mask is shown over it until something else is looked at. */
 export const painting = signal(false);
 /** How much of the picture is masked, 0 to 1. */
@@ -135,7 +138,7 @@ export const panes: ReadonlySignal<Pane[]> = computed(() => {
 
 /** CSS pixels at the edges that bars lie over, on stages that have room for them. */
 function insets(width: number, height: number): { x: number; y: number } {
-  const narrow = width < 620; // as in stage.css: the tools take two lines
+  const narrow = width < 620; // as in bars.css: the tools take two lines
   return { x: narrow ? 0 : 16, y: height < 480 ? 0 : narrow ? 104 : 60 };
 }
 
