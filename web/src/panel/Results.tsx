@@ -8,6 +8,7 @@ import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
 import { factsOf, freshNotes, seedOf } from "./facts";
 import { Icon } from "./icons";
+import { Words } from "./Words";
 
 const t = text.panel.result;
 
@@ -39,7 +40,7 @@ function Facts({ job, index }: { job: Job; index: number }) {
       </dl>
       {notes.map((note) => (
         <p class="p-help" key={note}>
-          {note}
+          <Words of={note} />
         </p>
       ))}
     </>

@@ -7,6 +7,7 @@ import { text } from "../text/en";
 import { duration, sentence } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
+import { Words } from "./Words";
 
 const t = text.panel;
 
@@ -73,7 +74,9 @@ export function Run(props: RunProps) {
     <footer class="p-run">
       {wrong && (
         <div class="p-alert" role="alert">
-          <p>{wrong.message || t.result.failed}</p>
+          <p>
+            <Words of={wrong.message || t.result.failed} />
+          </p>
           <div class="p-row">
             {hidden && (
               <button type="button" class="p-link" onClick={() => openMore(hidden.name)}>

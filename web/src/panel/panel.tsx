@@ -16,6 +16,7 @@ import type { PanelProps } from "./panels";
 import { Results } from "./Results";
 import { failedJob, Run } from "./Run";
 import { checkedRequest, missingOf, requestOf } from "./request_of";
+import { stable } from "./requests";
 import { Handle } from "./Sheet";
 import { hiddenChanges, startValues, visibleOptions } from "./shown";
 import { moreAt, moreOpen, openMore, type Wrong, wrongOf } from "./state";
@@ -57,6 +58,7 @@ function useValues(task: Task, picture: Picture): [Values, (values: Values) => v
 /** What a job that failed says, as long as its options are still those that are set. */
 function failure(job: Job | null, wanted: JobRequest): Wrong | null {
   if (job === null || job.task !== wanted.task) return null;
+  if (stable(job.options) !== stable(wanted.options ?? {})) return null;
   return { message: job.error ?? text.panel.result.failed, option: job.option };
 }
 

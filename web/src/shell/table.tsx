@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import { urls } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { Icon } from "../parts/icon";
@@ -11,6 +12,7 @@ import {
   counts,
   downloadable,
   foundIn,
+  isChosen,
   latest,
   refused,
   startBatch,
@@ -88,16 +90,18 @@ function Actions({ picture, job }: { picture: Picture; job: Job | undefined }) {
 }
 
 function Row({ picture }: { picture: Picture }) {
-  const job = latest.value.get(picture.id);
+  // A row is drawn anew for what concerns it only: a batch may have hundreds.
+  const job = useComputed(() => latest.value.get(picture.id)).value;
+  const found = useComputed(() => foundIn.value.get(picture.id) ?? "").value;
+  const ticked = useComputed(() => isChosen(picture.id)).value;
   const result = job?.results[0]?.picture;
-  const found = foundIn(picture.id);
   return (
     <tr role="row">
       <td role="cell" class="cell-choose">
         <input
           type="checkbox"
           aria-label={text.table.choose(picture.name)}
-          checked={chosen.value.includes(picture)}
+          checked={ticked}
           onChange={(event) => choose(picture.id, event.currentTarget.checked)}
         />
       </td>

@@ -1,8 +1,10 @@
+import { useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { urls } from "../api/client";
 import type { Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
+import { reveal } from "../parts/reveal";
 import { choosePicture, picture } from "../store/choice";
 import { inputs, work } from "../store/data";
 import { closePicture } from "../store/history";
@@ -11,7 +13,7 @@ import { text } from "../text/en";
 import { chooseFiles } from "./files";
 
 function Tab({ picture: each, current }: { picture: Picture; current: boolean }) {
-  const job = work.value.find((other) => other.picture === each.id);
+  const job = useComputed(() => work.value.find((other) => other.picture === each.id)).value;
   return (
     <li class={current ? "tab current" : "tab"} data-picture={each.id}>
       <button
@@ -28,7 +30,7 @@ function Tab({ picture: each, current }: { picture: Picture; current: boolean })
         {job ? (
           <Ring share={job.progress?.share ?? 0} size={16} />
         ) : (
-          <img src={urls.thumbnail(each.id)} alt="" width={20} height={20} />
+          <img src={urls.thumbnail(each.id)} alt="" width={20} height={20} loading="lazy" />
         )}
         <span>{each.name}</span>
         {job && <span class="hidden">{text.tabs.busy}</span>}
@@ -48,6 +50,7 @@ function Tab({ picture: each, current }: { picture: Picture; current: boolean })
 
 function QueueButton() {
   const list = work.value;
+  if (list.length === 0 && inputs.value.length === 0) return null;
   const label = text.queue.open(list.length);
   return (
     <button
@@ -73,9 +76,7 @@ export function Top() {
   const current = picture.value?.id;
   const table = view.value === "table";
   useEffect(() => {
-    list.current
-      ?.querySelector(`[data-picture="${current ?? ""}"]`)
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list.current, `[data-picture="${current ?? ""}"]`);
   }, [current]);
   const many = inputs.value.length > 0;
   return (
@@ -113,7 +114,7 @@ export function Top() {
             <Icon name="table" />
           </button>
         )}
-        {(many || work.value.length > 0) && <QueueButton />}
+        <QueueButton />
         {many && !wide.value && !sheet.value && (
           <button
             type="button"

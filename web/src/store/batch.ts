@@ -9,7 +9,8 @@ import { say, tell } from "./notices";
 
 /** The pictures of the table that are left out; all others are chosen. */
 const leftOut = signal<ReadonlySet<string>>(new Set());
-export const chosen = computed(() => inputs.value.filter(({ id }) => !leftOut.value.has(id)));
+export const isChosen = (id: string): boolean => !leftOut.value.has(id);
+export const chosen = computed(() => inputs.value.filter(({ id }) => isChosen(id)));
 
 export function choose(id: string, on: boolean): void {
   const copy = new Set(leftOut.value);
@@ -33,13 +34,15 @@ export const latest = computed(() => {
   return found;
 });
 
-/** The newest thing that a measurement said of a picture, such as its noise. */
-export function foundIn(picture: string): string {
-  const said = jobList.value.filter((job) => job.picture === picture && job.notes.length > 0);
-  const job = said[said.length - 1];
-  const note = job?.notes[0] ?? "";
-  return note.startsWith(`${job?.picture_name}: `) ? note.slice((job?.picture_name.length ?? 0) + 2) : note;
-}
+/** The newest thing that a measurement said of each picture, such as its noise, without its name. */
+export const foundIn = computed(() => {
+  const found = new Map<string, string>();
+  for (const { picture, picture_name: name, notes } of jobList.value) {
+    const note = notes[0];
+    if (note) found.set(picture, note.startsWith(`${name}: `) ? note.slice(name.length + 2) : note);
+  }
+  return found;
+});
 
 export const counts = computed(() => {
   const all = { done: 0, running: 0, waiting: 0, failed: refused.value.size };

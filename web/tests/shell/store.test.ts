@@ -106,10 +106,10 @@ describe("the batch", () => {
   it("offers the results of jobs that ended, and what was found", () => {
     receive("picture", picture("a"));
     const results = [{ picture: "r", name: "r", seed: null }];
-    receive("job", job("1", "a", { kind: "look", status: "done", notes: ["sigma 5"], created: 1 }));
+    receive("job", job("1", "a", { kind: "look", status: "done", notes: ["a.png: sigma 5"], created: 1 }));
     receive("job", job("2", "a", { status: "done", results, created: 2 }));
     expect(batch.downloadable.value).toEqual(["2"]);
-    expect(batch.foundIn("a")).toBe("sigma 5");
+    expect(batch.foundIn.value.get("a")).toBe("sigma 5");
     batch.choose("a", false);
     expect(batch.chosen.value).toEqual([]);
   });

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { text } from "../../text/en";
 import { Icon } from "../icons";
+import { Words } from "../Words";
 
 export interface Described {
   id: string;
@@ -88,13 +89,13 @@ export function Field(props: FieldProps) {
       {props.children(described)}
       {error && (
         <p class="p-error" id={error}>
-          {props.error}
+          <Words of={props.error ?? ""} />
         </p>
       )}
       {help && (
         <p class={props.quiet ? "hidden" : "p-help"} id={help}>
           {props.code && <code>{props.code}</code>}
-          {props.help}
+          <Words of={props.help ?? ""} />
         </p>
       )}
     </div>

@@ -2,6 +2,7 @@ import { text } from "../../text/en";
 import { lookWords } from "../facts";
 import { Icon } from "../icons";
 import type { Look } from "../use";
+import { Words } from "../Words";
 
 /** What a look at the picture has found, in words, or that it is being looked at. */
 export function Found({ look, working }: { look: Look; working: string }) {
@@ -16,7 +17,7 @@ export function Found({ look, working }: { look: Look; working: string }) {
     return (
       <div class="p-found">
         <p class="p-error" role="alert">
-          {look.wrong.message}
+          <Words of={look.wrong.message} />
         </p>
         <button type="button" class="button" onClick={look.again}>
           <Icon name="reset" />
@@ -31,7 +32,9 @@ export function Found({ look, working }: { look: Look; working: string }) {
   return (
     <div class="p-found" role="status">
       {lines.map((line) => (
-        <p key={line}>{line}</p>
+        <p key={line}>
+          <Words of={line} />
+        </p>
       ))}
     </div>
   );
