@@ -2,10 +2,6 @@
 
     python benchmarks/page_painting.py [--pixels 24] [--scale 1] [--browser /usr/bin/chromium]
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
->>>>>>> main
 Opens a picture in a headless Chromium, as benchmarks/serve.py does, and moves the mouse along a spiral, as
 fast as the page takes it: with small and large brushes, over many strokes, and moving the picture.
 
@@ -14,17 +10,6 @@ the page's main thread and the compositor computed for each move of the mouse. A
 ms for a frame. Headless browsers draw without a graphics card: on other machines frames are faster. Frames
 are told by the clock, so other programs should rest; computing times count only what the threads themselves
 did.
-<<<<<<< HEAD
-=======
-Starts a server with a generated picture, opens it in a headless Chromium through Playwright, and moves the
-mouse along a spiral as fast as the page takes it. Prints a Markdown table: how long frames took, from one
-requestAnimationFrame to the next, and the time that the page's main thread and the compositor computed for
-each move of the mouse. A screen of 60 Hz leaves 16.7 ms for a frame. Headless browsers draw without a
-graphics card: on other machines frames are faster. Frames are told by the clock, so other programs should rest;
-computing times count only what the threads themselves did.
->>>>>>> panel
-=======
->>>>>>> main
 """
 
 from __future__ import annotations
