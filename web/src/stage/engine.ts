@@ -20,7 +20,10 @@ const SETTLED = 120; // milliseconds without movement after which slower ones ar
 export class Engine {
   private readonly ctx: CanvasRenderingContext2D;
   private readonly store = makeStore(() => this.invalidate());
-  private readonly regions = new RegionCache(() => this.redrawMask());
+  private readonly regions = new RegionCache(() => {
+    this.redrawMask();
+    this.measureLater();
+  });
   readonly mask: MaskLayer;
   private readonly stops: (() => void)[];
   private frame = 0;
