@@ -1,7 +1,7 @@
 """How long folders take: thumbnails against another checkout, photographs against their network calls.
 
     python benchmarks/folders.py thumbnails --against CHECKOUT [--count 500] [--rounds 3]
-    python benchmarks/folders.py photographs [--count 100] [--rounds 1]
+    python benchmarks/folders.py photographs [--count 100] [--rounds 1] [--precision fp32]
 
 Thumbnails are of 64x64 pixels, photographs of two megapixels; both are JPEGs with white noise. A round runs
 the command on a quarter of them and on all of them, so that what a picture takes is known without the start.
@@ -29,6 +29,7 @@ import restore
 from restore import images
 from restore.evaluation.environment import machine
 from restore.priors import merged
+from restore.priors.device import PRECISIONS, Precision, dtype_of
 
 HERE = Path(__file__).resolve().parents[1]
 SHARE = 4
@@ -65,19 +66,20 @@ def write_pictures(folder: Path, kind: str, count: int) -> None:
         cv2.imwrite(str(folder / f"{number:05d}.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
-def run(checkout: Path, folder: Path, out: Path) -> Cost:
+def run(checkout: Path, folder: Path, out: Path, precision: Precision) -> Cost:
     """Restore a folder with the program of a checkout."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "restore", "denoise", str(folder), "-o", str(out), "--quiet"]
+    command += ["--precision", precision]
     environment = os.environ | {"PYTHONPATH": str(checkout)}
     subprocess.run(command, check=True, cwd=out.parent, env=environment, stdout=subprocess.DEVNULL)
     clock, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def network_alone(folder: Path) -> Cost:
+def network_alone(folder: Path, precision: Precision) -> Cost:
     """What the network calls of all pictures take one after the other, the pictures being in memory."""
-    prior = restore.load()
+    prior = restore.load(dtype=dtype_of(precision, "cpu"), device="cpu")
     spent = [0.0, 0.0]
 
     def timed(network: nn.Module, inputs: Tensor, *told: Tensor, **more: Any) -> Tensor:
@@ -105,21 +107,23 @@ class Folders:
             folder.mkdir()
             write_pictures(folder, kind, number)
 
-    def each_takes(self, checkout: Path) -> Cost:
+    def each_takes(self, checkout: Path, precision: Precision) -> Cost:
         """What one picture takes, by the difference of two runs with the program of a checkout."""
         with tempfile.TemporaryDirectory(dir=self.place) as out:
-            short, long = (run(checkout, folder, Path(out, folder.name)) for folder in (self.few, self.all))
+            short, long = (
+                run(checkout, folder, Path(out, folder.name), precision) for folder in (self.few, self.all)
+            )
         more = self.count - self.count // SHARE
         return Cost(*((b - a) / more for a, b in zip(short, long, strict=True)))
 
 
-def compared(folders: Folders, against: Path | None) -> tuple[Cost, Cost, Cost]:
+def compared(folders: Folders, against: Path | None, precision: Precision) -> tuple[Cost, Cost, Cost]:
     """What a picture takes here and there, and how many times faster here, or slower than the network."""
-    here = folders.each_takes(HERE)
+    here = folders.each_takes(HERE, precision)
     if against is not None:
-        there = folders.each_takes(against.resolve())
+        there = folders.each_takes(against.resolve(), precision)
         return here, there, Cost(*(b / a for a, b in zip(here, there, strict=True)))
-    network = Cost(*(each / folders.count for each in network_alone(folders.all)))
+    network = Cost(*(each / folders.count for each in network_alone(folders.all, precision)))
     return here, network, Cost(*(a / b for a, b in zip(here, network, strict=True)))
 
 
@@ -128,16 +132,17 @@ def main() -> None:
     parser.add_argument("kind", choices=NOISE)
     parser.add_argument("--against", type=Path, help="another checkout of this project")
     parser.add_argument("--count", type=int, help="pictures; default: 500 thumbnails, 100 photographs")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="as the command takes it")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     count = options.count or (500 if options.kind == "thumbnails" else 100)
     name = "network" if options.against is None else "there"
-    print(f"{count} {options.kind}; {machine()}", flush=True)
+    print(f"{count} {options.kind}; precision {options.precision}; {machine()}", flush=True)
     ratios = []
     with tempfile.TemporaryDirectory() as place:
         folders = Folders(Path(place), options.kind, count)
         for _ in range(options.rounds):
-            here, other, ratio = compared(folders, options.against)
+            here, other, ratio = compared(folders, options.against, options.precision)
             ratios.append(ratio)
             print(
                 f"a picture: here {1000 * here.clock:.1f} ms ({1000 * here.processors:.1f} of processors), "

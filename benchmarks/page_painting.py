@@ -2,12 +2,14 @@
 
     python benchmarks/page_painting.py [--pixels 24] [--scale 1] [--browser /usr/bin/chromium]
 
-Starts a server with a generated picture, opens it in a headless Chromium through Playwright, and moves the
-mouse along a spiral as fast as the page takes it. Prints a Markdown table: how long frames took, from one
-requestAnimationFrame to the next, and the time that the page's main thread and the compositor computed for
-each move of the mouse. A screen of 60 Hz leaves 16.7 ms for a frame. Headless browsers draw without a graphics
-card: on other machines frames are faster. Frames are told by the clock, so other programs should rest;
-computing times count only what the threads themselves did.
+Opens a picture in a headless Chromium, as benchmarks/serve.py does, and moves the mouse along a spiral, as
+fast as the page takes it: with small and large brushes, over many strokes, and moving the picture.
+
+Prints a Markdown table: how long frames took, from one requestAnimationFrame to the next, and the time that
+the page's main thread and the compositor computed for each move of the mouse. A screen of 60 Hz leaves 16.7
+ms for a frame. Headless browsers draw without a graphics card: on other machines frames are faster. Frames
+are told by the clock, so other programs should rest; computing times count only what the threads themselves
+did.
 """
 
 from __future__ import annotations
@@ -15,29 +17,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from serve import FRAMES, PATIENCE, WIDE, opened, photograph, server
 
 SCREEN = 1000 / 60
 THREADS = {"CrRendererMain": "page", "VizCompositorThread": "compositor"}
-COUNT = """() => {
-  const found = []; window.frames_ = { found, on: true }; let last = 0;
-  const tick = (now) => {
-    if (last) found.push(now - last);
-    last = now;
-    if (window.frames_.on) requestAnimationFrame(tick);
-  };
-  requestAnimationFrame(tick);
-}"""
 STROKES = """async ([count, radius]) => {
   const { pictures } = await (await fetch("./api/session")).json();
   const { id, width, height } = pictures[0];
@@ -52,26 +42,6 @@ STROKES = """async ([count, radius]) => {
   const headers = { "content-type": "application/json" };
   await fetch(`./api/pictures/${id}/strokes`, { method: "PUT", headers, body });
 }"""
-
-
-def picture(path: Path, megapixels: float) -> None:
-    """Write a photograph-like JPEG, 3:2."""
-    height = round(math.sqrt(megapixels * 1e6 / 1.5))
-    small = np.random.default_rng(0).integers(40, 216, (64, 96, 3), dtype=np.uint8)
-    large = Image.fromarray(small).resize((round(height * 1.5), height), Image.Resampling.BICUBIC)
-    large.save(path, quality=92)
-
-
-@contextmanager
-def served(path: Path) -> Iterator[str]:
-    """Start a server with a picture; gives its address."""
-    command = [sys.executable, "-m", "restore", "serve", "--port", "0", "--no-open", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
 
 
 def spiral(page: Any, moves: int) -> None:
@@ -111,10 +81,9 @@ def computed(events: list[dict[str, Any]]) -> dict[str, float]:
 
 def measured(browser: Any, page: Any, name: str, run: Callable[[Any, int], None], moves: int) -> str:
     """Give a row of the table: the clock first, then, in another run, the computing time."""
-    page.evaluate(COUNT)
+    page.evaluate(FRAMES)
     run(page, moves)
-    page.evaluate("window.frames_.on = false")
-    took = np.array(page.evaluate("window.frames_.found")[2:])
+    took = np.diff(page.evaluate("() => { cancelAnimationFrame(window.going_); return window.frames_; }"))
     browser.start_tracing(page=page, categories=["toplevel", "__metadata"])
     run(page, moves)
     sums = computed(json.loads(browser.stop_tracing())["traceEvents"])
@@ -131,7 +100,7 @@ def measure(browser: Any, page: Any, moves: int) -> None:
         page.evaluate(f"sessionStorage.setItem('restore.brush-radius', '{radius}')")
         page.evaluate(STROKES, [count, 20])
         page.reload()
-        page.wait_for_selector(".st-picture[data-sharp]", timeout=60_000)
+        page.wait_for_selector(".st-picture[data-sharp]")
         page.locator(".st-surface").focus()
         page.keyboard.press("b")
         time.sleep(1.5)
@@ -148,11 +117,11 @@ def measure(browser: Any, page: Any, moves: int) -> None:
         fresh(radius, count)
         for key in keys:
             page.keyboard.press(key)
-        page.wait_for_selector(".st-picture[data-sharp]", timeout=60_000)
+        page.wait_for_selector(".st-picture[data-sharp]")
         print(measured(browser, page, name, spiral, moves), flush=True)
     fresh(24, 300)
     page.keyboard.press("1")
-    page.wait_for_selector(".st-picture[data-sharp]", timeout=60_000)
+    page.wait_for_selector(".st-picture[data-sharp]")
     print(measured(browser, page, "move at 100 %, 300 strokes", drag, moves), flush=True)
 
 
@@ -168,15 +137,16 @@ def main() -> None:
     asked = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
-        path = Path(folder) / "large.jpg"
-        picture(path, asked.pixels)
-        with served(path) as address:
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as play:
+        path = Path(name) / "large.jpg"
+        height = round(math.sqrt(asked.pixels * 1e6 / 1.5))
+        photograph(path, (round(1.5 * height), height))
+        with server(Path(name)) as (address, _):
             browser = play.chromium.launch(executable_path=asked.browser, args=["--no-sandbox"])
-            size = {"width": 1440, "height": 900}
-            page = browser.new_context(viewport=size, device_scale_factor=asked.scale).new_page()
+            page = browser.new_context(viewport=WIDE, device_scale_factor=asked.scale).new_page()
+            page.set_default_timeout(PATIENCE)
             page.goto(address)
-            page.wait_for_selector(".st-picture[data-sharp]", timeout=60_000)
+            opened(page, path)
             measure(browser, page, asked.moves)
             browser.close()
 

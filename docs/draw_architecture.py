@@ -37,6 +37,7 @@ TEXTS = {
     "images": "pictures and files",
     "noise": "measure noise",
     "plugins": "of other packages",
+    "turns": "of threads",
     "types": "words and units",
     "errors": "what may go wrong",
 }

@@ -15,6 +15,8 @@ from itertools import groupby
 import click
 from click.globals import push_context
 
+from restore.cli.heap import keep_memory
+from restore.cli.hosted import host
 from restore.cli.job_plan import Job
 from restore.cli.memory_need import PER_PIXEL_ELSE
 from restore.cli.outcome import Outcome
@@ -23,6 +25,7 @@ from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter
 from restore.images.memory import limit
 from restore.images.told import told_size
+from restore.turns import taking
 
 MOST = 24
 """Lanes, unless told otherwise."""
@@ -32,6 +35,12 @@ FEW = 3
 
 SMALL = 2**18
 """Pixels of pictures in flight up to which more are taken."""
+
+QUICK = 2**17
+"""Pixels of pictures that take turns: what is done to them between network calls are many short steps."""
+
+TURNS = 2
+"""Such pictures that are worked on at once, without those that wait for the network."""
 
 AHEAD = 64
 """Pictures that may be done before the one whose turn it is."""
@@ -79,6 +88,7 @@ class Lanes:
         self._changed, self._taking = threading.Condition(), threading.Lock()
         self._flights: deque[_Flight] = deque()
         self._computing: dict[int, int] = {}  # pixels in each lane
+        self._turns = threading.Semaphore(TURNS)
         self._stopped = False
         self._exhausted = False
         self._broken: BaseException | None = None  # what the jobs themselves raised
@@ -92,6 +102,8 @@ class Lanes:
             yield from self._one_by_one(groups)
             return
         self._most = limit()
+        if host() is None:  # a program that goes on gives its memory back
+            keep_memory()
         self._reporter.course.ahead = self._ahead
         context = click.get_current_context(silent=True)
         lanes = [
@@ -140,6 +152,10 @@ class Lanes:
             elif flight.error is not None and not isinstance(flight.error, Stopped):
                 raise flight.error
 
+    def in_flight(self) -> int:
+        """Give how many pictures are being restored."""
+        return len(self._computing)
+
     def end(self) -> None:
         """Begin no more pictures, and give up those in flight."""
         with self._changed:
@@ -169,7 +185,8 @@ class Lanes:
             recorder = self._recorder()
             for flight in flights:
                 try:
-                    outcome = self._attempt(flight.job, recorder, flight.voice)
+                    with taking(self._turns if self._computing[lane] <= QUICK else None):
+                        outcome = self._attempt(flight.job, recorder, flight.voice)
                 except BaseException as error:
                     self._ended(flight, error=error)
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -18,9 +19,11 @@ from click.core import ParameterSource
 
 from restore.cli.course import LOADING
 from restore.cli.details import of_prior, precision_of
+from restore.cli.memory_need import NETWORK
 from restore.cli.options import Settings
 from restore.errors import ConfigError
-from restore.priors.device import TILE
+from restore.images.memory import limit
+from restore.priors.device import TILE, limit_threads
 
 REFUSABLE = {
     *("weights", "device", "precision", "tile", "label", "method", "steps", "sampler", "start", "guidance"),
@@ -61,13 +64,16 @@ class Told(Protocol):
 class Networks:
     """The network that several pictures are restored by, loaded once.
 
-    merges: whether its calls are put together, as several threads make them. seconds: that loading it took.
+    merges: whether its calls are put together, as several threads make them. in_flight: tells how many
+    pictures there are in these. seconds: that loading it took.
     """
 
     def __init__(self) -> None:
         self.merges = False
+        self.in_flight: Callable[[], int] = lambda: 1
         self.seconds = 0.0
         self._prior: Prior | None = None
+        self._threads = 0
         self._lock = threading.Lock()
 
     def give(self, load: Callable[[], Prior]) -> Prior:
@@ -81,8 +87,29 @@ class Networks:
                 self._prior = load()
                 self.seconds = time.monotonic() - start
                 if self.merges and isinstance(self._prior, Backbone):
-                    self._prior.computes = Merged()
+                    most = limit()
+                    self._prior.computes = Merged(
+                        lambda: self.in_flight(), most_pixels=math.inf if most is None else most / NETWORK
+                    )
             return self._prior.beside() if isinstance(self._prior, Backbone) else self._prior
+
+    def share_threads(self) -> None:
+        """Let the current thread compute in as many threads as any other does.
+
+        Some network calls are computed in fewer, and torch lets a new thread begin with the last number that
+        was set in any. Sums over a picture have other last digits with other numbers of threads.
+        """
+        if not self.merges:
+            return
+        import torch
+
+        with self._lock:
+            if not self._threads:
+                limit_threads()
+                self._threads = torch.get_num_threads()
+        # Torch takes the last number when it is first asked in a thread, whatever was set there before.
+        torch.get_num_threads()
+        torch.set_num_threads(self._threads)
 
 
 def is_shared(settings: Settings) -> bool:
@@ -145,6 +172,8 @@ class PriorLoader:
         if not (self._reporter is None or self.settings.dry_run or "torch" in sys.modules):
             with self._reporter.during(LOADING):
                 import_module("torch")
+        if self._networks is not None and not self.settings.dry_run:
+            self._networks.share_threads()
 
     def _loaded(self, settings: Settings) -> Prior:
         if self._reporter is None:

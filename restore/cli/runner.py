@@ -86,6 +86,8 @@ class Runner:
             )
             todo = fetched_ahead(todo)
         self.networks.merges = self._lanes() != 1
+        if isinstance(engine, Lanes):
+            self.networks.in_flight = engine.in_flight
         for outcome in engine.outcomes(todo):
             if self.ledger is not None and not isinstance(engine, Lanes):
                 self.ledger.record(outcome)  # which other machines cannot append to

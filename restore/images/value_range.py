@@ -11,9 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from restore.noise.medians import lower_median
 
 FILLED = 0.25  # a picture of more than 8 bits that uses a smaller share of the range is brought to it
 FILLED_8 = 0.125  # the same of 8 bits: it has less than 32 levels left, below which denoising gains little
@@ -109,7 +112,12 @@ def used_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32
     (True, True)
     """
     planes = _planes(picture)
-    values, noise = _cell_means(planes, visible).sort().values, _noise(planes, visible)
+    return _used_range(planes, visible, bits, _noise(planes, visible))
+
+
+def _used_range(planes: Tensor, visible: Tensor | None, bits: int, noise: float) -> Range:
+    """The range that planes of so much noise use, as `used_range` gives it."""
+    values = _sorted_means(planes, visible)
     if values.numel() == 0 or values[0] == values[-1]:
         return Range()
     (low, high), body = _between(values, RARE), _between(values, BODY)
@@ -152,7 +160,7 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
     (-0.1, 4.1, 0.25)
     """
     planes = _planes(picture)
-    values = _cell_means(planes, visible).sort().values
+    values = _sorted_means(planes, visible)
     seen = _seen(planes, visible)
     if values.numel() == 0 or seen.min() == seen.max():
         return Range()
@@ -200,7 +208,7 @@ def scale_of(batch: Tensor, seen: Tensor | None = None) -> tuple[float, float]:
         counts = counts if seen is None else counts & seen[number, 0].to(counts.device)
         visible = None if bool(counts.all()) else counts
         planes = _planes(torch.nan_to_num(picture, posinf=0, neginf=0))
-        values = _cell_means(planes, visible).sort().values
+        values = _sorted_means(planes, visible)
         if not values.numel():
             continue
         low, high = _between(values, RARE)
@@ -249,13 +257,14 @@ def exposures(picture: Tensor, visible: Tensor | None = None, *, bits: int = 32)
     >>> [round(r.high, 2) for r in exposures(sky)]
     [0.02, 0.05, 0.16, 0.64]
     """
-    first = used_range(picture, visible, bits=bits)
     planes = _planes(picture)
+    noise = _noise(planes, visible)
+    first = _used_range(planes, visible, bits, noise)
     seen = _seen(planes, visible)
     if seen.numel() == 0:
         return [first]
-    low, high = float(seen.min()), float(seen.max())
-    room = max(ROOM, TAIL * _noise(planes, visible) / first.width)
+    low, high = map(float, seen.aminmax())
+    room = max(ROOM, TAIL * noise / first.width)
     above, below = high > first.high + room * first.width, low < first.low - room * first.width
     if not above and not below:
         return [first]
@@ -302,7 +311,7 @@ def merged(ranges: Sequence[Range], results: Sequence[Tensor]) -> Tensor:
 def _planes(picture: Tensor) -> Tensor:
     """The channels ``(3, h, w)``, one where they are all the same."""
     planes = picture.reshape(-1, *picture.shape[-2:])
-    return planes[:1] if bool((planes == planes[:1]).all()) else planes
+    return planes[:1] if all(torch.equal(planes[0], each) for each in planes[1:]) else planes
 
 
 def _seen(planes: Tensor, visible: Tensor | None) -> Tensor:
@@ -322,6 +331,10 @@ def _cell_means(planes: Tensor, visible: Tensor | None) -> Tensor:
     return means[:, whole].flatten()
 
 
+def _sorted_means(planes: Tensor, visible: Tensor | None) -> Tensor:
+    return torch.from_numpy(np.sort(_cell_means(planes, visible).cpu().numpy()))
+
+
 def _noise(planes: Tensor, visible: Tensor | None) -> float:
     """The level of the noise, roughly: the median absolute diagonal second difference."""
     if min(planes.shape[-2:]) < 2:
@@ -331,7 +344,7 @@ def _noise(planes: Tensor, visible: Tensor | None) -> float:
     if visible is not None:
         seen = visible.to(planes.device)
         steps = steps[:, seen[1:, 1:] & seen[1:, :-1] & seen[:-1, 1:] & seen[:-1, :-1]]
-    return float(steps.flatten().median()) / 2 / 0.6745 if steps.numel() else 0.0
+    return lower_median(steps.flatten().cpu().numpy()) / 2 / 0.6745 if steps.numel() else 0.0
 
 
 def _between(ordered: Tensor, shares: tuple[float, float]) -> tuple[float, float]:

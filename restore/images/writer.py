@@ -23,6 +23,7 @@ from restore.images.publishing import already_there, check_place, publish, sweep
 from restore.images.reader import decode
 from restore.images.temporary import temporary_beside
 from restore.images.tiff_encoder import encode_tiff
+from restore.turns import waiting
 
 
 def write(
@@ -214,7 +215,8 @@ def _write_out(temporary: Path, data: bytes) -> None:
     with temporary.open("xb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        with waiting():
+            os.fsync(file.fileno())
 
 
 def _verify(temporary: Path, stored: Picture, name: str, *, lossy: bool) -> None:

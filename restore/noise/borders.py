@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from restore.noise.model import Floats
+from restore.noise.planes import cell_ends, one_by_one
 
 CELL = 8  # pixels along the side of a cell
 EVEN = 1.5 / 255  # the values of an even cell differ by no more: a border, or a soft ramp, of 8 bits
@@ -52,7 +53,7 @@ def counted(planes: Floats, visible: NDArray[np.bool_] | None = None) -> NDArray
     cells = _cells(planes)
     if cells.size == 0:
         return visible
-    even = _spans(planes).max(-1) <= EVEN
+    even = _spans(planes).max(0) <= EVEN
     seen = np.ones(even.shape, bool) if visible is None else _cells(visible[..., None]).all((2, 3, 4))
     if not (even & seen).any():
         return visible
@@ -73,15 +74,8 @@ def _cells(planes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _spans(planes: Floats) -> Floats:
-    """How far the values of each cell are apart, ``(rows, columns, c)``."""
-    rows, columns = planes.shape[0] // CELL, planes.shape[1] // CELL
-    whole = planes[: rows * CELL, : columns * CELL]
-    # Rows first: what is left for the slower way along them is an eighth.
-    flat = whole.reshape(rows, CELL, -1)
-    high, low = (
-        end(end(flat, axis=1).reshape(rows, columns, CELL, -1), axis=2)
-        for end in (np.maximum.reduce, np.minimum.reduce)
-    )
+    """How far the values of each cell are apart, ``(c, rows, columns)``."""
+    low, high = cell_ends(one_by_one(planes), CELL)
     spans: Floats = high - low
     return spans
 

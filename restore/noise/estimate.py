@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from restore.noise.borders import counted
 from restore.noise.clipping import left_by_distance, left_by_share, mean_after
 from restore.noise.cosines import cosine_basis
+from restore.noise.medians import median
 from restore.noise.model import Floats
-from restore.noise.planes import planes_of
+from restore.noise.planes import cell_ends, one_by_one, planes_of
 
 SIDE = 8  # pixels along the side of a patch
 PATCHES = 30_000  # the most that are looked at
-TURNED = 128  # of their spectra are turned at once
 LOW = 7  # texture lies in orders u + v of the cosine transform up to this one
 FLAT = 0.2  # the share of patches, those with the least energy in low orders, that tell the correlation
 FEWER = 0.7  # of the patches, the most even ones, are left where texture is seen in them
@@ -218,10 +218,9 @@ def _flat_patches(
 
 def _energies(spectra: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The mean squares of spectra ``(n, c, 64)`` in low and in high orders, ``(n, c)``."""
-    rows = spectra.reshape(-1, SIDE**2)
-    orders = np.empty((SIDE**2, len(rows)), np.float32)  # turned, in pieces that stay in the cache
-    for start in range(0, len(rows), TURNED):
-        orders[:, start : start + TURNED] = rows[start : start + TURNED].T
+    import cv2
+
+    orders: NDArray[Any] = cv2.transpose(spectra.reshape(-1, SIDE**2))
     orders *= orders
     low, high = (orders[chosen].mean(0).reshape(spectra.shape[:2]) for chosen in (_LOW, _HIGH))
     return low, high
@@ -290,34 +289,50 @@ def _in_most_places(
     black or white, are left out; None where no other is left.
     """
     low, high = ends
-    cells = _cells(planes)
+    some = _some_cells(planes)
+    c, h, w = some.shape
+    shape = c, h // CELL, CELL, w // CELL, CELL
+    at_ends = np.maximum(*(_counts(each.reshape(shape)) for each in (some <= low, some >= high)))
+    lowest, highest = cell_ends(some, CELL)
+    lively = ((highest - lowest).max(0) > EVEN) & (at_ends / (c * CELL**2) < 0.9)
     if inside is not None:
-        cells = cells[_cells(inside[..., None]).all((1, 2, 3))]
-    at_ends = [(cells <= low).mean((1, 2, 3)), (cells >= high).mean((1, 2, 3))]
-    rows = cells.reshape(len(cells), CELL, -1)  # first along these, which leaves a sixteenth
-    high, low = (
-        end(end(rows, axis=1).reshape(len(cells), CELL, -1), axis=1)
-        for end in (np.maximum.reduce, np.minimum.reduce)
-    )
-    lively = cells[((high - low).max(1) > EVEN) & (np.maximum(*at_ends) < 0.9)]
-    return _median_difference(lively) if len(lively) else None
+        lively &= _some_cells(inside[..., None]).reshape(shape[1:]).all((1, 3))
+    if not lively.any():
+        return None
+    differences = np.empty_like(some)
+    _second_differences(some, out=differences[:, :-1, :-1])
+    # Those between cells are left out.
+    within = differences.reshape(shape)[:, :, :-1, :, :-1].transpose(1, 3, 0, 2, 4)[lively]
+    return float(median(np.abs(within, out=within)) / 2 / MEDIAN_DEVIATION)
 
 
-def _cells(planes: NDArray[Any]) -> NDArray[Any]:
-    """Cells of 16x16 pixels ``(n, 16, 16, c)``, some of them in large pictures."""
-    rows, columns = planes.shape[0] // CELL, planes.shape[1] // CELL
-    whole = planes[: rows * CELL, : columns * CELL]
+def _counts(cells: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """How many values are set in each cell of ``(c, rows, 16, columns, 16)``, over all channels."""
+    down = np.add.reduce(cells.view(np.uint8), axis=2, dtype=np.uint8)
+    counts: NDArray[np.uint16] = np.add.reduce(down, axis=(0, 3), dtype=np.uint16)
+    return counts
+
+
+def _some_cells(planes: NDArray[Any]) -> NDArray[Any]:
+    """A picture ``(c, h, w)`` of cells of 16x16 pixels side by side, some of them in large pictures."""
+    c, rows, columns = planes.shape[2], planes.shape[0] // CELL, planes.shape[1] // CELL
+    whole = one_by_one(planes)[:, : rows * CELL, : columns * CELL]
     step = max(1, round((rows * columns / CELLS) ** 0.5))
-    some = whole.reshape(rows, CELL, columns, CELL, -1)[::step, :, ::step]
-    return some.swapaxes(1, 2).reshape(-1, CELL, CELL, planes.shape[2])
+    some = whole.reshape(c, rows, CELL, columns, CELL)[:, ::step, :, ::step]
+    return np.ascontiguousarray(some).reshape(c, some.shape[1] * CELL, some.shape[3] * CELL)
+
+
+def _second_differences(channels: Floats, out: Floats | None = None) -> Floats:
+    """Diagonal second differences of ``(c, h, w)``."""
+    steps = channels[:, 1:] - channels[:, :-1]
+    return np.subtract(steps[..., 1:], steps[..., :-1], out=out)
 
 
 def _median_difference(planes: Floats, inside: NDArray[np.bool_] | None = None) -> float:
-    """Sigma by the median absolute diagonal second difference of planes ``(..., h, w, c)``."""
-    if min(planes.shape[-3:-1]) < 2:
+    """Sigma by the median absolute diagonal second difference of planes ``(h, w, c)``."""
+    if min(planes.shape[:2]) < 2:
         return 0.0
-    below, above = planes[..., 1:, :, :], planes[..., :-1, :, :]
-    differences = (below - above)[..., 1:, :] - (below - above)[..., :-1, :]
+    differences = _second_differences(one_by_one(planes))
     if inside is not None:
-        differences = differences[sliding_window_view(inside, (2, 2)).all((2, 3))]
-    return float(np.median(np.abs(differences)) / 2 / MEDIAN_DEVIATION) if differences.size else 0.0
+        differences = differences[:, sliding_window_view(inside, (2, 2)).all((2, 3))]
+    return float(median(np.abs(differences)) / 2 / MEDIAN_DEVIATION) if differences.size else 0.0

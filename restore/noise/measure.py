@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from restore.noise.borders import counted
 from restore.noise.clipping import SHARES, left_by_share
 from restore.noise.estimate import MEDIAN_DEVIATION
-from restore.noise.medians import medians, quantile
+from restore.noise.medians import median, quantile
 from restore.noise.model import Floats, NoiseModel, white_noise
 from restore.noise.spectrum import (
     BASIS,
@@ -28,7 +28,7 @@ from restore.noise.spectrum import (
 )
 from restore.noise.variance_line import BINS, NARROW, nonnegative_line, variance_line
 
-__all__ = ["SIDE", "is_clipped", "measure_noise", "noise_from_views", "with_residuals"]
+__all__ = ["SIDE", "NothingSeenError", "is_clipped", "measure_noise", "noise_from_views", "with_residuals"]
 
 PATCHES = 12_000  # the most that are looked at, over all pictures
 NOTHING = 0.02 / 255  # noise below this is what rounding leaves of a picture of one value
@@ -36,6 +36,10 @@ ROUNDING = 0.5 / 255  # an upper bound on the noise of rounding to 8 bits
 UNLIKE = 1.7  # a patch with more than this times the noise's energy in a ring of the spectrum has texture
 FLOOR = 0.1  # the quantile of the variances at one brightness that is taken for noise alone
 CLIPPED = SHARES[-1]  # the share of clipped pixels up to which the missing noise can be made up for
+
+
+class NothingSeenError(ValueError):
+    """All patches of pictures are black, white or hidden."""
 
 
 def measure_noise(
@@ -70,7 +74,9 @@ def measure_noise(
     Raises
     ------
     ValueError
-        Without a picture of at least 16x16 pixels, or where all patches are black, white or hidden.
+        Without a picture of at least 16x16 pixels.
+    NothingSeenError
+        Where all patches are black, white or hidden; a ValueError, too.
 
     Examples
     --------
@@ -93,7 +99,7 @@ def measure_noise(
     each = max(100, most // len(parts))
     patches = np.concatenate([p[:: max(1, -(-len(p) // each))] for p in parts]).astype(np.float32)
     if len(patches) == 0:
-        raise ValueError("no patch lies between black and white; nothing can be measured")
+        raise NothingSeenError("no patch lies between black and white; nothing can be measured")
     return replace(_fit(patches), clipped=any(clipped for _, clipped in found))
 
 
@@ -199,10 +205,10 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
     power = BASIS.astype(np.float32) @ patches @ BASIS.T.astype(np.float32)
     squares = power.astype(np.float64) ** 2
     # The noise of rounding is added, so that all that is below it counts the same and no ring is zero.
-    rings = np.stack([squares[:, :, ring].mean((1, 2)) for ring in RINGS], 1) + ROUNDING**2
+    rings = _in_rings(squares) + ROUNDING**2
     kept = _flat(rings) if brightness is None else np.ones(len(mean), bool)
     overall, channels = mean.mean(0), mean.shape[1]
-    if medians(squares[kept][:, :, FINE].ravel()) < NOTHING**2:
+    if median(squares[kept][:, :, FINE]) < NOTHING**2:
         return replace(white_noise(0.0, channels=channels), mean=overall)
     spectrum = common_spectrum(squares[kept], patch_variances(squares[kept], np.ones((SIDE, SIDE))))
     scale = patch_variances(squares, spectrum)  # of each patch and channel: its variance
@@ -228,6 +234,14 @@ def _fit(patches: NDArray[np.float32], brightness: Floats | None = None) -> Nois
         mean=overall,
         flat=mean.mean(0),
     )
+
+
+def _in_rings(squares: Floats) -> Floats:
+    """The means of squared coefficients ``(n, c, 16, 16)`` over each ring of the spectrum, ``(n, rings)``."""
+    n, c = squares.shape[:2]
+    orders = np.ascontiguousarray(squares.reshape(n * c, SIDE**2).T).reshape(SIDE**2, n, c)
+    rings = [np.moveaxis(orders[ring.ravel()], 0, 2) for ring in RINGS]
+    return np.stack([ring.mean((1, 2)) for ring in rings], 1)
 
 
 def _flat(rings: Floats) -> NDArray[np.bool_]:

@@ -1,8 +1,15 @@
-"""Medians and quantiles by sorting, which for many short rows takes a fraction of what NumPy's own take."""
+"""Medians and quantiles, which take a fraction of the time of NumPy's own.
+
+Those look for several ranks at once, and for values that are not a number. NumPy has a quick way to partition
+at one rank, and to sort short rows.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from restore.noise.model import Floats
 
@@ -20,9 +27,26 @@ def medians(values: Floats, axis: int = -1) -> Floats:
     >>> medians(np.array([[3.0, 1.0, 2.0, 10.0], [4.0, 4.0, 5.0, 4.0]]))
     array([2.5, 4. ])
     """
-    rows = np.sort(np.moveaxis(values, axis, -1), axis=-1)
-    count = rows.shape[-1]
-    found: Floats = (rows[..., (count - 1) // 2] + rows[..., count // 2]) / 2
+    rows = np.moveaxis(values, axis, -1)
+    middle = rows.shape[-1] // 2
+    parts = np.partition(rows, middle, axis=-1)
+    found: Floats = parts[..., middle]
+    return found if rows.shape[-1] % 2 else (parts[..., :middle].max(-1) + found) / 2
+
+
+def median(values: NDArray[Any]) -> np.floating[Any]:
+    """Give ``numpy.median`` of finite values of any shape, in their precision.
+
+    Parameters
+    ----------
+    values : at least one.
+
+    Examples
+    --------
+    >>> float(median(np.array([[3.0, 1.0], [2.0, 10.0]])))
+    2.5
+    """
+    found: np.floating[Any] = medians(values.reshape(1, -1))[0]
     return found
 
 
@@ -44,6 +68,22 @@ def known_medians(values: Floats) -> Floats:
     both = [np.take_along_axis(rows, place, axis=-1)[..., 0] for place in (low, high)]
     found: Floats = (both[0] + both[1]) / 2
     return found
+
+
+def lower_median(values: NDArray[Any]) -> float:
+    """Give the median of finite values ``(n,)``, of an even number of them the lower of both in the middle.
+
+    Parameters
+    ----------
+    values : at least one.
+
+    Examples
+    --------
+    >>> lower_median(np.array([4.0, 1.0, 3.0, 2.0]))
+    2.0
+    """
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
 
 
 def quantile(values: Floats, share: float) -> float:

@@ -13,6 +13,7 @@ from restore.noise.chance import is_chance
 from restore.noise.estimate import MEDIAN_DEVIATION
 from restore.noise.model import Floats
 from restore.noise.planes import planes_of
+from restore.noise.speck_screen import Limits, may_have
 
 Kind = Literal["salt and pepper", "hot pixels"]
 Mask = NDArray[np.bool_]
@@ -120,13 +121,32 @@ def find_specks(pixels: Floats) -> Specks | None:
     planes, channels = planes_of(pixels), 1 if pixels.ndim == 2 else pixels.shape[2]
     if min(planes.shape[:2]) < SMALLEST:
         return None
-    values = np.ascontiguousarray(planes, np.float32)
-    if ((values > values.min()) & (values < values.max())).mean() < BILEVEL:
+    # One channel after the other, as all that looks at surroundings takes them.
+    values = np.moveaxis(np.ascontiguousarray(np.moveaxis(planes, 2, 0), np.float32), 0, 2)
+    ends = float(values.min()), float(values.max())
+    if np.count_nonzero((values > ends[0]) & (values < ends[1])) / values.size < BILEVEL:
         return None
-    found = _alone_in_calm_places(values) or _salt_and_pepper(values)
+    peaks, at_ends = _may_have(values, ends)
+    found = (_alone_in_calm_places(values) if peaks else None) or (
+        _salt_and_pepper(values) if at_ends else None
+    )
     if found is None:
         return None
     return Specks(found.kind, np.broadcast_to(found.values, (*values.shape[:2], channels)))
+
+
+def _may_have(values: Planes, ends: tuple[float, float]) -> tuple[bool, bool]:
+    """Whether a picture may have specks that stand out in calm places, and at the ends of its range."""
+    middle = _middle(values)
+    area = middle[..., 0].size
+    limits = Limits(
+        peaks=(BRIGHTER, *STRICT),
+        ends=(AWAY, DEVIATIONS),
+        least_peaks=max(FEWEST, LEAST["hot pixels"] * area),
+        least_ends=max(FEWEST, LEAST["salt and pepper"] * area),
+    )
+    planes = (np.ascontiguousarray(middle[..., k]) for k in range(middle.shape[2]))
+    return may_have(planes, ends, limits)
 
 
 def _salt_and_pepper(values: Planes) -> Specks | None:
@@ -193,7 +213,7 @@ def _rates(found: Mask, possible: Mask, near: Mask) -> Floats | None:
 
 def _named(values: Planes, ends: tuple[float, float], rates: Floats, *, alike: bool) -> Specks:
     """All specks of a picture of which pepper and salt have these shares; alike: in all channels."""
-    left, damaged = values.copy(), np.zeros(values.shape, bool)
+    left, damaged = values.copy(order="K"), np.zeros_like(values, bool)
     for _ in range(3):
         # What has neighbours at its end is content, as long as these are no specks themselves.
         new = np.zeros_like(damaged)
@@ -264,7 +284,7 @@ def _alone_in_calm_places(values: Planes) -> Specks | None:
 
 def _all_peaks(values: Planes) -> Mask:
     """All hot pixels of a picture that has some: as faint as leaves no more than a tenth of others."""
-    found, left = np.zeros(values.shape, bool), values
+    found, left = np.zeros_like(values, bool), values
     for _ in range(2):  # two that touch hide each other until the first is gone
         around, deviation = _surroundings(left)
         bright, dark = (_loose_peaks(sign * left, sign * around, deviation) for sign in (1, -1))
@@ -339,7 +359,7 @@ def _median(values: Planes, side: int) -> Planes:
 def _each(function: Callable[[Planes], Any], values: Planes) -> Planes:
     """A function of one plane, on every channel."""
     planes = [function(np.ascontiguousarray(values[..., k])) for k in range(values.shape[2])]
-    return np.stack(planes, 2)
+    return np.moveaxis(np.stack(planes), 0, 2)
 
 
 def _neighbours(mask: Mask) -> NDArray[np.float32]:

@@ -53,8 +53,9 @@ def patch_variances(squares: Floats, spectrum: Floats) -> Floats:
     -------
     array of shape ``(n, c)``
     """
-    strong = strong_orders(spectrum)
-    whitened = squares[:, :, FINE][:, :, strong] / spectrum[FINE][strong]
+    orders = np.flatnonzero(FINE)[strong_orders(spectrum)]
+    whitened = np.take(squares.reshape(*squares.shape[:2], SIDE**2), orders, axis=2)
+    whitened /= spectrum.ravel()[orders]
     found: Floats = medians(whitened) / MEDIAN_SQUARE
     return found
 

@@ -170,8 +170,13 @@ def _some(planes: Floats, lines: int, length: int) -> Floats:
     top = max(0, (h - lines) // 2)
     blocks = planes[top : top + lines, : w // BLOCK * BLOCK].reshape(min(h, lines), -1, BLOCK, channels)
     step = -(-w // length)
-    some: Floats = blocks[:, ::step].reshape(min(h, lines), -1, channels).astype(np.float64)
-    return some
+    some = np.moveaxis(blocks[:, ::step], 3, 0).astype(np.float64, order="C")
+    return _channels_last(some.reshape(channels, min(h, lines), -1))
+
+
+def _channels_last(planes: Floats) -> Floats:
+    """Planes ``(c, ...)`` as ``(..., c)``, one after the other in memory, where each is quick to work on."""
+    return np.moveaxis(planes, 0, -1)
 
 
 def _differences(planes: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -192,20 +197,33 @@ def _part_medians(differences: Floats, inside: NDArray[np.bool_], least: float) 
     The first plane is that of all channels, as far as they are known; the others are what channels differ by.
     NaN where less than the share ``least`` is known. differences, inside: as `_differences` gives them.
     """
-    channels = differences.shape[2]
-    mean = (differences * inside).sum(2, keepdims=True) / inside.sum(2, keepdims=True).clip(1)
-    planes = np.concatenate([channels**0.5 * mean, differences @ cosine_basis(channels)[1:].T], axis=2)
-    known = np.concatenate(
-        [inside.any(2, keepdims=True)] + (channels - 1) * [inside.all(2, keepdims=True)], 2
-    )
-    n, length = len(planes), planes.shape[1] // PARTS
-    values = np.where(known, planes, np.nan)[:, : PARTS * length].reshape(n, PARTS, length, channels)
-    values = np.sort(values, axis=2)  # NaN goes to the end
-    count = np.isfinite(values).sum(2, keepdims=True)
+    planes, known = _rotated(differences, inside)
+    n, length = planes.shape[1], planes.shape[2] // PARTS
+    values = np.where(known, planes, np.nan)[..., : PARTS * length].reshape(-1, n, PARTS, length)
+    values.sort(axis=3)  # NaN goes to the end
+    count = np.count_nonzero(np.isfinite(values), axis=3, keepdims=True)
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, length - 1)
-    both = [np.take_along_axis(values, place, axis=2)[:, :, 0] for place in (low, high)]
-    medians: Floats = np.where(count[:, :, 0] >= least * length, (both[0] + both[1]) / 2, np.nan)
-    return medians
+    both = [np.take_along_axis(values, place, axis=3)[..., 0] for place in (low, high)]
+    enough = count[..., 0] >= least * length
+    medians = np.where(enough, (both[0] + both[1]) / 2, np.nan)
+    return np.ascontiguousarray(_channels_last(medians))
+
+
+def _rotated(differences: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """The mean of all channels and what they differ by, and where each is known, ``(c, n - 1, w)``."""
+    channels = differences.shape[2]
+    planes, known = np.moveaxis(differences, 2, 0), np.moveaxis(inside, 2, 0)
+    count = np.sum(known, axis=0, dtype=np.uint8)
+    found = (cosine_basis(channels) @ planes.reshape(channels, -1)).reshape(planes.shape)
+    # The first is the mean of those that are known.
+    found[0] = np.where(known[0], planes[0], 0.0)
+    for each, there in zip(planes[1:], known[1:], strict=True):
+        found[0] += np.where(there, each, 0.0)
+    found[0] /= count.clip(1)
+    found[0] *= channels**0.5
+    seen = np.empty_like(known)
+    seen[0], seen[1:] = count > 0, count == channels
+    return found, seen
 
 
 def _from_medians(medians: Floats, least: float) -> _Evidence:
@@ -274,7 +292,8 @@ def _line_medians(parts: Floats) -> Floats:
 
 def _measured(planes: Floats, evidence: list[_Evidence]) -> Floats:
     """The offsets of rows, ``(h, c)``, or ``(h, 1)`` where they are those of all channels."""
-    some = _some(planes, len(planes), MOST)
+    # What is done with them is quicker on all channels of a pixel.
+    some = np.ascontiguousarray(_some(planes, len(planes), MOST))
     differences, inside = _differences(some)
     basis = cosine_basis(planes.shape[2])
     alike = not any(each.share for each in evidence[1:])

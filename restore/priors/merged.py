@@ -3,23 +3,33 @@
 Pictures that are restored at the same time wait for one network. Calls that came while it was busy are
 computed as one batch, which for small pictures takes little longer than one of them. No call waits for others
 to come.
+
+On a processor several batches are computed side by side, each in a part of the threads: threads that share a
+batch wait for each other after every layer, and for whatever else runs on one of their cores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Condition
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from restore.priors.levels import Known
 from restore.priors.unet import UNet
+from restore.turns import waiting
 
 MOST_PIXELS = {"cpu": 2**17}
 """Pixels of a batch, by the kind of device: of larger ones a processor does not compute more in a second."""
 
 MOST_PIXELS_ELSE = 2**22
+
+LARGE = 2
+"""Batches side by side, of larger pictures: each takes much memory."""
 
 
 class Computes(Protocol):
@@ -61,12 +71,17 @@ def apart(
 
 
 class Merged:
-    """Computes the calls of several threads, one batch after the other, those that came first at first.
+    """Computes the calls of several threads in batches, those that came first at first.
 
     Calls are put together that ask the same network about pictures of the same size; those at one noise level
     are cheapest, and those at others fill up what room there is. A network of this package computes the same
     numbers for a picture whatever stands beside it in the batch. Calls for gradients are computed by
     themselves.
+
+    Parameters
+    ----------
+    in_flight : tells how many pictures there are whose calls may come: one has all threads for itself.
+    most_pixels : that memory suffices for, over all batches.
 
     Examples
     --------
@@ -76,10 +91,11 @@ class Merged:
     torch.Size([1, 3, 8, 8])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[], int] = lambda: 1, *, most_pixels: float = math.inf) -> None:
         self._turn = Condition()
-        self._busy = False
         self._waiting: list[_Call] = []
+        self._in_flight, self._most_pixels = in_flight, most_pixels
+        self._threads = self._free = torch.get_num_threads()
 
     def __call__(
         self,
@@ -93,22 +109,39 @@ class Merged:
         if inputs.requires_grad:
             return apart(network, inputs, *told, folded=folded, done=done)
         call = _Call(network, inputs, told, folded, done)
+        with waiting():
+            return self._computed(call)
+
+    def _computed(self, call: _Call) -> Tensor:
+        """Compute batches until the one with this call was computed."""
         with self._turn:
             self._waiting.append(call)
         while True:
             with self._turn:
-                while self._busy and not call.ended:
+                while not (call.ended or (call in self._waiting and self._granted() <= self._free)):
                     self._turn.wait()
                 if call.ended:
                     return call.result()
+                threads = self._granted()
                 batch = self._next()
-                self._busy = True
+                self._free -= threads
             try:
-                _compute(batch)
+                with _computing_in(threads, self._threads):
+                    _compute(batch)
             finally:
                 with self._turn:
-                    self._busy = False
+                    self._free += threads
                     self._turn.notify_all()
+
+    def _granted(self) -> int:
+        """In how many threads the next batch is computed; more than there are for none now."""
+        first, others = self._waiting[0], self._in_flight() - 1
+        if first.inputs.device.type != "cpu" or others < 1 or LARGE * first.pixels > self._most_pixels:
+            return self._threads
+        if first.pixels > MOST_PIXELS["cpu"]:
+            return max(1, self._threads // LARGE)
+        # One is left to what is done between the calls, which takes as long.
+        return 1 if self._free > 1 or self._threads == 1 else self._threads + 1
 
     def _next(self) -> list[_Call]:
         """Take the call that has waited longest, and those like it that fit into one batch."""
@@ -122,6 +155,19 @@ class Merged:
                 pixels += call.pixels
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
+
+
+@contextmanager
+def _computing_in(threads: int, usually: int) -> Iterator[None]:
+    """Compute in so many threads, as far as this thread is concerned."""
+    if threads == torch.get_num_threads():
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usually)
 
 
 class _Call:
@@ -176,12 +222,13 @@ class _Call:
 def _compute(batch: list[_Call]) -> None:
     """Compute calls that are alike. What goes wrong is raised by each of them."""
     first, *others = batch
+    network = first.network
+    if isinstance(network, UNet) and network.known is None:
+        network.known = Known()
     try:
         with torch.no_grad():
             if not others:
-                first.output = apart(
-                    first.network, first.inputs, *first.told, folded=first.folded, done=first.done
-                )
+                first.output = apart(network, first.inputs, *first.told, folded=first.folded, done=first.done)
                 return
             if not all(call.is_told_the_same(first) for call in others):
                 batch = sorted(batch, key=lambda call: [told.tolist() for told in call.told])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, groupby, pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from restore.priors.convolution import Convolution, convolved
+from restore.priors.levels import Known, Told, made
 from restore.priors.limits import Limit, check_fields
 
 HEAD = 32  # channels of a head of attention
@@ -106,30 +107,6 @@ class UNetConfig:
         return int(2 ** len(self.channels))
 
 
-@dataclass(frozen=True)
-class Told:
-    """What the blocks are told of the noise levels of a batch.
-
-    Parameters
-    ----------
-    levels : embedded, ``(n, embedding)``: one for all pictures, one for each, or those of runs of pictures.
-    counts : how many pictures after one another each level is that of; empty where they are no runs.
-    folded : whether gain and shift fold into the weights.
-    """
-
-    levels: Tensor
-    counts: tuple[int, ...] = ()
-    folded: bool = False
-
-    def through(self, film: nn.Module) -> Tensor:
-        """What a layer makes of the levels, for each picture or for all; of runs, of each run by itself."""
-        if not self.counts:
-            found: Tensor = film(self.levels)
-            return found
-        each = [film(level) for level in self.levels.chunk(len(self.counts))]
-        return torch.cat([one.expand(n, -1) for one, n in zip(each, self.counts, strict=True)])
-
-
 class ResidualBlock(nn.Module):
     """``x + W2 relu(gain(level) * (W1 x) + shift(level))``, no normalisation.
 
@@ -164,9 +141,11 @@ class ResidualBlock(nn.Module):
             h = found[0] if len(found) == 1 else torch.cat(found)
         else:
             gain, shift = told.through(self.film).chunk(2, dim=1)
-            h = self.conv1(x) * (1 + gain)[:, :, None, None] + shift[:, :, None, None]
+            gain, shift = (1 + gain)[:, :, None, None], shift[:, :, None, None]
+            h = self.conv1(x)
+            h = h * gain + shift if torch.is_grad_enabled() else h.mul_(gain).add_(shift)
         change: Tensor = self.conv2(F.relu(h, inplace=not torch.is_grad_enabled()))
-        return x + change
+        return x + change if torch.is_grad_enabled() else change.add_(x)
 
     def _folded(self, x: Tensor, level: Tensor) -> Tensor:
         """The first convolution of pictures at one level.
@@ -257,6 +236,7 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config
+        self.known: Known | None = None  # for who knows that the weights do not change
         width = config.embedding
         # On the CPU even where the rest is built without memory: these on the meta device import a compiler.
         log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4, device="cpu")
@@ -321,7 +301,10 @@ class UNet(nn.Module):
         modulation of pictures at one level folds into the weights, which is quicker unless they are small.
         done: called after every block.
         """
-        told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
+        if self.known is not None and given is None and not torch.is_grad_enabled():
+            told = self._told_before(log_snr, len(x) if alone else 0, self.known, folded=folded)
+        else:
+            told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
         h = self.stem(F.pixel_unshuffle(x, 2))
         skips = []
         for i, blocks in enumerate(self.encoder):
@@ -330,7 +313,9 @@ class UNet(nn.Module):
             h = blocks(h, told, done)
             skips.append(h)
         for i in reversed(range(len(self.decoder))):
-            h = self.decoder[i](skips[i] + F.pixel_shuffle(self.up[i](h), 2), told, done)
+            h = F.pixel_shuffle(self.up[i](h), 2)
+            h = skips[i] + h if torch.is_grad_enabled() else skips[i].add_(h)
+            h = self.decoder[i](h, told, done)
         return F.pixel_shuffle(self.head(h), 2)
 
     def _embedded(self, log_snr: Tensor, given: Tensor | None) -> Tensor:
@@ -360,3 +345,18 @@ class UNet(nn.Module):
                 levels.append(found)
                 counts.append(1)
         return Told(torch.cat(levels), tuple(counts), folded)
+
+    def _told_before(self, log_snr: Tensor, alone: int, known: Known, *, folded: bool) -> Told:
+        """The same as `_told` of noise levels alone, from what is known of them."""
+        if len(log_snr) > 1 and not alone:
+            return self._told(log_snr, None, alone, folded=folded)
+        runs = [(level, len(list(run))) for level, run in groupby(log_snr.tolist())]
+        there = tuple(known.of(level) for level, _ in runs)
+        firsts = accumulate((count for _, count in runs[:-1]), initial=0)
+        levels = [
+            made(self, lambda level: self._embedded(level, None), log_snr[first : first + 1], each)
+            for first, each in zip(firsts, there, strict=True)
+        ]
+        if len(runs) == 1:
+            return Told(levels[0], folded=folded, known=there)
+        return Told(torch.cat(levels), tuple(count for _, count in runs), folded, there)

@@ -136,7 +136,7 @@ def state_level(picture: Tensor, noise_std: Any) -> float:
     the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
     sqrt(3) times its noise. For a prior of gray pictures that is exact.
     """
-    gray = bool((picture == picture[:1]).all())
+    gray = all(torch.equal(picture[0], each) for each in picture[1:])
     level = float(noise_std)
     return level * 3**0.5 if gray else level
 

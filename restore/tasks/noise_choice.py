@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from restore.images.colours import YCC
 from restore.noise.estimate import NoiseReport, measure
-from restore.noise.measure import SIDE, measure_noise
+from restore.noise.measure import SIDE, NothingSeenError, measure_noise
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
@@ -136,7 +136,8 @@ def _is_stored(fine: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) ->
     """
     if fine.sigma < PLAIN or abs(fine.correlation) > CODED:
         return False
-    return min(noise.sigma for noise in in_colours()) > COLOURED * fine.sigma
+    levels = [noise.sigma for noise in in_colours()]
+    return bool(levels) and min(levels) > COLOURED * fine.sigma
 
 
 def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
@@ -196,16 +197,19 @@ def _other_noise(
     visible: NDArray[np.bool_] | None,
     in_colours: Callable[[], list[NoiseModel]],
 ) -> NoiseModel | None:
-    """The noise of a picture ``(h, w, 3)`` where it is plainly not white; None where it may be.
+    """The noise of a picture ``(h, w, 3)`` where it is plainly not white; None where it may be, or is unseen.
 
     Two estimates complement each other: the finest frequencies tell noise from texture but miss smooth noise,
     and the flattest patches the other way round. Noise that differs between channels is measured on
     differences of colours, which have hardly any texture.
     """
-    model = measure_noise([pixels], most=3000, visible=[visible])
+    try:
+        model = measure_noise([pixels], most=3000, visible=[visible])
+    except NothingSeenError:  # alpha may hide a part of every patch
+        return None
     gray = len(model.channels) == 1
     # Texture and letters are the same in all channels, noise is not, unless the picture is gray.
-    colours = model if gray else min(in_colours(), key=lambda noise: noise.sigma)
+    colours = model if gray else min(in_colours(), key=lambda noise: noise.sigma, default=model)
     smooth = not gray and colours.correlation > CORRELATED and colours.sigma > VISIBLE
     coarse = gray and min(found.sigma, model.sigma) > VISIBLE / 2 and found.correlation > CORRELATED
     grows = model.signal_dependence > SIGNAL_DEPENDENT and 2 * VISIBLE < model.sigma < 3 * found.sigma
@@ -215,10 +219,16 @@ def _other_noise(
 
 
 def _colour_noise(pixels: NDArray[Any], visible: NDArray[np.bool_] | None) -> list[NoiseModel]:
-    """The noise of the differences of colours of a picture ``(h, w, 3)``, of the level of its channels."""
+    """The noise of the differences of colours of a picture ``(h, w, 3)``, of the level of its channels.
+
+    Nothing where no patch can be seen.
+    """
     red, green, blue = np.moveaxis(pixels, 2, 0)
     differences = ((one - green) / 2**0.5 + 0.5 for one in (red, blue))
-    return [measure_noise([each[..., None]], most=3000, visible=[visible]) for each in differences]
+    try:
+        return [measure_noise([each[..., None]], most=3000, visible=[visible]) for each in differences]
+    except NothingSeenError:
+        return []
 
 
 def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> PictureNoise:

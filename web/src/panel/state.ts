@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { ApiError } from "../api/client";
 import { wordsOf } from "../store/actions";
 import { kept } from "../store/kept";
+import { openPanel } from "../store/shell";
 
 /** What is wrong with the options as they are, and with which of them. */
 export interface Wrong {
@@ -19,6 +20,7 @@ export const moreOpen = signal(false);
 export const moreAt = signal<string | null>(null);
 
 export function openMore(option: string | null = null): void {
+  openPanel(true);
   moreAt.value = option;
   moreOpen.value = true;
 }

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "../parts/icon";
+import { reveal } from "../parts/reveal";
 import { chooseTask, task } from "../store/choice";
 import { session, tasks } from "../store/data";
 import { say } from "../store/notices";
@@ -29,9 +30,7 @@ export function Rail() {
   const list = useRef<HTMLUListElement>(null);
   const current = task.value?.name;
   useEffect(() => {
-    list.current
-      ?.querySelector(`[data-task="${current ?? ""}"]`)
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list.current, `[data-task="${current ?? ""}"]`);
   }, [current]);
   return (
     <nav class="rail" aria-label={text.shell.tasks}>

@@ -3,6 +3,7 @@ import { urls } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
+import { reveal } from "../parts/reveal";
 import { cancel, forget } from "../store/actions";
 import { picture, show, shown } from "../store/choice";
 import { isOver, pictures } from "../store/data";
@@ -143,12 +144,10 @@ export function Strip() {
   const count = strip.value.length;
   const current = shown.value?.id ?? of?.id;
   useEffect(() => {
-    list.current
-      ?.querySelector(`[data-result="${current ?? ""}"]`)
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list.current, `[data-result="${current ?? ""}"]`);
   }, [current]);
   useEffect(() => {
-    if (count) list.current?.lastElementChild?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list.current, ":scope > :last-child");
   }, [count]);
   if (!of || count === 0) return null;
   return (

@@ -4,6 +4,7 @@ import { urls } from "../api/client";
 import type { Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
+import { reveal } from "../parts/reveal";
 import { choosePicture, picture } from "../store/choice";
 import { inputs, work } from "../store/data";
 import { closePicture } from "../store/history";
@@ -75,9 +76,7 @@ export function Top() {
   const current = picture.value?.id;
   const table = view.value === "table";
   useEffect(() => {
-    list.current
-      ?.querySelector(`[data-picture="${current ?? ""}"]`)
-      ?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal(list.current, `[data-picture="${current ?? ""}"]`);
   }, [current]);
   const many = inputs.value.length > 0;
   return (
