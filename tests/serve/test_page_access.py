@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 from web_desk import SIZE, Desk
-from web_desk import chromium as chromium
-from web_desk import desk as desk
-from web_desk import served as served
 from web_pictures import SCRATCH, noisy_png, scratched_png
 
 pytestmark = pytest.mark.slow

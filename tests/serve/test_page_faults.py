@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 from web_desk import Desk
-from web_desk import chromium as chromium
-from web_desk import desk as desk
-from web_desk import served as served
 from web_pictures import SCRATCH, scratched_png
 from web_server import serving
 

@@ -11,9 +11,6 @@ import tifffile
 from picture_files import SRGB
 from PIL import Image
 from web_desk import Desk, on_the_command_line
-from web_desk import chromium as chromium
-from web_desk import desk as desk
-from web_desk import served as served
 from web_pictures import SCRATCH, deep_tiff, scratched, scratched_png
 
 pytestmark = pytest.mark.slow

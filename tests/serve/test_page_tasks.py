@@ -12,9 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from web_desk import Desk, on_the_command_line
-from web_desk import chromium as chromium
-from web_desk import desk as desk
-from web_desk import served as served
 from web_pictures import SCRATCH, large_jpeg, noisy_png, scratched_png
 
 pytestmark = pytest.mark.slow

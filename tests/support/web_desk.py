@@ -60,9 +60,9 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Iterator[Served]:
-    """A server with a tiny network, for the tests of a module."""
+    """A server with a tiny network, for all tests: most of what it costs is its start."""
     with serving(tmp_path_factory.mktemp("server"), "--weights", str(weights)) as server:
         yield server
 
