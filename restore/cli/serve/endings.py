@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Region, Session, new_id
 from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.worker import CANCELLED, HOLE
+from restore.diffusion.seeds import draw_seed
 
 NOTE, WARNING, ERROR = "note: ", "warning: ", "error: "
+SUMMARY = re.compile(r"\(of \d+ pictures\)")  # what several samples come to
 ENDED = ("done", "unchanged", "damaged")
 
 
@@ -44,7 +47,7 @@ class Endings:
             job.facts = {name: value for name, value in pictures[0].items() if name not in told}
         for each in pictures:
             if each.get("output") and each["status"] in ENDED:
-                await self._result(session, job, Path(each["output"]), each)
+                await self._result(session, job, Path(each["output"]))
         problem = ended["fault"] or _problem(ended)
         if problem and not job.results:
             job.status, job.error = "failed", problem
@@ -56,10 +59,12 @@ class Endings:
         found = {each["status"] for each in pictures}
         job.status = "damaged" if "damaged" in found else "unchanged" if "unchanged" in found else "done"
 
-    async def _result(self, session: Session, job: Job, name: Path, event: dict[str, Any]) -> None:
+    async def _result(self, session: Session, job: Job, name: Path) -> None:
         path = job.folder / name
         picture = await self._picture(session, job, path, "preview" if job.kind == "preview" else "result")
-        job.results.append({"picture": picture.id, "name": picture.name, "seed": event.get("seed")})
+        seed = str(job.options.get("seed") or 0)
+        drawn = draw_seed(int(seed), len(job.results)) if seed.isdecimal() else None
+        job.results.append({"picture": picture.id, "name": picture.name, "seed": drawn})
 
     async def _picture(self, session: Session, job: Job, path: Path, kind: str) -> Picture:
         facts = await self._viewer.open(
@@ -89,7 +94,7 @@ class Endings:
 
 
 def _is_note(line: str) -> bool:
-    return line.startswith((NOTE, WARNING))
+    return line.startswith((NOTE, WARNING)) and not SUMMARY.search(line)
 
 
 def _problem(ended: dict[str, Any]) -> str:
