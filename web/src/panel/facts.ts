@@ -1,5 +1,5 @@
 // What is known of a job, in plain words.
-import type { Job } from "../api/types";
+import type { Job, Picture } from "../api/types";
 import { text } from "../text/en";
 
 export interface Fact {
@@ -54,6 +54,17 @@ export function plainNotes(job: Job): string[] {
   return [...new Set(job.notes.map((note) => plainNote(note, names)))];
 }
 
+const DAMAGED = "damaged: ";
+
+/** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
+export function pictureNotes(of: Picture): { line: string; bad: boolean }[] {
+  const lines = of.notes.map((note) => {
+    const bad = note.startsWith(DAMAGED);
+    return { line: plainNote(bad ? note.slice(DAMAGED.length) : note, [of.name]), bad };
+  });
+  return [...lines.filter(({ bad }) => bad), ...lines.filter(({ bad }) => !bad)];
+}
+
 /** The seed of one of several samples, which have consecutive ones. */
 export function seedOf(job: Job, index: number): number | null {
   const told = job.results[index]?.seed ?? null;
@@ -67,8 +78,11 @@ const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scr
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
   const noise = words(job.facts.noise);
+  const doubts = Array.isArray(job.facts.doubts)
+    ? job.facts.doubts.map((doubt) => sentence(String(doubt)))
+    : [];
   return plainNotes(job)
-    .filter((note) => !SAID.some((words) => words.test(note)))
+    .filter((note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note))
     .map((note) => (noise === null ? note : afterWords(note, noise)));
 }
 

@@ -9,6 +9,7 @@ import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
 import { Command } from "./Command";
 import { told } from "./errors";
+import { pictureNotes } from "./facts";
 import { Icon } from "./icons";
 import { More } from "./More";
 import { Preview } from "./Preview";
@@ -137,6 +138,12 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
           <header class={sheet.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
+          {!batch &&
+            pictureNotes(picture).map(({ line, bad }) => (
+              <p key={line} class={bad ? "p-error" : "p-help"}>
+                {line}
+              </p>
+            ))}
           {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />

@@ -9,13 +9,14 @@ import { CompareBar, Legend, ToolBar, ZoomBar } from "./bars";
 import { description } from "./describe";
 import { Engine } from "./engine";
 import { Hand } from "./hand";
-import { followMasks } from "./mask";
+import { followMasks, model } from "./mask";
 import { Bubble, Divider, Drafts, Ring, SideNames } from "./overlay";
 import { Pointers } from "./pointers";
 import { addStageKeys } from "./stage_keys";
 import {
   activeTool,
   blinkOn,
+  bubble,
   crosshair,
   divider,
   masking,
@@ -31,6 +32,7 @@ import {
   single,
   stageSize,
 } from "./state";
+import { forgetPoint } from "./tools";
 import { followViews } from "./views";
 import "./stage.css";
 import "./bars.css";
@@ -73,6 +75,22 @@ function followBlinking(): () => void {
     }, BLINK);
     return () => clearInterval(timer);
   });
+}
+
+/** What was said about a point goes with the picture, task, tool, mask and result that it was said of. */
+function followPoints(): () => void {
+  const asked = effect(() => {
+    void [picture.value?.id, task.value?.name, activeTool.value];
+    forgetPoint();
+  });
+  const said = effect(() => {
+    void [model.value?.strokes.value, shown.value?.id];
+    bubble.value = null;
+  });
+  return () => {
+    asked();
+    said();
+  };
 }
 
 /** Looking at something else ends painting over a result. */
@@ -124,6 +142,7 @@ function Canvas() {
       followMasks(),
       followBlinking(),
       followLooking(),
+      followPoints(),
       addStageKeys(hand, pointers, cursor),
       effect(() => {
         void activeTool.value;

@@ -287,6 +287,7 @@ export const text = {
     sure: "sure",
     unsure: "unsure",
     selecting: "Looking for the object here",
+    aroundIt: "Paint over it, or draw a lasso or a box around it.",
     dismiss: "Close",
     zoomIs: (percent: string) => `Zoom ${percent}.`,
     shown: {
