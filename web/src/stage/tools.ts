@@ -22,7 +22,8 @@ export interface Desk {
   segment(points: readonly number[], radius: number, erase: boolean): void;
   /** Keep strokes; `drawn` where they were drawn by segments. */
   add(strokes: Stroke[], drawn: boolean): void;
-  addRegion(region: Region, erase: boolean): void;
+  /** Keep the object that was found at a point. */
+  addRegion(region: Region, erase: boolean, at: Point): void;
   /** Draw all strokes again. */
   redraw(): void;
 }
@@ -171,7 +172,7 @@ export async function select(desk: Desk, at: Point, radius?: number): Promise<vo
   selecting.value = at;
   try {
     const region = await api.select(picture.id, x, y, radius, mine.signal);
-    if (!mine.signal.aborted) desk.addRegion(region, erase);
+    if (!mine.signal.aborted) desk.addRegion(region, erase, { x, y });
   } catch (error) {
     if (!mine.signal.aborted) bubble.value = { at, words: pointWords(wordsOf(error), picture.name) };
   }

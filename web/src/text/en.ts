@@ -243,6 +243,7 @@ export const text = {
     after: "After",
     awaited: "After …",
     tools: "Tools of the mask",
+    placeTools: "Tools of places",
     tool: {
       pan: "Move the picture",
       brush: "Brush",
@@ -259,6 +260,7 @@ export const text = {
     undo: "Undo",
     redo: "Redo",
     clear: "Remove the mask",
+    clearMarks: "Remove the marks",
     look: "How the mask is shown",
     showMask: "Show the mask",
     colour: "Colour",
@@ -307,6 +309,7 @@ export const text = {
     keys: {
       view: "View",
       mask: "Mask",
+      place: "Erase",
       hand: "At the picture",
       compare: "Compare before and after in another way",
       peek: "Hold: the other of before and after",
@@ -348,6 +351,7 @@ export const text = {
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
     intro: {
+      erase: "Click a small object in the picture, or draw a box with the tool below it.",
       colorize: "Colours are drawn for a gray picture: likely ones, not those that it had.",
       solve: "Undo a damage that you can name, in the order in which it happened.",
       vary: "Draw the picture again, near to it or far from it.",
@@ -355,7 +359,7 @@ export const text = {
     missing: {
       inpaint: "Paint over what is to be filled.",
       solve: "Say what was done to it.",
-      erase: "Say where: a box, or a point of an object.",
+      erase: "Click an object in the picture, or draw a box around it.",
       deblur: "Choose the file of the kernel.",
     },
     fill: {
