@@ -24,7 +24,7 @@ import { moreAt, moreOpen, openMore, type Wrong, wrongOf } from "./state";
 import { Deblur } from "./tasks/Deblur";
 import { Denoise } from "./tasks/Denoise";
 import { Fill } from "./tasks/Fill";
-import { Colorize, Dejpeg, Other, Solve, Vary } from "./tasks/others";
+import { Colorize, Dejpeg, Erase, Other, Solve, Vary } from "./tasks/others";
 import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
@@ -39,6 +39,7 @@ const PANELS: Record<string, ComponentType<PanelProps>> = {
   upscale: Upscale,
   dejpeg: Dejpeg,
   repair: Repair,
+  erase: Erase,
   colorize: Colorize,
   deblur: Deblur,
   solve: Solve,

@@ -79,11 +79,11 @@ function followBlinking(): () => void {
 /** What was said about a point goes with the picture, task, tool, mask and result that it was said of. */
 function followPoints(): () => void {
   const asked = effect(() => {
-    void [picture.value?.id, task.value?.name, activeTool.value];
+    void [picture.value?.id, task.value?.name];
     forgetPoint();
   });
   const said = effect(() => {
-    void [model.value?.strokes.value, shown.value?.id];
+    void [model.value?.strokes.value, shown.value?.id, activeTool.value];
     bubble.value = null;
   });
   return () => {

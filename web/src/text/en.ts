@@ -439,6 +439,14 @@ export const text = {
       fill: "Fill the marks",
       back: "Back to what was found",
     },
+    erase: {
+      at: "Objects",
+      atHelp: "A point in each, as X,Y, one a line.",
+      box: "Boxes",
+      boxHelp: "Left, top, width and height in pixels, or in per cent as 10%,20%,5%,5%; one a line.",
+      grow: "Grow",
+      growHelp: "Widens the hole by this many pixels. Objects get 4 and 2 % of their size, boxes nothing.",
+    },
     deblur: {
       looking: "Measuring",
       blur: "The blur",
