@@ -211,6 +211,10 @@ def test_guesses_are_all_answered_alike(app: Safety, inner: Inner) -> None:
     is_refused(asked(app, "GET", "/api/session", twice), 400, inner)
     for query in ("token=", "token=x", f"token={TOKEN}&token={TOKEN}", f"token={TOKEN[:-1]}", "token=%C3%A9"):
         is_refused(asked(app, "GET", f"/?{query}"), 401, inner)
+        # A browser goes on to the page, which says what to do; nothing lets it in.
+        shown = asked(app, "GET", f"/?{query}", {"accept": "text/html,*/*"})
+        assert (shown.status, shown["location"]) == (303, "/")
+        assert "set-cookie" not in dict(shown.headers)
 
 
 def test_the_token_of_the_browser_that_is_started_counts_once(inner: Inner) -> None:

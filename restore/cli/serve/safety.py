@@ -72,8 +72,8 @@ class Safety:
         try:
             check_form(scope)
             self._check_caller(scope)
-            if self._opens(scope):
-                await self._answer_token(scope, sealed)
+            if (right := self._opens(scope)) is not None:
+                await self._answer_token(scope, sealed, right=right)
                 return
             visitor, new = self._admitted(scope)
         except Refusal as refusal:
@@ -123,25 +123,31 @@ class Safety:
         told = dict(scope["headers"]).get(b"x-forwarded-proto", b"").strip().lower()
         return "https" if told == b"https" or scope.get("scheme") == "https" else "http"
 
-    def _opens(self, scope: Scope) -> bool:
-        """Whether a request brings the token in its address. Raises Refusal where it is another one."""
+    def _opens(self, scope: Scope) -> bool | None:
+        """Whether the token in the address of a request is right; None where there is none.
+
+        A browser that brings another one is shown the page, which says what to do. Raises Refusal where it
+        is no browser.
+        """
         if scope["method"] != "GET" or scope["path"] != "/":
-            return False
+            return None
         told = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         given = [value for name, value in told if name == "token"]
         if not given or self._serving.public:
-            return False
+            return None
         if len(given) == 1 and self._opening and same(given[0], self._opening):
             self._opening = ""
         elif len(given) != 1 or not self._is_token(given[0]):
+            if "text/html" in (header(scope, b"accept") or ""):
+                return False
             raise Refusal(_NO_TOKEN, 401, "token")
         return True
 
-    async def _answer_token(self, scope: Scope, send: Send) -> None:
-        """Put the token into a cookie, and go on to the page without it in the address."""
-        cookie = self._cookie(scope, self._cookies.sign(PAGE))
+    async def _answer_token(self, scope: Scope, send: Send, *, right: bool) -> None:
+        """Put the right token into a cookie, and go on to the page without it in the address."""
+        cookie = [self._cookie(scope, self._cookies.sign(PAGE))] if right else []
         plain = [(b"location", b"/"), (b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
-        await answer(send, 303, b"", [*plain, cookie])
+        await answer(send, 303, b"", [*plain, *cookie])
 
     def _is_token(self, given: str) -> bool:
         return bool(self._serving.token) and same(given, self._serving.token)

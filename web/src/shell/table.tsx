@@ -138,8 +138,24 @@ function Row({ picture }: { picture: Picture }) {
   );
 }
 
-function Head() {
+/** Ticks all pictures, or none. */
+function All({ id, label }: { id?: string; label?: string }) {
   const all = chosen.value.length === inputs.value.length;
+  return (
+    <input
+      id={id}
+      type="checkbox"
+      checked={all}
+      aria-label={label}
+      ref={(input) => {
+        if (input) input.indeterminate = !all && chosen.value.length > 0;
+      }}
+      onChange={() => chooseAll(!all)}
+    />
+  );
+}
+
+function Head() {
   const { done, running, waiting, failed } = counts.value;
   const words = text.table.counts;
   const parts = [
@@ -156,17 +172,10 @@ function Head() {
           {parts.join(" · ")}
         </p>
       </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={all}
-          ref={(input) => {
-            if (input) input.indeterminate = !all && chosen.value.length > 0;
-          }}
-          onChange={() => chooseAll(!all)}
-        />
-        {text.table.all}
-      </label>
+      <div class="check">
+        <All id="all" />
+        <label for="all">{text.table.all}</label>
+      </div>
       <div class="table-buttons">
         {queue.value.length > 0 && (
           <button type="button" class="button" onClick={() => void cancelAll()}>
@@ -205,7 +214,7 @@ export function Table() {
         <thead role="rowgroup">
           <tr role="row">
             <th role="columnheader" scope="col">
-              <span class="hidden">{text.table.all}</span>
+              <All label={text.table.all} />
             </th>
             {(["name", "size", "state", "found", "time"] as const).map((column) => (
               <th key={column} role="columnheader" scope="col">

@@ -14,13 +14,17 @@ import { makeStore } from "./tile_fetch";
 import { needed } from "./tiles";
 import { origin, type View } from "./view";
 
-const QUICK = 6; // milliseconds: masks drawn faster are drawn for each frame of a movement
+const QUICK = 500; // points: masks of fewer are drawn for each frame of a movement
+const OFTEN = 300; // milliseconds: those of more are drawn that often while it lasts, large ones less
 const SETTLED = 120; // milliseconds without movement after which slower ones are
 
 export class Engine {
   private readonly ctx: CanvasRenderingContext2D;
   private readonly store = makeStore(() => this.invalidate());
-  private readonly regions = new RegionCache(() => this.redrawMask());
+  private readonly regions = new RegionCache(() => {
+    this.redrawMask();
+    this.measureLater();
+  });
   readonly mask: MaskLayer;
   private readonly stops: (() => void)[];
   private frame = 0;
@@ -90,7 +94,7 @@ export class Engine {
     const [view, pane] = [state.view.peek(), state.pane.peek()];
     if (view && !this.mask.isAt(view, pane)) this.maskDirty = true;
     cancelAnimationFrame(this.frame);
-    this.draw();
+    this.draw(true);
   }
 
   retry(): void {
@@ -111,7 +115,8 @@ export class Engine {
     return { colour: state.maskColour.value, grow: kept?.grow ?? 0, feather: kept?.feather ?? 0 };
   }
 
-  private draw(): void {
+  /** `painted`: something is about to be drawn on the mask. */
+  private draw(painted = false): void {
     this.frame = 0;
     const view = state.view.peek();
     const scene = state.scene.peek();
@@ -121,7 +126,7 @@ export class Engine {
       return;
     }
     if (this.pictureDirty) this.drawPanes(scene, view);
-    this.drawMask(scene, view);
+    this.drawMask(scene, view, painted || this.drawing);
   }
 
   private drawPanes(scene: Scene, view: View): void {
@@ -209,17 +214,22 @@ export class Engine {
     this.store.want([...shown.map(need), ...later]);
   }
 
-  private drawMask(scene: Scene, view: View): void {
+  private drawMask(scene: Scene, view: View, painted: boolean): void {
     const { mask, layers } = this;
     const of = model.peek();
     const pane = state.pane.peek();
-    const seen = state.maskSeen.peek() && of !== null;
+    // Layers without anything on them would cost as much as others.
+    const seen = state.maskSeen.peek() && of !== null && (painted || of.strokes.peek().length > 0);
     layers.hidden = !seen;
     if (!seen || !of) return;
+    const { grow, feather } = this.look();
+    mask.canvases.fringe.hidden = !grow && !feather;
     const moved = !mask.isAt(view, pane);
     const strokes = of.strokes.peek();
     const behind = this.maskDirty || !mask.append(strokes);
-    if (moved && !this.maskDirty && mask.cost > QUICK && !this.drawing) this.settleLater();
+    const often = Math.max(OFTEN, mask.weight / 5);
+    const heavy = mask.weight > QUICK && performance.now() - mask.drawn < often;
+    if (moved && !behind && heavy && !this.drawing) this.settleLater();
     else if (moved || behind) {
       mask.render(
         { view, pane, picture: scene.picture },

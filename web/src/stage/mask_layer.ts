@@ -34,6 +34,7 @@ interface Frame {
 }
 
 const RAMP = 5; // steps that a feather is shown in
+const REGION = 100; // points that drawing a region or a box takes the time of
 const LIGHT = "#ffffff";
 const DARK = "#16181b";
 
@@ -55,8 +56,10 @@ export class MaskLayer {
   private look: Look = { colour: "#ff3b30", grow: 0, feather: 0 };
   private regions: Regions = new Map();
   private width = 1;
-  /** Milliseconds that drawing all strokes took the last time. */
-  cost = 0;
+  /** How many points the strokes in view have: browsers draw later, so the time it takes is not seen here. */
+  weight = 0;
+  /** When all strokes were drawn last, as performance.now() tells it. */
+  drawn = 0;
   /** Whether the fringe is behind the strokes. */
   stale = false;
 
@@ -86,7 +89,6 @@ export class MaskLayer {
 
   /** Draw all strokes for a view. */
   render(frame: Frame, strokes: readonly Stroke[], regions: Regions, look: Look, ratio: number): void {
-    const began = performance.now();
     const { width, height } = frame.pane;
     for (const canvas of Object.values(this.canvases))
       if (canvas.width !== width || canvas.height !== height) {
@@ -104,14 +106,17 @@ export class MaskLayer {
     }
     const part = seen(frame.view, frame.pane);
     const rim = (2 * this.width) / scale;
+    this.weight = 0;
     this.within(() => {
       for (const stroke of strokes) {
         const box = extent(stroke, regions);
-        if (box && intersection(widened(box, rim), part)) this.paint(stroke);
+        if (!box || !intersection(widened(box, rim), part)) continue;
+        this.paint(stroke);
+        this.weight += stroke.kind === "brush" || stroke.kind === "lasso" ? stroke.points.length / 2 : REGION;
       }
     });
     this.stale = true;
-    this.cost = performance.now() - began;
+    this.drawn = performance.now();
   }
 
   /** Draw the strokes that were added since; false if others changed, so that all must be drawn. */
