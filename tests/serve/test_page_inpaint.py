@@ -70,7 +70,8 @@ def test_sixteen_bits_and_the_profile_stay(desk: Desk, tmp_path: Path) -> None:
     with tifffile.TiffFile(io.BytesIO(result)) as tiff:
         after, tags = tiff.asarray(), tiff.pages[0].tags  # type: ignore[union-attr]  # a page, no frame
         assert tags["InterColorProfile"].value == SRGB
-        assert tags["XResolution"].value == (300, 1)
+        over, under = tags["XResolution"].value
+        assert over / under == 300
     assert after.dtype == np.uint16
     np.testing.assert_array_equal(after[~hole], tifffile.imread(path)[~hole])
 
