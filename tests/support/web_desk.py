@@ -241,9 +241,11 @@ class Desk:
             self.panel.get_by_role("group", name="Mask").get_by_role("button", name="Download").click()
         return Path(begun.value.path()).read_bytes()
 
-    def command(self) -> list[str]:
-        """The words of the command that the page shows."""
-        return shlex.split(self.panel.locator("code").first.inner_text())
+    def command(self, words: str) -> list[str]:
+        """The words of the command that the page shows, once some are among them."""
+        shown = self.panel.locator("code").filter(has_text=words).first
+        shown.wait_for()
+        return shlex.split(shown.inner_text())
 
 
 def _is_new_job(answer: Any) -> bool:
