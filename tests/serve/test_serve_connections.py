@@ -120,7 +120,7 @@ def test_who_says_it_byte_by_byte_is_sent_away() -> None:
 
 def test_a_second_request_has_its_time_too() -> None:
     async def test() -> None:
-        async with served(Inner(), head_seconds=0.2) as port:
+        async with served(Inner(), head_seconds=0.5) as port:
             first = head(port).replace(b"Connection: close\r\n", b"")
             assert statuses(await said(port, first + b"GET /api")) == [200]
             assert statuses(await said(port, first, b"GET /api")) == [200]
@@ -152,7 +152,7 @@ def test_who_does_not_read_is_sent_away() -> None:
 def test_a_slow_upload_is_answered_and_ended() -> None:
     async def test() -> None:
         inner = Inner()
-        async with served(inner, Pace(grace=0.1, polite=0.1)) as port:
+        async with served(inner, Pace(grace=0.5, polite=0.1)) as port:
             asks = head(port, "POST /api/pictures?name=a.png HTTP/1.1", "Content-Length: 100")
             assert statuses(await said(port, asks, b"x")) == [408]
             assert inner.got == []
@@ -225,7 +225,7 @@ def test_what_two_servers_could_read_differently_is_refused(lines: tuple[str, ..
 def test_odd_requests(asks: str, status: int) -> None:
     async def test() -> None:
         inner = Inner()
-        async with served(inner, head_seconds=0.3) as port:
+        async with served(inner, head_seconds=5.0) as port:
             told = asks.replace("{port}", str(port)) + f"\r\nAuthorization: Bearer {TOKEN}\r\n"
             answer = await said(port, told.encode("latin-1") + b"Connection: close\r\n\r\n")
             assert statuses(answer)[:1] == [status]

@@ -184,7 +184,7 @@ class Desk:
 
     def small_brush(self, most: int = 12) -> None:
         """Make the brush smaller by its key, until it is that many pixels wide."""
-        size = self.page.get_by_role("toolbar", name="Tools of the mask").get_by_role("status")
+        size = self.page.get_by_role("toolbar", name="Mask tools").get_by_role("status")
         while int(size.inner_text().split()[0].replace(",", "")) > most:
             before = size.inner_text()
             self.page.keyboard.press("[")

@@ -55,7 +55,8 @@ def test_a_process_that_is_killed_is_started_again(tmp_path: Path, path: Path) -
         os.kill(process.pid, signal.SIGSTOP)
         asked = [shown.viewer.open(path, name="photo.png"), shown.viewer.tile(small, 0, 0, 0)]
         waiting = [asyncio.create_task(each) for each in asked]
-        await asyncio.sleep(0.1)
+        while len(shown.viewer._waiting) < len(asked):
+            await asyncio.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         return await asyncio.gather(*waiting, return_exceptions=True)
 
