@@ -87,6 +87,8 @@ class Desk:
         self.faults: list[str] = []
         self.asked: list[str] = []
         page.set_default_timeout(PATIENCE)
+        # Choosers of files are held back from the first moment on: a key opens one at once.
+        page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", self._said)
         page.on("request", lambda request: self.asked.append(request.url))
