@@ -1,6 +1,7 @@
 // What is known of a job, in plain words.
 import type { Job, Picture } from "../api/types";
 import { text } from "../text/en";
+import { shortNote } from "../text/notes";
 
 export interface Fact {
   name: string;
@@ -42,25 +43,22 @@ export function sentence(line: string): string {
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
-/** The note without the name of the picture in front of it, which the page shows anyway. */
-export function plainNote(note: string, names: readonly string[]): string {
-  const name = names.find((each) => note.startsWith(`${each}: `));
-  return sentence(name === undefined ? note : note.slice(name.length + 2));
-}
-
-/** The notes of a job, each once. */
+/** The notes of a job as sentences, each once. */
 export function plainNotes(job: Job): string[] {
   const names = [job.picture_name, ...job.results.map((result) => result.name)];
-  return [...new Set(job.notes.map((note) => plainNote(note, names)))];
+  return [...new Set(job.notes.map((note) => sentence(shortNote(note, names))))].filter(Boolean);
 }
 
 const DAMAGED = "damaged: ";
+const PAGES = /^the file holds \d+ pictures; only the first is used$/;
 
 /** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
 export function pictureNotes(of: Picture): { line: string; bad: boolean }[] {
   const lines = of.notes.map((note) => {
+    // The page shows one of them; the commands restore as many as they do in a shell.
+    if (PAGES.test(note)) return { line: text.panel.pages(of.pages), bad: false };
     const bad = note.startsWith(DAMAGED);
-    return { line: plainNote(bad ? note.slice(DAMAGED.length) : note, [of.name]), bad };
+    return { line: sentence(shortNote(bad ? note.slice(DAMAGED.length) : note, [of.name])), bad };
   });
   return [...lines.filter(({ bad }) => bad), ...lines.filter(({ bad }) => !bad)];
 }
@@ -77,13 +75,13 @@ const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scr
 
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
-  const noise = words(job.facts.noise);
   const doubts = Array.isArray(job.facts.doubts)
-    ? job.facts.doubts.map((doubt) => sentence(String(doubt)))
+    ? job.facts.doubts.map((doubt) => sentence(shortNote(String(doubt), [])))
     : [];
-  return plainNotes(job)
-    .filter((note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note))
-    .map((note) => (noise === null ? note : afterWords(note, noise)));
+  const notes = plainNotes(job).filter(
+    (note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note),
+  );
+  return withoutNoise(notes, words(job.facts.noise));
 }
 
 function counted(job: Job): string | null {
@@ -124,6 +122,7 @@ export function factsOf(job: Job): Fact[] {
   const rows: [string, string | null][] = [
     [t.noise, noise === null ? null : inShort(noise)],
     [t.level, sigma === null || noise?.includes("sigma") ? null : t.of255(short(sigma))],
+    [t.method, words(facts.method)],
     [t.specks, words(facts.specks)],
     [t.stripes, lists(facts.stripes)],
     [t.quality, quality === null ? null : String(quality)],
@@ -140,10 +139,13 @@ export function factsOf(job: Job): Fact[] {
   return rows.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
 }
 
-/** A note that repeats what was measured, without that: "sigma 7: removed by ..." is "Removed by ...". */
-function afterWords(note: string, said: string): string {
-  const again = note.toLowerCase().startsWith(`${said.toLowerCase()}: `);
-  return again ? sentence(note.slice(said.length + 2)) : note;
+/** Notes without the noise that was measured, where it is told already: "sigma 7: removed by ..." is "Removed by ...". */
+function withoutNoise(notes: string[], noise: string | null): string[] {
+  if (noise === null) return notes;
+  const said = sentence(noise);
+  return notes
+    .filter((note) => note !== said)
+    .map((note) => (note.startsWith(`${said}: `) ? sentence(note.slice(said.length + 2)) : note));
 }
 
 /** What a look has found, in one or two sentences, for the head of a panel. */
@@ -152,7 +154,7 @@ export function lookWords(job: Job): string[] {
   if (damage !== null) return [sentence(damage)];
   const notes = plainNotes(job);
   const noise = words(job.facts.noise);
-  if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
+  if (noise !== null) return [sentence(noise), ...withoutNoise(notes, noise)];
   if (notes.length > 0) return notes;
   if (job.region?.words) return [sentence(job.region.words)];
   return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);

@@ -26,6 +26,7 @@ it("tells the facts that matter in words", () => {
   };
   expect(factsOf(job({ facts, seconds: 2.34 }))).toEqual([
     { name: "Noise", value: "Sigma 7" },
+    { name: "Method", value: "real" },
     { name: "Size", value: "40 × 30" },
     { name: "Took", value: "2.3 s" },
   ]);
@@ -61,10 +62,11 @@ it("leaves out notes that say what the facts say", () => {
   const facts = { noise: "noise sigma 7" };
   const notes = [
     "a.png: noise sigma 7: --method real is used",
+    "a.png: noise sigma 7: hardly any is left",
     "3 restored (of 3 pictures)",
     "Of the hole, 1 part drawn",
   ];
-  expect(freshNotes(job({ facts, notes }))).toEqual(["--method real is used"]);
+  expect(freshNotes(job({ facts, notes }))).toEqual(["Hardly any is left"]);
 });
 
 it("knows the seeds of several samples", () => {
@@ -81,9 +83,9 @@ it("tells a doubt once", () => {
 
 it("tells what is to be known of a picture, damage first", () => {
   const notes = ["the file holds 3 pictures; only the first is used", "damaged: a.png: the end is missing"];
-  expect(pictureNotes({ ...picture, notes })).toEqual([
+  expect(pictureNotes({ ...picture, pages: 3, notes })).toEqual([
     { line: "The end is missing", bad: true },
-    { line: "The file holds 3 pictures; only the first is used", bad: false },
+    { line: "The file holds 3 pictures; the first is shown", bad: false },
   ]);
   expect(pictureNotes(picture)).toEqual([]);
 });

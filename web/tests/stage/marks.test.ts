@@ -9,7 +9,7 @@ import {
   reachOf,
   undoMark,
 } from "../../src/stage/marks";
-import { chooseTask, options, setOption } from "../../src/store/choice";
+import { chooseTask, options, setOptions } from "../../src/store/choice";
 import { pictures, tasks } from "../../src/store/data";
 import { picture, task } from "../panel/catalogue";
 
@@ -34,14 +34,14 @@ it("reads places in pixels and per cent, and leaves out what it cannot read", ()
 });
 
 it("keeps what is marked as options of the task, once, and takes it back", () => {
-  setOption("grow", 3);
+  setOptions(picture.id, "erase", { grow: 3 });
   addBox(picture.id, { x: 1, y: 2, width: 3, height: 4 });
   addPoint(picture.id, { x: 32, y: 43 }, region);
   addPoint(picture.id, { x: 32, y: 43 }, region);
   expect(options.value).toEqual({ grow: 3, box: ["1,2,3,4"], at: ["32,43"] });
   expect(marks.value?.points).toEqual([{ x: 32, y: 43 }]);
   expect(reachOf(picture.id, { x: 32, y: 43 })).toEqual({ x: 30, y: 40, width: 5, height: 6 });
-  setOption("grow", 4);
+  setOptions(picture.id, "erase", { ...options.value, grow: 4 });
   undoMark();
   expect(options.value).toEqual({ grow: 4, box: ["1,2,3,4"] });
   clearMarks();

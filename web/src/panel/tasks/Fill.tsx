@@ -18,14 +18,18 @@ export function MaskFiles({ picture }: Pick<PanelProps, "picture">) {
   const input = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const [sending, setSending] = useState(false);
+  const [notes, setNotes] = useState<string[]>([]);
   const mask = maskOf(picture.id);
 
   async function upload(file: File | undefined): Promise<void> {
     if (file === undefined) return;
     setSending(true);
     setWrong(null);
+    setNotes([]);
     try {
-      model.value?.addRegion(await api.uploadRegion(picture.id, file, { fit: true }));
+      const region = await api.uploadRegion(picture.id, file);
+      model.value?.addRegion(region);
+      setNotes(region.notes ?? []);
     } catch (error) {
       setWrong(wrongOf(error));
     } finally {
@@ -43,7 +47,7 @@ export function MaskFiles({ picture }: Pick<PanelProps, "picture">) {
   }
 
   return (
-    <Field label={t.mask} group error={wrong?.message}>
+    <Field label={t.mask} group error={wrong?.message} help={notes.join(" ")}>
       {() => (
         <div class="p-row">
           <button
