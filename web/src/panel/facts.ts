@@ -50,7 +50,7 @@ export function plainNotes(job: Job): string[] {
 }
 
 const DAMAGED = "damaged: ";
-const PAGES = /^the file holds \d+ pictures; only the first is used$/;
+const PAGES = /^the file holds \d+ pictures; only the first is /;
 
 /** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
 export function pictureNotes(of: Picture): { line: string; bad: boolean }[] {
