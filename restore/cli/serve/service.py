@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
-        self.viewer = viewer or Viewer(serving.folder / "tiles")
+        self.viewer = viewer or Viewer(serving.folder)
         self.work = work or Work(serving.folder, Endings(self.viewer))
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
@@ -186,13 +186,20 @@ class Service:
         session.feed.send("strokes", {"picture": picture.id, "version": picture.version})
         return picture.version
 
+    def check_regions(self, picture: Picture) -> None:
+        """Refuse more regions than a picture may have. Raises Refusal."""
+        if len(picture.regions) >= self.limits.regions:
+            raise Refusal(
+                f"{picture.name} has {len(picture.regions)} regions already; open it again", 429, "mask"
+            )
+
     async def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
         """Keep a part of a picture. path: of its mask."""
-        if len(picture.regions) >= self.limits.regions:
+        try:
+            self.check_regions(picture)  # others may have come meanwhile
+        except Refusal:
             path.unlink(missing_ok=True)
-            raise Refusal(
-                f"{picture.name} has {len(picture.regions)} regions already; open it anew", 429, "mask"
-            )
+            raise
         region = Region(new_id(), path, facts)
         picture.regions[region.id] = region
         return region
