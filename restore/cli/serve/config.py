@@ -55,8 +55,8 @@ class Serving:
     started: it is seen in the list of processes, and works once. password: asked for in place of the token;
     None: none is asked for. public: whether every visitor has a session of their own, and needs neither.
     allowed_hosts: names by which it may be called, beside those of its own. frame_ancestors: pages that may
-    show it in a frame. folder: a private one, for all files. device: for the network. weights: of the network, where they are not
-    those in the package.
+    show it in a frame. folder: a private one, for all files. device: for the network. weights: of the
+    network, where they are not those in the package.
     """
 
     host: str
