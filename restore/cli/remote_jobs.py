@@ -15,6 +15,7 @@ from restore import images
 from restore.cli.addresses import most_bytes, readable
 from restore.errors import AlreadyThereError, OutputError, StoreError
 from restore.stores import PATIENCE, Store, Url, is_url, parse_url, survey
+from restore.turns import waiting
 
 if TYPE_CHECKING:
     from restore.cli.job_plan import Job
@@ -64,6 +65,13 @@ class Call(Generic[Given]):
 
     def result(self, *, grace: float = 0.0) -> Given:
         """What the call gives. The wait ends with the run, or so many seconds after it."""
+        with waiting():
+            self._wait(grace)
+        if self._error is not None:
+            raise self._error
+        return self._found[0]
+
+    def _wait(self, grace: float) -> None:
         until = 0.0
         while not self._ended.wait(POLL):
             try:
@@ -73,9 +81,6 @@ class Call(Generic[Given]):
                 until = until or time.monotonic() + grace
                 if time.monotonic() >= until:
                     raise
-        if self._error is not None:
-            raise self._error
-        return self._found[0]
 
 
 def waited(call: Callable[[], Given], *, grace: float = 0.0) -> Given:

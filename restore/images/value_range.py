@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -310,7 +312,7 @@ def merged(ranges: Sequence[Range], results: Sequence[Tensor]) -> Tensor:
 
 def _planes(picture: Tensor) -> Tensor:
     """The channels ``(3, h, w)``, one where they are all the same."""
-    planes = picture.reshape(-1, *picture.shape[-2:])
+    planes = picture.detach().reshape(-1, *picture.shape[-2:])
     return planes[:1] if all(torch.equal(planes[0], each) for each in planes[1:]) else planes
 
 
@@ -332,7 +334,13 @@ def _cell_means(planes: Tensor, visible: Tensor | None) -> Tensor:
 
 
 def _sorted_means(planes: Tensor, visible: Tensor | None) -> Tensor:
-    return torch.from_numpy(np.sort(_cell_means(planes, visible).cpu().numpy()))
+    return torch.from_numpy(np.sort(_array(_cell_means(planes, visible))))
+
+
+def _array(values: Tensor) -> NDArray[Any]:
+    """The same values; NumPy has no bfloat16."""
+    array: NDArray[Any] = (values.float() if values.dtype == torch.bfloat16 else values).cpu().numpy()
+    return array
 
 
 def _noise(planes: Tensor, visible: Tensor | None) -> float:
@@ -344,7 +352,7 @@ def _noise(planes: Tensor, visible: Tensor | None) -> float:
     if visible is not None:
         seen = visible.to(planes.device)
         steps = steps[:, seen[1:, 1:] & seen[1:, :-1] & seen[:-1, 1:] & seen[:-1, :-1]]
-    return lower_median(steps.flatten().cpu().numpy()) / 2 / 0.6745 if steps.numel() else 0.0
+    return lower_median(_array(steps.flatten())) / 2 / 0.6745 if steps.numel() else 0.0
 
 
 def _between(ordered: Tensor, shares: tuple[float, float]) -> tuple[float, float]:

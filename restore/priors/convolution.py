@@ -1,4 +1,4 @@
-"""A convolution whose result for a picture does not depend on how many others are computed with it."""
+"""Layers whose result for a picture depends neither on others in its batch nor on the number of threads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ class Convolution(nn.Conv2d):
         """Apply it to ``(b, c, h, w)``."""
         assert not isinstance(self.padding, str)
         return convolved(input, self.weight, self.bias, stride=self.stride[0], padding=self.padding[0])
+
+
+class Linear(nn.Linear):
+    """``torch.nn.Linear`` for a few rows.
+
+    What multiplies matrices on processors adds in another order in another number of threads.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply it to ``(n, c)``."""
+        if not _is_single(input) or torch.is_autocast_enabled("cpu"):
+            return super().forward(input)
+        found = (input[:, None] * self.weight).sum(-1)
+        return found if self.bias is None else found + self.bias
 
 
 def convolved(
@@ -41,10 +55,15 @@ def convolved(
     >>> torch.equal(convolved(x, weight, padding=1)[:1], convolved(x[:1], weight, padding=1))
     True
     """
-    if x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() and _has_one_kernel():
+    if _is_single(x) and x.numel():
         steps, edges = [stride, stride], [padding, padding]
         return torch.mkldnn_convolution(x, weight, bias, edges, steps, [1, 1], 1)
     return F.conv2d(x, weight, bias, stride, padding)
+
+
+def _is_single(x: Tensor) -> bool:
+    """Whether it is computed in single precision on a processor."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and _has_one_kernel()
 
 
 def _has_one_kernel() -> bool:

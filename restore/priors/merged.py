@@ -136,7 +136,7 @@ class Merged:
     def _granted(self) -> int:
         """In how many threads the next batch is computed; more than there are for none now."""
         first, others = self._waiting[0], self._in_flight() - 1
-        if first.inputs.device.type != "cpu" or others < 1 or LARGE * first.pixels > self._most_pixels:
+        if first.takes_all_threads or others < 1 or LARGE * first.pixels > self._most_pixels:
             return self._threads
         if first.pixels > MOST_PIXELS["cpu"]:
             return max(1, self._threads // LARGE)
@@ -189,6 +189,12 @@ class _Call:
     def pixels(self) -> int:
         b, _, h, w = self.inputs.shape
         return b * h * w
+
+    @property
+    def takes_all_threads(self) -> bool:
+        """Whether it has no use for fewer, or other last digits in them: attention adds over the picture."""
+        local = not isinstance(self.network, UNet) or self.network.local
+        return self.inputs.device.type != "cpu" or not local
 
     @property
     def ended(self) -> bool:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from restore.priors.convolution import Convolution, convolved
+from restore.priors.convolution import Convolution, Linear, convolved
 from restore.priors.levels import Known, Told, made
 from restore.priors.limits import Limit, check_fields
 
@@ -127,7 +128,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, embedding: int):
         super().__init__()
         self.conv1 = Convolution(channels, channels, 3, padding=1)
-        self.film = nn.Linear(embedding, 2 * channels)
+        self.film = Linear(embedding, 2 * channels)
         self.conv2 = Convolution(channels, channels, 3, padding=1)
         _start_at_zero(self.film, self.conv2)
 
@@ -236,14 +237,12 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig):
         super().__init__()
         self.config = config
-        self.known: Known | None = None  # for who knows that the weights do not change
+        self.known: Known | None = None  # for who calls it often and does not change the weights
         width = config.embedding
         # On the CPU even where the rest is built without memory: these on the meta device import a compiler.
         log_frequencies = torch.linspace(math.log(0.05), math.log(2.0), width // 4, device="cpu")
         self.register_buffer("frequencies", torch.exp(log_frequencies))
-        self.embed = nn.Sequential(
-            nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
+        self.embed = nn.Sequential(Linear(width // 2, width), nn.SiLU(), Linear(width, width), nn.SiLU())
         ch = config.channels
         self.stem = Convolution(4 * config.inputs, ch[0], 3, padding=1)
         self.encoder = nn.ModuleList(self._level(number) for number in range(len(ch)))
@@ -253,12 +252,30 @@ class UNet(nn.Module):
         self.head = Convolution(ch[0], 4 * config.outputs, 3, padding=1)
         _start_at_zero(self.head)
         # Last, so that networks without one are drawn from a seed as they always were.
-        self.given = nn.Linear(config.given, width, bias=False) if config.given else None
+        self.given = Linear(config.given, width, bias=False) if config.given else None
 
     def _level(self, number: int) -> Level:
         config, channels = self.config, self.config.channels[number]
         blocks = Level(ResidualBlock(channels, config.embedding) for _ in range(config.blocks))
         return blocks.append(Attention(channels)) if number in config.attention else blocks
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what copies are made of: these may get weights of their own, and know nothing yet."""
+        return {**self.__dict__, "known": None}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UNet:
+        self.known = None  # it is of the weights as they were
+        return super()._apply(fn, recurse)
+
+    def load_state_dict(self, *args: Any, **more: Any) -> Any:
+        """Take other weights."""
+        self.known = None
+        return super().load_state_dict(*args, **more)
+
+    def train(self, mode: bool = True) -> UNet:
+        """Begin or end to learn."""
+        self.known = None
+        return super().train(mode)
 
     @property
     def local(self) -> bool:
@@ -301,8 +318,9 @@ class UNet(nn.Module):
         modulation of pictures at one level folds into the weights, which is quicker unless they are small.
         done: called after every block.
         """
-        if self.known is not None and given is None and not torch.is_grad_enabled():
-            told = self._told_before(log_snr, len(x) if alone else 0, self.known, folded=folded)
+        known = self.known
+        if known is not None and given is None and not torch.is_grad_enabled():
+            told = self._told_before(log_snr, len(x) if alone else 0, known, folded=folded)
         else:
             told = self._told(log_snr, given, len(x) if alone else 0, folded=folded)
         h = self.stem(F.pixel_unshuffle(x, 2))

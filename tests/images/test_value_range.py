@@ -199,3 +199,13 @@ def test_a_sky_of_stars_is_judged_by_itself_where_its_noise_is_unseen(sigma: flo
     picture = 0.1 + sigma * noise(1, 1, 128, 128).expand(1, 3, -1, -1)
     picture[..., :16, :16] = torch.linspace(0.1, 0.8, 16)  # 1.6 % of it is bright
     assert (used_range(picture.clamp(0, 1), bits=16) == Range()) == ordinary
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "half", "double", "gradient"])
+def test_tensors_that_numpy_does_not_take(kind: str) -> None:
+    picture = sky().clone()
+    plain = picture.bfloat16().float() if kind == "bfloat16" else picture
+    given = plain.requires_grad_() if kind == "gradient" else plain.to(getattr(torch, kind))
+    found = exposures(given)
+    assert len(found) > 1
+    assert [each.high for each in found] == pytest.approx([each.high for each in exposures(plain)], rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -10,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from restore.priors.levels import Known
 from restore.priors.merged import MOST_PIXELS, Merged, apart
-from restore.priors.unet import UNet, UNetConfig
+from restore.priors.unet import Attention, UNet, UNetConfig
 
 LEVELS = (0.5, -1.0, 0.5, 3.0, 0.5)
 
@@ -121,3 +123,60 @@ def test_an_error_is_raised_where_it_belongs() -> None:
     with pytest.raises(MemoryError, match="no room"):
         merged(net, torch.zeros(1, 3, 8, 8), torch.ones(1))  # type: ignore[arg-type]
     assert merged._free == merged._threads
+
+
+def changed(net: UNet, how: str) -> UNet:
+    if how == "copy":
+        net = copy.deepcopy(net)
+    elif how == "precision":
+        return net.to(torch.bfloat16)
+    elif how == "load":
+        net.load_state_dict({name: 2 * each for name, each in net.state_dict().items()})
+        return net
+    else:
+        net.train()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter *= 2
+    return net.eval()
+
+
+@pytest.mark.parametrize("how", ["copy", "precision", "load", "training"])
+def test_other_weights_make_something_else_of_a_level(how: str) -> None:
+    net, level = network(), torch.tensor([0.5])
+    inputs = torch.randn(1, 9, 16, 16)
+    Merged()(net, inputs, level, folded=False)
+    assert net.known is not None
+    other = changed(net, how)
+    expected = apart(changed(network(), how), inputs.to(other.stem.weight.dtype), level, folded=False)
+    found = Merged()(other, inputs.to(other.stem.weight.dtype), level, folded=False)
+    assert torch.equal(found, expected)
+
+
+def test_levels_that_are_kept_are_few() -> None:
+    known = Known()
+    for number in range(3 * Known.MOST):
+        known.of(float(number))
+    assert len(known._levels) <= Known.MOST
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_the_number_of_threads_changes_nothing(four_threads: None, folded: bool) -> None:
+    net = UNet(UNetConfig(channels=(64, 96), blocks=1, embedding=64))
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    net.requires_grad_(False).to(memory_format=torch.channels_last)
+    found = []
+    with torch.no_grad():
+        for threads in (1, 2, 3, 6):
+            torch.set_num_threads(threads)
+            inputs = torch.randn(1, 9, 24, 16, generator=torch.Generator().manual_seed(0))
+            found.append(net(inputs, torch.tensor([0.7]), folded=folded))
+    assert all(torch.equal(each, found[0]) for each in found)
+
+
+def test_attention_is_computed_in_all_threads(four_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, seen = UNet(UNetConfig(channels=(8, 8), blocks=1, embedding=8, attention=(1,))), list[int]()
+    monkeypatch.setattr(Attention, "forward", lambda self, x, told: seen.append(torch.get_num_threads()) or x)
+    Merged(lambda: 9)(net.requires_grad_(False), torch.zeros(1, 9, 8, 8), torch.zeros(1))
+    assert seen == [4]

@@ -288,3 +288,21 @@ def test_a_thousand_connections_at_once() -> None:
             assert statuses(await said(port, asks)) == [200]
 
     run(test)
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning_to_be_read() -> None:
+    from restore.cli.serve.connections import Connection
+
+    options: list[int] = []
+
+    def made(self: Any, transport: Any) -> None:
+        Connection.connection_made(self, transport)
+        own = transport.get_extra_info("socket")
+        options.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def test() -> None:
+        async with served(Inner(), connection_made=made) as port:
+            await said(port, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
+    asyncio.run(test())
+    assert len(options) == 1 and options[0]

@@ -142,7 +142,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     desk._answer_to(request)
     assert json.loads(answers.getvalue()) == {
         "id": 7, "status": 507, "option": None,
-        "refused": "photo.png: cannot write (No space left on device); free some space or write elsewhere",
+        "refused": "the disk of the server is full; remove pictures, or make room, and try again",
     }  # fmt: skip
     assert not list(tmp_path.glob("*.part"))
 

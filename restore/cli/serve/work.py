@@ -113,6 +113,9 @@ class Work:
                     ended["code"] = CANCELLED
             self._current = None
             current.job.seconds = round(time.monotonic() - began, 3)
+            if not self._process.runs:  # it loads the network meanwhile
+                with suppress(OSError):
+                    await self._process.start()
             await self._ending(current.session, current.job, ended)
 
     async def _run(self, current: _Waiting) -> dict[str, Any]:
