@@ -148,10 +148,10 @@ class Service:
             )
 
     async def remove_picture(self, session: Session, picture: Picture) -> None:
-        """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked at."""
+        """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked on."""
         jobs = [job for job in session.jobs.values() if job.picture is picture]
         if any(not job.ended for job in jobs):
-            raise Refusal(f"{picture.name} is being worked at; cancel that first", 409, "picture")
+            raise Refusal(f"{picture.name} is being worked on; cancel that first", 409, "picture")
         if picture.job is not None:
             await self._forget(session, [picture], [])
             return
@@ -166,7 +166,7 @@ class Service:
         made = [each for each in session.pictures.values() if each.job == job.id]
         for each in session.jobs.values():
             if not each.ended and each.picture in made:
-                raise Refusal(f"{each.picture.name} is being worked at; cancel that first", 409)
+                raise Refusal(f"{each.picture.name} is being worked on; cancel that first", 409)
         await self._forget(session, made, [job])
 
     async def _forget(self, session: Session, pictures: list[Picture], jobs: list[Job]) -> None:
