@@ -12,9 +12,10 @@ from commands import cli
 from soon import ends_soon
 
 from restore.cli.main import main
-from restore.cli.serve.arguments import Refused, arguments, clean_name, is_configured, option_of, shown
+from restore.cli.serve.arguments import Refused, arguments, is_configured, option_of, shown
 from restore.cli.serve.catalogue import TASKS, command_of, offered
 from restore.cli.serve.left_out import LEFT_OUT
+from restore.cli.serve.names import clean_name
 
 LEAST: dict[str, dict[str, Any]] = {
     "upscale": {"scale": 2},

@@ -237,7 +237,7 @@ export const text = {
     after: "After",
     awaited: "After …",
     tools: "Mask tools",
-    placeTools: "Tools for places",
+    placeTools: "Erase tools",
     tool: {
       pan: "Move the picture",
       brush: "Brush",
@@ -347,7 +347,7 @@ export const text = {
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
     intro: {
-      erase: "Click a small object in the picture, or draw a box with the tool below it.",
+      erase: "Click a small object in the picture, or draw a box with the box tool.",
       colorize: "Adds likely colours to a gray picture. They are not the colours that it had.",
       solve: "Undoes damage that you can describe, step by step in the order in which it happened.",
       vary: "Draws the picture again, close to the original or far from it.",
@@ -434,11 +434,12 @@ export const text = {
     },
     erase: {
       at: "Objects",
-      atHelp: "A point in each, as X,Y, one a line.",
+      atHelp: "A point in each, as X,Y, one per line.",
       box: "Boxes",
-      boxHelp: "Left, top, width and height in pixels, or in per cent as 10%,20%,5%,5%; one a line.",
+      boxHelp: "Left, top, width and height in pixels, or in per cent as 10%,20%,5%,5%; one per line.",
       grow: "Grow",
-      growHelp: "Widens the hole by this many pixels. Objects get 4 and 2 % of their size, boxes nothing.",
+      growHelp:
+        "Widens the hole by this many pixels. By default 4 pixels and 2 % of its size for an object, nothing for a box.",
     },
     deblur: {
       looking: "Reading the kernel",
