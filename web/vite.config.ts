@@ -20,6 +20,8 @@ export default defineConfig(({ command }) => ({
     cssCodeSplit: false,
     sourcemap: false,
     reportCompressedSize: true,
+    // The MIT licence of what is built in asks for its notice in every copy.
+    license: { fileName: "licenses.md" },
     rolldownOptions: {
       output: {
         entryFileNames: "assets/[name]-[hash].js",

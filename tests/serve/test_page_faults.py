@@ -52,11 +52,11 @@ def test_a_lost_server_is_told_and_another_one_found(desk: Desk, tmp_path: Path)
         page.choose(path)
         page.is_open(path.name)
         first.stop(signal.SIGKILL)
-    page.says("The server is not reached.").wait_for()
+    page.says("The server cannot be reached.").wait_for()
     page.is_open(path.name)  # what was seen is still seen
     port = first.base.rpartition(":")[2]
     with serving(tmp_path / "a", "--port", port, *desk.served.network) as second:
-        page.says("The server was started anew").wait_for()
+        page.says("The server was restarted").wait_for()
         page.page.get_by_label("Address, or its token").fill(second.address)
         page.button("Open").click()
         page.button("Open pictures").wait_for()

@@ -70,6 +70,18 @@ def test_the_lock_file_names_versions_and_no_addresses() -> None:
     assert {"types", "lint", "test", "build"} <= wanted["scripts"].keys()
 
 
+def test_the_licences_of_what_is_built_in_are_given() -> None:
+    """Each of these packages asks for its notice in every copy of it."""
+    lock = json.loads((WEB / "package-lock.json").read_text("utf-8"))
+    built_in = {name.removeprefix("node_modules/"): about for name, about in lock["packages"].items() if name}
+    built_in = {name: about for name, about in built_in.items() if not about.get("dev")}
+    told = (PAGE / "licenses.md").read_text("utf-8")
+    assert {about["license"] for about in built_in.values()} == {"MIT"}
+    headings = re.findall(r"^## (\S+) - ([\d.]+) \(MIT\)$", told, re.MULTILINE)
+    assert dict(headings) == {name: about["version"] for name, about in built_in.items()}
+    assert told.count("Copyright (c)") == len(built_in)
+
+
 def test_no_packages_are_committed() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "web"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -385,7 +385,8 @@ def test_an_upload_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     async def test(site: Site) -> None:
         headers = BEARER | {"content-length": "500"}
         task = asyncio.create_task(site("POST", "/api/pictures?name=a.png", headers, body=[b"x" * 100, None]))
-        await asyncio.sleep(0.05)
+        while not site.files():  # it has begun
+            await asyncio.sleep(0.01)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

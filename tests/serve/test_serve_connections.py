@@ -120,7 +120,7 @@ def test_who_says_it_byte_by_byte_is_sent_away() -> None:
 
 def test_a_second_request_has_its_time_too() -> None:
     async def test() -> None:
-        async with served(Inner(), head_seconds=0.2) as port:
+        async with served(Inner(), head_seconds=0.5) as port:
             first = head(port).replace(b"Connection: close\r\n", b"")
             assert statuses(await said(port, first + b"GET /api")) == [200]
             assert statuses(await said(port, first, b"GET /api")) == [200]
@@ -152,7 +152,7 @@ def test_who_does_not_read_is_sent_away() -> None:
 def test_a_slow_upload_is_answered_and_ended() -> None:
     async def test() -> None:
         inner = Inner()
-        async with served(inner, Pace(grace=0.1, polite=0.1)) as port:
+        async with served(inner, Pace(grace=0.5, polite=0.1)) as port:
             asks = head(port, "POST /api/pictures?name=a.png HTTP/1.1", "Content-Length: 100")
             assert statuses(await said(port, asks, b"x")) == [408]
             assert inner.got == []
@@ -225,7 +225,7 @@ def test_what_two_servers_could_read_differently_is_refused(lines: tuple[str, ..
 def test_odd_requests(asks: str, status: int) -> None:
     async def test() -> None:
         inner = Inner()
-        async with served(inner, head_seconds=0.3) as port:
+        async with served(inner, head_seconds=5.0) as port:
             told = asks.replace("{port}", str(port)) + f"\r\nAuthorization: Bearer {TOKEN}\r\n"
             answer = await said(port, told.encode("latin-1") + b"Connection: close\r\n\r\n")
             assert statuses(answer)[:1] == [status]
@@ -288,3 +288,21 @@ def test_a_thousand_connections_at_once() -> None:
             assert statuses(await said(port, asks)) == [200]
 
     run(test)
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning_to_be_read() -> None:
+    from restore.cli.serve.connections import Connection
+
+    options: list[int] = []
+
+    def made(self: Any, transport: Any) -> None:
+        Connection.connection_made(self, transport)
+        own = transport.get_extra_info("socket")
+        options.append(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    async def test() -> None:
+        async with served(Inner(), connection_made=made) as port:
+            await said(port, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+
+    asyncio.run(test())
+    assert len(options) == 1 and options[0]

@@ -7,26 +7,19 @@ import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
-from command_photos import HOLE, PHOTO
 from PIL import Image
 
 from restore.cli import course, prior_loader
 from restore.cli.serve.worker import CANCELLED, Worker
 from restore.cli.serve.worker import HOLE as FOUND
 
-if TYPE_CHECKING:
-    pass
-
 
 @pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(PHOTO).save("photo.png")
-    Image.fromarray(HOLE).save("mask.png")
+def worker(here: Path) -> Iterator[Worker]:
     made = Worker(io.StringIO())
     before = signal.signal(signal.SIGINT, made.interrupt)
     yield made

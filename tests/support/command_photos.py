@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import cv2
 import numpy as np
+import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
@@ -22,6 +23,15 @@ DEEP = PHOTO.astype(np.uint16) * 257 + np.arange(H * W * 3, dtype=np.uint16).res
 ALPHA = (columns * 1700).astype(np.uint16)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 KINDS = ["png 16 rgba", "png 16 gray", "png gray alpha", "tif float", "tif 16", "webp", "bmp", "png"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a photo and a mask in it."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(PHOTO).save("photo.png")
+    Image.fromarray(HOLE).save("mask.png")
+    return tmp_path
 
 
 def files(folder: str = ".") -> list[str]:

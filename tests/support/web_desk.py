@@ -87,6 +87,8 @@ class Desk:
         self.faults: list[str] = []
         self.asked: list[str] = []
         page.set_default_timeout(PATIENCE)
+        # Choosers of files are held back from the first moment on: a key opens one at once.
+        page.on("filechooser", lambda _: None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", self._said)
         page.on("request", lambda request: self.asked.append(request.url))
@@ -184,7 +186,7 @@ class Desk:
 
     def small_brush(self, most: int = 12) -> None:
         """Make the brush smaller by its key, until it is that many pixels wide."""
-        size = self.page.get_by_role("toolbar", name="Tools of the mask").get_by_role("status")
+        size = self.page.get_by_role("toolbar", name="Mask tools").get_by_role("status")
         while int(size.inner_text().split()[0].replace(",", "")) > most:
             before = size.inner_text()
             self.page.keyboard.press("[")
@@ -241,9 +243,11 @@ class Desk:
             self.panel.get_by_role("group", name="Mask").get_by_role("button", name="Download").click()
         return Path(begun.value.path()).read_bytes()
 
-    def command(self) -> list[str]:
-        """The words of the command that the page shows."""
-        return shlex.split(self.panel.locator("code").first.inner_text())
+    def command(self, words: str) -> list[str]:
+        """The words of the command that the page shows, once some are among them."""
+        shown = self.panel.locator("code").filter(has_text=words).first
+        shown.wait_for()
+        return shlex.split(shown.inner_text())
 
 
 def _is_new_job(answer: Any) -> bool:

@@ -7,6 +7,7 @@ rest of one's head, and for a reader that does not read; each such connection ta
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import h11
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS = 15.0  # from the first byte of a request, or from connecting, to the end of its head
 STALLED_SECONDS = 120.0  # in which a reader takes nothing of an answer
 CONNECTIONS = 400  # at once
+_UNIX = getattr(socket, "AF_UNIX", None)
 SPARE = 64  # descriptors of files that are left for all else
 
 _BUSY = (
@@ -52,6 +54,10 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, or refuse to."""
         super().connection_made(transport)
+        # asyncio does so itself, but not for a socket that was made without naming TCP: the end of an answer
+        # would wait for its beginning to be acknowledged, which takes up to 40 ms.
+        if (own := transport.get_extra_info("socket")) is not None and own.family != _UNIX:
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > self.most:
             transport.write(_BUSY)
             transport.close()

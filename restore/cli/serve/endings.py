@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from restore.cli.serve import uploads
 from restore.cli.serve.arguments import option_of
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Region, Session, new_id
@@ -13,6 +14,7 @@ from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.worker import CANCELLED, HOLE
 from restore.diffusion.seeds import draw_seed
 
+MAP = "--uncertainty"
 NOTE, WARNING, ERROR = "note: ", "warning: ", "error: "
 SUMMARY = re.compile(r"\(of \d+ pictures\)")  # what several samples come to
 ENDED = ("done", "unchanged", "damaged")
@@ -30,6 +32,8 @@ class Endings:
             await self._take(session, job, ended)
         except Refusal as error:
             job.status, job.error = "failed", error.message
+        except OSError as error:
+            job.status, job.error = "failed", uploads.refusal_of(error).message
         except Exception as error:  # whatever it is, the job must end
             job.status, job.error = "failed", f"a fault in this program, {type(error).__name__}: {error}"
         job.progress = None
@@ -54,7 +58,7 @@ class Endings:
             job.option = option_of(job.task, problem, list(job.options))
             return
         await self._map(session, job)
-        await self._found(job)
+        await self._found(session, job)
         job.error = problem or None  # something beside the result went wrong
         found = {each["status"] for each in pictures}
         job.status = "damaged" if "damaged" in found else "unchanged" if "unchanged" in found else "done"
@@ -67,24 +71,32 @@ class Endings:
         job.results.append({"picture": picture.id, "name": picture.name, "seed": drawn})
 
     async def _picture(self, session: Session, job: Job, path: Path, kind: str) -> Picture:
-        facts = await self._viewer.open(
-            path, name=path.name, like=job.picture.path if kind != "map" else None
-        )
+        like = job.picture.path if kind != "map" else None
+        try:
+            facts = await self._viewer.open(path, name=path.name, like=like)
+        except Refusal as error:
+            if error.status != 503:
+                raise
+            # The process has ended, as for another picture: what was computed is worth a second look.
+            facts = await self._viewer.open(path, name=path.name, like=like)
         picture = Picture(new_id(), path.name, path, kind, facts, job=job.id)
         session.pictures[picture.id] = picture
         session.tell(picture)
         return picture
 
     async def _map(self, session: Session, job: Job) -> None:
-        for path in job.folder.glob("*-uncertainty.png"):
+        if MAP not in job.argv:
+            return
+        path = job.folder / job.argv[job.argv.index(MAP) + 1]
+        if path.exists():
             job.map = (await self._picture(session, job, path, "map")).id
 
-    async def _found(self, job: Job) -> None:
+    async def _found(self, session: Session, job: Job) -> None:
         """What was found to be damaged, as a part of the picture."""
         hole = job.folder / HOLE
         if job.kind != "look" or not hole.exists():
             return
-        out = job.folder / "region.png"
+        out = session.region_file()
         try:
             facts = await self._viewer.region(hole, job.picture.path, out, invert=False, fit=False)
         except Refusal:  # nothing is white: no damage was found

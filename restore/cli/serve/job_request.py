@@ -80,12 +80,15 @@ def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> A
     if box is not None and Path(name).suffix.lower() not in CUT_IN_KIND:
         name = f"{Path(name).stem}.png"
     mask = None if strokes is None else f"{Path(picture.name).stem}-mask.png"
-    own = {name, picture.name, *(f"{Path(name).stem}{ending}" for ending in ("-mask.png", *MADE.values()))}
+    made = [f"{Path(name).stem}{ending}" for key, ending in MADE.items() if options.get(key)]
+    own = {name, picture.name, *made, *([] if mask is None else [mask])}
     files = _files(session, options, taken=own)
     named = {id: given for id, (_, given) in files.items()}
     argv = arguments(task, options, picture=name, mask=mask, files=named)
     # What is shown is of the whole picture.
-    told = arguments(task, options, picture=picture.name, mask=mask, files=named)
+    told = argv
+    if name != picture.name:
+        told = arguments(task, options, picture=picture.name, mask=mask, files=named)
     more = ["--dry-run"] if kind == "look" else []
     linked = list(files.values()) if box is not None else [(picture.path, name), *files.values()]
     return Asked(

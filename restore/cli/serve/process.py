@@ -77,13 +77,17 @@ class Process:
         process = self._process
         if process is None or process.stdout is None:
             raise Ended(None)
-        line = await process.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise Ended(await process.wait())
-        message: dict[str, Any] = json.loads(line)
-        return message
+        try:
+            line = await process.stdout.readline()
+            if line.endswith(b"\n"):
+                message: dict[str, Any] = json.loads(line)
+                return message
+        except ValueError:  # it is no message, or longer than any: what comes after it means nothing
+            with suppress(ProcessLookupError):
+                process.kill()
+        raise Ended(await process.wait())
 
-    async def stop(self, seconds: float = 5.0) -> None:
+    async def stop(self, seconds: float = 2.0) -> None:
         """End the process; by force where it does not end in time."""
         process, self._process = self._process, None
         if process is None or process.returncode is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+TOO_FULL = "the disk of the server is full; remove pictures, or make room, and try again"
+
 
 class Refusal(Exception):  # noqa: N818  # an answer, not a fault
     """A request that cannot be answered as it is.

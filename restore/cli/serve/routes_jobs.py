@@ -109,15 +109,17 @@ async def archive(request: Request) -> Response:
 def archived(own: Session, jobs: list[Job]) -> dict[str, Path]:
     """The files of the results of jobs, by names that are different."""
     files: dict[str, Path] = {}
+    used = set[str]()  # without regard to case, as where the file is unpacked
     for job in jobs:
         for result in job.results:
             if (picture := own.pictures.get(result["picture"])) is None:
                 continue
             name, number = Path(picture.name), 2
-            while name.name in files:
+            while name.name.lower() in used:
                 name = Path(picture.name).with_stem(f"{Path(picture.name).stem} ({number})")
                 number += 1
             files[name.name] = picture.path
+            used.add(name.name.lower())
     return files
 
 
@@ -145,12 +147,17 @@ class _Pipe:
         return data
 
 
+def _entry(path: Path, name: str) -> zipfile.ZipInfo:
+    # The clock of a machine may be before 1980, which no date in such a file is.
+    return zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+
+
 async def zipped(files: dict[str, Path]) -> AsyncIterator[bytes]:
     """Write files into a ZIP file, as they are: pictures are compressed already."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as whole:  # type: ignore[call-overload]  # no seeking
         for name, path in files.items():
-            with path.open("rb") as file, whole.open(zipfile.ZipInfo.from_file(path, name), "w") as entry:
+            with path.open("rb") as file, whole.open(_entry(path, name), "w") as entry:
                 while data := await run_in_threadpool(file.read, PIECE):
                     entry.write(data)
                     yield pipe.taken()

@@ -139,7 +139,7 @@ async def mask(request: Request) -> Response:
     """Give a mask as a file."""
     service, session, picture = service_of(request), session_of(request), picture_of(request)
     found = strokes_in(await body_of(request))
-    out = service.region_file(session)
+    out = session.region_file()
     try:
         await service.mask(picture, found, out)
         data = await run_in_threadpool(out.read_bytes)
@@ -153,7 +153,7 @@ async def region_added(request: Request) -> Response:
     """Take a mask file as a part of a picture."""
     service, session, picture = service_of(request), session_of(request), with_room(picture_of(request))
     path = await uploads.stored(request, session, service.limits)
-    out = service.region_file(session)
+    out = session.region_file()
     asked = request.query_params
     invert, fit = (asked.get(name, "0") in ("1", "true") for name in ("invert", "fit"))
     try:

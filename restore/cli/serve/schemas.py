@@ -173,6 +173,7 @@ SCHEMAS: dict[str, Schema] = {
             "area": said(COUNT, "pixels"),
             "words": TEXT,
         },
+        more={"notes": said(listed(TEXT), "on the file of an uploaded mask")},
     ),
     "Point": made(
         "A point of a picture.",

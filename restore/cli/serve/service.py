@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class Service:
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
         self.viewer = viewer or Viewer(serving.folder / "tiles")
-        self.work = work or Work(serving.folder, Endings(self.viewer))
+        self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
         self.opens: list[Path] = []  # pictures of the user's that are there from the start
@@ -84,9 +83,9 @@ class Service:
         """Give the session of a visitor, a new one where there is none."""
         if visitor not in self.sessions:
             self._check_room()
-            # What the visitor sends is no name of a folder.
-            folder = self.serving.folder / f"session-{sha256(visitor.encode()).hexdigest()[:16]}"
-            folder.mkdir(exist_ok=True)
+            # A new one, also for a visitor who comes back while what was theirs is being removed.
+            folder = self.serving.folder / f"session-{new_id()}"
+            folder.mkdir()
             self.sessions[visitor] = Session(folder)
         session = self.sessions[visitor]
         session.used = time.monotonic()
@@ -110,6 +109,8 @@ class Service:
                 busy = any(not job.ended for job in session.jobs.values()) or session.feed.read
                 if not busy and time.monotonic() - session.used > self.limits.idle_seconds:
                     del self.sessions[visitor]
+                    for picture in session.pictures.values():
+                        await self.viewer.forget(picture.path)
                     await uploads.remove([session.folder])
 
     async def add_picture(self, session: Session, path: Path) -> Picture:
@@ -166,18 +167,14 @@ class Service:
         for each in session.jobs.values():
             if not each.ended and each.picture in made:
                 raise Refusal(f"{each.picture.name} is being worked at; cancel that first", 409)
-        used = any(each.picture in made for each in session.jobs.values())
-        await self._forget(session, made, [job], keep=used)  # kept files go when the session ends
+        await self._forget(session, made, [job])
 
-    async def _forget(
-        self, session: Session, pictures: list[Picture], jobs: list[Job], *, keep: bool = False
-    ) -> None:
-        """Forget pictures and jobs, and what is kept of them. keep: the files of jobs."""
+    async def _forget(self, session: Session, pictures: list[Picture], jobs: list[Job]) -> None:
+        """Forget pictures and jobs, and what is kept of them."""
         folders = session.forget(pictures, jobs)
         for picture in pictures:
             await self.viewer.forget(picture.path)
-        if not keep:
-            await uploads.remove(folders)
+        await uploads.remove(folders)
 
     def set_strokes(self, session: Session, picture: Picture, strokes: dict[str, Any]) -> int:
         """Keep the strokes on a picture, and tell other tabs; give their version."""
@@ -199,15 +196,9 @@ class Service:
 
     async def select(self, session: Session, picture: Picture, place: Mapping[str, Any]) -> Region:
         """Find what a point lies in. Raises Refusal."""
-        out = self.region_file(session)
+        out = session.region_file()
         facts = await self.viewer.select(picture.path, place["x"], place["y"], place.get("radius"), out)
         return await self.add_region(picture, out, facts)
-
-    def region_file(self, session: Session) -> Path:
-        """Give a place for the mask of a region."""
-        folder = session.folder / "regions"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{new_id()}.png"
 
     async def mask(
         self,
@@ -227,8 +218,7 @@ class Service:
     async def add_job(self, session: Session, request: Mapping[str, Any]) -> Job:
         """Put a job into the queue. Raises Refusal."""
         self._check_queue(session)
-        if uploads.used(session.folder) > self.limits.stored_bytes:
-            raise uploads.no_room()
+        await uploads.check_stored(session, self.limits)
         asked = job_request.checked(session, request, self.serving)
         if asked.kind == "preview":
             await self._outdated(session, asked.picture)
@@ -240,6 +230,7 @@ class Service:
             session.picture(asked.picture.id)  # it may have been removed
         except OSError as error:
             await uploads.remove([folder])
+            session.picture(asked.picture.id)
             raise uploads.refusal_of(error) from error
         except BaseException:
             await uploads.remove([folder])

@@ -113,7 +113,7 @@ class Job:
 
 @dataclass
 class Session:
-    """A visitor's. folder: of their files."""
+    """A visitor's. folder: of their files. bytes: of these, as measured; until when that is taken to be true."""
 
     folder: Path
     pictures: dict[str, Picture] = field(default_factory=dict)
@@ -121,6 +121,8 @@ class Session:
     assets: dict[str, Path] = field(default_factory=dict)
     feed: Feed = field(default_factory=Feed)
     used: float = field(default_factory=time.monotonic)
+    bytes: int = 0
+    measured_until: float = float("-inf")
 
     def picture(self, id: object) -> Picture:
         """Give a picture. Raises Refusal."""
@@ -145,6 +147,12 @@ class Session:
             return self.assets[id]
         return self.picture(id).path
 
+    def region_file(self) -> Path:
+        """Give a place for the mask of a region."""
+        folder = self.folder / "regions"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{new_id()}.png"
+
     def tell(self, thing: Picture | Job) -> None:
         """Tell the page of a picture or a job that is new or has changed."""
         self.feed.send("job" if isinstance(thing, Job) else "picture", thing.json())
@@ -155,6 +163,8 @@ class Session:
         for picture in pictures:
             if self.pictures.pop(picture.id, None) is not None:
                 self.feed.send("removed", {"kind": "picture", "id": picture.id})
+                for region in picture.regions.values():
+                    region.path.unlink(missing_ok=True)
                 if picture.job is None:
                     folders.append(picture.path.parent)
         for job in jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,20 +17,19 @@ from starlette.requests import ClientDisconnect, Request
 from restore.cli.serve.config import Limits
 from restore.cli.serve.names import clean_name
 from restore.cli.serve.private_folder import check_room
-from restore.cli.serve.refusals import Refusal
+from restore.cli.serve.refusals import TOO_FULL, Refusal
 from restore.cli.serve.state import Session, new_id
 
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
-TOO_FULL = "the disk of the server is full; remove pictures, or make room, and try again"
 PIECE = 2**20  # bytes that are written at once
+SELDOM = 0.0005  # seconds, for each file, for which it is taken to be true how many bytes there are
 
 
 async def stored(request: Request, session: Session, limits: Limits) -> Path:
     """Keep the body of a request as a file with the name that the query tells. Raises Refusal."""
     name = clean_name(request.query_params.get("name", ""))
     check_room(session.folder, int(request.headers.get("content-length", "0")))
-    if used(session.folder) > limits.stored_bytes:
-        raise no_room()
+    await check_stored(session, limits)
     folder = session.folder / "files" / new_id()
     try:
         folder.mkdir(parents=True)
@@ -46,11 +46,6 @@ async def stored(request: Request, session: Session, limits: Limits) -> Path:
         await remove([folder])
         raise Refusal(f"{name}: expected a file, got no bytes", 422, "file")
     return path
-
-
-def no_room() -> Refusal:
-    """Say that a visitor has as many files as may be."""
-    return Refusal("there is no more room for files here; remove some pictures first", 507, "file")
 
 
 async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:
@@ -94,11 +89,30 @@ async def remove(folders: Sequence[Path]) -> None:
             await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
 
 
-def used(folder: Path) -> int:
-    """Give the bytes of all files in a folder."""
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += (Path(place) / name).stat().st_size
-    return total
+async def check_stored(session: Session, limits: Limits) -> None:
+    """Refuse more files where a visitor has as many bytes as may be. Raises Refusal."""
+    now = time.monotonic()
+    if now >= session.measured_until:
+        session.bytes, count = await run_in_threadpool(used, session.folder)
+        # Where there are very many files it is not done for each that comes.
+        session.measured_until = now + count * SELDOM
+    if session.bytes > limits.stored_bytes:
+        session.measured_until = now  # something may be removed now
+        raise Refusal("there is no more room for files here; remove some pictures first", 507, "file")
+
+
+def used(folder: Path) -> tuple[int, int]:
+    """Give the bytes of all files in a folder, and how many there are. One of several names counts once."""
+    total, count, seen, folders = 0, 0, set[int](), [os.fspath(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as found:
+            for each in found:
+                if each.is_dir(follow_symlinks=False):
+                    folders.append(each.path)
+                    continue
+                count += 1
+                status = each.stat(follow_symlinks=False)
+                if status.st_nlink < 2 or status.st_ino not in seen:
+                    total += status.st_size
+                    seen.add(status.st_ino)
+    return total, count

@@ -136,12 +136,12 @@ class Viewer:
     ) -> dict[str, Any]:
         """Read a mask as ``restore inpaint --mask`` does, and write it at the picture's size.
 
-        Gives the region. name: what messages call the mask; empty for that of its file.
+        Gives the region, with notes on the file. name: what messages call the mask; empty for that of its
+        file.
         """
         asked = {"file": _at(mask_file), "mask": name or mask_file.name, "out": _at(out)}
         answer = await self._ask("region", **self._about(path), **asked, invert=invert, fit=fit)
-        region: dict[str, Any] = answer["region"]
-        return region
+        return {**answer["region"], "notes": answer["notes"]}
 
     async def region_image(self, region_file: Path, level: int) -> bytes:
         """Give a PNG of the box of a region."""

@@ -25,6 +25,7 @@ from restore import images
 from restore.cli.hole_masks import Reading
 from restore.cli.serve import regions, strokes
 from restore.cli.serve.crops import write_crop
+from restore.cli.serve.refusals import TOO_FULL
 from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, OutputError, RestoreError
@@ -301,12 +302,16 @@ def _tried(request: Request, do: Callable[[], Answer]) -> Answer:
     try:
         return do()
     except RestoreError as error:
-        return {"refused": str(error), **_told(error)}
+        told = _told(error)
+        # Files of the server have names that nobody knows.
+        return {"refused": TOO_FULL if told["status"] == 507 else str(error), **told}
     except MemoryError:
         said = "not enough memory for this picture; downscale or crop it first"
         return {"refused": said, "status": 503}
     except OSError as error:
-        return {"refused": told_disk(Path(request.get("name") or "file"), error), **_told(error)}
+        told = _told(error)
+        said = told_disk(Path(request.get("name") or "file"), error)
+        return {"refused": TOO_FULL if told["status"] == 507 else said, **told}
     except Exception as error:
         import traceback
 

@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from restore.cli import course
 from restore.cli.hosted import Host, hosting
+from restore.errors import RestoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 CANCELLED = 128 + 2  # the exit code of what Ctrl-C has ended
 EVERY = 0.1  # seconds between two reports of progress
-HOLE = "hole.png"
-"""The file of what was found to be damaged, in the folder of a job that only looks."""
+HOLE = ".hole.png"
+"""The file of what was found to be damaged, in the folder of a job that only looks. No upload is called so."""
 
 
 class Worker:
@@ -37,12 +38,11 @@ class Worker:
 
     def __init__(self, answers: TextIO):
         self._answers, self._writing = answers, threading.Lock()
-        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._requests: queue.Queue[dict[str, Any]] = queue.Queue()
         self._current: str | None = None
         self._cancelled: set[str] = set()  # jobs that are to end
         self._said = float("-inf")
         self._shown: dict[str, Any] | None = None
-        self._hole: Path | None = None
         self.host = Host(self._seen)
 
     def listen(self, requests: TextIO) -> None:
@@ -53,9 +53,6 @@ class Worker:
                 self._cancel(request["job"])
             else:
                 self._requests.put(request)
-        self._requests.put(None)
-        if self._current is not None:
-            self._cancel(self._current)
 
     def _cancel(self, job: str) -> None:
         self._cancelled.add(job)
@@ -73,8 +70,8 @@ class Worker:
             self._cancelled.discard(self._current or "")
             raise KeyboardInterrupt
 
-    def warm(self) -> None:
-        """Load the network before the first picture comes."""
+    def warm(self, network: list[str]) -> None:
+        """Load the network before the first picture comes. network: words that say which one."""
         import numpy as np
 
         from restore import images
@@ -82,14 +79,19 @@ class Worker:
         place = Path.cwd()
         with tempfile.TemporaryDirectory(dir=place) as folder:
             images.write(Path(folder, "warm.png"), images.Picture(np.full((64, 64, 3), 128, np.uint8)))
-            argv = ["denoise", "warm.png", "--sigma", "10", "--no-config"]
+            argv = ["denoise", "warm.png", "--sigma", "10", "--no-config", *network]
             self._run({"folder": folder, "argv": argv, "look": False})
             os.chdir(place)
 
     def work(self) -> None:
         """Do what is asked for."""
         self._answer(ready=True)
-        while (request := self._requests.get()) is not None:
+        while True:
+            request = self._requests.get()
+            if request["do"] == "warm":
+                with suppress(OSError, RestoreError):  # such as a full disk, of which the first job tells
+                    self.warm(request["network"])
+                continue
             self._answer(job=request["job"], ended=self._ended(request))
 
     def _ended(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +111,6 @@ class Worker:
         from restore.cli.main import main as program
 
         os.chdir(request["folder"])
-        self._hole = Path(request["folder"], HOLE)
         self._said, self._shown = float("-inf"), None
         self.host.looked = self._looked if request["look"] else None
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(2))
@@ -127,13 +128,13 @@ class Worker:
 
     def _looked(self, hole: NDArray[np.bool_] | None) -> None:
         """Keep what was found to be damaged."""
-        if hole is not None and self._hole is not None:
+        if hole is not None:
             import numpy as np
 
             from restore import images
 
             white = np.repeat((hole * np.uint8(255))[..., None], 3, axis=2)
-            images.write(self._hole, images.Picture(white, gray=True), overwrite=True)
+            images.write(HOLE, images.Picture(white, gray=True), overwrite=True)
 
     def _seen(self, now: course.Course) -> None:
         """Tell how far the command is."""
@@ -175,10 +176,14 @@ def main() -> None:
     os.dup2(2, 1)  # nothing else that is printed gets among the answers
     worker = Worker(answers)
     signal.signal(signal.SIGINT, worker.interrupt)
-    listener = threading.Thread(target=worker.listen, args=(sys.stdin,), daemon=True)
-    listener.start()
-    worker.warm()
+    threading.Thread(target=_until_the_end, args=(worker,), daemon=True).start()
     worker.work()
+
+
+def _until_the_end(worker: Worker) -> None:
+    """End with the server, in the middle of anything: all that is written here goes with its folder."""
+    worker.listen(sys.stdin)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -78,12 +78,9 @@ export const api = {
   },
   mask: async (picture: string, strokes: Stroke[]) =>
     (await call(`pictures/${part(picture)}/mask`, body({ strokes }))).blob(),
-  uploadRegion: (picture: string, file: Blob, how: { invert?: boolean; fit?: boolean } = {}) => {
-    const query = new URLSearchParams();
-    if (how.invert) query.set("invert", "1");
-    if (how.fit) query.set("fit", "1");
-    return json<Region>(call(`pictures/${part(picture)}/regions?${query}`, raw(file)));
-  },
+  /** A mask file, which is scaled to the picture where its size is another. */
+  uploadRegion: (picture: string, file: File) =>
+    json<Region>(call(`pictures/${part(picture)}/regions?name=${part(file.name)}&fit=1`, raw(file))),
   select: (picture: string, x: number, y: number, radius?: number, signal?: AbortSignal) =>
     json<Region>(
       call(`pictures/${part(picture)}/select`, {

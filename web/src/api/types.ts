@@ -65,6 +65,8 @@ export interface Region {
   height: number;
   area: number;
   words: string;
+  /** Of an uploaded mask: what there is to say of its file. */
+  notes?: string[];
 }
 
 export interface Progress {

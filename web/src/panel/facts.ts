@@ -1,6 +1,7 @@
 // What is known of a job, in plain words.
 import type { Job } from "../api/types";
 import { text } from "../text/en";
+import { shortNote } from "../text/notes";
 
 export interface Fact {
   name: string;
@@ -42,16 +43,10 @@ export function sentence(line: string): string {
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
-/** The note without the name of the picture in front of it, which the page shows anyway. */
-export function plainNote(note: string, names: readonly string[]): string {
-  const name = names.find((each) => note.startsWith(`${each}: `));
-  return sentence(name === undefined ? note : note.slice(name.length + 2));
-}
-
-/** The notes of a job, each once. */
+/** The notes of a job as sentences, each once. */
 export function plainNotes(job: Job): string[] {
   const names = [job.picture_name, ...job.results.map((result) => result.name)];
-  return [...new Set(job.notes.map((note) => plainNote(note, names)))];
+  return [...new Set(job.notes.map((note) => sentence(shortNote(note, names))))].filter(Boolean);
 }
 
 /** The seed of one of several samples, which have consecutive ones. */
@@ -66,10 +61,8 @@ const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scr
 
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
-  const noise = words(job.facts.noise);
-  return plainNotes(job)
-    .filter((note) => !SAID.some((words) => words.test(note)))
-    .map((note) => (noise === null ? note : afterWords(note, noise)));
+  const notes = plainNotes(job).filter((note) => !SAID.some((words) => words.test(note)));
+  return withoutNoise(notes, words(job.facts.noise));
 }
 
 function counted(job: Job): string | null {
@@ -110,6 +103,7 @@ export function factsOf(job: Job): Fact[] {
   const rows: [string, string | null][] = [
     [t.noise, noise === null ? null : inShort(noise)],
     [t.level, sigma === null || noise?.includes("sigma") ? null : t.of255(short(sigma))],
+    [t.method, words(facts.method)],
     [t.specks, words(facts.specks)],
     [t.stripes, lists(facts.stripes)],
     [t.quality, quality === null ? null : String(quality)],
@@ -126,10 +120,13 @@ export function factsOf(job: Job): Fact[] {
   return rows.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
 }
 
-/** A note that repeats what was measured, without that: "sigma 7: removed by ..." is "Removed by ...". */
-function afterWords(note: string, said: string): string {
-  const again = note.toLowerCase().startsWith(`${said.toLowerCase()}: `);
-  return again ? sentence(note.slice(said.length + 2)) : note;
+/** Notes without the noise that was measured, where it is told already: "sigma 7: removed by ..." is "Removed by ...". */
+function withoutNoise(notes: string[], noise: string | null): string[] {
+  if (noise === null) return notes;
+  const said = sentence(noise);
+  return notes
+    .filter((note) => note !== said)
+    .map((note) => (note.startsWith(`${said}: `) ? sentence(note.slice(said.length + 2)) : note));
 }
 
 /** What a look has found, in one or two sentences, for the head of a panel. */
@@ -138,7 +135,7 @@ export function lookWords(job: Job): string[] {
   if (damage !== null) return [sentence(damage)];
   const notes = plainNotes(job);
   const noise = words(job.facts.noise);
-  if (noise !== null) return [sentence(noise), ...notes.map((note) => afterWords(note, noise))];
+  if (noise !== null) return [sentence(noise), ...withoutNoise(notes, noise)];
   if (notes.length > 0) return notes;
   if (job.region?.words) return [sentence(job.region.words)];
   return factsOf({ ...job, seconds: null }).map((fact) => `${fact.name}: ${fact.value}`);

@@ -1,9 +1,6 @@
 import type { ComponentChildren } from "preact";
 
 const paths = {
-  trash: (
-    <path d="M3.5 5.5h13M8 5.5v-2h4v2m-7 0 .7 10a1 1 0 0 0 1 1h6.6a1 1 0 0 0 1-1l.7-10M8.5 8.5v5m3-5v5" />
-  ),
   upload: <path d="M10 12.5v-9M6.5 7 10 3.5 13.5 7M3.5 12.5v3a1 1 0 0 0 1 1h11a1 1 0 0 0 1-1v-3" />,
   download: <path d="M10 3.5v9M6.5 9l3.5 3.5L13.5 9M3.5 12.5v3a1 1 0 0 0 1 1h11a1 1 0 0 0 1-1v-3" />,
   dice: (

@@ -1,5 +1,6 @@
 // What is sent when a panel's main button is pressed.
 import type { Box, JobRequest, Picture, Region, Stroke, Task } from "../api/types";
+import { isEmpty } from "../stage/stroke";
 import { optionOf, optionsToSend, type Values, without, withValue } from "./values";
 
 export interface Mask {
@@ -12,7 +13,7 @@ export const NO_MASK: Mask = { strokes: [], grow: 0, feather: 0 };
 
 /** Whether anything is left to be filled: strokes that add. */
 export function hasHole(mask: Mask): boolean {
-  return mask.strokes.some((stroke) => !stroke.erase);
+  return !isEmpty(mask.strokes);
 }
 
 /** A mask counts as edited when it is not just the region of the damage that was found. */
@@ -28,17 +29,13 @@ export function isEdited(mask: Mask, found: Region | null): boolean {
   );
 }
 
-function strokesOf(mask: Mask): Stroke[] {
-  return [...mask.strokes];
-}
-
 /** Fill what the mask shows. */
 export function fillRequest(task: Task, picture: Picture, values: Values, mask: Mask): JobRequest {
   let options = withValue(values, optionOf(task, "grow"), "grow", mask.grow);
   options = withValue(options, optionOf(task, "feather"), "feather", mask.feather);
   if (!isMaskFile(values)) options = without(options, ["mask"]);
   const request: JobRequest = { task: task.name, picture: picture.id, options: optionsToSend(task, options) };
-  return hasHole(mask) ? { ...request, strokes: strokesOf(mask) } : request;
+  return hasHole(mask) ? { ...request, strokes: [...mask.strokes] } : request;
 }
 
 function isMaskFile(values: Values): boolean {
@@ -107,23 +104,7 @@ export function previewRequest(task: Task, picture: Picture, values: Values, vie
   return box === null ? null : { ...plainRequest(task, picture, values), kind: "preview", box };
 }
 
-/** One job for each picture, held together by a label where there are several. */
-export function batchOf(
-  pictures: readonly Picture[],
-  request: (picture: Picture) => JobRequest,
-  label: string,
-): JobRequest[] {
-  return pictures.map((picture) => {
-    const one = request(picture);
-    return pictures.length > 1 ? { ...one, batch: label } : one;
-  });
-}
-
-/** Whether two requests ask for the same, so that what one gave holds for the other. */
-export function sameRequest(one: JobRequest, other: JobRequest): boolean {
-  return stable(one) === stable(other);
-}
-
+/** A value as text, the same whatever the order of its keys. */
 export function stable(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stable).join(",")}]`;
   if (value !== null && typeof value === "object") {

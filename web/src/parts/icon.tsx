@@ -21,18 +21,12 @@ const PATHS: Record<string, string> = {
   folder:
     "M3.5 6.5v11a1.5 1.5 0 0 0 1.5 1.5h14a1.5 1.5 0 0 0 1.5-1.5v-8A1.5 1.5 0 0 0 19 8h-7L10 5H5a1.5 1.5 0 0 0-1.5 1.5Z",
   download: "M12 4v11M7 10.5l5 5 5-5M5 20h14",
-  upload: "M12 16V5M7 9.5l5-5 5 5M5 20h14",
   table: "M4 5h16v14H4ZM4 9.7h16M4 14.3h16M9.5 9.7V19",
-  picture: "M4 5h16v14H4ZM4 16l4.5-4.5 4 4 2.5-2.5 5 5M15.5 9h.01",
   queue: "M4 6.5h16M4 12h12M4 17.5h8",
   sliders: "M4 8h8M17 8h3M14.5 5.5v5M4 16h3M12 16h8M9.5 13.5v5",
   keys: "M4 7h16v10H4ZM7 10.5h.01M10.3 10.5h.01M13.7 10.5h.01M17 10.5h.01M8 13.8h8",
-  trash: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7M10.5 10.5v5.5M13.5 10.5v5.5",
   warning: "M12 4 21 19.5H3ZM12 10v4.5M12 17h.01",
-  check: "M5 12.5 10 17.5 19.5 7",
   stop: "M7 7h10v10H7Z",
-  eye: "M2.5 12C5 7.5 8.3 5.5 12 5.5S19 7.5 21.5 12C19 16.5 15.7 18.5 12 18.5S5 16.5 2.5 12ZM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6Z",
-  copy: "M8.5 8.5H19.5V19.5H8.5ZM15.5 8.5v-4H4.5V15.5h4",
 };
 
 export function Icon({ name, size = 20 }: { name: string; size?: number }) {

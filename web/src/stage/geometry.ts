@@ -27,9 +27,6 @@ export const between = (a: Point, b: Point): Rect => ({
   height: Math.abs(a.y - b.y),
 });
 
-export const inside = (p: Point, r: Rect): boolean =>
-  p.x >= r.x && p.y >= r.y && p.x < r.x + r.width && p.y < r.y + r.height;
-
 /** What two rectangles share; null if they do not meet. */
 export function intersection(a: Rect, b: Rect): Rect | null {
   const x = Math.max(a.x, b.x);

@@ -21,8 +21,6 @@ const PATHS = {
   plus: "M12 5v14M5 12h14",
   minus: "M5 12h14",
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M9 9h6v6H9Z",
-  eye: "M2.5 12C5 7.5 8.3 5.5 12 5.500S19 7.5 21.5 12C19 16.5 15.7 18.5 12 18.500S5 16.5 2.5 12ZM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6Z",
-  look: "M12 3.500c3.5 4 5.5 7 5.5 10a5.5 5.5 0 0 1-11 0c0-3 2-6 5.5-10ZM12 3.500V19",
 } as const;
 
 export type IconName = keyof typeof PATHS;

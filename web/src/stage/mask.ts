@@ -18,12 +18,6 @@ import { begun, changed, type History, redone, undone } from "./history";
 import { type Keeper, keeper } from "./keeper";
 import type { Regions } from "./stroke";
 
-/** What the server answers beside the strokes, where it does. */
-interface Kept extends Strokes {
-  version?: number;
-  regions?: Region[];
-}
-
 const regionsKept = kept<Record<string, Region[]>>("regions", {});
 
 /** Regions known of a picture: those of this tab, of the server's answer, and of damage found by jobs. */
@@ -143,7 +137,7 @@ export class MaskModel {
         await api.keepStrokes(this.id, this.last, leaving)
       )
         .json()
-        .catch(() => ({}))) as Kept;
+        .catch(() => ({}))) as Partial<Strokes>;
       if (typeof answer.version === "number") this.version = Math.max(this.version, answer.version);
     } catch (error) {
       // The picture was removed, here or in another tab: there is nothing to keep.
@@ -152,9 +146,9 @@ export class MaskModel {
   }
 
   private async load(): Promise<void> {
-    let found: Kept;
+    let found: Strokes;
     try {
-      found = (await api.strokes(this.id)) as Kept;
+      found = await api.strokes(this.id);
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 404)) setTimeout(() => void this.load(), 2000);
       return;

@@ -25,7 +25,7 @@ import {
   stageSize,
   view,
 } from "./state";
-import { cssAt, inPane, pictureAt } from "./views";
+import { cssAt, inPane } from "./views";
 
 function path(shape: Draft): string {
   const corner = (x: number, y: number): string => {
@@ -238,10 +238,4 @@ export function Bubble() {
       </button>
     </div>
   );
-}
-
-/** The pixel under the pointer or crosshair, for the readout. */
-export function spotWords(): string {
-  const at = crosshair.value ?? (pointer.value && pictureAt(pointer.value));
-  return at ? `${Math.floor(at.x)}, ${Math.floor(at.y)}` : "";
 }

@@ -1,7 +1,7 @@
 /** Strokes of a mask: their outlines, their extent, and how they are thinned out before they are kept. */
 
 import type { Region, Stroke } from "../api/types";
-import { around, fromLine, inside, type Point, type Rect, widened } from "./geometry";
+import { around, fromLine, type Point, type Rect, widened } from "./geometry";
 
 export type Regions = ReadonlyMap<string, Region>;
 export type Brush = Extract<Stroke, { kind: "brush" }>;
@@ -78,42 +78,6 @@ export function settled(stroke: Stroke, scale: number): Stroke {
     };
   }
   return stroke;
-}
-
-/** Whether a point lies within a polygon, by its winding number, as it is filled. */
-export function inPolygon(p: Point, points: readonly number[]): boolean {
-  let winding = 0;
-  const count = points.length >> 1;
-  for (let i = 0; i < count; i++) {
-    const a = at(points, i);
-    const b = at(points, (i + 1) % count);
-    const left = (b.x - a.x) * (p.y - a.y) - (p.x - a.x) * (b.y - a.y);
-    if (a.y <= p.y && b.y > p.y && left > 0) winding++;
-    else if (a.y > p.y && b.y <= p.y && left < 0) winding--;
-  }
-  return winding !== 0;
-}
-
-/** Whether a stroke covers a point; of regions, whether their box does. */
-export function covers(stroke: Stroke, p: Point, regions: Regions): boolean {
-  switch (stroke.kind) {
-    case "brush": {
-      const count = stroke.points.length >> 1;
-      if (count === 1)
-        return Math.hypot(p.x - at(stroke.points, 0).x, p.y - at(stroke.points, 0).y) <= stroke.radius;
-      for (let i = 0; i + 1 < count; i++)
-        if (fromLine(p, at(stroke.points, i), at(stroke.points, i + 1)) <= stroke.radius) return true;
-      return false;
-    }
-    case "lasso":
-      return inPolygon(p, stroke.points);
-    case "box":
-      return inside(p, stroke);
-    case "region": {
-      const region = regions.get(stroke.region);
-      return region !== undefined && inside(p, region);
-    }
-  }
 }
 
 /** Whether anything may be left of a mask: nothing is, if no stroke adds. */

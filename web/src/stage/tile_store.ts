@@ -57,11 +57,6 @@ export class TileStore<T extends Drawable> {
     return found;
   }
 
-  /** Whether all that is seen is there. */
-  get idle(): boolean {
-    return !this.loading.size && !this.queue.length;
-  }
-
   /** Say what is needed from now on; what was asked for before and is not any more is not fetched. */
   want(needs: readonly { source: Tiled; needed: Needed; finish?: Finish | undefined }[]): void {
     const order = new Map<string, Wanted>();
@@ -77,12 +72,6 @@ export class TileStore<T extends Drawable> {
     for (const [key, control] of this.loading) if (!order.has(key)) control.abort();
     this.queue = [...order].filter(([key]) => !this.loading.has(key));
     this.pump();
-  }
-
-  /** Drop all tiles of a picture. */
-  forget(id: string): void {
-    for (const key of [...this.kept.keys()]) if (key.startsWith(`${id}/`)) this.drop(key);
-    for (const key of [...this.failed.keys()]) if (key.startsWith(`${id}/`)) this.failed.delete(key);
   }
 
   /** Try again what failed, as after a lost connection. */

@@ -2,6 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { ApiError, api } from "../api/client";
 import type { Job, JobRequest, Options, Picture } from "../api/types";
 import { text } from "../text/en";
+import { shortNote } from "../text/notes";
 import { cancel, start, wordsOf } from "./actions";
 import { options, task } from "./choice";
 import { inputs, isOver, jobList, queue } from "./data";
@@ -38,8 +39,8 @@ export const latest = computed(() => {
 export const foundIn = computed(() => {
   const found = new Map<string, string>();
   for (const { picture, picture_name: name, notes } of jobList.value) {
-    const note = notes[0];
-    if (note) found.set(picture, note.startsWith(`${name}: `) ? note.slice(name.length + 2) : note);
+    const note = shortNote(notes[0] ?? "", [name]);
+    if (note) found.set(picture, note);
   }
   return found;
 });

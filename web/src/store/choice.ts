@@ -73,13 +73,6 @@ export const options: ReadonlySignal<Options> = computed(() =>
   picture.value && task.value ? optionsOf(picture.value.id, task.value.name) : none,
 );
 
-/** Sets an option of the chosen picture and task; undefined takes it back to the default. */
-export function setOption(name: string, value: unknown): void {
-  if (!picture.value || !task.value) return;
-  const { [name]: _, ...others } = options.value;
-  setOptions(picture.value.id, task.value.name, value === undefined ? others : { ...others, [name]: value });
-}
-
 export function setOptions(of: string, name: string, values: Options): void {
   optionsByKey.value = { ...optionsByKey.value, [keyOf(of, name)]: values };
 }

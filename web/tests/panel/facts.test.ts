@@ -17,6 +17,7 @@ it("tells the facts that matter in words", () => {
   };
   expect(factsOf(job({ facts, seconds: 2.34 }))).toEqual([
     { name: "Noise", value: "Sigma 7" },
+    { name: "Method", value: "real" },
     { name: "Size", value: "40 × 30" },
     { name: "Took", value: "2.3 s" },
   ]);
@@ -52,10 +53,11 @@ it("leaves out notes that say what the facts say", () => {
   const facts = { noise: "noise sigma 7" };
   const notes = [
     "a.png: noise sigma 7: --method real is used",
+    "a.png: noise sigma 7: hardly any is left",
     "3 restored (of 3 pictures)",
     "Of the hole, 1 part drawn",
   ];
-  expect(freshNotes(job({ facts, notes }))).toEqual(["--method real is used"]);
+  expect(freshNotes(job({ facts, notes }))).toEqual(["Hardly any is left"]);
 });
 
 it("knows the seeds of several samples", () => {

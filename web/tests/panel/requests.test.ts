@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Region, Stroke } from "../../src/api/types";
 import {
-  batchOf,
   fillRequest,
   hasHole,
   isEdited,
-  plainRequest,
   previewBox,
   previewRequest,
   repairRequest,
-  sameRequest,
+  stable,
 } from "../../src/panel/requests";
 import { option, picture, task } from "./catalogue";
 
@@ -104,20 +102,8 @@ describe("previews", () => {
   });
 });
 
-describe("batches", () => {
-  it("labels several jobs and leaves a single one alone", () => {
-    const other = { ...picture, id: "picture00002" };
-    const each = (of: typeof picture) => plainRequest(repair, of, {});
-    expect(batchOf([picture, other], each, "b1").map(({ picture: of, batch }) => [of, batch])).toEqual([
-      [picture.id, "b1"],
-      [other.id, "b1"],
-    ]);
-    expect(batchOf([picture], each, "b1")[0]).not.toHaveProperty("batch");
-  });
-
-  it("compares requests whatever the order of their keys", () => {
-    const one = { task: "a", picture: "b", options: { c: 1, d: [2] } };
-    expect(sameRequest(one, { options: { d: [2], c: 1 }, picture: "b", task: "a" })).toBe(true);
-    expect(sameRequest(one, { ...one, options: { c: 2, d: [2] } })).toBe(false);
-  });
+it("compares requests whatever the order of their keys", () => {
+  const one = { task: "a", picture: "b", options: { c: 1, d: [2] } };
+  expect(stable(one)).toBe(stable({ options: { d: [2], c: 1 }, picture: "b", task: "a" }));
+  expect(stable(one)).not.toBe(stable({ ...one, options: { c: 2, d: [2] } }));
 });

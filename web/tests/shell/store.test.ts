@@ -79,15 +79,12 @@ describe("the choice", () => {
     for (const id of ["a", "b"]) receive("picture", picture(id));
     choice.choosePicture("a");
     choice.chooseTask("denoise");
-    choice.setOption("sigma", 12);
+    choice.setOptions("a", "denoise", { sigma: 12 });
     choice.chooseTask("inpaint");
     expect(choice.options.value).toEqual({});
     choice.chooseTask("denoise");
     expect(choice.options.value).toEqual({ sigma: 12 });
     choice.choosePicture("b");
-    expect(choice.options.value).toEqual({});
-    choice.choosePicture("a");
-    choice.setOption("sigma", undefined);
     expect(choice.options.value).toEqual({});
   });
 });

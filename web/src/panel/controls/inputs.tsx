@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { text } from "../../text/en";
-import { Icon, type IconName } from "../icons";
+import { Icon } from "../icons";
 import type { Described } from "./Field";
 import { type Range, shownNumber, stepOf, stepped } from "./numbers";
 
@@ -104,8 +104,6 @@ export function Slider(props: SliderProps) {
 export interface Choice {
   value: string;
   label: string;
-  icon?: IconName;
-  title?: string;
 }
 
 interface SegmentedProps {
@@ -123,16 +121,15 @@ export function Segmented(props: SegmentedProps) {
   return (
     <div class="p-segmented" role="radiogroup" aria-label={props.label} id={id} {...described}>
       {props.choices.map((choice) => (
-        <label key={choice.value} title={choice.title} class={choice.icon ? "p-seg p-seg-icon" : "p-seg"}>
+        <label key={choice.value} class="p-seg">
           <input
             type="radio"
             name={`${id}-${props.name}`}
             value={choice.value}
             checked={choice.value === props.value}
-            aria-label={choice.icon ? choice.label : undefined}
             onChange={() => props.onValue(choice.value)}
           />
-          {choice.icon ? <Icon name={choice.icon} /> : <span>{choice.label}</span>}
+          <span>{choice.label}</span>
         </label>
       ))}
     </div>

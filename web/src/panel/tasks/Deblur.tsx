@@ -119,13 +119,14 @@ function Looked(props: PanelProps) {
 
 /** Sharpen what was blurred in a way that can be told. */
 export function Deblur(props: PanelProps) {
-  const ready = readKernel(props.values.kernel) !== null;
+  // A look reads the file of a kernel; there is nothing else to be found before the picture is computed.
+  const read = readKernel(props.values.kernel)?.kind === "file";
   return (
     <>
       <KernelField {...props} />
       <hr class="p-rule" />
       <Noise {...props} />
-      {!props.batch && ready && <Looked {...props} />}
+      {!props.batch && read && <Looked {...props} />}
     </>
   );
 }

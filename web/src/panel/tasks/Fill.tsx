@@ -17,14 +17,18 @@ function MaskFiles({ picture }: PanelProps) {
   const input = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const [sending, setSending] = useState(false);
+  const [notes, setNotes] = useState<string[]>([]);
   const mask = maskOf(picture.id);
 
   async function upload(file: File | undefined): Promise<void> {
     if (file === undefined) return;
     setSending(true);
     setWrong(null);
+    setNotes([]);
     try {
-      model.value?.addRegion(await api.uploadRegion(picture.id, file, { fit: true }));
+      const region = await api.uploadRegion(picture.id, file);
+      model.value?.addRegion(region);
+      setNotes(region.notes ?? []);
     } catch (error) {
       setWrong(wrongOf(error));
     } finally {
@@ -42,7 +46,7 @@ function MaskFiles({ picture }: PanelProps) {
   }
 
   return (
-    <Field label={t.mask} group error={wrong?.message}>
+    <Field label={t.mask} group error={wrong?.message} help={notes.join(" ")}>
       {() => (
         <div class="p-row">
           <button

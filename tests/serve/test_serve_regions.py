@@ -58,6 +58,11 @@ def test_masks_are_read_as_by_the_command_line(shown: Shown, path: Path) -> None
     strokes[3:6, 2:90] = 255, 0, 0
     Image.fromarray(strokes).save(mask)
     assert shown.do(shown.viewer.region(mask, path, out))["area"] == 3 * 88
+    frame = np.full((80, 100), 255, np.uint8)
+    frame[20:60, 30:70] = 0
+    Image.fromarray(frame).save(mask)
+    (note,) = shown.do(shown.viewer.region(mask, path, out))["notes"]
+    assert note.startswith("mask.png: the hole is 80% of the picture") and "looks inverted" in note
     Image.fromarray(drawn * 0).save(mask)
     error = shown.refused(shown.viewer.region(mask, path, out, fit=True, name="upload.png"))
     assert "upload.png: nothing in it is white: it is black, so there is nothing to fill" in error.message

@@ -55,7 +55,8 @@ def test_a_process_that_is_killed_is_started_again(tmp_path: Path, path: Path) -
         os.kill(process.pid, signal.SIGSTOP)
         asked = [shown.viewer.open(path, name="photo.png"), shown.viewer.tile(small, 0, 0, 0)]
         waiting = [asyncio.create_task(each) for each in asked]
-        await asyncio.sleep(0.1)
+        while len(shown.viewer._waiting) < len(asked):
+            await asyncio.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         return await asyncio.gather(*waiting, return_exceptions=True)
 
@@ -141,7 +142,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     desk._answer_to(request)
     assert json.loads(answers.getvalue()) == {
         "id": 7, "status": 507, "option": None,
-        "refused": "photo.png: cannot write (No space left on device); free some space or write elsewhere",
+        "refused": "the disk of the server is full; remove pictures, or make room, and try again",
     }  # fmt: skip
     assert not list(tmp_path.glob("*.part"))
 
