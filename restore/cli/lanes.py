@@ -1,7 +1,7 @@
 """Several pictures at once on one machine: one is read or written while the network computes another.
 
-Every lane is a thread that takes one picture after the other all the way. The network computes one batch at
-a time (`restore.priors.merged`). What is said, and in which order, is as for one picture after the other.
+Every lane is a thread that takes one picture after the other all the way. Network calls are put together
+(`restore.priors.merged`). What is said, and in which order, is as for one picture after the other.
 """
 
 from __future__ import annotations
