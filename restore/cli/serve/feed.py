@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-KEPT = 1000  # events for those that come back
+KEPT = 4000  # events for those that come back
 WAITING = 4000  # events that one tab may be behind
 BEAT = 15.0  # seconds after which something is sent, so that a lost connection is noticed
 
