@@ -113,7 +113,7 @@ class Job:
 
 @dataclass
 class Session:
-    """A visitor's. folder: of their files. bytes: of these, as measured; until when that is taken to be true."""
+    """A visitor's. folder: of their files. bytes: of these, which are true until `measured_until`."""
 
     folder: Path
     pictures: dict[str, Picture] = field(default_factory=dict)
