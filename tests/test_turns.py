@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from restore.turns import taking, waiting
 
 
@@ -44,3 +46,15 @@ def test_one_works_while_the_other_waits() -> None:
 def test_without_turns() -> None:
     with taking(None), waiting():
         pass
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_turns_are_given_back_after_an_error(error: type[BaseException]) -> None:
+    turns = threading.Semaphore(1)
+    for _ in range(2):
+        with pytest.raises(error), taking(turns), waiting():
+            raise error
+        with pytest.raises(error), taking(turns):
+            raise error
+    with waiting():  # there is none to leave
+        assert turns.acquire(blocking=False)

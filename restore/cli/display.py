@@ -30,8 +30,8 @@ PLAIN = "#", "."  # where the terminal has no such letters
 class Display:
     """Shows a course.
 
-    stream: None shows nothing. clock: gives seconds. columns: gives the width of the terminal. seen: is shown
-    the course, too, as often.
+    stream: None shows nothing. clock: gives seconds. columns: gives the width of the terminal. seen: called
+    with the course whenever it may have changed.
     """
 
     def __init__(

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Host:
     """The program around a command.
 
-    seen: is called with the course of a command whenever it has come further. looked: what is done with the
-    hole ``(h, w)`` that was found in a picture, or None; where it is given, a dry run chooses what it would
-    do to a picture, and says so.
+    seen: called with the course of a command whenever that has progressed. looked: called with the hole
+    ``(h, w)`` that was found in a picture, or None; where it is given, a dry run also measures the picture,
+    chooses what it would do, and says so.
     """
 
     seen: Callable[[Course], None]
@@ -46,7 +46,7 @@ def host() -> Host | None:
 
 
 def looking() -> Callable[[NDArray[np.bool_] | None], None] | None:
-    """Give what is done with the hole of a picture that is only to be looked at; None where it is not."""
+    """Give what takes the hole of a picture that is only looked at; None where pictures are restored."""
     return None if _host is None else _host.looked
 
 

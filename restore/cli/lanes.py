@@ -1,7 +1,7 @@
 """Several pictures at once on one machine: one is read or written while the network computes another.
 
-Every lane is a thread that takes one picture after the other all the way. The network computes one batch at
-a time (`restore.priors.merged`). What is said, and in which order, is as for one picture after the other.
+Every lane is a thread that takes one picture after the other all the way. Network calls are put together
+(`restore.priors.merged`). What is said, and in which order, is as for one picture after the other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from restore.cli.outcome import Outcome
 from restore.cli.picture_voice import PictureVoice, Stopped
 from restore.cli.recorder import Recorder
 from restore.cli.reporter import Reporter
-from restore.images.memory import limit
+from restore.images.memory import give_back, limit
 from restore.images.told import told_size
 from restore.turns import taking
 
@@ -120,6 +120,7 @@ class Lanes:
             raise
         finally:
             self._stop(lanes)
+            give_back()  # the next pictures may be hours away
 
     def _one_by_one(self, groups: Iterator[list[Job]]) -> Iterator[Outcome]:
         for group in groups:
@@ -244,7 +245,8 @@ class Lanes:
         if not self._computing:
             return True
         pixels += sum(self._computing.values())
-        if self._most is not None and pixels * self._growth * PER_PIXEL_ELSE > self._most:
+        # The other half is left to network calls.
+        if self._most is not None and pixels * self._growth * PER_PIXEL_ELSE > self._most / 2:
             return False
         return self._count is not None or len(self._computing) < FEW or pixels <= SMALL
 

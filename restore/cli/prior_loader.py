@@ -88,9 +88,8 @@ class Networks:
                 self.seconds = time.monotonic() - start
                 if self.merges and isinstance(self._prior, Backbone):
                     most = limit()
-                    self._prior.computes = Merged(
-                        lambda: self.in_flight(), most_pixels=math.inf if most is None else most / NETWORK
-                    )
+                    pixels = math.inf if most is None else most / 2 / NETWORK  # half is left to pictures
+                    self._prior.computes = Merged(lambda: self.in_flight(), most_pixels=pixels)
             return self._prior.beside() if isinstance(self._prior, Backbone) else self._prior
 
     def share_threads(self) -> None:

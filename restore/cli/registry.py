@@ -19,17 +19,7 @@ from restore.cli.help_pages import first_sentence
 PACKAGE = "restore.cli.commands"
 COMMANDS = {
     "Restore": (
-        *(
-            "inpaint",
-            "denoise",
-            "upscale",
-            "dejpeg",
-            "deblur",
-            "repair",
-            "erase",
-            "colorize",
-            "solve",
-        ),
+        *("inpaint", "denoise", "upscale", "dejpeg", "deblur", "repair", "erase", "colorize", "solve"),
     ),
     "Make": ("sample", "vary"),
     "Learn": ("fit", "train", "convert"),

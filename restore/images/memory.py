@@ -64,11 +64,31 @@ def check_need(need: float, name: str, advice: str) -> None:
     if need < 2**20 and _LIMIT.get() is None:
         return  # not worth asking the system
     most = limit()
+    if most is not None and need > most and _LIMIT.get() is None and give_back():
+        most = limit()
     if most is not None and need > most:
         raise ImageError(
             f"{name}: takes about {in_words(need)} of memory, more than the {in_words(most)} that may be "
             f"used; {advice}"
         )
+
+
+def give_back() -> bool:
+    """Give the system memory that this process has kept though nothing uses it; say whether there was some.
+
+    Examples
+    --------
+    >>> give_back() in (True, False)
+    True
+    """
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0)))
+    except (OSError, AttributeError):  # another C library
+        return False
 
 
 def in_words(size: float) -> str:

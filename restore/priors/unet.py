@@ -265,7 +265,8 @@ class UNet(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> UNet:
         self.known = None  # it is of the weights as they were
-        return super()._apply(fn, recurse)
+        moved: UNet = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return moved
 
     def load_state_dict(self, *args: Any, **more: Any) -> Any:
         """Take other weights."""

@@ -116,3 +116,35 @@ def test_screened_pictures_have_no_specks(kind: str, share: float, monkeypatch: 
         assert found.kind == plain.kind
         np.testing.assert_array_equal(found.values, plain.values)
     assert (found is not None) == (share >= 0.002)
+
+
+def some_picture(seed: int) -> np.ndarray:
+    """A small picture of one of many kinds: constant or lively, gray or not, with specks anywhere or none."""
+    rng = np.random.default_rng(seed)
+    h, w, c = rng.integers(32, 90), rng.integers(32, 90), rng.choice([1, 3, 4])
+    step = rng.choice([0, 0.2]) * rng.random((1 + h // 8, 1 + w // 8, c)).repeat(8, 0).repeat(8, 1)[:h, :w]
+    pixels = 0.3 + step + rng.choice([0, 1, 4, 20]) / 255 * rng.standard_normal((h, w, c))
+    pixels = pixels[..., :1].repeat(3, 2) if seed % 5 == 0 else pixels
+    share = rng.choice([0, 0.0001, 0.001, 0.003, 0.01, 0.05])
+    where = rng.random((h, w, rng.choice([1, pixels.shape[2]]))) < share
+    if seed % 7 == 0:  # at the edges
+        where[1:-1, 1:-1] = False
+    values = rng.random(where.shape) < 0.5 if seed % 2 else np.minimum(1, pixels + rng.uniform(0.05, 0.6))
+    pixels = np.where(where, values, pixels)
+    levels = rng.choice([0, 255, 65535])
+    pixels = np.rint(pixels.clip(0, 1) * levels) / levels if levels else pixels
+    scaled: np.ndarray = (rng.choice([1, 1, 40]) * pixels).astype(rng.choice([np.float32, np.float64]))
+    return scaled
+
+
+def test_pictures_of_many_kinds_are_screened_rightly(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [some_picture(seed) for seed in range(60)]
+    found = [specks.find_specks(each) for each in pictures]
+    monkeypatch.setattr(specks, "_may_have", lambda *_: (True, True))
+    kinds = [None if each is None else each.kind for each in found]
+    assert {*kinds} == {None, "hot pixels", "salt and pepper"}
+    for each, pixels in zip(found, pictures, strict=True):
+        plain = specks.find_specks(pixels)
+        assert (each is None) == (plain is None)
+        if each is not None and plain is not None:
+            assert each.kind == plain.kind and np.array_equal(each.values, plain.values)

@@ -12,9 +12,10 @@ from commands import cli
 from soon import ends_soon
 
 from restore.cli.main import main
-from restore.cli.serve.arguments import Refused, arguments, clean_name, is_configured, option_of, shown
+from restore.cli.serve.arguments import Refused, arguments, is_configured, option_of, shown
 from restore.cli.serve.catalogue import TASKS, command_of, offered
 from restore.cli.serve.left_out import LEFT_OUT
+from restore.cli.serve.names import clean_name
 
 LEAST: dict[str, dict[str, Any]] = {
     "upscale": {"scale": 2},
@@ -295,6 +296,7 @@ def test_messages_of_jobs_are_about_options() -> None:
         ("e\u0301.png", "é.png"), ("\u202egnp.exe", "_gnp.exe"), ("con.png", "picture-con.png"),
         ("my (1)+2.png", "my (1)+2.png"), ("a:b*?.tif", "a_b__.tif"), ("x. ", "x"), ("~", "picture"),
         ("$(x).png", "_(x).png"), ("a.b.c", "a.b.c"), (" a .png", "a.png"),
+        ("Ann's & Bob's.jpg", "Ann's & Bob's.jpg"),
     ],
 )  # fmt: skip
 def test_clean_names(name: str, clean: str) -> None:

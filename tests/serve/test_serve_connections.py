@@ -152,7 +152,7 @@ def test_who_does_not_read_is_sent_away() -> None:
 def test_a_slow_upload_is_answered_and_ended() -> None:
     async def test() -> None:
         inner = Inner()
-        async with served(inner, Pace(grace=0.5, polite=0.1)) as port:
+        async with served(inner, Pace(grace=0.5, drain_seconds=0.1)) as port:
             asks = head(port, "POST /api/pictures?name=a.png HTTP/1.1", "Content-Length: 100")
             assert statuses(await said(port, asks, b"x")) == [408]
             assert inner.got == []
@@ -196,7 +196,7 @@ def test_what_two_servers_could_read_differently_is_refused(lines: tuple[str, ..
 
     async def test() -> None:
         inner = Inner()
-        async with served(inner, Pace(grace=0.2, polite=0.1)) as port:
+        async with served(inner, Pace(grace=0.2, drain_seconds=0.1)) as port:
             asks = head(port, "POST /api/pictures HTTP/1.1", *lines).replace(b"Connection: close\r\n", b"")
             answer = await said(port, asks + f"0\r\n\r\n{SMUGGLED}".encode())
             assert statuses(answer)[0] in (400, 403, 413, 501), answer

@@ -16,7 +16,7 @@ from restore.cli.serve.config import Limits
 from restore.cli.serve.limits import TABS, Bounded, Pace
 from restore.cli.serve.refusals import Refusal
 
-FAST = Pace(grace=0.05, polite=0.05, polite_bytes=1000)
+FAST = Pace(grace=0.05, drain_seconds=0.05, drain_bytes=1000)
 FILES = "/api/pictures"
 
 
@@ -65,7 +65,9 @@ def test_what_is_no_file_is_small_json() -> None:
     assert asked(app, "POST", "/api/jobs", kind, body=b"{}").status == 200
     assert asked(app, "PUT", "/api/pictures/a/strokes", kind, body=b"{}").status == 200
     large = kind | {"content-length": str(Limits.json_bytes + 1)}
-    assert asked(app, "POST", "/api/jobs", large, body=[b"{"]).status == 413
+    refused = asked(app, "POST", "/api/jobs", large, body=[b"{"])
+    assert refused.status == 413
+    assert message(refused) == "expected at most 4 MB of JSON, got more; upload large masks as files"
     for told in ({}, {"content-type": "text/plain"}, {"content-type": "multipart/form-data; boundary=x"}):
         assert asked(app, "POST", "/api/jobs", told, body=b"{}").status == 415
     assert asked(app, "POST", "/api/jobs/a/cancel").status == 200

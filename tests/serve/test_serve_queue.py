@@ -71,8 +71,8 @@ def test_previews_and_looks_come_before_what_takes_long(run: Run) -> None:
     async def does(desk: Desk) -> None:
         first = desk.job("wait")
         await desk.until(lambda: first.progress)
-        jobs = [desk.job("b"), desk.job("c", "preview"), desk.job("d"), desk.job("e", "look")]
-        assert [each.place for each in jobs] == [3, 1, 4, 2]
+        jobs = [desk.job("b"), desk.job("e", "look"), desk.job("d"), desk.job("c", "preview")]
+        assert [each.place for each in jobs] == [3, 2, 4, 1]
         await desk.work.cancel(first)
         await desk.until(lambda: len(desk.ended) == 5)
         assert desk.ended == ["wait", "c", "e", "b", "d"]

@@ -42,12 +42,12 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 )  # fmt: skip
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS",
-    help="Where to listen. Others than this machine can reach only other addresses, such as 0.0.0.0, which "
-    "need --password or --public.",
+    help="The address to listen on. The default is reached from this machine alone; any that others reach, "
+    "such as 0.0.0.0, needs --password or --public.",
 )  # fmt: skip
 @click.option(
     "--port", type=click.IntRange(0, 65535), metavar="N",
-    help="0: any that is free.  [default: 8765, or the next that is free]",
+    help="The port to listen on; 0: any that is free.  [default: 8765, or the next that is free]",
 )  # fmt: skip
 @click.option(
     "--password", metavar="WORD",
@@ -56,20 +56,21 @@ ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 )  # fmt: skip
 @click.option(
     "--public", is_flag=True,
-    help="Let everybody in who can reach the address; each visitor sees only their own pictures.",
+    help="Let in everybody who can reach the address; each visitor sees only their own pictures.",
 )  # fmt: skip
 @click.option(
     "--allow-host", multiple=True, metavar="NAME",
-    help="Another name by which the page is called, as behind a proxy. May be given several times.",
+    help="Another host name by which the page is reached, such as that of a proxy. May be given several "
+    "times.",
 )  # fmt: skip
 @click.option(
     "--framed-by", multiple=True, metavar="ORIGIN",
-    help="A page that may show this one in a frame, such as https://huggingface.co. May be given several "
+    help="A site that may show the page in a frame, such as https://huggingface.co. May be given several "
     "times.",
 )  # fmt: skip
 @click.option(
     "--max-upload", type=click.IntRange(1, 100_000), default=1024, show_default=True, metavar="MB",
-    help="The largest file that is taken.",
+    help="The largest file that can be uploaded.",
 )  # fmt: skip
 @WEIGHTS
 @DEVICE
@@ -78,8 +79,8 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
     """Restore pictures on a page in the browser: paint, fill, denoise, compare, download.
 
     The page is served by this machine for this machine: no picture leaves it, and nothing is loaded from
-    elsewhere. Its address, with the key that opens it, goes to standard output. What was not downloaded is
-    gone when the program ends; Pictures that are named are opened at once; their files stay as they are.
+    elsewhere. Its address, with the token that opens it, goes to standard output. Pictures that are named
+    are opened at once; their files stay as they are. What was not downloaded is gone when the program ends.
 
     \b
     restore serve

@@ -16,7 +16,6 @@ from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.service import Service
 from restore.cli.serve.state import Session
 
-MOST = 2**24  # bytes of JSON: a mask of very many strokes
 HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """The escape of one half of a character, which is text only beside the other one."""
 FOREVER = "private, max-age=31536000, immutable"
@@ -41,25 +40,23 @@ async def body_of(request: Request) -> dict[str, Any]:
     data = bytearray()
     try:
         async for piece in request.stream():
-            data += piece
-            if len(data) > MOST:
-                raise Refusal(f"this request is larger than {MOST // 2**20} MB", 413)
+            data += piece  # `Bounded` ends it where it is too large
     except ClientDisconnect as error:
-        raise Refusal("the request was broken off", 400) from error
+        raise Refusal("the request was interrupted", 400) from error
     try:
         text = str(data, "utf-8")
         found = json.loads(text, parse_constant=_refused)
         if HALF.search(text):  # what could not be sent back
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"this is no JSON: {error}", 400) from error
+        raise Refusal(f"this is not JSON: {error}", 400) from error
     if not isinstance(found, dict):
         raise Refusal("expected a JSON object", 400)
     return found
 
 
 def _refused(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def number(given: object, name: str, option: str | None = None) -> float:

@@ -53,7 +53,7 @@ def create_app(serving: Serving, service: Service | None = None) -> ASGIApp:
 async def _http(_: Request, error: Exception) -> Response:
     """Answer what has no route."""
     assert isinstance(error, HTTPException)
-    message = {404: "there is nothing here", 405: "this cannot be asked for in this way"}
+    message = {404: "there is nothing here", 405: "this method is not allowed here"}
     refusal = Refusal(message.get(error.status_code, str(error.detail)), error.status_code)
     return JSONResponse(refusal.json(), error.status_code, headers=error.headers)
 

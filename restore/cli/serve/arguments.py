@@ -28,7 +28,6 @@ from restore.cli.printable import message, printable
 from restore.cli.provenance import quoted
 from restore.cli.serve.catalogue import METHODS_OF, TASKS, command_of, default_of, offered, takes_words
 from restore.cli.serve.left_out import MADE, UPLOADS, why_not
-from restore.cli.serve.names import clean_name as clean_name
 from restore.cli.serve.refusals import Refusal
 from restore.diffusion.samplers import SAMPLERS
 from restore.errors import ConfigError, RestoreError

@@ -51,12 +51,12 @@ PUBLIC = Limits(
 class Serving:
     """A server.
 
-    host, port: where it listens. token: that opens the page. opening: a second one, for the browser that is
-    started: it is seen in the list of processes, and counts once. password: asked for in its place; None:
-    none is. public: whether every visitor has a session of their own, and needs neither. allowed_hosts: names
-    by which it may be called, beside those of its own. frame_ancestors: pages that may show it in a frame.
-    folder: a private one, for all files. device: for the network. weights: of the network, where they are not
-    those in the package.
+    host, port: where it listens. token: that opens the page. opening: a second token, for the browser that is
+    started: it is seen in the list of processes, and works once. password: asked for in place of the token;
+    None: none is asked for. public: whether every visitor has a session of their own, and needs neither.
+    allowed_hosts: names by which it may be called, beside those of its own. frame_ancestors: pages that may
+    show it in a frame. folder: a private one, for all files. device: for the network. weights: of the
+    network, where they are not those in the package.
     """
 
     host: str

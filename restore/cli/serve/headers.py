@@ -78,7 +78,7 @@ def _pairs(headers: dict[str, str]) -> Pairs:
 
 
 def _not_kept(headers: Pairs) -> Pairs:
-    """Let no answer be stored, but those that never change, which this browser alone may store."""
+    """Let browsers store only answers that never change, and no shared cache store any."""
     told = [part.strip() for part in dict(headers).get(b"cache-control", b"").lower().split(b",")]
     if b"immutable" in told and b"private" in told:
         return headers
@@ -86,7 +86,7 @@ def _not_kept(headers: Pairs) -> Pairs:
 
 
 def _for_the_disk(headers: Pairs) -> Pairs:
-    """Give what is neither a picture nor data no kind: nothing that was uploaded is ever run as a page."""
+    """Give all but pictures and data the type of plain bytes: no upload ever runs as a page."""
     told = dict(headers)
     kind = told.get(b"content-type", b"").split(b";")[0].strip().lower()
     if not kind or kind in DATA:

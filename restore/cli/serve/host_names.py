@@ -80,7 +80,7 @@ class Names:
 
 
 def is_address(name: str) -> bool:
-    """Whether a name is a number of a machine, in which no name server had a say."""
+    """Whether a name is an IP address, which no name server resolves."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -89,5 +89,5 @@ def is_address(name: str) -> bool:
 
 
 def bad_names(names: Iterable[str]) -> list[str]:
-    """Those of the names for `Serving.allowed_hosts` that are none."""
+    """Give those of the names for `Serving.allowed_hosts` that are not host names."""
     return [name for name in names if parse_host(name) is None]

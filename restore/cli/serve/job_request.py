@@ -134,7 +134,7 @@ def box_of(given: object, picture: Picture) -> dict[str, int]:
     right = min(picture.facts["width"], x + width, left + PREVIEW)
     bottom = min(picture.facts["height"], y + height, top + PREVIEW)
     if right <= left or bottom <= top:
-        raise Refusal("box: this is no part of the picture", 422)
+        raise Refusal("box: expected a part of the picture, got one outside it", 422)
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 

@@ -32,13 +32,13 @@ TABS = 8  # and so many streams of events
 class Pace:
     """How slowly a body may come. grace: seconds without a byte, and before the rate counts.
 
-    polite, polite_bytes: how long and how much of a body that is not wanted is read all the same, so that the
-    browser gets to see the answer.
+    drain_seconds, drain_bytes: how long and how much of a body that was refused is read all the same: a
+    browser that is still sending does not read the answer.
     """
 
     grace: float = 15.0
-    polite: float = 1.0
-    polite_bytes: int = 4 * 2**20
+    drain_seconds: float = 1.0
+    drain_bytes: int = 4 * 2**20
 
 
 class Bounded:
@@ -87,19 +87,25 @@ class Bounded:
         """Give how many bytes of a body are read. Raises Refusal for more, or for a wrong kind."""
         if not has_body(scope):
             return 0
-        upload = scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) is not None
+        upload = _is_upload(scope)
         kind = (header(scope, b"content-type") or "").split(";")[0].strip().lower()
         if not upload and kind != "application/json":
             raise Refusal(f"expected a body of application/json, got {kind[:80] or 'no Content-Type'}", 415)
         bound = self._limits.file_bytes if upload else self._limits.json_bytes
         if int(header(scope, b"content-length") or 0) > bound:
-            raise _too_large(bound)
+            raise _too_large(scope, bound)
         return bound
 
 
-def _too_large(bound: int) -> Refusal:
+def _is_upload(scope: Scope) -> bool:
+    return bool(scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]))
+
+
+def _too_large(scope: Scope, bound: int) -> Refusal:
     shown = f"{bound / 2**20:,.0f} MB" if bound >= 2**20 else f"{bound} bytes"
-    return Refusal(f"expected at most {shown}, got more; choose a smaller file", 413, "file")
+    if _is_upload(scope):
+        return Refusal(f"expected at most {shown}, got more; choose a smaller file", 413, "file")
+    return Refusal(f"expected at most {shown} of JSON, got more; upload large masks as files", 413)
 
 
 class _Body:
@@ -138,7 +144,7 @@ class _Body:
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._bytes > self.bound:
-            raise _too_large(self.bound)
+            raise _too_large(self._scope, self.bound)
         slow = self._waited > self._pace.grace and self._bytes < self._waited * self.bytes_a_second
         if slow and not self._whole:
             raise _too_slow(self._bytes, self._waited)
@@ -185,9 +191,9 @@ async def drained(scope: Scope, receive: Receive, pace: Pace) -> bool:
     """Read what is left of a body that is not wanted, in bounds; give whether that was all of it."""
     if any(name == b"expect" for name, _ in scope["headers"]):
         return False  # who asks first is told by the answer
-    left = pace.polite_bytes
+    left = pace.drain_bytes
     with suppress(TimeoutError):
-        async with asyncio.timeout(pace.polite):
+        async with asyncio.timeout(pace.drain_seconds):
             while left >= 0:
                 message: Any = await receive()
                 left -= len(message.get("body", b""))

@@ -29,7 +29,7 @@ WORDS = {
     409: "Its state does not allow it.",
     413: "The file or the body is too large.",
     414: "The address is too long.",
-    415: "It is no picture that can be read, or not JSON.",
+    415: "It is not a picture that can be read, or not JSON.",
     422: "It is refused, as the command line refuses it.",
     429: "There are too many of them already, or too many wrong passwords.",
     431: "The headers are too long.",
@@ -93,7 +93,7 @@ OPERATIONS = (
         gives=("application/octet-stream",), refused=(404,), headers=("Content-Disposition",),
     ),
     Operation(
-        *("GET", f"{_PICTURE}/tiles/{{level}}/{{column}}/{{row}}", "tile", "A tile for the eye, in sRGB"),
+        *("GET", f"{_PICTURE}/tiles/{{level}}/{{column}}/{{row}}", "tile", "A tile to be shown, in sRGB"),
         gives=PICTURE_TYPES, refused=(404, 422), headers=("Cache-Control",),
     ),
     Operation(

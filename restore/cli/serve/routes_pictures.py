@@ -25,7 +25,6 @@ from restore.cli.serve.job_request import checked_strokes
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Picture, Session, new_id
 
-MOST_REGIONS = 1000  # of a picture
 COARSEST = 16  # level of the image of a region
 WIDEST = 64  # pixels that a hole can be widened by, as on the command line
 
@@ -87,7 +86,7 @@ async def file(request: Request) -> Response:
 
 
 async def tile(request: Request) -> Response:
-    """Give a tile of a picture for the eye."""
+    """Give a tile of a picture."""
     picture, at = picture_of(request), request.path_params
     level, tile = at["level"], picture.facts["tile"]
     if level >= picture.facts["levels"]:
@@ -128,10 +127,10 @@ def strokes_in(body: dict[str, Any]) -> list[dict[str, Any]]:
     return checked_strokes(body.get("strokes"))
 
 
-def with_room(picture: Picture) -> Picture:
-    """Give a picture that can have another region. Raises Refusal."""
-    if len(picture.regions) >= MOST_REGIONS:
-        raise Refusal(f"{picture.name} has {MOST_REGIONS} regions already; open it again", 429, "mask")
+def with_room(request: Request) -> Picture:
+    """Give the picture that the path names, which can have another region. Raises Refusal."""
+    picture = picture_of(request)
+    service_of(request).check_regions(picture)
     return picture
 
 
@@ -151,7 +150,7 @@ async def mask(request: Request) -> Response:
 
 async def region_added(request: Request) -> Response:
     """Take a mask file as a part of a picture."""
-    service, session, picture = service_of(request), session_of(request), with_room(picture_of(request))
+    service, session, picture = service_of(request), session_of(request), with_room(request)
     path = await uploads.stored(request, session, service.limits)
     out = session.region_file()
     asked = request.query_params
@@ -166,7 +165,7 @@ async def region_added(request: Request) -> Response:
 
 async def selected(request: Request) -> Response:
     """Find what a point of a picture lies in."""
-    picture, body = with_room(picture_of(request)), await body_of(request)
+    picture, body = with_room(request), await body_of(request)
     place: dict[str, Any] = {name: number(body.get(name), name) for name in ("x", "y")}
     for name, side in (("x", "width"), ("y", "height")):
         if not 0 <= place[name] < picture.facts[side]:

@@ -60,7 +60,7 @@ _POINTS: Schema = {
 
 
 def _stroke(kind: str, about: str, **needed: Schema) -> Schema:
-    more = {"erase": said(YES, "takes away in place of filling")}
+    more = {"erase": said(YES, "whether it is subtracted from the mask")}
     return made(about, needed={"kind": {"const": kind}, **needed}, more=more)
 
 

@@ -33,7 +33,7 @@ class Service:
 
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
-        self.viewer = viewer or Viewer(serving.folder / "tiles")
+        self.viewer = viewer or Viewer(serving.folder, pixels=serving.limits.pixels)
         self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
@@ -148,10 +148,10 @@ class Service:
             )
 
     async def remove_picture(self, session: Session, picture: Picture) -> None:
-        """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked at."""
+        """Forget an uploaded picture with all that was made of it. Raises Refusal while it is worked on."""
         jobs = [job for job in session.jobs.values() if job.picture is picture]
         if any(not job.ended for job in jobs):
-            raise Refusal(f"{picture.name} is being worked at; cancel that first", 409, "picture")
+            raise Refusal(f"{picture.name} is being worked on; cancel that first", 409, "picture")
         if picture.job is not None:
             await self._forget(session, [picture], [])
             return
@@ -166,7 +166,7 @@ class Service:
         made = [each for each in session.pictures.values() if each.job == job.id]
         for each in session.jobs.values():
             if not each.ended and each.picture in made:
-                raise Refusal(f"{each.picture.name} is being worked at; cancel that first", 409)
+                raise Refusal(f"{each.picture.name} is being worked on; cancel that first", 409)
         await self._forget(session, made, [job])
 
     async def _forget(self, session: Session, pictures: list[Picture], jobs: list[Job]) -> None:
@@ -183,13 +183,20 @@ class Service:
         session.feed.send("strokes", {"picture": picture.id, "version": picture.version})
         return picture.version
 
+    def check_regions(self, picture: Picture) -> None:
+        """Refuse more regions than a picture may have. Raises Refusal."""
+        if len(picture.regions) >= self.limits.regions:
+            raise Refusal(
+                f"{picture.name} has {len(picture.regions)} regions already; open it again", 429, "mask"
+            )
+
     async def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
         """Keep a part of a picture. path: of its mask."""
-        if len(picture.regions) >= self.limits.regions:
+        try:
+            self.check_regions(picture)  # others may have come meanwhile
+        except Refusal:
             path.unlink(missing_ok=True)
-            raise Refusal(
-                f"{picture.name} has {len(picture.regions)} regions already; open it anew", 429, "mask"
-            )
+            raise
         region = Region(new_id(), path, facts)
         picture.regions[region.id] = region
         return region

@@ -82,7 +82,7 @@ class Shelf:
             **{"bits": picture.bits, "gray": picture.gray, "alpha": picture.alpha is not None},
             **{"pages": max(picture.pages, images.page_count(asked.path)), "tile": TILE},
             **{"levels": len(sizes_of(picture.size)), "scale": asdict(scale)},
-            "notes": [*_told(picture), *notes, *_colour_notes(picture)],
+            "notes": [*_reader_notes(picture), *notes, *_colour_notes(picture)],
         }
         return picture, facts
 
@@ -202,10 +202,10 @@ def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
     return replace(plain, gain=gain), notes
 
 
-def _told(picture: images.Picture) -> list[str]:
-    """The notes of the reader. Of several pages it has read the first, and the page shows no other."""
+def _reader_notes(picture: images.Picture) -> list[str]:
+    """The notes of the reader, which has read the first page of a document; jobs restore all."""
     several = f"the file holds {picture.pages} pictures; only the first is "
-    restored = "shown here; `pages` says which are restored, by default all"
+    restored = "shown here; --pages says which are restored, by default all"
     return [several + restored if each.startswith(several) else each for each in picture.notes]
 
 

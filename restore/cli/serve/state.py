@@ -113,7 +113,7 @@ class Job:
 
 @dataclass
 class Session:
-    """A visitor's. folder: of their files. bytes: of these, which are true until `measured_until`."""
+    """A visitor's. folder: of their files. bytes: of these; measured_until: when to measure again."""
 
     folder: Path
     pictures: dict[str, Picture] = field(default_factory=dict)

@@ -61,7 +61,7 @@ async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:
                 await run_in_threadpool(file.write, b"".join(pieces))
                 pieces, held = [], 0
     except ClientDisconnect as error:
-        raise Refusal("the upload was broken off", 400, "file") from error
+        raise Refusal("the upload was interrupted", 400, "file") from error
     file.write(b"".join(pieces))
     return size
 

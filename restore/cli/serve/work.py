@@ -16,6 +16,7 @@ from restore.cli.serve.state import Job, Session
 from restore.cli.serve.worker import CANCELLED
 
 MODULE = "restore.cli.serve.worker"
+ORDER = ("preview", "look", "restore")
 PATIENCE = 30.0  # seconds after which what was cancelled is ended by force
 
 Ending = Callable[[Session, Job, dict[str, Any]], Awaitable[None]]
@@ -63,9 +64,9 @@ class Work:
         await self._process.stop()
 
     def add(self, session: Session, job: Job) -> None:
-        """Put a job at the end of the queue, a preview or a look before those that restore."""
-        most = len(self._waiting)
-        place = most if job.kind == "restore" else sum(each.job.kind != "restore" for each in self._waiting)
+        """Put a job into the queue: previews first, then what only looks, then what restores."""
+        before = ORDER[: ORDER.index(job.kind) + 1]
+        place = sum(each.job.kind in before for each in self._waiting)
         self._waiting.insert(place, _Waiting(session, job))
         self._tell_places()
         self._changed.set()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CANCELLED = 128 + 2  # the exit code of what Ctrl-C has ended
 EVERY = 0.1  # seconds between two reports of progress
 HOLE = ".hole.png"
-"""The file of the damage that was found, in the folder of a job that only looks; no upload is called so."""
+"""The file of what was found to be damaged, in the folder of a look. No upload can have this name."""
 
 
 class Worker:

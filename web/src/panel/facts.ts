@@ -1,5 +1,5 @@
 // What is known of a job, in plain words.
-import type { Job } from "../api/types";
+import type { Job, Picture } from "../api/types";
 import { text } from "../text/en";
 import { shortNote } from "../text/notes";
 
@@ -49,6 +49,20 @@ export function plainNotes(job: Job): string[] {
   return [...new Set(job.notes.map((note) => sentence(shortNote(note, names))))].filter(Boolean);
 }
 
+const DAMAGED = "damaged: ";
+const PAGES = /^the file holds \d+ pictures; only the first is /;
+
+/** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
+export function pictureNotes(of: Picture): { line: string; bad: boolean }[] {
+  const lines = of.notes.map((note) => {
+    // The page shows one of them; the commands restore as many as they do in a shell.
+    if (PAGES.test(note)) return { line: text.panel.pages(of.pages), bad: false };
+    const bad = note.startsWith(DAMAGED);
+    return { line: sentence(shortNote(bad ? note.slice(DAMAGED.length) : note, [of.name])), bad };
+  });
+  return [...lines.filter(({ bad }) => bad), ...lines.filter(({ bad }) => !bad)];
+}
+
 /** The seed of one of several samples, which have consecutive ones. */
 export function seedOf(job: Job, index: number): number | null {
   const told = job.results[index]?.seed ?? null;
@@ -61,7 +75,12 @@ const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scr
 
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
-  const notes = plainNotes(job).filter((note) => !SAID.some((words) => words.test(note)));
+  const doubts = Array.isArray(job.facts.doubts)
+    ? job.facts.doubts.map((doubt) => sentence(shortNote(String(doubt), [])))
+    : [];
+  const notes = plainNotes(job).filter(
+    (note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note),
+  );
   return withoutNoise(notes, words(job.facts.noise));
 }
 

@@ -9,6 +9,7 @@ import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
 import { Command } from "./Command";
 import { told } from "./errors";
+import { pictureNotes } from "./facts";
 import { Icon } from "./icons";
 import { More } from "./More";
 import { Preview } from "./Preview";
@@ -23,7 +24,7 @@ import { moreAt, moreOpen, openMore, type Wrong, wrongOf } from "./state";
 import { Deblur } from "./tasks/Deblur";
 import { Denoise } from "./tasks/Denoise";
 import { Fill } from "./tasks/Fill";
-import { Colorize, Dejpeg, Other, Solve, Vary } from "./tasks/others";
+import { Colorize, Dejpeg, Erase, Other, Solve, Vary } from "./tasks/others";
 import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
@@ -38,6 +39,7 @@ const PANELS: Record<string, ComponentType<PanelProps>> = {
   upscale: Upscale,
   dejpeg: Dejpeg,
   repair: Repair,
+  erase: Erase,
   colorize: Colorize,
   deblur: Deblur,
   solve: Solve,
@@ -137,6 +139,12 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
           <header class={sheet.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
+          {!batch &&
+            pictureNotes(picture).map(({ line, bad }) => (
+              <p key={line} class={bad ? "p-error" : "p-help"}>
+                {line}
+              </p>
+            ))}
           {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />

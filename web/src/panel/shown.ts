@@ -12,6 +12,7 @@ const PANELS: Record<string, string[]> = {
   upscale: ["scale", "width", "height", "max_side", "estimate"],
   dejpeg: ["quality", "estimate"],
   repair: ["sensitivity", "only"],
+  erase: ["box", "at", "grow", ...DRAWN],
   colorize: DRAWN,
   deblur: ["kernel", "sigma"],
   solve: ["operator", "operators", "sigma", ...DRAWN],

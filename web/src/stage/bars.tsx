@@ -2,11 +2,12 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { shownMap } from "../store/choice";
-import { brushRadius, type Compare, compare, overlayMap, type Tool, tool } from "../store/stage";
+import { brushRadius, type Compare, compare, overlayMap, placeTool, type Tool, tool } from "../store/stage";
 import { text } from "../text/en";
 import { radiusOf, SLIDER_STEPS, sliderOf } from "./brush_size";
 import { MASK_COLOURS, rampGradient } from "./colours";
 import { type IconName, StageIcon } from "./icons";
+import { canUndoMark, clearMarks, marks, placing, undoMark } from "./marks";
 import { model } from "./mask";
 import {
   blinkOn,
@@ -60,6 +61,42 @@ const TOOLS: readonly [Tool, string][] = [
   ["box", "R"],
   ["magic", "W"],
 ];
+
+const PLACE_TOOLS: readonly Tool[] = ["pan", "magic", "box"];
+
+/** The tools of places; not there for tasks that are told none. */
+export function PlaceBar() {
+  if (!placing.value) return null;
+  const some = marks.value !== null && marks.value.boxes.length + marks.value.points.length > 0;
+  return (
+    <div class="st-bar st-tools" role="toolbar" aria-label={words.placeTools}>
+      <div class="st-group">
+        {TOOLS.filter(([name]) => PLACE_TOOLS.includes(name)).map(([name, keys]) => (
+          <Button
+            key={name}
+            icon={name}
+            label={words.tool[name]}
+            keys={keys}
+            pressed={placeTool.value === name}
+            onClick={() => {
+              placeTool.value = name;
+            }}
+          />
+        ))}
+      </div>
+      <div class="st-group">
+        <Button
+          icon="undo"
+          label={words.undo}
+          keys="Ctrl Z"
+          disabled={!canUndoMark.value}
+          onClick={undoMark}
+        />
+        <Button icon="clear" label={words.clearMarks} keys="Delete" disabled={!some} onClick={clearMarks} />
+      </div>
+    </div>
+  );
+}
 
 /** The tools of the mask; not there for tasks that take none. */
 export function ToolBar() {

@@ -1,8 +1,9 @@
 /** Where tools meet the mask of the chosen picture and the canvas. */
 
-import type { Stroke } from "../api/types";
+import type { Picture, Stroke } from "../api/types";
 import { brushRadius } from "../store/stage";
 import type { Engine } from "./engine";
+import { addBox, addPoint, placing } from "./marks";
 import { model } from "./mask";
 import { activeTool, maskShown, painting, pressure, scene, taking, view } from "./state";
 import type { Desk } from "./tools";
@@ -13,6 +14,10 @@ export function makeDesk(engine: Engine, erase: boolean, pen: boolean): Desk | n
   const mask = model.peek();
   const scale = view.peek()?.scale;
   const tool = activeTool.peek();
+  if (of && scale && placing.peek()) {
+    painting.value = true;
+    return placeDesk(of, scale);
+  }
   if (!of || !mask || !scale) return null;
   maskShown.value = true;
   painting.value = true;
@@ -33,5 +38,22 @@ export function makeDesk(engine: Engine, erase: boolean, pen: boolean): Desk | n
     },
     addRegion: (region, taken) => mask.addRegion(region, taken),
     redraw: () => engine.redrawMask(),
+  };
+}
+
+/** What boxes and points work on where they are no mask but options. */
+function placeDesk(of: Picture, scale: number): Desk {
+  return {
+    picture: of,
+    scale,
+    radius: 0,
+    erase: false,
+    pressed: false,
+    segment() {},
+    add(strokes) {
+      for (const stroke of strokes) if (stroke.kind === "box") addBox(of.id, stroke);
+    },
+    addRegion: (region, _, at) => addPoint(of.id, at, region),
+    redraw() {},
   };
 }

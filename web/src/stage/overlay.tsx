@@ -2,10 +2,12 @@
 
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { picture } from "../store/choice";
 import { brushRadius } from "../store/stage";
 import { text } from "../text/en";
 import { clamp, type Point } from "./geometry";
 import { StageIcon } from "./icons";
+import { marks, reachOf } from "./marks";
 import {
   activeTool,
   awaited,
@@ -14,7 +16,9 @@ import {
   type Draft,
   divider,
   draft,
+  maskColour,
   mode,
+  painting,
   pane,
   panes,
   pointer,
@@ -58,6 +62,37 @@ export function Drafts() {
       {shape && <path class="st-dash" d={d} />}
       {at && <path class="st-halo" d={plus(at)} />}
       {at && <path class="st-cross" d={plus(at)} />}
+    </svg>
+  );
+}
+
+/** The part of the stage where the picture shows, and not its result: what lies on the picture ends there. */
+export function beforeOnly(): { width: string; height: string; clipPath: string } {
+  const { width, height } = panes.value[0] ?? stageSize.value;
+  const cut = mode.value === "divider" && !single.value && !painting.value;
+  // Whole device pixels, as the pictures meet there.
+  const kept = Math.round(divider.value * stageSize.value.width);
+  return {
+    width: `${width / ratio.value}px`,
+    height: `${height / ratio.value}px`,
+    clipPath: cut ? `inset(0 ${Math.max(0, width - kept) / ratio.value}px 0 0)` : "none",
+  };
+}
+
+/** The boxes and points that are erased, with how far the objects reach. */
+export function Placed() {
+  const of = picture.value;
+  const now = marks.value;
+  if (!of || !now || !view.value || (single.value === "after" && !painting.value)) return null;
+  const reached = now.points.flatMap((at) => reachOf(of.id, at) ?? []);
+  const boxes = [...now.boxes, ...reached].map((rect) => path({ kind: "box", rect })).join("");
+  const points = now.points.map((at) => cssAt({ x: at.x + 0.5, y: at.y + 0.5 }));
+  return (
+    <svg class="st-drafts st-placed" style={beforeOnly()} aria-hidden="true" focusable="false">
+      <path class="st-place" d={boxes} style={{ fill: maskColour.value, stroke: maskColour.value }} />
+      {points.map(({ x, y }) => (
+        <circle key={`${x},${y}`} cx={x} cy={y} r={4.5} style={{ fill: maskColour.value }} />
+      ))}
     </svg>
   );
 }

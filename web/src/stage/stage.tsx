@@ -5,19 +5,20 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { picture, shown, task } from "../store/choice";
 import { connection } from "../store/data";
 import { text } from "../text/en";
-import { CompareBar, Legend, ToolBar, ZoomBar } from "./bars";
+import { CompareBar, Legend, PlaceBar, ToolBar, ZoomBar } from "./bars";
 import { description } from "./describe";
 import { Engine } from "./engine";
 import { Hand } from "./hand";
-import { followMasks } from "./mask";
-import { Bubble, Divider, Drafts, Ring, SideNames } from "./overlay";
+import { placing } from "./marks";
+import { followMasks, model } from "./mask";
+import { Bubble, beforeOnly, Divider, Drafts, Placed, Ring, SideNames } from "./overlay";
 import { Pointers } from "./pointers";
 import { addStageKeys } from "./stage_keys";
 import {
   activeTool,
   blinkOn,
+  bubble,
   crosshair,
-  divider,
   masking,
   maskOpacity,
   maskSeen,
@@ -28,9 +29,9 @@ import {
   ratio,
   scene,
   sharp,
-  single,
   stageSize,
 } from "./state";
+import { forgetPoint } from "./tools";
 import { followViews } from "./views";
 import "./stage.css";
 import "./bars.css";
@@ -73,6 +74,22 @@ function followBlinking(): () => void {
     }, BLINK);
     return () => clearInterval(timer);
   });
+}
+
+/** What was said about a point goes with the picture, task, tool, mask and result that it was said of. */
+function followPoints(): () => void {
+  const asked = effect(() => {
+    void [picture.value?.id, task.value?.name];
+    forgetPoint();
+  });
+  const said = effect(() => {
+    void [model.value?.strokes.value, shown.value?.id, activeTool.value];
+    bubble.value = null;
+  });
+  return () => {
+    asked();
+    said();
+  };
 }
 
 /** Looking at something else ends painting over a result. */
@@ -124,6 +141,7 @@ function Canvas() {
       followMasks(),
       followBlinking(),
       followLooking(),
+      followPoints(),
       addStageKeys(hand, pointers, cursor),
       effect(() => {
         void activeTool.value;
@@ -149,6 +167,7 @@ function Canvas() {
         data-sharp={sharp.value ? "" : undefined}
       />
       <Layers layers={layers} canvases={[fringe, line, fill]} />
+      <Placed />
       <Drafts />
       <Ring />
       <div
@@ -164,10 +183,11 @@ function Canvas() {
       <Bubble />
       <CompareBar />
       <ToolBar />
+      <PlaceBar />
       <Legend />
       <ZoomBar />
       <p class="hidden" id="st-help">
-        {masking.value ? text.stage.help : text.stage.helpView}
+        {masking.value || placing.value ? text.stage.help : text.stage.helpView}
       </p>
       <Said />
     </div>
@@ -188,16 +208,8 @@ interface LayersProps {
 function Layers({ layers, canvases: [fringe, line, fill] }: LayersProps) {
   const [first] = panes.value;
   const size = canvasSize(first ?? stageSize.value);
-  const cut = mode.value === "divider" && !single.value && !painting.value;
-  // Whole device pixels, as the pictures meet there.
-  const kept = Math.round(divider.value * stageSize.value.width) / ratio.value;
-  const width = (first?.width ?? 1) / ratio.value;
   return (
-    <div
-      class="st-clip"
-      style={{ ...size, clipPath: cut ? `inset(0 ${Math.max(0, width - kept)}px 0 0)` : "none" }}
-      hidden={!maskSeen.value}
-    >
+    <div class="st-clip" style={beforeOnly()} hidden={!maskSeen.value}>
       <div class="st-layers" ref={layers} style={{ opacity: maskOpacity.value }}>
         <canvas ref={fringe ?? null} style={{ ...size, opacity: 0.5 }} />
         <canvas ref={line ?? null} style={size} />

@@ -1,11 +1,12 @@
 /** The keys of the stage. */
 
 import { addKeys, type Key } from "../store/keys";
-import { brushRadius, compare, overlayMap, type Tool, tool } from "../store/stage";
+import { brushRadius, compare, overlayMap, placeTool, type Tool, tool } from "../store/stage";
 import { text } from "../text/en";
 import { setCompare } from "./bars";
 import { stepped } from "./brush_size";
 import type { Hand } from "./hand";
+import { clearMarks, placing, undoMark } from "./marks";
 import { model } from "./mask";
 import type { Pointers } from "./pointers";
 import { bubble, crosshair, masking, maskShown, peeking, ratio, scene, taking } from "./state";
@@ -21,6 +22,12 @@ const TOOL_KEYS: readonly [string[], Tool][] = [
   [["l"], "lasso"],
   [["r"], "box"],
   [["w"], "magic"],
+];
+
+const PLACE_KEYS: readonly [string[], Tool][] = [
+  [["v"], "pan"],
+  [["w"], "magic"],
+  [["r"], "box"],
 ];
 
 const ARROWS: readonly [string, number, number][] = [
@@ -65,6 +72,12 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
     does,
     run: (event) => (masking.peek() ? run(event) : false),
   });
+  const place = (keys: string[], does: string, run: () => void): Key => ({
+    keys,
+    group: words.place,
+    does,
+    run: () => (placing.peek() ? run() : false),
+  });
   const size = (up: boolean) => (): void => {
     brushRadius.value = stepped(brushRadius.peek(), up);
   };
@@ -73,6 +86,12 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
       key(keys, text.stage.tool[name], () => {
         hand.cancelPoints();
         tool.value = name;
+      }),
+    ),
+    ...PLACE_KEYS.map(([keys, name]) =>
+      place(keys, text.stage.tool[name], () => {
+        hand.cancelPoints();
+        placeTool.value = name;
       }),
     ),
     key(["s"], words.sign, () => {
@@ -85,6 +104,10 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
     }),
     key(["Ctrl+Shift+z", "Ctrl+y"], text.stage.redo, () => model.peek()?.redo()),
     key(["Delete"], text.stage.clear, () => model.peek()?.clear()),
+    place(["Ctrl+z"], text.stage.undo, () => {
+      if (!hand.back() && !pointers.cancel()) undoMark();
+    }),
+    place(["Delete"], text.stage.clearMarks, clearMarks),
     key(["m"], text.stage.showMask, () => {
       maskShown.value = !maskShown.peek();
     }),

@@ -5,9 +5,10 @@ import type { Box, Picture } from "../api/types";
 import { picture, shown, shownJob, shownMap, task } from "../store/choice";
 import { latestJob, pictures } from "../store/data";
 import { kept } from "../store/kept";
-import { type Compare, compare, overlayMap, type Tool, tool } from "../store/stage";
+import { type Compare, compare, overlayMap, placeTool, type Tool, tool } from "../store/stage";
 import { MAP, MASK_COLOURS } from "./colours";
 import type { Point, Rect, Size } from "./geometry";
+import { placing } from "./marks";
 import type { Placed } from "./painter";
 import type { Pane as Room, View } from "./view";
 
@@ -60,7 +61,10 @@ export const bubble = signal<{ at: Point; words: string } | null>(null);
 export const masking: ReadonlySignal<boolean> = computed(
   () => task.value?.needs === "mask" || task.value?.name === "repair",
 );
-export const activeTool: ReadonlySignal<Tool> = computed(() => (masking.value ? tool.value : "pan"));
+export const activeTool: ReadonlySignal<Tool> = computed(() => {
+  if (masking.value) return tool.value;
+  return placing.value ? placeTool.value : "pan";
+});
 
 const whole = (p: Picture): Rect => ({ x: 0, y: 0, width: p.width, height: p.height });
 

@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import type { Region, Stroke } from "../api/types";
 import { wordsOf } from "../store/actions";
 import type { Tool } from "../store/stage";
+import { text } from "../text/en";
 import { around, between, clamp, distance, type Point, type Size } from "./geometry";
 import { type Sample, Trail } from "./sample_points";
 import { bubble, draft, selecting } from "./state";
@@ -11,7 +12,7 @@ import { settled } from "./stroke";
 
 /** What tools work on. */
 export interface Desk {
-  readonly picture: Size & { id: string };
+  readonly picture: Size & { id: string; name: string };
   /** Pixels of the screen for each of the picture. */
   readonly scale: number;
   readonly radius: number;
@@ -21,7 +22,8 @@ export interface Desk {
   segment(points: readonly number[], radius: number, erase: boolean): void;
   /** Keep strokes; `drawn` where they were drawn by segments. */
   add(strokes: Stroke[], drawn: boolean): void;
-  addRegion(region: Region, erase: boolean): void;
+  /** Keep the object that was found at a point. */
+  addRegion(region: Region, erase: boolean, at: Point): void;
   /** Draw all strokes again. */
   redraw(): void;
 }
@@ -142,6 +144,22 @@ function magic(desk: Desk, at: Sample): Drawing {
 
 let asked: AbortController | null = null;
 
+/** Forget what was asked and said about a point. */
+export function forgetPoint(): void {
+  asked?.abort();
+  asked = null;
+  selecting.value = null;
+  bubble.value = null;
+}
+
+/** The server's words about a point, without the picture, the point and the command line's way out. */
+export function pointWords(words: string, name: string): string {
+  const plain = words.startsWith(`${name}: `) ? words.slice(name.length + 2) : words;
+  const about = /^--at \S+: (.*?)(?:; pass --box .*)?$/.exec(plain)?.[1];
+  if (about === undefined) return plain;
+  return `${about.charAt(0).toUpperCase()}${about.slice(1)}. ${text.stage.aroundIt}`;
+}
+
 /** Ask the server for the object at a point; what it refuses is told there. */
 export async function select(desk: Desk, at: Point, radius?: number): Promise<void> {
   const { picture, erase } = desk;
@@ -154,9 +172,9 @@ export async function select(desk: Desk, at: Point, radius?: number): Promise<vo
   selecting.value = at;
   try {
     const region = await api.select(picture.id, x, y, radius, mine.signal);
-    if (!mine.signal.aborted) desk.addRegion(region, erase);
+    if (!mine.signal.aborted) desk.addRegion(region, erase, { x, y });
   } catch (error) {
-    if (!mine.signal.aborted) bubble.value = { at, words: wordsOf(error) };
+    if (!mine.signal.aborted) bubble.value = { at, words: pointWords(wordsOf(error), picture.name) };
   }
   if (asked === mine) {
     asked = null;

@@ -2,7 +2,7 @@ import { ApiError, api } from "../api/client";
 import type { Job, JobRequest } from "../api/types";
 import { text } from "../text/en";
 import { show } from "./choice";
-import { jobs } from "./data";
+import { isOver, jobs } from "./data";
 import { tell } from "./notices";
 
 /** The line that tells a person what went wrong. */
@@ -11,7 +11,15 @@ export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const rank = (job: Job): number => (isOver(job) ? 2 : job.status === "running" ? 1 : 0);
+
+/**
+ * Keeps a job that an answer tells of. Answers and events come by different connections: an event that says
+ * more may have come first, and is not taken back.
+ */
 export function keepJob(job: Job): void {
+  const known = jobs.value.get(job.id);
+  if (known && rank(known) >= rank(job)) return;
   jobs.value = new Map(jobs.value).set(job.id, job);
 }
 

@@ -8,6 +8,8 @@ export type Tool = "pan" | "brush" | "eraser" | "lasso" | "box" | "magic";
 export type Compare = "divider" | "side" | "blink" | "result" | "picture";
 
 export const tool = kept<Tool>("tool", "brush");
+/** The tool of the task that is told places, not a mask. */
+export const placeTool = kept<Tool>("place-tool", "magic");
 /** The radius of the brush in pixels of the picture. */
 export const brushRadius = kept<number>("brush-radius", 24);
 export const compare = kept<Compare>("compare", "divider");

@@ -237,6 +237,7 @@ export const text = {
     after: "After",
     awaited: "After …",
     tools: "Mask tools",
+    placeTools: "Erase tools",
     tool: {
       pan: "Move the picture",
       brush: "Brush",
@@ -253,6 +254,7 @@ export const text = {
     undo: "Undo",
     redo: "Redo",
     clear: "Remove the mask",
+    clearMarks: "Remove the marks",
     look: "How the mask is shown",
     showMask: "Show the mask",
     colour: "Colour",
@@ -281,6 +283,7 @@ export const text = {
     sure: "sure",
     unsure: "unsure",
     selecting: "Looking for the object here",
+    aroundIt: "Paint over it, or draw a lasso or a box around it.",
     dismiss: "Close",
     zoomIs: (percent: string) => `Zoom ${percent}.`,
     shown: {
@@ -300,6 +303,7 @@ export const text = {
     keys: {
       view: "View",
       mask: "Mask",
+      place: "Erase",
       hand: "On the picture",
       compare: "Compare before and after in another way",
       peek: "Hold to see the other of before and after",
@@ -322,6 +326,8 @@ export const text = {
     numberOf: (label: string) => `${label}, as a number`,
     auto: "Automatic",
     batchHelp: (count: number) => `These options apply to ${one(count, "picture")}.`,
+    pages: (count: number) =>
+      `The file holds ${one(count, "picture")}. The first is shown; all are restored, or those of Pages in More options`,
     showOption: (flag: string) => `Show ${flag}`,
     run: {
       inpaint: "Fill",
@@ -341,6 +347,7 @@ export const text = {
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
     intro: {
+      erase: "Click a small object in the picture, or draw a box with the box tool.",
       colorize: "Adds likely colours to a gray picture. They are not the colours that it had.",
       solve: "Undoes damage that you can describe, step by step in the order in which it happened.",
       vary: "Draws the picture again, close to the original or far from it.",
@@ -348,7 +355,7 @@ export const text = {
     missing: {
       inpaint: "Paint over what is to be filled.",
       solve: "Say what was done to the picture.",
-      erase: "Say where: a box, or a point of an object.",
+      erase: "Click an object in the picture, or draw a box around it.",
       deblur: "Choose a kernel file.",
     },
     fill: {
@@ -424,6 +431,15 @@ export const text = {
       edited: "The marks were changed. They are filled as they are now.",
       fill: "Fill the marks",
       back: "Back to what was found",
+    },
+    erase: {
+      at: "Objects",
+      atHelp: "A point in each, as X,Y, one per line.",
+      box: "Boxes",
+      boxHelp: "Left, top, width and height in pixels, or in per cent as 10%,20%,5%,5%; one per line.",
+      grow: "Grow",
+      growHelp:
+        "Widens the hole by this many pixels. By default 4 pixels and 2 % of its size for an object, nothing for a box.",
     },
     deblur: {
       looking: "Reading the kernel",

@@ -1,6 +1,15 @@
 import { expect, it } from "vitest";
-import { duration, factsOf, freshNotes, lookWords, plainNotes, seedOf, short } from "../../src/panel/facts";
-import { job } from "./catalogue";
+import {
+  duration,
+  factsOf,
+  freshNotes,
+  lookWords,
+  pictureNotes,
+  plainNotes,
+  seedOf,
+  short,
+} from "../../src/panel/facts";
+import { job, picture } from "./catalogue";
 
 it("writes numbers with few digits", () => {
   expect([0, 0.286, 3.44, 12.7, 100].map(short)).toEqual(["0", "0.29", "3.4", "13", "100"]);
@@ -64,4 +73,22 @@ it("knows the seeds of several samples", () => {
   const results = ["a", "b"].map((picture) => ({ picture, name: `${picture}.png`, seed: null }));
   expect(seedOf(job({ results, options: { seed: 7 } }), 1)).toBe(8);
   expect(seedOf(job({ results: results.slice(0, 1) }), 0)).toBe(null);
+});
+
+it("tells a doubt once", () => {
+  const notes = ["a.png: noise sigma 0.4 does not explain this picture", "written as PNG"];
+  const facts = { doubts: ["noise sigma 0.4 does not explain this picture"] };
+  expect(freshNotes(job({ facts, notes }))).toEqual(["Written as PNG"]);
+});
+
+it("tells what is to be known of a picture, damage first", () => {
+  const notes = [
+    "the file holds 3 pictures; only the first is shown here; and so on",
+    "damaged: a.png: the end is missing",
+  ];
+  expect(pictureNotes({ ...picture, pages: 3, notes })).toEqual([
+    { line: "The end is missing", bad: true },
+    { line: expect.stringMatching(/^The file holds 3 pictures\. The first is shown/), bad: false },
+  ]);
+  expect(pictureNotes(picture)).toEqual([]);
 });

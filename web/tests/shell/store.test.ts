@@ -5,6 +5,7 @@ const data = await import("../../src/store/data");
 const choice = await import("../../src/store/choice");
 const batch = await import("../../src/store/batch");
 const history = await import("../../src/store/history");
+const { keepJob } = await import("../../src/store/actions");
 const { receive } = await import("../../src/store/sync");
 
 const task = (name: string) => ({
@@ -43,6 +44,21 @@ describe("events", () => {
     receive("job", job("2", "a", { place: 1, created: 2, kind: "preview" }));
     receive("job", job("3", "a", { place: 3, created: 3, kind: "look" }));
     expect(data.queue.value.map(({ id }) => id)).toEqual(["2", "1"]);
+  });
+});
+
+describe("answers", () => {
+  it("set nothing back that an event has told before", () => {
+    receive("job", job("1", "a", { status: "cancelled" }));
+    keepJob(job("1", "a", { status: "running" }));
+    expect(data.jobs.value.get("1")?.status).toBe("cancelled");
+    receive("job", job("2", "a", { status: "running", place: 0 }));
+    keepJob(job("2", "a", { status: "queued" }));
+    expect(data.jobs.value.get("2")?.status).toBe("running");
+    keepJob(job("2", "a", { status: "cancelled" }));
+    expect(data.jobs.value.get("2")?.status).toBe("cancelled");
+    keepJob(job("3", "a"));
+    expect(data.jobs.value.get("3")?.status).toBe("queued");
   });
 });
 

@@ -13,7 +13,8 @@ import { type Wrong, wrongOf } from "../state";
 
 const t = text.panel.fill;
 
-function MaskFiles({ picture }: PanelProps) {
+/** The mask as a file, to and fro. */
+export function MaskFiles({ picture }: Pick<PanelProps, "picture">) {
   const input = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState<Wrong | null>(null);
   const [sending, setSending] = useState(false);

@@ -9,6 +9,7 @@ import type { PanelProps } from "../panels";
 import { isEdited, NO_MASK } from "../requests";
 import { type Look, useLook } from "../use";
 import { inForce, optionOf } from "../values";
+import { MaskFiles } from "./Fill";
 import { Found } from "./Found";
 
 const t = text.panel.repair;
@@ -55,6 +56,7 @@ function Marks({ picture, look }: PanelProps & { look: Look }) {
           {t.back}
         </button>
       )}
+      {edited && <MaskFiles picture={picture} />}
     </>
   );
 }

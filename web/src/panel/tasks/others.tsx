@@ -87,6 +87,33 @@ export function Solve(props: PanelProps) {
   );
 }
 
+const PLACES = ["at", "box", "grow"] as const;
+
+/** What to erase: the stage writes its boxes and points into the fields, where they can be typed, too. */
+export function Erase(props: PanelProps) {
+  return (
+    <>
+      {PLACES.map((name) => {
+        const option = optionOf(props.task, name);
+        return (
+          option && (
+            <OptionField
+              key={name}
+              option={option}
+              values={props.values}
+              set={props.set}
+              label={t.erase[name]}
+              help={t.erase[`${name}Help`]}
+              error={props.errorOf(name)}
+            />
+          )
+        );
+      })}
+      <Drawing {...props} />
+    </>
+  );
+}
+
 /** A task without a panel of its own: the first options that are often used. */
 export function Other(props: PanelProps) {
   return (
