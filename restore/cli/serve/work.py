@@ -47,10 +47,13 @@ class Work:
 
     async def start(self) -> None:
         """Start the process, which loads the network meanwhile."""
+        await self._begin()
+        self._task = asyncio.create_task(self._go())
+
+    async def _begin(self) -> None:
         with suppress(OSError, Ended):
             await self._process.start()
             await self._process.send(do="warm", network=self._network)
-        self._task = asyncio.create_task(self._go())
 
     async def stop(self) -> None:
         """End the process and what it does."""
@@ -116,9 +119,8 @@ class Work:
                     ended["code"] = CANCELLED
             self._current = None
             current.job.seconds = round(time.monotonic() - began, 3)
-            if not self._process.runs:  # it loads the network meanwhile
-                with suppress(OSError):
-                    await self._process.start()
+            if not self._process.runs:
+                await self._begin()
             await self._ending(current.session, current.job, ended)
 
     async def _run(self, current: _Waiting) -> dict[str, Any]:
