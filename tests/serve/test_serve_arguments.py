@@ -296,6 +296,7 @@ def test_messages_of_jobs_are_about_options() -> None:
         ("e\u0301.png", "é.png"), ("\u202egnp.exe", "_gnp.exe"), ("con.png", "picture-con.png"),
         ("my (1)+2.png", "my (1)+2.png"), ("a:b*?.tif", "a_b__.tif"), ("x. ", "x"), ("~", "picture"),
         ("$(x).png", "_(x).png"), ("a.b.c", "a.b.c"), (" a .png", "a.png"),
+        ("Ann's & Bob's.jpg", "Ann's & Bob's.jpg"),
     ],
 )  # fmt: skip
 def test_clean_names(name: str, clean: str) -> None:

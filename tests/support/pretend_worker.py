@@ -22,9 +22,10 @@ def main() -> None:
             if request["do"] == "run":
                 requests.put(request)
                 continue
-            with news:
-                cancelled.add(request["job"])
-                news.notify_all()
+            if request["do"] == "cancel":
+                with news:
+                    cancelled.add(request["job"])
+                    news.notify_all()
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()

@@ -7,7 +7,7 @@ import unicodedata
 
 LONGEST = 100  # characters
 MOST_BYTES = 180  # the file system's 255 less what results add to names
-ALLOWED = " ._-()+"
+ALLOWED = " ._-()+&'"
 NOTHING = "picture"
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,10}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
@@ -16,7 +16,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # 
 def clean_name(name: str) -> str:
     """Give a name for a file that can lead nowhere, and that every system can have.
 
-    Letters and digits of all scripts stay, as do blanks and ``._-()+``. The ending stays, too.
+    Letters and digits of all scripts stay, as do blanks and ``._-()+&'``. The ending stays, too.
     """
     base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     text = "".join(each if _is_allowed(each) else "_" for each in base)

@@ -34,7 +34,7 @@ class Service:
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
         self.viewer = viewer or Viewer(serving.folder)
-        self.work = work or Work(serving.folder, Endings(self.viewer))
+        self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
         self.opens: list[Path] = []  # pictures of the user's that are there from the start

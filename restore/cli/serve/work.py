@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,13 @@ class _Waiting:
 class Work:
     """The jobs of all visitors.
 
-    ending: is given what has become of each. folder: where the process starts.
+    ending: is given what has become of each. folder: where the process starts. network: words of the command
+    line that say which network is used.
     """
 
-    def __init__(self, folder: Path, ending: Ending, module: str = MODULE):
+    def __init__(self, folder: Path, ending: Ending, network: Sequence[str] = (), module: str = MODULE):
         self._process = Process(module, folder)
-        self._ending = ending
+        self._ending, self._network = ending, list(network)
         self._waiting: list[_Waiting] = []
         self._current: _Waiting | None = None
         self._changed = asyncio.Event()
@@ -45,8 +46,9 @@ class Work:
 
     async def start(self) -> None:
         """Start the process, which loads the network meanwhile."""
-        with suppress(OSError):
+        with suppress(OSError, Ended):
             await self._process.start()
+            await self._process.send(do="warm", network=self._network)
         self._task = asyncio.create_task(self._go())
 
     async def stop(self) -> None:

@@ -70,8 +70,8 @@ class Worker:
             self._cancelled.discard(self._current or "")
             raise KeyboardInterrupt
 
-    def warm(self) -> None:
-        """Load the network before the first picture comes."""
+    def warm(self, network: list[str]) -> None:
+        """Load the network before the first picture comes. network: words that say which one."""
         import numpy as np
 
         from restore import images
@@ -79,7 +79,7 @@ class Worker:
         place = Path.cwd()
         with tempfile.TemporaryDirectory(dir=place) as folder:
             images.write(Path(folder, "warm.png"), images.Picture(np.full((64, 64, 3), 128, np.uint8)))
-            argv = ["denoise", "warm.png", "--sigma", "10", "--no-config"]
+            argv = ["denoise", "warm.png", "--sigma", "10", "--no-config", *network]
             self._run({"folder": folder, "argv": argv, "look": False})
             os.chdir(place)
 
@@ -88,6 +88,10 @@ class Worker:
         self._answer(ready=True)
         while True:
             request = self._requests.get()
+            if request["do"] == "warm":
+                with suppress(OSError, RestoreError):  # such as a full disk, of which the first job tells
+                    self.warm(request["network"])
+                continue
             self._answer(job=request["job"], ended=self._ended(request))
 
     def _ended(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -173,8 +177,6 @@ def main() -> None:
     worker = Worker(answers)
     signal.signal(signal.SIGINT, worker.interrupt)
     threading.Thread(target=_until_the_end, args=(worker,), daemon=True).start()
-    with suppress(OSError, RestoreError):  # such as a full disk, of which the first job tells
-        worker.warm()
     worker.work()
 
 

@@ -50,10 +50,13 @@ export function plainNotes(job: Job): string[] {
 }
 
 const DAMAGED = "damaged: ";
+const PAGES = /^the file holds \d+ pictures; only the first is /;
 
 /** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
 export function pictureNotes(of: Picture): { line: string; bad: boolean }[] {
   const lines = of.notes.map((note) => {
+    // The page shows one of them; the commands restore as many as they do in a shell.
+    if (PAGES.test(note)) return { line: text.panel.pages(of.pages), bad: false };
     const bad = note.startsWith(DAMAGED);
     return { line: sentence(shortNote(bad ? note.slice(DAMAGED.length) : note, [of.name])), bad };
   });
@@ -72,11 +75,11 @@ const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scr
 
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
-  const told = Array.isArray(job.facts.doubts)
-    ? job.facts.doubts.map((doubt) => sentence(String(doubt)))
+  const doubts = Array.isArray(job.facts.doubts)
+    ? job.facts.doubts.map((doubt) => sentence(shortNote(String(doubt), [])))
     : [];
   const notes = plainNotes(job).filter(
-    (note) => !SAID.some((words) => words.test(note)) && !told.includes(note),
+    (note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note),
   );
   return withoutNoise(notes, words(job.facts.noise));
 }

@@ -237,7 +237,7 @@ export const text = {
     after: "After",
     awaited: "After …",
     tools: "Mask tools",
-    placeTools: "Erase tools",
+    placeTools: "Tools for places",
     tool: {
       pan: "Move the picture",
       brush: "Brush",
@@ -326,6 +326,8 @@ export const text = {
     numberOf: (label: string) => `${label}, as a number`,
     auto: "Automatic",
     batchHelp: (count: number) => `These options apply to ${one(count, "picture")}.`,
+    pages: (count: number) =>
+      `The file holds ${one(count, "picture")}. The first is shown; all are restored, or those of Pages in More options`,
     showOption: (flag: string) => `Show ${flag}`,
     run: {
       inpaint: "Fill",

@@ -82,10 +82,13 @@ it("tells a doubt once", () => {
 });
 
 it("tells what is to be known of a picture, damage first", () => {
-  const notes = ["the file holds 3 pictures; only the first is used", "damaged: a.png: the end is missing"];
-  expect(pictureNotes({ ...picture, notes })).toEqual([
+  const notes = [
+    "the file holds 3 pictures; only the first is shown here; and so on",
+    "damaged: a.png: the end is missing",
+  ];
+  expect(pictureNotes({ ...picture, pages: 3, notes })).toEqual([
     { line: "The end is missing", bad: true },
-    { line: "The file holds 3 pictures; only the first is used", bad: false },
+    { line: expect.stringMatching(/^The file holds 3 pictures\. The first is shown/), bad: false },
   ]);
   expect(pictureNotes(picture)).toEqual([]);
 });
