@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from restore import images
 from restore.cli.serve import job_request, uploads
 from restore.cli.serve.config import Serving
 from restore.cli.serve.endings import Endings
@@ -22,6 +23,7 @@ from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.work import Work
 from restore.errors import ImageError
 
+ENLARGED = 4  # pixels of a result at most, for each that a picture may have
 SWEEP = 60.0  # seconds between two looks for sessions that nobody uses
 
 
@@ -33,7 +35,9 @@ class Service:
 
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
-        self.viewer = viewer or Viewer(serving.folder, pixels=serving.limits.pixels)
+        # Results are larger than what was uploaded.
+        largest = min(images.MAX_PIXELS, ENLARGED * serving.limits.pixels)
+        self.viewer = viewer or Viewer(serving.folder, pixels=largest)
         self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
