@@ -22,7 +22,7 @@ from restore.cli.options import DEVICE, WEIGHTS
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import say
-from restore.errors import ConfigError, OutputError
+from restore.errors import ConfigError, OutputError, WeightsError
 from restore.images.extras import install
 
 if TYPE_CHECKING:
@@ -94,9 +94,26 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
 
     checked = checked_address(options["host"], options["password"], options["public"])
     check_names(options["allow_host"], options["framed_by"])
+    if options["weights"] is not None:
+        check_weights(options["weights"])
     for path in pictures:
         images.read_bytes(path, start=images.picture_start(str(path)))
     Run(pictures, options, opened, quiet, checked).run()
+
+
+def check_weights(path: Path) -> None:
+    """Refuse what is no checkpoint, as far as its header tells. Raises WeightsError."""
+    from restore.priors.tensor_header import parse_header
+
+    if images.is_folder(path):
+        raise WeightsError(f"{path}: expected a weights file, got a folder; name the file in it")
+    if not path.exists():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        parse_header(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({reason})") from error
 
 
 def check_names(hosts: Sequence[str], origins: Sequence[str]) -> None:
