@@ -199,6 +199,9 @@ def test_a_closed_terminal_and_a_second_ctrl_c_end_it_in_order(numbers: list[str
         for name in numbers:
             os.kill(os.getpid(), getattr(signal, name))
 
+    # A test run in the background has them turned off.
+    usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    given = {number: signal.signal(number, handler) for number, handler in usual.items()}
     before = signal.getsignal(signal.SIGHUP)
     with bound("127.0.0.1", 0) as listener:
         server = Server(app, begun, lambda: seen.append("ending"))
@@ -208,3 +211,5 @@ def test_a_closed_terminal_and_a_second_ctrl_c_end_it_in_order(numbers: list[str
             seen.append("interrupted")
     assert seen == ["lifespan.startup", "ending", "lifespan.shutdown", *["interrupted"] * interrupts]
     assert signal.getsignal(signal.SIGHUP) == before
+    for number, handler in given.items():
+        signal.signal(number, handler)
