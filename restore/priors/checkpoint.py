@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from restore.priors.device import best_device, best_dtype, check_device, check_d
 from restore.priors.facts import parse_facts
 from restore.priors.once import once
 from restore.priors.tensor_file import read_header, read_tensors
-from restore.priors.tensor_header import check_header_size, shipped_weights
+from restore.priors.tensor_header import check_header_size, read_weights, shipped_weights
 from restore.priors.unet import UNet, UNetConfig
 
 FORMAT = "restore-backbone-1"
@@ -275,28 +275,12 @@ def _read_checked(path: Path, digest: str) -> dict[str, Tensor]:
 
 def read_described(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Give the metadata of a safetensors file, and its tensors without their numbers; WeightsError."""
-    return _read(path, read_header)
+    return read_weights(path, read_header)
 
 
 def read_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Give the metadata and the tensors of a safetensors file; WeightsError."""
-    return _read(path, read_tensors)
-
-
-def _read(
-    path: Path, read: Callable[[Path], tuple[dict[str, str], dict[str, Tensor]]]
-) -> tuple[dict[str, str], dict[str, Tensor]]:
-    from safetensors import SafetensorError
-
-    try:
-        if path.is_dir():
-            raise WeightsError(f"{path}: expected a weights file, got a folder; name the file in it")
-        if not path.exists():
-            raise WeightsError(f"{path}: no such weights file")
-        return read(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        reason = brief(getattr(error, "strerror", None) or error)
-        raise WeightsError(f"{path}: damaged, or not a safetensors file ({reason})") from None
+    return read_weights(path, read_tensors)
 
 
 def _base_of(path: Path, digest: str) -> Path:

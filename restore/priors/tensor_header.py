@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from restore.images.outside import open_regular, parse_json
+from restore.errors import WeightsError
+from restore.images.outside import brief, open_regular, parse_json
+
+Weights = TypeVar("Weights")
 
 MOST_HEADER = 100_000_000  # bytes; safetensors itself reads no more
 MOST_TENSORS = 20_000
@@ -59,6 +63,37 @@ def parse_header(path: str | Path) -> Header:
     if len(told) > MOST_TENSORS:
         raise ValueError(f"it tells of {len(told)} tensors, expected at most {MOST_TENSORS}")
     return Header(metadata, told, size - 8 - length)
+
+
+def read_weights(path: Path, read: Callable[[Path], Weights]) -> Weights:
+    """Read a weights file, and say in one line why that cannot be done.
+
+    Parameters
+    ----------
+    path : the file.
+    read : reads it, such as `parse_header`.
+
+    Raises
+    ------
+    WeightsError
+        Where there is no such file, or it is no safetensors file that `read` can read.
+
+    Examples
+    --------
+    >>> read_weights(shipped_weights(), parse_header).metadata["format"]
+    'restore-backbone-1'
+    """
+    from safetensors import SafetensorError
+
+    try:
+        if path.is_dir():
+            raise WeightsError(f"{path}: expected a weights file, got a folder; name the file in it")
+        if not path.exists():
+            raise WeightsError(f"{path}: no such weights file")
+        return read(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = brief(getattr(error, "strerror", None) or error)
+        raise WeightsError(f"{path}: damaged, or not a safetensors file ({reason})") from None
 
 
 def check_header_size(length: int) -> None:

@@ -22,8 +22,9 @@ from restore.cli.options import DEVICE, WEIGHTS
 from restore.cli.parameters import FileName
 from restore.cli.registry import register
 from restore.cli.reporter import say
-from restore.errors import ConfigError, OutputError, WeightsError
+from restore.errors import ConfigError, OutputError
 from restore.images.extras import install
+from restore.priors.tensor_header import parse_header, read_weights
 
 if TYPE_CHECKING:
     from restore.cli.serve.address import Address
@@ -95,25 +96,10 @@ def serve(pictures: tuple[Path, ...], opened: bool | None, quiet: bool, **option
     checked = checked_address(options["host"], options["password"], options["public"])
     check_names(options["allow_host"], options["framed_by"])
     if options["weights"] is not None:
-        check_weights(options["weights"])
+        read_weights(options["weights"], parse_header)
     for path in pictures:
         images.read_bytes(path, start=images.picture_start(str(path)))
     Run(pictures, options, opened, quiet, checked).run()
-
-
-def check_weights(path: Path) -> None:
-    """Refuse what is no checkpoint, as far as its header tells. Raises WeightsError."""
-    from restore.priors.tensor_header import parse_header
-
-    if images.is_folder(path):
-        raise WeightsError(f"{path}: expected a weights file, got a folder; name the file in it")
-    if not path.exists():
-        raise WeightsError(f"{path}: no such weights file")
-    try:
-        parse_header(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise WeightsError(f"{path}: damaged, or not a safetensors file ({reason})") from error
 
 
 def check_names(hosts: Sequence[str], origins: Sequence[str]) -> None:
@@ -145,17 +131,15 @@ class Run:
 
     def run(self) -> None:
         """Serve until Ctrl-C or another signal ends it, which is no failure."""
-        from restore.cli.serve.login import new_token
         from restore.cli.serve.private_folder import PrivateFolder
         from restore.cli.serve.server import bound
 
-        token, options = new_token(), self.options
         for note in () if self.quiet else self.checked.notes:
             say(f"note: {note}")
-        listening = bound(self.checked.host, options["port"])
+        listening = bound(self.checked.host, self.options["port"])
         try:
             with PrivateFolder() as private:
-                serving = self._serving(private.path, token, listening.getsockname()[1])
+                serving = self._serving(private.path, listening.getsockname()[1])
                 with suppress(KeyboardInterrupt):
                     self._serve(serving, listening)
         finally:
@@ -163,7 +147,7 @@ class Run:
         if not self.quiet:
             say("the server has ended; its files are removed")
 
-    def _serving(self, folder: Path, token: str, port: int) -> Serving:
+    def _serving(self, folder: Path, port: int) -> Serving:
         from dataclasses import replace
 
         from restore.cli.serve.config import PUBLIC, Limits, Serving
@@ -172,7 +156,7 @@ class Run:
         options = self.options
         usual = PUBLIC if options["public"] else Limits()
         return Serving(
-            self.checked.host, port, token, folder, opening=new_token(),
+            self.checked.host, port, new_token(), folder, opening=new_token(),
             password=self.checked.password, public=options["public"],
             allowed_hosts=options["allow_host"], frame_ancestors=options["framed_by"],
             device=options["device"], weights=options["weights"],
