@@ -45,17 +45,22 @@ class SavedMasks:
             path = path.with_stem(path.stem + ending)
         if path in self._written:
             return None
-        import numpy as np
-
         if self.many:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise OutputError(f"{path.parent}: cannot create the folder ({error.strerror})") from error
-        white = np.repeat((hole * np.uint8(255))[..., None], 3, axis=2)
-        images.write(path, images.Picture(white, gray=True), overwrite=self.overwrite)
+        write_hole(path, hole, overwrite=self.overwrite)
         self._written.add(path)
         return path
+
+
+def write_hole(path: Path, hole: NDArray[np.bool_], *, overwrite: bool) -> None:
+    """Write a hole ``(h, w)`` as a mask: white on black. Raises OutputError."""
+    import numpy as np
+
+    white = np.repeat((hole * np.uint8(255))[..., None], 3, axis=2)
+    images.write(path, images.Picture(white, gray=True), overwrite=overwrite)
 
 
 def is_for_many(given: str) -> bool:

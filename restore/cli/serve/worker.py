@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from restore.cli import course
 from restore.cli.hosted import Host, hosting
+from restore.cli.saved_masks import write_hole
 from restore.errors import RestoreError
 
 if TYPE_CHECKING:
@@ -129,12 +130,7 @@ class Worker:
     def _looked(self, hole: NDArray[np.bool_] | None) -> None:
         """Keep what was found to be damaged."""
         if hole is not None:
-            import numpy as np
-
-            from restore import images
-
-            white = np.repeat((hole * np.uint8(255))[..., None], 3, axis=2)
-            images.write(HOLE, images.Picture(white, gray=True), overwrite=True)
+            write_hole(Path(HOLE), hole, overwrite=True)
 
     def _seen(self, now: course.Course) -> None:
         """Tell how far the command is."""
