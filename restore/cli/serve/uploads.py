@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -14,13 +13,13 @@ from typing import IO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from restore.cli.jobs import disk_is_full
 from restore.cli.serve.config import Limits
 from restore.cli.serve.names import clean_name
 from restore.cli.serve.private_folder import check_room
 from restore.cli.serve.refusals import TOO_FULL, Refusal
 from restore.cli.serve.state import Session, new_id
 
-FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 PIECE = 2**20  # bytes that are written at once
 SELDOM = 0.0005  # seconds, for each file, for which it is taken to be true how many bytes there are
 
@@ -68,7 +67,7 @@ async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:
 
 def refusal_of(error: OSError) -> Refusal:
     """Say what is wrong with the disk."""
-    if error.errno in FULL:
+    if disk_is_full(error):
         return Refusal(TOO_FULL, 507, "file")
     return Refusal(f"the file could not be kept ({error.strerror})", 507, "file")
 

@@ -7,7 +7,6 @@ reads pictures, others make what is small: tiles in view first, thumbnails last.
 from __future__ import annotations
 
 import base64
-import errno
 import heapq
 import itertools
 import json
@@ -23,12 +22,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from restore import images
 from restore.cli.hole_masks import Reading
+from restore.cli.jobs import disk_is_full
 from restore.cli.serve import regions, strokes
 from restore.cli.serve.crops import write_crop
 from restore.cli.serve.refusals import TOO_FULL
 from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
-from restore.errors import ImageError, MaskError, OutputError, RestoreError
+from restore.errors import ImageError, MaskError, RestoreError
 from restore.images.formats import refuse_larger
 from restore.images.writer import told_disk
 
@@ -334,11 +334,7 @@ def _told(error: Exception) -> Answer:
         return {"status": 422, "option": "mask"}
     if isinstance(error, ImageError):
         return {"status": 415, "option": "picture"}
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if isinstance(error, OutputError):
-        cause = error.__cause__
-        full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-    return {"status": 507 if full else 500, "option": None}
+    return {"status": 507 if disk_is_full(error) else 500, "option": None}
 
 
 def main() -> None:
