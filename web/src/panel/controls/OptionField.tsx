@@ -12,8 +12,8 @@ export interface OptionFieldProps {
   values: Values;
   set: (name: string, value: unknown) => void;
   error?: string | null | undefined;
-  label?: string;
-  help?: string;
+  label?: string | undefined;
+  help?: string | undefined;
   /** An example of what can be typed. */
   placeholder?: string;
   /** Whether the flag is shown, and what is changed is marked and can be reset, as among all options. */

@@ -87,13 +87,13 @@ export function Solve(props: PanelProps) {
   );
 }
 
-const PLACES = ["at", "box", "grow"] as const;
+type Words = Readonly<Record<string, string>>;
 
-/** What to erase: the stage writes its boxes and points into the fields, where they can be typed, too. */
-export function Erase(props: PanelProps) {
+/** The fields of options, by their names; `words` has other labels and help texts for them. */
+function Fields({ names, words, ...props }: PanelProps & { names: readonly string[]; words?: Words }) {
   return (
     <>
-      {PLACES.map((name) => {
+      {names.map((name) => {
         const option = optionOf(props.task, name);
         return (
           option && (
@@ -102,13 +102,24 @@ export function Erase(props: PanelProps) {
               option={option}
               values={props.values}
               set={props.set}
-              label={t.erase[name]}
-              help={t.erase[`${name}Help`]}
+              label={words?.[name]}
+              help={words?.[`${name}Help`]}
               error={props.errorOf(name)}
             />
           )
         );
       })}
+    </>
+  );
+}
+
+const PLACES = ["at", "box", "grow"] as const;
+
+/** What to erase: the stage writes its boxes and points into the fields, where they can be typed, too. */
+export function Erase(props: PanelProps) {
+  return (
+    <>
+      <Fields {...props} names={PLACES} words={t.erase} />
       <Drawing {...props} />
     </>
   );
@@ -116,22 +127,5 @@ export function Erase(props: PanelProps) {
 
 /** A task without a panel of its own: the first options that are often used. */
 export function Other(props: PanelProps) {
-  return (
-    <>
-      {visibleOptions(props.task, props.values).map((name) => {
-        const option = optionOf(props.task, name);
-        return (
-          option && (
-            <OptionField
-              key={name}
-              option={option}
-              values={props.values}
-              set={props.set}
-              error={props.errorOf(name)}
-            />
-          )
-        );
-      })}
-    </>
-  );
+  return <Fields {...props} names={visibleOptions(props.task, props.values)} />;
 }
