@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from restore.cli.serve.answers import FOREVER
+
 PAGE = Path(__file__).with_name("page")
 START = "index.html"
-FOREVER = "private, max-age=31536000, immutable"
 SMALL = 1000  # bytes that are not compressed
 MISSING = (
     "The page is not built: run npm install and npm run build in web/, or install restore-diffusion again."

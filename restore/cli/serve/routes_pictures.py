@@ -114,17 +114,12 @@ async def strokes_kept(request: Request) -> Response:
     """Keep the strokes of a picture, so that nothing is lost when the page is loaded again."""
     picture, body = picture_of(request), await body_of(request)
     kept = {
-        "strokes": strokes_in(body),
+        "strokes": checked_strokes(body.get("strokes")),
         "grow": whole(body.get("grow", 0), "grow", WIDEST),
         "feather": whole(body.get("feather", 0), "feather", WIDEST),
     }
     version = service_of(request).set_strokes(session_of(request), picture, kept)
     return JSONResponse({"version": version})
-
-
-def strokes_in(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the strokes that were sent. Raises Refusal."""
-    return checked_strokes(body.get("strokes"))
 
 
 def with_room(request: Request) -> Picture:
@@ -137,7 +132,7 @@ def with_room(request: Request) -> Picture:
 async def mask(request: Request) -> Response:
     """Give a mask as a file."""
     service, session, picture = service_of(request), session_of(request), picture_of(request)
-    found = strokes_in(await body_of(request))
+    found = checked_strokes((await body_of(request)).get("strokes"))
     out = session.region_file()
     try:
         await service.mask(picture, found, out)
@@ -159,7 +154,7 @@ async def region_added(request: Request) -> Response:
         facts = await service.viewer.region(path, picture.path, out, invert=invert, fit=fit)
     finally:
         await uploads.remove([path.parent])
-    region = await service.add_region(picture, out, facts)
+    region = service.add_region(picture, out, facts)
     return JSONResponse(region.json(), 201)
 
 

@@ -194,7 +194,7 @@ class Service:
                 f"{picture.name} has {len(picture.regions)} regions already; open it again", 429, "mask"
             )
 
-    async def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
+    def add_region(self, picture: Picture, path: Path, facts: dict[str, Any]) -> Region:
         """Keep a part of a picture. path: of its mask."""
         try:
             self.check_regions(picture)  # others may have come meanwhile
@@ -209,7 +209,7 @@ class Service:
         """Find what a point lies in. Raises Refusal."""
         out = session.region_file()
         facts = await self.viewer.select(picture.path, place["x"], place["y"], place.get("radius"), out)
-        return await self.add_region(picture, out, facts)
+        return self.add_region(picture, out, facts)
 
     async def mask(
         self,
