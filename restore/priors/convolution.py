@@ -19,12 +19,13 @@ class Convolution(nn.Conv2d):
 class Linear(nn.Linear):
     """``torch.nn.Linear`` for a few rows.
 
-    What multiplies matrices on processors adds in another order in another number of threads.
+    Matrix products on processors add in an order that depends on the number of threads. Training uses them all
+    the same: it is repeated in one number of threads, and they are faster for a batch.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply it to ``(n, c)``."""
-        if not _is_single(input) or torch.is_autocast_enabled("cpu"):
+        if self.training or not _is_single(input) or torch.is_autocast_enabled("cpu"):
             return super().forward(input)
         found = (input[:, None] * self.weight).sum(-1)
         return found if self.bias is None else found + self.bias
