@@ -101,7 +101,9 @@ def test_floats_are_shown_in_their_scale(shown: Shown, tmp_path: Path, top: floa
     path = tmp_path / "float.tif"
     ramp = np.linspace(low, top * 0.999, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
     tifffile.imwrite(path, ramp, photometric="rgb")
-    assert shown.open(path)["bits"] == 32
+    facts = shown.open(path)
+    told = [f"values were taken to be from 0 to {top:g} (--data-range)"]
+    assert (facts["bits"], facts["notes"]) == (32, told if top > 1 else [])
     assert np.abs(shown.tile(path) - ramp / top * 255).max() <= 0.51
 
 

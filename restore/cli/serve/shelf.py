@@ -12,7 +12,7 @@ from typing import Any
 
 from restore import images
 from restore.cli.serve.tiles import TILE, Builder, Pyramid, Scale, plain_scale, sizes_of
-from restore.cli.units import judged
+from restore.cli.units import judged, taken
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
@@ -191,7 +191,9 @@ def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
         try:
             images.check_finite(picture, asked.name)
             used = judged(picture, asked.name)
-            plain = plain if used is None else replace(plain, low=used.low, high=used.high)
+            if used is not None:
+                plain = replace(plain, low=used.low, high=used.high)
+                notes += [taken(used)] if like is None else []
         except ImageError as error:
             notes.append(str(error))
     if like is not None:
