@@ -118,3 +118,26 @@ def test_a_job_can_be_cancelled_before_it_begins(worker: Worker, tmp_path: Path)
     assert run(worker, tmp_path, "denoise", "photo.png")["code"] == CANCELLED
     worker._cancel("a")  # it has ended: nothing happens
     assert run(worker, tmp_path, "denoise", "no.png", job="b")["code"] == 1
+
+
+def test_a_job_that_waits_for_the_network_says_so(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [{"do": "run", "job": "a"}, {"do": "warm", "network": []}, {"do": "run", "job": "b"}]
+    worker.listen(io.StringIO("".join(json.dumps(each) + "\n" for each in asked)))
+    told = answers(worker)
+    assert [each["job"] for each in told] == ["b"]
+    assert told[0]["progress"]["doing"] == told[0]["progress"]["line"] == "loading the network"
+
+    class End(Exception):
+        pass
+
+    def ended(request: dict[str, Any]) -> dict[str, Any]:
+        if request["job"] == "b":
+            raise End
+        return {}
+
+    monkeypatch.setattr(worker, "warm", lambda _: None)
+    monkeypatch.setattr(worker, "_ended", ended)
+    with pytest.raises(End):
+        worker.work()
+    worker.listen(io.StringIO(json.dumps({"do": "run", "job": "c"})))
+    assert "c" not in [each.get("job") for each in answers(worker)]
