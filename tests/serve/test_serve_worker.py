@@ -127,17 +127,17 @@ def test_a_job_that_waits_for_the_network_says_so(worker: Worker, monkeypatch: p
     assert [each["job"] for each in told] == ["b"]
     assert told[0]["progress"]["doing"] == told[0]["progress"]["line"] == "loading the network"
 
-    class End(Exception):
+    class EndError(Exception):
         pass
 
     def ended(request: dict[str, Any]) -> dict[str, Any]:
         if request["job"] == "b":
-            raise End
+            raise EndError
         return {}
 
     monkeypatch.setattr(worker, "warm", lambda _: None)
     monkeypatch.setattr(worker, "_ended", ended)
-    with pytest.raises(End):
+    with pytest.raises(EndError):
         worker.work()
     worker.listen(io.StringIO(json.dumps({"do": "run", "job": "c"})))
     assert "c" not in [each.get("job") for each in answers(worker)]
