@@ -8,6 +8,7 @@ import { choosePicture } from "../store/choice";
 import { ahead, isOver, jobList, queue, resultsOf } from "../store/data";
 import { titleOf } from "../store/history";
 import { queueOpen, view } from "../store/shell";
+import { RESTORING } from "../text/doing";
 import { text } from "../text/en";
 
 const nameOf = (job: Job) =>
@@ -19,7 +20,9 @@ function lineOf(job: Job): string {
   if (job.status !== "running")
     return text.status[job.status] + (job.seconds ? ` ${text.queue.took(job.seconds)}` : "");
   if (!progress) return text.status.starting;
-  const parts = [progress.doing, progress.steps > 0 ? text.queue.step(progress.step, progress.steps) : ""];
+  // Steps are those of the restoration; what goes before and after has none.
+  const steps = progress.doing === RESTORING && progress.steps > 0;
+  const parts = [progress.doing, steps ? text.queue.step(progress.step, progress.steps) : ""];
   if (progress.seconds_left !== null) parts.push(text.queue.left(progress.seconds_left));
   return parts.filter(Boolean).join(" · ");
 }

@@ -3,7 +3,7 @@ import { text } from "./en";
 import { sentence } from "./notes";
 
 /** What the server calls the steps themselves. */
-const RESTORING = "restoring";
+export const RESTORING = "restoring";
 
 /**
  * What is being done by a job that runs, as a sentence; where these are the steps of the task itself, `task`.
