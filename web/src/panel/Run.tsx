@@ -103,7 +103,7 @@ export function Run(props: RunProps) {
         aria-describedby={props.missing ? "p-missing" : undefined}
         onClick={props.onRun}
       >
-        {props.batch ? t.runAll(words, props.count) : words}
+        {props.batch && props.count > 0 ? t.runAll(words, props.count) : words}
       </button>
       {props.missing && (
         <p class="p-help" id="p-missing">

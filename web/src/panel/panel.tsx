@@ -88,11 +88,12 @@ function missingFor(task: Task, picture: Picture, values: Values, batch: boolean
 function BatchHelp({ task, picture, values }: { task: Task; picture: Picture; values: Values }) {
   const own = without(ownPart(task, values), PLACES);
   const alone = Object.keys(own).map((name) => optionOf(task, name)?.flag ?? name);
+  const some = batchMissing.value === "";
   const lines = [
-    text.panel.batchHelp(ready.value.length),
+    some ? text.panel.batchHelp(ready.value.length) : "",
+    some ? leftOutWords.value : "",
     task.needs ? text.panel.batchOwn[task.needs] : "",
     alone.length > 0 ? text.panel.batchAlone(alone, picture.name) : "",
-    leftOutWords.value,
   ];
   return <p class="p-help">{lines.filter(Boolean).join(" ")}</p>;
 }

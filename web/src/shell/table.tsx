@@ -33,13 +33,11 @@ import { duration, text } from "../text/en";
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
   const why = refused.value.get(picture.id);
   if (why) return <p class="bad">{why}</p>;
-  const needs = task.value?.needs;
-  if (!job)
-    return (
-      <span class="soft">
-        {needs && task.value && lacks(picture, task.value) ? text.table.lacks[needs] : text.status.none}
-      </span>
-    );
+  const what = task.value;
+  // What another task has made of it says nothing of what this one needs.
+  if (what?.needs && job?.task !== what.name && (!job || isOver(job)) && lacks(picture, what))
+    return <span class="soft">{text.table.lacks[what.needs]}</span>;
+  if (!job) return <span class="soft">{text.status.none}</span>;
   const { status, progress } = job;
   if (status === "running")
     return (
@@ -122,13 +120,14 @@ function Row({ picture }: { picture: Picture }) {
           type="button"
           class="link"
           aria-label={text.table.open(picture.name)}
+          title={picture.name}
           onClick={() => {
             choosePicture(picture.id);
             view.value = "picture";
           }}
         >
           <Thumbnail id={result?.id ?? picture.id} width={44} height={44} />
-          <span>{picture.name}</span>
+          <span class="name">{picture.name}</span>
         </button>
       </th>
       <td role="cell" class="cell-size soft">

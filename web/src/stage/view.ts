@@ -17,7 +17,7 @@ export interface View {
 
 /** From here on single pixels are drawn as squares. */
 export const SQUARES = 1;
-/** From here on they have lines between them. */
+/** Above it they have lines between them. */
 export const GRID = 8;
 const LARGEST = 64;
 const MARGIN = 0.25;

@@ -343,8 +343,8 @@ export const text = {
     auto: "Automatic",
     batchHelp: (count: number) => `These options apply to ${one(count, "picture")}.`,
     batchOwn: {
-      mask: "Each is filled where it has a mask, with the grow and feather of its own.",
-      place: "In each is erased what was marked in it.",
+      mask: "Each is filled where it has a mask, with its own grow and feather.",
+      place: "What is erased is what was marked in each.",
     },
     batchAlone: (flags: string[], name: string) =>
       `${flags.join(", ")} ${isOrAre(flags.length)} of ${name} alone.`,
