@@ -144,8 +144,11 @@ class Worker:
 
     def _seen(self, now: course.Course) -> None:
         """Tell how far the command is."""
-        passed = time.monotonic() - self._said
-        if passed < EVERY or self._current is None:
+        if self._current is None:
+            return
+        # What is done next may take long before it is heard of again.
+        same = self._shown is not None and self._shown["doing"] == now.doing
+        if same and time.monotonic() - self._said < EVERY:
             return
         done, total = now.steps
         left = now.left

@@ -364,7 +364,8 @@ export const text = {
       vary: "Vary",
     } as Record<string, string>,
     runAll: (words: string, count: number) => `${words} ${one(count, "picture")}`,
-    waiting: (before: number) => (before === 0 ? "Next in the queue" : `${one(before, "job")} ahead of it`),
+    waiting: (before: number) =>
+      before === 0 ? "Next in the queue" : `Waiting, ${one(before, "job")} ahead`,
     starting: "Starting",
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
