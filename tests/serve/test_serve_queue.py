@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,48 @@ def test_previews_and_looks_come_before_what_takes_long(run: Run) -> None:
         assert desk.ended == ["wait", "c", "e", "b", "d"]
         assert first.status == "cancelled" and {each.status for each in jobs} == {"done"}
         assert first.seconds is not None and not any(each.place for each in jobs)
+
+    run(does)
+
+
+def test_the_next_job_runs_while_results_are_looked_at(run: Run) -> None:
+    async def does(desk: Desk) -> None:
+        looking = asyncio.Event()
+        plain = desk._ending
+
+        async def slow(session: Session, job: Job, ended: dict[str, Any]) -> None:
+            if job.argv[0] == "a":
+                await looking.wait()
+            await plain(session, job, ended)
+
+        desk.work._ending = slow
+        first, second, third = desk.job("a"), desk.job("wait"), desk.job("c")
+        await desk.until(lambda: second.progress)
+        assert (first.status, second.status, third.place) == ("running", "running", 1)
+        await desk.work.cancel(second)
+        await asyncio.sleep(0.05)
+        assert desk.ended == []  # in their order
+        looking.set()
+        await desk.until(lambda: third.ended)
+        assert desk.ended == ["a", "wait", "c"]
+
+    run(does)
+
+
+def test_all_that_has_moved_is_told_in_one_event(run: Run) -> None:
+    async def does(desk: Desk) -> None:
+        first = desk.job("wait")
+        await desk.until(lambda: first.progress)
+        jobs = [desk.job(word) for word in "abc"]
+        before = desk.session.feed.number
+        await desk.work.cancel(jobs[0])
+        stream = desk.session.feed.stream(before)
+        told = [await anext(stream) for _ in range(3)][1:]
+        assert [each.splitlines()[1] for each in told] == ["event: job", "event: places"]
+        places = json.loads(told[1].splitlines()[2].removeprefix("data: "))
+        assert places == {"places": {jobs[1].id: 1, jobs[2].id: 2}}
+        await desk.work.cancel(first)
+        await desk.until(lambda: jobs[2].ended)
 
     run(does)
 

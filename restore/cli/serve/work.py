@@ -43,6 +43,7 @@ class Work:
         self._current: _Waiting | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._told: asyncio.Task[None] | None = None  # of the job before: its results are looked at
         self._forced: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -57,10 +58,11 @@ class Work:
 
     async def stop(self) -> None:
         """End the process and what it does."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._told):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         await self._process.stop()
 
     def add(self, session: Session, job: Job) -> None:
@@ -93,10 +95,14 @@ class Work:
             self._stopping = asyncio.create_task(self._process.stop(0.0))
 
     def _tell_places(self) -> None:
+        """Tell all visitors whose jobs have moved."""
+        moved: dict[int, tuple[Session, dict[str, int]]] = {}
         for place, each in enumerate(self._waiting, 1):
             if each.job.place != place:
                 each.job.place = place
-                each.session.tell(each.job)
+                moved.setdefault(id(each.session), (each.session, {}))[1][each.job.id] = place
+        for session, places in moved.values():
+            session.feed.send("places", {"places": places})
 
     async def _go(self) -> None:
         while True:
@@ -121,7 +127,13 @@ class Work:
             current.job.seconds = round(time.monotonic() - began, 3)
             if not self._process.runs:
                 await self._begin()
-            await self._ending(current.session, current.job, ended)
+            # The next job does not wait until the results of this one are looked at, but the one after it does.
+            if self._told is not None:
+                await self._told
+            self._told = asyncio.create_task(self._tell(current, ended))
+
+    async def _tell(self, current: _Waiting, ended: dict[str, Any]) -> None:
+        await self._ending(current.session, current.job, ended)
 
     async def _run(self, current: _Waiting) -> dict[str, Any]:
         """Let the process run a job, and tell of its progress."""

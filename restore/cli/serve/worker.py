@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CANCELLED = 128 + 2  # the exit code of what Ctrl-C has ended
-EVERY = 0.1  # seconds between two reports of progress
+EVERY = 0.25  # seconds between two reports of progress
 HOLE = ".hole.png"
 """The file of what was found to be damaged, in the folder of a look. No upload can have this name."""
 
