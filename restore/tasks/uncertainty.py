@@ -32,13 +32,7 @@ from restore.tasks.inpaint import filled, inpaint
 from restore.tasks.inpaint_parts import Decided
 from restore.tasks.solve import solved
 from restore.tasks.upscale import check_scale, upscale
-from restore.tasks.variance import (
-    Trial,
-    between_samples,
-    calibrated,
-    posterior_variance,
-    squared_error,
-)
+from restore.tasks.variance import Trial, between_samples, calibrated, posterior_variance, squared_error
 from restore.types import from_255
 
 STEPS = 10  # of every sample that only a deviation is measured from
@@ -151,8 +145,7 @@ def of_inpainting(
         with watch.between(0.0, 0.5):
             trial = Trial(spread(whole, elsewhere, decided), squared_error(again, batch), elsewhere)
     with watch.between(0.0 if trial is None else 0.5, 1.0):
-        variance = spread(batch, hole, Decided())
-    return calibrated(variance, "inpaint", prior, where=hole, trial=trial)
+        return calibrated(spread(batch, hole, Decided()), "inpaint", prior, where=hole, trial=trial)
 
 
 def mirrored_off(hole: Tensor) -> Tensor:
@@ -242,8 +235,7 @@ def of_upscaling(
         with watch.between(0.0, tried):
             trial = Trial(spread(reduced), squared_error(found, known))
     with watch.between(0.0 if trial is None else tried, 1.0):
-        variance = spread(batch)
-    return calibrated(variance, "upscale", prior, trial=trial)
+        return calibrated(spread(batch), "upscale", prior, trial=trial)
 
 
 def of_solving(

@@ -119,11 +119,12 @@ def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Ten
     """
     if count < 2:
         raise ValueError(f"a deviation is between two samples or more, got {count}")
-    rounds, samples = watch.Rounds(count), []
+    rounds, drawn = watch.Rounds(count), []
     for number in range(count):
         with rounds.round(number):
-            samples.append(canvas(draw(spare_seed(seed, number))).batch)
-    return torch.stack(samples).var(0).mean(1, keepdim=True)
+            drawn.append(canvas(draw(spare_seed(seed, number))).batch)
+    samples = torch.stack(drawn)
+    return samples.var(0).mean(1, keepdim=True)
 
 
 def squared_error(found: Tensor, known: Tensor) -> Tensor:
