@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from restore import images
+from restore.diffusion.watch import CALLS
 from restore.errors import ImageError, MaskError
 
 if TYPE_CHECKING:
@@ -153,6 +154,10 @@ class Plan(ABC):
     def check(self, result: images.Picture, choice: Choice) -> Checked | None:
         """Measure how well a result, as stored in its file, agrees with the input; None when unknown."""
         return None
+
+    def deviation_calls(self, choice: Choice, count: int) -> int:
+        """How many network calls `deviation` takes, about."""
+        return CALLS * count
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         """Estimate the standard deviation of the result ``(1, 1, h, w)``, [0, 1] units.

@@ -12,6 +12,7 @@ from restore.cli.printable import bounded, printable
 NAMED = 60  # characters of a name
 LOADING = "loading the network"
 RESTORING = "restoring"
+MEASURING = "measuring how sure the result is"
 SURE = 3.0  # seconds of work on which an estimate is based at least
 SHARE = 0.02  # of a picture, the same
 SLOW = 2.0  # seconds after which it is said how long something has taken
@@ -28,6 +29,8 @@ class Stage:
         self.doing, self._clock = "", clock
         self.steps = (0, 0)
         self.share = 0.0
+        self.later = 0  # network calls of what is measured of the result, as many as are expected
+        self.measured = 0.0  # how much of that is done
         self.place = ""  # which part of several it is
         self._parts = (0, 1)  # how many of them are done, of how many
         self.spent: dict[str, float] = {}  # seconds, by what was done
@@ -69,9 +72,27 @@ class Stage:
     def within(self, share: float) -> None:
         """How much of the current step is done, 0 to 1."""
         done, total = self.steps
-        if self.doing == RESTORING and total:  # what goes before is of no step
+        if self.doing == MEASURING:
+            self.measured = max(self.measured, share)
+            self._reach(1.0)
+        elif self.doing == RESTORING and total:  # what goes before is of no step
             before, parts = self._parts
-            self.share = max(self.share, (before + min(1.0, (done + share) / total)) / parts)
+            self._reach((before + min(1.0, (done + share) / total)) / parts)
+
+    def _reach(self, restored: float) -> None:
+        """So much of the result is there."""
+        calls = max(1, self.steps[1])
+        done = (calls * restored + self.later * self.measured) / (calls + self.later)
+        self.share = max(self.share, done)
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left as the rest takes what is done has; None where that is not known yet."""
+        measuring = self.seconds_of(MEASURING)
+        if self.measured >= SHARE and measuring >= SURE:
+            return measuring * (1 - self.measured) / self.measured
+        gone = self.seconds_of(RESTORING) + measuring
+        return gone * (1 - self.share) / self.share if self.share >= SHARE and gone >= SURE else None
 
     @property
     def seconds(self) -> float:
@@ -215,12 +236,10 @@ class Course:
             return
         stage, weight = self.stage, self._weight
         done = self._sums[min(self.finished, self.pictures)]
-        restoring = stage.seconds_of(RESTORING)
-        if stage.share >= SHARE and restoring >= SURE:
-            this = restoring * (1 - stage.share) / stage.share
-        elif done:
+        this = stage.left
+        if this is None and done:
             this = max(0.0, weight * self._before / done - stage.worked)
-        else:
+        if this is None:
             return
         rate = (self._before + stage.worked + this) / (done + weight)
         self._left = this + rate * (self._sums[-1] - done - weight), self._clock()

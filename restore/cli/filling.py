@@ -242,6 +242,10 @@ class InpaintPlan(Plan):
         changed = outside_hole(before, result.pixels, hole)
         return Checked(f"{changed} pixels outside the hole are changed", {"changed_outside_pixels": changed})
 
+    def deviation_calls(self, choice: Choice, count: int) -> int:
+        # Each with a gradient, which takes as long again; and most holes are tried elsewhere in the picture.
+        return 4 * super().deviation_calls(choice, count)
+
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_inpainting
 

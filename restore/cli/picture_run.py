@@ -32,7 +32,7 @@ from restore.cli.rehearsal import check_piece
 from restore.cli.result_files import fitted, has_depth, kind_of, without_effect
 from restore.cli.result_place import check_place, say_skipped
 from restore.cli.trouble import is_memory
-from restore.cli.uncertainty_map import deviation_of
+from restore.cli.uncertainty_map import deviation_of, expect_map
 from restore.diffusion.seeds import draw_seed
 from restore.errors import (
     AlreadyThereError,
@@ -292,6 +292,7 @@ class PictureRun:
             options = {**choice.options, "seed": draw_seed(choice.options["seed"], self.job.draw)}
             if plan is self._channels[0]:
                 prior = self.runner.trajectories.recorded(prior)
+            expect_map(plan, choice, self.settings, self.job, self.reporter)
             with restoring(self.reporter, options, prior, plan.size):
                 result = plan.restore(options, prior, self._progress)
         except (MemoryError, RuntimeError) as error:
@@ -378,7 +379,6 @@ class PictureRun:
         """Estimate the standard deviation ``(h, w)`` of the result; None if it fails or is not wanted."""
         if self.settings.uncertainty is None or self.job.draw:
             return None
-        self.reporter.do("measuring how sure the result is")
         return deviation_of(plan, choice, self.loader.prior, self.settings, self.reporter, self.job.name)
 
     def _report(self, plan: Plan, **more: Any) -> Outcome:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from restore.cli.course import RESTORING, Stage
+from restore.cli.course import MEASURING, RESTORING, Stage
 from restore.cli.reporter import Reporter
 from restore.diffusion.watch import watched
 
@@ -79,6 +79,13 @@ class PictureVoice:
         """Show how far the steps are that are taken meanwhile."""
         self.do(RESTORING)
         with watched(self._within, self.stage.expect):
+            yield
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Show how much is done of what is measured of the result meanwhile."""
+        self.do(MEASURING)
+        with watched(self._within):
             yield
 
     def progress(self, done: int, total: int) -> None:

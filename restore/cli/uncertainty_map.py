@@ -51,6 +51,12 @@ def check_map(settings: Settings, jobs: Sequence[Job], reads: Sequence[Path]) ->
     check_writable(path.parent, None)
 
 
+def expect_map(plan: Plan, choice: Choice, settings: Settings, job: Job, reporter: PictureVoice) -> None:
+    """Count the map, where one is to be made of this job's result, to what is still to be done."""
+    if settings.uncertainty is not None and not job.draw:
+        reporter.stage.later = plan.deviation_calls(choice, settings.map_samples)
+
+
 def deviation_of(
     plan: Plan, choice: Choice, prior: Prior, settings: Settings, reporter: PictureVoice, name: str
 ) -> NDArray[np.float32] | None:
@@ -68,7 +74,8 @@ def deviation_of(
         )
     try:
         count, seed = settings.map_samples, choice.options["seed"]
-        found = plan.deviation(choice, prior, count=count, seed=seed)
+        with reporter.measuring():
+            found = plan.deviation(choice, prior, count=count, seed=seed)
     except NumbersError as error:
         reporter.error(f"{name}: no map of uncertainty: {error}")
         return None

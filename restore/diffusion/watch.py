@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+CALLS = 10  # of a round of which nothing is known yet
+
 
 class _Watcher(NamedTuple):
     share: Callable[[float], None]
@@ -76,12 +78,81 @@ def stretch(number: int, count: int) -> Iterator[None]:
     ...     parts_of(1.0)(1)
     0.5
     """
+    with between(number / count, (number + 1) / count):
+        yield
+
+
+@contextmanager
+def between(low: float, high: float) -> Iterator[None]:
+    """Tell what is computed meanwhile as a part of a whole.
+
+    Parameters
+    ----------
+    low, high : how much of the whole is done before, and after.
+
+    Examples
+    --------
+    >>> with watched(print), between(0.5, 0.75):
+    ...     parts_of(1.0)(1)
+    0.75
+    """
     watcher = _WATCHER.get()
     if watcher is None:
         yield
         return
-    with _set(_Watcher(lambda share: watcher.share((number + share) / count), None)):
+    with _set(_Watcher(lambda share: watcher.share(low + (high - low) * share), None)):
         yield
+
+
+class Rounds:
+    """Tell how far computations are that take as long, each, and several network calls.
+
+    How many calls a round has is known after the first; until then it is taken to be `CALLS`.
+
+    Parameters
+    ----------
+    count : how many rounds there are.
+
+    Examples
+    --------
+    >>> def two_calls():
+    ...     parts_of(1.0)(1)
+    ...     parts_of(1.0)(1)
+    >>> with watched(print):
+    ...     rounds = Rounds(2)
+    ...     for number in range(2):
+    ...         with rounds.round(number):
+    ...             two_calls()
+    0.05
+    0.1
+    0.5
+    0.75
+    1.0
+    1.0
+    """
+
+    def __init__(self, count: int):
+        self._count, self._calls = count, CALLS
+
+    @contextmanager
+    def round(self, number: int) -> Iterator[None]:
+        """Compute the next round. number: from 0."""
+        watcher = _WATCHER.get()
+        if watcher is None:
+            yield
+            return
+        calls, last = 0, 1.0
+
+        def share(now: float) -> None:
+            nonlocal calls, last
+            calls += now <= last  # another one has begun
+            last = now
+            watcher.share((number + min(1.0, (calls - 1 + now) / self._calls)) / self._count)
+
+        with _set(_Watcher(share, None)):
+            yield
+        self._calls = calls or self._calls
+        watcher.share((number + 1) / self._count)
 
 
 @contextmanager

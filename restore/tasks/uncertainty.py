@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.seeds import seeded_rng
 from restore.images.canvas import Picture, canvas, check_values, hole_of
 from restore.images.jpeg_coding import JpegCoding
@@ -31,13 +32,7 @@ from restore.tasks.inpaint import filled, inpaint
 from restore.tasks.inpaint_parts import Decided
 from restore.tasks.solve import solved
 from restore.tasks.upscale import check_scale, upscale
-from restore.tasks.variance import (
-    Trial,
-    between_samples,
-    calibrated,
-    posterior_variance,
-    squared_error,
-)
+from restore.tasks.variance import Trial, between_samples, calibrated, posterior_variance, squared_error
 from restore.types import from_255
 
 STEPS = 10  # of every sample that only a deviation is measured from
@@ -143,11 +138,14 @@ def of_inpainting(
 
     trial, elsewhere = None, mirrored_off(hole)
     if elsewhere.any():
-        whole = inpaint(batch, hole, estimate="mean", prior=prior)
         asked, decided = tried if deep else {"estimate": "mean"}, Decided()
-        again = filled(whole, elsewhere, seed=seed, prior=prior, decided=decided, **asked).picture
-        trial = Trial(spread(whole, elsewhere, decided), squared_error(again, batch), elsewhere)
-    return calibrated(spread(batch, hole, Decided()), "inpaint", prior, where=hole, trial=trial)
+        with watch.unwatched():  # these are short beside the samples
+            whole = inpaint(batch, hole, estimate="mean", prior=prior)
+            again = filled(whole, elsewhere, seed=seed, prior=prior, decided=decided, **asked).picture
+        with watch.between(0.0, 0.5):
+            trial = Trial(spread(whole, elsewhere, decided), squared_error(again, batch), elsewhere)
+    with watch.between(0.0 if trial is None else 0.5, 1.0):
+        return calibrated(spread(batch, hole, Decided()), "inpaint", prior, where=hole, trial=trial)
 
 
 def mirrored_off(hole: Tensor) -> Tensor:
@@ -227,14 +225,17 @@ def of_upscaling(
         return between_samples(draw, count, seed=seed)
 
     small = int(batch.shape[-2] / scale), int(batch.shape[-1] / scale)
-    trial = None
+    trial, tried = None, 1 / (1 + scale**2)  # how much of the work the trial is
     if min(small) >= TRIED:
         h, w = (round(side * scale) for side in small)
         known = batch[..., :h, :w]
         reduced = (255 * resize(known, small)).round().clamp(0, 255) / 255
-        found = upscale(reduced, scale, estimate="mean", prior=prior)
-        trial = Trial(spread(reduced), squared_error(found, known))
-    return calibrated(spread(batch), "upscale", prior, trial=trial)
+        with watch.unwatched():  # it is short beside the samples
+            found = upscale(reduced, scale, estimate="mean", prior=prior)
+        with watch.between(0.0, tried):
+            trial = Trial(spread(reduced), squared_error(found, known))
+    with watch.between(0.0 if trial is None else tried, 1.0):
+        return calibrated(spread(batch), "upscale", prior, trial=trial)
 
 
 def of_solving(

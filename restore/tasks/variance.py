@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from restore.diffusion import watch
 from restore.diffusion.seeds import spare_seed
 from restore.images.canvas import canvas
 from restore.inverse.fill import smoothed
@@ -82,10 +83,14 @@ def posterior_variance(denoise: Denoiser, x: Tensor, sigma: float, rng: Rng, *, 
     total = torch.zeros_like(x[:, :1])
     if sigma == 0:
         return total  # nothing was done
-    for _ in range(probes):
+    for number in range(probes):
         v = torch.where(rng(x) > 0, 1.0, -1.0).to(x)
         step = PROBE * sigma
-        slope = (denoise(x + step * v, sigma) - denoise(x - step * v, sigma)) / (2 * step)
+        with watch.stretch(2 * number, 2 * probes):
+            above = denoise(x + step * v, sigma)
+        with watch.stretch(2 * number + 1, 2 * probes):
+            below = denoise(x - step * v, sigma)
+        slope = (above - below) / (2 * step)
         total = total + (v * slope).mean(1, keepdim=True)
     return sigma**2 * total / probes
 
@@ -114,7 +119,11 @@ def between_samples(draw: Callable[[int], Any], count: int, *, seed: int) -> Ten
     """
     if count < 2:
         raise ValueError(f"a deviation is between two samples or more, got {count}")
-    samples = torch.stack([canvas(draw(spare_seed(seed, k))).batch for k in range(count)])
+    rounds, drawn = watch.Rounds(count), []
+    for number in range(count):
+        with rounds.round(number):
+            drawn.append(canvas(draw(spare_seed(seed, number))).batch)
+    samples = torch.stack(drawn)
     return samples.var(0).mean(1, keepdim=True)
 
 

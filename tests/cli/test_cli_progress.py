@@ -15,7 +15,7 @@ from PIL import Image
 
 from restore.cli import course as courses
 from restore.cli import display as displays
-from restore.cli.course import RESTORING, Course, duration, line
+from restore.cli.course import MEASURING, RESTORING, Course, duration, line
 from restore.cli.display import Display, cells, cut, shown
 from restore.cli.options import Settings
 from restore.cli.reporter import Reporter
@@ -103,6 +103,29 @@ def test_a_step_is_told_within(clock: Clock) -> None:
     assert course.share == 0.5
     course.step(0, 10)  # of another part
     assert course.share == 0.5, "never back"
+
+
+def test_what_is_measured_of_the_result_counts(clock: Clock) -> None:
+    course = Course([1.0], clock)
+    course.begin("photo.jpg")
+    course.stage.later = 60
+    course.do(RESTORING)
+    course.step(0, 20)
+    clock.now += 5
+    course.step(10, 20)
+    assert course.share == pytest.approx(10 / 80)
+    assert course.left == pytest.approx(35)
+    course.step(20, 20)
+    course.do(MEASURING)
+    course.within(0.0)
+    assert course.share == pytest.approx(20 / 80)
+    clock.now += 10
+    course.within(0.1)  # slower than was expected
+    assert course.share == pytest.approx(26 / 80)
+    assert course.left == pytest.approx(90)
+    assert line(course) == "photo.jpg: measuring how sure the result is, 10 s, 32 %, 2 min left"
+    course.within(1.0)
+    assert course.share == 1
 
 
 def test_loading_is_no_work(clock: Clock) -> None:

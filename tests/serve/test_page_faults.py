@@ -63,3 +63,17 @@ def test_a_lost_server_is_told_and_another_one_found(desk: Desk, tmp_path: Path)
         page.choose(path)
         page.is_open(path.name)
         page.page.close()
+
+
+def test_a_thumbnail_that_does_not_come_leaves_its_place_and_comes_later(desk: Desk, tmp_path: Path) -> None:
+    desk.page.route("**/thumbnail", lambda route: route.abort())
+    path = scratched_png(tmp_path)
+    desk.choose(path)
+    tab = desk.page.get_by_role("navigation", name="Pictures").get_by_role("listitem")
+    place, image = tab.locator("span.thumbnail"), tab.locator("img.thumbnail")
+    place.wait_for()
+    assert place.bounding_box() == {**(place.bounding_box() or {}), "width": 20, "height": 20}
+    desk.page.unroute("**/thumbnail")
+    image.wait_for()
+    desk.until(lambda: image.evaluate("image => image.naturalWidth") or None)
+    assert place.count() == 0

@@ -73,6 +73,33 @@ def test_many_pictures_in_a_table(desk: Desk, tmp_path: Path) -> None:
     assert on_the_command_line(command, tmp_path) == held["b-denoised.png"]
 
 
+def test_a_batch_fills_what_has_a_mask_and_samples_go_one_by_one(desk: Desk, tmp_path: Path) -> None:
+    desk.choose(scratched_png(tmp_path, "plain.png"))
+    desk.choose(scratched_png(tmp_path, "masked.png"))
+    desk.is_open("masked.png")
+    desk.small_brush()
+    desk.paint(*SCRATCH)
+    desk.button("One result more").click()
+    desk.button("All pictures").click()
+    desk.panel.get_by_text("1 picture without a mask is left out.").wait_for()
+    table = desk.page.get_by_role("table", name="Pictures and their states")
+    table.get_by_role("row").filter(has_text="plain.png").get_by_text("No mask yet").wait_for()
+    job = desk.run("Fill 1 picture")
+    assert job["status"] == "done", job["error"]
+    assert [each["picture_name"] for each in desk.jobs()] == ["masked.png"]
+    desk.button("Open masked.png").click()
+    first, second = (desk.button(f"Delete Inpaint, sample {number}") for number in (1, 2))
+    first.focus()
+    desk.page.keyboard.press("Enter")
+    first.wait_for(state="detached")
+    assert [each["id"] for each in desk.pictures("result")] == [job["results"][1]["picture"]]
+    second.focus()
+    desk.page.keyboard.press("Enter")
+    second.wait_for(state="detached")
+    assert desk.until(lambda: None if desk.jobs() else True)
+    assert len(desk.pictures()) == 2
+
+
 def test_what_is_begun_can_be_cancelled(desk: Desk, tmp_path: Path) -> None:
     path = scratched_png(tmp_path)
     desk.choose(path)

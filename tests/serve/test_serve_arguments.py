@@ -296,7 +296,15 @@ def test_messages_of_jobs_are_about_options() -> None:
         ("e\u0301.png", "é.png"), ("\u202egnp.exe", "_gnp.exe"), ("con.png", "picture-con.png"),
         ("my (1)+2.png", "my (1)+2.png"), ("a:b*?.tif", "a_b__.tif"), ("x. ", "x"), ("~", "picture"),
         ("$(x).png", "_(x).png"), ("a.b.c", "a.b.c"), (" a .png", "a.png"),
-        ("Ann's & Bob's.jpg", "Ann's & Bob's.jpg"),
+        ("Ann's & Bob's.jpg",) * 2, ("🌅.png",) * 2, ("a [1], {2} #3!.png",) * 2,
+        ("👨‍👩‍👧 at home — «summer» ½ €.jpg",) * 2, ("Shot 9.41.07\u202fPM.png", "Shot 9.41.07 PM.png"),
+        ("a\uff0fb\uff3cc\u2215d.png", "a_b_c_d.png"), ("a\uff1ab\uff1c.png", "a_b_.png"), ("…x.png",) * 2,
+        ("a\u2066b\u200ec.png", "a_b_c.png"), ("a\u200db\u200b\ufeff.png", "a_b__.png"),
+        ("🌅\u200d.png", "🌅_.png"),
+        ("\u0645\u06cc\u200c\u062e\u0648.jpg",) * 2, ("\u3164.png", "picture.png"),
+        ("com¹.png", "picture-com¹.png"), ("aux .tar.png", "picture-aux .tar.png"),
+        ("x=1;y%z^.png", "x_1_y_z_.png"), ("x\x1b[31m.png", "x_[31m.png"),
+        ("\U000e0061\ue000.png", "picture.png"), ("!!!.png", "picture.png"),
     ],
 )  # fmt: skip
 def test_clean_names(name: str, clean: str) -> None:
@@ -305,10 +313,28 @@ def test_clean_names(name: str, clean: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 5000 + ".tiff", "写" * 5000 + ".png", "é" * 300, "." * 5000, "/" * 5000]
+    "name",
+    [
+        *("x" * 5000 + ".tiff", "写" * 5000 + ".png", "é" * 300, "." * 5000, "/" * 5000, "_" * 300 + "a.png"),
+        *(
+            "👨‍👩‍👧" * 300 + ".jpeg",
+            "con." + "y" * 300 + ".png",
+            "x" * 195 + "👍🏽.png",
+            "e" + "\u0332" * 500 + ".webp",
+        ),
+    ],
+    ids=lambda name: ascii(name[:12]),
 )
 def test_clean_names_are_short(name: str) -> None:
     clean = clean_name(name)
-    assert 0 < len(clean) <= 100
-    assert len(clean.encode()) <= 180
+    assert 0 < len(clean.encode()) <= 200
     assert Path(clean).suffix == Path(name).suffix
+    assert clean_name(clean) == clean
+    assert "\ufffd" not in clean and not clean.startswith("\u0332")
+
+
+def test_names_are_cut_between_characters() -> None:
+    assert clean_name("x" * 150 + ".png") == "x" * 150 + ".png"
+    assert clean_name("👨‍👩‍👧" * 300 + ".jpeg") == "👨‍👩‍👧" * 10 + ".jpeg"
+    assert clean_name("x" * 188 + "👍🏽.png") == "x" * 188 + "👍🏽.png"
+    assert clean_name("x" * 189 + "👍🏽.png") == "x" * 189 + ".png"

@@ -118,3 +118,38 @@ def test_a_job_can_be_cancelled_before_it_begins(worker: Worker, tmp_path: Path)
     assert run(worker, tmp_path, "denoise", "photo.png")["code"] == CANCELLED
     worker._cancel("a")  # it has ended: nothing happens
     assert run(worker, tmp_path, "denoise", "no.png", job="b")["code"] == 1
+
+
+def test_a_map_of_uncertainty_is_a_part_of_the_work(worker: Worker, tmp_path: Path, weights: Path) -> None:
+    told: list[tuple[str, float]] = []
+    worker.host.seen = lambda now: told.append((now.doing, now.share))
+    words = ("denoise", "photo.png", "--sigma", "10", "--weights", str(weights), "--uncertainty", "map.png")
+    assert run(worker, tmp_path, *words)["code"] == 0
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    restoring = [share for doing, share in told if doing == course.RESTORING]
+    measuring = [share for doing, share in told if doing == course.MEASURING]
+    assert max(restoring) < 0.5 and measuring[0] < 0.5 and measuring[-1] == 1
+
+
+def test_a_job_that_waits_for_the_network_says_so(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [{"do": "run", "job": "a"}, {"do": "warm", "network": []}, {"do": "run", "job": "b"}]
+    worker.listen(io.StringIO("".join(json.dumps(each) + "\n" for each in asked)))
+    told = answers(worker)
+    assert [each["job"] for each in told] == ["b"]
+    assert told[0]["progress"]["doing"] == told[0]["progress"]["line"] == "loading the network"
+
+    class EndError(Exception):
+        pass
+
+    def ended(request: dict[str, Any]) -> dict[str, Any]:
+        if request["job"] == "b":
+            raise EndError
+        return {}
+
+    monkeypatch.setattr(worker, "warm", lambda _: None)
+    monkeypatch.setattr(worker, "_ended", ended)
+    with pytest.raises(EndError):
+        worker.work()
+    worker.listen(io.StringIO(json.dumps({"do": "run", "job": "c"})))
+    assert "c" not in [each.get("job") for each in answers(worker)]

@@ -21,13 +21,21 @@ from torch import Tensor
 from restore import images
 from restore.cli.provenance import read_history
 from restore.diffusion.seeds import spare_seed
+from restore.diffusion.watch import watched
 from restore.inverse.fill import smoothed
 from restore.priors.checkpoint import load
 from restore.tasks import uncertainty
 from restore.tasks import variance as variances
 from restore.tasks.denoise import denoise
 from restore.tasks.inpaint import inpaint
-from restore.tasks.uncertainty import mirrored_off, of_denoising, of_inpainting, of_samples, of_upscaling
+from restore.tasks.uncertainty import (
+    mirrored_off,
+    of_blind,
+    of_denoising,
+    of_inpainting,
+    of_samples,
+    of_upscaling,
+)
 from restore.tasks.variance import (
     Trial,
     between_samples,
@@ -263,6 +271,25 @@ def test_denoisings_deviation_is_its_error(shared_data: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------- command line
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        lambda image, prior: of_denoising(image, 25, probes=2, prior=prior),
+        lambda image, prior: of_blind(image, None, count=2, prior=prior),
+        lambda image, prior: of_upscaling(image, 1.5, count=2, prior=prior),
+        lambda image, prior: of_inpainting(image, box_mask(32, 48, 8, 24, 4, 20), count=2, prior=prior),
+    ],
+    ids=["denoising", "blind", "upscaling", "inpainting"],
+)
+def test_it_is_told_how_far_it_is(measured: Any) -> None:
+    """What tries it first is a part of the work, and nothing is told twice or taken back."""
+    seen: list[float] = []
+    with watched(seen.append):
+        measured(picture(1, 3, 32, 48), tiny_prior())
+    assert seen == sorted(seen) and 0 < seen[0] < 0.5 and seen[-1] == pytest.approx(1)
+    assert len([share for share in set(seen) if share < 0.5]) > 1
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import { Stage } from "./stage/stage";
 import { picture } from "./store/choice";
 import { connection, inputs, session } from "./store/data";
 import { followJobs, followServer, titlePage } from "./store/history";
+import { followMasks } from "./store/own";
 import { panelOpen, sheet, view } from "./store/shell";
 import { text } from "./text/en";
 
@@ -37,7 +38,7 @@ function focusStage(): void {
 
 export function App() {
   useEffect(() => {
-    const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), titlePage()];
+    const undo = [addPageKeys(), takeFiles(), followJobs(), followServer(), followMasks(), titlePage()];
     return () => undo.forEach((each) => void each());
   }, []);
   if (connection.value === "token" || connection.value === "password") return <Gate />;

@@ -342,6 +342,9 @@ class DenoisePlan(Plan):
         method = choice.facts.get("method", self.options["method"])
         return level if method in ("auto", "gaussian") else None
 
+    def deviation_calls(self, choice: Choice, count: int) -> int:
+        return super().deviation_calls(choice, count) if self._level(choice) is None else 2
+
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
         from restore.tasks.uncertainty import of_blind, of_denoising
 

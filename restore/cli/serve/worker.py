@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from restore.cli import course
+from restore.cli.course import LOADING
 from restore.cli.hosted import Host, hosting
 from restore.cli.saved_masks import write_hole
 from restore.errors import RestoreError
@@ -33,6 +34,9 @@ EVERY = 0.25  # seconds between two reports of progress
 HOLE = ".hole.png"
 """The file of what was found to be damaged, in the folder of a look. No upload can have this name."""
 
+BEGINNING = {"share": 0.0, "step": 0, "steps": 0, "doing": LOADING, "seconds_left": None, "line": LOADING}
+"""The progress of a job that waits for the network."""
+
 
 class Worker:
     """Runs commands. answers: where what becomes of them is written."""
@@ -44,6 +48,7 @@ class Worker:
         self._cancelled: set[str] = set()  # jobs that are to end
         self._said = float("-inf")
         self._shown: dict[str, Any] | None = None
+        self._warming = False  # the network is being loaded, and jobs wait for it
         self.host = Host(self._seen)
 
     def listen(self, requests: TextIO) -> None:
@@ -52,8 +57,12 @@ class Worker:
             request = json.loads(line)
             if request["do"] == "cancel":
                 self._cancel(request["job"])
-            else:
-                self._requests.put(request)
+                continue
+            if request["do"] == "warm":
+                self._warming = True
+            elif self._warming:
+                self._answer(job=request["job"], progress=BEGINNING)
+            self._requests.put(request)
 
     def _cancel(self, job: str) -> None:
         self._cancelled.add(job)
@@ -92,6 +101,7 @@ class Worker:
             if request["do"] == "warm":
                 with suppress(OSError, RestoreError):  # such as a full disk, of which the first job tells
                     self.warm(request["network"])
+                self._warming = False
                 continue
             self._answer(job=request["job"], ended=self._ended(request))
 
@@ -134,8 +144,11 @@ class Worker:
 
     def _seen(self, now: course.Course) -> None:
         """Tell how far the command is."""
-        passed = time.monotonic() - self._said
-        if passed < EVERY or self._current is None:
+        if self._current is None:
+            return
+        # What is done next may take long before it is heard of again.
+        same = self._shown is not None and self._shown["doing"] == now.doing
+        if same and time.monotonic() - self._said < EVERY:
             return
         done, total = now.steps
         left = now.left

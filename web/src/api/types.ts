@@ -179,5 +179,7 @@ export interface Events {
   picture: Picture;
   strokes: { picture: string; version: number };
   removed: { kind: "picture" | "job"; id: string };
+  /** The places of the jobs that wait, by their ids. */
+  places: { places: Record<string, number> };
   reset: Record<string, never>;
 }

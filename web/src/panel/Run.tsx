@@ -2,9 +2,10 @@ import type { ComponentChildren } from "preact";
 import type { Job, Picture, Task } from "../api/types";
 import { Bar } from "../parts/progress";
 import { cancel } from "../store/actions";
-import { jobsOf, queue } from "../store/data";
+import { ahead, jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
-import { duration, sentence } from "./facts";
+import { sentence } from "../text/notes";
+import { duration } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 import { Words } from "./Words";
@@ -24,7 +25,7 @@ export function failedJob(picture: string): Job | null {
 }
 
 function progressWords(job: Job): string {
-  if (job.status === "queued") return t.waiting(job.place);
+  if (job.status === "queued") return t.waiting(ahead(job));
   const progress = job.progress;
   if (progress === null) return t.starting;
   const left = progress.seconds_left === null ? "" : t.left(duration(Math.ceil(progress.seconds_left)));
@@ -102,7 +103,7 @@ export function Run(props: RunProps) {
         aria-describedby={props.missing ? "p-missing" : undefined}
         onClick={props.onRun}
       >
-        {props.batch ? t.runAll(words, props.count) : words}
+        {props.batch && props.count > 0 ? t.runAll(words, props.count) : words}
       </button>
       {props.missing && (
         <p class="p-help" id="p-missing">

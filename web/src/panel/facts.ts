@@ -1,7 +1,7 @@
 // What is known of a job, in plain words.
 import type { Job, Picture } from "../api/types";
 import { text } from "../text/en";
-import { shortNote } from "../text/notes";
+import { sentence, shortNote } from "../text/notes";
 
 export interface Fact {
   name: string;
@@ -34,13 +34,6 @@ export function duration(seconds: number): string {
   if (seconds < 100) return t.seconds(String(Math.round(seconds)));
   const minutes = Math.round(seconds / 60);
   return minutes < 100 ? t.minutes(minutes) : t.hours(short(seconds / 3600));
-}
-
-/** A sentence: an upper-case first letter, where it is not of the name of a file, and no full stop. */
-export function sentence(line: string): string {
-  const plain = line.trim().replace(/\.$/, "");
-  if (/^\S+\.\w+:/.test(plain)) return plain;
-  return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
 /** The notes of a job as sentences, each once. */

@@ -2,9 +2,10 @@ import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Job, JobRequest, Picture, Strokes, Task } from "../api/types";
 import { start } from "../store/actions";
-import { chosen, startBatch, starting as startingBatch } from "../store/batch";
+import { batchMissing, leftOutWords, ready, startBatch, starting as startingBatch } from "../store/batch";
 import { picture as chosenPicture, task as chosenTask, options, setOptions } from "../store/choice";
 import { maskOf } from "../store/mask";
+import { ownPart, PLACES, sharedTask } from "../store/own";
 import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
 import { Command } from "./Command";
@@ -28,7 +29,7 @@ import { Colorize, Dejpeg, Erase, Other, Solve, Vary } from "./tasks/others";
 import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
-import { changedOptions, optionOf, optionsOf, type Values, withValue } from "./values";
+import { changedOptions, optionOf, optionsOf, type Values, without, withValue } from "./values";
 import { Words } from "./Words";
 import "./panel.css";
 import "./controls/controls.css";
@@ -78,27 +79,51 @@ function current(refused: Refused | null, values: Values, picture: Picture): Wro
   return same ? refused.wrong : null;
 }
 
+/** What keeps the main button from being pressed. */
+function missingFor(task: Task, picture: Picture, values: Values, batch: boolean): string {
+  if (!batch) return missingOf(task, picture, values);
+  return batchMissing.value || (task.needs ? "" : missingOf(task, picture, values));
+}
+
+/** For which pictures the options are, and which of them are each picture's own. */
+function BatchHelp({ task, picture, values }: { task: Task; picture: Picture; values: Values }) {
+  const own = without(ownPart(task, values), PLACES);
+  const alone = Object.keys(own).map((name) => optionOf(task, name)?.flag ?? name);
+  const some = batchMissing.value === "";
+  const lines = [
+    some ? text.panel.batchHelp(ready.value.length) : "",
+    some ? leftOutWords.value : "",
+    task.needs ? text.panel.batchOwn[task.needs] : "",
+    alone.length > 0 ? text.panel.batchAlone(alone, picture.name) : "",
+  ];
+  return <p class="p-help">{lines.filter(Boolean).join(" ")}</p>;
+}
+
 function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const [values, setAll] = useValues(task, picture);
   const [refused, setRefused] = useState<Refused | null>(null);
   const [starting, setStarting] = useState(false);
   const batch = view.value === "table";
-  const missing = batch ? "" : missingOf(task, picture, values);
+  // Pictures of a batch share all but what belongs to one of them.
+  const listed = batch ? sharedTask(task) : task;
+  const missing = missingFor(task, picture, values, batch);
   const request = requestOf(task, picture, values);
-  const checked = useChecked(
-    missing === "" && !(batch && task.needs === "mask") ? checkedRequest(request) : null,
-  );
+  const checked = useChecked(missing === "" && !(batch && task.needs) ? checkedRequest(request) : null);
   const failed = failedJob(picture.id);
   const more = moreOpen.value;
 
-  const seen = more ? optionsOf(task).map(({ name }) => name) : visibleOptions(task, values);
+  const seen = more ? optionsOf(listed).map(({ name }) => name) : visibleOptions(listed, values);
   const { errorOf, rest } = told(
     task,
     [current(refused, values, picture), checked.wrong, failure(failed, request)],
     seen,
   );
   const set = (name: string, value: unknown) => setAll(withValue(values, optionOf(task, name), name, value));
-  const props: PanelProps = { task, picture, batch, values, set, setAll, errorOf };
+  const keepOwn = (next: Values) => setAll({ ...ownPart(task, values), ...next });
+  const props: PanelProps = {
+    ...{ task: listed, picture, batch, values, set, errorOf },
+    setAll: batch ? keepOwn : setAll,
+  };
   const Body = PANELS[task.name] ?? Other;
 
   async function run(wanted: JobRequest): Promise<void> {
@@ -114,8 +139,8 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   }
 
   const hidden = hiddenChanges(
-    task,
-    changedOptions(task, values).map(({ name }) => name),
+    listed,
+    changedOptions(listed, values).map(({ name }) => name),
   );
   const after = (
     <>
@@ -146,7 +171,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
                 <Words of={line} />
               </p>
             ))}
-          {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}
+          {batch && <BatchHelp task={task} picture={picture} values={values} />}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />
           {!batch && PREVIEWED.includes(task.name) && <Preview {...props} />}
@@ -157,8 +182,8 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
         task={task}
         picture={picture}
         batch={batch}
-        label={request.task === task.name ? undefined : text.panel.repair.fill}
-        count={chosen.value.length}
+        label={batch || request.task === task.name ? undefined : text.panel.repair.fill}
+        count={ready.value.length}
         starting={starting || startingBatch.value}
         missing={missing}
         wrong={rest}

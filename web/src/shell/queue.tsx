@@ -5,9 +5,10 @@ import { Bar } from "../parts/progress";
 import { cancel, forget, showJob } from "../store/actions";
 import { cancelAll } from "../store/batch";
 import { choosePicture } from "../store/choice";
-import { isOver, jobList, queue } from "../store/data";
+import { ahead, isOver, jobList, queue, resultsOf } from "../store/data";
 import { titleOf } from "../store/history";
 import { queueOpen, view } from "../store/shell";
+import { RESTORING } from "../text/doing";
 import { text } from "../text/en";
 
 const nameOf = (job: Job) =>
@@ -15,11 +16,13 @@ const nameOf = (job: Job) =>
 
 function lineOf(job: Job): string {
   const { progress } = job;
-  if (job.status === "queued") return text.queue.before(Math.max(0, job.place - 1));
+  if (job.status === "queued") return text.queue.before(ahead(job));
   if (job.status !== "running")
     return text.status[job.status] + (job.seconds ? ` ${text.queue.took(job.seconds)}` : "");
   if (!progress) return text.status.starting;
-  const parts = [progress.doing, progress.steps > 0 ? text.queue.step(progress.step, progress.steps) : ""];
+  // Steps are those of the restoration; what goes before and after has none.
+  const steps = progress.doing === RESTORING && progress.steps > 0;
+  const parts = [progress.doing, steps ? text.queue.step(progress.step, progress.steps) : ""];
   if (progress.seconds_left !== null) parts.push(text.queue.left(progress.seconds_left));
   return parts.filter(Boolean).join(" · ");
 }
@@ -32,6 +35,7 @@ function open(job: Job): void {
 
 function Entry({ job }: { job: Job }) {
   const over = isOver(job);
+  const removes = text.queue.forget(nameOf(job), job.picture_name, resultsOf(job).length);
   return (
     <li class={`entry ${job.status}`}>
       <div class="entry-head">
@@ -46,8 +50,8 @@ function Entry({ job }: { job: Job }) {
         <button
           type="button"
           class="icon-button"
-          aria-label={over ? text.strip.forget(job.picture_name) : text.queue.cancelJob(job.picture_name)}
-          title={over ? text.strip.forget(nameOf(job)) : text.queue.cancel}
+          aria-label={over ? removes : text.queue.cancelJob(job.picture_name)}
+          title={over ? removes : text.queue.cancel}
           onClick={() => void (over ? forget(job.id) : cancel(job.id))}
         >
           <Icon name="close" size={16} />

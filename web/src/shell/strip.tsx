@@ -4,11 +4,13 @@ import type { Job, Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
 import { reveal } from "../parts/reveal";
-import { cancel, forget } from "../store/actions";
+import { Thumbnail } from "../parts/thumbnail";
+import { cancel, forget, removeResult } from "../store/actions";
 import { picture, show, shown } from "../store/choice";
-import { isOver, pictures } from "../store/data";
+import { isOver, resultsOf } from "../store/data";
 import { strip, titleOf } from "../store/history";
 import { say } from "../store/notices";
+import { doingOf } from "../text/doing";
 import { fileSize, text } from "../text/en";
 
 /** The width of a thumbnail of 56 pixels of height, as wide as its picture asks, within reason. */
@@ -25,14 +27,7 @@ function Frame({ of, at, label, current }: { of: string; at: Picture; label: str
       data-result={at.id}
       onClick={() => show(of, at.id === of ? null : at.id)}
     >
-      <img
-        src={urls.thumbnail(at.id)}
-        alt=""
-        width={widthOf(at)}
-        height={56}
-        loading="lazy"
-        decoding="async"
-      />
+      <Thumbnail id={at.id} width={widthOf(at)} height={56} />
     </button>
   );
 }
@@ -46,8 +41,26 @@ function Ended({ job }: { job: Job }) {
   );
 }
 
+/** Deletes what it says, and nothing else: there is no way back. */
+function Forget({ title, remove }: { title: string; remove: () => Promise<void> }) {
+  return (
+    <button
+      type="button"
+      class="forget"
+      aria-label={text.strip.forget(title)}
+      title={text.strip.forget(title)}
+      onClick={() => {
+        void remove();
+        say(text.strip.forgotten(title));
+      }}
+    >
+      <Icon name="close" size={12} />
+    </button>
+  );
+}
+
 function Frames({ job }: { job: Job }) {
-  const there = job.results.flatMap((result) => pictures.value.get(result.picture) ?? []);
+  const there = resultsOf(job);
   const title = titleOf(job.task);
   if (!isOver(job))
     return (
@@ -62,18 +75,26 @@ function Frames({ job }: { job: Job }) {
         <Ring share={job.status === "running" ? (job.progress?.share ?? null) : 0} size={30} />
       </button>
     );
-  if (there.length === 0) return <Ended job={job} />;
+  if (there.length === 0)
+    return (
+      <div class="slot">
+        <Ended job={job} />
+        <Forget title={title} remove={() => forget(job.id)} />
+      </div>
+    );
   return (
     <>
-      {there.map((at, index) => (
-        <Frame
-          key={at.id}
-          of={job.picture}
-          at={at}
-          current={shown.value?.id === at.id}
-          label={there.length > 1 ? text.strip.sample(title, index + 1) : title}
-        />
-      ))}
+      {there.map((at) => {
+        // Samples keep their numbers when others are deleted.
+        const number = job.results.findIndex(({ picture }) => picture === at.id) + 1;
+        const label = job.results.length > 1 ? text.strip.sample(title, number) : title;
+        return (
+          <div class="slot" key={at.id}>
+            <Frame of={job.picture} at={at} current={shown.value?.id === at.id} label={label} />
+            <Forget title={label} remove={() => removeResult(job, at.id)} />
+          </div>
+        );
+      })}
     </>
   );
 }
@@ -81,33 +102,18 @@ function Frames({ job }: { job: Job }) {
 function captionOf(job: Job): string {
   const { progress, status } = job;
   if (status === "running")
-    return progress?.seconds_left ? text.queue.left(progress.seconds_left) : titleOf(job.task);
+    return progress?.seconds_left ? text.queue.left(progress.seconds_left) : doingOf(job, titleOf(job.task));
   if (status === "queued") return text.status.queued;
   if (status === "unchanged") return text.strip.unchanged;
-  if (job.results.length > 1) return text.strip.samples(titleOf(job.task), job.results.length);
-  return titleOf(job.task);
+  const there = resultsOf(job).length;
+  return there > 1 ? text.strip.samples(titleOf(job.task), there) : titleOf(job.task);
 }
 
 function Group({ job }: { job: Job }) {
-  const title = titleOf(job.task);
   return (
-    <li class={job.results.length > 1 ? "group many" : "group"}>
+    <li class={resultsOf(job).length > 1 ? "group many" : "group"}>
       <div class="frames">
         <Frames job={job} />
-        {isOver(job) && (
-          <button
-            type="button"
-            class="forget"
-            aria-label={text.strip.forget(title)}
-            title={text.strip.forget(title)}
-            onClick={() => {
-              void forget(job.id);
-              say(text.strip.forgotten(title));
-            }}
-          >
-            <Icon name="close" size={12} />
-          </button>
-        )}
       </div>
       <span class="caption">{captionOf(job)}</span>
     </li>

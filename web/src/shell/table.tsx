@@ -3,8 +3,10 @@ import { urls } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Bar } from "../parts/progress";
+import { Thumbnail } from "../parts/thumbnail";
 import { cancel } from "../store/actions";
 import {
+  batchMissing,
   cancelAll,
   choose,
   chooseAll,
@@ -14,19 +16,27 @@ import {
   foundIn,
   isChosen,
   latest,
+  leftOutWords,
+  ready,
   refused,
   startBatch,
   starting,
 } from "../store/batch";
 import { choosePicture, task } from "../store/choice";
-import { inputs, isOver, queue } from "../store/data";
+import { inputs, isOver, queue, resultsOf } from "../store/data";
 import { closePicture, titleOf } from "../store/history";
+import { lacks } from "../store/own";
 import { panelOpen, sheet, view } from "../store/shell";
+import { doingOf } from "../text/doing";
 import { duration, text } from "../text/en";
 
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
   const why = refused.value.get(picture.id);
   if (why) return <p class="bad">{why}</p>;
+  const what = task.value;
+  // What another task has made of it says nothing of what this one needs.
+  if (what?.needs && job?.task !== what.name && (!job || isOver(job)) && lacks(picture, what))
+    return <span class="soft">{text.table.lacks[what.needs]}</span>;
   if (!job) return <span class="soft">{text.status.none}</span>;
   const { status, progress } = job;
   if (status === "running")
@@ -36,7 +46,7 @@ function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
         <span class="soft">
           {progress?.seconds_left
             ? text.queue.left(progress.seconds_left)
-            : (progress?.doing ?? text.status.starting)}
+            : doingOf(job, text.status.running)}
         </span>
       </div>
     );
@@ -51,7 +61,7 @@ function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
 }
 
 function Actions({ picture, job }: { picture: Picture; job: Job | undefined }) {
-  const result = job?.results[0];
+  const result = job && resultsOf(job)[0];
   return (
     <>
       {job && !isOver(job) && (
@@ -68,7 +78,7 @@ function Actions({ picture, job }: { picture: Picture; job: Job | undefined }) {
       {result && (
         <a
           class="icon-button"
-          href={urls.file(result.picture)}
+          href={urls.file(result.id)}
           download={result.name}
           aria-label={text.strip.downloadName(result.name)}
           title={text.strip.downloadName(result.name)}
@@ -94,7 +104,7 @@ function Row({ picture }: { picture: Picture }) {
   const job = useComputed(() => latest.value.get(picture.id)).value;
   const found = useComputed(() => foundIn.value.get(picture.id) ?? "").value;
   const ticked = useComputed(() => isChosen(picture.id)).value;
-  const result = job?.results[0]?.picture;
+  const result = job && resultsOf(job)[0];
   return (
     <tr role="row">
       <td role="cell" class="cell-choose">
@@ -110,13 +120,14 @@ function Row({ picture }: { picture: Picture }) {
           type="button"
           class="link"
           aria-label={text.table.open(picture.name)}
+          title={picture.name}
           onClick={() => {
             choosePicture(picture.id);
             view.value = "picture";
           }}
         >
-          <img src={urls.thumbnail(result ?? picture.id)} alt="" width={44} height={44} loading="lazy" />
-          <span>{picture.name}</span>
+          <Thumbnail id={result?.id ?? picture.id} width={44} height={44} />
+          <span class="name">{picture.name}</span>
         </button>
       </th>
       <td role="cell" class="cell-size soft">
@@ -163,6 +174,8 @@ function Head() {
     running && words.running(running),
     waiting && words.waiting(waiting),
     failed && words.failed(failed),
+    // The panel says the same where it is open.
+    !panelOpen.value && !sheet.value && (batchMissing.value || leftOutWords.value),
   ].filter(Boolean);
   return (
     <header class="table-head">
@@ -192,11 +205,11 @@ function Head() {
           <button
             type="button"
             class="button primary"
-            disabled={chosen.value.length === 0 || starting.value}
+            disabled={batchMissing.value !== "" || starting.value}
             onClick={() => void startBatch()}
           >
-            {chosen.value.length && task.value
-              ? text.table.run(task.value.title, chosen.value.length)
+            {ready.value.length && task.value
+              ? text.table.run(task.value.title, ready.value.length)
               : text.table.none}
           </button>
         )}

@@ -1,10 +1,10 @@
 import { useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { urls } from "../api/client";
 import type { Picture } from "../api/types";
 import { Icon } from "../parts/icon";
 import { Ring } from "../parts/progress";
 import { reveal } from "../parts/reveal";
+import { Thumbnail } from "../parts/thumbnail";
 import { choosePicture, picture } from "../store/choice";
 import { inputs, work } from "../store/data";
 import { closePicture } from "../store/history";
@@ -30,7 +30,7 @@ function Tab({ picture: each, current }: { picture: Picture; current: boolean })
         {job ? (
           <Ring share={job.progress?.share ?? 0} size={16} />
         ) : (
-          <img src={urls.thumbnail(each.id)} alt="" width={20} height={20} loading="lazy" />
+          <Thumbnail id={each.id} width={20} height={20} />
         )}
         <span>{each.name}</span>
         {job && <span class="hidden">{text.tabs.busy}</span>}

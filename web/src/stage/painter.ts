@@ -163,7 +163,7 @@ export function drawChequers(ctx: CanvasRenderingContext2D, where: Rect, square:
 /** Lines between pixels from 800 % on, fading in as they get larger. */
 export function drawGrid(ctx: CanvasRenderingContext2D, placed: Placed, view: View, pane: Size): void {
   const scale = scaleOf(placed, view);
-  if (scale < GRID) return;
+  if (scale <= GRID) return;
   const part = intersection(seenOf(placed, view, pane), {
     x: 0,
     y: 0,

@@ -140,17 +140,21 @@ export const panes: ReadonlySignal<Pane[]> = computed(() => {
   ];
 });
 
-/** CSS pixels at the edges that bars lie over, on stages that have room for them. */
-function insets(width: number, height: number): { x: number; y: number } {
+/**
+ * CSS pixels at the edges that bars lie over, on stages that have room for them. tools: whether those of masks or
+ * places are there, under which nothing can be painted.
+ */
+function insets(width: number, height: number, tools: boolean): { x: number; y: number } {
   const narrow = width < 620; // as in bars.css: the tools take two lines
-  return { x: narrow ? 0 : 16, y: height < 480 ? 0 : narrow ? 104 : 60 };
+  const short = tools && narrow ? Math.min(104, Math.round(height / 4)) : 0;
+  return { x: narrow ? 0 : 16, y: height < 480 ? short : narrow ? 104 : 60 };
 }
 
 /** The size that a view is for: all panes have it. */
 export const pane: ReadonlySignal<Room> = computed(() => {
   const { width = 1, height = 1 } = panes.value[0] ?? {};
   const css = ratio.value;
-  const { x, y } = insets(stageSize.value.width / css, height / css);
+  const { x, y } = insets(stageSize.value.width / css, height / css, masking.value || placing.value);
   return { width, height, insetX: x * css, insetY: y * css };
 });
 

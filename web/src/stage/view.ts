@@ -17,7 +17,7 @@ export interface View {
 
 /** From here on single pixels are drawn as squares. */
 export const SQUARES = 1;
-/** From here on they have lines between them. */
+/** Above it they have lines between them. */
 export const GRID = 8;
 const LARGEST = 64;
 const MARGIN = 0.25;
@@ -53,11 +53,20 @@ export interface Pane extends Size {
   readonly insetY?: number;
 }
 
-/** The scale at which all of a picture is seen beside the bars; small pictures are not enlarged. */
+/** How far small pictures are enlarged to be seen as a whole, and to how many pixels of the screen at most. */
+const ENLARGED = 8;
+const SMALL = 512;
+
+/**
+ * The scale at which all of a picture is seen beside the bars. Small pictures are enlarged by whole numbers, so
+ * that all of their pixels are squares of one size.
+ */
 export function fitScale(picture: Size, pane: Pane): number {
   const width = Math.max(1, pane.width - 2 * (pane.insetX ?? 0));
   const height = Math.max(1, pane.height - 2 * (pane.insetY ?? 0));
-  return Math.min(width / picture.width, height / picture.height, 1);
+  const scale = Math.min(width / picture.width, height / picture.height);
+  const room = SMALL / Math.max(picture.width, picture.height);
+  return scale < 1 ? scale : Math.max(1, Math.min(ENLARGED, Math.floor(Math.min(scale, room))));
 }
 
 export function wholeView(picture: Size, pane: Pane): View {

@@ -9,6 +9,7 @@ import {
   fitScale,
   held,
   nextStop,
+  type Pane,
   panned,
   same,
   seen,
@@ -107,7 +108,7 @@ export function cssAt(p: Point): Point {
 
 /** Keep the view of each picture, refit when the stage changes, tell the store what is in view. */
 export function followViews(): () => void {
-  let [last, lastSize] = ["", { width: 0, height: 0 } as Size];
+  let [last, before] = ["", { width: 0, height: 0 } as Pane];
   const stops = [
     effect(() => {
       const of = picture.value;
@@ -121,11 +122,15 @@ export function followViews(): () => void {
           if (old) set(held(old, of, now));
           else fitView();
           last = of.id;
-        } else if (now.width !== lastSize.width || now.height !== lastSize.height) {
+        } else if (
+          now.width !== before.width ||
+          now.height !== before.height ||
+          now.insetY !== before.insetY
+        ) {
           if (fitted || !known) fitView();
           else set(held(known, of, now));
         }
-        lastSize = now;
+        before = now;
       });
     }),
     effect(() => {

@@ -1,8 +1,8 @@
 import { ApiError, api } from "../api/client";
 import type { Job, JobRequest } from "../api/types";
 import { text } from "../text/en";
-import { show } from "./choice";
-import { isOver, jobs } from "./data";
+import { show, shown } from "./choice";
+import { isOver, jobs, resultsOf } from "./data";
 import { tell } from "./notices";
 
 /** The line that tells a person what went wrong. */
@@ -49,6 +49,23 @@ export async function forget(job: string): Promise<void> {
 
 /** Shows the first result of a job. */
 export function showJob(job: Job): void {
-  const first = job.results[0];
-  if (first) show(job.picture, first.picture);
+  const first = resultsOf(job)[0]?.id ?? job.results[0]?.picture;
+  if (first) show(job.picture, first);
+}
+
+/**
+ * Deletes one result. The others of its job stay; with the last one the job goes, too. Where it was shown, the
+ * one beside it is shown.
+ */
+export async function removeResult(job: Job, result: string): Promise<void> {
+  const there = resultsOf(job);
+  const at = there.findIndex(({ id }) => id === result);
+  const beside = there[at + 1] ?? there[at - 1];
+  if (!beside) return forget(job.id);
+  if (shown.value?.id === result) show(job.picture, beside.id);
+  try {
+    await api.removePicture(result);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) tell(wordsOf(error), "bad");
+  }
 }

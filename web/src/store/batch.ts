@@ -1,17 +1,42 @@
 import { computed, signal } from "@preact/signals";
 import { ApiError, api } from "../api/client";
-import type { Job, JobRequest, Options, Picture } from "../api/types";
+import type { Job, JobRequest, Options, Picture, Task } from "../api/types";
 import { text } from "../text/en";
 import { shortNote } from "../text/notes";
 import { cancel, start, wordsOf } from "./actions";
 import { options, task } from "./choice";
 import { inputs, isOver, jobList, queue } from "./data";
 import { say, tell } from "./notices";
+import { batchOptions, knowMask, lacks, lacksMap } from "./own";
 
 /** The pictures of the table that are left out; all others are chosen. */
 const leftOut = signal<ReadonlySet<string>>(new Set());
 export const isChosen = (id: string): boolean => !leftOut.value.has(id);
 export const chosen = computed(() => inputs.value.filter(({ id }) => isChosen(id)));
+
+/** The chosen pictures that have what the chosen task needs of each. */
+export const ready = computed(() => {
+  const what = task.value;
+  return what ? chosen.value.filter((each) => !lacks(each, what)) : [];
+});
+
+/** What is left out of the batch, in words: pictures, and options. */
+export const leftOutWords = computed(() => {
+  const what = task.value;
+  if (!what) return "";
+  const words = text.table.leftOut;
+  const missing = chosen.value.length - ready.value.length;
+  const maps = ready.value.filter((each) => lacksMap(each, what, options.value)).length;
+  const [pictures, map] = [what.needs && missing > 0 ? words[what.needs](missing) : "", words.map(maps)];
+  return [pictures, maps > 0 ? map : ""].filter(Boolean).join(" ");
+});
+
+/** Why nothing can be started; empty where something can. */
+export const batchMissing = computed(() => {
+  if (chosen.value.length === 0) return text.table.none;
+  const needs = task.value?.needs;
+  return needs && ready.value.length === 0 ? text.table.missing[needs] : "";
+});
 
 export function choose(id: string, on: boolean): void {
   const copy = new Set(leftOut.value);
@@ -72,28 +97,32 @@ function refuse(picture: string, why: string | null): void {
   refused.value = copy;
 }
 
-/** The mask that was painted on a picture, with what belongs to it. */
-async function maskFor(picture: string, options: Options): Promise<Pick<JobRequest, "strokes" | "options">> {
+/** The mask that was painted on a picture, with what belongs to it; null where there is none. */
+async function maskFor(
+  picture: string,
+  options: Options,
+): Promise<Pick<JobRequest, "strokes" | "options"> | null> {
   const { strokes, grow, feather } = await api.strokes(picture);
-  if (strokes.length === 0) throw new ApiError(422, text.table.noMask, "mask");
-  return { strokes, options: { ...options, grow, feather } };
+  const has = strokes.some(({ erase }) => !erase);
+  knowMask(picture, has);
+  return has ? { strokes, options: { ...options, grow, feather } } : null;
 }
 
-/** Starts the chosen task, with the options of the chosen picture, for the chosen pictures. */
+/**
+ * Starts the chosen task for the chosen pictures: with the options of the picture that is open, less what belongs
+ * to that picture alone. Pictures without the mask or the places that the task needs are left out.
+ */
 export async function startBatch(): Promise<void> {
   const what = task.value;
   if (!what || starting.value) return;
-  const shared = {
-    task: what.name,
-    options: options.value,
-    batch: crypto.randomUUID().replaceAll("-", "").slice(0, 12),
-  };
+  const batch = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+  const shared = options.value;
   starting.value = true;
   refused.value = new Map();
   let count = 0;
-  for (const picture of chosen.value) {
+  for (const picture of ready.value) {
     try {
-      count += await startOne(picture, shared, what.needs === "mask");
+      count += await startOne(picture, what, shared, batch);
     } catch (error) {
       refuse(picture.id, wordsOf(error));
       // Nothing that follows would be taken either.
@@ -104,17 +133,20 @@ export async function startBatch(): Promise<void> {
     }
   }
   starting.value = false;
-  if (count) say(text.table.started(count));
+  if (count) say([text.table.started(count), leftOutWords.value].filter(Boolean).join(". "));
 }
 
-async function startOne(
-  picture: Picture,
-  shared: Omit<JobRequest, "picture">,
-  mask: boolean,
-): Promise<number> {
-  const own = mask ? await maskFor(picture.id, shared.options ?? {}) : {};
-  await start({ ...shared, picture: picture.id, ...own });
-  return 1;
+/** Starts the job of one picture; gives how many were started. */
+async function startOne(picture: Picture, what: Task, shared: Options, batch: string): Promise<number> {
+  const own = batchOptions(picture, what, shared);
+  const request = { task: what.name, picture: picture.id, batch };
+  if (what.needs !== "mask") {
+    await start({ ...request, options: own });
+    return 1;
+  }
+  const mask = await maskFor(picture.id, own);
+  if (mask) await start({ ...request, ...mask });
+  return mask ? 1 : 0;
 }
 
 export async function cancelAll(): Promise<void> {

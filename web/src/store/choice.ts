@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { Job, Options, Picture, Task } from "../api/types";
-import { inputs, jobs, jobsOf, pictures, tasks } from "./data";
+import { inputs, jobs, jobsOf, pictures, resultsOf, tasks } from "./data";
 import { kept } from "./kept";
 
 /** The chosen picture (an id of an input). Null, or one that is gone, means the first. */
@@ -27,8 +27,9 @@ export function chooseTask(name: string): void {
 const shownOf = kept<Record<string, string>>("shown", {});
 
 function lastResult(of: string): string | null {
-  const done = jobsOf(of).filter((job) => job.results.length > 0);
-  return done[done.length - 1]?.results[0]?.picture ?? null;
+  const done = jobsOf(of).filter((job) => resultsOf(job).length > 0);
+  const last = done[done.length - 1];
+  return (last && resultsOf(last)[0]?.id) ?? null;
 }
 
 /** The result that the stage compares with the chosen picture. */

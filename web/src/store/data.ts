@@ -33,6 +33,19 @@ export function jobsOf(picture: string): Job[] {
   return jobList.value.filter((job) => job.picture === picture && job.kind === "restore");
 }
 
+/** The results of a job that are still there, in their order. */
+export function resultsOf(job: Job): Picture[] {
+  return job.results.flatMap((result) => pictures.value.get(result.picture) ?? []);
+}
+
+/**
+ * How many restorations wait before a job. Looks and previews are not counted: the page asks for them itself,
+ * and they are over soon.
+ */
+export function ahead(job: Job): number {
+  return work.value.filter((other) => other.status === "queued" && other.place < job.place).length;
+}
+
 export function latestJob(picture: string, task: string, kind: Job["kind"]): Job | null {
   const found = jobList.value.filter(
     (job) => job.picture === picture && job.task === task && job.kind === kind,

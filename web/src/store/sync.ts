@@ -34,6 +34,17 @@ function keepJob(job: Job): void {
   for (const handler of jobHandlers) handler(job, before);
 }
 
+/** Sets the places of the jobs that are known. */
+function keepPlaces({ places }: Events["places"]): void {
+  const copy = new Map(jobs.value);
+  for (const [id, place] of Object.entries(places)) {
+    const job = copy.get(id);
+    // A job that has begun in the meantime keeps its place, 0.
+    if (job?.status === "queued" && job.place !== place) copy.set(id, { ...job, place });
+  }
+  jobs.value = copy;
+}
+
 const TAKE: { [K in keyof Events]: (data: Events[K]) => void } = {
   job: keepJob,
   picture: keepPicture,
@@ -44,6 +55,7 @@ const TAKE: { [K in keyof Events]: (data: Events[K]) => void } = {
     if (kind === "picture") pictures.value = without(pictures.value, id);
     else jobs.value = without(jobs.value, id);
   },
+  places: keepPlaces,
   reset: () => void load(),
 };
 

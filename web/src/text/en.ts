@@ -2,6 +2,7 @@
 
 const number = new Intl.NumberFormat("en");
 const size = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const isOrAre = (count: number) => (count === 1 ? "is" : "are");
 const one = (count: number, single: string, many = `${single}s`) =>
   `${number.format(count)} ${count === 1 ? single : many}`;
 
@@ -114,6 +115,10 @@ export const text = {
     took: (seconds: number) => `in ${duration(seconds)}`,
     progress: (name: string) => `Progress of ${name}`,
     show: (name: string) => `Show ${name}`,
+    forget: (title: string, name: string, results: number) =>
+      results === 0
+        ? `Remove ${title} of ${name} from the list`
+        : `Delete ${title} of ${name}, with its ${results === 1 ? "result" : `${results} results`}`,
   },
   status: {
     queued: "Waiting",
@@ -161,7 +166,18 @@ export const text = {
       failed: (count: number) => `${number.format(count)} failed`,
     },
     started: (count: number) => `${one(count, "job")} added to the queue`,
-    noMask: "There is no mask yet. Open the picture and paint over what is to be filled.",
+    leftOut: {
+      mask: (count: number) => `${one(count, "picture")} without a mask ${isOrAre(count)} left out.`,
+      place: (count: number) =>
+        `${one(count, "picture")} in which nothing is marked ${isOrAre(count)} left out.`,
+      map: (count: number) =>
+        `The map of uncertainty is left out for ${one(count, "file")} of several pictures.`,
+    },
+    missing: {
+      mask: "None of these pictures has a mask yet. Open one and paint over what is to be filled.",
+      place: "Nothing is marked in these pictures yet. Open one and click what is to be erased.",
+    },
+    lacks: { mask: "No mask yet", place: "Nothing marked yet" },
   },
   keySheet: {
     title: "Keys",
@@ -326,6 +342,12 @@ export const text = {
     numberOf: (label: string) => `${label}, as a number`,
     auto: "Automatic",
     batchHelp: (count: number) => `These options apply to ${one(count, "picture")}.`,
+    batchOwn: {
+      mask: "Each is filled where it has a mask, with its own grow and feather.",
+      place: "What is erased is what was marked in each.",
+    },
+    batchAlone: (flags: string[], name: string) =>
+      `${flags.join(", ")} ${isOrAre(flags.length)} of ${name} alone.`,
     pages: (count: number) =>
       `The file holds ${one(count, "picture")}. The first is shown; all are restored, or those of Pages in More options`,
     showOption: (flag: string) => `Show ${flag}`,
@@ -342,7 +364,8 @@ export const text = {
       vary: "Vary",
     } as Record<string, string>,
     runAll: (words: string, count: number) => `${words} ${one(count, "picture")}`,
-    waiting: (place: number) => (place <= 1 ? "Next in the queue" : `Place ${place} in the queue`),
+    waiting: (before: number) =>
+      before === 0 ? "Next in the queue" : `Waiting, ${one(before, "job")} ahead`,
     starting: "Starting",
     cancel: "Cancel",
     left: (words: string) => `${words} left`,

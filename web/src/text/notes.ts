@@ -7,3 +7,10 @@ export function shortNote(note: string, names: readonly string[]): string {
   const name = names.find((each) => note.startsWith(`${each}: `));
   return (name === undefined ? note : note.slice(name.length + 2)).replace(METHOD, "");
 }
+
+/** A sentence: an upper-case first letter, where it is not of the name of a file, and no full stop. */
+export function sentence(line: string): string {
+  const plain = line.trim().replace(/\.$/, "");
+  if (/^\S+\.\w+:/.test(plain)) return plain;
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}

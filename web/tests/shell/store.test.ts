@@ -1,11 +1,13 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Job } from "../../src/api/types";
 import { job, picture } from "./stubs";
 
 const data = await import("../../src/store/data");
 const choice = await import("../../src/store/choice");
 const batch = await import("../../src/store/batch");
 const history = await import("../../src/store/history");
-const { keepJob } = await import("../../src/store/actions");
+const { api } = await import("../../src/api/client");
+const { keepJob, removeResult } = await import("../../src/store/actions");
 const { receive } = await import("../../src/store/sync");
 
 const task = (name: string) => ({
@@ -125,5 +127,55 @@ describe("the batch", () => {
     expect(batch.foundIn.value.get("a")).toBe("sigma 5");
     batch.choose("a", false);
     expect(batch.chosen.value).toEqual([]);
+  });
+});
+
+describe("the queue", () => {
+  it("takes places in one event, of jobs that are known and wait", () => {
+    receive("job", job("1", "a", { place: 3 }));
+    receive("job", job("2", "a", { place: 4 }));
+    receive("job", job("3", "a", { status: "running", place: 0 }));
+    receive("places", { places: { "1": 2, "2": 1, "3": 5, "4": 7 } });
+    const places = [...data.jobs.value.values()].map(({ id, place }) => [id, place]);
+    expect(places).toEqual([
+      ["1", 2],
+      ["2", 1],
+      ["3", 0],
+    ]);
+  });
+
+  it("says how many restorations are ahead, whatever the page looks at meanwhile", () => {
+    receive("job", job("0", "a", { status: "running", place: 0 }));
+    receive("job", job("1", "a", { place: 1, kind: "preview" }));
+    receive("job", job("2", "a", { place: 2, kind: "look" }));
+    receive("job", job("3", "a", { place: 3 }));
+    receive("job", job("4", "b", { place: 4 }));
+    const ahead = ["3", "4"].map((id) => data.ahead(data.jobs.value.get(id) as Job));
+    expect(ahead).toEqual([0, 1]);
+  });
+});
+
+describe("results", () => {
+  it("are deleted one by one, and the job with the last of them", async () => {
+    const [removed, forgotten] = [vi.spyOn(api, "removePicture"), vi.spyOn(api, "forget")];
+    removed.mockImplementation(async (id) => {
+      receive("removed", { kind: "picture", id });
+      return new Response();
+    });
+    forgotten.mockResolvedValue(new Response());
+    receive("picture", picture("a"));
+    for (const id of ["r", "s", "t"]) receive("picture", picture(id, { kind: "result", job: "1" }));
+    const results = ["r", "s", "t"].map((id) => ({ picture: id, name: id, seed: null }));
+    receive("job", job("1", "a", { status: "done", results }));
+    const made = data.jobs.value.get("1") as Job;
+    choice.show("a", "s");
+    await removeResult(made, "s");
+    expect(choice.shown.value?.id).toBe("t");
+    await removeResult(made, "r");
+    expect(removed.mock.calls).toEqual([["s"], ["r"]]);
+    expect(data.resultsOf(made).map(({ id }) => id)).toEqual(["t"]);
+    expect(forgotten).not.toHaveBeenCalled();
+    await removeResult(made, "t");
+    expect(forgotten).toHaveBeenCalledWith("1");
   });
 });

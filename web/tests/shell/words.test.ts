@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import "./stubs";
+import { job } from "./stubs";
 
 const { errorOf } = await import("../../src/api/client");
 const { tokenOf } = await import("../../src/shell/gate");
 const { nameOf } = await import("../../src/store/keys");
 const { pasted } = await import("../../src/store/dropped");
 const { picturesAmong, refusal } = await import("../../src/store/uploads");
+const { doingOf } = await import("../../src/text/doing");
 const { duration, fileSize, text } = await import("../../src/text/en");
 
 const limits = { file_bytes: 1000, pixels: 1e6, pictures: 2, queue: 5 };
@@ -76,5 +77,17 @@ describe("keys", () => {
     expect(key("z", { metaKey: true })).toBe("Ctrl+z");
     expect(key("Z", { ctrlKey: true, shiftKey: true })).toBe("Ctrl+Shift+z");
     expect(key("ArrowLeft", { shiftKey: true })).toBe("Shift+ArrowLeft");
+  });
+});
+
+describe("what a job does", () => {
+  const at = (doing: string) => ({ share: 0, step: 0, steps: 0, doing, seconds_left: null, line: doing });
+  it("is told in words, also before its first step", () => {
+    expect(doingOf(job("1", "a"), "Fill")).toBe("Starting");
+    expect(doingOf(job("1", "a", { progress: at("loading the network") }), "Fill")).toBe(
+      "Loading the network",
+    );
+    expect(doingOf(job("1", "a", { progress: at("restoring") }), "Fill")).toBe("Fill");
+    expect(doingOf(job("1", "a", { progress: at("") }), "Fill")).toBe("Fill");
   });
 });

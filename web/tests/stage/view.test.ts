@@ -29,9 +29,16 @@ describe("geometry", () => {
 });
 
 describe("views", () => {
-  it("fits a picture, and does not enlarge a small one", () => {
+  it("fits a picture, and enlarges a small one by whole numbers", () => {
     expect(views.wholeView(picture, pane)).toEqual({ scale: 0.2, x: 3000, y: 2000 });
-    expect(views.wholeView({ width: 10, height: 10 }, pane).scale).toBe(1);
+    expect(views.wholeView({ width: 10, height: 10 }, pane).scale).toBe(8);
+    const sizes = [
+      [pane.width, 1],
+      [300, 1],
+      [170, 3],
+      [64, 8],
+    ] as const;
+    for (const [width, scale] of sizes) expect(views.fitScale({ width, height: 10 }, pane)).toBe(scale);
     expect(views.fitScale(picture, { ...pane, insetX: 150, insetY: 50 })).toBe(0.15);
   });
   it("keeps the point under the pointer while zooming", () => {

@@ -121,9 +121,13 @@ function Widen(props: PanelProps) {
 export function Fill(props: PanelProps) {
   return (
     <>
-      <Widen {...props} />
-      {!props.batch && <MaskFiles {...props} />}
-      <hr class="p-rule" />
+      {!props.batch && (
+        <>
+          <Widen {...props} />
+          <MaskFiles {...props} />
+          <hr class="p-rule" />
+        </>
+      )}
       <Drawing {...props} />
     </>
   );
