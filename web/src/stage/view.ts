@@ -53,8 +53,9 @@ export interface Pane extends Size {
   readonly insetY?: number;
 }
 
-/** How far small pictures are enlarged to be seen as a whole. */
+/** How far small pictures are enlarged to be seen as a whole, and to how many pixels of the screen at most. */
 const ENLARGED = 8;
+const SMALL = 512;
 
 /**
  * The scale at which all of a picture is seen beside the bars. Small pictures are enlarged by whole numbers, so
@@ -64,7 +65,8 @@ export function fitScale(picture: Size, pane: Pane): number {
   const width = Math.max(1, pane.width - 2 * (pane.insetX ?? 0));
   const height = Math.max(1, pane.height - 2 * (pane.insetY ?? 0));
   const scale = Math.min(width / picture.width, height / picture.height);
-  return scale < 1 ? scale : Math.min(ENLARGED, Math.floor(scale));
+  const room = SMALL / Math.max(picture.width, picture.height);
+  return scale < 1 ? scale : Math.max(1, Math.min(ENLARGED, Math.floor(Math.min(scale, room))));
 }
 
 export function wholeView(picture: Size, pane: Pane): View {

@@ -34,8 +34,9 @@ describe("views", () => {
     expect(views.wholeView({ width: 10, height: 10 }, pane).scale).toBe(8);
     const sizes = [
       [pane.width, 1],
-      [pane.width / 2 + 1, 1],
-      [pane.width / 3 - 1, 3],
+      [300, 1],
+      [170, 3],
+      [64, 8],
     ] as const;
     for (const [width, scale] of sizes) expect(views.fitScale({ width, height: 10 }, pane)).toBe(scale);
     expect(views.fitScale(picture, { ...pane, insetX: 150, insetY: 50 })).toBe(0.15);
