@@ -4,6 +4,7 @@ computed, names that the system has no letters for, streams of another server, a
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import logging
 import socket
@@ -31,6 +32,7 @@ from restore.cli.serve.result_size import check_enlarged
 from restore.cli.serve.routes_jobs import Archive
 from restore.cli.serve.server import Server
 from restore.cli.serve.service import Service
+from restore.cli.serve.state import Session
 from restore.cli.serve.uploads import held, storable
 
 __all__ = ["loopback"]
@@ -39,14 +41,18 @@ MILLIONS = 400 * 10**6
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
-    found: Service = served(tmp_path)[1]
-    return found
+def both(tmp_path: Path) -> tuple[Any, Service]:
+    return served(tmp_path)
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Any:
-    return TestClient(served(tmp_path)[0], base_url="http://testserver", headers=BEARER)
+def service(both: tuple[Any, Service]) -> Service:
+    return both[1]
+
+
+@pytest.fixture
+def client(both: tuple[Any, Service]) -> TestClient:
+    return TestClient(both[0], base_url="http://testserver", headers=BEARER)
 
 
 def test_an_archive_holds_results_that_are_removed_meanwhile(service: Service) -> None:
@@ -92,6 +98,17 @@ def test_files_that_cannot_be_linked_are_read_where_they_are(
     monkeypatch.setattr("os.link", link)
     files = {"a.png": tmp_path / "a.png"}
     assert held(files, tmp_path / "links") == files
+    (tmp_path / "full").touch()  # where no folder can be made
+    assert held(files, tmp_path / "full" / "links") == files
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(FileNotFoundError):
+        held(files, tmp_path / "links")
+
+
+def test_an_archive_of_a_file_that_is_gone(client: TestClient, service: Service) -> None:
+    service.session("").pictures[KNOWN].path.unlink()
+    answer = client.get(f"/api/archive?jobs={KNOWN}")
+    assert answer.status_code == 404 and "not there any more" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +204,23 @@ def test_events_take_so_much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(first(feed, 97)).startswith("id: 98\n")
     feed.send("job", {"long": "x" * 2000})  # more than is kept at all
     assert "event: reset" in asyncio.run(first(feed, 100))
+
+
+def test_a_disk_that_is_full_is_told_wherever_it_is_noticed(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = OSError(errno.ENOSPC, "No space left on device")
+
+    def region_file(_: Session) -> Path:
+        raise problem
+
+    monkeypatch.setattr(Session, "region_file", region_file)
+    asked = {"json": {"x": 1, "y": 1}}
+    answer = client.post(f"/api/pictures/{KNOWN}/select", **asked)
+    assert answer.status_code == 507 and "the disk of the server is full" in answer.json()["error"]["message"]
+    problem.errno = errno.EIO
+    with pytest.raises(OSError, match="No space"):  # which is written to the terminal
+        client.post(f"/api/pictures/{KNOWN}/select", **asked)
 
 
 @pytest.mark.parametrize("last", ["-1", "abc", "+1", "1.5", "9" * 20, "\u00b2", "1e3"])

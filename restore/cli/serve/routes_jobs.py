@@ -110,9 +110,9 @@ async def archive(request: Request) -> Response:
     folder = own.folder / "archives" / new_id()
     try:
         held = await run_in_threadpool(uploads.held, files, folder)
-    except OSError as error:
+    except FileNotFoundError as error:
         await uploads.remove([folder])
-        raise uploads.refusal_of(error) from error
+        raise Refusal("a file of these is not there any more", 404) from error
     return Archive(own, held, folder)
 
 

@@ -89,16 +89,19 @@ def linked(files: Sequence[tuple[Path, str]], folder: Path) -> None:
 
 
 def held(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """Give files by other paths, under which they stay where those are removed, as far as that can be."""
-    folder.mkdir(parents=True)
+    """Give files by other paths, under which they stay where those are removed, as far as that can be.
+
+    Raises FileNotFoundError.
+    """
+    with suppress(OSError):  # such as a full disk, of which a download makes room
+        folder.mkdir(parents=True)
     found = {}
     for number, (name, path) in enumerate(files.items()):
         found[name] = folder / str(number)
         try:
             os.link(path, found[name])
-        except FileNotFoundError:
-            raise
         except OSError:
+            path.stat()
             found[name] = path
     return found
 
