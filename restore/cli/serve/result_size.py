@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from restore.cli.aims import Aim
 from restore.cli.command import check_result_size
 from restore.cli.serve.refusals import Refusal
 from restore.errors import ImageError
@@ -55,8 +56,6 @@ def _size_of(task: str, size: tuple[int, int], options: Mapping[str, Any]) -> tu
         # Kernels and the degradations of other packages are left to the command.
         sized = [str(each) for each in words if str(each).partition("=")[0] in SIZED]
         return size_before([parse_spec(each) for each in sized], size)
-    from restore.cli.commands.upscale import Aim
-
     if options.get("scale") is not None:
         return catalogue.enlargements(size, float(options["scale"]))[-1]
     given = {each: int(options[each]) for each in SIDES if options.get(each) is not None}
