@@ -81,8 +81,7 @@ class Units:
         used = told or self._judged(source)
         if used is None:
             return InUnits(replace(source, picture=raised(picture, settings)), picture, settings)
-        notes = () if told else (f"{source.name}: values were taken to be from {used.low:g} to {used.high:g} "
-                                 "(--data-range)",)  # fmt: skip
+        notes = () if told else (f"{source.name}: {taken(used)}",)
         facts = {"data_range": [used.low, used.high]}
         unit = replace(source, picture=in_units(picture, used))
         return InUnits(unit, picture, settings, used, notes, facts)
@@ -142,6 +141,11 @@ def judged(
             f"{name}: {said}; pass --data-range LOW,HIGH, the values of black and white, such as -1,1"
         ) from error
     return None if (low, high) == (0, 1) else DataRange(low, high)
+
+
+def taken(used: DataRange) -> str:
+    """Say which scale was judged."""
+    return f"values were taken to be from {used.low:g} to {used.high:g} (--data-range)"
 
 
 def in_units(picture: images.Picture, used: DataRange) -> images.Picture:

@@ -20,7 +20,7 @@ class Linear(nn.Linear):
     """``torch.nn.Linear`` for a few rows.
 
     Matrix products on processors add in an order that depends on the number of threads. Training uses them all
-    the same: it is repeated in one number of threads, and they are faster for a batch.
+    the same: they are faster for a batch, and repeatable in the same number of threads.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -58,6 +58,18 @@ def test_a_small_view(shown: Shown, path: Path) -> None:
         assert np.abs(np.asarray(image).astype(int) - near).mean() < 6
 
 
+@pytest.mark.parametrize("size", [(400, 600), (639, 5), (1, 513)])
+def test_half_of_a_picture_may_be_smaller_than_small_views_are(
+    shown: Shown, path: Path, size: tuple[int, int]
+) -> None:
+    stored = np.ascontiguousarray(PHOTO[: size[0], : size[1]])
+    Image.fromarray(stored).save(path)
+    shown.open(path)
+    with Image.open(io.BytesIO(shown.do(shown.viewer.thumbnail(path))[0])) as image:
+        assert image.size == (-(-size[1] // 2), -(-size[0] // 2))
+    assert np.array_equal(shown.tile(path), stored[:512, :512])
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -89,7 +101,9 @@ def test_floats_are_shown_in_their_scale(shown: Shown, tmp_path: Path, top: floa
     path = tmp_path / "float.tif"
     ramp = np.linspace(low, top * 0.999, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
     tifffile.imwrite(path, ramp, photometric="rgb")
-    assert shown.open(path)["bits"] == 32
+    facts = shown.open(path)
+    told = [f"values were taken to be from 0 to {top:g} (--data-range)"]
+    assert (facts["bits"], facts["notes"]) == (32, told if top > 1 else [])
     assert np.abs(shown.tile(path) - ramp / top * 255).max() <= 0.51
 
 

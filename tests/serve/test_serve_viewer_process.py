@@ -221,6 +221,25 @@ def test_small_views_stay_when_tiles_have_given_way(tmp_path: Path) -> None:
     assert not desk.shelf.has_thumbnail(path)
 
 
+def test_tiles_that_somebody_has_removed_are_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(PHOTO).save(path)
+    viewer = Viewer(tmp_path)
+
+    async def again() -> list[bytes]:
+        await viewer.open(path, name="a.png")
+        found = [(await viewer.tile(path, 1, 0, 0))[0]]
+        for each in (tmp_path / "tiles").iterdir():
+            each.unlink()
+        found.append((await viewer.tile(path, 1, 0, 0))[0])
+        await viewer.tile(path, 0, 0, 0)
+        await viewer.close()
+        return found
+
+    first, second = asyncio.run(again())
+    assert first == second
+
+
 def test_floats_far_beyond_white_are_shown_darker(tmp_path: Path) -> None:
     ramp = np.linspace(0, 12, 64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
     asked = Asked(tmp_path / "a.tif", "a.tif")

@@ -12,7 +12,7 @@ from typing import Any
 
 from restore import images
 from restore.cli.serve.tiles import TILE, Builder, Pyramid, Scale, plain_scale, sizes_of
-from restore.cli.units import judged
+from restore.cli.units import judged, taken
 from restore.errors import DamagedError, ImageError
 
 MOST_BYTES = 2**32  # of all tiles that are kept
@@ -92,6 +92,9 @@ class Shelf:
         picture: where it was read already. Raises ImageError, and OSError where there is no room.
         """
         found = self.pyramid(asked.path)
+        if found is not None and not found.path.exists():  # somebody has removed it
+            self._drop(asked.path)
+            found = None
         if found is not None and found.has(0):
             return None
         picture = self.picture(asked) if picture is None else picture
@@ -157,14 +160,18 @@ class Shelf:
         self._last = None
 
     def forget(self, path: Path) -> None:
-        """Drop the tiles of a picture."""
+        """Drop what is kept of a picture."""
         self._scales.pop(path, None)
+        self._drop(path)
+        if self._last is not None and self._last[0] == path:
+            self._last = None
+
+    def _drop(self, path: Path) -> None:
+        """Drop the tiles of a picture, and its small view."""
         with self._lock:
             self._thumbnails.pop(path, None)
             if path in self._pyramids:
                 self._remove(path)
-        if self._last is not None and self._last[0] == path:
-            self._last = None
 
     def _remove(self, path: Path) -> None:
         self._pyramids.pop(path).remove()
@@ -184,7 +191,9 @@ def scale_of(picture: images.Picture, asked: Asked) -> tuple[Scale, list[str]]:
         try:
             images.check_finite(picture, asked.name)
             used = judged(picture, asked.name)
-            plain = plain if used is None else replace(plain, low=used.low, high=used.high)
+            if used is not None:
+                plain = replace(plain, low=used.low, high=used.high)
+                notes += [taken(used)] if like is None else []
         except ImageError as error:
             notes.append(str(error))
     if like is not None:

@@ -98,7 +98,7 @@ class Pyramid:
 
     def has(self, level: int) -> bool:
         """Whether a level is made."""
-        return self.full.exists() if level == 0 else level < self.levels
+        return self.full.exists() if level == 0 else level < self.levels and self.path.exists()
 
     def remove(self) -> None:
         """Remove the files."""
@@ -140,7 +140,11 @@ class Pyramid:
 
         h, w = fitted_size(self.size, THUMBNAIL)
         sizes = sizes_of(self.size)
-        level = max(n for n, size in enumerate(sizes) if size[0] >= h and size[1] >= w)
+        # The first level is made last. Where the second is a little too small, so is the view.
+        first = min(1, self.levels - 1)
+        level = max((n for n, each in enumerate(sizes) if each[0] >= h and each[1] >= w), default=0)
+        level = max(first, level)
+        h, w = min(h, sizes[level][0]), min(w, sizes[level][1])
         pixels = np.ascontiguousarray(self.pixels(level))
         if pixels.shape[:2] != (h, w):
             pixels = _resized(pixels, lambda part: cv2.resize(part, (w, h), interpolation=cv2.INTER_AREA))

@@ -70,8 +70,11 @@ export function seedOf(job: Job, index: number): number | null {
   return (number(job.options.seed) ?? 0) + index;
 }
 
+/** The scale of floats, which stands among the notes of their picture. */
+const JUDGED = /^Values were taken to be from /;
+
 /** Notes that say what the facts say, or what is said of every run. */
-const SAID = [/^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
+const SAID = [JUDGED, /^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
 
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
@@ -152,7 +155,7 @@ function withoutNoise(notes: string[], noise: string | null): string[] {
 export function lookWords(job: Job): string[] {
   const damage = counted(job);
   if (damage !== null) return [sentence(damage)];
-  const notes = plainNotes(job);
+  const notes = plainNotes(job).filter((note) => !JUDGED.test(note));
   const noise = words(job.facts.noise);
   if (noise !== null) return [sentence(noise), ...withoutNoise(notes, noise)];
   if (notes.length > 0) return notes;

@@ -29,6 +29,7 @@ import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
 import { changedOptions, optionOf, optionsOf, type Values, withValue } from "./values";
+import { Words } from "./Words";
 import "./panel.css";
 import "./controls/controls.css";
 import "./lists.css";
@@ -142,7 +143,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
           {!batch &&
             pictureNotes(picture).map(({ line, bad }) => (
               <p key={line} class={bad ? "p-error" : "p-help"}>
-                {line}
+                <Words of={line} />
               </p>
             ))}
           {batch && <p class="p-help">{text.panel.batchHelp(chosen.value.length)}</p>}

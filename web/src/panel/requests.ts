@@ -68,6 +68,9 @@ export function repairRequest(
   return fillRequest(inpaint, picture, without(values, FINDING), { ...mask, grow: 0, feather: 0 });
 }
 
+/** Options that say how a file is read: what is found depends on them in every task. */
+const READING = ["allow_damaged", "data_range", "pages"];
+
 export function lookRequest(
   task: Task,
   picture: Picture,
@@ -75,7 +78,7 @@ export function lookRequest(
   names: readonly string[],
 ): JobRequest {
   const asked = Object.fromEntries(
-    Object.entries(optionsToSend(task, values)).filter(([n]) => names.includes(n)),
+    Object.entries(optionsToSend(task, values)).filter(([n]) => [...names, ...READING].includes(n)),
   );
   return { task: task.name, picture: picture.id, options: asked, kind: "look" };
 }

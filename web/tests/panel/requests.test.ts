@@ -4,6 +4,7 @@ import {
   fillRequest,
   hasHole,
   isEdited,
+  lookRequest,
   previewBox,
   previewRequest,
   repairRequest,
@@ -100,6 +101,16 @@ describe("previews", () => {
       box: { x: 0, y: 0, width: 10, height: 10 },
     });
   });
+});
+
+it("looks with the options that say how the file is read", () => {
+  const denoise = task("denoise", [
+    option("specks", { type: "boolean", default: false }),
+    option("allow_damaged", { type: "boolean", default: false }),
+    option("strength", { type: "number", default: 1 }),
+  ]);
+  const values = { specks: true, allow_damaged: true, strength: 0.5 };
+  expect(lookRequest(denoise, picture, values, []).options).toEqual({ allow_damaged: true });
 });
 
 it("compares requests whatever the order of their keys", () => {
