@@ -19,8 +19,8 @@ class Convolution(nn.Conv2d):
 class Linear(nn.Linear):
     """``torch.nn.Linear`` for a few rows.
 
-    Matrix products on processors add in an order that depends on the number of threads. Training uses them all
-    the same: they are faster for a batch, and repeatable in the same number of threads.
+    Matrix products on processors add in an order that depends on the number of threads. Training uses them
+    all the same: they are faster for a batch, and repeatable in the same number of threads.
     """
 
     def forward(self, input: Tensor) -> Tensor:

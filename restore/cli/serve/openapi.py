@@ -169,8 +169,8 @@ OPERATIONS = (
 
 EVENTS = """\
 Server-sent events: `job` (a Job), `picture` (a Picture), `strokes` (`{picture, version}`), `places`
-(`{places}`: those of jobs that have moved in the queue, by their ids), `removed` (`{kind, id}`) and `reset`, after
-which all is to be read again; a stream from now on begins with `ready`.
+(`{places}`: those of jobs that have moved in the queue, by their ids), `removed` (`{kind, id}`) and `reset`,
+after which all is to be read again; a stream from now on begins with `ready`.
 Their ids increase; Last-Event-ID, or `since`, goes on from one of them."""
 
 

@@ -127,7 +127,7 @@ class Work:
             current.job.seconds = round(time.monotonic() - began, 3)
             if not self._process.runs:
                 await self._begin()
-            # The next job does not wait until the results of this one are looked at, but the one after it does.
+            # The next job does not wait until the results of this one are looked at; the one after it does.
             if self._told is not None:
                 await self._told
             self._told = asyncio.create_task(self._tell(current, ended))
