@@ -288,11 +288,15 @@ def nothing_white(mask: images.Mask) -> str:
     return f"nothing in it is white: its largest value is {most:.5g} of {mask.scale:g}{hint}"
 
 
-def check_result_size(name: str, size: tuple[int, int], factor: str) -> None:
-    """Raise ImageError when a result of ``size`` (h, w) has too many pixels. factor: what to lower."""
+def check_result_size(name: str, size: tuple[int, int], factor: str, most: int | None = None) -> None:
+    """Raise ImageError when a result of ``size`` (h, w) has too many pixels.
+
+    factor: what to lower. most: how many there may be, where these are fewer than can be written.
+    """
     h, w = size
-    if h * w > images.MAX_PIXELS:
+    most = images.MAX_PIXELS if most is None else most
+    if h * w > most:
         raise ImageError(
             f"{name}: {w}x{h} (w x h) would be {h * w / 1e6:.0f} megapixels, more than the "
-            f"{images.MAX_PIXELS / 1e6:.0f} that can be written; crop it or lower {factor}"
+            f"{most / 1e6:.0f} that can be written; crop it or lower {factor}"
         )

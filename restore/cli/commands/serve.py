@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from restore.cli.serve.config import Serving
 
 NEEDED = ("starlette", "uvicorn")
+POOR_NAMES = "pictures lose other letters in their names; set PYTHONUTF8=1 to keep them"
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.IGNORECASE)
 
 
@@ -134,7 +135,9 @@ class Run:
         from restore.cli.serve.private_folder import PrivateFolder
         from restore.cli.serve.server import bound
 
-        for note in () if self.quiet else self.checked.notes:
+        coding = sys.getfilesystemencoding()
+        poor = () if coding == "utf-8" else (f"file names are in {coding} here; {POOR_NAMES}",)
+        for note in () if self.quiet else (*self.checked.notes, *poor):
             say(f"note: {note}")
         listening = bound(self.checked.host, self.options["port"])
         try:

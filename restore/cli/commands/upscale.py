@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from restore import images
+from restore.cli.aims import SIZES, Aim
 from restore.cli.budgets import SMALL
 from restore.cli.checks import check_common, check_method
 from restore.cli.command import (
@@ -43,7 +42,7 @@ from restore.cli.registry import register
 from restore.cli.run import run_command
 from restore.errors import ImageError
 from restore.tasks import catalogue
-from restore.tasks.sizes import check_larger, check_shape, longest_of, size_of
+from restore.tasks.sizes import check_larger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
     from restore.priors.protocol import Prior
     from restore.types import Progress
 
-SIZES = ("scale", "width", "height", "max_side")  # options of which one kind is given
 PIXELS = click.IntRange(1, 1_000_000)
 
 
@@ -124,57 +122,6 @@ def upscale(settings: Settings, inputs: tuple[str, ...], **options: Any) -> None
     check_method("upscale", options)
     check_common(settings, options)
     run_command(Upscale(options, aim), inputs, settings)
-
-
-@dataclass(frozen=True)
-class Aim:
-    """How large results are to be: by a factor, or by one or two of their sides."""
-
-    scale: float | None = None
-    width: int | None = None
-    height: int | None = None
-    max_side: int | None = None
-
-    @classmethod
-    def given(cls, context: click.Context) -> Aim:
-        """What the options say; those on the command line stand for others in a configuration file."""
-        named = [name for name in SIZES if context.params[name] is not None]
-        typed = [n for n in named if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
-        for name in set(named) - set(typed) if typed else ():
-            context.params[name] = None
-            context.set_parameter_source(name, ParameterSource.DEFAULT)
-        chosen = typed or named
-        if len(chosen) != 1 and set(chosen) != {"width", "height"}:
-            got = " and ".join(f"--{name.replace('_', '-')}" for name in chosen) or "none of them"
-            raise click.UsageError(
-                f"pass one of --scale, --width, --height (or these two) and --max-side, got {got}"
-            )
-        return cls(**{name: context.params[name] for name in chosen})
-
-    @property
-    def ending(self) -> str:
-        """What it adds to the names of results."""
-        if self.scale is not None:
-            return f"x{self.scale:g}"
-        if self.max_side is not None:
-            return f"max{self.max_side}"
-        if self.width is None:
-            return f"{self.height}h"
-        return f"{self.width}w" if self.height is None else f"{self.width}x{self.height}"
-
-    def size(self, size: tuple[int, int]) -> tuple[int, int] | None:
-        """The size (h, w) of the result of a picture; None where there is a factor. Raises ValueError."""
-        if self.scale is not None:
-            return None
-        if self.max_side is not None:
-            wanted = longest_of(size, self.max_side)
-        elif self.width is not None and self.height is not None:
-            wanted = self.height, self.width
-        else:
-            wanted = size_of(size, width=self.width, height=self.height)
-        check_larger(size, wanted)
-        check_shape(size, wanted)
-        return wanted
 
 
 class Upscale(PictureCommand):

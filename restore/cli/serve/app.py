@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from restore.cli.jobs import disk_is_full
 from restore.cli.serve import routes_jobs, routes_pictures
 from restore.cli.serve.answers import refused
 from restore.cli.serve.config import Serving
 from restore.cli.serve.page_files import PageFiles
-from restore.cli.serve.refusals import Refusal
+from restore.cli.serve.refusals import TOO_FULL, Refusal
 from restore.cli.serve.safety import Safety
 from restore.cli.serve.service import Service
 
@@ -42,7 +43,7 @@ def create_app(serving: Serving, service: Service | None = None) -> ASGIApp:
 
     app = Starlette(
         routes=[*routes_pictures.ROUTES, *routes_jobs.ROUTES, *PageFiles().routes()],
-        exception_handlers={Refusal: refused, HTTPException: _http, Exception: _fault},
+        exception_handlers={Refusal: refused, HTTPException: _http, OSError: _disk, Exception: _fault},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -56,6 +57,13 @@ async def _http(_: Request, error: Exception) -> Response:
     message = {404: "there is nothing here", 405: "this method is not allowed here"}
     refusal = Refusal(message.get(error.status_code, str(error.detail)), error.status_code)
     return JSONResponse(refusal.json(), error.status_code, headers=error.headers)
+
+
+async def _disk(_: Request, error: Exception) -> Response:
+    """Answer where the disk is full; anything else is a fault."""
+    if not isinstance(error, OSError) or not disk_is_full(error):
+        raise error
+    return JSONResponse(Refusal(TOO_FULL).json(), 507)
 
 
 async def _fault(_: Request, error: Exception) -> Response:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from restore import images
 
+ENLARGED = 4  # pixels of a result at most, for each that a picture may have
+
 
 @dataclass(frozen=True)
 class Limits:
     """What one visitor may ask for.
 
     file_bytes: of an uploaded file. json_bytes: of what is sent beside files, such as strokes. pixels: of a
-    picture. pictures: kept at once. regions: of one picture. queue: jobs that wait or run. stored_bytes: of
-    all files. requests: answered at once, of all visitors. streams: of events, of all visitors.
-    body_bytes_a_second: that an upload brings at least. idle_seconds: after which the session of a visitor of
-    a public server is forgotten. visitors: who have a session at once.
+    picture. pictures: kept at once. regions: of one picture. queue: jobs that wait or run. jobs: kept, those
+    that have ended among them. stored_bytes: of all files. requests: answered at once, of all visitors.
+    streams: of events, of all visitors. body_bytes_a_second: that an upload brings at least. idle_seconds:
+    after which the session of a visitor of a public server is forgotten. visitors: with a session at once.
     """
 
     file_bytes: int = 2**30
@@ -25,12 +27,18 @@ class Limits:
     pictures: int = 1000
     regions: int = 500
     queue: int = 1000
+    jobs: int = 10_000
     stored_bytes: int = 2**36
     requests: int = 64
     streams: int = 16
     body_bytes_a_second: int = 1024
     idle_seconds: float = 3600.0
     visitors: int = 1
+
+    @property
+    def result_pixels(self) -> int:
+        """Of a result, which may be larger than what was uploaded."""
+        return min(images.MAX_PIXELS, ENLARGED * self.pixels)
 
 
 PUBLIC = Limits(
@@ -39,6 +47,7 @@ PUBLIC = Limits(
     pictures=50,
     regions=100,
     queue=8,
+    jobs=500,
     stored_bytes=2**31,
     streams=200,
     idle_seconds=1800.0,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 KEPT = 4000  # events for those that come back
+KEPT_CHARACTERS = 2**22  # of these
 WAITING = 4000  # events that one tab may be behind
 BEAT = 15.0  # seconds after which something is sent, so that a lost connection is noticed
 
@@ -18,7 +19,8 @@ class Feed:
 
     def __init__(self) -> None:
         self._number = 0
-        self._kept: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, str]] = deque()
+        self._characters = 0  # of what is kept
         self._readers: set[asyncio.Queue[str | None]] = set()
 
     @property
@@ -36,6 +38,9 @@ class Feed:
         self._number += 1
         text = f"id: {self._number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
         self._kept.append((self._number, text))
+        self._characters += len(text)
+        while len(self._kept) > KEPT or self._characters > KEPT_CHARACTERS:
+            self._characters -= len(self._kept.popleft()[1])
         for reader in list(self._readers):
             if reader.full():  # it does not read; it is to come back, and is told to begin anew
                 self._readers.discard(reader)

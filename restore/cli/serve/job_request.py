@@ -14,8 +14,10 @@ from restore.cli.serve.arguments import arguments, shown
 from restore.cli.serve.config import Serving
 from restore.cli.serve.left_out import MADE, UPLOADS
 from restore.cli.serve.refusals import Refusal
+from restore.cli.serve.result_size import check_enlarged
 from restore.cli.serve.state import Job, Picture, Session, new_id
 
+LONGEST_COMMAND = 2**14  # characters, all of which every event of a job has
 LONGEST_BATCH = 200  # characters
 PREVIEW = 768  # pixels that a side of a preview has at most
 CUT_IN_KIND = (".tif", ".tiff", ".jpg", ".jpeg")
@@ -85,6 +87,12 @@ def checked(session: Session, request: Mapping[str, Any], serving: Serving) -> A
     files = _files(session, options, taken=own)
     named = {id: given for id, (_, given) in files.items()}
     argv = arguments(task, options, picture=name, mask=mask, files=named)
+    if (length := sum(map(len, argv))) > LONGEST_COMMAND:
+        wanted = f"expected options of at most {LONGEST_COMMAND} characters in all, got {length}"
+        raise Refusal(f"{wanted}; leave some of them out", 422)
+    if box is None and kind == "restore":
+        size = picture.facts["height"], picture.facts["width"]
+        check_enlarged(picture.name, size, task, options, serving.limits.result_pixels)
     # What is shown is of the whole picture.
     told = argv
     if name != picture.name:

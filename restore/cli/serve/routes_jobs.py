@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,12 +15,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from restore import __version__
-from restore.cli.serve import catalogue, openapi
+from restore.cli.serve import catalogue, openapi, uploads
 from restore.cli.serve.answers import attachment, body_of, service_of, session_of
 from restore.cli.serve.refusals import Refusal
-from restore.cli.serve.state import Job, Session
+from restore.cli.serve.state import Job, Session, new_id
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 PIECE = 2**20  # bytes that are sent at once
+NEVER = -1  # the number of no event
 
 
 @lru_cache(maxsize=1)
@@ -98,12 +103,39 @@ async def cancelled(request: Request) -> Response:
 async def archive(request: Request) -> Response:
     """Give the results of jobs in one file."""
     own = session_of(request)
-    asked = [id for id in request.query_params.get("jobs", "").split(",") if id]
+    asked = dict.fromkeys(id for id in request.query_params.get("jobs", "").split(",") if id)
     files = archived(own, [own.job(id) for id in asked])
     if not files:
         raise Refusal("these jobs have no results", 422)
-    headers = attachment("restored.zip")
-    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+    folder = own.folder / "archives" / new_id()
+    try:
+        held = await run_in_threadpool(uploads.held, files, folder)
+    except FileNotFoundError as error:
+        await uploads.remove([folder])
+        raise Refusal("a file of these is not there any more", 404) from error
+    return Archive(own, held, folder)
+
+
+class Archive(StreamingResponse):
+    """Files as one. folder: of links to them, so that none is gone before its turn; removed at the end."""
+
+    def __init__(self, own: Session, files: dict[str, Path], folder: Path):
+        headers = attachment("restored.zip")
+        super().__init__(self._kept(zipped(files)), media_type="application/zip", headers=headers)
+        self._own, self._folder = own, folder
+
+    async def _kept(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Keep the session of a visitor who reads for longer than one is kept that is not used."""
+        async for piece in pieces:
+            self._own.used = time.monotonic()
+            yield piece
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await uploads.remove([self._folder])
 
 
 def archived(own: Session, jobs: list[Job]) -> dict[str, Path]:
@@ -168,7 +200,9 @@ async def zipped(files: dict[str, Path]) -> AsyncIterator[bytes]:
 async def events(request: Request) -> Response:
     """Tell of all that changes from here on."""
     last = request.headers.get("last-event-id") or request.query_params.get("since")
-    number = int(last) if last is not None and last.isdecimal() and len(last) < 16 else None
+    number = None
+    if last:  # what is no number of an event is of another stream, and nothing is known of what was missed
+        number = int(last) if last.isdecimal() and len(last) < 16 else NEVER
     stream = session_of(request).feed.stream(number)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

@@ -26,6 +26,7 @@ from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Picture, Session, new_id
 
 COARSEST = 16  # level of the image of a region
+FARTHEST = 100_000  # pixels from a point to what it lies in
 WIDEST = 64  # pixels that a hole can be widened by, as on the command line
 
 
@@ -166,7 +167,10 @@ async def selected(request: Request) -> Response:
         if not 0 <= place[name] < picture.facts[side]:
             raise Refusal(f"{name}: expected a number from 0 to below {picture.facts[side]}", 422)
     if body.get("radius") is not None:
-        place["radius"] = 1 + whole(int(number(body["radius"], "radius", "radius")) - 1, "radius", 99_999)
+        place["radius"] = int(number(body["radius"], "radius", "radius"))
+        if not 1 <= place["radius"] <= FARTHEST:
+            wanted = f"expected a number from 1 to {FARTHEST}, got {body['radius']:g}"
+            raise Refusal(f"radius: {wanted}", 422, "radius")
     region = await service_of(request).select(session_of(request), picture, place)
     return JSONResponse(region.json(), 201)
 

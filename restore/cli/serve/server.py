@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
@@ -50,6 +52,12 @@ def bound(host: str, port: int | None) -> socket.socket:
     raise ConfigError(f"cannot listen at {host}, port {port or USUAL} ({why}); pass another --host or --port")
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether it is no more than that a request was cut off, as uploads are when the server ends."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and not str(record.msg).startswith("Cancel ")
+
+
 class Server(uvicorn.Server):
     """Serves an application. begun: is called once it answers. ending: before connections are closed."""
 
@@ -81,7 +89,12 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what would never end by itself, and then the rest."""
         self._ending()
-        await super().shutdown(sockets)
+        log = logging.getLogger("uvicorn.error")
+        log.addFilter(_is_news)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            log.removeFilter(_is_news)
         if self.force_exit:  # by a second Ctrl-C: the processes are ended all the same
             await self.lifespan.shutdown()
 

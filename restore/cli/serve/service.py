@@ -12,7 +12,6 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from restore import images
 from restore.cli.serve import job_request, uploads
 from restore.cli.serve.config import Serving
 from restore.cli.serve.endings import Endings
@@ -23,7 +22,6 @@ from restore.cli.serve.viewer import Viewer
 from restore.cli.serve.work import Work
 from restore.errors import ImageError
 
-ENLARGED = 4  # pixels of a result at most, for each that a picture may have
 SWEEP = 60.0  # seconds between two looks for sessions that nobody uses
 
 
@@ -35,9 +33,7 @@ class Service:
 
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
-        # Results are larger than what was uploaded.
-        largest = min(images.MAX_PIXELS, ENLARGED * serving.limits.pixels)
-        self.viewer = viewer or Viewer(serving.folder, pixels=largest)
+        self.viewer = viewer or Viewer(serving.folder, pixels=serving.limits.result_pixels)
         self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
         self.endings = endings()
         self.sessions: dict[str, Session] = {}
@@ -255,6 +251,8 @@ class Service:
     def _check_queue(self, session: Session) -> None:
         waiting = sum(not job.ended for each in self.sessions.values() for job in each.jobs.values())
         own = sum(not job.ended for job in session.jobs.values())
+        if len(session.jobs) >= self.limits.jobs:
+            raise Refusal(f"there are {len(session.jobs)} jobs here already; remove some first", 429)
         if own >= self.limits.queue or waiting >= 4 * self.limits.queue:
             raise Refusal(f"there are {own} jobs in the queue already; wait, or cancel some", 429)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -26,7 +27,7 @@ SELDOM = 0.0005  # seconds, for each file, for which it is taken to be true how 
 
 async def stored(request: Request, session: Session, limits: Limits) -> Path:
     """Keep the body of a request as a file with the name that the query tells. Raises Refusal."""
-    name = clean_name(request.query_params.get("name", ""))
+    name = storable(request.query_params.get("name", ""))
     check_room(session.folder, int(request.headers.get("content-length", "0")))
     await check_stored(session, limits)
     folder = session.folder / "files" / new_id()
@@ -45,6 +46,12 @@ async def stored(request: Request, session: Session, limits: Limits) -> Path:
         await remove([folder])
         raise Refusal(f"{name}: expected a file, got no bytes", 422, "file")
     return path
+
+
+def storable(name: str) -> str:
+    """Give a name that is harmless, and that a file can have here: some systems have few letters."""
+    coding = sys.getfilesystemencoding()
+    return clean_name(clean_name(name).encode(coding, "replace").decode(coding))
 
 
 async def _received(request: Request, file: IO[bytes], limits: Limits) -> int:
@@ -79,6 +86,24 @@ def linked(files: Sequence[tuple[Path, str]], folder: Path) -> None:
             os.link(path, folder / name)
         except OSError:
             shutil.copyfile(path, folder / name)
+
+
+def held(files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    """Give files by other paths, under which they stay where those are removed, as far as that can be.
+
+    Raises FileNotFoundError.
+    """
+    with suppress(OSError):  # such as a full disk, of which a download makes room
+        folder.mkdir(parents=True)
+    found = {}
+    for number, (name, path) in enumerate(files.items()):
+        found[name] = folder / str(number)
+        try:
+            os.link(path, found[name])
+        except OSError:
+            path.stat()
+            found[name] = path
+    return found
 
 
 async def remove(folders: Sequence[Path]) -> None:
