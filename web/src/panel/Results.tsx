@@ -6,8 +6,10 @@ import { titleOf } from "../store/history";
 import { tell } from "../store/notices";
 import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
+import { Command } from "./Command";
 import { factsOf, freshNotes, seedOf } from "./facts";
 import { Icon } from "./icons";
+import { reuse, usesOptionsOf } from "./reuse";
 import { Words } from "./Words";
 
 const t = text.panel.result;
@@ -60,6 +62,12 @@ export function Results() {
       </div>
       {job.status === "unchanged" && <p class="p-help">{t.unchanged}</p>}
       <Facts job={job} index={job.results.findIndex((each) => each.picture === picture.id)} />
+      <Command command={job.command} title={t.command} />
+      {!usesOptionsOf(job) && (
+        <button type="button" class="p-link p-more-link" onClick={() => reuse(job)}>
+          {t.reuse}
+        </button>
+      )}
       <button type="button" class="button" onClick={() => void continueFrom(picture)}>
         <Icon name="next" />
         {t.use}

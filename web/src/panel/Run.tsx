@@ -5,6 +5,7 @@ import { cancel } from "../store/actions";
 import { ahead, jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
 import { sentence } from "../text/notes";
+import { Failure } from "./Failure";
 import { duration } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
@@ -61,6 +62,8 @@ interface RunProps {
   /** What is wrong beside the fields that are seen. */
   wrong: Wrong | null;
   failed: boolean;
+  /** A failed job that was chosen. */
+  old: Job | null;
   onRun: () => void;
   onAgain: () => void;
   children: ComponentChildren;
@@ -73,6 +76,7 @@ export function Run(props: RunProps) {
   const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
   return (
     <footer class="p-run">
+      {props.old && <Failure job={props.old} task={task} />}
       {wrong && (
         <div class="p-alert" role="alert">
           <p>

@@ -3,7 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 import type { Job, JobRequest, Picture, Strokes, Task } from "../api/types";
 import { start } from "../store/actions";
 import { batchMissing, leftOutWords, ready, startBatch, starting as startingBatch } from "../store/batch";
-import { picture as chosenPicture, task as chosenTask, options, setOptions } from "../store/choice";
+import {
+  failure as chosenFailure,
+  picture as chosenPicture,
+  task as chosenTask,
+  options,
+  setOptions,
+} from "../store/choice";
 import { maskOf } from "../store/mask";
 import { ownPart, PLACES, sharedTask } from "../store/own";
 import { sheetHeight as height, sheet, view } from "../store/shell";
@@ -110,12 +116,13 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const request = requestOf(task, picture, values);
   const checked = useChecked(missing === "" && !(batch && task.needs) ? checkedRequest(request) : null);
   const failed = failedJob(picture.id);
+  const old = batch ? null : chosenFailure.value;
   const more = moreOpen.value;
 
   const seen = more ? optionsOf(listed).map(({ name }) => name) : visibleOptions(listed, values);
   const { errorOf, rest } = told(
     task,
-    [current(refused, values, picture), checked.wrong, failure(failed, request)],
+    [current(refused, values, picture), checked.wrong, old === null ? failure(failed, request) : null],
     seen,
   );
   const set = (name: string, value: unknown) => setAll(withValue(values, optionOf(task, name), name, value));
@@ -188,6 +195,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
         missing={missing}
         wrong={rest}
         failed={failed !== null}
+        old={old}
         onRun={() => void (batch ? startBatch() : run(request))}
         onAgain={() => void run(request)}
       >

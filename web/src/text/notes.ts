@@ -2,10 +2,20 @@
 
 const METHOD = /(?:: |^)--method \S+ is used$/;
 
+/** A line without the name of a file in front of it. */
+export function withoutName(line: string, names: readonly string[]): string {
+  const name = names.find((each) => line.startsWith(`${each}: `));
+  return name === undefined ? line : line.slice(name.length + 2);
+}
+
 /** A note without the name of the picture in front of it, and without the method, which is told as a fact. */
 export function shortNote(note: string, names: readonly string[]): string {
-  const name = names.find((each) => note.startsWith(`${each}: `));
-  return (name === undefined ? note : note.slice(name.length + 2)).replace(METHOD, "");
+  return withoutName(note, names).replace(METHOD, "");
+}
+
+/** The error of a job without the name of its picture, which stands beside it. */
+export function shortError(job: { error: string | null; picture_name: string }): string {
+  return job.error === null ? "" : withoutName(job.error, [job.picture_name]);
 }
 
 /** A sentence: an upper-case first letter, where it is not of the name of a file, and no full stop. */
