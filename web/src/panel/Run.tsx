@@ -88,7 +88,7 @@ export function Run(props: RunProps) {
                 {t.showOption(hidden.flag)}
               </button>
             )}
-            {props.failed && (
+            {props.failed && !wrong.option && (
               <button type="button" class="p-link" onClick={props.onAgain}>
                 {t.result.again}
               </button>

@@ -43,6 +43,9 @@ export function plainNotes(job: Job): string[] {
 }
 
 const DAMAGED = "damaged: ";
+/** The option that has damaged files restored as far as they can be read. */
+export const ALLOWS_DAMAGED = "allow_damaged";
+export const isDamaged = ({ notes }: Picture): boolean => notes.some((note) => note.startsWith(DAMAGED));
 const PAGES = /^the file holds \d+ pictures; only the first is /;
 
 /** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */

@@ -14,11 +14,12 @@ import { maskOf } from "../store/mask";
 import { ownPart, PLACES, sharedTask } from "../store/own";
 import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
+import { withoutName } from "../text/notes";
 import { Command } from "./Command";
 import { told } from "./errors";
-import { pictureNotes } from "./facts";
 import { Icon } from "./icons";
 import { More } from "./More";
+import { PictureNotes } from "./PictureNotes";
 import { Preview } from "./Preview";
 import type { PanelProps } from "./panels";
 import { Results } from "./Results";
@@ -36,7 +37,6 @@ import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
 import { changedOptions, optionOf, optionsOf, type Values, without, withValue } from "./values";
-import { Words } from "./Words";
 import "./panel.css";
 import "./controls/controls.css";
 import "./lists.css";
@@ -122,7 +122,9 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const seen = more ? optionsOf(listed).map(({ name }) => name) : visibleOptions(listed, values);
   const { errorOf, rest } = told(
     task,
-    [current(refused, values, picture), checked.wrong, old === null ? failure(failed, request) : null],
+    [current(refused, values, picture), checked.wrong, old === null ? failure(failed, request) : null].map(
+      (each) => each && { ...each, message: withoutName(each.message, [picture.name]) },
+    ),
     seen,
   );
   const set = (name: string, value: unknown) => setAll(withValue(values, optionOf(task, name), name, value));
@@ -172,12 +174,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
           <header class={sheet.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
-          {!batch &&
-            pictureNotes(picture).map(({ line, bad }) => (
-              <p key={line} class={bad ? "p-error" : "p-help"}>
-                <Words of={line} />
-              </p>
-            ))}
+          {!batch && <PictureNotes task={task} picture={picture} values={values} />}
           {batch && <BatchHelp task={task} picture={picture} values={values} />}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />

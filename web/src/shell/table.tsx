@@ -29,10 +29,11 @@ import { lacks } from "../store/own";
 import { panelOpen, sheet, view } from "../store/shell";
 import { doingOf } from "../text/doing";
 import { duration, text } from "../text/en";
+import { shortError, withoutName } from "../text/notes";
 
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
   const why = refused.value.get(picture.id);
-  if (why) return <p class="bad">{why}</p>;
+  if (why) return <p class="bad">{withoutName(why, [picture.name])}</p>;
   const what = task.value;
   // What another task has made of it says nothing of what this one needs.
   if (what?.needs && job?.task !== what.name && (!job || isOver(job)) && lacks(picture, what))
@@ -55,7 +56,7 @@ function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
       <span class={`state ${status}`}>
         {titleOf(job.task)}: {text.status[status].toLowerCase()}
       </span>
-      {job.error && <p class="bad">{job.error}</p>}
+      {job.error && <p class="bad">{shortError(job)}</p>}
     </>
   );
 }

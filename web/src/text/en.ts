@@ -367,6 +367,7 @@ export const text = {
     runAll: (words: string, count: number) => `${words} ${one(count, "picture")}`,
     waiting: (before: number) =>
       before === 0 ? "Next in the queue" : `Waiting, ${one(before, "job")} ahead`,
+    waitsFor: (task: string, name: string) => `Waits for ${task}${name ? ` of ${name}` : ""}`,
     starting: "Starting",
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
