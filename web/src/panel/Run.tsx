@@ -6,7 +6,7 @@ import { ahead, jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
 import { sentence } from "../text/notes";
 import { Failure } from "./Failure";
-import { duration } from "./facts";
+import { ALLOWS_DAMAGED, duration, isDamaged } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 import { Words } from "./Words";
@@ -73,6 +73,8 @@ interface RunProps {
 export function Run(props: RunProps) {
   const { task, wrong } = props;
   const words = props.label ?? t.run[task.name] ?? task.title;
+  // What is wrong with a damaged file stands at its head.
+  const said = wrong?.option === ALLOWS_DAMAGED && isDamaged(props.picture) && !props.batch;
   const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
   return (
     <footer class="p-run">
@@ -80,7 +82,7 @@ export function Run(props: RunProps) {
       {wrong && (
         <div class="p-alert" role="alert">
           <p>
-            <Words of={wrong.message || t.result.failed} />
+            <Words of={(said ? t.result.damaged : wrong.message) || t.result.failed} />
           </p>
           <div class="p-row">
             {hidden && (

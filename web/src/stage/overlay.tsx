@@ -209,22 +209,39 @@ function nameOf(side: "before" | "after" | null): string {
   return awaited.value ? text.stage.awaited : text.stage.after;
 }
 
+const NAMED = 64; // CSS pixels above the end of the stage, where its bars end
+const NAME = { height: 24, gap: 8 };
+
+/** Where the name of a pane stands, in CSS pixels: under the picture, or over its lower edge where it fills the pane. */
+function nameSpot(): Point {
+  const of = scene.value?.picture ?? { width: 0, height: 0 };
+  const [width, height] = [pane.value.width / ratio.value, pane.value.height / ratio.value];
+  const [start, end] = [cssAt({ x: 0, y: 0 }), cssAt({ x: of.width, y: of.height })];
+  const lowest = height - NAMED - NAME.height;
+  const under = end.y + NAME.gap;
+  return {
+    x: (clamp(start.x, 0, width) + clamp(end.x, 0, width)) / 2,
+    y: under <= lowest ? Math.max(under, NAME.gap) : clamp(end.y - NAME.gap - NAME.height, 0, lowest),
+  };
+}
+
 /** Names of the panes side by side, and of what is shown where one blinks. */
 export function SideNames() {
   const names = useComputed(() => {
+    const { x, y } = nameSpot();
     if (mode.value === "side" && !single.value)
-      return panes.value.map((p) => ({ x: p.x + p.width / 2, side: p.side }));
+      return panes.value.map((p) => ({ x: p.x / ratio.value + x, y, side: p.side }));
     if (mode.value === "blink" || (single.value && mode.value === "side") || mode.value === "result")
-      return [{ x: pane.value.width / 2, side: single.value }];
+      return [{ x, y, side: single.value }];
     return [];
   });
   return (
     <>
-      {names.value.map(({ x, side }) => (
+      {names.value.map(({ x, y, side }) => (
         <span
-          key={x}
+          key={side}
           class="st-side-name st-alone"
-          style={{ left: `${x / ratio.value}px` }}
+          style={{ left: `${x}px`, top: `${y}px` }}
           aria-hidden="true"
         >
           {nameOf(side)}

@@ -301,6 +301,7 @@ export const text = {
     unsure: "unsure",
     selecting: "Looking for the object here",
     aroundIt: "Paint over it, or draw a lasso or a box around it.",
+    boxIt: "Draw a box around it.",
     dismiss: "Close",
     zoomIs: (percent: string) => `Zoom ${percent}.`,
     shown: {
@@ -526,8 +527,10 @@ export const text = {
     result: {
       title: "Result",
       use: "Continue from it",
+      map: "Download the map of uncertainty",
       again: "Try again",
       failed: "It failed",
+      damaged: "The file is damaged, so nothing was restored.",
       failedOf: (task: string) => `${task} failed:`,
       command: "The command of this result",
       reuse: "Use these options",
@@ -552,6 +555,10 @@ export const text = {
       damaged: "The file",
       size: "Size",
       took: "Took",
+      ofPicture: (share: string) => `${share} of the picture`,
+      otherPages: (pages: string) =>
+        `Page 1 is shown, which was left as it is. Restored: ${/[-,]/.test(pages) ? "pages" : "page"} ` +
+        pages.replaceAll(",", ", "),
       of255: (value: string) => `${value} of 255`,
       pixels: (width: number, height: number) => `${width} × ${height}`,
       seconds: (value: string) => `${value} s`,

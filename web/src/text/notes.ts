@@ -2,9 +2,9 @@
 
 const METHOD = /(?:: |^)--method \S+ is used$/;
 
-/** A line without the name of a file in front of it. */
+/** A line without the name of a file in front of it; that of its page stays. */
 export function withoutName(line: string, names: readonly string[]): string {
-  const name = names.find((each) => line.startsWith(`${each}: `));
+  const name = names.find((each) => line.startsWith(`${each}: `) || line.startsWith(`${each}, page `));
   return name === undefined ? line : line.slice(name.length + 2);
 }
 
