@@ -3,7 +3,7 @@ import { tellFailure } from "../store/choice";
 import { titleOf } from "../store/history";
 import { text } from "../text/en";
 import { shortError } from "../text/notes";
-import { reuse, usesOptionsOf } from "./reuse";
+import { followReuse, usesOptionsOf } from "./reuse";
 import { openMore } from "./state";
 import { optionOf } from "./values";
 import { Words } from "./Words";
@@ -26,7 +26,7 @@ export function Failure({ job, task }: { job: Job; task: Task }) {
           </button>
         )}
         {!same && (
-          <button type="button" class="p-link" onClick={() => reuse(job)}>
+          <button type="button" class="p-link" onClick={() => followReuse(job)}>
             {t.result.reuse}
           </button>
         )}

@@ -9,7 +9,7 @@ import { text } from "../text/en";
 import { Command } from "./Command";
 import { factsOf, freshNotes, pagesNote, seedOf } from "./facts";
 import { Icon } from "./icons";
-import { reuse, usesOptionsOf } from "./reuse";
+import { followReuse, usesOptionsOf } from "./reuse";
 import { Words } from "./Words";
 
 const t = text.panel.result;
@@ -71,7 +71,7 @@ export function Results() {
       )}
       <Command command={job.command} title={t.command} />
       {!usesOptionsOf(job) && (
-        <button type="button" class="p-link p-more-link" onClick={() => reuse(job)}>
+        <button type="button" class="p-link p-more-link" onClick={() => followReuse(job)}>
           {t.reuse}
         </button>
       )}

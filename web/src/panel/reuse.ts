@@ -35,6 +35,10 @@ export function reuse(job: Job): void {
   }
   chooseTask(job.task);
   say(text.panel.result.reused(titleOf(job.task)));
-  // The link goes once it was followed; what follows is the main button.
+}
+
+/** The same at a link, which goes once it was followed: what comes next is the main button. */
+export function followReuse(job: Job): void {
+  reuse(job);
   setTimeout(() => document.querySelector<HTMLElement>(".p-main")?.focus());
 }

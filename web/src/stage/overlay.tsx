@@ -7,7 +7,7 @@ import { brushRadius } from "../store/stage";
 import { text } from "../text/en";
 import { clamp, type Point } from "./geometry";
 import { StageIcon } from "./icons";
-import { marks, reachOf } from "./marks";
+import { marks, placing, reachOf } from "./marks";
 import {
   activeTool,
   awaited,
@@ -17,6 +17,7 @@ import {
   divider,
   draft,
   maskColour,
+  masking,
   mode,
   painting,
   pane,
@@ -209,15 +210,16 @@ function nameOf(side: "before" | "after" | null): string {
   return awaited.value ? text.stage.awaited : text.stage.after;
 }
 
-const NAMED = 64; // CSS pixels above the end of the stage, where its bars end
-const NAME = { height: 24, gap: 8 };
+const NAME = { height: 24, gap: 8 }; // CSS pixels
 
 /** Where the name of a pane stands, in CSS pixels: under the picture, or over its lower edge where it fills the pane. */
 function nameSpot(): Point {
   const of = scene.value?.picture ?? { width: 0, height: 0 };
   const [width, height] = [pane.value.width / ratio.value, pane.value.height / ratio.value];
   const [start, end] = [cssAt({ x: 0, y: 0 }), cssAt({ x: of.width, y: of.height })];
-  const lowest = height - NAMED - NAME.height;
+  const bars =
+    masking.value || placing.value ? Math.max(60, (pane.value.insetY ?? 0) / ratio.value) : NAME.gap;
+  const lowest = Math.max(0, height - bars - NAME.height);
   const under = end.y + NAME.gap;
   return {
     x: (clamp(start.x, 0, width) + clamp(end.x, 0, width)) / 2,
