@@ -14,7 +14,7 @@ import { maskOf } from "../store/mask";
 import { ownPart, PLACES, sharedTask } from "../store/own";
 import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
-import { sentence, withoutName } from "../text/notes";
+import { besideName } from "../text/notes";
 import { Command } from "./Command";
 import { told } from "./errors";
 import { Icon } from "./icons";
@@ -123,7 +123,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const { errorOf, rest } = told(
     task,
     [current(refused, values, picture), checked.wrong, old === null ? failure(failed, request) : null].map(
-      (each) => each && { ...each, message: sentence(withoutName(each.message, [picture.name])) },
+      (each) => each && { ...each, message: besideName(each.message, picture.name) },
     ),
     seen,
   );

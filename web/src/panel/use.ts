@@ -4,7 +4,7 @@ import { ApiError, api } from "../api/client";
 import type { Job, JobRequest, Option } from "../api/types";
 import { cancel, start } from "../store/actions";
 import { isOver, jobs, latestJob, work } from "../store/data";
-import { shortError } from "../text/notes";
+import { besideName } from "../text/notes";
 import { ALLOWS_DAMAGED, isDamaged } from "./facts";
 import { latest } from "./latest";
 import type { PanelProps } from "./panels";
@@ -96,7 +96,10 @@ export function usePreviews(): Previews {
           return ended(await start(request), signal);
         },
         (job) => {
-          const failed = job.status === "failed" ? { message: shortError(job), option: job.option } : null;
+          const failed =
+            job.status === "failed"
+              ? { message: besideName(job.error ?? "", job.picture_name), option: job.option }
+              : null;
           setState({ working: false, wrong: failed });
         },
         (error) => setState({ working: false, wrong: wrongOf(error) }),
@@ -147,7 +150,10 @@ export function useLook(props: PanelProps, names: readonly string[], on = true):
     return () => clearTimeout(timer);
   });
 
-  const failed = job?.status === "failed" ? { message: shortError(job), option: job.option } : null;
+  const failed =
+    job?.status === "failed"
+      ? { message: besideName(job.error ?? "", job.picture_name), option: job.option }
+      : null;
   const why = wrong ?? failed;
   const working = wrong === null && (job === null ? asked.has(key) : !isOver(job));
   return {

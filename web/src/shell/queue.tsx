@@ -10,7 +10,7 @@ import { titleOf } from "../store/history";
 import { queueOpen, view } from "../store/shell";
 import { RESTORING } from "../text/doing";
 import { text } from "../text/en";
-import { sentence, shortError } from "../text/notes";
+import { besideName } from "../text/notes";
 
 const nameOf = (job: Job) =>
   job.kind === "preview" ? `${text.queue.preview}, ${titleOf(job.task)}` : titleOf(job.task);
@@ -64,7 +64,7 @@ function Entry({ job }: { job: Job }) {
       {job.status === "running" && (
         <Bar share={job.progress?.share ?? null} label={text.queue.progress(job.picture_name)} />
       )}
-      {job.error && <p class="bad small">{sentence(shortError(job))}</p>}
+      {job.error && <p class="bad small">{besideName(job.error, job.picture_name)}</p>}
     </li>
   );
 }

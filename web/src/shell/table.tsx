@@ -29,14 +29,14 @@ import { lacks } from "../store/own";
 import { panelOpen, sheet, view } from "../store/shell";
 import { doingOf } from "../text/doing";
 import { duration, text } from "../text/en";
-import { sentence, shortError, withoutName } from "../text/notes";
+import { besideName, sentence } from "../text/notes";
 
 /** What was found, without what follows from it. */
 const clause = (found: string) => found.split(/: |; /)[0] ?? found;
 
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
   const why = refused.value.get(picture.id);
-  if (why) return <p class="bad small">{sentence(withoutName(why, [picture.name]))}</p>;
+  if (why) return <p class="bad small">{besideName(why, picture.name)}</p>;
   const what = task.value;
   // What another task has made of it says nothing of what this one needs.
   if (what?.needs && job?.task !== what.name && (!job || isOver(job)) && lacks(picture, what))
@@ -59,7 +59,7 @@ function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
       <span class={`state ${status}`}>
         {titleOf(job.task)}: {text.status[status].toLowerCase()}
       </span>
-      {job.error && <p class="bad small">{sentence(shortError(job))}</p>}
+      {job.error && <p class="bad small">{besideName(job.error, job.picture_name)}</p>}
     </>
   );
 }

@@ -8,6 +8,12 @@ export function withoutName(line: string, names: readonly string[]): string {
   return name === undefined ? line : line.slice(name.length + 2);
 }
 
+/** An error beside the name that it begins with: the rest of it, in the words of the command line. */
+export function besideName(line: string, name: string): string {
+  const rest = withoutName(line, [name]);
+  return rest === line ? line : rest.charAt(0).toUpperCase() + rest.slice(1);
+}
+
 /** A note without the name of the picture in front of it, and without the method, which is told as a fact. */
 export function shortNote(note: string, names: readonly string[]): string {
   return withoutName(note, names).replace(METHOD, "");

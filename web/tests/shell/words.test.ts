@@ -7,7 +7,7 @@ const { nameOf } = await import("../../src/store/keys");
 const { pasted } = await import("../../src/store/dropped");
 const { picturesAmong, refusal } = await import("../../src/store/uploads");
 const { doingOf } = await import("../../src/text/doing");
-const { shortError, withoutName } = await import("../../src/text/notes");
+const { besideName, shortError, withoutName } = await import("../../src/text/notes");
 const { duration, fileSize, text } = await import("../../src/text/en");
 
 const limits = { file_bytes: 1000, pixels: 1e6, pictures: 2, queue: 5 };
@@ -87,6 +87,8 @@ describe("the name of a picture", () => {
     expect(shortError(failed)).toBe("expected a picture");
     expect(shortError({ error: null, picture_name: "a.jpg" })).toBe("");
     expect(withoutName("a.tif, page 2: little noise", ["a.tif"])).toBe("page 2: little noise");
+    expect(besideName("a.jpg: expected one. Then more.", "a.jpg")).toBe("Expected one. Then more.");
+    expect(besideName("--sigma: no.", "a.jpg")).toBe("--sigma: no.");
     expect(withoutName("b.jpg: other", ["a.jpg"])).toBe("b.jpg: other");
   });
 });

@@ -2,7 +2,6 @@ import type { Job } from "../../api/types";
 import { picture } from "../../store/choice";
 import { titleOf } from "../../store/history";
 import { text } from "../../text/en";
-import { sentence } from "../../text/notes";
 import { lookWords } from "../facts";
 import { Icon } from "../icons";
 import { openMore } from "../state";
@@ -26,7 +25,7 @@ export function Found({ look, working }: { look: Look; working: string }) {
     return (
       <div class="p-found">
         <p class="p-error" role="alert">
-          <Words of={sentence(look.wrong.message)} />
+          <Words of={look.wrong.message} />
         </p>
         {option ? (
           <button type="button" class="p-link" onClick={() => openMore(option.name)}>
