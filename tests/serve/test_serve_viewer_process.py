@@ -20,7 +20,7 @@ from PIL import Image
 from shown_pictures import PHOTO, SPOT, Shown
 
 from restore import images
-from restore.cli.serve.shelf import Asked, Shelf, scale_of
+from restore.cli.serve.picture_cache import Asked, PictureCache, scale_of
 from restore.cli.serve.tiles import Scale
 from restore.cli.serve.viewer import Viewer, ViewerError
 from restore.cli.serve.viewer_process import Desk
@@ -106,7 +106,7 @@ def desk_of(folder: Path, **options: Any) -> tuple[Desk, io.StringIO]:
     """A desk in this process, which answers when it is told to; and its answers."""
     answers = io.StringIO()
     desk = Desk(answers, folder)
-    desk.shelf = Shelf(folder, **options)
+    desk.cache = PictureCache(folder, **options)
     return desk, answers
 
 
@@ -115,17 +115,17 @@ def test_tiles_give_way_and_are_made_again(tmp_path: Path) -> None:
         Image.fromarray(PHOTO[:600]).save(tmp_path / f"{name}.png")
     asked = [Asked(tmp_path / f"{name}.png", f"{name}.png") for name in "abc"]
     length = 600 * 1281 * 3 * 3 // 2
-    shelf = Shelf(tmp_path, most_bytes=2 * length)
+    cache = PictureCache(tmp_path, most_bytes=2 * length)
     for each in asked:
-        builder = shelf.build(each)
+        builder = cache.build(each)
         assert builder is not None
         builder.first()
-    assert shelf.pyramid(asked[0].path) is None
-    assert shelf.pyramid(asked[2].path) is not None
+    assert cache.pyramid(asked[0].path) is None
+    assert cache.pyramid(asked[2].path) is not None
     assert len(list(tmp_path.glob("*.tiles"))) == len(list(tmp_path.glob("*.full"))) == 2
-    assert shelf.build(asked[2]) is None  # all is there
-    assert shelf.build(asked[0]) is not None
-    assert shelf.pyramid(asked[1].path) is None
+    assert cache.build(asked[2]) is None  # all is there
+    assert cache.build(asked[0]) is not None
+    assert cache.pyramid(asked[1].path) is None
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_what_is_in_view_comes_first_and_what_is_cancelled_not_at_all(tmp_path: 
     desk, answers = desk_of(tmp_path)
     path = tmp_path / "photo.png"
     Image.fromarray(PHOTO).save(path)
-    builder = desk.shelf.build(Asked(path, "photo.png"))
+    builder = desk.cache.build(Asked(path, "photo.png"))
     assert builder is not None
     about = {"path": str(path), "name": "photo.png"}
     desk.take({"do": "thumbnail", "id": 1, **about})
@@ -211,14 +211,14 @@ def test_small_views_stay_when_tiles_have_given_way(tmp_path: Path) -> None:
         assert request is not None
         desk._answer_to(request)
     path = tmp_path / "a.png"
-    assert desk.shelf.pyramid(path) is None
+    assert desk.cache.pyramid(path) is None
     desk.take({"do": "thumbnail", "id": 1, "path": str(path), "name": "a.png"})
     view = desk._small.get(0)
     assert view is not None
     desk._answer_to(view)
     assert json.loads(answers.getvalue().splitlines()[-1])["type"] == "image/jpeg"
     desk.take({"do": "forget", "id": 0, "path": str(path)})
-    assert not desk.shelf.has_thumbnail(path)
+    assert not desk.cache.has_thumbnail(path)
 
 
 def test_tiles_that_somebody_has_removed_are_made_again(tmp_path: Path) -> None:
