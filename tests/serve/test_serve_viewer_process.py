@@ -102,7 +102,7 @@ def test_what_takes_too_long_ends(shown: Shown, path: Path, monkeypatch: pytest.
     assert shown.open(path)["width"] == 100
 
 
-def desk_of(folder: Path, **options: Any) -> tuple[Responder, io.StringIO]:
+def responder_of(folder: Path, **options: Any) -> tuple[Responder, io.StringIO]:
     """A responder in this process, which answers when it is told to; and its answers."""
     answers = io.StringIO()
     responder = Responder(answers, folder)
@@ -130,7 +130,7 @@ def test_tiles_give_way_and_are_made_again(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(PHOTO).save(tmp_path / "photo.png")
-    responder, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
 
     def full(self: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -151,7 +151,7 @@ PLACE = {"level": 0, "column": 0, "row": 0}
 
 
 def test_what_is_in_view_comes_first_and_what_is_cancelled_not_at_all(tmp_path: Path) -> None:
-    responder, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
     path = tmp_path / "photo.png"
     Image.fromarray(PHOTO).save(path)
     builder = responder.cache.build(Asked(path, "photo.png"))
@@ -177,7 +177,7 @@ def test_what_is_in_view_comes_first_and_what_is_cancelled_not_at_all(tmp_path: 
 
 
 def test_of_many_pictures_only_those_that_are_looked_at_get_all_tiles(tmp_path: Path) -> None:
-    responder, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
     about = [{"path": str(tmp_path / f"{name}.png"), "name": f"{name}.png"} for name in "ab"]
     for number, each in enumerate(about):
         Image.fromarray(PHOTO).save(each["path"])
@@ -203,7 +203,7 @@ def test_of_many_pictures_only_those_that_are_looked_at_get_all_tiles(tmp_path: 
 
 
 def test_small_views_stay_when_tiles_have_given_way(tmp_path: Path) -> None:
-    responder, answers = desk_of(tmp_path, most_bytes=1)
+    responder, answers = responder_of(tmp_path, most_bytes=1)
     for name in "ab":
         Image.fromarray(PHOTO).save(tmp_path / f"{name}.png")
         responder.take({"do": "open", "id": 0, "path": str(tmp_path / f"{name}.png"), "name": "a.png"})
@@ -229,6 +229,7 @@ def test_tiles_that_somebody_has_removed_are_made_again(tmp_path: Path) -> None:
     async def again() -> list[bytes]:
         await viewer.open(path, name="a.png")
         found = [(await viewer.tile(path, 1, 0, 0))[0]]
+        await viewer.tile(path, 0, 0, 0)  # all files are there
         for each in (tmp_path / "tiles").iterdir():
             each.unlink()
         found.append((await viewer.tile(path, 1, 0, 0))[0])
