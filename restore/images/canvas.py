@@ -106,19 +106,18 @@ class Canvas(Generic[Picture]):
         hole : ``(b, 1, h, w)``, above 0 where the result is to be seen.
         """
         original = self.original
-        inside = hole > 0
+        filled = hole > 0
         if isinstance(original, Tensor):
-            inside = (inside[0] if original.ndim == 3 else inside).to(original.device)
-            return torch.where(inside, to_tensor(result, original), original.detach())
+            filled = (filled[0] if original.ndim == 3 else filled).to(original.device)
+            return torch.where(filled, to_tensor(result, original), original.detach())
         pixels = pixels_of(original)
-        mask = inside[:, 0].cpu().numpy() if pixels.ndim == 4 else inside[0, 0].cpu().numpy()
+        mask = filled[:, 0].cpu().numpy() if pixels.ndim == 4 else filled[0, 0].cpu().numpy()
         pasted = np.array(pixels)
         if mask.any():  # of a large picture with a small hole nothing else is converted
             rows, columns = _extent(mask, -2), _extent(mask, -1)
-            where = (..., rows, columns)
-            colours = (*where, slice(None)) if pixels.ndim > 2 else where
-            part = pasted[colours]
-            part[mask[where]] = to_array(result[where], part)[mask[where]]
+            part = pasted[..., rows, columns, :] if pixels.ndim > 2 else pasted[rows, columns]
+            inside = mask[..., rows, columns]
+            part[inside] = to_array(result[..., rows, columns], part)[inside]
         return cast(Picture, rebuilt(pasted, original))
 
     def unchanged(self) -> Picture:
