@@ -7,6 +7,7 @@ imported. Only the module of the command that is used is imported.
 from __future__ import annotations
 
 import ast
+import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -72,6 +73,9 @@ def summary(name: str) -> str:
     path = Path(import_module(PACKAGE).__path__[0], f"{name}.py")
     if not path.is_file():
         return first_sentence(_REGISTERED[name])
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    # CPython 3.11 cannot parse in two threads at once ("recursion depth mismatch"), as a server would.
+    docstring = getattr(sys.modules.get(f"{PACKAGE}.{name}"), "__doc__", None)
+    if docstring is None:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     line = docstring.splitlines()[0].partition("``: ")[2]
     return line[:1].upper() + line[1:]

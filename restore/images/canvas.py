@@ -106,14 +106,18 @@ class Canvas(Generic[Picture]):
         hole : ``(b, 1, h, w)``, above 0 where the result is to be seen.
         """
         original = self.original
-        inside = hole > 0
+        filled = hole > 0
         if isinstance(original, Tensor):
-            inside = (inside[0] if original.ndim == 3 else inside).to(original.device)
-            return torch.where(inside, to_tensor(result, original), original.detach())
+            filled = (filled[0] if original.ndim == 3 else filled).to(original.device)
+            return torch.where(filled, to_tensor(result, original), original.detach())
         pixels = pixels_of(original)
-        mask = inside[:, 0].cpu().numpy() if pixels.ndim == 4 else inside[0, 0].cpu().numpy()
+        mask = filled[:, 0].cpu().numpy() if pixels.ndim == 4 else filled[0, 0].cpu().numpy()
         pasted = np.array(pixels)
-        pasted[mask] = to_array(result, pixels)[mask]
+        if mask.any():  # of a large picture with a small hole nothing else is converted
+            rows, columns = _extent(mask, -2), _extent(mask, -1)
+            part = pasted[..., rows, columns, :] if pixels.ndim > 2 else pasted[rows, columns]
+            inside = mask[..., rows, columns]
+            part[inside] = to_array(result[..., rows, columns], part)[inside]
         return cast(Picture, rebuilt(pasted, original))
 
     def unchanged(self) -> Picture:
@@ -169,9 +173,16 @@ def canvas(image: Picture, *, checked: bool = True) -> Canvas[Picture]:
     if min(batch.shape) < 1:
         raise ValueError(f"the picture has no pixels: its shape is {tuple(batch.shape)} (b, c, h, w)")
     found = Canvas(batch, image)
-    if checked:
+    if checked and found.bits == 32:  # whole numbers are always finite, and in [0, 1]
         check_values(batch, found.alpha)
     return found
+
+
+def _extent(mask: np.ndarray[Any, Any], axis: int) -> slice:
+    """From the first to the last place along an axis at which something of a mask is set."""
+    others = tuple(each for each in range(mask.ndim) if each != axis % mask.ndim)
+    there = np.flatnonzero(mask.any(axis=others))
+    return slice(int(there[0]), int(there[-1]) + 1)
 
 
 def check_values(batch: Tensor, alpha: Tensor | None = None) -> None:

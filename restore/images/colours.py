@@ -9,6 +9,7 @@ from restore.images.device_constants import constant
 
 YCC = (0.299, 0.587, 0.114, -0.168736, -0.331264, 0.5, 0.5, -0.418688, -0.081312)
 RGB = (1.0, 0.0, 1.402, 1.0, -0.344136, -0.714136, 1.0, 1.772, 0.0)
+ROWS = 256  # that are looked at together
 
 
 def ycc_of(rgb: Tensor) -> Tensor:
@@ -56,7 +57,8 @@ def gray_as(result: Tensor, given: Tensor, visible: Tensor | None = None) -> Ten
     >>> bool((gray_as(tinted, tinted) == tinted).all())
     True
     """
-    return torch.where(are_gray(given, visible).to(result.device), result.mean(1, keepdim=True), result)
+    gray = are_gray(given, visible).to(result.device)
+    return torch.where(gray, result.mean(1, keepdim=True), result) if gray.any() else result
 
 
 def are_gray(given: Tensor, visible: Tensor | None = None) -> Tensor:
@@ -67,7 +69,13 @@ def are_gray(given: Tensor, visible: Tensor | None = None) -> Tensor:
     >>> are_gray(torch.tensor([0.5, 0.5, 0.5]).view(1, 3, 1, 1)).item()
     True
     """
-    equal = (given == given[:, :1]).all(1, keepdim=True)
-    if visible is not None:
-        equal = equal | ~visible.to(equal.device)
-    return equal.flatten(1).all(1).view(-1, 1, 1, 1)
+    gray = torch.ones(len(given), dtype=torch.bool, device=given.device)
+    for top in range(0, given.shape[-2], ROWS):  # the first rows of most pictures with colour have some
+        rows = slice(top, top + ROWS)
+        equal = (given[..., rows, :] == given[:, :1, rows]).all(1, keepdim=True)
+        if visible is not None:
+            equal = equal | ~visible[..., rows, :].to(equal.device)
+        gray &= equal.flatten(1).all(1)
+        if not gray.any():
+            break
+    return gray.view(-1, 1, 1, 1)

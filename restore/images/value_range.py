@@ -161,6 +161,8 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
     >>> round(found.low, 2), round(found.high, 2), found.room
     (-0.1, 4.1, 0.25)
     """
+    if bits <= 8:
+        return Range()
     planes = _planes(picture)
     values = _sorted_means(planes, visible)
     seen = _seen(planes, visible)
@@ -169,7 +171,7 @@ def whole_range(picture: Tensor, visible: Tensor | None = None, *, bits: int = 3
     low, high = _between(values, RARE)
     if low >= -BEYOND and high <= 1 + BEYOND:
         low, high = float(seen.min()), float(seen.max())
-        if bits <= 8 or high - low >= DARK:
+        if high - low >= DARK:
             return Range()
     spare = MARGIN * (high - low)
     return Range(low - spare, high + spare, ROOM) if high > low else Range()

@@ -278,8 +278,9 @@ def filled(
     hole, allowed = grown(hole, asked.grow), _source(asked.source, chosen, batch)
     inner, hole = hole, grown(hole, asked.feather)
     batch = batch.masked_fill(hole > 0, 0)  # nothing there is read: it may be NaN, for what is missing
-    alpha = picture.alpha
-    check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
+    if picture.bits == 32:
+        alpha = picture.alpha
+        check_values(batch, None if alpha is None else alpha.to(hole.device).masked_fill(hole > 0, 0))
     if not hole.any():
         return Filled(picture.unchanged(), hole, hole)
     _check_known(inner, hole, asked.feather)

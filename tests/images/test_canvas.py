@@ -57,6 +57,17 @@ def channels(exact: Any) -> int:
 
 
 @EVERY_KIND
+def test_what_is_pasted_lies_where_the_result_has_it(image: Any) -> None:
+    picture = canvas.canvas(image)
+    result = torch.rand(picture.batch.shape, generator=torch.Generator().manual_seed(0))
+    hole = torch.zeros(len(picture.batch), 1, H, W)
+    hole[:, :, 1, 2], hole[:, :, 4, 3] = 1, 1
+    found = canvas.canvas(picture.paste(result, hole)).batch
+    whole = canvas.canvas(picture.like_original(result)).batch
+    assert torch.equal(found, torch.where(hole > 0, whole, canvas.canvas(expected_kind(image)).batch))
+
+
+@EVERY_KIND
 def test_paste_keeps_all_outside_the_hole(image: Any) -> None:
     before = numbers(image)
     picture = canvas.canvas(image)

@@ -28,7 +28,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 JSON = BEARER | {"content-type": "application/json"}
 
 
-async def _ending(*_: object) -> None:
+async def _take_result(*_: object) -> None:
     pass
 
 
@@ -41,7 +41,7 @@ class Site:
         (folder / "secret.png").write_bytes(small_png())
         told = serving(self.folder, **changed)
         viewer = None if decodes else NoViewer(self.folder)
-        self.service = Service(told, viewer, NoWork(self.folder, _ending))
+        self.service = Service(told, viewer, NoWork(self.folder, _take_result))
         self.app = create_app(told, self.service)
 
     async def __call__(self, method: str, path: str, headers: Any = BEARER, **rest: Any) -> Answer:

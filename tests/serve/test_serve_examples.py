@@ -41,7 +41,7 @@ class Copies(NoWork):
         job.status = "done"
 
 
-async def _ending(*_: object) -> None:
+async def _take_result(*_: object) -> None:
     pass
 
 
@@ -51,7 +51,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         serving = Serving("127.0.0.1", port, TOKEN, folder)
-        service = Service(serving, NoViewer(folder / "tiles"), Copies(folder, _ending))
+        service = Service(serving, NoViewer(folder / "tiles"), Copies(folder, _take_result))
         ready = threading.Event()
         server = Server(create_app(serving, service), ready.set, service.end_streams)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -20,7 +20,7 @@ from served_pictures import PNG, NoViewer, NoWork
 import restore.cli.serve.service as service_module
 from restore.cli.serve import routes_jobs, uploads
 from restore.cli.serve.config import PUBLIC
-from restore.cli.serve.endings import Endings
+from restore.cli.serve.job_results import JobResults
 from restore.cli.serve.names import clean_name
 from restore.cli.serve.process import Ended, Process
 from restore.cli.serve.refusals import Refusal
@@ -73,7 +73,7 @@ def job(session: Session, of: Picture, *argv: str, kind: str = "restore") -> Job
 def ended(viewer: NoViewer, session: Session, made: Job, **event: Any) -> Job:
     """The job, once what has become of it is known."""
     events = [{"event": "picture", "status": "done", "output": "a-denoised.png"} | event] if event else []
-    asyncio.run(Endings(viewer)(session, made, ENDED | {"events": events}))
+    asyncio.run(JobResults(viewer)(session, made, ENDED | {"events": events}))
     return made
 
 
@@ -103,7 +103,9 @@ def test_a_result_is_looked_at_again_where_the_viewer_has_ended(tmp_path: Path) 
 
 
 def test_what_is_removed_leaves_no_file_though_its_result_was_used(tmp_path: Path) -> None:
-    service = Service(serving(tmp_path), Forgetful(tmp_path), NoWork(tmp_path, Endings(NoViewer(tmp_path))))
+    service = Service(
+        serving(tmp_path), Forgetful(tmp_path), NoWork(tmp_path, JobResults(NoViewer(tmp_path)))
+    )
     session = service.session("")
     first = picture(session, "a.png")
     made = job(session, first)
@@ -125,7 +127,7 @@ def test_who_has_gone_is_forgotten_with_all_that_is_kept_of_their_pictures(
     monkeypatch.setattr(service_module, "SWEEP", 0.001)
     viewer = Forgetful(tmp_path)
     told = serving(tmp_path, public=True, limits=PUBLIC)
-    service = Service(told, viewer, NoWork(tmp_path, Endings(viewer)))
+    service = Service(told, viewer, NoWork(tmp_path, JobResults(viewer)))
     session = service.session("visitor")
     path = picture(session, "a.png").path
     session.used = float("-inf")

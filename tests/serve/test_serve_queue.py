@@ -28,9 +28,9 @@ class Desk:
         self.picture = Picture(new_id(), "a.png", folder / "a.png", "input", {})
         self.ended: list[str] = []
         self.told: dict[str, dict[str, Any]] = {}
-        self.work = Work(folder, self._ending, module="pretend_worker")
+        self.work = Work(folder, self._take_result, module="pretend_worker")
 
-    async def _ending(self, session: Session, job: Job, ended: dict[str, Any]) -> None:
+    async def _take_result(self, session: Session, job: Job, ended: dict[str, Any]) -> None:
         job.status = "cancelled" if ended["code"] == 130 else "failed" if ended["fault"] else "done"
         self.ended.append(job.argv[0])
         self.told[job.id] = ended
@@ -86,14 +86,14 @@ def test_previews_and_looks_come_before_what_takes_long(run: Run) -> None:
 def test_the_next_job_runs_while_results_are_looked_at(run: Run) -> None:
     async def does(desk: Desk) -> None:
         looking = asyncio.Event()
-        plain = desk._ending
+        plain = desk._take_result
 
         async def slow(session: Session, job: Job, ended: dict[str, Any]) -> None:
             if job.argv[0] == "a":
                 await looking.wait()
             await plain(session, job, ended)
 
-        desk.work._ending = slow
+        desk.work._take_result = slow
         first, second, third = desk.job("a"), desk.job("wait"), desk.job("c")
         await desk.until(lambda: second.progress)
         assert (first.status, second.status, third.place) == ("running", "running", 1)

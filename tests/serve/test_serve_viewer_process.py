@@ -20,10 +20,10 @@ from PIL import Image
 from shown_pictures import PHOTO, SPOT, Shown
 
 from restore import images
-from restore.cli.serve.shelf import Asked, Shelf, scale_of
+from restore.cli.serve.picture_cache import Asked, PictureCache, scale_of
 from restore.cli.serve.tiles import Scale
 from restore.cli.serve.viewer import Viewer, ViewerError
-from restore.cli.serve.viewer_process import Desk
+from restore.cli.serve.viewer_process import Responder
 
 
 @pytest.fixture
@@ -102,12 +102,12 @@ def test_what_takes_too_long_ends(shown: Shown, path: Path, monkeypatch: pytest.
     assert shown.open(path)["width"] == 100
 
 
-def desk_of(folder: Path, **options: Any) -> tuple[Desk, io.StringIO]:
-    """A desk in this process, which answers when it is told to; and its answers."""
+def responder_of(folder: Path, **options: Any) -> tuple[Responder, io.StringIO]:
+    """A responder in this process, which answers when it is told to; and its answers."""
     answers = io.StringIO()
-    desk = Desk(answers, folder)
-    desk.shelf = Shelf(folder, **options)
-    return desk, answers
+    responder = Responder(answers, folder)
+    responder.cache = PictureCache(folder, **options)
+    return responder, answers
 
 
 def test_tiles_give_way_and_are_made_again(tmp_path: Path) -> None:
@@ -115,31 +115,31 @@ def test_tiles_give_way_and_are_made_again(tmp_path: Path) -> None:
         Image.fromarray(PHOTO[:600]).save(tmp_path / f"{name}.png")
     asked = [Asked(tmp_path / f"{name}.png", f"{name}.png") for name in "abc"]
     length = 600 * 1281 * 3 * 3 // 2
-    shelf = Shelf(tmp_path, most_bytes=2 * length)
+    cache = PictureCache(tmp_path, most_bytes=2 * length)
     for each in asked:
-        builder = shelf.build(each)
+        builder = cache.build(each)
         assert builder is not None
         builder.first()
-    assert shelf.pyramid(asked[0].path) is None
-    assert shelf.pyramid(asked[2].path) is not None
+    assert cache.pyramid(asked[0].path) is None
+    assert cache.pyramid(asked[2].path) is not None
     assert len(list(tmp_path.glob("*.tiles"))) == len(list(tmp_path.glob("*.full"))) == 2
-    assert shelf.build(asked[2]) is None  # all is there
-    assert shelf.build(asked[0]) is not None
-    assert shelf.pyramid(asked[1].path) is None
+    assert cache.build(asked[2]) is None  # all is there
+    assert cache.build(asked[0]) is not None
+    assert cache.pyramid(asked[1].path) is None
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(PHOTO).save(tmp_path / "photo.png")
-    desk, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
 
     def full(self: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("restore.cli.serve.tiles.Builder.first", full)
-    desk.take({"do": "tile", "id": 7, "path": str(tmp_path / "photo.png"), "name": "photo.png", **PLACE})
-    request = desk._large.get(0)
+    responder.take({"do": "tile", "id": 7, "path": str(tmp_path / "photo.png"), "name": "photo.png", **PLACE})
+    request = responder._large.get(0)
     assert request is not None
-    desk._answer_to(request)
+    responder._answer_to(request)
     assert json.loads(answers.getvalue()) == {
         "id": 7, "status": 507, "option": None,
         "refused": "the disk of the server is full; remove pictures, or make room, and try again",
@@ -151,50 +151,50 @@ PLACE = {"level": 0, "column": 0, "row": 0}
 
 
 def test_what_is_in_view_comes_first_and_what_is_cancelled_not_at_all(tmp_path: Path) -> None:
-    desk, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
     path = tmp_path / "photo.png"
     Image.fromarray(PHOTO).save(path)
-    builder = desk.shelf.build(Asked(path, "photo.png"))
+    builder = responder.cache.build(Asked(path, "photo.png"))
     assert builder is not None
     about = {"path": str(path), "name": "photo.png"}
-    desk.take({"do": "thumbnail", "id": 1, **about})
-    desk.take({"do": "tile", "id": 2, **about, **PLACE, "level": 1})
-    desk.take({"do": "tile", "id": 3, **about, **PLACE})  # the first level is not there yet
-    desk.take({"do": "tile", "id": 4, **about, **PLACE, "level": 2})
-    desk.take({"do": "cancel", "id": 4})
+    responder.take({"do": "thumbnail", "id": 1, **about})
+    responder.take({"do": "tile", "id": 2, **about, **PLACE, "level": 1})
+    responder.take({"do": "tile", "id": 3, **about, **PLACE})  # the first level is not there yet
+    responder.take({"do": "tile", "id": 4, **about, **PLACE, "level": 2})
+    responder.take({"do": "cancel", "id": 4})
     order = []
-    while (request := desk._small.get(0)) is not None:
+    while (request := responder._small.get(0)) is not None:
         order.append(request["id"])
-        desk._answer_to(request)
+        responder._answer_to(request)
     assert order == [2, 4, 1]
-    show = desk._large.get(0)
+    show = responder._large.get(0)
     assert show is not None
-    desk._answer_to(show)
-    last = desk._small.get(0)
+    responder._answer_to(show)
+    last = responder._small.get(0)
     assert last is not None
-    desk._answer_to(last)
+    responder._answer_to(last)
     assert [json.loads(line)["id"] for line in answers.getvalue().splitlines()] == [2, 1, 3]
 
 
 def test_of_many_pictures_only_those_that_are_looked_at_get_all_tiles(tmp_path: Path) -> None:
-    desk, answers = desk_of(tmp_path)
+    responder, answers = responder_of(tmp_path)
     about = [{"path": str(tmp_path / f"{name}.png"), "name": f"{name}.png"} for name in "ab"]
     for number, each in enumerate(about):
         Image.fromarray(PHOTO).save(each["path"])
-        desk.take({"do": "open", "id": number, **each})
+        responder.take({"do": "open", "id": number, **each})
     for _ in about:
-        request = desk._large.get(0)
+        request = responder._large.get(0)
         assert request is not None
-        desk._answer_to(request)
+        responder._answer_to(request)
     assert [path.name for path in tmp_path.glob("*.full")] == ["2.full"]
-    desk.take({"do": "tile", "id": 2, **about[0], **PLACE})
-    show = desk._large.get(0)
+    responder.take({"do": "tile", "id": 2, **about[0], **PLACE})
+    show = responder._large.get(0)
     assert show is not None
     assert show["do"] == "show"
-    desk._answer_to(show)
-    tile = desk._small.get(0)
+    responder._answer_to(show)
+    tile = responder._small.get(0)
     assert tile is not None
-    desk._answer_to(tile)
+    responder._answer_to(tile)
     said = [json.loads(line) for line in answers.getvalue().splitlines()]
     assert ["facts" in each for each in said] == [True, True, False]
     with Image.open(io.BytesIO(base64.b64decode(said[2]["data"]))) as image:
@@ -203,22 +203,22 @@ def test_of_many_pictures_only_those_that_are_looked_at_get_all_tiles(tmp_path: 
 
 
 def test_small_views_stay_when_tiles_have_given_way(tmp_path: Path) -> None:
-    desk, answers = desk_of(tmp_path, most_bytes=1)
+    responder, answers = responder_of(tmp_path, most_bytes=1)
     for name in "ab":
         Image.fromarray(PHOTO).save(tmp_path / f"{name}.png")
-        desk.take({"do": "open", "id": 0, "path": str(tmp_path / f"{name}.png"), "name": "a.png"})
-        request = desk._large.get(0)
+        responder.take({"do": "open", "id": 0, "path": str(tmp_path / f"{name}.png"), "name": "a.png"})
+        request = responder._large.get(0)
         assert request is not None
-        desk._answer_to(request)
+        responder._answer_to(request)
     path = tmp_path / "a.png"
-    assert desk.shelf.pyramid(path) is None
-    desk.take({"do": "thumbnail", "id": 1, "path": str(path), "name": "a.png"})
-    view = desk._small.get(0)
+    assert responder.cache.pyramid(path) is None
+    responder.take({"do": "thumbnail", "id": 1, "path": str(path), "name": "a.png"})
+    view = responder._small.get(0)
     assert view is not None
-    desk._answer_to(view)
+    responder._answer_to(view)
     assert json.loads(answers.getvalue().splitlines()[-1])["type"] == "image/jpeg"
-    desk.take({"do": "forget", "id": 0, "path": str(path)})
-    assert not desk.shelf.has_thumbnail(path)
+    responder.take({"do": "forget", "id": 0, "path": str(path)})
+    assert not responder.cache.has_thumbnail(path)
 
 
 def test_tiles_that_somebody_has_removed_are_made_again(tmp_path: Path) -> None:
@@ -229,6 +229,7 @@ def test_tiles_that_somebody_has_removed_are_made_again(tmp_path: Path) -> None:
     async def again() -> list[bytes]:
         await viewer.open(path, name="a.png")
         found = [(await viewer.tile(path, 1, 0, 0))[0]]
+        await viewer.tile(path, 0, 0, 0)  # all files are there
         for each in (tmp_path / "tiles").iterdir():
             each.unlink()
         found.append((await viewer.tile(path, 1, 0, 0))[0])

@@ -101,7 +101,7 @@ class NoWork(Work):
         pass
 
 
-async def _ending(*_: object) -> None:
+async def _take_result(*_: object) -> None:
     pass
 
 
@@ -109,7 +109,7 @@ def served(folder: Path) -> tuple[Any, Service]:
     """Give an application and what it serves: a session with a picture, a region, and two jobs."""
     limits = Limits(file_bytes=2**20, pictures=500, queue=500)
     serving = Serving("127.0.0.1", 8765, TOKEN, folder, allowed_hosts=("testserver",), limits=limits)
-    service = Service(serving, NoViewer(folder / "tiles"), NoWork(folder, _ending))
+    service = Service(serving, NoViewer(folder / "tiles"), NoWork(folder, _take_result))
     stocked(service)
     return create_app(serving, service), service
 
@@ -119,7 +119,7 @@ def stocked(service: Service) -> None:
     session = service.session("")
     for known in (session.pictures, session.jobs, session.assets):
         known.clear()
-    service.work = NoWork(service.serving.folder, _ending)
+    service.work = NoWork(service.serving.folder, _take_result)
     path = session.folder / "files" / KNOWN / "photo.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     region = path.with_name("region.png")

@@ -223,6 +223,12 @@ class Desk:
             self.page.wait_for_timeout(50)  # the page goes on meanwhile
         return result
 
+    def running(self, job: str) -> dict[str, Any]:
+        """A job that is still to end."""
+        told: dict[str, Any] = self.ask(f"/api/jobs/{job}")
+        assert told["status"] in ("queued", "running"), told
+        return told
+
     def ended(self, job: str) -> dict[str, Any]:
         """A job, once it has ended."""
 

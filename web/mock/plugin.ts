@@ -8,7 +8,7 @@ import { Failure, State, type Stored } from "./state.ts";
 import { check, command, Work } from "./work.ts";
 
 const LIMITS = { file_bytes: 512 * 2 ** 20, pixels: 120e6, pictures: 200, queue: 100 };
-const ENDINGS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"];
+const EXTENSIONS = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif"];
 
 interface Call {
   state: State;
@@ -38,8 +38,8 @@ const parsed = <T>(call: Call): T => JSON.parse(call.body.toString() || "{}") as
 
 function upload({ state, query, body }: Call): Answer {
   const name = query.get("name") ?? "picture.png";
-  if (!ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)))
-    throw new Failure(415, `expected a picture, got ${name}; it can be ${ENDINGS.join(", ")}`, "file");
+  if (!EXTENSIONS.some((ending) => name.toLowerCase().endsWith(ending)))
+    throw new Failure(415, `expected a picture, got ${name}; it can be ${EXTENSIONS.join(", ")}`, "file");
   const raster = decodePng(body);
   const format = name.split(".").pop() ?? "png";
   const made = raster
@@ -103,7 +103,7 @@ const ROUTES: Route[] = [
     "session",
     ({ state }) => ({
       json: {
-        ...{ version: "0.0.0", device: "cpu (mock)", limits: LIMITS, endings: ENDINGS },
+        ...{ version: "0.0.0", device: "cpu (mock)", limits: LIMITS, extensions: EXTENSIONS },
         pictures: [...state.pictures.values()].map(({ picture }) => picture),
         jobs: [...state.jobs.values()],
         event: state.event,

@@ -3,7 +3,7 @@ import { cropped, type Raster } from "./raster.ts";
 import { calmed, ellipse, scene } from "./scene.ts";
 import { Failure, type State, type Stored } from "./state.ts";
 
-const ENDINGS: Record<string, string> = {
+const EXTENSIONS: Record<string, string> = {
   inpaint: "filled",
   denoise: "denoised",
   upscale: "x2",
@@ -134,7 +134,7 @@ export class Work {
       return;
     }
     const count = job.kind === "preview" ? 1 : Math.min(8, Number(job.options.samples ?? 1));
-    const ending = ENDINGS[job.task] ?? job.task;
+    const ending = EXTENSIONS[job.task] ?? job.task;
     const stem = job.picture_name.replace(/\.[^.]*$/, "");
     const results = Array.from({ length: count }, (_, seed) => {
       const name = count > 1 ? `${stem}-${ending}-${seed}.png` : `${stem}-${ending}.png`;

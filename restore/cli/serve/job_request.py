@@ -21,7 +21,7 @@ LONGEST_COMMAND = 2**14  # characters, all of which every event of a job has
 LONGEST_BATCH = 200  # characters
 PREVIEW = 768  # pixels that a side of a preview has at most
 CUT_IN_KIND = (".tif", ".tiff", ".jpg", ".jpeg")
-"""Endings of files of which a part is written in the same format; of others it is a PNG."""
+"""Extensions of files of which a part is written in the same format; of others it is a PNG."""
 KINDS = ("restore", "preview", "look")
 NAMES = {"task", "picture", "options", "strokes", "kind", "box", "batch"}
 LOOKS = ("denoise", "repair", "dejpeg", "deblur")

@@ -42,7 +42,7 @@ async def session(request: Request) -> Response:
             "version": __version__,
             "device": service.serving.device,
             "limits": limits,
-            "endings": service.endings,
+            "extensions": service.extensions,
             "event": own.feed.number,
             "pictures": [each.json() for each in own.pictures.values()],
             "jobs": [each.json() for each in own.jobs.values()],

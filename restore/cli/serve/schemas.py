@@ -100,7 +100,7 @@ SCHEMAS: dict[str, Schema] = {
             "version": TEXT,
             "device": said(TEXT, "as restore --device has it"),
             "limits": ref("Limits"),
-            "endings": said(listed(TEXT), "of names of files that can be read here, as .png"),
+            "extensions": said(listed(TEXT), "of names of files that can be read here, as .png"),
             "event": said(COUNT, "the number of the newest event, for since"),
             "pictures": listed(ref("Picture")),
             "jobs": listed(ref("Job")),

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from restore.cli.serve import job_request, uploads
 from restore.cli.serve.config import Serving
-from restore.cli.serve.endings import Endings
+from restore.cli.serve.job_results import JobResults
 from restore.cli.serve.names import clean_name
 from restore.cli.serve.refusals import Refusal
 from restore.cli.serve.state import Job, Picture, Region, Session, new_id
@@ -34,8 +34,8 @@ class Service:
     def __init__(self, serving: Serving, viewer: Viewer | None = None, work: Work | None = None):
         self.serving, self.limits = serving, serving.limits
         self.viewer = viewer or Viewer(serving.folder, pixels=serving.limits.result_pixels)
-        self.work = work or Work(serving.folder, Endings(self.viewer), serving.network())
-        self.endings = endings()
+        self.work = work or Work(serving.folder, JobResults(self.viewer), serving.network())
+        self.extensions = extensions()
         self.sessions: dict[str, Session] = {}
         self.opens: list[Path] = []  # pictures of the user's that are there from the start
         self.problem: ImageError | None = None  # of one of these
@@ -277,8 +277,8 @@ class Service:
             await self.mask(asked.picture, asked.strokes or [], mask, asked.box)
 
 
-def endings() -> list[str]:
-    """Give the endings of the files that can be read here."""
+def extensions() -> list[str]:
+    """Give the extensions of the files that can be read here."""
     from restore.images.extras import lacking
     from restore.images.formats import FORMAT_OF_SUFFIX, PDF_SUFFIX
 

@@ -25,8 +25,8 @@ from restore.cli.hole_masks import Reading
 from restore.cli.jobs import disk_is_full
 from restore.cli.serve import regions, strokes
 from restore.cli.serve.crops import write_crop
+from restore.cli.serve.picture_cache import Asked, PictureCache
 from restore.cli.serve.refusals import TOO_FULL
-from restore.cli.serve.shelf import Asked, Shelf
 from restore.cli.serve.tiles import Scale
 from restore.errors import ImageError, MaskError, RestoreError
 from restore.images.formats import refuse_larger
@@ -74,12 +74,12 @@ class RequestQueue:
             return heapq.heappop(self._heap)[2]
 
 
-class Desk:
+class Responder:
     """Answers requests. answers: where they are written. folder: for tiles."""
 
     def __init__(self, answers: TextIO, folder: Path):
         self._answers, self._writing = answers, threading.Lock()
-        self.shelf, self.regions, self.finder = Shelf(folder), regions.Regions(), regions.Finder()
+        self.cache, self.regions, self.finder = PictureCache(folder), regions.Regions(), regions.Finder()
         self._large, self._small = RequestQueue(), RequestQueue()
         self._cancelled: set[int] = set()
         self._waiting: dict[Path, list[Request]] = {}  # for tiles that are being made
@@ -96,7 +96,7 @@ class Desk:
             with self._lock:
                 self._cancelled.add(request["id"])
         elif request["do"] == "forget":
-            self.shelf.forget(Path(request["path"]))
+            self.cache.forget(Path(request["path"]))
         elif request["do"] in ("tile", "thumbnail"):
             self._take_tile(request)
         else:
@@ -119,8 +119,8 @@ class Desk:
         """Whether what a tile or a small view is made from is there."""
         path = Path(request["path"])
         if request["do"] == "thumbnail":
-            return self.shelf.has_thumbnail(path)
-        pyramid = self.shelf.pyramid(path)
+            return self.cache.has_thumbnail(path)
+        pyramid = self.cache.pyramid(path)
         return pyramid is not None and pyramid.has(request["level"])
 
     def _make(self) -> None:
@@ -141,12 +141,12 @@ class Desk:
 
     def _rest(self) -> None:
         """Give back memory: nobody has asked for anything for a while."""
-        self.shelf.rest()
+        self.cache.rest()
         self.finder.rest()
 
     def _warm(self) -> None:
         """Load what finds objects, which takes a second or two, before it is asked for."""
-        if self.shelf.used:
+        if self.cache.used:
             import_module("restore.tasks.erase")
 
     def _answer_to(self, request: Request) -> None:
@@ -169,7 +169,7 @@ class Desk:
         read: list[images.Picture] = []
 
         def facts() -> Answer:
-            picture, found = self.shelf.read(_asked(request))
+            picture, found = self.cache.read(_asked(request))
             read.append(picture)
             return {"facts": found}
 
@@ -184,12 +184,12 @@ class Desk:
             self._waiting.setdefault(path, [])
 
         def build() -> Answer:
-            builder = self.shelf.build(_asked(request), picture)
-            self.shelf.thumbnail(path)
+            builder = self.cache.build(_asked(request), picture)
+            self.cache.thumbnail(path)
             asked_for = self._release(path)
             # Of many that are opened at once only those that are looked at get their largest tiles.
             if builder is not None and (asked_for or builder.pyramid.levels == 1 or not self._large.busy):
-                self.shelf.finish(path, builder)
+                self.cache.finish(path, builder)
             return NOWHERE
 
         self._release(path, _tried(request, build))
@@ -215,7 +215,7 @@ class Desk:
     def tile(self, request: Request) -> Answer:
         """Give a tile; nothing where it has given way to others, and is made again first."""
         place = request["level"], request["column"], request["row"]
-        pyramid = self.shelf.pyramid(Path(request["path"]))
+        pyramid = self.cache.pyramid(Path(request["path"]))
         with suppress(FileNotFoundError):
             if pyramid is not None:
                 return _file(*pyramid.tile(*place)) if pyramid.holds(*place) else NOWHERE
@@ -226,7 +226,7 @@ class Desk:
         """Give a small view; nothing where its tiles are to be made first."""
         found = None
         with suppress(FileNotFoundError):
-            found = self.shelf.thumbnail(Path(request["path"]))
+            found = self.cache.thumbnail(Path(request["path"]))
         if found is None:
             self._take_tile(request)
         return {} if found is None else _file(*found)
@@ -250,7 +250,7 @@ class Desk:
         """Find what a point lies in."""
         asked = _asked(request)
         at = request["x"], request["y"]
-        hole = self.finder.select(self.shelf.picture(asked), asked.name, at, request["radius"])
+        hole = self.finder.select(self.cache.picture(asked), asked.name, at, request["radius"])
         return self._found(hole, Path(request["out"]))
 
     def region(self, request: Request) -> Answer:
@@ -258,7 +258,7 @@ class Desk:
         asked = _asked(request)
         reading = Reading(inverted=request["invert"], fit=request["fit"])
         data = images.read_bytes(Path(request["file"]), start=images.mask_start(request["mask"]))
-        picture = self.shelf.picture(asked)
+        picture = self.cache.picture(asked)
         hole, notes = regions.uploaded(data, request["mask"], picture, asked.name, reading)
         return {**self._found(hole, Path(request["out"])), "notes": notes}
 
@@ -271,7 +271,7 @@ class Desk:
 
     def crop(self, request: Request) -> Answer:
         """Write a part of a picture as a file of its own."""
-        picture = self.shelf.picture(_asked(request))
+        picture = self.cache.picture(_asked(request))
         x, y, w, h = write_crop(picture, request["box"], Path(request["out"]))
         return {"box": {"x": x, "y": y, "width": w, "height": h}}
 
@@ -286,14 +286,14 @@ class Desk:
             os._exit(1)
 
 
-DOES: dict[str, Callable[[Desk, Request], Answer]] = {
-    "tile": Desk.tile,
-    "thumbnail": Desk.thumbnail,
-    "mask": Desk.mask,
-    "select": Desk.select,
-    "region": Desk.region,
-    "region_image": Desk.region_image,
-    "crop": Desk.crop,
+DOES: dict[str, Callable[[Responder, Request], Answer]] = {
+    "tile": Responder.tile,
+    "thumbnail": Responder.thumbnail,
+    "mask": Responder.mask,
+    "select": Responder.select,
+    "region": Responder.region,
+    "region_image": Responder.region_image,
+    "crop": Responder.crop,
 }
 
 
@@ -344,14 +344,14 @@ def main() -> None:
     folder = Path.cwd()
     for left in folder.iterdir():
         left.unlink(missing_ok=True)
-    desk = Desk(answers, folder)
-    desk.start()
+    responder = Responder(answers, folder)
+    responder.start()
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "start":
             refuse_larger(request["pixels"])
         else:
-            desk.take(request)
+            responder.take(request)
     os._exit(0)  # threads may be in the middle of something that nobody waits for any more
 
 

@@ -19,7 +19,7 @@ MODULE = "restore.cli.serve.worker"
 ORDER = ("preview", "look", "restore")
 PATIENCE = 30.0  # seconds after which what was cancelled is ended by force
 
-Ending = Callable[[Session, Job, dict[str, Any]], Awaitable[None]]
+TakeResult = Callable[[Session, Job, dict[str, Any]], Awaitable[None]]
 """makes the results of what has become of a job known"""
 
 
@@ -32,13 +32,15 @@ class _Waiting:
 class Work:
     """The jobs of all visitors.
 
-    ending: is given what has become of each. folder: where the process starts. network: words of the command
-    line that say which network is used.
+    take_result: is given what has become of each. folder: where the process starts. network: words of the
+    command line that say which network is used.
     """
 
-    def __init__(self, folder: Path, ending: Ending, network: Sequence[str] = (), module: str = MODULE):
+    def __init__(
+        self, folder: Path, take_result: TakeResult, network: Sequence[str] = (), module: str = MODULE
+    ):
         self._process = Process(module, folder)
-        self._ending, self._network = ending, list(network)
+        self._take_result, self._network = take_result, list(network)
         self._waiting: list[_Waiting] = []
         self._current: _Waiting | None = None
         self._changed = asyncio.Event()
@@ -133,7 +135,7 @@ class Work:
             self._told = asyncio.create_task(self._tell(current, ended))
 
     async def _tell(self, current: _Waiting, ended: dict[str, Any]) -> None:
-        await self._ending(current.session, current.job, ended)
+        await self._take_result(current.session, current.job, ended)
 
     async def _run(self, current: _Waiting) -> dict[str, Any]:
         """Let the process run a job, and tell of its progress."""

@@ -11,8 +11,8 @@ export interface Session {
   version: string;
   device: string;
   limits: Limits;
-  /** The endings of the files that can be read here: ".png", ... */
-  endings: string[];
+  /** The extensions of the files that can be read here: ".png", ... */
+  extensions: string[];
   pictures: Picture[];
   jobs: Job[];
   /** The number of the newest event: those after it are asked for by `since`. */

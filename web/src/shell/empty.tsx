@@ -25,7 +25,7 @@ export function Empty() {
       </div>
       {known && (
         <p class="small">
-          {text.empty.reads(known.endings)}
+          {text.empty.reads(known.extensions)}
           <br />
           {text.empty.stays}
         </p>

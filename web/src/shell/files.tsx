@@ -14,7 +14,7 @@ export function chooseFiles(folder: boolean): void {
   input.id = folder ? "choose-folder" : "choose-files";
   input.setAttribute("aria-label", folder ? text.empty.folder : text.empty.files);
   if (folder) input.webkitdirectory = true;
-  else input.accept = (session.value?.endings ?? []).join(",");
+  else input.accept = (session.value?.extensions ?? []).join(",");
   input.addEventListener("change", () => {
     open([...(input.files ?? [])], folder);
     input.remove();

@@ -2,7 +2,7 @@ import { computed, signal } from "@preact/signals";
 import type { Job, Picture, Session, Task } from "../api/types";
 
 /** What the server has told. Written by store/sync.ts only. */
-export const session = signal<Pick<Session, "version" | "device" | "limits" | "endings"> | null>(null);
+export const session = signal<Pick<Session, "version" | "device" | "limits" | "extensions"> | null>(null);
 export const tasks = signal<Task[]>([]);
 export const pictures = signal<ReadonlyMap<string, Picture>>(new Map());
 export const jobs = signal<ReadonlyMap<string, Job>>(new Map());

@@ -31,25 +31,25 @@ function change(id: number, change: Partial<Sending>): void {
   sendings.value = sendings.value.map((each) => (each.id === id ? { ...each, ...change } : each));
 }
 
-const endingOf = (name: string) => /\.[^.]*$/.exec(name.toLowerCase())?.[0] ?? "";
+const extensionOf = (name: string) => /\.[^.]*$/.exec(name.toLowerCase())?.[0] ?? "";
 
 /** Why a file is not sent, or null. */
 export function refusal(
   file: Pick<File, "name" | "size">,
   limits: Limits,
-  endings: string[],
+  extensions: string[],
   there: number,
 ): string | null {
-  if (!endings.includes(endingOf(file.name))) return text.uploads.kind(endings);
+  if (!extensions.includes(extensionOf(file.name))) return text.uploads.kind(extensions);
   if (file.size > limits.file_bytes) return text.uploads.large(file.size, limits.file_bytes);
   if (there >= limits.pictures) return text.uploads.many(limits.pictures);
   return null;
 }
 
 /** Of the files of a folder those that are pictures; its other files are no mistakes. */
-export function picturesAmong(files: File[], endings: string[]): File[] {
+export function picturesAmong(files: File[], extensions: string[]): File[] {
   return files
-    .filter(({ name }) => !name.startsWith(".") && endings.includes(endingOf(name)))
+    .filter(({ name }) => !name.startsWith(".") && extensions.includes(extensionOf(name)))
     .sort((a, b) =>
       (a.webkitRelativePath || a.name).localeCompare(b.webkitRelativePath || b.name, "en", { numeric: true }),
     );
@@ -59,7 +59,7 @@ export function picturesAmong(files: File[], endings: string[]): File[] {
 export function open(files: File[], folder = false): void {
   const known = session.value;
   if (!known) return;
-  const wanted = folder ? picturesAmong(files, known.endings) : files;
+  const wanted = folder ? picturesAmong(files, known.extensions) : files;
   if (wanted.length === 0) {
     tell(text.uploads.nothing, "bad");
     return;
@@ -68,7 +68,7 @@ export function open(files: File[], folder = false): void {
   const under = sendings.value.filter(({ status }) => status === "waiting" || status === "sending");
   let there = inputs.value.length + under.length;
   const added = wanted.map((file): Sending => {
-    const error = refusal(file, known.limits, known.endings, there);
+    const error = refusal(file, known.limits, known.extensions, there);
     if (!error) there++;
     return { id: ++last, file, share: 0, status: error ? "failed" : "waiting", error };
   });

@@ -56,7 +56,8 @@ export const text = {
     touch: "Choose one picture, or several for a batch.",
     files: "Open pictures",
     folder: "Open a folder",
-    reads: (endings: string[]) => `Reads ${kindsOf(endings)}. Files keep their depth, profile and metadata.`,
+    reads: (extensions: string[]) =>
+      `Reads ${kindsOf(extensions)}. Files keep their depth, profile and metadata.`,
     stays: "Your pictures stay on this server. Nothing is sent elsewhere.",
     drop: "Drop to open",
   },
@@ -72,8 +73,8 @@ export const text = {
       `expected a file of at most ${fileSize(most)}, got ${fileSize(bytes)}; start restore serve with a larger --max-upload`,
     many: (most: number) =>
       `expected at most ${one(most, "picture")} at a time; close some, then open this one`,
-    kind: (endings: string[]) =>
-      `expected a picture, got another kind of file; it can be ${kindsOf(endings)}`,
+    kind: (extensions: string[]) =>
+      `expected a picture, got another kind of file; it can be ${kindsOf(extensions)}`,
     nothing: "None of these files is a picture.",
     noPaste: "There is no picture on the clipboard.",
     hidden: (count: number) => `${one(count, "other file")} left out: not pictures`,
@@ -580,13 +581,15 @@ export const text = {
   },
 };
 
-/** The names of the kinds of files with these endings. */
-function kindsOf(endings: string[]): string {
+/** The names of the kinds of files with these extensions. */
+function kindsOf(extensions: string[]): string {
   const kinds: Record<string, string> = {
     ...{ ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WebP" },
     ...{ ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".jxl": "JPEG XL", ".bmp": "BMP", ".gif": "GIF" },
   };
-  return [...new Set(endings.map((ending) => kinds[ending.toLowerCase()] ?? ""))].filter(Boolean).join(", ");
+  return [...new Set(extensions.map((extension) => kinds[extension.toLowerCase()] ?? ""))]
+    .filter(Boolean)
+    .join(", ");
 }
 
 export type Text = typeof text;

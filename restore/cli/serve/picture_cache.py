@@ -35,7 +35,7 @@ class Asked:
     like: Scale | None = None
 
 
-class Shelf:
+class PictureCache:
     """Pictures and their tiles. folder: for the tiles. One thread reads at a time."""
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES):

@@ -20,7 +20,7 @@ SUMMARY = re.compile(r"\(of \d+ pictures\)")  # what several samples come to
 ENDED = ("done", "unchanged", "damaged")
 
 
-class Endings:
+class JobResults:
     """Makes what has become of jobs known. viewer: looks at their results."""
 
     def __init__(self, viewer: Viewer):
