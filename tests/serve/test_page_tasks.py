@@ -177,3 +177,34 @@ def test_a_picture_of_24_megapixels(desk: Desk, tmp_path: Path) -> None:
     asked = [url for url in desk.asked if "/api/pictures/" in url]
     assert not [url for url in asked if url.endswith("/file")]
     assert any("/tiles/" in url for url in asked)
+
+
+def test_the_history_tells_what_made_a_result_and_why_a_job_failed(desk: Desk, tmp_path: Path) -> None:
+    path = large_jpeg(tmp_path, "cut.jpg", (300, 200))
+    path.write_bytes(path.read_bytes()[:-3000])
+    desk.choose(path)
+    desk.is_open(path.name)
+    desk.task("Denoise")
+    failed = desk.run("Denoise")
+    assert failed["option"] == "allow_damaged"
+    desk.panel.get_by_text("The file is damaged, so nothing was restored.").wait_for()
+    desk.panel.get_by_role("button", name="Show --allow-damaged").first.click()
+    group = desk.panel.get_by_role("group", name=re.compile("^Allow damaged"))
+    group.get_by_text("Yes", exact=True).click()
+    desk.button("Back").click()
+    strength = desk.panel.get_by_role("textbox", name="Strength, as a number")
+    for value in ("0.4", "0.8"):
+        strength.fill(value)
+        strength.press("Tab")
+        job = desk.run("Denoise")
+        assert job["status"] == "damaged", job["error"]
+    assert desk.panel.get_by_text("The file is damaged, so nothing").count() == 0
+    desk.button("Denoise failed: show why").click()
+    desk.panel.get_by_text("Denoise failed: expected a whole picture").wait_for()
+    desk.page.locator(".strip").get_by_role("button", name="Show Denoise").first.click()
+    made = desk.panel.get_by_role("region", name="Result").locator("code").filter(has_text="--strength 0.4")
+    made.wait_for()
+    assert desk.command("--strength 0.8")
+    desk.button("Use these options").click()
+    desk.command("--strength 0.4")
+    assert strength.input_value() == "0.4"

@@ -21,8 +21,8 @@ async function copied(line: string): Promise<boolean> {
   }
 }
 
-/** The command line that does the same, for copying. */
-export function Command({ command }: { command: string }) {
+/** The command line that does the same, for copying. `title` says the same as what. */
+export function Command({ command, title = t.title }: { command: string; title?: string }) {
   const [open, setOpen] = useState(false);
   const [state, setState] = useState<"" | "copied" | "failed">("");
   if (command === "") return null;
@@ -41,8 +41,8 @@ export function Command({ command }: { command: string }) {
         type="button"
         class={`p-line${open ? " p-open" : ""}`}
         aria-expanded={open}
-        aria-label={`${t.title}: ${command}`}
-        title={t.title}
+        aria-label={`${title}: ${command}`}
+        title={title}
         onClick={() => setOpen(!open)}
       >
         <code>{command}</code>

@@ -1,13 +1,15 @@
-import { api, uploadPicture } from "../api/client";
+import { api, uploadPicture, urls } from "../api/client";
 import type { Job, Picture } from "../api/types";
 import { wordsOf } from "../store/actions";
-import { choosePicture, shown, shownJob } from "../store/choice";
+import { choosePicture, shown, shownJob, shownMap } from "../store/choice";
 import { titleOf } from "../store/history";
 import { tell } from "../store/notices";
 import { keepPicture } from "../store/sync";
 import { text } from "../text/en";
-import { factsOf, freshNotes, seedOf } from "./facts";
+import { Command } from "./Command";
+import { factsOf, freshNotes, pagesNote, seedOf } from "./facts";
 import { Icon } from "./icons";
+import { followReuse, usesOptionsOf } from "./reuse";
 import { Words } from "./Words";
 
 const t = text.panel.result;
@@ -27,7 +29,7 @@ async function continueFrom(result: Picture): Promise<void> {
 function Facts({ job, index }: { job: Job; index: number }) {
   const seed = seedOf(job, index);
   const rows = [...(seed === null ? [] : [{ name: t.seed, value: String(seed) }]), ...factsOf(job)];
-  const notes = freshNotes(job);
+  const notes = [pagesNote(job), ...freshNotes(job)].filter(Boolean);
   return (
     <>
       <dl class="p-facts" aria-label={t.facts}>
@@ -51,6 +53,7 @@ function Facts({ job, index }: { job: Job; index: number }) {
 export function Results() {
   const picture = shown.value;
   const job = shownJob.value;
+  const map = shownMap.value;
   if (picture === null || job === null) return null;
   return (
     <section class="p-result" aria-label={t.title}>
@@ -60,6 +63,18 @@ export function Results() {
       </div>
       {job.status === "unchanged" && <p class="p-help">{t.unchanged}</p>}
       <Facts job={job} index={job.results.findIndex((each) => each.picture === picture.id)} />
+      {map && (
+        <a class="p-link p-more-link" href={urls.file(map.id)} download={map.name} title={map.name}>
+          <Icon name="download" />
+          {t.map}
+        </a>
+      )}
+      <Command command={job.command} title={t.command} />
+      {!usesOptionsOf(job) && (
+        <button type="button" class="p-link p-more-link" onClick={() => followReuse(job)}>
+          {t.reuse}
+        </button>
+      )}
       <button type="button" class="button" onClick={() => void continueFrom(picture)}>
         <Icon name="next" />
         {t.use}

@@ -5,7 +5,8 @@ import { cancel } from "../store/actions";
 import { ahead, jobsOf, queue } from "../store/data";
 import { text } from "../text/en";
 import { sentence } from "../text/notes";
-import { duration } from "./facts";
+import { Failure } from "./Failure";
+import { ALLOWS_DAMAGED, duration, isDamaged } from "./facts";
 import { openMore, type Wrong } from "./state";
 import { optionOf } from "./values";
 import { Words } from "./Words";
@@ -61,6 +62,8 @@ interface RunProps {
   /** What is wrong beside the fields that are seen. */
   wrong: Wrong | null;
   failed: boolean;
+  /** A failed job that was chosen. */
+  old: Job | null;
   onRun: () => void;
   onAgain: () => void;
   children: ComponentChildren;
@@ -70,13 +73,16 @@ interface RunProps {
 export function Run(props: RunProps) {
   const { task, wrong } = props;
   const words = props.label ?? t.run[task.name] ?? task.title;
+  // What is wrong with a damaged file stands at its head.
+  const said = wrong?.option === ALLOWS_DAMAGED && isDamaged(props.picture) && !props.batch;
   const hidden = wrong?.option ? optionOf(task, wrong.option) : undefined;
   return (
     <footer class="p-run">
+      {props.old && <Failure job={props.old} task={task} />}
       {wrong && (
         <div class="p-alert" role="alert">
           <p>
-            <Words of={wrong.message || t.result.failed} />
+            <Words of={(said ? t.result.damaged : wrong.message) || t.result.failed} />
           </p>
           <div class="p-row">
             {hidden && (
@@ -84,7 +90,7 @@ export function Run(props: RunProps) {
                 {t.showOption(hidden.flag)}
               </button>
             )}
-            {props.failed && (
+            {props.failed && !wrong.option && (
               <button type="button" class="p-link" onClick={props.onAgain}>
                 {t.result.again}
               </button>

@@ -43,6 +43,9 @@ export function plainNotes(job: Job): string[] {
 }
 
 const DAMAGED = "damaged: ";
+/** The option that has damaged files restored as far as they can be read. */
+export const ALLOWS_DAMAGED = "allow_damaged";
+export const isDamaged = ({ notes }: Picture): boolean => notes.some((note) => note.startsWith(DAMAGED));
 const PAGES = /^the file holds \d+ pictures; only the first is /;
 
 /** What is to be known of a picture before it is restored, the worst first; `bad` says that it is damaged. */
@@ -69,13 +72,25 @@ const JUDGED = /^Values were taken to be from /;
 /** Notes that say what the facts say, or what is said of every run. */
 const SAID = [JUDGED, /^Of the hole, /, /\(of \d+ pictures?\)$/, /^\d+ specks? |^\d+ scratch/];
 
+const MEASURED = /^Noise sigma measured at ([\d.]+) \(of 255\)$/;
+const QUALITY = /^JPEG of quality (\d+)$/;
+
+/** Whether a note says a number that stands among the facts, and nothing more. */
+function isFact(note: string, { facts }: Job): boolean {
+  const [sigma, quality] = [number(facts.sigma_255), number(facts.quality)];
+  const [measured, read] = [MEASURED.exec(note)?.[1], QUALITY.exec(note)?.[1]];
+  // What was measured is rounded, and need not be what was used.
+  if (measured !== undefined && sigma !== null) return Math.abs(Number(measured) - sigma) < 0.06;
+  return read !== undefined && Number(read) === quality;
+}
+
 /** The notes of a job that tell more than its facts. */
 export function freshNotes(job: Job): string[] {
   const doubts = Array.isArray(job.facts.doubts)
     ? job.facts.doubts.map((doubt) => sentence(shortNote(String(doubt), [])))
     : [];
   const notes = plainNotes(job).filter(
-    (note) => !SAID.some((words) => words.test(note)) && !doubts.includes(note),
+    (note) => !SAID.some((words) => words.test(note)) && !isFact(note, job) && !doubts.includes(note),
   );
   return withoutNoise(notes, words(job.facts.noise));
 }
@@ -85,7 +100,8 @@ function counted(job: Job): string | null {
   const scratches = number(job.facts.scratches_count);
   if (specks === null && scratches === null) return null;
   const share = number(job.facts.filled_share) ?? number(job.facts.hole_share);
-  return t.damage(specks ?? 0, scratches ?? 0) + (share === null || share === 0 ? "" : `, ${percent(share)}`);
+  const found = t.damage(specks ?? 0, scratches ?? 0);
+  return share === null || share === 0 ? found : `${found}, ${t.ofPicture(percent(share))}`;
 }
 
 function copies(job: Job): string | null {
@@ -115,15 +131,17 @@ export function factsOf(job: Job): Fact[] {
   const width = number(facts.width_pixels);
   const height = number(facts.height_pixels);
   const damage = counted(job);
+  // The noise that `vary` adds is told by a note, with the strength that it comes from.
+  const told = noise?.includes("sigma") || number(facts.strength) !== null;
   const rows: [string, string | null][] = [
     [t.noise, noise === null ? null : inShort(noise)],
-    [t.level, sigma === null || noise?.includes("sigma") ? null : t.of255(short(sigma))],
+    [t.level, sigma === null || told ? null : t.of255(short(sigma))],
     [t.method, words(facts.method)],
     [t.specks, words(facts.specks)],
     [t.stripes, lists(facts.stripes)],
     [t.quality, quality === null ? null : String(quality)],
     [t.found, damage],
-    [t.filled, hole === null || damage !== null ? null : percent(hole)],
+    [t.filled, hole === null || damage !== null ? null : t.ofPicture(percent(hole))],
     [t.how, copies(job)],
     [t.removed, removed === null ? null : t.of255(short(removed))],
     [t.uncertain, deviation === null ? null : t.of255(short(deviation))],
@@ -142,6 +160,19 @@ function withoutNoise(notes: string[], noise: string | null): string[] {
   return notes
     .filter((note) => note !== said)
     .map((note) => (note.startsWith(`${said}: `) ? sentence(note.slice(said.length + 2)) : note));
+}
+
+/** The pages of a file that a job has restored, as they were asked for; empty where these are all. */
+function pagesOf(job: Job): string {
+  const asked = job.options.pages;
+  return typeof asked === "string" || typeof asked === "number" ? String(asked).trim() : "";
+}
+
+/** What there is to say of a result of which the first page is shown, while others were restored. */
+export function pagesNote(job: Job): string {
+  const asked = pagesOf(job);
+  const first = asked.split(",").some((range) => /^\s*(1\s*(-.*)?|-.*)$/.test(range));
+  return asked === "" || first ? "" : t.otherPages(asked.replace(/\s+/g, ""));
 }
 
 /** What a look has found, in one or two sentences, for the head of a panel. */

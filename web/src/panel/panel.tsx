@@ -3,16 +3,23 @@ import { useEffect, useState } from "preact/hooks";
 import type { Job, JobRequest, Picture, Strokes, Task } from "../api/types";
 import { start } from "../store/actions";
 import { batchMissing, leftOutWords, ready, startBatch, starting as startingBatch } from "../store/batch";
-import { picture as chosenPicture, task as chosenTask, options, setOptions } from "../store/choice";
+import {
+  failure as chosenFailure,
+  picture as chosenPicture,
+  task as chosenTask,
+  options,
+  setOptions,
+} from "../store/choice";
 import { maskOf } from "../store/mask";
 import { ownPart, PLACES, sharedTask } from "../store/own";
 import { sheetHeight as height, sheet, view } from "../store/shell";
 import { text } from "../text/en";
+import { besideName } from "../text/notes";
 import { Command } from "./Command";
 import { told } from "./errors";
-import { pictureNotes } from "./facts";
 import { Icon } from "./icons";
 import { More } from "./More";
+import { PictureNotes } from "./PictureNotes";
 import { Preview } from "./Preview";
 import type { PanelProps } from "./panels";
 import { Results } from "./Results";
@@ -30,7 +37,6 @@ import { Repair } from "./tasks/Repair";
 import { Upscale } from "./tasks/Upscale";
 import { useChecked, useKeyed } from "./use";
 import { changedOptions, optionOf, optionsOf, type Values, without, withValue } from "./values";
-import { Words } from "./Words";
 import "./panel.css";
 import "./controls/controls.css";
 import "./lists.css";
@@ -110,12 +116,15 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
   const request = requestOf(task, picture, values);
   const checked = useChecked(missing === "" && !(batch && task.needs) ? checkedRequest(request) : null);
   const failed = failedJob(picture.id);
+  const old = batch ? null : chosenFailure.value;
   const more = moreOpen.value;
 
   const seen = more ? optionsOf(listed).map(({ name }) => name) : visibleOptions(listed, values);
   const { errorOf, rest } = told(
     task,
-    [current(refused, values, picture), checked.wrong, failure(failed, request)],
+    [current(refused, values, picture), checked.wrong, old === null ? failure(failed, request) : null].map(
+      (each) => each && { ...each, message: besideName(each.message, picture.name) },
+    ),
     seen,
   );
   const set = (name: string, value: unknown) => setAll(withValue(values, optionOf(task, name), name, value));
@@ -165,12 +174,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
           <header class={sheet.value ? "hidden" : "p-top"}>
             <h2>{task.title}</h2>
           </header>
-          {!batch &&
-            pictureNotes(picture).map(({ line, bad }) => (
-              <p key={line} class={bad ? "p-error" : "p-help"}>
-                <Words of={line} />
-              </p>
-            ))}
+          {!batch && <PictureNotes task={task} picture={picture} values={values} />}
           {batch && <BatchHelp task={task} picture={picture} values={values} />}
           {!batch && text.panel.intro[task.name] && <p class="p-help">{text.panel.intro[task.name]}</p>}
           <Body {...props} />
@@ -188,6 +192,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
         missing={missing}
         wrong={rest}
         failed={failed !== null}
+        old={old}
         onRun={() => void (batch ? startBatch() : run(request))}
         onAgain={() => void run(request)}
       >
@@ -202,7 +207,7 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
 export function Panel() {
   const task = chosenTask.value;
   const picture = chosenPicture.value;
-  useKeyed(task?.name ?? "", () => {
+  useKeyed(`${task?.name}/${picture?.id}`, () => {
     moreOpen.value = false;
     moreAt.value = null;
     return undefined;

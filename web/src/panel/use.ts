@@ -1,13 +1,16 @@
 // Hooks that talk to the server: checking options, previews, and looks.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, api } from "../api/client";
-import type { Job, JobRequest } from "../api/types";
+import type { Job, JobRequest, Option } from "../api/types";
 import { cancel, start } from "../store/actions";
-import { isOver, jobs, latestJob } from "../store/data";
+import { isOver, jobs, latestJob, work } from "../store/data";
+import { besideName } from "../text/notes";
+import { ALLOWS_DAMAGED, isDamaged } from "./facts";
 import { latest } from "./latest";
 import type { PanelProps } from "./panels";
 import { lookRequest, stable } from "./requests";
 import { type Wrong, wrongOf } from "./state";
+import { optionOf } from "./values";
 
 const CHECKED_AFTER = 350;
 const PREVIEWED_AFTER = 600;
@@ -93,7 +96,10 @@ export function usePreviews(): Previews {
           return ended(await start(request), signal);
         },
         (job) => {
-          const failed = job.status === "failed" ? { message: job.error ?? "", option: job.option } : null;
+          const failed =
+            job.status === "failed"
+              ? { message: besideName(job.error ?? "", job.picture_name), option: job.option }
+              : null;
           setState({ working: false, wrong: failed });
         },
         (error) => setState({ working: false, wrong: wrongOf(error) }),
@@ -112,7 +118,11 @@ export function usePreviews(): Previews {
 export interface Look {
   job: Job | null;
   working: boolean;
+  /** The job that it waits for. */
+  behind: Job | null;
   wrong: Wrong | null;
+  /** The option with which the look succeeds. */
+  option: Option | undefined;
   again: () => void;
 }
 
@@ -140,12 +150,19 @@ export function useLook(props: PanelProps, names: readonly string[], on = true):
     return () => clearTimeout(timer);
   });
 
-  const failed = job?.status === "failed" ? { message: job.error ?? "", option: job.option } : null;
+  const failed =
+    job?.status === "failed"
+      ? { message: besideName(job.error ?? "", job.picture_name), option: job.option }
+      : null;
+  const why = wrong ?? failed;
   const working = wrong === null && (job === null ? asked.has(key) : !isOver(job));
   return {
     job: job !== null && isOver(job) && failed === null ? job : null,
     working,
-    wrong: wrong ?? failed,
+    behind: job?.status === "queued" ? (work.value.find(({ status }) => status === "running") ?? null) : null,
+    // That a file is damaged is told of the picture.
+    wrong: why?.option === ALLOWS_DAMAGED && isDamaged(picture) ? null : why,
+    option: why?.option ? optionOf(task, why.option) : undefined,
     again,
   };
 }

@@ -10,6 +10,7 @@ import { titleOf } from "../store/history";
 import { queueOpen, view } from "../store/shell";
 import { RESTORING } from "../text/doing";
 import { text } from "../text/en";
+import { besideName } from "../text/notes";
 
 const nameOf = (job: Job) =>
   job.kind === "preview" ? `${text.queue.preview}, ${titleOf(job.task)}` : titleOf(job.task);
@@ -63,7 +64,7 @@ function Entry({ job }: { job: Job }) {
       {job.status === "running" && (
         <Bar share={job.progress?.share ?? null} label={text.queue.progress(job.picture_name)} />
       )}
-      {job.error && <p class="bad small">{job.error}</p>}
+      {job.error && <p class="bad small">{besideName(job.error, job.picture_name)}</p>}
     </li>
   );
 }

@@ -6,12 +6,13 @@ import { Ring } from "../parts/progress";
 import { reveal } from "../parts/reveal";
 import { Thumbnail } from "../parts/thumbnail";
 import { cancel, forget, removeResult } from "../store/actions";
-import { picture, show, shown } from "../store/choice";
+import { failure, picture, show, shown, tellFailure } from "../store/choice";
 import { isOver, resultsOf } from "../store/data";
 import { strip, titleOf } from "../store/history";
 import { say } from "../store/notices";
 import { doingOf } from "../text/doing";
 import { fileSize, text } from "../text/en";
+import { shortError } from "../text/notes";
 
 /** The width of a thumbnail of 56 pixels of height, as wide as its picture asks, within reason. */
 const widthOf = ({ width, height }: Picture) =>
@@ -32,11 +33,29 @@ function Frame({ of, at, label, current }: { of: string; at: Picture; label: str
   );
 }
 
-function Ended({ job }: { job: Job }) {
-  const word = job.status === "failed" ? text.strip.failed : text.strip.cancelled;
+/** A failed job is chosen like a result: the panel then tells its error. */
+function Failed({ job }: { job: Job }) {
+  const chosen = failure.value?.id === job.id;
   return (
-    <span class={`frame blank ${job.status}`} role="img" aria-label={word} title={job.error ?? word}>
-      <Icon name={job.status === "failed" ? "warning" : "stop"} />
+    <button
+      type="button"
+      class="frame blank failed"
+      aria-label={text.strip.showFailed(titleOf(job.task))}
+      aria-pressed={chosen}
+      title={shortError(job)}
+      onClick={() => tellFailure(job.picture, chosen ? null : job.id)}
+    >
+      <Icon name="warning" />
+    </button>
+  );
+}
+
+function Ended({ job }: { job: Job }) {
+  if (job.status === "failed") return <Failed job={job} />;
+  const word = job.status === "cancelled" ? text.strip.cancelled : text.strip.unchanged;
+  return (
+    <span class={`frame blank ${job.status}`} role="img" aria-label={word} title={word}>
+      <Icon name="stop" />
     </span>
   );
 }
@@ -66,7 +85,7 @@ function Frames({ job }: { job: Job }) {
     return (
       <button
         type="button"
-        class="frame blank"
+        class="frame blank cancels"
         aria-label={text.queue.cancelJob(title)}
         title={text.queue.cancel}
         onClick={() => void cancel(job.id)}

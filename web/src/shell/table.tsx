@@ -29,10 +29,14 @@ import { lacks } from "../store/own";
 import { panelOpen, sheet, view } from "../store/shell";
 import { doingOf } from "../text/doing";
 import { duration, text } from "../text/en";
+import { besideName, sentence } from "../text/notes";
+
+/** What was found, without what follows from it. */
+const clause = (found: string) => found.split(/: |; /)[0] ?? found;
 
 function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
   const why = refused.value.get(picture.id);
-  if (why) return <p class="bad">{why}</p>;
+  if (why) return <p class="bad small">{besideName(why, picture.name)}</p>;
   const what = task.value;
   // What another task has made of it says nothing of what this one needs.
   if (what?.needs && job?.task !== what.name && (!job || isOver(job)) && lacks(picture, what))
@@ -55,7 +59,7 @@ function State({ picture, job }: { picture: Picture; job: Job | undefined }) {
       <span class={`state ${status}`}>
         {titleOf(job.task)}: {text.status[status].toLowerCase()}
       </span>
-      {job.error && <p class="bad">{job.error}</p>}
+      {job.error && <p class="bad small">{besideName(job.error, job.picture_name)}</p>}
     </>
   );
 }
@@ -136,8 +140,8 @@ function Row({ picture }: { picture: Picture }) {
       <td role="cell" class="cell-state">
         <State picture={picture} job={job} />
       </td>
-      <td role="cell" class="cell-found soft">
-        {found}
+      <td role="cell" class="cell-found soft" title={found}>
+        {sentence(clause(found))}
       </td>
       <td role="cell" class="cell-time soft">
         {job?.seconds ? duration(job.seconds) : ""}

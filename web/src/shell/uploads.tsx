@@ -2,6 +2,7 @@ import { Icon } from "../parts/icon";
 import { Bar } from "../parts/progress";
 import { dismissSendings, isSending, sendings, stopSending } from "../store/uploads";
 import { text } from "../text/en";
+import { besideName } from "../text/notes";
 
 /** The files on their way, and those that could not be opened, each with its reason. */
 export function Uploads() {
@@ -50,7 +51,7 @@ export function Uploads() {
             {failed.map(({ id, file, error }) => (
               <li key={id}>
                 <strong>{file.name}</strong>
-                <span>{error}</span>
+                <span>{besideName(error ?? "", file.name)}</span>
               </li>
             ))}
           </ul>

@@ -7,7 +7,7 @@ import { brushRadius } from "../store/stage";
 import { text } from "../text/en";
 import { clamp, type Point } from "./geometry";
 import { StageIcon } from "./icons";
-import { marks, reachOf } from "./marks";
+import { marks, placing, reachOf } from "./marks";
 import {
   activeTool,
   awaited,
@@ -17,6 +17,7 @@ import {
   divider,
   draft,
   maskColour,
+  masking,
   mode,
   painting,
   pane,
@@ -209,22 +210,40 @@ function nameOf(side: "before" | "after" | null): string {
   return awaited.value ? text.stage.awaited : text.stage.after;
 }
 
+const NAME = { height: 24, gap: 8 }; // CSS pixels
+
+/** Where the name of a pane stands, in CSS pixels: under the picture, or over its lower edge where it fills the pane. */
+function nameSpot(): Point {
+  const of = scene.value?.picture ?? { width: 0, height: 0 };
+  const [width, height] = [pane.value.width / ratio.value, pane.value.height / ratio.value];
+  const [start, end] = [cssAt({ x: 0, y: 0 }), cssAt({ x: of.width, y: of.height })];
+  const bars =
+    masking.value || placing.value ? Math.max(60, (pane.value.insetY ?? 0) / ratio.value) : NAME.gap;
+  const lowest = Math.max(0, height - bars - NAME.height);
+  const under = end.y + NAME.gap;
+  return {
+    x: (clamp(start.x, 0, width) + clamp(end.x, 0, width)) / 2,
+    y: under <= lowest ? Math.max(under, NAME.gap) : clamp(end.y - NAME.gap - NAME.height, 0, lowest),
+  };
+}
+
 /** Names of the panes side by side, and of what is shown where one blinks. */
 export function SideNames() {
   const names = useComputed(() => {
+    const { x, y } = nameSpot();
     if (mode.value === "side" && !single.value)
-      return panes.value.map((p) => ({ x: p.x + p.width / 2, side: p.side }));
+      return panes.value.map((p) => ({ x: p.x / ratio.value + x, y, side: p.side }));
     if (mode.value === "blink" || (single.value && mode.value === "side") || mode.value === "result")
-      return [{ x: pane.value.width / 2, side: single.value }];
+      return [{ x, y, side: single.value }];
     return [];
   });
   return (
     <>
-      {names.value.map(({ x, side }) => (
+      {names.value.map(({ x, y, side }) => (
         <span
-          key={x}
+          key={side}
           class="st-side-name st-alone"
-          style={{ left: `${x / ratio.value}px` }}
+          style={{ left: `${x}px`, top: `${y}px` }}
           aria-hidden="true"
         >
           {nameOf(side)}

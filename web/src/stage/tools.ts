@@ -6,6 +6,7 @@ import { wordsOf } from "../store/actions";
 import type { Tool } from "../store/stage";
 import { text } from "../text/en";
 import { around, between, clamp, distance, type Point, type Size } from "./geometry";
+import { placing } from "./marks";
 import { type Sample, Trail } from "./sample_points";
 import { bubble, draft, selecting } from "./state";
 import { settled } from "./stroke";
@@ -153,11 +154,11 @@ export function forgetPoint(): void {
 }
 
 /** The server's words about a point, without the picture, the point and the command line's way out. */
-export function pointWords(words: string, name: string): string {
+export function pointWords(words: string, name: string, way: string = text.stage.aroundIt): string {
   const plain = words.startsWith(`${name}: `) ? words.slice(name.length + 2) : words;
   const about = /^--at \S+: (.*?)(?:; pass --box .*)?$/.exec(plain)?.[1];
   if (about === undefined) return plain;
-  return `${about.charAt(0).toUpperCase()}${about.slice(1)}. ${text.stage.aroundIt}`;
+  return `${about.charAt(0).toUpperCase()}${about.slice(1)}. ${way}`;
 }
 
 /** Ask the server for the object at a point; what it refuses is told there. */
@@ -174,7 +175,8 @@ export async function select(desk: Desk, at: Point, radius?: number): Promise<vo
     const region = await api.select(picture.id, x, y, radius, mine.signal);
     if (!mine.signal.aborted) desk.addRegion(region, erase, { x, y });
   } catch (error) {
-    if (!mine.signal.aborted) bubble.value = { at, words: pointWords(wordsOf(error), picture.name) };
+    const way = placing.peek() ? text.stage.boxIt : text.stage.aroundIt;
+    if (!mine.signal.aborted) bubble.value = { at, words: pointWords(wordsOf(error), picture.name, way) };
   }
   if (asked === mine) {
     asked = null;

@@ -1,7 +1,7 @@
 import { ApiError, api } from "../api/client";
 import type { Job, JobRequest } from "../api/types";
 import { text } from "../text/en";
-import { show, shown } from "./choice";
+import { show, shown, tellFailure } from "./choice";
 import { isOver, jobs, resultsOf } from "./data";
 import { tell } from "./notices";
 
@@ -26,6 +26,7 @@ export function keepJob(job: Job): void {
 /** Starts a job. Rejects with ApiError, whose `option` names the field at which its message belongs. */
 export async function start(request: JobRequest): Promise<Job> {
   const job = await api.start(request);
+  if (job.kind === "restore") tellFailure(job.picture, null);
   keepJob(job);
   return job;
 }

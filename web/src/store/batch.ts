@@ -60,10 +60,14 @@ export const latest = computed(() => {
   return found;
 });
 
-/** The newest thing that a measurement said of each picture, such as its noise, without its name. */
+/**
+ * The newest thing that a measurement said of each picture, such as its noise, without its name; of a picture that
+ * was restored only what was said for that task.
+ */
 export const foundIn = computed(() => {
   const found = new Map<string, string>();
-  for (const { picture, picture_name: name, notes } of jobList.value) {
+  for (const { picture, picture_name: name, notes, task } of jobList.value) {
+    if (task !== (latest.value.get(picture)?.task ?? task)) continue;
     const note = shortNote(notes[0] ?? "", [name]);
     if (note) found.set(picture, note);
   }

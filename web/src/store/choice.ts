@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Job, Options, Picture, Task } from "../api/types";
 import { inputs, jobs, jobsOf, pictures, resultsOf, tasks } from "./data";
 import { kept } from "./kept";
@@ -55,8 +55,23 @@ export const shownMap: ReadonlySignal<Picture | null> = computed(() => {
   return map ? (pictures.value.get(map) ?? null) : null;
 });
 
+/** The failed job of each input whose error is told: chosen in the strip, until something else is. */
+const failures = signal<Record<string, string>>({});
+export const failure: ReadonlySignal<Job | null> = computed(() => {
+  const id = failures.value[picture.value?.id ?? ""];
+  const job = id === undefined ? undefined : jobs.value.get(id);
+  return job?.status === "failed" ? job : null;
+});
+
+/** Tells the error of a failed job of `of`, or with null none. */
+export function tellFailure(of: string, job: string | null): void {
+  const { [of]: _, ...others } = failures.value;
+  failures.value = job === null ? others : { ...others, [of]: job };
+}
+
 /** Shows a result of `of`, or with null the picture alone. */
 export function show(of: string, result: string | null): void {
+  tellFailure(of, null);
   shownOf.value = { ...shownOf.value, [of]: result ?? "" };
 }
 

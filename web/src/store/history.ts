@@ -2,10 +2,12 @@ import { computed, effect, untracked } from "@preact/signals";
 import { api } from "../api/client";
 import type { Job } from "../api/types";
 import { text } from "../text/en";
+import { shortError } from "../text/notes";
 import { showJob, wordsOf } from "./actions";
 import { choosePicture, picture, show, shown } from "./choice";
 import { connection, inputs, isOver, jobsOf, pictures, tasks } from "./data";
 import { say, tell } from "./notices";
+import { view } from "./shell";
 import { onJob } from "./sync";
 
 export const titleOf = (task: string): string => tasks.value.find(({ name }) => name === task)?.title ?? task;
@@ -56,7 +58,7 @@ export async function closePicture(id: string): Promise<void> {
 function saysOf(job: Job): string {
   const [task, name] = [titleOf(job.task), job.picture_name];
   if (job.status === "done") return text.says.done(task, name, job.seconds);
-  if (job.status === "failed") return text.says.failed(task, name, job.error ?? "");
+  if (job.status === "failed") return text.says.failed(task, name, shortError(job));
   return text.says[job.status](task, name);
 }
 
@@ -66,7 +68,9 @@ export function followJobs(): () => void {
     if (job.kind !== "restore" || before?.status === job.status) return;
     say(saysOf(job));
     if (isOver(job) && before && job.results.length > 0) showJob(job);
-    if (job.status === "failed" && before && job.picture !== picture.value?.id) tell(saysOf(job), "bad");
+    // The table and the panel tell it themselves.
+    const seen = view.value === "table" || job.picture === picture.value?.id;
+    if (job.status === "failed" && before && !seen) tell(saysOf(job), "bad");
   });
 }
 

@@ -91,6 +91,7 @@ export const text = {
     forget: (title: string) => `Delete ${title}`,
     forgotten: (title: string) => `${title} is deleted`,
     failed: "failed",
+    showFailed: (title: string) => `${title} failed: show why`,
     cancelled: "cancelled",
     unchanged: "nothing to do",
     previous: "Previous result",
@@ -301,6 +302,7 @@ export const text = {
     unsure: "unsure",
     selecting: "Looking for the object here",
     aroundIt: "Paint over it, or draw a lasso or a box around it.",
+    boxIt: "Draw a box around it.",
     dismiss: "Close",
     zoomIs: (percent: string) => `Zoom ${percent}.`,
     shown: {
@@ -367,6 +369,7 @@ export const text = {
     runAll: (words: string, count: number) => `${words} ${one(count, "picture")}`,
     waiting: (before: number) =>
       before === 0 ? "Next in the queue" : `Waiting, ${one(before, "job")} ahead`,
+    waitsFor: (task: string, name: string) => `Waits for ${task}${name ? ` of ${name}` : ""}`,
     starting: "Starting",
     cancel: "Cancel",
     left: (words: string) => `${words} left`,
@@ -525,8 +528,14 @@ export const text = {
     result: {
       title: "Result",
       use: "Continue from it",
+      map: "Download the map of uncertainty",
       again: "Try again",
       failed: "It failed",
+      damaged: "The file is damaged, so nothing was restored.",
+      failedOf: (task: string) => `${task} failed:`,
+      command: "The command of this result",
+      reuse: "Use these options",
+      reused: (task: string) => `${task} has the options of this result`,
       unchanged: "There was nothing to do: the file is a copy.",
       facts: "Facts",
       seed: "Seed",
@@ -547,6 +556,10 @@ export const text = {
       damaged: "The file",
       size: "Size",
       took: "Took",
+      ofPicture: (share: string) => `${share} of the picture`,
+      otherPages: (pages: string) =>
+        `Page 1 is shown, which was left as it is. Restored: ${/[-,]/.test(pages) ? "pages" : "page"} ` +
+        pages.replaceAll(",", ", "),
       of255: (value: string) => `${value} of 255`,
       pixels: (width: number, height: number) => `${width} × ${height}`,
       seconds: (value: string) => `${value} s`,

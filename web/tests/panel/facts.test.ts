@@ -4,6 +4,7 @@ import {
   factsOf,
   freshNotes,
   lookWords,
+  pagesNote,
   pictureNotes,
   plainNotes,
   seedOf,
@@ -35,7 +36,7 @@ it("tells the facts that matter in words", () => {
 it("counts the damage once, with its share", () => {
   const facts = { specks_count: 9, scratches_count: 1, filled_share: 0.0029, hole_share: 0.0029 };
   expect(factsOf(job({ task: "repair", facts }))).toEqual([
-    { name: "Found", value: "9 specks and 1 scratch, 0.29 %" },
+    { name: "Found", value: "9 specks and 1 scratch, 0.29 % of the picture" },
   ]);
 });
 
@@ -54,7 +55,7 @@ it("heads a panel with what a look has found", () => {
   expect(lookWords(job({ kind: "look", facts: { quality: 40 } }))).toEqual(["JPEG quality: 40"]);
   const damage = { specks_count: 0, scratches_count: 3, filled_share: 0.01 };
   expect(lookWords(job({ kind: "look", facts: damage, notes: ["a.png: 3 scratches"] }))).toEqual([
-    "3 scratches, 1 %",
+    "3 scratches, 1 % of the picture",
   ]);
 });
 
@@ -67,6 +68,24 @@ it("leaves out notes that say what the facts say", () => {
     "Of the hole, 1 part drawn",
   ];
   expect(freshNotes(job({ facts, notes }))).toEqual(["Hardly any is left"]);
+});
+
+it("tells a number once, unless another one was used", () => {
+  const measured = ["a.png: noise sigma measured at 0.29 (of 255)"];
+  expect(freshNotes(job({ facts: { sigma_255: 0.289 }, notes: measured }))).toEqual([]);
+  expect(freshNotes(job({ facts: { sigma_255: 9.9 }, notes: measured }))).toHaveLength(1);
+  const read = ["a.png: JPEG of quality 30"];
+  expect(freshNotes(job({ facts: { quality: 30 }, notes: read }))).toEqual([]);
+  const varied = job({ facts: { strength: 0.3, sigma_255: 157.9 }, notes: ["strength 0.3 is noise"] });
+  expect([factsOf(varied), freshNotes(varied)]).toEqual([[], ["Strength 0.3 is noise"]]);
+});
+
+it("says that pages were restored which are not shown", () => {
+  const note = (pages: unknown) => pagesNote(job({ options: pages === undefined ? {} : { pages } }));
+  expect([undefined, "1", "1-3", "2, 1", "-2"].map(note)).toEqual(["", "", "", "", ""]);
+  expect(note("2")).toMatch(/^Page 1 is shown.*: page 2$/);
+  expect(note("2, 4-")).toMatch(/: pages 2, 4-$/);
+  expect(note("12")).toMatch(/: page 12$/);
 });
 
 it("knows the seeds of several samples", () => {

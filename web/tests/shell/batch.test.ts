@@ -88,6 +88,15 @@ describe("a batch", () => {
     expect(batch.leftOutWords.value).toBe("");
   });
 
+  it("tells of each picture what was found for its newest task", () => {
+    const noted = { notes: ["a.png: sigma 7"], status: "done" as const };
+    data.jobs.value = new Map([["1", job("1", "a", { ...noted, created: 1 })]]);
+    expect(batch.foundIn.value.get("a")).toBe("sigma 7");
+    const next = job("2", "a", { task: "vary", status: "cancelled", created: 2 });
+    data.jobs.value = new Map(data.jobs.value).set("2", next);
+    expect(batch.foundIn.value.has("a")).toBe(false);
+  });
+
   it("offers what pictures share", () => {
     const [fill] = data.tasks.value;
     const shared = fill && own.sharedTask(fill);

@@ -7,6 +7,7 @@ const { nameOf } = await import("../../src/store/keys");
 const { pasted } = await import("../../src/store/dropped");
 const { picturesAmong, refusal } = await import("../../src/store/uploads");
 const { doingOf } = await import("../../src/text/doing");
+const { besideName, shortError, withoutName } = await import("../../src/text/notes");
 const { duration, fileSize, text } = await import("../../src/text/en");
 
 const limits = { file_bytes: 1000, pixels: 1e6, pictures: 2, queue: 5 };
@@ -77,6 +78,18 @@ describe("keys", () => {
     expect(key("z", { metaKey: true })).toBe("Ctrl+z");
     expect(key("Z", { ctrlKey: true, shiftKey: true })).toBe("Ctrl+Shift+z");
     expect(key("ArrowLeft", { shiftKey: true })).toBe("Shift+ArrowLeft");
+  });
+});
+
+describe("the name of a picture", () => {
+  it("is left out where it stands beside", () => {
+    const failed = { error: "a.jpg: expected a picture", picture_name: "a.jpg" };
+    expect(shortError(failed)).toBe("expected a picture");
+    expect(shortError({ error: null, picture_name: "a.jpg" })).toBe("");
+    expect(withoutName("a.tif, page 2: little noise", ["a.tif"])).toBe("page 2: little noise");
+    expect(besideName("a.jpg: expected one. Then more.", "a.jpg")).toBe("Expected one. Then more.");
+    expect(besideName("--sigma: no.", "a.jpg")).toBe("--sigma: no.");
+    expect(withoutName("b.jpg: other", ["a.jpg"])).toBe("b.jpg: other");
   });
 });
 
