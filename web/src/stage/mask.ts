@@ -14,8 +14,8 @@ import { jobs, pictures } from "../store/data";
 import { kept } from "../store/kept";
 import { maskOf, masks, setMask } from "../store/mask";
 import { onStrokes } from "../store/sync";
+import { type Autosave, autosave } from "./autosave";
 import { begun, changed, type History, redone, undone } from "./history";
-import { type Keeper, keeper } from "./keeper";
 import type { Regions } from "./stroke";
 
 const regionsKept = kept<Record<string, Region[]>>("regions", {});
@@ -40,7 +40,7 @@ const sameStrokes = (a: Strokes, b: Strokes): boolean =>
 
 export class MaskModel {
   private readonly history: Signal<History<Stroke[]>>;
-  private readonly keeper: Keeper;
+  private readonly autosave: Autosave;
   private readonly stop: () => void;
   private last: Strokes;
   private version = -1;
@@ -64,7 +64,7 @@ export class MaskModel {
     this.canUndo = computed(() => this.history.value.past.length > 0);
     this.canRedo = computed(() => this.history.value.future.length > 0);
     this.regions = computed(() => regionsOf(id));
-    this.keeper = keeper(
+    this.autosave = autosave(
       (leaving) => this.send(leaving),
       (waiting, error) => {
         this.saved.value = !waiting;
@@ -104,12 +104,12 @@ export class MaskModel {
 
   /** Keep what waits on the server now. */
   flush(leaving = false): Promise<void> {
-    return this.keeper.flush(leaving);
+    return this.autosave.flush(leaving);
   }
 
   /** Take what another tab kept, unless something newer waits here. */
   async other(version: number): Promise<void> {
-    if (this.keeper.waiting || version <= this.version) return;
+    if (this.autosave.waiting || version <= this.version) return;
     await this.load();
   }
 
@@ -128,7 +128,7 @@ export class MaskModel {
     this.last = now;
     if (now.strokes !== this.history.peek().now)
       this.history.value = changed(this.history.peek(), now.strokes);
-    if (!this.quiet.on) this.keeper.touch();
+    if (!this.quiet.on) this.autosave.touch();
   }
 
   private async send(leaving: boolean): Promise<void> {
@@ -158,8 +158,8 @@ export class MaskModel {
     const mine = maskOf(this.id);
     const first = !this.ready.peek();
     // Painted before the kept strokes were there: on top of them.
-    const early = first && this.keeper.waiting;
-    if (!early && this.keeper.waiting) return;
+    const early = first && this.autosave.waiting;
+    if (!early && this.autosave.waiting) return;
     const strokes = early ? [...found.strokes, ...mine.strokes] : found.strokes;
     const { grow, feather } = early && (mine.grow || mine.feather) ? mine : found;
     this.ready.value = true;

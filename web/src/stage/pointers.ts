@@ -1,10 +1,10 @@
 /** Mouse, pen and fingers on the stage. */
 
-import { makeDesk } from "./desk";
 import type { Engine } from "./engine";
 import { distance, middle, type Point } from "./geometry";
 import type { Sample } from "./sample_points";
 import { activeTool, bubble, crosshair, pointer, ratio } from "./state";
+import { toolContext } from "./tool_context";
 import { begin, type Drawing } from "./tools";
 import { inPane, panBy, pictureAt, pinch, toggleFit, zoomBy } from "./views";
 import { WheelReader } from "./wheel";
@@ -105,9 +105,9 @@ export class Pointers {
   private start(e: PointerEvent): void {
     const tool = activeTool.peek();
     // The far end of a pen, and Alt, take away.
-    const desk = makeDesk(this.engine, e.altKey || (e.buttons & 32) !== 0, e.pointerType === "pen");
-    if (!desk) return;
-    this.drawing = begin(tool, desk, this.sample(e), e.shiftKey ? this.lastEnd : null);
+    const context = toolContext(this.engine, e.altKey || (e.buttons & 32) !== 0, e.pointerType === "pen");
+    if (!context) return;
+    this.drawing = begin(tool, context, this.sample(e), e.shiftKey ? this.lastEnd : null);
     this.drawn = e.pointerId;
     this.engine.drawing = true;
   }
@@ -128,7 +128,7 @@ export class Pointers {
     this.stop();
   }
 
-  /** Two taps or clicks of the hand: to single pixels there, and back. */
+  /** Two taps or clicks: to single pixels there, and back. */
   private doubled(e: PointerEvent, at: Point): boolean {
     const again = e.timeStamp - this.tapped.time < DOUBLE && distance(at, this.tapped.at) < 24 * ratio.peek();
     this.tapped = { time: again ? -Infinity : e.timeStamp, at };

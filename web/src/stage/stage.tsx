@@ -8,7 +8,7 @@ import { text } from "../text/en";
 import { CompareBar, Legend, PlaceBar, ToolBar, ZoomBar } from "./bars";
 import { description } from "./describe";
 import { Engine } from "./engine";
-import { Hand } from "./hand";
+import { KeyboardTool } from "./keyboard_tool";
 import { placing } from "./marks";
 import { followMasks, model } from "./mask";
 import { Bubble, beforeOnly, Divider, Drafts, Placed, Ring, SideNames } from "./overlay";
@@ -130,7 +130,7 @@ function Canvas() {
             : "grab"
           : activeTool.peek();
     };
-    const hand = new Hand(engine);
+    const keyboard = new KeyboardTool(engine);
     const pointers = new Pointers(at, engine, cursor);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const repaint = (): void => engine.invalidate();
@@ -142,10 +142,10 @@ function Canvas() {
       followBlinking(),
       followLooking(),
       followPoints(),
-      addStageKeys(hand, pointers, cursor),
+      addStageKeys(keyboard, pointers, cursor),
       effect(() => {
         void activeTool.value;
-        hand.cancelPoints();
+        keyboard.cancelPoints();
         cursor();
       }),
       effect(() => {

@@ -5,7 +5,7 @@ import { brushRadius, compare, overlayMap, placeTool, type Tool, tool } from "..
 import { text } from "../text/en";
 import { setCompare } from "./bars";
 import { stepped } from "./brush_size";
-import type { Hand } from "./hand";
+import type { KeyboardTool } from "./keyboard_tool";
 import { clearMarks, placing, undoMark } from "./marks";
 import { model } from "./mask";
 import type { Pointers } from "./pointers";
@@ -64,7 +64,7 @@ function viewKeys(): Key[] {
   ];
 }
 
-function maskKeys(hand: Hand, pointers: Pointers): Key[] {
+function maskKeys(keyboard: KeyboardTool, pointers: Pointers): Key[] {
   const words = text.stage.keys;
   const key = (keys: string[], does: string, run: Run): Key => ({
     keys,
@@ -84,13 +84,13 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
   return [
     ...TOOL_KEYS.map(([keys, name]) =>
       key(keys, text.stage.tool[name], () => {
-        hand.cancelPoints();
+        keyboard.cancelPoints();
         tool.value = name;
       }),
     ),
     ...PLACE_KEYS.map(([keys, name]) =>
       place(keys, text.stage.tool[name], () => {
-        hand.cancelPoints();
+        keyboard.cancelPoints();
         placeTool.value = name;
       }),
     ),
@@ -100,12 +100,12 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
     key(["["], words.smaller, size(false)),
     key(["]"], words.larger, size(true)),
     key(["Ctrl+z"], text.stage.undo, () => {
-      if (!hand.back() && !pointers.cancel()) model.peek()?.undo();
+      if (!keyboard.back() && !pointers.cancel()) model.peek()?.undo();
     }),
     key(["Ctrl+Shift+z", "Ctrl+y"], text.stage.redo, () => model.peek()?.redo()),
     key(["Delete"], text.stage.clear, () => model.peek()?.clear()),
     place(["Ctrl+z"], text.stage.undo, () => {
-      if (!hand.back() && !pointers.cancel()) undoMark();
+      if (!keyboard.back() && !pointers.cancel()) undoMark();
     }),
     place(["Delete"], text.stage.clearMarks, clearMarks),
     key(["m"], text.stage.showMask, () => {
@@ -115,14 +115,14 @@ function maskKeys(hand: Hand, pointers: Pointers): Key[] {
 }
 
 /** Arrows, space, Enter, Escape: panning, or the crosshair of the tool. */
-function handKeys(hand: Hand, pointers: Pointers, cursor: () => void): Key[] {
+function toolKeys(keyboard: KeyboardTool, pointers: Pointers, cursor: () => void): Key[] {
   const words = text.stage.keys;
   const key = (keys: string[], does: string, run: Run): Key => ({ keys, group: words.hand, does, run });
   const arrow =
     (far: boolean): Run =>
     (event) => {
       const [, dx, dy] = ARROWS.find(([name]) => name === event.key) ?? ["", 0, 0];
-      if (hand.moves) hand.move(dx, dy, far);
+      if (keyboard.moves) keyboard.move(dx, dy, far);
       else panBy(-dx * PAN * ratio.peek() * (far ? 4 : 1), -dy * PAN * ratio.peek() * (far ? 4 : 1));
     };
   return [
@@ -138,37 +138,41 @@ function handKeys(hand: Hand, pointers: Pointers, cursor: () => void): Key[] {
     ),
     key([" "], words.space, (event) => {
       if (event.repeat) return true;
-      if (crosshair.peek() && !pointers.busy) return hand.press(" ", event.altKey);
+      if (crosshair.peek() && !pointers.busy) return keyboard.press(" ", event.altKey);
       pointers.spaced = true;
       cursor();
       return true;
     }),
-    key(["Enter"], words.enter, () => hand.press("Enter", false)),
-    key(["Backspace"], words.back, () => hand.back()),
+    key(["Enter"], words.enter, () => keyboard.press("Enter", false)),
+    key(["Backspace"], words.back, () => keyboard.back()),
     {
       ...key(["Escape"], words.escape, () => {
         const had = bubble.peek() !== null;
         bubble.value = null;
-        return pointers.cancel() || hand.cancel() || had;
+        return pointers.cancel() || keyboard.cancel() || had;
       }),
     },
   ];
 }
 
 /** Add the keys of the stage; what is returned takes them away. */
-export function addStageKeys(hand: Hand, pointers: Pointers, cursor: () => void): () => void {
-  const remove = addKeys([...viewKeys(), ...maskKeys(hand, pointers), ...handKeys(hand, pointers, cursor)]);
+export function addStageKeys(keyboard: KeyboardTool, pointers: Pointers, cursor: () => void): () => void {
+  const remove = addKeys([
+    ...viewKeys(),
+    ...maskKeys(keyboard, pointers),
+    ...toolKeys(keyboard, pointers, cursor),
+  ]);
   const released = (event: KeyboardEvent): void => {
     if (event.key === "x" || event.key === "X") peeking.value = false;
     if (event.key !== " ") return;
     pointers.spaced = false;
-    hand.release();
+    keyboard.release();
     cursor();
   };
   const left = (): void => {
     peeking.value = false;
     pointers.spaced = false;
-    hand.release();
+    keyboard.release();
   };
   addEventListener("keyup", released);
   addEventListener("blur", left);

@@ -12,7 +12,7 @@ import { bubble, draft, selecting } from "./state";
 import { settled } from "./stroke";
 
 /** What tools work on. */
-export interface Desk {
+export interface ToolContext {
   readonly picture: Size & { id: string; name: string };
   /** Pixels of the screen for each of the picture. */
   readonly scale: number;
@@ -39,28 +39,28 @@ export interface Drawing {
 const SMALLEST = 3; // pixels of the screen: less is a click that slipped
 const REACH = 10;
 
-function brush(desk: Desk, at: Sample, from: Point | null): Drawing {
-  const trail = new Trail(desk.radius, desk.pressed, 0.4 / desk.scale);
+function brush(context: ToolContext, at: Sample, from: Point | null): Drawing {
+  const trail = new Trail(context.radius, context.pressed, 0.4 / context.scale);
   const take = (samples: readonly Sample[]): void => {
-    for (const line of trail.add(samples)) desk.segment(line.points, line.radius, desk.erase);
+    for (const line of trail.add(samples)) context.segment(line.points, line.radius, context.erase);
   };
   take(from ? [{ ...from, pressure: at.pressure }, at] : [at]);
   return {
     move: take,
     end() {
-      const { erase, scale } = desk;
-      desk.add(
+      const { erase, scale } = context;
+      context.add(
         trail.parts.map((part) => settled({ kind: "brush", erase, ...part }, scale)),
         true,
       );
     },
-    cancel: () => desk.redraw(),
+    cancel: () => context.redraw(),
   };
 }
 
-function lasso(desk: Desk, at: Sample): Drawing {
+function lasso(context: ToolContext, at: Sample): Drawing {
   const points = [at.x, at.y];
-  const nearest = 1 / desk.scale;
+  const nearest = 1 / context.scale;
   return {
     move(samples) {
       for (const { x, y } of samples) {
@@ -71,7 +71,7 @@ function lasso(desk: Desk, at: Sample): Drawing {
     },
     end() {
       draft.value = null;
-      closeLasso(desk, points);
+      closeLasso(context, points);
     },
     cancel() {
       draft.value = null;
@@ -80,22 +80,22 @@ function lasso(desk: Desk, at: Sample): Drawing {
 }
 
 /** Keep a polygon, unless it encloses next to nothing. */
-export function closeLasso(desk: Desk, points: readonly number[]): void {
+export function closeLasso(context: ToolContext, points: readonly number[]): void {
   const part = around(points);
-  if (points.length < 6 || !part || Math.max(part.width, part.height) * desk.scale < SMALLEST) return;
-  desk.add([settled({ kind: "lasso", erase: desk.erase, points: [...points] }, desk.scale)], false);
+  if (points.length < 6 || !part || Math.max(part.width, part.height) * context.scale < SMALLEST) return;
+  context.add([settled({ kind: "lasso", erase: context.erase, points: [...points] }, context.scale)], false);
 }
 
-function box(desk: Desk, at: Sample): Drawing {
+function box(context: ToolContext, at: Sample): Drawing {
   let corner: Point = at;
   return {
     move(samples) {
       corner = samples.at(-1) ?? corner;
-      draft.value = { kind: "box", rect: boxOf(desk.picture, at, corner) };
+      draft.value = { kind: "box", rect: boxOf(context.picture, at, corner) };
     },
     end() {
       draft.value = null;
-      closeBox(desk, at, corner);
+      closeBox(context, at, corner);
     },
     cancel() {
       draft.value = null;
@@ -116,26 +116,26 @@ export function boxOf(
   return between(within(a), within(b));
 }
 
-export function closeBox(desk: Desk, a: Point, b: Point, least = SMALLEST): void {
-  const rect = boxOf(desk.picture, a, b);
-  if (rect.width < 1 || rect.height < 1 || distance(a, b) * desk.scale < least) return;
-  desk.add([{ kind: "box", erase: desk.erase, ...rect }], false);
+export function closeBox(context: ToolContext, a: Point, b: Point, least = SMALLEST): void {
+  const rect = boxOf(context.picture, a, b);
+  if (rect.width < 1 || rect.height < 1 || distance(a, b) * context.scale < least) return;
+  context.add([{ kind: "box", erase: context.erase, ...rect }], false);
 }
 
 /** Magic select: a click selects the object there; a drag says how far it reaches. */
-function magic(desk: Desk, at: Sample): Drawing {
+function magic(context: ToolContext, at: Sample): Drawing {
   let radius = 0;
   return {
     move(samples) {
       const to = samples.at(-1);
       if (!to) return;
       const far = distance(at, to);
-      radius = far * desk.scale > REACH ? Math.round(far) : 0;
+      radius = far * context.scale > REACH ? Math.round(far) : 0;
       draft.value = radius ? { kind: "circle", at, radius } : null;
     },
     end() {
       draft.value = null;
-      void select(desk, at, radius || undefined);
+      void select(context, at, radius || undefined);
     },
     cancel() {
       draft.value = null;
@@ -162,8 +162,8 @@ export function pointWords(words: string, name: string, way: string = text.stage
 }
 
 /** Ask the server for the object at a point; what it refuses is told there. */
-export async function select(desk: Desk, at: Point, radius?: number): Promise<void> {
-  const { picture, erase } = desk;
+export async function select(context: ToolContext, at: Point, radius?: number): Promise<void> {
+  const { picture, erase } = context;
   const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
   bubble.value = null;
   if (x < 0 || y < 0 || x >= picture.width || y >= picture.height) return;
@@ -173,7 +173,7 @@ export async function select(desk: Desk, at: Point, radius?: number): Promise<vo
   selecting.value = at;
   try {
     const region = await api.select(picture.id, x, y, radius, mine.signal);
-    if (!mine.signal.aborted) desk.addRegion(region, erase, { x, y });
+    if (!mine.signal.aborted) context.addRegion(region, erase, { x, y });
   } catch (error) {
     const way = placing.peek() ? text.stage.boxIt : text.stage.aroundIt;
     if (!mine.signal.aborted) bubble.value = { at, words: pointWords(wordsOf(error), picture.name, way) };
@@ -185,17 +185,17 @@ export async function select(desk: Desk, at: Point, radius?: number): Promise<vo
 }
 
 /** Begin to draw with a tool; `from` continues a line from where the last one ended. */
-export function begin(tool: Tool, desk: Desk, at: Sample, from: Point | null): Drawing | null {
+export function begin(tool: Tool, context: ToolContext, at: Sample, from: Point | null): Drawing | null {
   switch (tool) {
     case "brush":
     case "eraser":
-      return brush(desk, at, from);
+      return brush(context, at, from);
     case "lasso":
-      return lasso(desk, at);
+      return lasso(context, at);
     case "box":
-      return box(desk, at);
+      return box(context, at);
     case "magic":
-      return magic(desk, at);
+      return magic(context, at);
     case "pan":
       return null;
   }

@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
+import { autosave } from "../../src/stage/autosave";
 import { radiusOf, sliderOf, stepped } from "../../src/stage/brush_size";
 import { ramp } from "../../src/stage/colours";
 import { shareWords } from "../../src/stage/describe";
 import { steps } from "../../src/stage/dilation";
 import { fromLine } from "../../src/stage/geometry";
-import { spanned } from "../../src/stage/hand";
 import { begun, changed, redone, undone } from "../../src/stage/history";
-import { keeper } from "../../src/stage/keeper";
+import { spanned } from "../../src/stage/keyboard_tool";
 import { radiusFor, Trail } from "../../src/stage/sample_points";
 import { extent, isDot, isEmpty, settled, thinned } from "../../src/stage/stroke";
 import { boxOf } from "../../src/stage/tools";
@@ -165,7 +165,7 @@ describe("keeping", () => {
     let value = 0;
     const sent: number[] = [];
     const states: boolean[] = [];
-    const k = keeper(
+    const k = autosave(
       async () => {
         sent.push(value);
       },
@@ -186,7 +186,7 @@ describe("keeping", () => {
     let broken = true;
     let told: unknown = null;
     let count = 0;
-    const k = keeper(
+    const k = autosave(
       async () => {
         count++;
         if (broken) throw new Error("lost");
