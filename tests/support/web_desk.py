@@ -257,7 +257,10 @@ class Desk:
 
 
 def _is_new_job(answer: Any) -> bool:
-    return bool(answer.url.endswith("/api/jobs") and answer.request.method == "POST")
+    """Whether it is to what a button has asked for; the page looks at pictures by itself."""
+    if not answer.url.endswith("/api/jobs") or answer.request.method != "POST":
+        return False
+    return bool(answer.request.post_data_json.get("kind", "restore") == "restore")
 
 
 def on_the_command_line(words: Sequence[str], folder: Path) -> bytes:

@@ -69,11 +69,14 @@ export function Results() {
           {t.map}
         </a>
       )}
-      <Command command={job.command} title={t.command} />
+      {/* Where the panel is set to the same, its own command stands below the main button. */}
       {!usesOptionsOf(job) && (
-        <button type="button" class="p-link p-more-link" onClick={() => followReuse(job)}>
-          {t.reuse}
-        </button>
+        <>
+          <Command command={job.command} title={t.command} />
+          <button type="button" class="p-link p-more-link" onClick={() => followReuse(job)}>
+            {t.reuse}
+          </button>
+        </>
       )}
       <button type="button" class="button" onClick={() => void continueFrom(picture)}>
         <Icon name="next" />

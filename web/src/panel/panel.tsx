@@ -8,6 +8,7 @@ import {
   picture as chosenPicture,
   task as chosenTask,
   options,
+  optionsOf as optionsSet,
   setOptions,
 } from "../store/choice";
 import { maskOf } from "../store/mask";
@@ -60,7 +61,10 @@ const PREVIEWED = ["denoise"];
 function useValues(task: Task, picture: Picture): [Values, (values: Values) => void] {
   const values = startValues(task, options.value);
   useEffect(() => {
-    if (values !== options.value) setOptions(picture.id, task.name, values);
+    // An effect runs a while after its render: an option that was set meanwhile must stay.
+    const now = optionsSet(picture.id, task.name);
+    const started = startValues(task, now);
+    if (started !== now) setOptions(picture.id, task.name, started);
   });
   return [values, (next) => setOptions(picture.id, task.name, startValues(task, next))];
 }
@@ -127,7 +131,8 @@ function TaskPanel({ task, picture }: { task: Task; picture: Picture }) {
     ),
     seen,
   );
-  const set = (name: string, value: unknown) => setAll(withValue(values, optionOf(task, name), name, value));
+  const set = (name: string, value: unknown) =>
+    setAll(withValue(optionsSet(picture.id, task.name), optionOf(task, name), name, value));
   const keepOwn = (next: Values) => setAll({ ...ownPart(task, values), ...next });
   const props: PanelProps = {
     ...{ task: listed, picture, batch, values, set, errorOf },
