@@ -63,18 +63,22 @@ def check_done_once(here: Path, events: str) -> None:
 
 def workers_of(process: int) -> list[int]:
     """The processes below one in which Ray has a worker of ours."""
-    parents, found = {process}, []
-    for entry in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
+    parents, titles = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            title = (entry / "cmdline").read_bytes()
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            titles[int(entry.name)] = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if parent in parents:
-            parents.add(int(entry.name))
-            if b"RayWorker" in title or b"ray::pictures" in title:
-                found.append(int(entry.name))
-    return found
+
+    def is_below(each: int) -> bool:
+        # The numbers of processes begin anew after the largest: a child's can be smaller than its parent's.
+        while each in parents and each != process:
+            each = parents[each]
+        return each == process
+
+    ours = [each for each, title in titles.items() if b"RayWorker" in title or b"ray::pictures" in title]
+    return sorted(filter(is_below, ours))
 
 
 @pytest.mark.slow
