@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from restore.cli.aims import Aim
+from restore.cli.aims import SIZES, Aim
 from restore.cli.command import check_result_size
 from restore.cli.serve.refusals import Refusal
 from restore.errors import ImageError
 from restore.tasks import catalogue
 
-SIDES = ("width", "height", "max_side")
 SIZED = ("down", "area")
 """Degradations that a picture has more pixels before than after."""
 
@@ -41,9 +40,8 @@ def _names(task: str, options: Mapping[str, Any]) -> tuple[str | None, str]:
         return "operator", "the factor"
     if task != "upscale":
         return None, ""
-    if options.get("scale") is not None:
-        return "scale", "--scale"
-    return next((each for each in SIDES if options.get(each) is not None), None), "the size"
+    option = next((each for each in SIZES if options.get(each) is not None), None)
+    return option, "--scale" if option == "scale" else "the size"
 
 
 def _size_of(task: str, size: tuple[int, int], options: Mapping[str, Any]) -> tuple[int, int]:
@@ -58,5 +56,5 @@ def _size_of(task: str, size: tuple[int, int], options: Mapping[str, Any]) -> tu
         return size_before([parse_spec(each) for each in sized], size)
     if options.get("scale") is not None:
         return catalogue.enlargements(size, float(options["scale"]))[-1]
-    given = {each: int(options[each]) for each in SIDES if options.get(each) is not None}
+    given = {each: int(options[each]) for each in SIZES if options.get(each) is not None}
     return Aim(**given).size(size) or size

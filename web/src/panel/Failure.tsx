@@ -4,7 +4,7 @@ import { titleOf } from "../store/history";
 import { text } from "../text/en";
 import { shortError } from "../text/notes";
 import { followReuse, usesOptionsOf } from "./reuse";
-import { openMore } from "./state";
+import { ShowOption } from "./ShowOption";
 import { optionOf } from "./values";
 import { Words } from "./Words";
 
@@ -20,11 +20,7 @@ export function Failure({ job, task }: { job: Job; task: Task }) {
         <strong>{t.result.failedOf(titleOf(job.task))}</strong> <Words of={shortError(job)} />
       </p>
       <div class="p-row">
-        {option && (
-          <button type="button" class="p-link" onClick={() => openMore(option.name)}>
-            {t.showOption(option.flag)}
-          </button>
-        )}
+        {option && <ShowOption option={option} />}
         {!same && (
           <button type="button" class="p-link" onClick={() => followReuse(job)}>
             {t.result.reuse}

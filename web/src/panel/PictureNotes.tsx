@@ -1,7 +1,6 @@
 import type { Picture, Task } from "../api/types";
-import { text } from "../text/en";
 import { ALLOWS_DAMAGED, pictureNotes } from "./facts";
-import { openMore } from "./state";
+import { ShowOption } from "./ShowOption";
 import { inForce, optionOf, type Values } from "./values";
 import { Words } from "./Words";
 
@@ -17,9 +16,7 @@ export function PictureNotes({ task, picture, values }: { task: Task; picture: P
           {bad && can && (
             <>
               {". "}
-              <button type="button" class="p-link p-in-line" onClick={() => openMore(allows.name)}>
-                {text.panel.showOption(allows.flag)}
-              </button>
+              <ShowOption option={allows} inLine />
             </>
           )}
         </p>

@@ -7,7 +7,8 @@ import { text } from "../text/en";
 import { sentence } from "../text/notes";
 import { Failure } from "./Failure";
 import { ALLOWS_DAMAGED, duration, isDamaged } from "./facts";
-import { openMore, type Wrong } from "./state";
+import { ShowOption } from "./ShowOption";
+import type { Wrong } from "./state";
 import { optionOf } from "./values";
 import { Words } from "./Words";
 
@@ -85,11 +86,7 @@ export function Run(props: RunProps) {
             <Words of={(said ? t.result.damaged : wrong.message) || t.result.failed} />
           </p>
           <div class="p-row">
-            {hidden && (
-              <button type="button" class="p-link" onClick={() => openMore(hidden.name)}>
-                {t.showOption(hidden.flag)}
-              </button>
-            )}
+            {hidden && <ShowOption option={hidden} />}
             {props.failed && !wrong.option && (
               <button type="button" class="p-link" onClick={props.onAgain}>
                 {t.result.again}

@@ -4,7 +4,7 @@ import { titleOf } from "../../store/history";
 import { text } from "../../text/en";
 import { lookWords } from "../facts";
 import { Icon } from "../icons";
-import { openMore } from "../state";
+import { ShowOption } from "../ShowOption";
 import type { Look } from "../use";
 import { Words } from "../Words";
 
@@ -28,9 +28,7 @@ export function Found({ look, working }: { look: Look; working: string }) {
           <Words of={look.wrong.message} />
         </p>
         {option ? (
-          <button type="button" class="p-link" onClick={() => openMore(option.name)}>
-            {text.panel.showOption(option.flag)}
-          </button>
+          <ShowOption option={option} />
         ) : (
           <button type="button" class="button" onClick={look.again}>
             <Icon name="reset" />
