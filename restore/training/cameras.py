@@ -46,6 +46,8 @@ class CameraConfig:
     rows : share of the pictures whose rows have offsets of their own, up to a third of the read noise.
     smoothed : share of the pictures whose noise the camera has smoothed, in chroma more than in luma [2]_.
     shelved : share of the pictures whose noise the camera has taken out, but not the coarse part of it.
+    guided : share of the pictures in whose luma it does both where they are even, and spares texture [3]_.
+    faded : share of the pictures of whose noise in chroma only a part is left, more of it where it is coarse.
     resized : share of the pictures that are reduced, by a factor of up to 2.
     sharpened : share of the pictures that are sharpened after development.
     coded : share of the pictures stored as JPEG.
@@ -57,6 +59,8 @@ class CameraConfig:
     .. [1] T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127.
     .. [2] S. Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
        arXiv:1807.04686.
+    .. [3] J.-S. Lee, "Digital Image Enhancement and Noise Filtering by Use of Local Statistics", 1980,
+       doi:10.1109/TPAMI.1980.4766994.
     """
 
     shot: tuple[float, float] = (5e-5, 0.015)
@@ -69,6 +73,8 @@ class CameraConfig:
     rows: float = 0.1
     smoothed: float = 0.75
     shelved: float = 0.7
+    guided: float = 0.7
+    faded: float = 0.7
     resized: float = 0.3
     sharpened: float = 0.3
     coded: float = 0.85
@@ -144,10 +150,16 @@ def camera_noise(
         times = 1 + rng.random()
         scene = resize(clean, (2 * round(size[0] * times / 2), 2 * round(size[1] * times / 2))).clamp(0, 1)
     noise = developed_noise(scene, config, generator, rng)
+    even = torch.ones_like(noise)  # luma and chroma
+    if rng.random() < config.guided:
+        even[:, :1] = evenness(scene, noise, rng)
     if rng.random() < config.smoothed:
-        noise = smoothed_noise(noise, 1.0 * rng.random(), 0.6 + 3.0 * rng.random())
+        change = smoothed_noise(noise, rng.random(), 0.6 + 3.0 * rng.random()) - noise
+        noise = noise + rgb_of(even * ycc_of(change))
     if rng.random() < config.shelved:
-        noise = shelved_noise(noise, rng)
+        noise = noise + rgb_of(even * ycc_of(shelved_noise(noise, rng) - noise))
+    if rng.random() < config.faded:
+        noise = faded_noise(noise, uniform(noise, (0.1, 0.8), generator))
     if rng.random() < config.sharpened:
         noise = noise + 0.8 * rng.random() * (noise - blurred(noise, 0.7 + rng.random()))
     if scene is not clean:
@@ -212,6 +224,26 @@ def developed_noise(
     return development.difference(raw, noise, demosaic)
 
 
+def evenness(clean: Tensor, noise: Tensor, rng: random.Random) -> Tensor:
+    """How far a camera takes what lies around each pixel for noise, ``(b, 1, h, w)`` in [0, 1].
+
+    Parameters
+    ----------
+    clean, noise : ``(b, 3, h, w)``; their variances in luma are compared.
+    rng : draws how wide the camera looks, and for how strong it takes the noise.
+
+    References
+    ----------
+    J.-S. Lee, "Digital Image Enhancement and Noise Filtering by Use of Local Statistics", 1980,
+    doi:10.1109/TPAMI.1980.4766994, eq. 9: one minus the gain of the local linear estimate.
+    """
+    luma, radius = ycc_of(clean)[:, :1], 1.0 + 2.0 * rng.random()
+    texture = (blurred(luma**2, radius) - blurred(luma, radius) ** 2).clamp(min=0)
+    level = ycc_of(noise)[:, :1].square().mean((2, 3), keepdim=True)
+    level = level * 0.5 * 16 ** rng.random() + 1e-8
+    return level / (level + texture)
+
+
 def smoothed_noise(noise: Tensor, luma: float, chroma: float) -> Tensor:
     """Blur noise by Gaussians of these radii in pixels, as cameras smooth the even parts of a picture."""
     planes = ycc_of(noise)
@@ -232,6 +264,14 @@ def shelved_noise(noise: Tensor, rng: random.Random) -> Tensor:
         fine = (least + (1 - least) * rng.random() ** 2) * (part - coarse)
         kept.append(fine + coarse + 2 * rng.random() * blurred(part, 3 * radius))
     return rgb_of(torch.cat(kept, 1))
+
+
+def faded_noise(noise: Tensor, left: Tensor) -> Tensor:
+    """Leave a share of the noise in chroma, ``(b,)``, and the root of it of what is coarse."""
+    planes, share = ycc_of(noise), left[:, None, None, None]
+    coarse = blurred(planes[:, 1:], 4.0)
+    chroma = share.sqrt() * coarse + share * (planes[:, 1:] - coarse)
+    return rgb_of(torch.cat([planes[:, :1], chroma], 1))
 
 
 def blurred(planes: Tensor, radius: float) -> Tensor:

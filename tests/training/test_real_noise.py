@@ -20,7 +20,9 @@ from restore.training.scans import printed_pages, scan_noise, scanned_pages
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PLAIN = dataclasses.replace(CAMERA, rows=0, smoothed=0, shelved=0, resized=0, sharpened=0, coded=0)
+PLAIN = dataclasses.replace(
+    CAMERA, rows=0, smoothed=0, shelved=0, guided=0, faded=0, resized=0, sharpened=0, coded=0
+)
 REAL = Mix(0, 0, 0, 1, real=0.8, pages=0.2)
 
 
@@ -82,6 +84,47 @@ def test_cameras_smooth_chroma_more_than_luma() -> None:
     noisy = torch.cat([camera_noise(even(0.5), *drawn(seed), smoothed) for seed in range(6)])
     planes = ycc_of(noisy - 0.5)
     assert neighbours(planes[:, 1:2]) > neighbours(planes[:, :1]) + 0.1
+
+
+def half_textured(count: int = 4) -> Tensor:
+    """Even on the left, fine checks on the right."""
+    clean = even(0.5, count=count)
+    clean[..., 32:] += 0.2 * torch.tensor([1.0, -1.0]).repeat(16).view(1, 1, 1, 32)
+    return clean
+
+
+def test_guided_denoising_spares_texture() -> None:
+    """As in the pictures of cameras, where noise is stronger on texture than on even surfaces."""
+    guided, blind = (dataclasses.replace(PLAIN, shelved=1.0, guided=share) for share in (1.0, 0.0))
+    clean, ratios = half_textured(), []
+    for config in (guided, blind):
+        noise = torch.cat([camera_noise(clean, *drawn(seed), config) - clean for seed in range(6)])
+        luma = ycc_of(noise)[:, :1]
+        fine = luma - cameras.blurred(luma, 1.5)
+        ratios.append(float(fine[..., 40:].std() / fine[..., :24].std()))
+    assert ratios[0] > 1.5 * ratios[1]
+
+
+def test_evenness_is_a_share() -> None:
+    clean = half_textured()
+    noise = 0.02 * torch.randn(clean.shape, generator=drawn()[0])
+    found = cameras.evenness(clean, noise, random.Random(0))
+    assert found.shape == (4, 1, 64, 64)
+    assert found[..., :24].min() > 0.99
+    assert 0 < found[..., 40:].max() < 0.2
+
+
+def test_cameras_fade_chroma_the_more_the_finer_it_is() -> None:
+    faded = dataclasses.replace(PLAIN, faded=1.0)
+    parts = []
+    for config in (PLAIN, faded):
+        noise = torch.cat([camera_noise(even(0.5), *drawn(seed), config) - 0.5 for seed in range(6)])
+        luma, chroma = ycc_of(noise)[:, :1], ycc_of(noise)[:, 1:]
+        coarse = cameras.blurred(chroma, 4.0)
+        parts.append([float(each.std()) for each in (luma, coarse, chroma - coarse)])
+    luma, coarse, fine = (after / before for before, after in zip(*parts, strict=True))
+    assert luma == pytest.approx(1, abs=0.02)
+    assert fine < 0.9 * coarse < 0.9
 
 
 @pytest.mark.parametrize("simulate", [camera_noise, scan_noise])
