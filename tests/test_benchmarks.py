@@ -246,3 +246,35 @@ def test_weights_are_replaced_by_better_ones(guard: ModuleType, gains: list[floa
 def test_an_unclear_row_keeps_the_old_weights(guard: ModuleType) -> None:
     pairs = [both([30.0, 20.0], [30.1, 20.1])] * 3 + [both([30.0, 20.0], [31.0, 19.5])]
     assert not guard.may_replace([each for pair in pairs for each in guard.compared(pair)])
+
+
+# --- training in slots ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def slot() -> ModuleType:
+    return script("slot")
+
+
+def test_the_speed_of_a_slot_is_that_of_its_first_quarter_of_a_minute(
+    slot: ModuleType, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    assert slot.rate(log) is None
+    rows = ["step,minutes,crops,lr", "20,0.50,5120,1e-4", "40,0.60,10240,2e-4", "60,0.75,8120,3e-4"]
+    for count in (1, 2, 3):
+        log.write_text("\n".join(rows[:count]) + "\n80,0.9")
+        assert slot.rate(log) is None
+    log.write_text("\n".join(rows))
+    assert slot.rate(log) == pytest.approx((8120 - 5120) / 15)
+
+
+def test_weights_travel_in_pieces(slot: ModuleType, tmp_path: Path) -> None:
+    weights, out = tmp_path / "weights.safetensors", tmp_path / "out"
+    weights.write_bytes(bytes(range(256)) * 10)
+    out.mkdir()
+    assert [part.stat().st_size for part in slot.split(weights, out, piece=1000)] == [1000, 1000, 560]
+    slot.join(out, tmp_path / "joined")
+    assert (tmp_path / "joined").read_bytes() == weights.read_bytes()
+    with pytest.raises(RestoreError, match=r"expected weights\.safetensors\.00"):
+        slot.join(tmp_path, tmp_path / "other")
