@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import count
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,10 +19,16 @@ from restore.tasks.completed import completed_state
 from restore.tasks.method import Method
 from restore.tasks.own_methods import MethodRequest, run_own
 from restore.tasks.request import Request
-from restore.types import Progress
+from restore.types import Progress, from_255
 
-WHITE_LEVEL = 1.5
+WHITE_LEVEL = 1.75
 """What the prior for white noise is told of real noise, times its level in luma; by camera pictures."""
+
+WHITE_SHARE = 0.5
+"""The share of that prior in the results, where noise is faint."""
+
+FADES, GONE = from_255(8), from_255(16)
+"""The levels from which on that share falls, and where it is none."""
 
 Level = float | Tensor | None
 """What the conditional branch is told of the noise: one level, a map ``(1, 1, h, w)`` or nothing."""
@@ -60,19 +67,36 @@ def by_state(
 
 
 def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
-    """Denoise pictures ``(b, 3, h, w)`` as states at the level of their noise in luma, in two calls.
+    """Denoise pictures ``(b, 3, h, w)`` as states at the level of their noise in luma, in one or two calls.
 
     The prior's adapters for noise have learned what the noise of cameras and scanners is like, on simulated
-    pictures. The prior itself has seen white noise alone, and knows the noise of real ones as well, told a
-    level that is `WHITE_LEVEL` times as high. Their errors differ, and the mean of both is given.
+    pictures. The prior itself has seen white noise alone. Told a level that is `WHITE_LEVEL` times as high it
+    knows faint noise of real pictures as well, and since the errors of both differ, a mean of both is given.
+    Strong noise is left to the adapters.
     """
-    prior, progress = request.drawing.prior, request.progress
+    prior, progress, share = request.drawing.prior, request.progress, white_share(level)
+    both = share > 0
     shown = Condition(noisy, noisy=True, is_state=True)
-    watch.expect(2)
-    found = request.drawing(prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, 1))
+    watch.expect(1 + both)
+    found = request.drawing(
+        prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, int(both))
+    )
+    if not both:
+        return found
     sigmas = [WHITE_LEVEL * level, 0.0]
     plain = request.drawing(prior.denoiser(), noisy, sigmas, progress=part_of(progress, 1, 0))
-    return (found + plain) / 2
+    return torch.lerp(found, plain, share)
+
+
+def white_share(level: float) -> float:
+    """The share of the prior for white noise in the result for real noise of a level.
+
+    Examples
+    --------
+    >>> white_share(3 / 255), white_share(20 / 255)
+    (0.5, 0.0)
+    """
+    return float(np.interp(level, [FADES, GONE], [WHITE_SHARE, 0.0]))
 
 
 def by_branch(

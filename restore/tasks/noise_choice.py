@@ -21,7 +21,7 @@ from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
-from restore.tasks.removed import LEAST, real_level, stored_level
+from restore.tasks.removed import LEAST, measured_again, real_level, stored_level
 from restore.tasks.watching import unwatched
 from restore.types import from_255, to_255
 
@@ -156,7 +156,7 @@ def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
         level = max(level or 0.0, OF_STRONG * noise.state_level)
     if level is None:
         return Choice("none", noise.state_level, f"{noise.describe()}, or texture", noise.correlation, noise)
-    noise = noise.scaled(level / noise.luma_sigma)
+    noise = noise.scaled(measured_again(pieces, level, prior) / noise.luma_sigma)
     return Choice("real", noise.state_level, noise.describe(), noise.correlation, noise)
 
 

@@ -14,9 +14,10 @@ from restore.noise.picture_noise import white
 from restore.priors.condition import PAGE, Condition
 from restore.tasks import noise_choice
 from restore.tasks.denoise import denoise
+from restore.tasks.denoise_methods import white_share
 from restore.tasks.noise_choice import choose, even_pieces, knows_real_noise, measured
 from restore.tasks.pages import looks_like_page
-from restore.tasks.removed import FOUND, OF_REAL
+from restore.tasks.removed import FOUND, OF_REAL, OF_TOLD, TOLD
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -97,17 +98,33 @@ def test_methods_of_one_level_take_no_map(method: Any) -> None:
 # --- methods --------------------------------------------------------------------------------------
 
 
-def test_real_noise_is_a_state_at_the_level_of_its_luma() -> None:
+def test_faint_real_noise_is_a_state_at_the_level_of_its_luma() -> None:
     """Once with the adapters, once as white noise of a higher level; the mean comes out."""
     recorder, reports = Recorder(), Reports()
-    found = denoise(IMAGE, noise=white(0.05), method="real", prior=recorder, progress=reports)
-    assert recorder.sigmas == pytest.approx([0.05, 0.075])
+    found = denoise(IMAGE, noise=white(0.01), method="real", prior=recorder, progress=reports)
+    assert recorder.sigmas == pytest.approx([0.01, 0.0175])
     assert all(torch.equal(state, IMAGE) for state in recorder.states)
     assert not shown(recorder).planes().any()
     assert shown(recorder).noisy
-    wanted = (PRIOR.denoise(IMAGE, 0.05) + PRIOR.denoise(IMAGE, 0.075)) / 2
+    wanted = (PRIOR.denoise(IMAGE, 0.01) + PRIOR.denoise(IMAGE, 0.0175)) / 2
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
     reports.assert_complete(2)
+
+
+def test_strong_real_noise_is_left_to_the_adapters() -> None:
+    recorder, reports = Recorder(), Reports()
+    found = denoise(IMAGE, noise=white(0.1), method="real", prior=recorder, progress=reports)
+    assert recorder.sigmas == pytest.approx([0.1])
+    torch.testing.assert_close(found, PRIOR.denoise(IMAGE, 0.1), rtol=0, atol=1e-5)
+    reports.assert_complete(1)
+
+
+def test_the_share_of_the_prior_falls_with_the_level() -> None:
+    shares = [white_share(level / 255) for level in (1, 8, 9, 12, 15, 16, 40)]
+    assert shares[:2] == [0.5, 0.5]
+    assert shares[-2:] == [0, 0]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < shares[3] < 0.5
 
 
 def test_pages_are_asked_for() -> None:
@@ -165,6 +182,14 @@ def test_soft_noise_is_measured_and_removed_as_real() -> None:
     assert found.noise.correlation > 0.5
 
 
+def test_noise_that_is_not_faint_is_measured_again() -> None:
+    recorder = knowing()
+    found = choose(soft_noise(0.06), recorder)
+    assert found.noise is not None
+    assert found.noise.luma_sigma == pytest.approx(0.06 / 2 * OF_TOLD, rel=0.1)
+    assert recorder.sigmas[-1] == pytest.approx(TOLD * 0.06 / 2 * OF_REAL, rel=0.1)
+
+
 def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
     found = choose(soft_noise(0.012), knowing(texture))
     assert found.method == "none"
@@ -172,9 +197,9 @@ def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
 
 
 def test_strong_noise_in_chroma_is_no_texture() -> None:
-    found = choose(soft_noise(0.03), knowing(texture))
+    found = choose(soft_noise(0.02), knowing(texture))
     assert found.method == "real"
-    measured_level = noise_choice.LEFT_IN * 0.03 / 2
+    measured_level = noise_choice.LEFT_IN * 0.02 / 2
     assert found.noise is not None
     assert found.noise.luma_sigma == pytest.approx(noise_choice.OF_STRONG * measured_level, rel=0.1)
 
