@@ -177,6 +177,17 @@ def measure(image: Floats, visible: NDArray[np.bool_] | None = None) -> NoiseRep
     return NoiseReport(float(sigma), _correlation(flat) if sigma > 1 / 255 else 0.0)
 
 
+def tells_texture(h: int, w: int) -> bool:
+    """Whether a picture of this size has patches enough for its noise to be told from texture.
+
+    Examples
+    --------
+    >>> tells_texture(24, 24), tells_texture(25, 25)
+    (False, True)
+    """
+    return max(h - SIDE + 1, 0) * max(w - SIDE + 1, 0) >= FEWEST
+
+
 def _patches(planes: Floats, inside: NDArray[np.bool_] | None) -> NDArray[np.float32]:
     """Patches ``(n, c, 64)`` on a grid, without those that have pixels which do not count."""
     h, w, channels = planes.shape

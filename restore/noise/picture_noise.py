@@ -192,7 +192,7 @@ def correlation_of(spectrum: Floats) -> float:
     return float(np.clip(both / 2 / max(spectrum.sum(), 1e-12), -1, 1))
 
 
-def noise_between(noisy: Floats, restored: Floats) -> PictureNoise:
+def noise_between(noisy: Floats, restored: Floats, inside: NDArray[np.bool_] | None = None) -> PictureNoise:
     """Measure the noise of a picture, given what a denoiser has found below it.
 
     In bins of brightness, the patches are chosen in which the restored picture is most even. What was removed
@@ -201,6 +201,9 @@ def noise_between(noisy: Floats, restored: Floats) -> PictureNoise:
     Parameters
     ----------
     noisy, restored : ``(h, w, 3)`` in [0, 1], at least 16x16 pixels.
+    inside : bool ``(h, w)``, optional
+        False for pixels that do not count (`restore.noise.borders.counted`). Patches without such pixels are
+        measured, where there are any.
 
     Returns
     -------
@@ -229,7 +232,11 @@ def noise_between(noisy: Floats, restored: Floats) -> PictureNoise:
     removed, found = _power(noisy - restored), _power(restored)
     touching = _patches((noisy <= 0) | (noisy >= 1)).mean((1, 2, 3))
     mean = _patches(restored).mean((1, 2, 3))
-    usable = np.flatnonzero(touching <= max(CLIPPED, float(np.quantile(touching, 0.1))))
+    counts = np.ones(len(mean), bool)
+    if inside is not None and (known := np.asarray(_patches(inside[..., None]).all((1, 2, 3)))).any():
+        counts = known
+    most = max(CLIPPED, float(np.quantile(touching[counts], 0.1)))
+    usable = np.flatnonzero(counts & (touching <= most))
     texture = np.sqrt((found[:, 0] * (_RADIUS > SHADING)).sum((1, 2)) / SIDE**2)
     bins = _bins(usable, mean)
     even = [_most_even(part, texture, removed) for part in bins]

@@ -15,7 +15,7 @@ from restore.images.canvas import Picture, canvas
 from restore.images.colours import gray_as
 from restore.images.value_range import Range, merged
 from restore.noise.estimate import estimate_sigma
-from restore.noise.picture_noise import PictureNoise, white
+from restore.noise.picture_noise import SIDE, PictureNoise, white
 from restore.priors.checkpoint import shipped
 from restore.priors.protocol import Prior
 from restore.tasks import catalogue
@@ -24,6 +24,7 @@ from restore.tasks.catalogue import OwnMethod
 from restore.tasks.denoise_input import (
     amounts_of,
     cut_off,
+    is_gray,
     levels_of,
     ranges_of,
     without_stripes_of,
@@ -89,8 +90,9 @@ def denoise(
     estimate : {'mean', 'sample'}
         ``mean`` approximates the posterior mean and has the best PSNR; ``sample`` is a draw from the
         posterior and has natural texture. The default is ``mean``.
-    method : {'auto', 'gaussian', 'blind', 'completed', 'page'} or callable
-        ``gaussian`` uses the unconditional prior, which is exact for white noise. ``blind`` uses the
+    method : {'auto', 'gaussian', 'real', 'blind', 'completed', 'page'} or callable
+        ``gaussian`` uses the unconditional prior, which is exact for white noise. ``real`` uses it with its
+        adapters for the noise of cameras and scanners (`by_real_state`). ``blind`` uses the
         conditional branch, which is shown the noisy picture and has learned the noise of cameras, film,
         scanners and JPEG. ``completed`` adds what the measured noise lacks to be white, and uses the
         unconditional prior (`restore.tasks.completed`). ``page`` is for scans of print: it evens out the
@@ -160,6 +162,8 @@ def denoise(
     rng = seeded_rng(seed)
     picture = canvas(image)
     levels = levels_of(sigma, picture.batch)
+    if chosen.name == "page" and not (sigma is None and noise is None):
+        raise ValueError("method 'page' takes no sigma and no noise; leave them out")
     prior = prior or shipped()
     begin = in_turn(reporter(progress))
     if specks:
@@ -170,7 +174,8 @@ def denoise(
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
-    given = without_stripes_of(source) if chosen.name == "auto" else source
+    none = all(isinstance(each, float) and each < prior.sigma_min / 2 for each in levels)
+    given = without_stripes_of(source) if chosen.name == "auto" and not none else source
     seen = [None] * len(source) if picture.visible is None else list(picture.visible[:, 0])
     ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
     if all(len(each) == 1 and each[0].nominal for each in ranges):
@@ -270,6 +275,8 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
         return Job(OWN, _white_level(asked, picture, visible), own=asked.own)
     if method in ("none", "page"):
         return Job(method)
+    if noise is None and isinstance(level, float) and level < prior.sigma_min / 2:
+        return Job("none")
     if method == "blind":
         known = level if noise is None else noise.sigma
         return Job("blind", level, noise, cut_off(picture, "blind", known, prior))
@@ -277,12 +284,22 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
         raise ValueError(f"method {method!r} takes one level; pass a number, or method='blind' for a map")
     if method in ("real", "completed"):
         if noise is None:
-            noise = measured(picture, prior, visible) if level is None else white(level)
+            if level is None and min(picture.shape[1:]) < SIDE:
+                raise ValueError(f"noise is measured in pictures from {SIDE}x{SIDE} pixels on; pass sigma")
+            noise = measured(picture, prior, visible) if level is None else _told_noise(picture, level)
         return Job(method, noise=noise)
     level = _white_level(asked, picture, visible)
     if level < prior.sigma_min / 2:
         return Job("none")
     return Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
+
+
+def _told_noise(picture: Tensor, level: float) -> PictureNoise:
+    """White noise of a level in each channel of a picture ``(3, h, w)``; all in luma where that is gray."""
+    noise = white(level)
+    if not is_gray(picture):
+        return noise
+    return replace(noise, luma=3**0.5 * noise.luma, chroma=0 * noise.chroma)
 
 
 def _white_level(asked: _Asked, picture: Tensor, visible: Tensor | None) -> Any:

@@ -136,9 +136,13 @@ def state_level(picture: Tensor, noise_std: Any) -> float:
     the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
     sqrt(3) times its noise. For a prior of gray pictures that is exact.
     """
-    gray = all(torch.equal(picture[0], each) for each in picture[1:])
     level = float(noise_std)
-    return level * 3**0.5 if gray else level
+    return level * 3**0.5 if is_gray(picture) else level
+
+
+def is_gray(picture: Tensor) -> bool:
+    """Whether the channels of a picture ``(3, h, w)`` are all the same."""
+    return all(torch.equal(picture[0], each) for each in picture[1:])
 
 
 def cut_off(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from restore.diffusion.progress import in_turn, part_progress
+from restore.diffusion.progress import in_turn, part_of, part_progress
 from restore.images.value_range import Range
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise
@@ -21,6 +21,7 @@ from restore.tasks.denoise_methods import (
     by_real_state,
     by_state,
     ended,
+    real_calls,
     told_level,
 )
 from restore.tasks.pages import on_even_paper
@@ -96,7 +97,8 @@ def _by_real(noisy: Tensor, jobs: list[Job], request: Request) -> Tensor:
     def run(one: Tensor, job: Job, own: Request) -> Tensor:
         return by_real_state(one, _known(job).state_level, own)
 
-    return _one_by_one(noisy, jobs, request, run)
+    calls = [real_calls(_known(job).state_level) for job in jobs]
+    return _one_by_one(noisy, jobs, request, run, calls)
 
 
 def _known(job: Job) -> PictureNoise:
@@ -105,11 +107,19 @@ def _known(job: Job) -> PictureNoise:
 
 
 def _one_by_one(
-    noisy: Tensor, jobs: list[Job], request: Request, run: Callable[[Tensor, Job, Request], Tensor]
+    noisy: Tensor,
+    jobs: list[Job],
+    request: Request,
+    run: Callable[[Tensor, Job, Request], Tensor],
+    calls: Sequence[int] | None = None,
 ) -> Tensor:
+    """Run jobs for each picture; calls: how many network calls each takes, where they differ."""
     results = []
     for number, (one, job) in enumerate(zip(noisy.chunk(len(noisy)), jobs, strict=True)):
-        progress = part_progress(request.progress, number, len(jobs))
+        if calls is None:
+            progress = part_progress(request.progress, number, len(jobs))
+        else:
+            progress = part_of(request.progress, sum(calls[:number]), sum(calls[number + 1 :]))
         results.append(run(one, job, replace(request, progress=progress)))
     return torch.cat(results)
 

@@ -74,18 +74,20 @@ def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
     knows faint noise of real pictures as well, and since the errors of both differ, a mean of both is given.
     Strong noise is left to the adapters.
     """
-    prior, progress, share = request.drawing.prior, request.progress, white_share(level)
-    both = share > 0
+    prior, progress, more = request.drawing.prior, request.progress, real_calls(level) - 1
     shown = Condition(noisy, noisy=True, is_state=True)
-    watch.expect(1 + both)
-    found = request.drawing(
-        prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, int(both))
-    )
-    if not both:
+    watch.expect(1 + more)
+    found = request.drawing(prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, more))
+    if not more:
         return found
     sigmas = [WHITE_LEVEL * level, 0.0]
     plain = request.drawing(prior.denoiser(), noisy, sigmas, progress=part_of(progress, 1, 0))
-    return torch.lerp(found, plain, share)
+    return torch.lerp(found, plain, white_share(level))
+
+
+def real_calls(level: float) -> int:
+    """How many network calls `by_real_state` makes for noise of a level."""
+    return 1 + (white_share(level) > 0)
 
 
 def white_share(level: float) -> float:

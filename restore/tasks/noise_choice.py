@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from restore.images.colours import YCC
-from restore.noise.estimate import NoiseReport, measure
+from restore.noise.borders import counted
+from restore.noise.estimate import NoiseReport, measure, tells_texture
 from restore.noise.measure import SIDE, NothingSeenError, measure_noise
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
@@ -43,6 +44,8 @@ IN_CHROMA, STRONG = 4.5 / 255, 25 / 255  # what is measured in chroma, or at all
 OF_STRONG = 0.65  # times what is measured of strong noise is the noise: the branch removes more of that
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of these pieces at most
+HALF = 0.5  # the share of a piece that counts at least, where there are such pieces
+LEAST_SIDE = 16  # pixels a side of a picture that is measured
 
 
 @dataclass(frozen=True)
@@ -101,26 +104,28 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels, seen = pixels_of(picture), None if visible is None else visible.numpy()
     found = measure(pixels, seen)
+    fine = _in_luma(pixels, seen)
     level = f"noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"
-    if fitted and found.sigma >= FAINT:
+    if fitted and max(found.sigma, fine.sigma) >= FAINT:
         sigma = from_255(fitted["noise"]["sigma"])
         return Choice(
             "gaussian", sigma, f"the weights were fitted to noise of sigma {to_255(sigma):.1f} (of 255)"
         )
+    if not fitted and found.sigma >= FAINT and not tells_texture(*pixels.shape[:2]):
+        return Choice("none", found.sigma, f"{level}, or texture, which so few pixels cannot tell apart")
     small = min(pixels.shape[:2]) < SIDE
     in_colours = cache(lambda: _colour_noise(pixels, seen))
     other = None if fitted or small else _other_noise(pixels, found, seen, in_colours)
     if small or not knows_real_noise(prior):
-        if other is not None:
+        if other is not None and prior.conditional:
             return Choice("blind", found.sigma, other.describe(), other.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
-    fine = _in_luma(pixels, seen)
     white = other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED
     if white and fine.sigma <= HALVED * found.sigma:
         return Choice("gaussian", found.sigma, level, found.correlation)
     pieces = even_pieces(picture, visible).to(prior.device)
     if _is_stored(fine, in_colours):
-        stored = stored_level(pieces, fine.sigma, prior)
+        stored = stored_level(pieces.pixels, fine.sigma, prior, pieces.inside)
         if stored is not None:
             why = f"noise sigma estimated at {to_255(stored):.1f} (of 255) in luma, coarser in chroma"
             return Choice("gaussian", stored, why, fine.correlation)
@@ -140,23 +145,24 @@ def _is_stored(fine: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) ->
     return bool(levels) and min(levels) > COLOURED * fine.sigma
 
 
-def _of_real(picture: Tensor, pieces: Tensor, prior: Prior) -> Choice:
+def _of_real(picture: Tensor, pieces: Pieces, prior: Prior) -> Choice:
     """Choose for a picture whose noise, if there is any, is that of a camera or a scanner."""
     noise = _measured_in(pieces, prior)
     if not _is_noise(noise):
         return Choice("none", noise.state_level, noise.describe(), noise.correlation, noise)
     if looks_like_page(pixels_of(picture)):  # states of the level of strong paper grain lose letters
         return Choice("blind", None, f"{noise.describe()}, on a page of print", noise.correlation, page=True)
-    level = real_level(pieces, prior)
+    level = real_level(pieces.pixels, prior, pieces.inside)
     if level is not None:
         # What JPEG leaves of texture is soft as well, but less so: then the level is taken for lower.
         share = float(np.interp(noise.correlation, [SOFT, SURELY_SOFT], [GENTLE, 1.0]))
         level = share * min(level, noise.state_level)
     if noise.chroma_sigma > IN_CHROMA or noise.state_level > STRONG:
-        level = max(level or 0.0, OF_STRONG * noise.state_level)
+        level = max(level or 0.0, OF_STRONG * noise.luma_sigma)
     if level is None:
         return Choice("none", noise.state_level, f"{noise.describe()}, or texture", noise.correlation, noise)
-    noise = noise.scaled(measured_again(pieces, level, prior) / noise.luma_sigma)
+    level = measured_again(pieces.pixels, level, prior, pieces.inside)
+    noise = noise.scaled(level / noise.luma_sigma)
     return Choice("real", noise.state_level, noise.describe(), noise.correlation, noise)
 
 
@@ -253,30 +259,54 @@ def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Pi
     return _measured_in(even_pieces(picture, visible).to(prior.device), prior)
 
 
-def _measured_in(pieces: Tensor, prior: Prior) -> PictureNoise:
-    """The noise of even pieces of a picture, ``(n, 3, h, w)``."""
-    condition = Condition(pieces, noise_std=None, noisy=True)
-    restored = unwatched(prior).denoiser(condition)(pieces, prior.sigma_max)
-    found = noise_between(_side_by_side(pieces), _side_by_side(restored))
+def _measured_in(pieces: Pieces, prior: Prior) -> PictureNoise:
+    """The noise of even pieces of a picture."""
+    pixels, inside = pieces.pixels, pieces.inside
+    condition = Condition(pixels, noise_std=None, noisy=True)
+    restored = unwatched(prior).denoiser(condition)(pixels, prior.sigma_max)
+    counts = None if inside is None else torch.cat(list(inside), 1).cpu().numpy()
+    found = noise_between(_side_by_side(pixels), _side_by_side(restored), counts)
     return found.scaled(LEFT_IN)
 
 
-def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Tensor:
-    """The pieces of a picture ``(3, h, w)`` with the least texture, ``(n, 3, s, s)``; all of a small one.
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of a picture that its noise is measured in.
+
+    Parameters
+    ----------
+    pixels : ``(n, 3, s, s)``, or all of a small picture ``(1, 3, h, w)``.
+    inside : bool ``(n, s, s)``, False for pixels that do not count; None where all do.
+    """
+
+    pixels: Tensor
+    inside: Tensor | None
+
+    def to(self, device: torch.device) -> Pieces:
+        """The same on a device."""
+        return Pieces(self.pixels.to(device), None if self.inside is None else self.inside.to(device))
+
+
+def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Pieces:
+    """The pieces of a picture ``(3, h, w)`` with the least texture; all of a small one.
 
     Texture is judged at a quarter of the size, where there is little noise. Pieces that are black, white or
-    hidden say nothing and come last.
+    hidden say nothing and come last, and so do borders that the noise was not in.
     """
+    counts = counted(pixels_of(picture), None if visible is None else visible.numpy())
+    inside = None if counts is None else torch.from_numpy(counts)
+    if inside is not None and inside.any():
+        picture, inside = _cropped(picture, inside)
     side = LOOKED_AT
     _, h, w = picture.shape
     if h * w <= PIECES * side * side or min(h, w) < side:
-        return picture[None]
+        return Pieces(picture[None], None if inside is None else inside[None])
     rows, columns = h // side, w // side
     small = F.avg_pool2d(picture[None], 4)
     down, across = (small.diff(dim=dim).abs().mean(1) for dim in (2, 3))
     ends = ((picture <= 0) | (picture >= 1)).float().mean(0)
-    if visible is not None:
-        ends = torch.where(visible, ends, 1.0)
+    if inside is not None:
+        ends = torch.where(inside, ends, 1.0)
     scores = []
     for row in range(rows):
         for column in range(columns):
@@ -285,8 +315,28 @@ def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Tensor:
             texture = float(down[0][part].mean() + across[0][part].mean())
             cut = float(ends[top : top + side, left : left + side].mean())
             scores.append((cut > 0.3, texture, top, left))
-    chosen = sorted(scores)[:PIECES]
-    return torch.stack([picture[:, t : t + side, le : le + side] for _, _, t, le in chosen])
+    chosen = [
+        (slice(top, top + side), slice(left, left + side)) for _, _, top, left in sorted(scores)[:PIECES]
+    ]
+    pixels = torch.stack([picture[:, rows, columns] for rows, columns in chosen])
+    if inside is None:
+        return Pieces(pixels, None)
+    seen = torch.stack([inside[rows, columns] for rows, columns in chosen])
+    most = seen.flatten(1).double().mean(1) > HALF
+    return Pieces(pixels[most], seen[most]) if most.any() else Pieces(pixels, seen)
+
+
+def _cropped(picture: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """A picture ``(3, h, w)`` without the margins that do not count, of a patch at least."""
+    places = []
+    for dim in (1, 0):
+        there = inside.any(dim).nonzero().flatten()
+        size = inside.shape[1 - dim]
+        first, last = int(there[0]), int(there[-1]) + 1
+        first = max(0, min(first, size - LEAST_SIDE))
+        places.append(slice(first, min(size, max(last, first + LEAST_SIDE))))
+    rows, columns = places
+    return picture[:, rows, columns], inside[rows, columns]
 
 
 def _side_by_side(batch: Tensor) -> NDArray[Any]:

@@ -32,13 +32,15 @@ FOUND, FINE = 1.15, 1.5
 steeply, and at most times what the finest frequencies hold."""
 
 
-def real_level(pieces: Tensor, prior: Prior) -> float | None:
+def real_level(pieces: Tensor, prior: Prior, inside: Tensor | None = None) -> float | None:
     """The level in luma of the noise of a camera or a scanner.
 
     Parameters
     ----------
     pieces : even pieces of a picture, ``(n, 3, h, w)`` in [0, 1].
     prior : Prior
+    inside : bool tensor, optional
+        The pixels that count, ``(n, h, w)``; None is all.
 
     Returns
     -------
@@ -46,11 +48,11 @@ def real_level(pieces: Tensor, prior: Prior) -> float | None:
         In [0, 1] units; None where the more is removed the higher the level, as of texture, and where one of
         the pieces has hardly any: noise is everywhere.
     """
-    low, high = (_removed(pieces, prior, level) for level in (LOW, HIGH))
+    low, high = (_removed(pieces, prior, level, inside) for level in (LOW, HIGH))
     noise = _rise(low, high) < RISES
     if not noise[high.argmin()]:
         # Strong noise on texture: the adapters tell more of it apart.
-        below, high = (_removed(pieces, prior, level, adapted=True) for level in (LOW, HIGH))
+        below, high = (_removed(pieces, prior, level, inside, adapted=True) for level in (LOW, HIGH))
         noise = (below > MORE * low) & (_rise(below, high) < RISES_LESS)
         if not noise[high.argmin()]:
             return None
@@ -59,7 +61,7 @@ def real_level(pieces: Tensor, prior: Prior) -> float | None:
     return OF_REAL * float(np.sqrt((high[noise] ** 2).mean()))
 
 
-def measured_again(pieces: Tensor, level: float, prior: Prior) -> float:
+def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | None = None) -> float:
     """The level in luma of the noise of a camera or a scanner, by a second look.
 
     Told more than there is, the adapters remove all of the noise, and of texture little more: less depends on
@@ -70,6 +72,7 @@ def measured_again(pieces: Tensor, level: float, prior: Prior) -> float:
     pieces : even pieces of a picture, ``(n, 3, h, w)`` in [0, 1].
     level : what was found first, [0, 1] units.
     prior : Prior
+    inside : as `real_level` takes it.
 
     Returns
     -------
@@ -78,11 +81,11 @@ def measured_again(pieces: Tensor, level: float, prior: Prior) -> float:
     """
     if level < AGAIN:
         return level
-    removed = _removed(pieces, prior, TOLD * level, adapted=True)
-    return OF_TOLD * float(np.sqrt((removed**2).mean()))
+    removed = _removed(pieces, prior, TOLD * level, inside, adapted=True)
+    return OF_TOLD * float(np.median(removed))  # one of the pieces may hold texture
 
 
-def stored_level(pieces: Tensor, fine: float, prior: Prior) -> float | None:
+def stored_level(pieces: Tensor, fine: float, prior: Prior, inside: Tensor | None = None) -> float | None:
     """The level that the prior is told best of white noise in the luma of a JPEG.
 
     Noise is the same everywhere, and texture delays the turn of what is removed: the first of the pieces is
@@ -93,6 +96,7 @@ def stored_level(pieces: Tensor, fine: float, prior: Prior) -> float | None:
     pieces : even pieces of a picture, ``(n, 3, h, w)`` in [0, 1].
     fine : the level in the finest frequencies, which coding has lowered.
     prior : Prior
+    inside : as `real_level` takes it.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def stored_level(pieces: Tensor, fine: float, prior: Prior) -> float | None:
     turns: list[float | None] = [None] * len(pieces)
     removed: list[NDArray[np.float64]] = []
     for level in LEVELS:
-        removed.append(_removed(pieces, prior, level))
+        removed.append(_removed(pieces, prior, level, inside))
         if len(removed) < 3:
             continue
         rises = zip(_rise(*removed[-3:-1]), _rise(*removed[-2:]), strict=True)
@@ -124,12 +128,16 @@ def _turn(level: float, before: np.float64, after: np.float64) -> float | None:
     return level * 2 ** float(0.5 + (before - STEEP) / (before - after)) if before > STEEP >= after else None
 
 
-def _removed(pieces: Tensor, prior: Prior, level: float, *, adapted: bool = False) -> NDArray[np.float64]:
-    """The deviation of what is removed from the luma of each piece, ``(n,)``."""
+def _removed(
+    pieces: Tensor, prior: Prior, level: float, inside: Tensor | None, *, adapted: bool = False
+) -> NDArray[np.float64]:
+    """The deviation of what is removed from the luma of each piece, ``(n,)``, inside."""
     condition = Condition(pieces, noisy=True, is_state=True) if adapted else None
     removed = pieces - unwatched(prior).denoiser(condition)(pieces, level)
     luma = torch.einsum("c,nchw->nhw", torch.from_numpy(OPPONENT[0]).to(removed), removed)
-    found: NDArray[np.float64] = luma.double().square().mean((1, 2)).sqrt().cpu().numpy()
+    counts = torch.ones_like(luma) if inside is None else inside.to(luma)
+    mean = (luma.double().square() * counts).sum((1, 2)) / counts.double().sum((1, 2)).clamp(min=1)
+    found: NDArray[np.float64] = mean.sqrt().cpu().numpy()
     return found.clip(1e-6)
 
 

@@ -84,7 +84,8 @@ def repair(
     hole = damaged.amax(1, keepdim=True)
     steps = steps or (1 if _is_noisy(picture.batch, hole) else STEPS)
     branch = dict(method="conditional") if steps == 1 else dict(steps=steps)
-    filled = inpaint(image, hole, estimate="mean", prior=prior, progress=progress, **branch)
+    units = (0.0, 1.0) if picture.bits == 32 else None  # the scale of floats is told, not guessed once more
+    filled = inpaint(image, hole, estimate="mean", prior=prior, progress=progress, data_range=units, **branch)
     if (damaged == hole).all():
         return filled
     return picture.paste(_with_known(picture.batch, canvas(filled).batch, damaged), hole)

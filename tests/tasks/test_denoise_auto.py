@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,13 @@ def test_fitted_weights_are_used_as_they_were_fitted() -> None:
     assert (found.method, found.noise_std) == ("gaussian", pytest.approx(12 / 255))
     assert found.why == "the weights were fitted to noise of sigma 12.0 (of 255)"
     assert chosen(CLEAN["ramp"], fitted("gaussian")).method == "none"
+
+
+def test_weights_fitted_to_jpegs_with_coarse_chroma_are_used_for_these() -> None:
+    file = io.BytesIO()
+    Image.fromarray(as_file(RAMP, "white", 12)).save(file, "JPEG", quality=95, subsampling=2)
+    found = chosen(np.asarray(Image.open(file)), fitted("gaussian"))
+    assert (found.method, found.noise_std) == ("gaussian", pytest.approx(12 / 255))
 
 
 # --- the command line -----------------------------------------------------------------------------

@@ -119,6 +119,40 @@ def test_strong_real_noise_is_left_to_the_adapters() -> None:
     reports.assert_complete(1)
 
 
+def test_progress_of_faint_and_strong_noise_together() -> None:
+    """One takes two network calls, the other one."""
+    for levels in ([5, 40], [40, 5]):
+        reports = Reports()
+        batch = torch.stack([IMAGE[0], IMAGE[0].flip(-1)])
+        denoise(batch, sigma=levels, method="real", prior=Recorder(), progress=reports)
+        reports.assert_complete(3)
+
+
+@pytest.mark.parametrize("method", ["real", "completed", "gaussian"])
+def test_a_level_of_a_gray_picture_lies_in_luma_alone(method: Any) -> None:
+    recorder = Recorder()
+    denoise(np.asarray(IMAGE[0, 0]), sigma=6.0, method=method, steps=1, prior=recorder)
+    assert 255 * recorder.sigmas[0] == pytest.approx(6 * 3**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("method", ["auto", "real", "completed", "blind", "gaussian"])
+def test_no_noise_gives_a_copy(method: Any) -> None:
+    striped = np.asarray(IMAGE[0].permute(1, 2, 0)) + 0.05 * (np.arange(IMAGE.shape[-2]) % 3)[:, None, None]
+    recorder = Recorder()
+    assert np.array_equal(denoise(striped, sigma=0, method=method, prior=recorder), striped)
+    assert not recorder.sigmas
+
+
+def test_pages_are_told_no_level() -> None:
+    with pytest.raises(ValueError, match="'page' takes no sigma"):
+        denoise(IMAGE, sigma=25, method="page", prior=Recorder())
+
+
+def test_too_small_a_picture_to_measure() -> None:
+    with pytest.raises(ValueError, match="pass sigma"):
+        denoise(np.full((12, 12, 3), 0.5), method="real", prior=Recorder())
+
+
 def test_the_share_of_the_prior_falls_with_the_level() -> None:
     shares = [white_share(level / 255) for level in (1, 8, 9, 12, 15, 16, 40)]
     assert shares[:2] == [0.5, 0.5]
@@ -208,6 +242,32 @@ def test_hardly_any_soft_noise_is_left() -> None:
     assert choose(soft_noise(0.002), knowing()).method == "none"
 
 
+def test_chroma_noise_is_not_taken_for_luma() -> None:
+    """Of noise that is mostly in chroma no more is told than of the same noise in all."""
+    noise = soft_noise(0.03) - soft_noise(0.0)
+    luma = noise.mean(0, keepdim=True)
+    ramp = soft_noise(0.0)
+    both, chroma = (choose(ramp + part, knowing(texture)).noise for part in (noise, noise - 0.6 * luma))
+    assert both is not None
+    assert chroma is not None
+    assert chroma.chroma_sigma > 2 * chroma.luma_sigma
+    assert chroma.state_level <= 1.1 * both.state_level
+
+
+@pytest.mark.parametrize("size", [8, 16, 24])
+def test_thumbnails_are_texture_all_over(size: int) -> None:
+    fine = torch.rand(3, size, size, generator=torch.Generator().manual_seed(0))
+    found = choose(fine, tiny_prior())
+    assert found.method == "none"
+    assert "pixels" in found.why
+
+
+def test_a_prior_that_is_shown_nothing_is_asked_for_white_noise() -> None:
+    prior = Recorder()
+    prior.conditional = False
+    assert choose(soft_noise(0.03), prior).method in ("gaussian", "none")
+
+
 def test_the_branch_is_asked_only_if_it_knows_real_noise() -> None:
     recorder = Recorder(halves)
     choose(soft_noise(0.01), recorder)
@@ -241,12 +301,13 @@ def test_white_noise_in_a_jpeg_with_coarse_chroma_is_the_priors() -> None:
 
 def test_pieces_are_the_even_ones() -> None:
     large = 0.5 + 0.1 * torch.rand(3, 520, 640, generator=torch.Generator().manual_seed(0))
-    large[:, :130, :130] = 0.5
+    large[:, :130, :130] = 0.5 + 0.02 * torch.rand(3, 130, 130, generator=torch.Generator().manual_seed(1))
     pieces = even_pieces(large)
-    assert pieces.shape == (noise_choice.PIECES, 3, noise_choice.LOOKED_AT, noise_choice.LOOKED_AT)
-    assert pieces[0].std() < 0.01
-    small = large[:, :100, :120]
-    assert torch.equal(even_pieces(small)[0], small)
+    assert pieces.pixels.shape == (noise_choice.PIECES, 3, noise_choice.LOOKED_AT, noise_choice.LOOKED_AT)
+    assert pieces.inside is None
+    assert pieces.pixels[0].std() < 0.01
+    small = 0.5 + 0.1 * torch.randn(3, 100, 120, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(even_pieces(small).pixels[0], small)
 
 
 def test_noise_is_measured_whatever_the_size() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,13 @@ from recording import Recorder
 from restore import denoise, upscale
 from restore.tasks.noise_choice import choose, even_pieces
 from restore.testing import tiny_prior
+
+
+def knowing(denoise: Any) -> Recorder:
+    """A prior that has learned the noise of cameras."""
+    recorder = Recorder(denoise)
+    recorder.facts = {"noise_adapters": "0"}
+    return recorder
 
 
 def cut_out(hidden: float, size: int = 64) -> NDArray[np.float32]:
@@ -52,5 +61,35 @@ def test_pieces_that_are_seen_come_first() -> None:
     picture[:, 256:] += 0.1 * torch.randn(3, 256, 512, generator=torch.Generator().manual_seed(0))
     visible = torch.zeros(512, 512, dtype=torch.bool)
     visible[256:] = True
-    assert all(piece.std() > 0.05 for piece in even_pieces(picture, visible))
-    assert all(piece.std() == 0 for piece in even_pieces(picture))
+    assert all(piece.std() > 0.05 for piece in even_pieces(picture, visible).pixels)
+
+
+def halved(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Half of what differs from gray."""
+    return (x + 0.5) / 2
+
+
+def soft(h: int, w: int) -> torch.Tensor:
+    """Gray with the noise of a camera, which neighbours share."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal((h, w, 3)), (1, 1, 0))
+    return torch.from_numpy(0.5 + 0.03 * noise / noise.std()).permute(2, 0, 1).float()
+
+
+@pytest.mark.parametrize("size", [256, 640])
+@pytest.mark.parametrize("hidden", ["border", "alpha"])
+def test_even_parts_do_not_hide_the_noise_of_cameras(size: int, hidden: str) -> None:
+    picture = soft(size, size)
+    whole = choose(picture, knowing(halved))
+    assert whole.method == "real"
+    half = picture.clone()
+    half[:, :, : size // 2] = 0.9
+    visible = None
+    if hidden == "alpha":
+        half[:, :, : size // 2] = 0.5
+        visible = torch.ones(size, size, dtype=torch.bool)
+        visible[:, : size // 2] = False
+    found = choose(half, knowing(halved), visible)
+    assert found.method == "real"
+    assert found.noise_std == pytest.approx(whole.noise_std, rel=0.15)

@@ -184,3 +184,14 @@ def test_the_module_asks_for_weights_once_there_is_something_to_do(monkeypatch: 
     assert not asked
     repair(salted(photo())[0])
     assert asked[0]["estimate"] == "mean"
+
+
+def test_the_scale_of_floats_is_judged_once() -> None:
+    """What lies below 0 says nothing of the scale once the range is told."""
+    from restore import denoise
+
+    rng = np.random.default_rng(0)
+    pixels = np.where(rng.random((SIZE, SIZE, 1)) < 0.03, 1.0, photo() / 255 - 0.5)
+    found = denoise(pixels, sigma=10, specks=True, data_range=(0, 1), prior=Recorder(smoothing))
+    assert np.isfinite(found).all()
+    assert found.max() < 0.9
