@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from commands import cli
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
 import restore
 from restore import images
+from restore.images.value_range import used_range
 from restore.noise.picture_noise import PictureNoise, white
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import save
-from restore.tasks import noise_choice
+from restore.tasks import noise_choice, uncertainty
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread", "here")
@@ -141,3 +144,39 @@ def test_fitted_weights_that_are_used_as_they_were_fitted_at_a_range() -> None:
     assert not any("these weights were fitted" in note for note in notes)
     assert {"range_shares", "stripes"} <= facts.keys()
     assert facts["method"] == "blind"
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, float]]:
+    """The pictures whose deviation is asked for, with their levels; it is 0.2 everywhere."""
+    seen = []
+
+    def of_denoising(image: Tensor, sigma: float, **_: Any) -> Tensor:
+        seen.append((torch.as_tensor(image), sigma))
+        return torch.full((1, 1, SIDE, SIDE), 0.2)
+
+    monkeypatch.setattr(uncertainty, "of_denoising", of_denoising)
+    return seen
+
+
+@pytest.mark.parametrize(("mode", "times"), [("L", math.sqrt(3)), ("RGB", 1.0)])
+def test_the_deviation_is_that_of_the_state(
+    weights: Path, states: list[tuple[Tensor, float]], mode: str, times: float
+) -> None:
+    pixels = np.rint(255 * (0.3 + 0.4 * RAMP + soft(0.04))).astype(np.uint8)
+    Image.fromarray(pixels).convert(mode).save("in.png")
+    told("in.png", "--sigma", 10, "--weights", weights, "--uncertainty", "map.tif")
+    ((_, level),) = states
+    assert level == pytest.approx(10 * times)
+
+
+def test_the_deviation_of_low_counts_is_that_at_their_range(
+    weights: Path, states: list[tuple[Tensor, float]]
+) -> None:
+    pixels = torch.from_numpy(save_low() / 65535).float().permute(2, 0, 1)
+    used = used_range(pixels, bits=16)
+    told("low.tif", "--sigma", 0.5, "--weights", weights, "--uncertainty", "map.tif")
+    ((state, level),) = states
+    torch.testing.assert_close(state, used.unit(pixels)[None])
+    assert level == pytest.approx(0.5 / used.width)
+    np.testing.assert_allclose(tifffile.imread("map.tif"), 0.2 * used.width, rtol=1e-3)

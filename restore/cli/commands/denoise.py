@@ -355,9 +355,15 @@ class DenoisePlan(Plan):
         return super().deviation_calls(choice, count) if self._level(choice) is None else 2
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.denoise_input import state_level, without_stripes_of
         from restore.tasks.uncertainty import of_blind, of_denoising
 
         level = self._level(choice)
-        if level is not None:
-            return of_denoising(self.fine_pixels, level, seed=seed, prior=prior)
-        return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)
+        if level is None:
+            return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)
+        given, _, (first, *_) = self._as_given()
+        if choice.options["method"] == "auto":
+            (given,) = without_stripes_of(given[None])
+        state = first.unit(given)
+        found = of_denoising(state[None], state_level(state, level / first.width), seed=seed, prior=prior)
+        return first.width * found
