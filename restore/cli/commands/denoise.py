@@ -51,9 +51,10 @@ _DONE = {
 }
 
 
-def _facts(noise: PictureNoise) -> dict[str, Any]:
-    """What was measured, for ``--json``."""
-    return {"sigma_255": noise.facts()["sigma_255"], "measured": noise.facts()}
+def _facts(noise: PictureNoise, used: Range) -> dict[str, Any]:
+    """What was measured at the range that a picture uses, in units of the whole range, for ``--json``."""
+    facts = noise.in_range(-used.low / used.width, 1 / used.width).facts()
+    return {"sigma_255": facts["sigma_255"], "measured": facts}
 
 
 @register
@@ -203,38 +204,51 @@ class DenoisePlan(Plan):
             "what is not ink becomes white",
         )
 
+    def _as_given(self) -> tuple[Tensor, Tensor | None, list[Range]]:
+        """Give the picture ``(3, h, w)`` as the task takes it, what of it is seen, and the ranges it uses."""
+        from restore.images.canvas import canvas
+        from restore.tasks.denoise_input import ranges_of
+        from restore.tasks.holes import filled_where_hidden
+
+        picture = canvas(self.pixels)
+        given = filled_where_hidden(picture.batch, picture.visible)[0]
+        seen = None if picture.visible is None else picture.visible[0, 0]
+        return given, seen, ranges_of(given, picture.bits, seen)
+
     def _measured(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Measure the noise with the help of the prior."""
-        from restore.images.canvas import canvas
         from restore.tasks.noise_choice import measured
 
-        noise = measured(canvas(self.pixels).batch[0], prior)
+        given, seen, (first, *longer) = self._as_given()
+        noise = measured(first.unit(given), prior, seen)
+        facts = {"noise": noise.describe(), **_facts(noise, first)}
         note = f"{self.source.name}: {noise.describe()}"
-        return Choice({**options, "noise": noise}, {"noise": noise.describe(), **_facts(noise)}, (note,))
+        if longer or not first.nominal:  # the task measures again, at that range
+            facts["range_shares"] = [first.low, first.high]
+            return Choice(options, facts, (self._judged_by(first), note))
+        return Choice({**options, "noise": noise}, facts, (note,))
 
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Choose the method and the noise level from the measured noise."""
-        from restore.images.canvas import canvas
-        from restore.tasks.denoise_input import ranges_of, stripes_of, without
-        from restore.tasks.holes import filled_where_hidden
+        from restore.tasks.denoise_input import stripes_of, without
         from restore.tasks.noise_choice import choose, pixels_of
 
-        picture, name = canvas(self.pixels), self.source.name
-        batch = filled_where_hidden(picture.batch, picture.visible)
-        seen = None if picture.visible is None else picture.visible[0, 0]
-        first, *longer = ranges_of(batch[0], picture.bits, seen)
-        given = first.unit(batch)
-        stripes = stripes_of(pixels_of(given[0])) if first.nominal else []
-        found = choose(without(given[0], stripes), prior, seen)
-        facts: dict[str, Any] = {"method": found.method, "noise": found.why}
+        name = self.source.name
+        given, seen, (first, *longer) = self._as_given()
+        stripes = stripes_of(pixels_of(given))
+        found = choose(first.unit(without(given, stripes)), prior, seen)
+        # The conditional branch draws samples.
+        branch = found.method == "real" and options["estimate"] == "sample"
+        method = "blind" if branch else found.method
+        facts: dict[str, Any] = {"method": method, "noise": found.why}
         if found.noise is not None:
-            facts |= _facts(found.noise)
-        if found.noise_std is not None:
+            facts |= _facts(found.noise, first)
+        elif found.noise_std is not None:
             facts["sigma_255"] = round(first.width * to_255(found.noise_std), 3)
         notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
-        rest = found.method == "none" and (stripes or self.repaired)
-        seldom = found.method == "none" and first.nominal and not (longer or rest)
-        notes.append(f"{name}: {found.why}: {_DONE['rest' if rest else found.method]}{_OTHER * seldom}")
+        rest = method == "none" and (stripes or self.repaired)
+        seldom = method == "none" and first.nominal and not (longer or rest)
+        notes.append(f"{name}: {found.why}: {_DONE['rest' if rest else method]}{_OTHER * seldom}")
         if found.page:
             notes.append(f"{name}: --page also evens out the paper, with its stains and shadows, to white")
         if stripes:
@@ -245,26 +259,21 @@ class DenoisePlan(Plan):
         if {"stripes", "range_shares"} & set(facts):
             # The task measures again, since a method that is named takes no stripes out.
             return Choice(options, facts, tuple(notes))
-        options["method"] = found.method
+        options["method"] = method
         if found.method == "real":
             options["noise"] = found.noise
-            if options["estimate"] == "sample":
-                options["method"] = facts["method"] = "blind"  # which draws samples
-        if found.method == "gaussian" and found.noise_std is not None:
+        if method == "gaussian" and found.noise_std is not None:
             options["sigma"] = min(255.0, to_255(found.noise_std))
-        return Choice(options, facts, tuple(notes), unchanged=found.method == "none")
+        return Choice(options, facts, tuple(notes), unchanged=method == "none")
 
     def _with_level(self, options: dict[str, Any]) -> Choice:
         """Estimate the noise level, and check that the noise is white."""
-        from restore.images.canvas import canvas
         from restore.noise.estimate import measure
-        from restore.tasks.denoise_input import ranges_of
         from restore.tasks.noise_choice import CORRELATED, pixels_of
 
-        picture, name = canvas(self.pixels), self.source.name
-        seen = None if picture.visible is None else picture.visible[0, 0]
-        first = ranges_of(picture.batch[0], picture.bits, seen)[0]
-        found = measure(pixels_of(first.unit(picture.batch[0])), None if seen is None else seen.numpy())
+        name = self.source.name
+        given, seen, (first, *_) = self._as_given()
+        found = measure(pixels_of(first.unit(given)), None if seen is None else seen.numpy())
         notes = [] if first.nominal else [self._judged_by(first)]
         notes.append(f"{name}: noise sigma estimated at {to_255(found.sigma):.1f} (of 255)")
         if found.correlation > CORRELATED:
@@ -282,11 +291,11 @@ class DenoisePlan(Plan):
 
     def cautions(self, choice: Choice, prior: Prior) -> tuple[str, ...]:
         """Say so when the weights were fitted for another method than the one that is used."""
-        fitted, method = prior.facts.get("fit"), choice.options["method"]
-        used = (
-            "gaussian" if method == "auto" else "blind" if method == "page" else method
-        )  # a noise level was given
-        if not fitted or fitted["branch"] == used:
+        fitted = prior.facts.get("fit")
+        method = choice.facts.get("method", choice.options["method"])
+        # Nothing was chosen where a noise level was given.
+        used = {"auto": "gaussian", "page": "blind"}.get(method, method)
+        if not fitted or used in ("none", fitted["branch"]):
             return ()
         return (
             f"{self.source.name}: these weights were fitted for --method {fitted['branch']}, but --method "
@@ -346,9 +355,15 @@ class DenoisePlan(Plan):
         return super().deviation_calls(choice, count) if self._level(choice) is None else 2
 
     def deviation(self, choice: Choice, prior: Prior, *, count: int, seed: int) -> Tensor:
+        from restore.tasks.denoise_input import state_level, without_stripes_of
         from restore.tasks.uncertainty import of_blind, of_denoising
 
         level = self._level(choice)
-        if level is not None:
-            return of_denoising(self.fine_pixels, level, seed=seed, prior=prior)
-        return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)
+        if level is None:
+            return of_blind(self.fine_pixels, self.options["sigma"], count=count, seed=seed, prior=prior)
+        given, _, (first, *_) = self._as_given()
+        if choice.options["method"] == "auto":
+            (given,) = without_stripes_of(given[None])
+        state = first.unit(given)
+        found = of_denoising(state[None], state_level(state, level / first.width), seed=seed, prior=prior)
+        return first.width * found
