@@ -157,6 +157,7 @@ def _of_real(picture: Tensor, pieces: Pieces, prior: Prior) -> Choice:
         # What JPEG leaves of texture is soft as well, but less so: then the level is taken for lower.
         share = float(np.interp(noise.correlation, [SOFT, SURELY_SOFT], [GENTLE, 1.0]))
         level = share * min(level, noise.state_level)
+        level = None if level < LEAST else level
     if noise.chroma_sigma > IN_CHROMA or noise.state_level > STRONG:
         level = max(level or 0.0, OF_STRONG * noise.luma_sigma)
     if level is None:
