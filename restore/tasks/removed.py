@@ -23,7 +23,7 @@ RISES = 0.65  # the exponent of what is removed over the level: in noise at most
 MORE, RISES_LESS = 1.4, 0.6  # the same for the adapters, where they remove so many times what the prior does
 OF_REAL = 1.35  # times what is removed of the noise of cameras is the noise that there is
 AGAIN = from_255(6)  # from here on the adapters measure better, told `TOLD` times the level that was found
-TOLD, OF_TOLD = 2.0, 1.1  # and so many times what they remove then is the noise
+TOLD = 2.0
 LEAST = from_255(2.4)  # less than this is hardly seen
 LEVELS = tuple(map(from_255, (2, 4, 8, 16, 32, 64)))  # at which white noise is looked for
 STEEP = 1.35  # the exponent falls below it at the level of white noise
@@ -82,7 +82,7 @@ def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | 
     if level < AGAIN:
         return level
     removed = _removed(pieces, prior, TOLD * level, inside, adapted=True)
-    return OF_TOLD * float(np.median(removed))  # one of the pieces may hold texture
+    return float(np.median(removed))  # one of the pieces may hold texture
 
 
 def stored_level(pieces: Tensor, fine: float, prior: Prior, inside: Tensor | None = None) -> float | None:

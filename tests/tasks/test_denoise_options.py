@@ -17,7 +17,7 @@ from restore.tasks.denoise import denoise
 from restore.tasks.denoise_methods import white_share
 from restore.tasks.noise_choice import choose, even_pieces, knows_real_noise, measured
 from restore.tasks.pages import looks_like_page
-from restore.tasks.removed import FOUND, OF_REAL, OF_TOLD, TOLD
+from restore.tasks.removed import FOUND, OF_REAL, TOLD
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -220,7 +220,7 @@ def test_noise_that_is_not_faint_is_measured_again() -> None:
     recorder = knowing()
     found = choose(soft_noise(0.06), recorder)
     assert found.noise is not None
-    assert found.noise.luma_sigma == pytest.approx(0.06 / 2 * OF_TOLD, rel=0.1)
+    assert found.noise.luma_sigma == pytest.approx(0.06 / 2, rel=0.1)
     assert recorder.sigmas[-1] == pytest.approx(TOLD * 0.06 / 2 * OF_REAL, rel=0.1)
 
 
