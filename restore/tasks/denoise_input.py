@@ -136,8 +136,9 @@ def state_level(picture: Tensor, noise_std: Any) -> float:
     the white noise of a state of level sigma has a deviation of sigma / sqrt(3): the picture is a state of
     sqrt(3) times its noise. For a prior of gray pictures that is exact.
     """
+    gray = is_gray(picture)
     level = float(noise_std)
-    return level * 3**0.5 if is_gray(picture) else level
+    return level * 3**0.5 if gray else level
 
 
 def is_gray(picture: Tensor) -> bool:
