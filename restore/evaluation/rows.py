@@ -145,7 +145,7 @@ def _restorers(protocol: Protocol, method: str, call: Mapping[str, Any]) -> Iter
                 solved(given.image, chain_of(given.specs), sigma=_told(given.sigma), **call).picture
             ),
         )
-    elif protocol.level_name == "sigma":
+    elif protocol.level_name == "sigma" and method != "page":  # which takes none
         yield "", lambda given: denoise(given.image, sigma=given.sigma, **call)
         unknown = "estimated" if method == "gaussian" else "not told"
         yield f", sigma {unknown}", lambda given: denoise(given.image, **call)

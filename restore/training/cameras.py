@@ -235,7 +235,7 @@ def evenness(clean: Tensor, noise: Tensor, rng: random.Random) -> Tensor:
     References
     ----------
     J.-S. Lee, "Digital Image Enhancement and Noise Filtering by Use of Local Statistics", 1980,
-    doi:10.1109/TPAMI.1980.4766994, eq. 9: one minus the gain of the local linear estimate.
+    doi:10.1109/TPAMI.1980.4766994: one minus the gain of the local linear estimate.
     """
     luma, radius = ycc_of(clean)[:, :1], 1.0 + 2.0 * rng.random()
     texture = (blurred(luma**2, radius) - blurred(luma, radius) ** 2).clamp(min=0)
