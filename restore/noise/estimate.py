@@ -161,7 +161,14 @@ def measure(image: Floats, visible: NDArray[np.bool_] | None = None) -> NoiseRep
     planes = planes_of(image)
     if visible is not None and visible.shape != planes.shape[:2]:
         raise ValueError(f"visible is {visible.shape} but the picture is {planes.shape[:2]}")
-    inside = counted(planes, visible)
+    return measure_inside(planes, counted(planes, visible))
+
+
+def measure_inside(planes: Floats, inside: NDArray[np.bool_] | None) -> NoiseReport:
+    """Do what `measure` does, where it is known which pixels count (`restore.noise.borders.counted`).
+
+    planes ``(h, w, c)``, as `restore.noise.planes.planes_of` gives them; inside ``(h, w)``, None for all.
+    """
     values = planes if inside is None else planes[inside]
     if values.size == 0 or np.ptp(values) == 0:
         return NoiseReport(0.0, 0.0)

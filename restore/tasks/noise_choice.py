@@ -15,10 +15,11 @@ from torch.nn import functional as F
 
 from restore.images.colours import YCC
 from restore.noise.borders import counted
-from restore.noise.estimate import NoiseReport, measure, tells_texture
+from restore.noise.estimate import NoiseReport, measure, measure_inside, tells_texture
 from restore.noise.measure import SIDE, NothingSeenError, measure_noise
 from restore.noise.model import NoiseModel
 from restore.noise.picture_noise import PictureNoise, noise_between
+from restore.noise.planes import planes_of
 from restore.priors.condition import Condition
 from restore.priors.protocol import Prior
 from restore.tasks.pages import looks_like_page
@@ -103,7 +104,9 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     if fitted and fitted["branch"] == "blind":
         return Choice("blind", None, "the weights were fitted to noise of one kind")
     pixels, seen = pixels_of(picture), None if visible is None else visible.numpy()
-    found = measure(pixels, seen)
+    planes = planes_of(pixels)
+    inside = counted(planes, seen)
+    found = measure_inside(planes, inside)
     fine = _in_luma(pixels, seen)
     level = f"noise sigma estimated at {to_255(found.sigma):.1f} (of 255)"
     if fitted and max(found.sigma, fine.sigma) >= FAINT:
@@ -123,7 +126,7 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     white = other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED
     if white and fine.sigma <= HALVED * found.sigma:
         return Choice("gaussian", found.sigma, level, found.correlation)
-    pieces = even_pieces(picture, visible).to(prior.device)
+    pieces = even_pieces(picture, inside).to(prior.device)
     if _is_stored(fine, in_colours):
         stored = stored_level(pieces.pixels, fine.sigma, prior, pieces.inside)
         if stored is not None:
@@ -257,7 +260,8 @@ def measured(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Pi
     PictureNoise
         Measured in the whole of a small picture, in the most even pieces of a large one.
     """
-    return _measured_in(even_pieces(picture, visible).to(prior.device), prior)
+    inside = counted(pixels_of(picture), None if visible is None else visible.numpy())
+    return _measured_in(even_pieces(picture, inside).to(prior.device), prior)
 
 
 def _measured_in(pieces: Pieces, prior: Prior) -> PictureNoise:
@@ -288,26 +292,27 @@ class Pieces:
         return Pieces(self.pixels.to(device), None if self.inside is None else self.inside.to(device))
 
 
-def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Pieces:
+def even_pieces(picture: Tensor, inside: NDArray[np.bool_] | None = None) -> Pieces:
     """The pieces of a picture ``(3, h, w)`` with the least texture; all of a small one.
 
     Texture is judged at a quarter of the size, where there is little noise. Pieces that are black, white or
-    hidden say nothing and come last, and so do borders that the noise was not in.
+    outside say nothing and come last.
+
+    inside: bool ``(h, w)``, False where pixels do not count (`restore.noise.borders.counted`).
     """
-    counts = counted(pixels_of(picture), None if visible is None else visible.numpy())
-    inside = None if counts is None else torch.from_numpy(counts)
-    if inside is not None and inside.any():
-        picture, inside = _cropped(picture, inside)
+    seen = None if inside is None else torch.from_numpy(inside)
+    if seen is not None and seen.any():
+        picture, seen = _cropped(picture, seen)
     side = LOOKED_AT
     _, h, w = picture.shape
     if h * w <= PIECES * side * side or min(h, w) < side:
-        return Pieces(picture[None], None if inside is None else inside[None])
+        return Pieces(picture[None], None if seen is None else seen[None])
     rows, columns = h // side, w // side
     small = F.avg_pool2d(picture[None], 4)
     down, across = (small.diff(dim=dim).abs().mean(1) for dim in (2, 3))
     ends = ((picture <= 0) | (picture >= 1)).float().mean(0)
-    if inside is not None:
-        ends = torch.where(inside, ends, 1.0)
+    if seen is not None:
+        ends = torch.where(seen, ends, 1.0)
     scores = []
     for row in range(rows):
         for column in range(columns):
@@ -320,11 +325,11 @@ def even_pieces(picture: Tensor, visible: Tensor | None = None) -> Pieces:
         (slice(top, top + side), slice(left, left + side)) for _, _, top, left in sorted(scores)[:PIECES]
     ]
     pixels = torch.stack([picture[:, rows, columns] for rows, columns in chosen])
-    if inside is None:
+    if seen is None:
         return Pieces(pixels, None)
-    seen = torch.stack([inside[rows, columns] for rows, columns in chosen])
-    most = seen.flatten(1).double().mean(1) > HALF
-    return Pieces(pixels[most], seen[most]) if most.any() else Pieces(pixels, seen)
+    counts = torch.stack([seen[rows, columns] for rows, columns in chosen])
+    most = counts.flatten(1).double().mean(1) > HALF
+    return Pieces(pixels[most], counts[most]) if most.any() else Pieces(pixels, counts)
 
 
 def _cropped(picture: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def test_pieces_that_are_seen_come_first() -> None:
     picture[:, 256:] += 0.1 * torch.randn(3, 256, 512, generator=torch.Generator().manual_seed(0))
     visible = torch.zeros(512, 512, dtype=torch.bool)
     visible[256:] = True
-    assert all(piece.std() > 0.05 for piece in even_pieces(picture, visible).pixels)
+    assert all(piece.std() > 0.05 for piece in even_pieces(picture, visible.numpy()).pixels)
 
 
 def halved(x: torch.Tensor, sigma: float) -> torch.Tensor:
