@@ -18,6 +18,7 @@ from restore.noise.borders import counted
 from restore.noise.estimate import NoiseReport, measure, measure_inside, tells_texture
 from restore.noise.measure import SIDE, NothingSeenError, measure_noise
 from restore.noise.model import NoiseModel
+from restore.noise.picture_noise import SIDE as PATCH
 from restore.noise.picture_noise import PictureNoise, noise_between
 from restore.noise.planes import planes_of
 from restore.priors.condition import Condition
@@ -46,7 +47,6 @@ OF_STRONG = 0.65  # times what is measured of strong noise is the noise: the bra
 LEFT_IN = 2.2  # times the noise that the conditional branch removes is the noise that there is
 PIECES = 4  # how many of these pieces at most
 HALF = 0.5  # the share of a piece that counts at least, where there are such pieces
-LEAST_SIDE = 16  # pixels a side of a picture that is measured
 
 
 @dataclass(frozen=True)
@@ -339,8 +339,8 @@ def _cropped(picture: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
         there = inside.any(dim).nonzero().flatten()
         size = inside.shape[1 - dim]
         first, last = int(there[0]), int(there[-1]) + 1
-        first = max(0, min(first, size - LEAST_SIDE))
-        places.append(slice(first, min(size, max(last, first + LEAST_SIDE))))
+        first = max(0, min(first, size - PATCH))
+        places.append(slice(first, min(size, max(last, first + PATCH))))
     rows, columns = places
     return picture[:, rows, columns], inside[rows, columns]
 
