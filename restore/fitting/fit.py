@@ -19,7 +19,7 @@ from torch import Tensor
 from restore.errors import ConfigError, OutputError, StoppedError
 from restore.fitting.fitter import FitSetup, FitStep, Fitter
 from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
-from restore.fitting.set_noise import first_answer, looks_clean, measure_set, with_signal_dependence
+from restore.fitting.set_noise import first_answer, measure_set, nothing_to_learn, with_signal_dependence
 from restore.fitting.views import NoisySet, Say, split
 from restore.images.fingerprints import Fingerprints, fingerprint
 from restore.noise.model import CLEAN, NoiseModel
@@ -48,7 +48,7 @@ class FitOptions:
     ----------
     resume : continue the fit whose state is in the folder beside the output.
     force : write the weights also where they are no gain on the pictures kept aside, and fit to single
-        pictures that look clean.
+        pictures that look clean or tell too little of their noise.
     say : called with every line for the user.
     quiet : show no progress bar.
     callback : called with every training step. KeyboardInterrupt ends the fit as Ctrl-C does; what else it
@@ -145,7 +145,8 @@ def fit(
 ) -> FitReport:  # fmt: skip
     """Fit the backbone to noisy pictures; write it where that is a gain on pictures kept aside.
 
-    Nothing is done for pictures with less noise than one grey level, nor for single pictures that look clean.
+    Nothing is done for pictures with less noise than one grey level, nor for single pictures that look clean
+    or tell too little of their noise, as those of cameras and JPEGs do.
 
     Parameters
     ----------
@@ -218,14 +219,9 @@ def _begin(
     if alone:
         report.noise = with_signal_dependence(report.noise, learning, used)
     options.say(report.noise.describe())
-    if report.noise.sigma < CLEAN:
-        options.say("that is as good as none: there is nothing to learn, nothing was written")
-        return _Begun(report, learning)
-    if alone and not options.force and looks_clean(learning, report.noise, used):
-        options.say(
-            "but single pictures look clean, and what was measured is their texture: there is nothing to "
-            "learn, nothing was written (pass --force, or the noise as --sigma, if you do see noise)"
-        )
+    why = nothing_to_learn(learning, report.noise, used, single=alone and not options.force)
+    if why:
+        options.say(why)
         return _Begun(report, learning)
     report.method = choose_method(config, learning, report.noise, options.say)
     held_out = _held_out(aside, report, config, used)

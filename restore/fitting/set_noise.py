@@ -14,13 +14,15 @@ from restore.fitting.held_out import as_used
 from restore.fitting.objectives import Restoration
 from restore.fitting.views import NoisySet, Scene, as_colour
 from restore.noise.measure import SIDE, is_clipped, measure_noise, noise_from_views, with_residuals
-from restore.noise.model import NoiseModel, white_noise
+from restore.noise.model import CLEAN, NoiseModel, white_noise
 from restore.priors.backbone import Backbone
-from restore.tasks.noise_choice import choose
+from restore.tasks.noise_choice import Choice, choose
+from restore.types import to_255
 
 SAMPLE = 8  # pictures that noise is removed from to see it
 SAMPLE_SIDE = 384  # pixels of their middle
 PLAIN = 3 / 255  # noise that can be distinguished from what cameras and JPEG leave in clean photographs
+SHORT = 0.6  # of what `denoise` finds; less of it cannot be learned from
 MEASURED = 40  # scenes that the noise is measured on, at most
 
 
@@ -74,7 +76,51 @@ def _middles(noisy: NoisySet) -> Iterator[Tensor]:
         yield torch.from_numpy(crop.copy()).permute(2, 0, 1)[None]
 
 
-def looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
+def nothing_to_learn(noisy: NoisySet, noise: NoiseModel, base: Backbone, *, single: bool) -> str:
+    """Why there is nothing to learn from pictures, in words; empty where there is.
+
+    single: whether what `denoise` makes of them counts, as it does where every scene has one view.
+    """
+    choices = [choose(middle[0], base) for middle in _middles(noisy)] if single else []
+    level = _missed_level(noise, choices)
+    if level:
+        return (
+            f"but denoise finds noise of sigma {to_255(level):.1f} in them, as cameras and JPEG leave it; "
+            "single pictures tell too little of that: nothing was written (give several shots of each scene "
+            "with --pairs, or pass --force)"
+        )
+    if noise.sigma < CLEAN:
+        return "that is as good as none: there is nothing to learn, nothing was written"
+    if choices and _looks_clean(noisy, noise, choices):
+        return (
+            "but single pictures look clean, and what was measured is their texture: there is nothing to "
+            "learn, nothing was written (pass --force, or the noise as --sigma, if you do see noise)"
+        )
+    return ""
+
+
+def _missed_level(noise: NoiseModel, choices: list[Choice]) -> float:
+    """The level of the noise that `denoise` finds where far less was measured on the set; 0 elsewhere.
+
+    Cameras and JPEG leave little of the finest frequencies, by which noise is told from texture here. What is
+    learned from a model of so little noise leaves the rest in.
+    """
+    levels = [_level_of(choice) for choice in choices]
+    found = [level for level in levels if level]
+    if len(found) <= len(choices) / 2:
+        return 0.0
+    level = float(np.median(found))
+    return level if noise.sigma < SHORT * level else 0.0
+
+
+def _level_of(choice: Choice) -> float:
+    """The level that `denoise` finds in a picture; 0 where it finds none, or does not ask for it."""
+    if choice.method == "real" and choice.noise is not None:
+        return choice.noise.sigma
+    return choice.noise_std or 0.0 if choice.method == "gaussian" else 0.0
+
+
+def _looks_clean(noisy: NoisySet, noise: NoiseModel, choices: list[Choice]) -> bool:
     """Whether what was measured is texture, which looks like smooth noise where it is all over a picture.
 
     Noise is in all pictures, texture is another in each. Where that does not tell, as in one picture alone,
@@ -83,8 +129,7 @@ def looks_clean(noisy: NoisySet, noise: NoiseModel, base: Backbone) -> bool:
     levels = [measure_noise([s.floats()[0]]).sigma for s in _some(noisy) if min(s.size) >= SIDE]
     if len(levels) >= 3 and noise.sigma > PLAIN and np.quantile(levels, 0.25) > noise.sigma / 2:
         return False
-    choices = [choose(middle[0], base).method for middle in _middles(noisy)]
-    return choices.count("none") > len(choices) / 2
+    return sum(choice.method == "none" for choice in choices) > len(choices) / 2
 
 
 def with_signal_dependence(noise: NoiseModel, noisy: NoisySet, base: Backbone) -> NoiseModel:

@@ -90,7 +90,10 @@ LOSSES = ("l2", "l1", "l0")
     "--held-out", type=Number(0.01, 0.5), default=0.1, show_default=True, metavar="SHARE",
     help="Share of the scenes that is kept aside to measure the error before and after.",
 )  # fmt: skip
-@switch("--force", help="Write the weights even if they are no better on the scenes kept aside.")
+@switch(
+    "--force", help="Fit to single pictures that tell too little of their noise, and write the weights even if "
+    "they are no better on the scenes kept aside.",
+)  # fmt: skip
 @switch("--resume", help="Continue this fit where it stopped, or extend it.")
 @SEED
 @with_settings(IGNORE, REPLACE, *MODEL)
@@ -100,7 +103,8 @@ def fit(
     """Fit the weights to your own noisy pictures. No clean ones are needed.
 
     INPUT: files and folders of noisy pictures, all from one scanner, camera or film. The noise is measured
-    first. Some pictures are kept aside, and the weights are written only if they do better on these.
+    first. Some pictures are kept aside, and the weights are written only if they do better on these. Cameras
+    and JPEGs need several shots of each scene (--pairs); single ones tell too little of such noise.
 
     \b
     restore fit scans -o myscanner.safetensors
