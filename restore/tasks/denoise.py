@@ -25,6 +25,7 @@ from restore.tasks.denoise_input import (
     amounts_of,
     cut_off,
     is_gray,
+    is_negligible,
     levels_of,
     ranges_of,
     without_stripes_of,
@@ -174,7 +175,7 @@ def denoise(
     # What alpha 0 hides must not leak into what is seen; it stays as it is.
     source = filled_where_hidden(picture.batch, picture.visible).to(prior.device)
     # Stripes are looked for where the noise is: a method that is named does what it is named for.
-    none = all(isinstance(each, float) and each < prior.sigma_min / 2 for each in levels)
+    none = all(is_negligible(each, prior) for each in levels)
     given = without_stripes_of(source) if chosen.name == "auto" and not none else source
     seen = [None] * len(source) if picture.visible is None else list(picture.visible[:, 0])
     ranges = [ranges_of(one, picture.bits, each) for one, each in zip(source.cpu(), seen, strict=True)]
@@ -275,7 +276,7 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
         return Job(OWN, _white_level(asked, picture, visible), own=asked.own)
     if method in ("none", "page"):
         return Job(method)
-    if noise is None and isinstance(level, float) and level < prior.sigma_min / 2:
+    if noise is None and is_negligible(level, prior):
         return Job("none")
     if method == "blind":
         known = level if noise is None else noise.sigma
@@ -289,7 +290,7 @@ def _as_told(asked: _Asked, picture: Tensor, prior: Prior, visible: Tensor | Non
             noise = measured(picture, prior, visible) if level is None else _told_noise(picture, level)
         return Job(method, noise=noise)
     level = _white_level(asked, picture, visible)
-    if level < prior.sigma_min / 2:
+    if is_negligible(level, prior):
         return Job("none")
     return Job("gaussian", level, None, cut_off(picture, "gaussian", level, prior))
 

@@ -62,6 +62,11 @@ def ranges_of(picture: Tensor, bits: int, visible: Tensor | None = None) -> list
     return [Range()] if len(ranges) == 1 and inside and ranges[0].width > ENOUGH else ranges
 
 
+def is_negligible(level: float | Tensor | None, prior: Prior) -> bool:
+    """Whether a noise level is below half of the prior's lowest, so that the picture is left as it is."""
+    return isinstance(level, float) and level < prior.sigma_min / 2
+
+
 def levels_of(sigma: Any, batch: Tensor) -> list[float | Tensor | None]:
     """The noise level of each picture in [0, 1] units: a number, a map ``(1, 1, h, w)``, or None.
 

@@ -127,6 +127,20 @@ def test_stripes_of_low_counts_are_listed(weights: Path) -> None:
     assert f"note: low.tif: {stripes}, which are taken out" in notes
 
 
+def test_stripes_are_said_where_the_level_is_told(weights: Path, backbone: Backbone) -> None:
+    """The task takes them out before the noise of that level; a level of nothing leaves them."""
+    pixels = save_low(offsets=0.006)
+    facts, notes = told("low.tif", "--sigma", 1, "--weights", weights, "-o", "out.tif")
+    (stripes,) = facts["stripes"]
+    assert notes == [f"note: low.tif: {stripes}, which are taken out"]
+    expected = restore.denoise(pixels, sigma=1, prior=backbone)
+    np.testing.assert_array_equal(images.read("out.tif").pixels, expected)
+    for words in (("--sigma", 0.01), ("--sigma", 1, "--method", "gaussian")):
+        facts, notes = told("low.tif", *words, "--weights", weights, "--overwrite")
+        assert "stripes" not in facts
+        assert not any("taken out" in note for note in notes)
+
+
 def test_samples_of_real_noise_are_said_to_be_the_branchs(weights: Path, real: PictureNoise) -> None:
     save_low()
     for name in ("photo.png", "low.tif"):

@@ -29,13 +29,14 @@ from restore.cli.options import (
 from restore.cli.parameters import Number
 from restore.cli.registry import register
 from restore.cli.run import run_command
-from restore.types import to_255
+from restore.types import from_255, to_255
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from restore.images.value_range import Range
     from restore.noise.picture_noise import PictureNoise
+    from restore.noise.stripes import Stripes
     from restore.priors.protocol import Prior
     from restore.types import Progress
 
@@ -181,6 +182,8 @@ class DenoisePlan(Plan):
         if _nothing_goes(options):
             note = f"{self.source.name}: nothing is to be taken out, so the picture is left as it is"
             return Choice({**options, "method": "none"}, {"method": "none"}, (note,), unchanged=True)
+        if options["sigma"] is not None and options["method"] == "auto":
+            return self._told(options, prior)
         if options["sigma"] is not None or options["method"] == "blind":
             return Choice(options)
         if options["method"] == "auto":
@@ -190,6 +193,27 @@ class DenoisePlan(Plan):
         if options["method"] in ("real", "completed"):
             return self._measured(options, prior())
         return self._with_level(options)
+
+    def _told(self, options: dict[str, Any], prior: Callable[[], Prior]) -> Choice:
+        """Say which stripes the task takes out before the noise of the level that is told."""
+        from restore.tasks.denoise_input import is_negligible
+
+        given, _, _ = self._as_given()
+        stripes = self._stripes_in(given)
+        if not stripes or is_negligible(from_255(options["sigma"]), prior()):
+            return Choice(options)
+        return Choice(options, {"stripes": [each.describe() for each in stripes]}, self._taken_out(stripes))
+
+    @staticmethod
+    def _stripes_in(given: Tensor) -> list[Stripes]:
+        """Find the stripes of a picture ``(3, h, w)``."""
+        from restore.tasks.denoise_input import stripes_of
+        from restore.tasks.noise_choice import pixels_of
+
+        return stripes_of(pixels_of(given))
+
+    def _taken_out(self, stripes: list[Stripes]) -> tuple[str, ...]:
+        return tuple(f"{self.source.name}: {each.describe()}, which are taken out" for each in stripes)
 
     def _page_notes(self) -> tuple[str, ...]:
         """Say so when a picture does not look like a page."""
@@ -230,12 +254,12 @@ class DenoisePlan(Plan):
 
     def _by_noise(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Choose the method and the noise level from the measured noise."""
-        from restore.tasks.denoise_input import stripes_of, without
-        from restore.tasks.noise_choice import choose, pixels_of
+        from restore.tasks.denoise_input import without
+        from restore.tasks.noise_choice import choose
 
         name = self.source.name
         given, seen, (first, *longer) = self._as_given()
-        stripes = stripes_of(pixels_of(given))
+        stripes = self._stripes_in(given)
         found = choose(first.unit(without(given, stripes)), prior, seen)
         # The conditional branch draws samples.
         branch = found.method == "real" and options["estimate"] == "sample"
@@ -245,7 +269,7 @@ class DenoisePlan(Plan):
             facts |= _facts(found.noise, first)
         elif found.noise_std is not None:
             facts["sigma_255"] = round(first.width * to_255(found.noise_std), 3)
-        notes = [f"{name}: {each.describe()}, which are taken out" for each in stripes]
+        notes = [*self._taken_out(stripes)]
         rest = method == "none" and (stripes or self.repaired)
         seldom = method == "none" and first.nominal and not (longer or rest)
         notes.append(f"{name}: {found.why}: {_DONE['rest' if rest else method]}{_OTHER * seldom}")
