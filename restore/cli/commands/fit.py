@@ -91,8 +91,8 @@ LOSSES = ("l2", "l1", "l0")
     help="Share of the scenes that is kept aside to measure the error before and after.",
 )  # fmt: skip
 @switch(
-    "--force", help="Fit to single pictures that tell too little of their noise, and write the weights even if "
-    "they are no better on the scenes kept aside.",
+    "--force", help="Fit to single pictures that tell too little of their noise, and write the weights even "
+    "if they are no better on the scenes kept aside.",
 )  # fmt: skip
 @switch("--resume", help="Continue this fit where it stopped, or extend it.")
 @SEED
