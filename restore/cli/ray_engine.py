@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
+from restore.cli import jobs as planned
 from restore.cli.blocks import Block, Blocks
 from restore.cli.course import duration
 from restore.cli.job_plan import Job
@@ -62,6 +63,7 @@ class RayEngine:
         self._why = ""  # the last of them was
         self._looked = 0.0
         self._kinds: set[tuple[str, ...]] = set()
+        self._lost: list[Job] = []  # those of workers that were lost
         self._ended = False
 
     def outcomes(self, todo: Iterable[Job]) -> Iterator[Outcome]:
@@ -89,6 +91,8 @@ class RayEngine:
                 raise
             finally:
                 self._dismiss()
+                # The worker that did them again may have looked before the lost one had ended.
+                planned.sweep(self._lost)
 
     def _outcomes(self) -> Iterator[Outcome]:
         told: Job | None = None
@@ -275,6 +279,7 @@ class RayEngine:
         if blocks and not any(block.begun for block in blocks):
             blocks[0].begun = True  # it ended before it could tell
         for block in blocks:
+            self._lost += [job for _, job in block.jobs]
             self._blocks.lost(block, by=why)
         with suppress(Exception):
             self._ray.kill(worker.actor)
