@@ -30,6 +30,7 @@ from restore.types import from_255, to_255
 
 SIGNAL_DEPENDENT = 0.5  # share of the variance that grows with it, above which noise is not of one level
 CORRELATED = 0.25  # correlation of neighbouring pixels, below which white noise nearly always measures
+WHITE, AGREE = 0.1, 0.2  # the same in differences of colours, and by how much levels that agree differ
 CODED = 0.3  # the same in the luma of a JPEG, which has taken the finest part of it
 COLOURED = 0.1  # share of the noise in luma that is left in chroma at least
 VISIBLE = 5 / 255  # noise of a kind that fine texture can be mistaken for must be plain to see
@@ -124,7 +125,7 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
             return Choice("blind", found.sigma, other.describe(), other.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
     white = other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED
-    if white and fine.sigma <= HALVED * found.sigma:
+    if (white and fine.sigma <= HALVED * found.sigma) or _is_white_in_colours(found, in_colours):
         return Choice("gaussian", found.sigma, level, found.correlation)
     pieces = even_pieces(picture, inside).to(prior.device)
     if _is_stored(fine, in_colours):
@@ -135,6 +136,20 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
     if white:
         return Choice("gaussian", found.sigma, level, found.correlation)
     return _of_real(picture, pieces, prior)
+
+
+def _is_white_in_colours(found: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) -> bool:
+    """Whether the differences of colours, which have hardly any texture, have white noise of the level found.
+
+    Fine texture shares its correlation with the noise on it, in luma. Cameras and JPEG smooth chroma.
+    """
+    if found.sigma < FAINT:
+        return False
+    each = [
+        abs(noise.correlation) < WHITE and abs(noise.sigma - found.sigma) < AGREE * found.sigma
+        for noise in in_colours()
+    ]
+    return any(each)
 
 
 def _is_stored(fine: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) -> bool:

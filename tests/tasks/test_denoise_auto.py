@@ -294,3 +294,17 @@ def test_weights_that_are_used_otherwise_than_fitted(
     )
     assert (told in done.stderr.splitlines()) == bool(used)
     assert ("these weights were fitted" in done.stderr) == bool(used)
+
+
+def test_white_noise_on_fine_texture_is_the_priors() -> None:
+    """The texture is the same in all channels, and shares its correlation with the noise, in luma."""
+    prior = tiny_prior(noise_adapters="0" * 64)
+    grain = gaussian_filter(np.random.default_rng(1).standard_normal((240, 240, 1)), (0.7, 0.7, 0))
+    texture = 0.5 + 0.15 * grain / grain.std() * np.ones((1, 1, 3))
+    for sigma in (5, 10):
+        found = chosen(as_file(texture, "white", sigma), prior)
+        assert found.method == "gaussian"
+        assert found.noise_std is not None
+        assert 255 * found.noise_std == pytest.approx(sigma, rel=0.2)
+    for kind, sigma in (("white", 0), ("shared", 10)):  # texture alone, and noise that cameras have smoothed
+        assert chosen(as_file(texture, kind, sigma), prior).method != "gaussian"
