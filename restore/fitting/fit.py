@@ -22,7 +22,7 @@ from restore.fitting.held_out import Branch, HeldOut, as_used, hold_out
 from restore.fitting.set_noise import first_answer, measure_set, nothing_to_learn, with_signal_dependence
 from restore.fitting.views import NoisySet, Say, split
 from restore.images.fingerprints import Fingerprints, fingerprint
-from restore.noise.model import CLEAN, NoiseModel
+from restore.noise.model import NoiseModel
 from restore.priors import adapters
 from restore.priors.backbone import Backbone
 from restore.priors.checkpoint import load, save, save_adapters
@@ -259,7 +259,7 @@ def plan_fit(
     learning, aside = split(noisy, config.held_out, config.seed, options.say)
     _crop(learning, config, base)
     noise = measure_set(learning, config.sigma)
-    if noise.sigma < CLEAN:
+    if nothing_to_learn(learning, noise, base, single=False):
         return noise, ""
     method = choose_method(config, learning, noise, options.say)
     hold_out(aside, noise, config.loss, base.config.network.multiple, known=config.sigma > 0)

@@ -143,13 +143,10 @@ def _is_white_in_colours(found: NoiseReport, in_colours: Callable[[], list[Noise
 
     Fine texture shares its correlation with the noise on it, in luma. Cameras and JPEG smooth chroma.
     """
-    if found.sigma < FAINT:
-        return False
-    each = [
+    return found.sigma >= FAINT and any(
         abs(noise.correlation) < WHITE and abs(noise.sigma - found.sigma) < AGREE * found.sigma
         for noise in in_colours()
-    ]
-    return any(each)
+    )
 
 
 def _is_stored(fine: NoiseReport, in_colours: Callable[[], list[NoiseModel]]) -> bool:

@@ -34,6 +34,7 @@ from restore.types import from_255, to_255
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from restore.images.canvas import Canvas
     from restore.images.value_range import Range
     from restore.noise.picture_noise import PictureNoise
     from restore.noise.stripes import Stripes
@@ -198,7 +199,7 @@ class DenoisePlan(Plan):
         """Say which stripes the task takes out before the noise of the level that is told."""
         from restore.tasks.denoise_input import is_negligible
 
-        given, _, _ = self._as_given()
+        _, given = self._filled()
         stripes = self._stripes_in(given)
         if not stripes or is_negligible(from_255(options["sigma"]), prior()):
             return Choice(options)
@@ -230,14 +231,19 @@ class DenoisePlan(Plan):
 
     def _as_given(self) -> tuple[Tensor, Tensor | None, list[Range]]:
         """Give the picture ``(3, h, w)`` as the task takes it, what of it is seen, and the ranges it uses."""
-        from restore.images.canvas import canvas
         from restore.tasks.denoise_input import ranges_of
+
+        picture, given = self._filled()
+        seen = None if picture.visible is None else picture.visible[0, 0]
+        return given, seen, ranges_of(given, picture.bits, seen)
+
+    def _filled(self) -> tuple[Canvas[Any], Tensor]:
+        """Give the picture, and it as ``(3, h, w)`` without what alpha hides."""
+        from restore.images.canvas import canvas
         from restore.tasks.holes import filled_where_hidden
 
         picture = canvas(self.pixels)
-        given = filled_where_hidden(picture.batch, picture.visible)[0]
-        seen = None if picture.visible is None else picture.visible[0, 0]
-        return given, seen, ranges_of(given, picture.bits, seen)
+        return picture, filled_where_hidden(picture.batch, picture.visible)[0]
 
     def _measured(self, options: dict[str, Any], prior: Prior) -> Choice:
         """Measure the noise with the help of the prior."""
