@@ -118,13 +118,16 @@ def split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Ten
     return base, plain_names({name: t for name, t in state.items() if _PARAMETRIZED in name})
 
 
-def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def merged(
+    base: Mapping[str, Tensor], adapters: Mapping[str, Tensor], share: float = 1.0
+) -> dict[str, Tensor]:
     """Give the state of a network with its adapters added.
 
     Parameters
     ----------
     base : the network's tensors by name.
     adapters : its adapters, as `adapter_tensors` gives them.
+    share : of their change that is added.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def merged(base: Mapping[str, Tensor], adapters: Mapping[str, Tensor]) -> dict[s
     state = dict(base)
     for name in _convolutions(adapters):
         weight, A, B = state[f"{name}.weight"], adapters[f"{name}.A"], adapters[f"{name}.B"]
-        change = (B.float() @ A.float()).view_as(weight)
+        change = share * (B.float() @ A.float()).view_as(weight)
         state[f"{name}.weight"] = (weight.float() + change).to(weight.dtype)
     return state
 

@@ -94,7 +94,7 @@ class Backbone:
         self.calls = 0  # of the network since it was loaded; a picture in tiles takes one for each
         self.noise_adapters: dict[str, Tensor] = {}
         self.computes: Computes = apart
-        self._made: dict[str, UNet] = {}  # shared with what `beside` gives
+        self._made: dict[float, UNet] = {}  # shared with what `beside` gives
 
     @property
     def conditional(self) -> bool:
@@ -148,22 +148,21 @@ class Backbone:
         other.calls = 0
         return other
 
-    @property
-    def for_noise(self) -> UNet:
-        """The network with its adapters for noisy hints; itself where there are none."""
-        if not self.noise_adapters:
+    def for_noise(self, share: float = 1.0) -> UNet:
+        """The network with a share of its adapters for noisy hints; itself where there are none."""
+        if not (self.noise_adapters and share):
             return self.network
         with ONE_AT_A_TIME:
-            if "for noise" not in self._made:  # only now, since most tasks do without
-                self._made["for noise"] = self._with_noise_adapters()
-            return self._made["for noise"]
+            if share not in self._made:  # only now, since most tasks do without
+                self._made[share] = self._with_noise_adapters(share)
+            return self._made[share]
 
-    def _with_noise_adapters(self) -> UNet:
+    def _with_noise_adapters(self, share: float) -> UNet:
         state = self.network.state_dict()
         added = {name: tensor.to(self.device) for name, tensor in self.noise_adapters.items()}
         with torch.device("meta"):
             network = UNet(self.config.network)
-        network.load_state_dict(adapters.merged(state, added), assign=True)
+        network.load_state_dict(adapters.merged(state, added, share), assign=True)
         return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def copy(self, dtype: torch.dtype) -> Backbone:
@@ -175,7 +174,7 @@ class Backbone:
     def alone(self, *, for_noise: bool) -> Backbone:
         """Give the network by itself, to be trained on: with its adapters for noise in it, or without."""
         facts = {key: value for key, value in self.facts.items() if key != "noise_adapters"}
-        return self._with(self.for_noise if for_noise else self.network, facts)
+        return self._with(self.for_noise() if for_noise else self.network, facts)
 
     def _with(self, network: UNet, facts: Mapping[str, Any]) -> Backbone:
         """Give a copy of a network, used as this one is."""
@@ -215,7 +214,7 @@ class Backbone:
         told = self._told(given)
         shown = _Shown(self.network, None, told)
         if condition is not None:
-            network = self.for_noise if condition.noisy else self.network
+            network = self.for_noise(condition.adapted) if condition.noisy else self.network
             shown = _Shown(network, condition.planes().to(self.device), told)
 
         def call(x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:

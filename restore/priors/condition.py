@@ -25,6 +25,7 @@ class Condition:
     noise_std : standard deviation of the noise in the hint, [0, 1] units, one number, one for each picture
         ``(b,)`` or a map ``(b, 1, h, w)``; None is unknown (blind).
     noisy : the hint is a noisy picture; the network is called with its adapters for noise, if it has any.
+    adapted : the share of the change by these adapters, 0 to 1.
     is_state : the state itself is the noisy hint, so that the planes stay empty.
     page : the hint is a scanned page, of which the ink is wanted on even paper; noise_std is not used.
 
@@ -38,6 +39,7 @@ class Condition:
     known: Tensor | None = None
     noise_std: float | Tensor | None = 0.0
     noisy: bool = False
+    adapted: float = 1.0
     is_state: bool = False
     page: bool = False
 

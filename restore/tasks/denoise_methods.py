@@ -21,14 +21,11 @@ from restore.tasks.own_methods import MethodRequest, run_own
 from restore.tasks.request import Request
 from restore.types import Progress, from_255
 
-WHITE_LEVEL = 1.75
-"""What the prior for white noise is told of real noise, times its level in luma; by camera pictures."""
+FAINT_TO, STRONG_FROM = from_255(8), from_255(12)
+"""Up to the first of these levels in luma noise is faint, from the second on it is strong."""
 
-WHITE_SHARE = 0.5
-"""The share of that prior in the results, where noise is faint."""
-
-FADES, GONE = from_255(8), from_255(16)
-"""The levels from which on that share falls, and where it is none."""
+ADAPTED, TOLD = 0.5, 1.5
+"""For faint noise: the share of the change by the adapters, and what is told, times the level in luma."""
 
 Level = float | Tensor | None
 """What the conditional branch is told of the noise: one level, a map ``(1, 1, h, w)`` or nothing."""
@@ -70,35 +67,41 @@ def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
     """Denoise pictures ``(b, 3, h, w)`` as states at the level of their noise in luma, in one or two calls.
 
     The prior's adapters for noise have learned what the noise of cameras and scanners is like, on simulated
-    pictures. The prior itself has seen white noise alone. Told a level that is `WHITE_LEVEL` times as high it
-    knows faint noise of real pictures as well, and since the errors of both differ, a mean of both is given.
-    Strong noise is left to the adapters.
+    pictures. The prior itself has seen white noise alone. On faint noise of real pictures the weights half
+    way between the two are as good as the mean of what both give (Wortsman et al. 2022), told a higher level,
+    since cameras denoise even places, where it is measured. Strong noise is left to the adapters as they
+    are. Between faint and strong the mean of both is given.
+
+    References
+    ----------
+    M. Wortsman et al. (2022). Robust fine-tuning of zero-shot models. arXiv:2109.01903.
     """
-    prior, progress, more = request.drawing.prior, request.progress, real_calls(level) - 1
-    shown = Condition(noisy, noisy=True, is_state=True)
-    watch.expect(1 + more)
-    found = request.drawing(prior.denoiser(shown), noisy, [level, 0.0], progress=part_of(progress, 0, more))
-    if not more:
-        return found
-    sigmas = [WHITE_LEVEL * level, 0.0]
-    plain = request.drawing(prior.denoiser(), noisy, sigmas, progress=part_of(progress, 1, 0))
-    return torch.lerp(found, plain, white_share(level))
+    faint = faint_share(level)
+    ways = [way for way in ((1 - faint, 1.0, 1.0), (faint, ADAPTED, TOLD)) if way[0]]
+    watch.expect(len(ways))
+    total = torch.zeros_like(noisy)
+    for number, (weight, adapted, times) in enumerate(ways):
+        shown = Condition(noisy, noisy=True, is_state=True, adapted=adapted)
+        progress = part_of(request.progress, number, len(ways) - 1 - number)
+        denoiser = request.drawing.prior.denoiser(shown)
+        total = total + weight * request.drawing(denoiser, noisy, [times * level, 0.0], progress=progress)
+    return total
 
 
 def real_calls(level: float) -> int:
     """How many network calls `by_real_state` makes for noise of a level."""
-    return 1 + (white_share(level) > 0)
+    return 1 + (0 < faint_share(level) < 1)
 
 
-def white_share(level: float) -> float:
-    """The share of the prior for white noise in the result for real noise of a level.
+def faint_share(level: float) -> float:
+    """The share of the result for faint noise in that for real noise of a level.
 
     Examples
     --------
-    >>> white_share(3 / 255), white_share(20 / 255)
-    (0.5, 0.0)
+    >>> faint_share(3 / 255), faint_share(20 / 255)
+    (1.0, 0.0)
     """
-    return float(np.interp(level, [FADES, GONE], [WHITE_SHARE, 0.0]))
+    return float(np.interp(level, [FAINT_TO, STRONG_FROM], [1.0, 0.0]))
 
 
 def by_branch(

@@ -175,9 +175,10 @@ def _of_real(picture: Tensor, pieces: Pieces, prior: Prior) -> Choice:
         level = None if level < LEAST else level
     if noise.chroma_sigma > IN_CHROMA or noise.state_level > STRONG:
         level = max(level or 0.0, OF_STRONG * noise.luma_sigma)
+    if level is not None:
+        level = measured_again(pieces.pixels, level, prior, pieces.inside)
     if level is None:
         return Choice("none", noise.state_level, f"{noise.describe()}, or texture", noise.correlation, noise)
-    level = measured_again(pieces.pixels, level, prior, pieces.inside)
     noise = noise.scaled(level / noise.luma_sigma)
     return Choice("real", noise.state_level, noise.describe(), noise.correlation, noise)
 

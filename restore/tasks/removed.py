@@ -2,7 +2,8 @@
 
 Told a level below that of the noise, the prior takes the noise for detail, and removes little of it. Told a
 level above, it removes all of it, and at still higher levels hardly more. Of texture it removes the more the
-higher the level is.
+higher the level is. Noise is everywhere, and in each place of a normal distribution; the lines of a drawing
+and stars are not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from restore.noise.picture_noise import OPPONENT
 from restore.priors.condition import Condition
@@ -25,6 +27,11 @@ OF_REAL = 1.35  # times what is removed of the noise of cameras is the noise tha
 AGAIN = from_255(6)  # from here on the adapters measure better, told `TOLD` times the level that was found
 TOLD = 2.0
 LEAST = from_255(2.4)  # less than this is hardly seen
+PLACE = 16  # pixels along the side of the places that are compared
+FEWEST = 16  # places, without which nothing is compared
+DARK, LIGHT = from_255(8), from_255(247)  # darker and lighter places may have had their noise cut off
+BARE = 0.3  # times the noise of half of the places is less than what a tenth of them has at least
+PEAKED, BRIGHT = 4.0, 0.5  # the kurtosis and the skewness in half of the places, above which it is stars
 LEVELS = tuple(map(from_255, (2, 4, 8, 16, 32, 64)))  # at which white noise is looked for
 STEEP = 1.35  # the exponent falls below it at the level of white noise
 FOUND, FINE = 1.15, 1.5
@@ -61,7 +68,7 @@ def real_level(pieces: Tensor, prior: Prior, inside: Tensor | None = None) -> fl
     return OF_REAL * float(np.sqrt((high[noise] ** 2).mean()))
 
 
-def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | None = None) -> float:
+def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | None = None) -> float | None:
     """The level in luma of the noise of a camera or a scanner, by a second look.
 
     Told more than there is, the adapters remove all of the noise, and of texture little more: less depends on
@@ -76,13 +83,42 @@ def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | 
 
     Returns
     -------
-    float
-        In [0, 1] units; faint noise is not measured again.
+    float or None
+        In [0, 1] units, faint noise as it was found first; None where what is removed is no noise: lines on
+        an even ground, or stars.
     """
+    removed = _removed_luma(pieces, prior, TOLD * level, adapted=True)
+    if not _is_noise(removed, pieces, inside):
+        return None
     if level < AGAIN:
         return level
-    removed = _removed(pieces, prior, TOLD * level, inside, adapted=True)
-    return float(np.median(removed))  # one of the pieces may hold texture
+    return float(np.median(_deviation(removed, inside)))  # one of the pieces may hold texture
+
+
+def _is_noise(removed: Tensor, pieces: Tensor, inside: Tensor | None) -> bool:
+    """Whether what was removed from the luma of pieces ``(n, h, w)`` is nearly everywhere, and no stars."""
+    places = _places(removed)
+    brightness = _places(pieces.mean(1)).mean(1)
+    counts = (brightness > DARK) & (brightness < LIGHT)
+    if inside is not None:
+        counts = counts & _places(inside.to(removed)).bool().all(1)
+    if counts.sum() < FEWEST:
+        return True
+    places = places[counts]
+    places = places - places.mean(1, keepdim=True)
+    level = places.square().mean(1).sqrt()
+    half = level.median()
+    if level.quantile(0.1) < BARE * half:
+        return False
+    relative = places / level.clamp(min=1e-6)[:, None]
+    peaked, bright = ((relative**power).mean(1).median() for power in (4, 3))
+    return bool(peaked < PEAKED or bright < BRIGHT)
+
+
+def _places(planes: Tensor) -> Tensor:
+    """Planes ``(n, h, w)`` in squares of `PLACE` pixels, ``(places, pixels)``; a rest is cut off."""
+    squares = F.unfold(planes[:, None].cpu().double(), PLACE, stride=PLACE)
+    return squares.transpose(1, 2).flatten(0, 1)
 
 
 def stored_level(pieces: Tensor, fine: float, prior: Prior, inside: Tensor | None = None) -> float | None:
@@ -132,9 +168,18 @@ def _removed(
     pieces: Tensor, prior: Prior, level: float, inside: Tensor | None, *, adapted: bool = False
 ) -> NDArray[np.float64]:
     """The deviation of what is removed from the luma of each piece, ``(n,)``, inside."""
+    return _deviation(_removed_luma(pieces, prior, level, adapted=adapted), inside)
+
+
+def _removed_luma(pieces: Tensor, prior: Prior, level: float, *, adapted: bool) -> Tensor:
+    """What is removed from the luma of pieces, ``(n, h, w)``."""
     condition = Condition(pieces, noisy=True, is_state=True) if adapted else None
     removed = pieces - unwatched(prior).denoiser(condition)(pieces, level)
-    luma = torch.einsum("c,nchw->nhw", torch.from_numpy(OPPONENT[0]).to(removed), removed)
+    return torch.einsum("c,nchw->nhw", torch.from_numpy(OPPONENT[0]).to(removed), removed)
+
+
+def _deviation(luma: Tensor, inside: Tensor | None) -> NDArray[np.float64]:
+    """The deviation of each of ``(n, h, w)``, inside, ``(n,)``."""
     counts = torch.ones_like(luma) if inside is None else inside.to(luma)
     mean = (luma.double().square() * counts).sum((1, 2)) / counts.double().sum((1, 2)).clamp(min=1)
     found: NDArray[np.float64] = mean.sqrt().cpu().numpy()

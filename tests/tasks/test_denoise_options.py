@@ -14,10 +14,10 @@ from restore.noise.picture_noise import white
 from restore.priors.condition import PAGE, Condition
 from restore.tasks import noise_choice
 from restore.tasks.denoise import denoise
-from restore.tasks.denoise_methods import white_share
+from restore.tasks.denoise_methods import faint_share
 from restore.tasks.noise_choice import choose, even_pieces, knows_real_noise, measured
 from restore.tasks.pages import looks_like_page
-from restore.tasks.removed import FOUND, OF_REAL, TOLD
+from restore.tasks.removed import FOUND, OF_REAL, TOLD, measured_again
 from restore.testing import tiny_prior
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -98,30 +98,39 @@ def test_methods_of_one_level_take_no_map(method: Any) -> None:
 # --- methods --------------------------------------------------------------------------------------
 
 
-def test_faint_real_noise_is_a_state_at_the_level_of_its_luma() -> None:
-    """Once with the adapters, once as white noise of a higher level; the mean comes out."""
+def test_faint_real_noise_is_a_state_of_weights_half_way() -> None:
+    """They are told more than the level in luma, which is that of even places."""
     recorder, reports = Recorder(), Reports()
     found = denoise(IMAGE, noise=white(0.01), method="real", prior=recorder, progress=reports)
-    assert recorder.sigmas == pytest.approx([0.01, 0.0175])
+    assert recorder.sigmas == pytest.approx([0.015])
     assert all(torch.equal(state, IMAGE) for state in recorder.states)
     assert not shown(recorder).planes().any()
     assert shown(recorder).noisy
-    wanted = (PRIOR.denoise(IMAGE, 0.01) + PRIOR.denoise(IMAGE, 0.0175)) / 2
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
-    reports.assert_complete(2)
+    assert shown(recorder).adapted == 0.5
+    torch.testing.assert_close(found, PRIOR.denoise(IMAGE, 0.015), rtol=0, atol=1e-5)
+    reports.assert_complete(1)
 
 
 def test_strong_real_noise_is_left_to_the_adapters() -> None:
     recorder, reports = Recorder(), Reports()
     found = denoise(IMAGE, noise=white(0.1), method="real", prior=recorder, progress=reports)
     assert recorder.sigmas == pytest.approx([0.1])
+    assert shown(recorder).adapted == 1
     torch.testing.assert_close(found, PRIOR.denoise(IMAGE, 0.1), rtol=0, atol=1e-5)
     reports.assert_complete(1)
 
 
-def test_progress_of_faint_and_strong_noise_together() -> None:
-    """One takes two network calls, the other one."""
-    for levels in ([5, 40], [40, 5]):
+def test_between_faint_and_strong_real_noise_both_are_mixed() -> None:
+    recorder, reports, level = Recorder(), Reports(), 9 / 255
+    found = denoise(IMAGE, noise=white(level), method="real", prior=recorder, progress=reports)
+    assert recorder.sigmas == pytest.approx([level, 1.5 * level])
+    wanted = 0.25 * PRIOR.denoise(IMAGE, level) + 0.75 * PRIOR.denoise(IMAGE, 1.5 * level)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    reports.assert_complete(2)
+
+
+def test_progress_of_noise_that_takes_one_call_and_two() -> None:
+    for levels in ([10, 40], [40, 10]):
         reports = Reports()
         batch = torch.stack([IMAGE[0], IMAGE[0].flip(-1)])
         denoise(batch, sigma=levels, method="real", prior=Recorder(), progress=reports)
@@ -153,12 +162,9 @@ def test_too_small_a_picture_to_measure() -> None:
         denoise(np.full((12, 12, 3), 0.5), method="real", prior=Recorder())
 
 
-def test_the_share_of_the_prior_falls_with_the_level() -> None:
-    shares = [white_share(level / 255) for level in (1, 8, 9, 12, 15, 16, 40)]
-    assert shares[:2] == [0.5, 0.5]
-    assert shares[-2:] == [0, 0]
-    assert shares == sorted(shares, reverse=True)
-    assert 0 < shares[3] < 0.5
+def test_strong_noise_is_left_to_the_adapters() -> None:
+    shares = [faint_share(level / 255) for level in (1, 8, 9, 11, 12, 40)]
+    assert shares == [1, 1, 0.75, 0.25, 0, 0]
 
 
 def test_pages_are_asked_for() -> None:
@@ -226,6 +232,65 @@ def test_noise_that_is_not_faint_is_measured_again() -> None:
 
 def test_what_is_removed_the_more_the_higher_the_level_is_left() -> None:
     found = choose(soft_noise(0.012), knowing(texture))
+    assert found.method == "none"
+    assert found.why.endswith("or texture")
+
+
+def ramp(size: int = 160) -> np.ndarray:
+    return np.tile(np.linspace(0.2, 0.8, size), (size, 1))
+
+
+def drawn_lines() -> np.ndarray:
+    """Thin lines, with places between them that hold nothing."""
+    lines = np.zeros((160, 160))
+    lines[::40] = lines[:, ::48] = 0.05
+    return ramp() + lines
+
+
+def stars(sign: int = 1) -> np.ndarray:
+    """Single bright points on the grain of a long exposure, or dark ones."""
+    rng = np.random.default_rng(0)
+    points = (rng.random((160, 160)) < 0.01) * rng.uniform(0.05, 0.2, (160, 160))
+    return ramp() + 0.008 * rng.standard_normal((160, 160)) + sign * points
+
+
+def grain(*, black: int = 0, white: int = 0) -> np.ndarray:
+    """Noise of one level, where the picture is not black or white."""
+    pixels = ramp() + 0.01 * np.random.default_rng(0).standard_normal((160, 160))
+    pixels[:, :black] = 0
+    pixels[:, 160 - white :] = 1
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("pixels", "is_noise"),
+    [
+        (grain(), True),
+        (grain(black=48), True),
+        (grain(white=48), True),
+        (drawn_lines(), False),
+        (stars(), False),
+        (stars(-1), True),  # noise that is cut off at white has dark peaks
+    ],
+)
+def test_lines_and_stars_are_no_noise(pixels: np.ndarray, is_noise: bool) -> None:
+    picture = torch.from_numpy(pixels).float().expand(1, 3, -1, -1)
+    assert measured_again(picture, 0.01, knowing()) == (0.01 if is_noise else None)
+
+
+def test_what_does_not_count_is_not_compared() -> None:
+    picture = torch.from_numpy(drawn_lines()).float().expand(1, 3, -1, -1)
+    inside = torch.ones(1, 160, 160, dtype=torch.bool)
+    inside[..., 16:] = False  # ten places
+    assert measured_again(picture, 0.01, knowing(), inside) == 0.01
+
+
+def test_stars_are_left_as_they_are() -> None:
+    noise = soft_noise(0.015)
+    rng = torch.Generator().manual_seed(0)
+    points = (torch.rand(160, 160, generator=rng) < 0.01) * torch.rand(160, 160, generator=rng)
+    assert choose(noise, knowing()).method == "real"
+    found = choose(noise + 0.4 * points, knowing())
     assert found.method == "none"
     assert found.why.endswith("or texture")
 

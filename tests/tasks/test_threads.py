@@ -120,7 +120,7 @@ def test_the_adapted_network_is_made_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     def ask() -> Any:
         gate.wait()
-        return prior.for_noise
+        return prior.for_noise()
 
     assert len(set(map(id, at_once([ask] * THREADS)))) == len(made) == 1
 

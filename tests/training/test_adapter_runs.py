@@ -116,6 +116,12 @@ def test_noise_adapters_are_called_for_noisy_hints_alone() -> None:
     after = answers()
     changed = [bool((one != other).any()) for one, other in zip(before, after, strict=True)]
     assert changed == [False, False, True, True]
+    whole, half, none = (prior.for_noise(share).state_dict() for share in (1.0, 0.5, 0.0))
+    for name, tensor in none.items():
+        torch.testing.assert_close(half[name], (whole[name] + tensor) / 2, rtol=0, atol=1e-6)
+    half_way = prior.denoiser(Condition(x, noisy=True, adapted=0.5))(x, 0.1)
+    assert not torch.equal(half_way, after[2])
+    assert not torch.equal(half_way, before[2])
     copied = prior.copy(torch.float32)
     assert torch.equal(copied.denoiser(Condition(x, noisy=True))(x, 0.1), after[2])
 
