@@ -119,12 +119,12 @@ def choose(picture: Tensor, prior: Prior, visible: Tensor | None = None) -> Choi
         return Choice("none", found.sigma, f"{level}, or texture, which so few pixels cannot tell apart")
     small = min(pixels.shape[:2]) < SIDE
     in_colours = cache(lambda: _colour_noise(pixels, seen))
-    other = None if fitted or small else _other_noise(pixels, found, seen, in_colours)
+    other = cache(lambda: None if fitted or small else _other_noise(pixels, found, seen, in_colours))
     if small or not knows_real_noise(prior):
-        if other is not None and prior.conditional:
-            return Choice("blind", found.sigma, other.describe(), other.correlation)
+        if prior.conditional and (noise := other()) is not None:
+            return Choice("blind", found.sigma, noise.describe(), noise.correlation)
         return Choice("none" if found.sigma < FAINT else "gaussian", found.sigma, level, found.correlation)
-    white = other is None and found.sigma >= FAINT and abs(found.correlation) < CORRELATED
+    white = found.sigma >= FAINT and abs(found.correlation) < CORRELATED and other() is None
     if (white and fine.sigma <= HALVED * found.sigma) or _is_white_in_colours(found, in_colours):
         return Choice("gaussian", found.sigma, level, found.correlation)
     pieces = even_pieces(picture, inside).to(prior.device)
