@@ -30,8 +30,8 @@ LEAST = from_255(2.4)  # less than this is hardly seen
 PLACE = 16  # pixels along the side of the places that are compared
 FEWEST = 16  # places, without which nothing is compared
 DARK, LIGHT = from_255(8), from_255(247)  # darker and lighter places may have had their noise cut off
-BARE = 0.3  # times the noise of half of the places is less than what a tenth of them has at least
-PEAKED, BRIGHT = 3.6, 0.4  # the kurtosis and the skewness in half of the places, above which it is stars
+BARE = 0.3  # of the median level of the places is what nine in ten of them have at least
+PEAKED, BRIGHT = 3.6, 0.4  # median kurtosis and skewness of the places, above which both are of stars
 LEVELS = tuple(map(from_255, (2, 4, 8, 16, 32, 64)))  # at which white noise is looked for
 STEEP = 1.35  # the exponent falls below it at the level of white noise
 FOUND, FINE = 1.15, 1.5
@@ -107,8 +107,7 @@ def _is_noise(removed: Tensor, pieces: Tensor, inside: Tensor | None) -> bool:
     places = places[counts]
     places = places - places.mean(1, keepdim=True)
     level = places.square().mean(1).sqrt()
-    half = level.median()
-    if level.quantile(0.1) < BARE * half:
+    if level.quantile(0.1) < BARE * level.median():
         return False
     relative = places / level.clamp(min=1e-6)[:, None]
     peaked, bright = ((relative**power).mean(1).median() for power in (4, 3))
