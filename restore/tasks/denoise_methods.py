@@ -76,13 +76,12 @@ def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
     ----------
     M. Wortsman et al. (2022). Robust fine-tuning of zero-shot models. arXiv:2109.01903.
     """
-    faint = faint_share(level)
-    ways = [way for way in ((1 - faint, 1.0, 1.0), (faint, ADAPTED, TOLD)) if way[0]]
-    watch.expect(len(ways))
+    calls = _real_calls(level)
+    watch.expect(len(calls))
     total = torch.zeros_like(noisy)
-    for number, (weight, adapted, times) in enumerate(ways):
+    for number, (weight, adapted, times) in enumerate(calls):
         shown = Condition(noisy, noisy=True, is_state=True, adapted=adapted)
-        progress = part_of(request.progress, number, len(ways) - 1 - number)
+        progress = part_of(request.progress, number, len(calls) - 1 - number)
         denoiser = request.drawing.prior.denoiser(shown)
         total = total + weight * request.drawing(denoiser, noisy, [times * level, 0.0], progress=progress)
     return total
@@ -90,7 +89,13 @@ def by_real_state(noisy: Tensor, level: float, request: Request) -> Tensor:
 
 def real_calls(level: float) -> int:
     """How many network calls `by_real_state` makes for noise of a level."""
-    return 1 + (0 < faint_share(level) < 1)
+    return len(_real_calls(level))
+
+
+def _real_calls(level: float) -> list[tuple[float, float, float]]:
+    """The calls for real noise of a level: weight, share of the adapters' change, times the level told."""
+    faint = faint_share(level)
+    return [call for call in ((1 - faint, 1.0, 1.0), (faint, ADAPTED, TOLD)) if call[0]]
 
 
 def faint_share(level: float) -> float:

@@ -88,14 +88,14 @@ def measured_again(pieces: Tensor, level: float, prior: Prior, inside: Tensor | 
         an even ground, or stars.
     """
     removed = _removed_luma(pieces, prior, TOLD * level, adapted=True)
-    if not _is_noise(removed, pieces, inside):
+    if not _looks_like_noise(removed, pieces, inside):
         return None
     if level < AGAIN:
         return level
     return float(np.median(_deviation(removed, inside)))  # one of the pieces may hold texture
 
 
-def _is_noise(removed: Tensor, pieces: Tensor, inside: Tensor | None) -> bool:
+def _looks_like_noise(removed: Tensor, pieces: Tensor, inside: Tensor | None) -> bool:
     """Whether what was removed from the luma of pieces ``(n, h, w)`` is nearly everywhere, and no stars."""
     places = _places(removed)
     brightness = _places(pieces.mean(1)).mean(1)

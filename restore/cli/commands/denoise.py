@@ -275,7 +275,7 @@ class DenoisePlan(Plan):
             facts |= _facts(found.noise, first)
         elif found.noise_std is not None:
             facts["sigma_255"] = round(first.width * to_255(found.noise_std), 3)
-        notes = [*self._taken_out(stripes)]
+        notes = list(self._taken_out(stripes))
         rest = method == "none" and (stripes or self.repaired)
         seldom = method == "none" and first.nominal and not (longer or rest)
         notes.append(f"{name}: {found.why}: {_DONE['rest' if rest else method]}{_OTHER * seldom}")
